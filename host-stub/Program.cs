@@ -1,0 +1,1 @@
+return await System.Threading.Tasks.Task.FromResult(0);
