@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.P4Runtime;
 
