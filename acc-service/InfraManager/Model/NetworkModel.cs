@@ -114,6 +114,15 @@ internal sealed class NetworkModel
     /// <summary>What was changed since the last <see cref="Forget"/>, without repeats.</summary>
     public HashSet<StateKey> ChangedKeys() => [.. _journal.Select(j => j.Key)];
 
+    /// <summary>The state's present value: an endpoint, a stamp, a tombstone, true; or null when it is not there.</summary>
+    public object? ValueOf(StateKey key) => key.Kind switch
+    {
+        StateKind.Endpoint => Find((long)key.Name),
+        StateKind.SyncFloor => Floor((FloorKey)key.Name),
+        StateKind.Tombstone => FindTombstone((EndpointAddress)key.Name),
+        _ => _portRemovals.Contains((string)key.Name) ? true : null,
+    };
+
     /// <summary>Undoes everything recorded after <paramref name="mark"/>, newest first.</summary>
     public void Undo(int mark)
     {
