@@ -107,10 +107,11 @@ internal sealed partial class ServiceHost : IAsyncDisposable
                 Endpoint = endpoint,
                 DeviceId = _settings.Target.DeviceId,
                 RpcTimeout = _settings.Target.RpcTimeout,
+                MaxUpdatesPerWrite = _settings.Target.BatchSize,
                 TimeProvider = time,
             },
             targetLogger);
-        _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), targetLogger, _settings.Target.RpcTimeout);
+        _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
         _target = new P4Target(_session, _ports, artifacts, targetLogger);
         _programmer = new Programmer(
             _settings.Node,
