@@ -1,0 +1,53 @@
+namespace ACCOffload.SoftTarget.Engine;
+
+/// <summary>A parsed and checked <c>.spec</c> program.</summary>
+public sealed class SwxProgram
+{
+    /// <summary>Parses a specification of DPDK's SWX pipeline, as p4c-dpdk writes it.</summary>
+    /// <param name="specText">The text.</param>
+    /// <returns>The program, compiled.</returns>
+    /// <exception cref="SpecException">The text is not a program this engine can run.</exception>
+    public static SwxProgram Parse(string specText) => throw new NotImplementedException();
+
+    /// <summary>Headers in their order.</summary>
+    public IReadOnlyList<SwxHeader> Headers { get; internal init; } = [];
+
+    /// <summary>The metadata's structure.</summary>
+    public SwxStruct Metadata { get; internal init; } = null!;
+
+    /// <summary>Actions in their order.</summary>
+    public IReadOnlyList<SwxAction> Actions { get; internal init; } = [];
+
+    /// <summary>Tables in their order.</summary>
+    public IReadOnlyList<SwxTable> Tables { get; internal init; } = [];
+
+    /// <summary>Selectors in their order.</summary>
+    public IReadOnlyList<SwxSelector> Selectors { get; internal init; } = [];
+
+    /// <summary>Learners in their order.</summary>
+    public IReadOnlyList<SwxLearner> Learners { get; internal init; } = [];
+
+    /// <summary>Register arrays in their order.</summary>
+    public IReadOnlyList<SwxRegisterArray> RegisterArrays { get; internal init; } = [];
+
+    /// <summary>Meter arrays in their order.</summary>
+    public IReadOnlyList<SwxMeterArray> MeterArrays { get; internal init; } = [];
+
+    /// <summary>Finds a table by its name in the specification.</summary>
+    public SwxTable? FindTable(string name) => Tables.FirstOrDefault(t => t.Name == name);
+
+    /// <summary>Finds an action by its name in the specification.</summary>
+    public SwxAction? FindAction(string name) => Actions.FirstOrDefault(a => a.Name == name);
+
+    /// <summary>Finds a selector by its name in the specification.</summary>
+    public SwxSelector? FindSelector(string name) => Selectors.FirstOrDefault(s => s.Name == name);
+
+    /// <summary>Finds a learner by its name in the specification.</summary>
+    public SwxLearner? FindLearner(string name) => Learners.FirstOrDefault(l => l.Name == name);
+
+    /// <summary>Finds a register array by its name in the specification.</summary>
+    public SwxRegisterArray? FindRegisterArray(string name) => RegisterArrays.FirstOrDefault(r => r.Name == name);
+
+    /// <summary>Finds a meter array by its name in the specification.</summary>
+    public SwxMeterArray? FindMeterArray(string name) => MeterArrays.FirstOrDefault(m => m.Name == name);
+}

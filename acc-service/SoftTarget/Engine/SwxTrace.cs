@@ -1,0 +1,33 @@
+namespace ACCOffload.SoftTarget.Engine;
+
+/// <summary>A named value in a trace, big-endian bytes.</summary>
+/// <param name="Name">Key field or argument.</param>
+/// <param name="Bits">Width in bits.</param>
+/// <param name="Value">The bytes.</param>
+public sealed record SwxTraceValue(string Name, int Bits, byte[] Value);
+
+/// <summary>One step of a packet's way.</summary>
+public abstract record SwxTraceStep;
+
+/// <summary>A table, selector or learner was applied.</summary>
+/// <param name="Table">Its name.</param>
+/// <param name="Key">What was looked up.</param>
+/// <param name="Hit">Whether an entry matched (a group was found).</param>
+/// <param name="Action">The action that runs; empty for a selector.</param>
+/// <param name="Arguments">The action's arguments; for a selector the member id.</param>
+public sealed record SwxTableStep(
+    string Table, IReadOnlyList<SwxTraceValue> Key, bool Hit, string Action, IReadOnlyList<SwxTraceValue> Arguments) : SwxTraceStep;
+
+/// <summary>Something else happened.</summary>
+/// <param name="Kind">extract, emit, drop, transmit, recirculate, mirror, learn, rearm, forget, count, truncated, no-headroom, endless or fault.</param>
+/// <param name="Subject">The header, register array or learner it concerns; else empty.</param>
+/// <param name="Value">Bytes, port, index … by kind.</param>
+/// <param name="Text">The same for people.</param>
+public sealed record SwxNoteStep(string Kind, string Subject, ulong Value, string Text) : SwxTraceStep;
+
+/// <summary>Takes the steps of a traced packet.</summary>
+public interface ISwxTraceSink
+{
+    /// <summary>One step, in order.</summary>
+    void OnStep(SwxTraceStep step);
+}

@@ -1,0 +1,95 @@
+namespace ACCOffload.SoftTarget.Engine;
+
+/// <summary>What becomes of a packet.</summary>
+public enum SwxVerdict
+{
+    /// <summary>The program dropped it, or it could not be finished (see <see cref="SwxStatistics"/>).</summary>
+    Drop,
+
+    /// <summary>It leaves through the output port.</summary>
+    Transmit,
+}
+
+/// <summary>How one change of an update went.</summary>
+public enum SwxChange
+{
+    /// <summary>Done.</summary>
+    Ok,
+
+    /// <summary>Insert of an entry that is there.</summary>
+    Exists,
+
+    /// <summary>Modify or delete of an entry that is not there.</summary>
+    Missing,
+
+    /// <summary>The table is at its size.</summary>
+    Full,
+}
+
+/// <summary>A member of a selector group.</summary>
+/// <param name="Id">What the selector writes to its member id field.</param>
+/// <param name="Weight">Share of the flows, at least 1.</param>
+public readonly record struct SwxMember(uint Id, uint Weight);
+
+/// <summary>Counts since the pipeline was created, over all workers.</summary>
+public readonly record struct SwxStatistics
+{
+    /// <summary>Packets processed.</summary>
+    public long Received { get; init; }
+
+    /// <summary>Packets with the verdict transmit.</summary>
+    public long Transmitted { get; init; }
+
+    /// <summary>Packets that the program dropped.</summary>
+    public long Dropped { get; init; }
+
+    /// <summary>Packets dropped because a header reaches beyond their end.</summary>
+    public long Truncated { get; init; }
+
+    /// <summary>Packets dropped because they grew beyond the buffer's headroom.</summary>
+    public long NoHeadroom { get; init; }
+
+    /// <summary>Packets dropped because they ran or recirculated too long.</summary>
+    public long Endless { get; init; }
+
+    /// <summary>Packets dropped because an instruction met a header that is not valid where DPDK would read stray memory.</summary>
+    public long Faulted { get; init; }
+
+    /// <summary>Passes begun by recirculation.</summary>
+    public long Recirculated { get; init; }
+
+    /// <summary>Copies made by mirroring.</summary>
+    public long Cloned { get; init; }
+}
+
+/// <summary>Lookups of one table or learner over all workers.</summary>
+/// <param name="Hits">Lookups that found an entry.</param>
+/// <param name="Misses">Lookups that ran the default action.</param>
+public readonly record struct SwxLookups(long Hits, long Misses);
+
+/// <summary>Takes the copies that <c>mirror</c> makes.</summary>
+public interface ISwxCloneSink
+{
+    /// <summary>Called on the worker's thread; the frame is only valid during the call.</summary>
+    void Clone(ReadOnlySpan<byte> frame, uint port);
+}
+
+/// <summary>Receives an entry of a table. Spans are only valid during the call.</summary>
+/// <param name="key">Packed key.</param>
+/// <param name="mask">Packed mask; empty for an exact table.</param>
+/// <param name="priority">Priority of a wildcard entry, the greater wins; else 0.</param>
+/// <param name="action">Index of the action.</param>
+/// <param name="data">Action data.</param>
+/// <returns>False to stop.</returns>
+public delegate bool SwxEntryVisitor(
+    ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, int action, ReadOnlySpan<byte> data);
+
+/// <summary>Receives a learned entry. Spans are only valid during the call.</summary>
+/// <param name="key">Packed key.</param>
+/// <param name="action">Index of the action.</param>
+/// <param name="data">Action data.</param>
+/// <param name="timeoutId">Its timeout.</param>
+/// <param name="remaining">Time until it is forgotten.</param>
+/// <returns>False to stop.</returns>
+public delegate bool SwxLearnedVisitor(
+    ReadOnlySpan<byte> key, int action, ReadOnlySpan<byte> data, int timeoutId, TimeSpan remaining);
