@@ -1,4 +1,3 @@
-using ACCOffload.HostStub.Claims;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -224,7 +223,7 @@ internal sealed partial class AccLink
     private string _badStamp = "";
 
     // Requests on their way over the old connection may finish.
-    private void RetireLater(AccConnection connection) =>
+    private static void RetireLater(AccConnection connection) =>
         _ = Task.Delay(RetireAfter, CancellationToken.None).ContinueWith(_ => connection.Dispose(), TaskScheduler.Default);
 
     private void NoteFailure(AccConnection? connection, Exception e)

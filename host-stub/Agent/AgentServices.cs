@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>What the operations share.</summary>
-internal sealed class AgentServices
+internal sealed class AgentServices : IDisposable
 {
     // The kernel does one link operation at a time; more waiting threads gain nothing.
     private const int MostDeviceOperations = 8;
@@ -33,6 +33,8 @@ internal sealed class AgentServices
     public Action<string> Step { get; init; } = static _ => { };
 
     public KeyedLock<AttachmentKey> Locks { get; } = new();
+
+    public void Dispose() => _devices.Dispose();
 
     /// <summary>Runs kernel operations, which block, beside the requests.</summary>
     public async Task<T> OnDevicesAsync<T>(Func<T> code)

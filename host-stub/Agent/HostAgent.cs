@@ -109,6 +109,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _services.Ipam.Dispose();
         _store.Dispose();
         _dataPlane.Dispose();
+        _services.Dispose();
         _stop.Dispose();
     }
 

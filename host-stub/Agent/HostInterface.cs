@@ -8,7 +8,6 @@ using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop;
-using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

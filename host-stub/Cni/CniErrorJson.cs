@@ -10,7 +10,7 @@ internal static class CniErrorJson
     /// <summary>Quotes and slashes as they are: people read this in kubelet's events.</summary>
     public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <param name="version">What the configuration asked for; the newest when it is not known.</param>
+    /// <summary>An error in the configuration's version; the newest when that is not known.</summary>
     public static byte[] Error(string version, int code, string message, string details)
     {
         var buffer = new ArrayBufferWriter<byte>(256);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using ACCOffload.HostStub.Claims;
@@ -9,6 +10,7 @@ internal static class PortName
 {
     private const string Prefix = "acc";
     private const int Digits = 11;
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 
     public static string For(AttachmentKey key)
     {
@@ -19,7 +21,7 @@ internal static class PortName
 
     public static bool IsOurs(string name) =>
         name.Length == Prefix.Length + Digits && name.StartsWith(Prefix, StringComparison.Ordinal)
-        && !name.AsSpan(Prefix.Length).ContainsAnyExcept("0123456789abcdef");
+        && !name.AsSpan(Prefix.Length).ContainsAnyExcept(HexDigits);
 
     /// <summary>What an operator sees at the link (`ip link`); the kernel takes 255 bytes.</summary>
     public static string Alias(AttachmentKey key)

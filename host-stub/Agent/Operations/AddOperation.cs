@@ -7,6 +7,7 @@ using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging;
+using AttachmentKey = ACCOffload.HostStub.Claims.AttachmentKey;
 
 namespace ACCOffload.HostStub.Agent.Operations;
 

@@ -1,7 +1,6 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
-using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;
 
