@@ -64,8 +64,8 @@ public sealed partial class RouteNetlink : IDisposable
     public void SetAlias(int index, string alias) => SetLink(index, new LinkChange { Alias = alias });
 
     /// <summary>Moves a link to another namespace, with another name if one is given. It arrives there down, without addresses, and its index may have changed.</summary>
-    /// <exception cref="NetlinkException">The name is taken there (EEXIST), or the link may not move (EINVAL).</exception>
-    public void MoveToNamespace(int index, NetNamespace ns, string? newName = null) => SetLink(index, new LinkChange { Namespace = ns, Name = newName });
+    /// <exception cref="NetlinkException">The name is taken there (EEXIST), or the link may not move (EINVAL); then it has not moved.</exception>
+    public partial void MoveToNamespace(int index, NetNamespace ns, string? newName = null);
 
     /// <summary>The link makes itself no IPv6 address. Nothing happens where the kernel has no IPv6.</summary>
     public partial void SetIPv6AddrGenModeNone(int index);

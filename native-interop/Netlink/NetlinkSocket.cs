@@ -59,15 +59,13 @@ internal sealed unsafe class NetlinkSocket : INetlinkTransport
             nint received;
             fixed (byte* bytes = buffer)
                 received = Libc.ReceiveFrom(Handle, bytes, (nuint)buffer.Length, Libc.MessageDontWait | Libc.MessageTruncated, &address, &addressLength);
-            if (received >= 0)
+            // Another process may send to our address too: only the kernel's port 0 is believed.
+            if (received >= 0 && address.PortId == 0)
             {
-                // Another process may send to our address too: only the kernel's port 0 is believed.
-                if (address.PortId != 0)
-                    continue;
                 length = (int)Math.Min(received, int.MaxValue);
                 return Errno.None;
             }
-            var errno = (Errno)Marshal.GetLastPInvokeError();
+            var errno = received >= 0 ? Errno.EINTR : (Errno)Marshal.GetLastPInvokeError();
             if (errno is not (Errno.EAGAIN or Errno.EINTR))
                 return errno;
             var left = timeout - TimeProvider.System.GetElapsedTime(started);

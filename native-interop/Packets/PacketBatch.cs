@@ -122,9 +122,11 @@ public sealed unsafe class PacketBatch : IDisposable
         Place(to, _offsets[from], _lengths[from]);
     }
 
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_memory == null, this);
+
     private int Checked(int index)
     {
-        ObjectDisposedException.ThrowIf(_memory == null, this);
+        ThrowIfDisposed();
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Capacity, nameof(index));
         return index;
     }

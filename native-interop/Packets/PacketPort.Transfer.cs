@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -19,6 +20,7 @@ public sealed unsafe partial class PacketPort
     public int Receive(PacketBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        batch.ThrowIfDisposed();
         batch.Count = 0;
         for (var i = 0; i < batch.Capacity; i++)
         {
@@ -142,8 +144,8 @@ public sealed unsafe partial class PacketPort
         var offset = batch.Offset(index) - VlanTagLength;
         var slot = batch.Buffer(index);
         slot.Slice(offset + VlanTagLength, 2 * MacAddress.Length).CopyTo(slot[offset..]);
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(slot[(offset + 12)..], tagProtocol);
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(slot[(offset + 14)..], tag);
+        BinaryPrimitives.WriteUInt16BigEndian(slot[(offset + 12)..], tagProtocol);
+        BinaryPrimitives.WriteUInt16BigEndian(slot[(offset + 14)..], tag);
         batch.Place(index, offset, batch.Length(index) + VlanTagLength);
     }
 

@@ -20,6 +20,6 @@ public sealed record InterfaceAddress
     /// <summary>The kernel makes no route to the prefix.</summary>
     public bool NoPrefixRoute { get; init; }
 
-    /// <summary>An IPv6 address is used at once, without looking for another owner. (When listed: false.)</summary>
+    /// <summary>An IPv6 address is used at once, without looking for another owner.</summary>
     public bool NoDuplicateDetection { get; init; }
 }

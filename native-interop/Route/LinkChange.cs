@@ -15,7 +15,7 @@ public sealed record LinkChange
     /// <summary>New alias of at most 255 bytes; the empty text takes it away.</summary>
     public string? Alias { get; init; }
 
-    /// <summary>Namespace to move to; everything else is then applied there. The link goes down and its index may change.</summary>
+    /// <summary>Namespace to move to; everything else is then applied there. The link goes down and its index may change. The kernel moves first: when something else then fails, the link has moved nevertheless.</summary>
     public NetNamespace? Namespace { get; init; }
 
     /// <summary>Set up or down.</summary>

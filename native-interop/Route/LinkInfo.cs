@@ -18,8 +18,11 @@ public sealed record LinkInfo
     /// <summary>Set up by the administrator (IFF_UP).</summary>
     public bool IsUp { get; init; }
 
-    /// <summary>Up, and with a carrier (IFF_LOWER_UP): packets can pass.</summary>
+    /// <summary>Up, and with a carrier (IFF_LOWER_UP).</summary>
     public bool HasCarrier { get; init; }
+
+    /// <summary>Packets pass (IFF_RUNNING). The kernel brings a link there in its own time after it got its carrier, and silently drops what is sent before.</summary>
+    public bool IsRunning { get; init; }
 
     /// <summary>Driver's kind (IFLA_INFO_KIND): "veth", "ipvlan", …; null for a physical device or the loopback.</summary>
     public string? Kind { get; init; }

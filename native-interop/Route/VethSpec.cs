@@ -24,9 +24,6 @@ public sealed record VethSpec
     /// <summary>Where the far end is created; null for the socket's namespace.</summary>
     public NetNamespace? PeerNamespace { get; init; }
 
-    /// <summary>Set the near end up at once.</summary>
+    /// <summary>Set the near end up at once. (The kernel can't do that for the far end, which is made first and has no peer yet.)</summary>
     public bool Up { get; init; }
-
-    /// <summary>Set the far end up at once.</summary>
-    public bool PeerUp { get; init; }
 }
