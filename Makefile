@@ -1,0 +1,61 @@
+# ACCOffload. `make` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+
+CONFIGURATION ?= Release
+RIDS ?= linux-x64 linux-arm64
+# The runtime identifier of this machine: the demo and the tests run its binaries.
+HOST_RID := linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)
+
+# make certs: where the files go, and which names the ACC and the node have.
+CERTS_DIR ?= out/pki
+ACC_NAMES ?= accoffload-acc,localhost,127.0.0.1
+NODE ?= node-1
+CERTS_DAYS ?= 365
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build publish publish-% demo test bench certs p4 format format-check clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Install the Debian packages that build, demo and tests need (nothing if they are there)
+	@.ci/deps
+
+build: ## Build everything, warnings are errors
+	@dotnet build ACCOffload.sln -c $(CONFIGURATION) -v quiet -nologo
+
+publish: deps $(addprefix publish-,$(RIDS)) ## Publish AOT binaries to out/<rid>/ for linux-x64 and linux-arm64
+	@.ci/check-publish $(RIDS)
+
+publish-%:
+	@.ci/publish $*
+
+demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (root)
+	@RID=$(HOST_RID) tests/demo/demo
+
+test: deps publish ## Unit, property and integration tests (root for all of them)
+	@tests/run
+
+bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
+	@benchmarks/run
+
+certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS_DAYS=
+	@rootfs/pki/make-certs --dir "$(CERTS_DIR)" --acc-names "$(ACC_NAMES)" --node "$(NODE)" --days "$(CERTS_DAYS)"
+
+p4: ## Compile p4src with p4c-dpdk (where it is on PATH) and renew the stamp
+	@p4src/compile
+
+format: ## Format the C# sources
+	@dotnet format ACCOffload.sln
+
+format-check:
+	@dotnet format ACCOffload.sln --verify-no-changes
+
+clean: ## Remove what build and publish made
+	@rm -rf out
+	@find . -path ./.git -prune -o -type d \( -name bin -o -name obj -o -name TestResults \) -print -prune | xargs -r rm -rf

@@ -1,0 +1,8 @@
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>The API that an endpoint came through. Sync touches only what came through <see cref="Offload"/>. Stored: never renumber.</summary>
+internal enum ApiOrigin
+{
+    Offload = 1,
+    InfraAgent = 2,
+}

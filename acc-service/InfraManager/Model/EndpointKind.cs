@@ -1,0 +1,10 @@
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>What is behind an endpoint's port. Stored: never renumber.</summary>
+internal enum EndpointKind
+{
+    Pod = 1,
+
+    /// <summary>The host's own interface into the pipeline; a node has one.</summary>
+    Host = 2,
+}

@@ -1,0 +1,159 @@
+using System.Buffers;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>
+/// The rules that need no other endpoint: what a request must look like, and which addresses this node's endpoints may have. Field names
+/// are those of the proto.
+/// </summary>
+internal static class EndpointRules
+{
+    public const int MaxAddresses = 16;
+    public const int MaxNetworks = 64;
+    public const int MaxSyncAttachments = 4096;
+
+    // The kernel's IFNAMSIZ is 16 with its terminator; targets with other kinds of ports may use longer names.
+    private const int MaxPortName = 63;
+    private const int MaxName = 253;
+
+    private static readonly SearchValues<char> PortNameChars =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@-");
+
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void Check(EndpointSpec spec, NodeSettings node)
+    {
+        CheckKey(spec.Key);
+        if (!Enum.IsDefined(spec.Kind))
+            throw IntentException.Invalid("kind", "neither pod nor host");
+        if (!Enum.IsDefined(spec.Device))
+            throw IntentException.Invalid("device.kind", "unknown");
+        CheckPortName(spec.PortName);
+        CheckMac(spec, node);
+        if (spec.Mtu != 0 && spec.Mtu is < 576 or > 65535)
+            throw IntentException.Invalid("mtu", $"{spec.Mtu} is outside 576..65535");
+        CheckText("pod_namespace", spec.PodNamespace, MaxName, mayBeEmpty: true);
+        CheckText("pod_name", spec.PodName, MaxName, mayBeEmpty: true);
+        CheckText("pod_uid", spec.PodUid, MaxName, mayBeEmpty: true);
+        CheckAddresses(spec, node);
+    }
+
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void CheckKey(AttachmentKey key)
+    {
+        CheckText("key.network", key.Network, MaxName);
+        CheckText("key.container_id", key.ContainerId, MaxName);
+        CheckText("key.interface_name", key.InterfaceName, MaxPortName);
+    }
+
+    /// <summary>Checks a Sync as a whole; what is wrong with one attachment only is that attachment's failure.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void Check(SyncIntent sync)
+    {
+        if (sync.Networks.Count > MaxNetworks)
+            throw IntentException.Invalid("networks", $"{sync.Networks.Count} networks, at most {MaxNetworks}");
+        for (int i = 0; i < sync.Networks.Count; i++)
+            CheckText($"networks[{i}]", sync.Networks[i], MaxName);
+        if (sync.Attachments.Count > MaxSyncAttachments)
+            throw IntentException.Invalid("attachments", $"{sync.Attachments.Count} attachments, at most {MaxSyncAttachments}");
+        foreach (EndpointSpec spec in sync.Attachments)
+        {
+            if (spec.Node != sync.Node || spec.Origin != ApiOrigin.Offload)
+                throw new ArgumentException("an attachment of a Sync belongs to its node and to the Offload API", nameof(sync));
+        }
+    }
+
+    private static void CheckText(string field, string? text, int limit, bool mayBeEmpty = false)
+    {
+        if (string.IsNullOrEmpty(text))
+        {
+            if (mayBeEmpty && text is not null)
+                return;
+            throw IntentException.Invalid(field, "empty");
+        }
+
+        if (text.Length > limit || Encoding.UTF8.GetByteCount(text) > limit)
+            throw IntentException.Invalid(field, $"longer than {limit} bytes");
+        foreach (char c in text)
+        {
+            if (char.IsControl(c))
+                throw IntentException.Invalid(field, "holds a control character");
+        }
+    }
+
+    private static void CheckPortName(string name)
+    {
+        CheckText("device.port_name", name, MaxPortName);
+        if (name.AsSpan().ContainsAnyExcept(PortNameChars) || name is "." or "..")
+            throw IntentException.Invalid("device.port_name", "only letters, digits and . _ : @ - may be in it");
+    }
+
+    private static void CheckMac(EndpointSpec spec, NodeSettings node)
+    {
+        Span<byte> mac = stackalloc byte[6];
+        spec.Mac.CopyTo(mac);
+        if (mac.IndexOfAnyExcept((byte)0) < 0)
+            throw IntentException.Invalid("device.mac", "all zero");
+        if ((mac[0] & 1) != 0)
+            throw IntentException.Invalid("device.mac", $"{spec.Mac} is a multicast address");
+        if (spec.Mac.Equals(node.GatewayMac))
+            throw IntentException.Invalid("device.mac", $"{spec.Mac} is the gateway's");
+    }
+
+    private static void CheckAddresses(EndpointSpec spec, NodeSettings node)
+    {
+        if (spec.Addresses.Count == 0 && spec.Kind == EndpointKind.Pod)
+            throw IntentException.Invalid("addresses", "empty; a pod needs one");
+        if (spec.Addresses.Count > MaxAddresses)
+            throw IntentException.Invalid("addresses", $"{spec.Addresses.Count} addresses, at most {MaxAddresses}");
+        for (int i = 0; i < spec.Addresses.Count; i++)
+        {
+            IPAddress address = spec.Addresses[i];
+            string field = $"addresses[{i}]";
+            for (int j = 0; j < i; j++)
+            {
+                if (address.Equals(spec.Addresses[j]))
+                    throw IntentException.Invalid(field, $"{address} is listed twice");
+            }
+
+            // The pipeline carries IPv4; a mapped address is one in disguise and would escape the comparisons below.
+            if (address.AddressFamily != AddressFamily.InterNetwork)
+                throw IntentException.Invalid(field, $"{address} is not IPv4; this pipeline carries IPv4 only");
+            if (spec.Kind == EndpointKind.Pod)
+                CheckPodAddress(field, address, node);
+            else if (!node.HostAddresses.Contains(address) && !node.NodeAddresses.Contains(address))
+                throw IntentException.Invalid(field, $"{address} is no host or node address of node {node.Name}");
+        }
+    }
+
+    private static void CheckPodAddress(string field, IPAddress address, NodeSettings node)
+    {
+        if (address.Equals(node.Gateway))
+            throw IntentException.Invalid(field, $"{address} is the gateway's");
+        if (node.NodeAddresses.Contains(address))
+            throw IntentException.Invalid(field, $"{address} is a node address");
+        if (node.HostAddresses.Contains(address))
+            throw IntentException.Invalid(field, $"{address} is a host address");
+        foreach (IPNetwork range in node.VirtualRanges)
+        {
+            if (range.Contains(address))
+                throw IntentException.Invalid(field, $"{address} is in the range {range} of virtual addresses");
+        }
+
+        foreach (IPNetwork range in node.PodRanges)
+        {
+            if (range.Contains(address) && !IsReserved(address))
+                return;
+        }
+
+        throw IntentException.Invalid(field, $"{address} is outside the node's pod ranges ({string.Join(", ", node.PodRanges)})");
+    }
+
+    private static bool IsReserved(IPAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        return !address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224;
+    }
+}

@@ -1,0 +1,34 @@
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>A wish to change the model, immutable, as the API posts it.</summary>
+internal abstract record Intent
+{
+    /// <summary>What the intent costs in memory while it is queued, in bytes, roughly.</summary>
+    public abstract int EstimatedBytes { get; }
+}
+
+/// <summary>Create, repeat or change an attachment.</summary>
+internal sealed record AttachIntent(EndpointSpec Spec) : Intent
+{
+    public override int EstimatedBytes => Spec.EstimatedBytes;
+}
+
+/// <summary>Remove an attachment, if it is there and not newer than the intent.</summary>
+internal sealed record DetachIntent(string Node, ApiOrigin Origin, AttachmentKey Key, ulong Epoch, ulong Sequence) : Intent
+{
+    public RequestStamp Stamp => new(Epoch, Sequence);
+
+    public override int EstimatedBytes => 192 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length));
+}
+
+/// <summary>
+/// Every attachment that the node's agent has in <paramref name="Networks"/>: what the model holds beyond the list, of this node, the
+/// Offload API and those networks, and not newer than (<paramref name="Epoch"/>, <paramref name="Sequence"/>), goes.
+/// </summary>
+internal sealed record SyncIntent(
+    string Node, ulong Epoch, ulong Sequence, IReadOnlyList<string> Networks, IReadOnlyList<EndpointSpec> Attachments) : Intent
+{
+    public RequestStamp Stamp => new(Epoch, Sequence);
+
+    public override int EstimatedBytes => 192 + (2 * Networks.Sum(n => 16 + n.Length)) + Attachments.Sum(a => a.EstimatedBytes);
+}

@@ -1,0 +1,234 @@
+using System.Net;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>
+/// What should be: endpoints, how far each agent's Syncs went, which attachments were removed, which ports are still to be removed. Indexed so that no MAC,
+/// port or address has two holders. Not thread-safe: the programmer alone touches it. Every change is recorded and can be undone.
+/// </summary>
+internal sealed class NetworkModel
+{
+    /// <summary>Bounds what a host can make us remember by detaching what never was.</summary>
+    public const int MaxTombstones = 8192;
+
+    public const int MaxFloors = 1024;
+
+    private readonly Dictionary<long, Endpoint> _byId = [];
+    private readonly Dictionary<EndpointAddress, Endpoint> _byAddress = [];
+    private readonly Dictionary<MacAddress, Endpoint> _byMac = [];
+    private readonly Dictionary<string, Endpoint> _byPort = [];
+    private readonly Dictionary<IPAddress, Endpoint> _byIp = [];
+    private readonly Dictionary<FloorKey, RequestStamp> _floors = [];
+    private readonly Dictionary<EndpointAddress, Tombstone> _tombstones = [];
+    private readonly Queue<EndpointAddress> _tombstoneOrder = new();
+    private readonly HashSet<string> _portRemovals = [];
+    private readonly List<(StateKey Key, object? Old)> _journal = [];
+    private long _lastId;
+
+    public int Count => _byId.Count;
+
+    public IReadOnlyCollection<Endpoint> Endpoints => _byId.Values;
+
+    public IReadOnlyCollection<string> PortRemovals => _portRemovals;
+
+    public IReadOnlyDictionary<FloorKey, RequestStamp> Floors => _floors;
+
+    public IReadOnlyDictionary<EndpointAddress, Tombstone> Tombstones => _tombstones;
+
+    /// <summary>The host's endpoint, of which there is one.</summary>
+    public Endpoint? Host { get; private set; }
+
+    /// <summary>How many changes are recorded since the last <see cref="Forget"/>.</summary>
+    public int Mark => _journal.Count;
+
+    public long NextId() => ++_lastId;
+
+    public Endpoint? Find(long id) => _byId.GetValueOrDefault(id);
+
+    public Endpoint? Find(EndpointAddress address) => _byAddress.GetValueOrDefault(address);
+
+    public Endpoint? HolderOf(MacAddress mac) => _byMac.GetValueOrDefault(mac);
+
+    public Endpoint? HolderOfPort(string port) => _byPort.GetValueOrDefault(port);
+
+    public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
+
+    public RequestStamp? Floor(FloorKey key) => _floors.TryGetValue(key, out RequestStamp stamp) ? stamp : null;
+
+    public Tombstone? FindTombstone(EndpointAddress address) => _tombstones.GetValueOrDefault(address);
+
+    public bool IsPortRemovalPending(string port) => _portRemovals.Contains(port);
+
+    /// <summary>Adds the endpoint, or replaces the one of the same id. The caller has made sure that nothing it holds is another's.</summary>
+    /// <exception cref="InvalidOperationException">Something it holds is another's; nothing was changed.</exception>
+    public void Put(Endpoint endpoint)
+    {
+        Endpoint? old = Find(endpoint.Id);
+        if (ConflictOf(endpoint) is { } conflict)
+            throw new InvalidOperationException(conflict);
+        Record(new(StateKind.Endpoint, endpoint.Id), old);
+        SetEndpoint(endpoint.Id, endpoint);
+    }
+
+    public void Remove(Endpoint endpoint)
+    {
+        Record(new(StateKind.Endpoint, endpoint.Id), Find(endpoint.Id));
+        SetEndpoint(endpoint.Id, null);
+    }
+
+    public void SetFloor(FloorKey key, RequestStamp stamp)
+    {
+        Record(new(StateKind.SyncFloor, key), Floor(key));
+        _floors[key] = stamp;
+    }
+
+    public void SetTombstone(Tombstone tombstone)
+    {
+        Record(new(StateKind.Tombstone, tombstone.Address), FindTombstone(tombstone.Address));
+        if (_tombstones.TryAdd(tombstone.Address, tombstone))
+            _tombstoneOrder.Enqueue(tombstone.Address);
+        else
+            _tombstones[tombstone.Address] = tombstone;
+        while (_tombstones.Count > MaxTombstones && _tombstoneOrder.TryDequeue(out EndpointAddress oldest))
+            RemoveTombstone(oldest);
+    }
+
+    public void RemoveTombstone(EndpointAddress address)
+    {
+        if (FindTombstone(address) is not { } old)
+            return;
+        Record(new(StateKind.Tombstone, address), old);
+        _tombstones.Remove(address);
+    }
+
+    public void SetPortRemoval(string port, bool pending)
+    {
+        bool was = _portRemovals.Contains(port);
+        if (was == pending)
+            return;
+        Record(new(StateKind.PortRemoval, port), was);
+        SetPortRemovalUnrecorded(port, pending);
+    }
+
+    /// <summary>What was changed since the last <see cref="Forget"/>, without repeats.</summary>
+    public HashSet<StateKey> ChangedKeys() => [.. _journal.Select(j => j.Key)];
+
+    /// <summary>The state's present value: an endpoint, a stamp, a tombstone, true; or null when it is not there.</summary>
+    public object? ValueOf(StateKey key) => key.Kind switch
+    {
+        StateKind.Endpoint => Find((long)key.Name),
+        StateKind.SyncFloor => Floor((FloorKey)key.Name),
+        StateKind.Tombstone => FindTombstone((EndpointAddress)key.Name),
+        _ => _portRemovals.Contains((string)key.Name) ? true : null,
+    };
+
+    /// <summary>Undoes everything recorded after <paramref name="mark"/>, newest first.</summary>
+    public void Undo(int mark)
+    {
+        for (int i = _journal.Count - 1; i >= mark; i--)
+            Restore(_journal[i].Key, _journal[i].Old);
+        _journal.RemoveRange(mark, _journal.Count - mark);
+    }
+
+    /// <summary>Drops the records: what was changed stays.</summary>
+    public void Forget()
+    {
+        _journal.Clear();
+
+        // Undone or replaced tombstones leave their place in the order behind.
+        if (_tombstoneOrder.Count > 2 * MaxTombstones)
+        {
+            EndpointAddress[] live = [.. _tombstoneOrder.Distinct().Where(_tombstones.ContainsKey)];
+            _tombstoneOrder.Clear();
+            foreach (EndpointAddress address in live)
+                _tombstoneOrder.Enqueue(address);
+        }
+    }
+
+    /// <summary>Why the endpoint can't be held beside the others, or null.</summary>
+    public string? ConflictOf(Endpoint endpoint)
+    {
+        if (Other(Find(endpoint.Address), endpoint) is { } sameKey)
+            return $"attachment {endpoint.Key} is endpoint {sameKey.Id}";
+        if (Other(HolderOf(endpoint.Spec.Mac), endpoint) is { } sameMac)
+            return $"MAC {endpoint.Spec.Mac} is held by {sameMac.Key}";
+        if (Other(HolderOfPort(endpoint.Spec.PortName), endpoint) is { } samePort)
+            return $"port {endpoint.Spec.PortName} is held by {samePort.Key}";
+        foreach (IPAddress ip in endpoint.Spec.Addresses)
+        {
+            if (Other(HolderOf(ip), endpoint) is { } sameIp)
+                return $"address {ip} is held by {sameIp.Key}";
+        }
+
+        if (endpoint.Spec.Kind == EndpointKind.Host && Other(Host, endpoint) is { } host)
+            return $"the host's interface is {host.Key}";
+        return null;
+    }
+
+    private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;
+
+    private void Record(StateKey key, object? old) => _journal.Add((key, old));
+
+    private void Restore(StateKey key, object? old)
+    {
+        switch (key.Kind)
+        {
+            case StateKind.Endpoint:
+                SetEndpoint((long)key.Name, (Endpoint?)old);
+                break;
+            case StateKind.SyncFloor when old is RequestStamp stamp:
+                _floors[(FloorKey)key.Name] = stamp;
+                break;
+            case StateKind.SyncFloor:
+                _floors.Remove((FloorKey)key.Name);
+                break;
+            case StateKind.Tombstone when old is Tombstone tombstone:
+                if (_tombstones.TryAdd(tombstone.Address, tombstone))
+                    _tombstoneOrder.Enqueue(tombstone.Address);
+                else
+                    _tombstones[tombstone.Address] = tombstone;
+                break;
+            case StateKind.Tombstone:
+                _tombstones.Remove((EndpointAddress)key.Name);
+                break;
+            case StateKind.PortRemoval:
+                SetPortRemovalUnrecorded((string)key.Name, (bool)old!);
+                break;
+        }
+    }
+
+    private void SetPortRemovalUnrecorded(string port, bool pending)
+    {
+        if (pending)
+            _portRemovals.Add(port);
+        else
+            _portRemovals.Remove(port);
+    }
+
+    private void SetEndpoint(long id, Endpoint? endpoint)
+    {
+        if (_byId.Remove(id, out Endpoint? old))
+        {
+            _byAddress.Remove(old.Address);
+            _byMac.Remove(old.Spec.Mac);
+            _byPort.Remove(old.Spec.PortName);
+            foreach (IPAddress ip in old.Spec.Addresses)
+                _byIp.Remove(ip);
+            if (Host?.Id == id)
+                Host = null;
+        }
+
+        if (endpoint is null)
+            return;
+        _lastId = Math.Max(_lastId, id);
+        _byId.Add(id, endpoint);
+        _byAddress.Add(endpoint.Address, endpoint);
+        _byMac.Add(endpoint.Spec.Mac, endpoint);
+        _byPort.Add(endpoint.Spec.PortName, endpoint);
+        foreach (IPAddress ip in endpoint.Spec.Addresses)
+            _byIp.Add(ip, endpoint);
+        if (endpoint.Spec.Kind == EndpointKind.Host)
+            Host = endpoint;
+    }
+}

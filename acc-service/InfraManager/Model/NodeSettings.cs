@@ -1,0 +1,30 @@
+using System.Net;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>What the configuration says of the node. Validated by the configuration's reader; immutable.</summary>
+internal sealed record NodeSettings
+{
+    public required string Name { get; init; }
+
+    /// <summary>Ranges that pod addresses come from.</summary>
+    public required IReadOnlyList<IPNetwork> PodRanges { get; init; }
+
+    /// <summary>The node's addresses on the node network.</summary>
+    public IReadOnlyList<IPAddress> NodeAddresses { get; init; } = [];
+
+    /// <summary>Addresses of the host's own interface into the pipeline.</summary>
+    public IReadOnlyList<IPAddress> HostAddresses { get; init; } = [];
+
+    /// <summary>Ranges of service addresses.</summary>
+    public IReadOnlyList<IPNetwork> VirtualRanges { get; init; } = [];
+
+    /// <summary>The dummy gateway.</summary>
+    public required IPAddress Gateway { get; init; }
+
+    public required MacAddress GatewayMac { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public int Mtu { get; init; } = 1500;
+}

@@ -1,0 +1,74 @@
+namespace ACCOffload.InfraManager.Programming;
+
+/// <summary>What <c>ctl status</c> shows of the programmer; a consistent snapshot, taken after each batch.</summary>
+internal sealed record ProgrammerStatus
+{
+    /// <summary>True while attachments can be made: target primary, tables read back and equal to the model.</summary>
+    public required bool Ready { get; init; }
+
+    public required TargetState TargetState { get; init; }
+
+    /// <summary>One line; empty while ready.</summary>
+    public required string TargetReason { get; init; }
+
+    public required int Endpoints { get; init; }
+
+    /// <summary>Entries that the model wants in the tables.</summary>
+    public required long TableEntries { get; init; }
+
+    /// <summary>Entries that the tables do not hold as wanted, as far as is known.</summary>
+    public required long PendingEntries { get; init; }
+
+    public required int QueueLength { get; init; }
+
+    public required long QueueBytes { get; init; }
+
+    /// <summary>Write calls, and the updates in them, since the process started.</summary>
+    public required long WritesSent { get; init; }
+
+    public required long UpdatesSent { get; init; }
+
+    /// <summary>Durable commits since the process started.</summary>
+    public required long Commits { get; init; }
+
+    /// <summary>Whether the tables were read back and found, or made, equal to the model since the target was last reached.</summary>
+    public required bool Reconciled { get; init; }
+
+    public required ReconcileCounts LastReconcile { get; init; }
+
+    /// <summary>One line on what is wrong with the store; empty while commits succeed.</summary>
+    public required string StoreProblem { get; init; }
+}
+
+/// <summary>What a reconciliation found and did.</summary>
+internal sealed record ReconcileCounts(long Inserted, long Modified, long Deleted)
+{
+    public static ReconcileCounts None { get; } = new(0, 0, 0);
+
+    public long Total => Inserted + Modified + Deleted;
+}
+
+/// <summary>The target as the programmer sees it.</summary>
+internal enum TargetState
+{
+    /// <summary>Not connected.</summary>
+    Away,
+
+    /// <summary>Connected, but another controller is primary.</summary>
+    Backup,
+
+    /// <summary>Primary; the tables are being read back and compared.</summary>
+    Reconciling,
+
+    /// <summary>A reply was lost: what the tables hold must be read back first.</summary>
+    UnknownOutcome,
+
+    /// <summary>Primary, and the tables equal the model.</summary>
+    Ready,
+}
+
+/// <summary>An endpoint for display.</summary>
+/// <param name="Endpoint">As the model holds it.</param>
+/// <param name="Port">0 while not known.</param>
+/// <param name="Programmed">Whether all its entries are on the target.</param>
+internal sealed record EndpointView(Model.Endpoint Endpoint, uint Port, bool Programmed);

@@ -1,0 +1,199 @@
+using System.Data;
+using ACCOffload.InfraManager.Model;
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.InfraManager.Store;
+
+/// <summary>
+/// The durable state: one SQLite database in WAL mode with full synchronization, so that what a commit acknowledged survives <c>kill -9</c> and power
+/// loss. Locked for this process while open. Used by one thread at a time.
+/// </summary>
+internal sealed partial class SqliteStore : IDisposable
+{
+    // Bounds what a burst leaves behind on the disk.
+    private const int WalLimitBytes = 4 << 20;
+    private const int CheckpointPages = 512;
+
+    private readonly ILogger _logger;
+    private SqliteConnection? _connection;
+    private StoreCommands? _commands;
+
+    private SqliteStore(string path, ILogger logger)
+    {
+        Path = path;
+        _logger = logger;
+    }
+
+    public string Path { get; }
+
+    /// <summary>Commits since the process started.</summary>
+    public long Commits { get; private set; }
+
+    /// <summary>A test's hook, called inside the transaction just before it commits.</summary>
+    internal Action? BeforeCommit { get; set; }
+
+    /// <summary>Opens the database, creates it if there is none, and brings its schema up to date.</summary>
+    /// <exception cref="StoreException">The message is one line for the operator.</exception>
+    public static SqliteStore Open(string path, ILogger logger)
+    {
+        var store = new SqliteStore(System.IO.Path.GetFullPath(path), logger);
+        try
+        {
+            CreatePrivate(store.Path);
+            store.Connect(check: true);
+            return store;
+        }
+        catch (SqliteException e)
+        {
+            store.Dispose();
+            throw StoreErrors.Translate(store.Path, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            store.Dispose();
+            throw new StoreException(StoreFailure.CannotOpen, $"store {store.Path} can't be opened: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Everything that was committed.</summary>
+    /// <exception cref="StoreException">Can't be read, or makes no sense.</exception>
+    public NetworkModel Load()
+    {
+        try
+        {
+            var model = new NetworkModel();
+            StoreReader.Read(Connected(), model);
+            model.Forget();
+            return model;
+        }
+        catch (SqliteException e)
+        {
+            throw StoreErrors.Translate(Path, e);
+        }
+        catch (Exception e) when (e is FormatException or InvalidCastException or InvalidOperationException or OverflowException or ArgumentException)
+        {
+            throw StoreErrors.Damaged(Path, e, e.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    /// <summary>Makes all changes durable in one transaction, or none.</summary>
+    /// <exception cref="StoreException">
+    /// Nothing is changed as far as this process sees; after a failing disk, a restart may find the changes all the same, so whoever gives them up
+    /// commits the former values later.
+    /// </exception>
+    public void Commit(IReadOnlyCollection<StoreChange> changes)
+    {
+        try
+        {
+            SqliteConnection connection = Connected();
+            using SqliteTransaction transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: false);
+            _commands!.Apply(transaction, changes);
+            BeforeCommit?.Invoke();
+            transaction.Commit();
+            Commits++;
+        }
+        catch (SqliteException e)
+        {
+            // The connection may be in any state after a failing disk: the next use opens another one.
+            StoreException error = StoreErrors.Translate(Path, e);
+            if (error.Failure != StoreFailure.Full)
+                Disconnect();
+            throw error;
+        }
+    }
+
+    /// <summary>Moves what is in the log into the database and empties the log. Failure does no harm and is logged.</summary>
+    public void Checkpoint()
+    {
+        try
+        {
+            using SqliteCommand command = Connected().CreateCommand();
+            command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
+            command.ExecuteNonQuery();
+        }
+        catch (SqliteException e)
+        {
+            LogCheckpointFailed(Path, e.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    public void Dispose() => Disconnect();
+
+    // Created empty beforehand: SQLite gives the log the database's mode, but takes the database's from the umask.
+    private static void CreatePrivate(string path)
+    {
+        const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (System.IO.Path.GetDirectoryName(path) is { } directory && !Directory.Exists(directory))
+            Directory.CreateDirectory(directory, Owner | UnixFileMode.UserExecute);
+        if (!File.Exists(path))
+            File.Open(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
+    }
+
+    private SqliteConnection Connected()
+    {
+        if (_connection is null)
+            Connect(check: false);
+        return _connection!;
+    }
+
+    private void Connect(bool check)
+    {
+        // A killed predecessor's lock goes with it; one second covers a predecessor that is just closing.
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = Path,
+            Mode = SqliteOpenMode.ReadWrite,
+            Pooling = false,
+            DefaultTimeout = 1,
+        }.ConnectionString);
+        try
+        {
+            connection.Open();
+            Execute(connection, "PRAGMA locking_mode = EXCLUSIVE");
+            Execute(connection, "PRAGMA trusted_schema = OFF");
+            Execute(connection, "PRAGMA journal_mode = WAL");
+            Execute(connection, "PRAGMA synchronous = FULL");
+            Execute(connection, $"PRAGMA journal_size_limit = {WalLimitBytes}");
+            Execute(connection, $"PRAGMA wal_autocheckpoint = {CheckpointPages}");
+            Execute(connection, "PRAGMA temp_store = MEMORY");
+            if (check)
+                QuickCheck(connection);
+            StoreSchema.Migrate(connection, Path);
+            _commands = new StoreCommands(connection);
+            _connection = connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private void QuickCheck(SqliteConnection connection)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = "PRAGMA quick_check(1)";
+        if (command.ExecuteScalar() is not "ok")
+            throw StoreErrors.Damaged(Path);
+    }
+
+    private void Disconnect()
+    {
+        _commands?.Dispose();
+        _commands = null;
+        _connection?.Dispose();
+        _connection = null;
+    }
+
+    private static void Execute(SqliteConnection connection, string sql)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,107 @@
+using ACCOffload.InfraManager.Model;
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.InfraManager.Store;
+
+/// <summary>The prepared statements that write.</summary>
+internal sealed class StoreCommands : IDisposable
+{
+    private readonly List<SqliteCommand> _all = [];
+    private readonly SqliteCommand _putEndpoint;
+    private readonly SqliteCommand _deleteEndpoint;
+    private readonly SqliteCommand _putFloor;
+    private readonly SqliteCommand _deleteFloor;
+    private readonly SqliteCommand _putTombstone;
+    private readonly SqliteCommand _deleteTombstone;
+    private readonly SqliteCommand _putPortRemoval;
+    private readonly SqliteCommand _deletePortRemoval;
+
+    public StoreCommands(SqliteConnection connection)
+    {
+        _putEndpoint = Put(connection, "endpoints",
+            "id", "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac", "addresses",
+            "mtu", "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence");
+        _deleteEndpoint = Delete(connection, "endpoints", "id");
+        _putFloor = Put(connection, "sync_floors", "node", "network", "epoch", "sequence");
+        _deleteFloor = Delete(connection, "sync_floors", "node", "network");
+        _putTombstone = Put(connection, "tombstones", "origin", "network", "container_id", "interface_name", "node", "epoch", "sequence");
+        _deleteTombstone = Delete(connection, "tombstones", "origin", "network", "container_id", "interface_name");
+        _putPortRemoval = Put(connection, "port_removals", "name");
+        _deletePortRemoval = Delete(connection, "port_removals", "name");
+    }
+
+    public void Apply(SqliteTransaction transaction, IReadOnlyCollection<StoreChange> changes)
+    {
+        foreach (StoreChange change in changes)
+            Apply(transaction, change);
+    }
+
+    public void Dispose()
+    {
+        foreach (SqliteCommand command in _all)
+            command.Dispose();
+    }
+
+    private void Apply(SqliteTransaction transaction, StoreChange change)
+    {
+        object name = change.Key.Name;
+        switch (change.Key.Kind)
+        {
+            case StateKind.Endpoint when change.Value is Endpoint e:
+                EndpointSpec s = e.Spec;
+                Run(transaction, _putEndpoint, e.Id, s.Node, (long)s.Origin, s.Key.Network, s.Key.ContainerId, s.Key.InterfaceName, (long)s.Kind,
+                    (long)s.Device, s.PortName, e.OwnsPort ? 1L : 0L, (long)s.Mac.Value, string.Join(',', s.Addresses), (long)s.Mtu, s.PodNamespace,
+                    s.PodName, s.PodUid, unchecked((long)s.Epoch), unchecked((long)s.Sequence));
+                break;
+            case StateKind.Endpoint:
+                Run(transaction, _deleteEndpoint, name);
+                break;
+            case StateKind.SyncFloor when change.Value is RequestStamp stamp:
+                var floor = (FloorKey)name;
+                Run(transaction, _putFloor, floor.Node, floor.Network, unchecked((long)stamp.Epoch), unchecked((long)stamp.Sequence));
+                break;
+            case StateKind.SyncFloor:
+                Run(transaction, _deleteFloor, ((FloorKey)name).Node, ((FloorKey)name).Network);
+                break;
+            case StateKind.Tombstone when change.Value is Tombstone t:
+                AttachmentKey k = t.Address.Key;
+                Run(transaction, _putTombstone, (long)t.Address.Origin, k.Network, k.ContainerId, k.InterfaceName, t.Node,
+                    unchecked((long)t.Stamp.Epoch), unchecked((long)t.Stamp.Sequence));
+                break;
+            case StateKind.Tombstone:
+                var gone = (EndpointAddress)name;
+                Run(transaction, _deleteTombstone, (long)gone.Origin, gone.Key.Network, gone.Key.ContainerId, gone.Key.InterfaceName);
+                break;
+            case StateKind.PortRemoval:
+                Run(transaction, change.Value is null ? _deletePortRemoval : _putPortRemoval, name);
+                break;
+            default:
+                throw new InvalidOperationException($"no durable form for {change.Key.Kind}");
+        }
+    }
+
+    private static void Run(SqliteTransaction transaction, SqliteCommand command, params ReadOnlySpan<object> values)
+    {
+        command.Transaction = transaction;
+        for (int i = 0; i < values.Length; i++)
+            command.Parameters[i].Value = values[i];
+        command.ExecuteNonQuery();
+    }
+
+    // Replacing a whole row is right for every table here: none has a second unique key.
+    private SqliteCommand Put(SqliteConnection connection, string table, params ReadOnlySpan<string> columns) => Prepare(
+        connection, $"INSERT OR REPLACE INTO {table} ({string.Join(", ", columns)}) VALUES ({string.Join(", ", [.. columns.ToArray().Select(c => "$" + c)])})", columns);
+
+    private SqliteCommand Delete(SqliteConnection connection, string table, params ReadOnlySpan<string> columns) => Prepare(
+        connection, $"DELETE FROM {table} WHERE {string.Join(" AND ", columns.ToArray().Select(c => $"{c} = ${c}"))}", columns);
+
+    private SqliteCommand Prepare(SqliteConnection connection, string sql, ReadOnlySpan<string> columns)
+    {
+        SqliteCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (string column in columns)
+            command.Parameters.Add(new SqliteParameter { ParameterName = "$" + column });
+        _all.Add(command);
+        return command;
+    }
+}

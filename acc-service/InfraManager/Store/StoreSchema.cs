@@ -1,0 +1,88 @@
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.InfraManager.Store;
+
+/// <summary>The database's schema, by version. A version is never changed once it was released; a new one is added behind it.</summary>
+internal static class StoreSchema
+{
+    /// <summary>"ACCO": tells our file from any other SQLite database.</summary>
+    public const int ApplicationId = 0x4143434F;
+
+    // Unsigned 64-bit numbers are kept as the signed number of the same bits.
+    private static readonly string[] Migrations =
+    [
+        """
+        CREATE TABLE endpoints (
+            id INTEGER PRIMARY KEY,
+            node TEXT NOT NULL,
+            origin INTEGER NOT NULL,
+            network TEXT NOT NULL,
+            container_id TEXT NOT NULL,
+            interface_name TEXT NOT NULL,
+            kind INTEGER NOT NULL,
+            device INTEGER NOT NULL,
+            port_name TEXT NOT NULL,
+            owns_port INTEGER NOT NULL,
+            mac INTEGER NOT NULL,
+            addresses TEXT NOT NULL,
+            mtu INTEGER NOT NULL,
+            pod_namespace TEXT NOT NULL,
+            pod_name TEXT NOT NULL,
+            pod_uid TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE sync_floors (
+            node TEXT NOT NULL,
+            network TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            PRIMARY KEY (node, network)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE tombstones (
+            origin INTEGER NOT NULL,
+            network TEXT NOT NULL,
+            container_id TEXT NOT NULL,
+            interface_name TEXT NOT NULL,
+            node TEXT NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            PRIMARY KEY (origin, network, container_id, interface_name)
+        ) STRICT;
+        CREATE TABLE port_removals (
+            name TEXT NOT NULL PRIMARY KEY
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ];
+
+    public static int Version => Migrations.Length;
+
+    /// <summary>Brings the database to <see cref="Version"/>, one transaction a step.</summary>
+    /// <exception cref="StoreException">Newer than we know, or another program's database.</exception>
+    public static void Migrate(SqliteConnection connection, string path)
+    {
+        long version = Scalar(connection, "PRAGMA user_version");
+        long application = Scalar(connection, "PRAGMA application_id");
+        bool isEmpty = Scalar(connection, "SELECT count(*) FROM sqlite_schema") == 0;
+        if (!isEmpty && application != ApplicationId)
+            throw StoreErrors.Damaged(path, detail: "another program's database");
+        if (version > Version)
+            throw StoreErrors.Newer(path, version, Version);
+        for (; version < Version; version++)
+        {
+            using SqliteTransaction transaction = connection.BeginTransaction(deferred: false);
+            using SqliteCommand command = connection.CreateCommand();
+            command.Transaction = transaction;
+            command.CommandText = $"{Migrations[version]}\nPRAGMA application_id = {ApplicationId};\nPRAGMA user_version = {version + 1};";
+            command.ExecuteNonQuery();
+            transaction.Commit();
+        }
+    }
+
+    private static long Scalar(SqliteConnection connection, string sql)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        return (long)command.ExecuteScalar()!;
+    }
+}

@@ -1,0 +1,55 @@
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Target;
+
+/// <summary>
+/// The device as the programmer sees it: P4Runtime for tables, gNMI for ports. An interface because the model-based tests run
+/// tens of thousands of sequences against one in memory.
+/// </summary>
+internal interface ITarget
+{
+    /// <summary>Where the connection stands now. Any thread.</summary>
+    TargetConnection Connection { get; }
+
+    /// <summary>The connection changed. Any thread; handlers return at once.</summary>
+    event Action? ConnectionChanged;
+
+    Pipeline Pipeline { get; }
+
+    /// <summary>Loads our pipeline unless the target has it.</summary>
+    /// <returns>Whether it was pushed, in which case the tables are empty.</returns>
+    /// <exception cref="P4RuntimeException">Failed, or the outcome is not known.</exception>
+    Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every entry of every table, without default and learned ones.</summary>
+    /// <exception cref="P4RuntimeException">Failed half-way.</exception>
+    IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken);
+
+    /// <summary>One Write. Never throws for what the target or the network does.</summary>
+    Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken);
+
+    /// <summary>All ports by name, or null where the target can't list them.</summary>
+    /// <exception cref="P4RuntimeException">Failed.</exception>
+    Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken);
+
+    /// <summary>The number of a port, or null.</summary>
+    /// <exception cref="P4RuntimeException">Failed.</exception>
+    Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Creates a port if there is none, and returns its number.</summary>
+    /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>
+    Task<uint> AddPortAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Removes a port; succeeds when there is none.</summary>
+    /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>
+    Task RemovePortAsync(string name, CancellationToken cancellationToken);
+}
+
+/// <summary>Where the connection to the target stands.</summary>
+/// <param name="State">Disconnected, backup or primary.</param>
+/// <param name="Reason">One line; empty while primary.</param>
+/// <param name="Generation">Larger each time that primary is gained: what was known of the tables before is no longer sure.</param>
+internal sealed record TargetConnection(SessionState State, string Reason, long Generation)
+{
+    public bool IsPrimary => State == SessionState.Primary;
+}

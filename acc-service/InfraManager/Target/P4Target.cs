@@ -1,0 +1,100 @@
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Target;
+
+/// <summary>A target behind P4Runtime and gNMI: infrap4d or the soft target, it can't tell which.</summary>
+internal sealed partial class P4Target : ITarget, IDisposable
+{
+    private readonly GnmiClient _ports;
+    private readonly PipelineArtifacts _artifacts;
+    private readonly ILogger _logger;
+    private readonly Lock _gate = new();
+    private volatile TargetConnection _connection;
+    private volatile bool _cannotList;
+
+    /// <summary>Session and client stay the caller's to start and to dispose.</summary>
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts artifacts, ILogger logger)
+    {
+        Session = session;
+        _ports = ports;
+        _artifacts = artifacts;
+        _logger = logger;
+        _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
+        session.StateChanged += OnStateChanged;
+        Refresh(session.StateReason);
+    }
+
+    public event Action? ConnectionChanged;
+
+    /// <summary>For reads of tables and counters by others.</summary>
+    public P4RuntimeSession Session { get; }
+
+    public TargetConnection Connection => _connection;
+
+    public Pipeline Pipeline => _artifacts.Pipeline;
+
+    public ulong Cookie => _artifacts.Cookie;
+
+    public async Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
+    {
+        PipelineCheck check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, cancellationToken)
+            .ConfigureAwait(false);
+        if (check.Pushed)
+            LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
+        return check.Pushed;
+    }
+
+    public IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken) => Session.ReadTableAsync(null, cancellationToken);
+
+    public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
+        Session.WriteAsync(updates, cancellationToken);
+
+    public async Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
+    {
+        if (_cannotList)
+            return null;
+        try
+        {
+            return await _ports.GetPortsAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument or StatusCode.NotFound)
+        {
+            _cannotList = true;
+            LogCannotList(e.Message);
+            return null;
+        }
+    }
+
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => _ports.GetPortIdAsync(name, cancellationToken);
+
+    public async Task<uint> AddPortAsync(string name, CancellationToken cancellationToken)
+    {
+        await _ports.AddPortAsync(name, cancellationToken).ConfigureAwait(false);
+        return await _ports.GetPortIdAsync(name, cancellationToken).ConfigureAwait(false)
+            ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {name}: the target accepted it but gives it no number");
+    }
+
+    public Task RemovePortAsync(string name, CancellationToken cancellationToken) => _ports.RemovePortAsync(name, cancellationToken);
+
+    public void Dispose() => Session.StateChanged -= OnStateChanged;
+
+    private void OnStateChanged(SessionStateChange change)
+    {
+        Refresh(change.Reason);
+        ConnectionChanged?.Invoke();
+    }
+
+    // Events may overtake each other, so the session's own state is what counts; a primary that was lost and regained in between still is another generation.
+    private void Refresh(string reason)
+    {
+        lock (_gate)
+        {
+            SessionState state = Session.State;
+            _connection = new TargetConnection(
+                state,
+                state == SessionState.Primary ? "" : reason.Length > 0 ? reason : "not connected",
+                state == SessionState.Primary ? _connection.Generation + 1 : _connection.Generation);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+namespace ACCOffload.P4Runtime;
+
+/// <summary>What builder and decoder share about packed keys.</summary>
+internal static class EntryLayout
+{
+    /// <summary>Packs "matches everything" into a field that is not exact.</summary>
+    public static void SetAny(Span<byte> packed, MatchFieldSchema field)
+    {
+        var all = packed.Slice(field.Offset, field.PackedSize);
+        all.Clear();
+        if (field.Kind == MatchKind.Range)
+        {
+            BitString.SetAllOnes(all[field.ByteWidth..], field.BitWidth);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.P4Runtime;
+
+/// <summary>One connection: its channel, its stream, the election id that we bid on it, and the Writes under way.</summary>
+internal sealed class LiveConnection : IDisposable
+{
+    private readonly CancellationTokenSource _end;
+    private readonly SemaphoreSlim _sendLock = new(1, 1);
+    private Backoff? _reelectBackoff;
+    private int _inFlight;
+
+    public LiveConnection(TargetChannel channel, ElectionId electionId, CancellationToken cancellationToken)
+    {
+        _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Channel = channel;
+        Client = new P4.V1.P4Runtime.P4RuntimeClient(channel.Invoker);
+        ElectionId = electionId;
+        Ended = _end.Token;
+        Stream = Client.StreamChannel(cancellationToken: Ended);
+    }
+
+    public TargetChannel Channel { get; }
+
+    public P4.V1.P4Runtime.P4RuntimeClient Client { get; }
+
+    public AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse> Stream { get; }
+
+    public CancellationToken Ended { get; }
+
+    /// <summary>The id of our last bid. Written by the session's loop and its re-election only.</summary>
+    public ElectionId ElectionId { get; set; }
+
+    /// <summary>Whether a first valid arbitration answer came.</summary>
+    public bool IsAnswered { get; set; }
+
+    public bool IsReelecting { get; set; }
+
+    /// <summary>Why the connection was ended from our side; null if it was not.</summary>
+    public string? EndReason { get; private set; }
+
+    /// <summary>Whether the end was wanted, so that the next connect need not wait.</summary>
+    public bool IsPlannedEnd { get; private set; }
+
+    public bool IsIdle => Volatile.Read(ref _inFlight) == 0;
+
+    public Backoff ReelectBackoff(P4RuntimeSessionOptions options) => _reelectBackoff ??= new Backoff(options.BackoffMin, options.BackoffMax);
+
+    public void EnterWrite() => Interlocked.Increment(ref _inFlight);
+
+    public void LeaveWrite() => Interlocked.Decrement(ref _inFlight);
+
+    public void End(string reason, bool planned = false)
+    {
+        EndReason ??= reason;
+        IsPlannedEnd |= planned;
+        _end.Cancel();
+    }
+
+    public async Task SendAsync(StreamMessageRequest message, CancellationToken cancellationToken)
+    {
+        // A gRPC stream takes one message at a time.
+        await _sendLock.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Stream.RequestStream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _sendLock.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _end.Cancel();
+        Stream.Dispose();
+        Channel.Dispose();
+        _end.Dispose();
+    }
+}

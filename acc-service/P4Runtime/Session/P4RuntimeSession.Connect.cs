@@ -1,0 +1,294 @@
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.P4Runtime;
+
+public sealed partial class P4RuntimeSession
+{
+    private async Task RunAsync(CancellationToken stop)
+    {
+        var backoff = new Backoff(_options.BackoffMin, _options.BackoffMax);
+        while (!stop.IsCancellationRequested)
+        {
+            var start = _options.TimeProvider.GetTimestamp();
+            var planned = false;
+            string reason;
+            try
+            {
+                (reason, planned) = await ConnectAsync(stop).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                reason = RpcFault.Describe(e);
+            }
+
+            if (stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            SetState(SessionState.Disconnected, reason);
+            if (planned)
+            {
+                continue;
+            }
+
+            // A target that accepts and hangs up at once must not be hammered, so only a connection that held counts as a success.
+            if (_options.TimeProvider.GetElapsedTime(start) > _options.BackoffMax)
+            {
+                backoff.Reset();
+            }
+
+            try
+            {
+                await Task.Delay(backoff.Next(), _options.TimeProvider, stop).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task<(string Reason, bool Planned)> ConnectAsync(CancellationToken stop)
+    {
+        var channel = new TargetChannel(_options.Endpoint, _options.RpcTimeout, TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite));
+        using var live = new LiveConnection(channel, NextElectionId(), stop);
+        var tasks = new List<Task> { LimitArbitrationAsync(live), WatchCertificatesAsync(live) };
+        try
+        {
+            await BidAsync(live).ConfigureAwait(false);
+            while (await live.Stream.ResponseStream.MoveNext(live.Ended).ConfigureAwait(false))
+            {
+                Receive(live, live.Stream.ResponseStream.Current, tasks);
+            }
+
+            return ("the target closed the stream", false);
+        }
+        catch (Exception) when (live.EndReason is not null)
+        {
+            return (live.EndReason, live.IsPlannedEnd);
+        }
+        catch (InvalidOperationException) when (!stop.IsCancellationRequested)
+        {
+            // The stream broke while we were writing to it; its status says why.
+            return (await FailureOfAsync(live).ConfigureAwait(false), false);
+        }
+        finally
+        {
+            Volatile.Write(ref _live, null);
+            live.End("the connection ended");
+            await Task.WhenAll(tasks).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<string> FailureOfAsync(LiveConnection live)
+    {
+        try
+        {
+            await live.Stream.ResponseStream.MoveNext(live.Ended).ConfigureAwait(false);
+            return "the target closed the stream";
+        }
+        catch (Exception e)
+        {
+            return RpcFault.Describe(e);
+        }
+    }
+
+    private ElectionId NextElectionId()
+    {
+        lock (_gate)
+        {
+            // After a reconnect only a little higher than before: that outbids our own stale stream, but nobody who came after us.
+            return _electionId = _electionId == default ? ElectionId.FromTime(_options.TimeProvider.GetUtcNow()) : _electionId.Next();
+        }
+    }
+
+    private Task BidAsync(LiveConnection live) => live.SendAsync(
+        new StreamMessageRequest
+        {
+            Arbitration = new MasterArbitrationUpdate
+            {
+                DeviceId = _options.DeviceId,
+                Role = _options.Role.Length == 0 ? null : new Role { Name = _options.Role },
+                ElectionId = live.ElectionId.ToProto(),
+            },
+        },
+        live.Ended);
+
+    private async Task LimitArbitrationAsync(LiveConnection live)
+    {
+        try
+        {
+            await Task.Delay(_options.RpcTimeout, _options.TimeProvider, live.Ended).ConfigureAwait(false);
+            if (!live.IsAnswered)
+            {
+                live.End($"no arbitration answer within {_options.RpcTimeout.TotalSeconds:0.#} s");
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection ended first.
+        }
+    }
+
+    private async Task WatchCertificatesAsync(LiveConnection live)
+    {
+        if (_options.Endpoint.UnixPath is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(_options.Endpoint.CertificateCheckInterval, _options.TimeProvider, live.Ended).ConfigureAwait(false);
+                if (!HasUsableNewCertificates(live.Channel.Stamp))
+                {
+                    continue;
+                }
+
+                // An established connection would outlive the rotation. Writes under way may finish first.
+                Volatile.Write(ref _live, null);
+                var limit = _options.TimeProvider.GetTimestamp();
+                while (!live.IsIdle && _options.TimeProvider.GetElapsedTime(limit) < _options.RpcTimeout)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), _options.TimeProvider, live.Ended).ConfigureAwait(false);
+                }
+
+                live.End("the certificates changed", planned: true);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection ended.
+        }
+    }
+
+    private bool HasUsableNewCertificates(CertificateStamp stamp)
+    {
+        try
+        {
+            if (CertificateStamp.Of(_options.Endpoint) == stamp)
+            {
+                return false;
+            }
+
+            using var certificates = new TargetCertificates(_options.Endpoint);
+            return true;
+        }
+        catch (Exception e)
+        {
+            // Half written, perhaps; the connection that we have is still good.
+            LogCertificatesUnusable(e.Message);
+            return false;
+        }
+    }
+
+    private void Receive(LiveConnection live, StreamMessageResponse message, List<Task> tasks)
+    {
+        switch (message.UpdateCase)
+        {
+            case StreamMessageResponse.UpdateOneofCase.Arbitration:
+                Arbitrate(live, message.Arbitration, tasks);
+                break;
+            case StreamMessageResponse.UpdateOneofCase.Packet:
+                Deliver(message.Packet);
+                break;
+            case StreamMessageResponse.UpdateOneofCase.Error:
+                LogStreamError((StatusCode)message.Error.CanonicalCode, RpcFault.OneLine(message.Error.Message));
+                break;
+        }
+    }
+
+    private void Arbitrate(LiveConnection live, MasterArbitrationUpdate update, List<Task> tasks)
+    {
+        var code = (StatusCode)(update.Status?.Code ?? 0);
+        var id = ElectionId.FromProto(update.ElectionId);
+        if (update.DeviceId != _options.DeviceId || (update.Role?.Name ?? "") != _options.Role)
+        {
+            live.End($"the target answered for device {update.DeviceId}, role '{RpcFault.OneLine(update.Role?.Name ?? "")}', not for device {_options.DeviceId}, role '{_options.Role}'");
+            return;
+        }
+
+        switch (code)
+        {
+            case StatusCode.OK when id == live.ElectionId:
+                Answered(live);
+                SetState(SessionState.Primary, "");
+                break;
+            case StatusCode.OK:
+                // An answer to an older bid of ours, or nonsense; the limit on the first answer deals with the latter.
+                LogForeignElection(id, live.ElectionId);
+                break;
+            case StatusCode.AlreadyExists:
+                Answered(live);
+                SetState(SessionState.Backup, $"another controller is primary (election id {id})");
+                if (_options.TakeOver)
+                {
+                    Reelect(live, id, tasks);
+                }
+
+                break;
+            case StatusCode.NotFound:
+                Answered(live);
+                SetState(SessionState.Backup, $"there is no primary, but an election id higher than ours was seen ({id})");
+                Reelect(live, id, tasks);
+                break;
+            default:
+                live.End($"the target refused our bid: {RpcFault.Name(code)}: {RpcFault.OneLine(update.Status?.Message ?? "")}");
+                break;
+        }
+    }
+
+    private void Answered(LiveConnection live)
+    {
+        if (live.IsAnswered)
+        {
+            return;
+        }
+
+        live.IsAnswered = true;
+        lock (_gate)
+        {
+            _connectionId++;
+        }
+
+        Volatile.Write(ref _live, live);
+    }
+
+    private void Reelect(LiveConnection live, ElectionId seen, List<Task> tasks)
+    {
+        if (live.IsReelecting)
+        {
+            return;
+        }
+
+        live.IsReelecting = true;
+        tasks.RemoveAll(t => t.IsCompletedSuccessfully);
+        tasks.Add(ReelectAsync(live, seen));
+    }
+
+    private async Task ReelectAsync(LiveConnection live, ElectionId seen)
+    {
+        try
+        {
+            // Two controllers that both take over would otherwise duel as fast as the wire lets them.
+            await Task.Delay(live.ReelectBackoff(_options).Next(), _options.TimeProvider, live.Ended).ConfigureAwait(false);
+            var now = ElectionId.FromTime(_options.TimeProvider.GetUtcNow());
+            var id = now > seen ? now : seen.Next();
+            lock (_gate)
+            {
+                _electionId = live.ElectionId = id > _electionId ? id : _electionId.Next();
+            }
+
+            live.IsReelecting = false;
+            await BidAsync(live).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException or InvalidOperationException)
+        {
+            // The connection ended; the reading side knows why.
+        }
+    }
+}

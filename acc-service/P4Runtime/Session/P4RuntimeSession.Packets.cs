@@ -1,0 +1,73 @@
+using Google.Protobuf;
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.P4Runtime;
+
+public sealed partial class P4RuntimeSession
+{
+    /// <summary>Sends a packet into the pipeline. Only the primary may; a target drops what it does not like without saying so.</summary>
+    /// <exception cref="P4RuntimeException">No connection, not primary, or the stream broke.</exception>
+    /// <exception cref="P4InfoException">The pipeline defines no such metadata.</exception>
+    public async Task SendPacketAsync(ControllerPacket packet, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(packet);
+        var live = Connected("a packet");
+        if (State != SessionState.Primary)
+        {
+            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"a packet was not sent: not primary ({StateReason})");
+        }
+
+        var message = new PacketOut { Payload = UnsafeByteOperations.UnsafeWrap(packet.Payload) };
+        foreach (var (name, value) in packet.Metadata)
+        {
+            var field = Pipeline?.PacketOut?.Fields.FirstOrDefault(f => f.Name == name)
+                ?? throw P4InfoException.Missing("packet_out", "metadata", name, Pipeline?.PacketOut?.Fields.Select(f => f.Name) ?? []);
+            var full = new byte[BitString.ByteWidth(field.BitWidth)];
+            if (value.IsEmpty || !BitString.TryPack(value.Span, field.BitWidth, full))
+            {
+                throw new ArgumentException($"packet_out metadata {name} is empty or does not fit in {field.BitWidth} bits");
+            }
+
+            message.Metadata.Add(new PacketMetadata { MetadataId = field.Id, Value = ByteString.CopyFrom(BitString.Canonical(full)) });
+        }
+
+        try
+        {
+            await live.SendAsync(new StreamMessageRequest { Packet = message }, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RpcException e)
+        {
+            throw RpcFault.ToException("sending a packet", e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ObjectDisposedException)
+        {
+            throw new P4RuntimeException(StatusCode.Unavailable, "sending a packet failed: the stream ended", e);
+        }
+    }
+
+    private void Deliver(PacketIn packet)
+    {
+        if (PacketReceived is not { } handler)
+        {
+            return;
+        }
+
+        var fields = Pipeline?.PacketIn?.Fields ?? [];
+        var metadata = new List<PacketValue>(packet.Metadata.Count);
+        foreach (var value in packet.Metadata)
+        {
+            var name = fields.FirstOrDefault(f => f.Id == value.MetadataId)?.Name ?? $"#{value.MetadataId}";
+            metadata.Add(new PacketValue(name, value.Value.Memory));
+        }
+
+        try
+        {
+            handler(new ControllerPacket(packet.Payload.Memory, metadata));
+        }
+        catch (Exception e)
+        {
+            LogHandlerFailed(e, nameof(PacketReceived));
+        }
+    }
+}

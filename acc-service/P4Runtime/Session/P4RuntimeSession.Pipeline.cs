@@ -1,0 +1,116 @@
+using Google.Protobuf;
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.P4Runtime;
+
+public sealed partial class P4RuntimeSession
+{
+    /// <summary>The P4Runtime version that the target implements; empty where it is older than the question.</summary>
+    /// <exception cref="P4RuntimeException">The RPC failed.</exception>
+    public async Task<string> GetApiVersionAsync(CancellationToken cancellationToken)
+    {
+        const string What = "asking for capabilities";
+        var live = Connected(What);
+        try
+        {
+            var reply = await live.Client.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = _options.DeviceId }, Short(cancellationToken)).ConfigureAwait(false);
+            return RpcFault.OneLine(reply.P4RuntimeApiVersion);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            return "";
+        }
+        catch (RpcException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw RpcFault.ToException(What, e);
+        }
+    }
+
+    /// <summary>Sees to it that the target runs this pipeline: compares cookies and pushes only where they differ, since a push empties every table.</summary>
+    /// <param name="pipeline">The pipeline, made from the P4Info that is pushed.</param>
+    /// <param name="deviceConfig">What the target runs: for infrap4d and the soft target a serialized <c>tdi.PipelineConfig</c>.</param>
+    /// <param name="cookie">Names this P4Info and device config; never 0.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="P4RuntimeException">An RPC failed, or the target runs another pipeline and cannot change it while it runs.</exception>
+    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pipeline);
+        ArgumentOutOfRangeException.ThrowIfZero(cookie);
+        var found = await GetCookieAsync(cancellationToken).ConfigureAwait(false);
+        if (found == cookie)
+        {
+            Volatile.Write(ref _pipeline, pipeline);
+            return new PipelineCheck(false, found);
+        }
+
+        LogPush(pipeline.Name, cookie, found ?? 0);
+        await SetPipelineAsync(pipeline, deviceConfig, cookie, found, cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _pipeline, pipeline);
+        return new PipelineCheck(true, found);
+    }
+
+    private async Task<ulong?> GetCookieAsync(CancellationToken cancellationToken)
+    {
+        const string What = "asking for the pipeline";
+        var live = Connected(What);
+        try
+        {
+            var request = new GetForwardingPipelineConfigRequest
+            {
+                DeviceId = _options.DeviceId,
+                ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.CookieOnly,
+            };
+            var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken)).ConfigureAwait(false);
+            return reply.Config?.Cookie?.Cookie_;
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.FailedPrecondition or StatusCode.NotFound && e.Status.DebugException is null)
+        {
+            // What the specification has a target without a pipeline say.
+            return null;
+        }
+        catch (RpcException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw RpcFault.ToException(What, e);
+        }
+    }
+
+    private async Task SetPipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, ulong? found, CancellationToken cancellationToken)
+    {
+        var what = $"pushing pipeline {pipeline.Name}";
+        var live = Connected(what);
+        var request = new SetForwardingPipelineConfigRequest
+        {
+            DeviceId = _options.DeviceId,
+            Role = _options.Role,
+            ElectionId = live.ElectionId.ToProto(),
+            Action = SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit,
+            Config = new ForwardingPipelineConfig
+            {
+                P4Info = pipeline.Info,
+                P4DeviceConfig = UnsafeByteOperations.UnsafeWrap(deviceConfig),
+                Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = cookie },
+            },
+        };
+        try
+        {
+            var options = new CallOptions(deadline: Deadline(_options.PipelineTimeout), cancellationToken: cancellationToken);
+            await live.Client.SetForwardingPipelineConfigAsync(request, options).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
+        {
+            var loaded = found is null ? "a pipeline without a known cookie" : $"another pipeline (cookie 0x{found:x16})";
+            throw new P4RuntimeException(
+                e.StatusCode,
+                $"{what} (cookie 0x{cookie:x16}) failed: the target runs {loaded} and cannot change it while it runs; restart the target (infrap4d) and it will take this one ({RpcFault.Describe(e)})",
+                e);
+        }
+        catch (RpcException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw RpcFault.ToException(what, e);
+        }
+    }
+}

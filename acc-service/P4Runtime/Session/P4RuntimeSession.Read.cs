@@ -1,0 +1,161 @@
+using System.Runtime.CompilerServices;
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.P4Runtime;
+
+public sealed partial class P4RuntimeSession
+{
+    // A Read may take long while it makes progress, but not for ever.
+    private const int WholeReadFactor = 10;
+
+    /// <summary>
+    /// Reads a table, or all tables of <see cref="Pipeline"/>, as the entries arrive. Default, constant and learned entries (those with an idle
+    /// timeout) are left out: the controller does not own them.
+    /// </summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
+    public async IAsyncEnumerable<Entry> ReadTableAsync(TableSchema? table = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var pipeline = table?.Pipeline ?? Pipeline ?? throw new InvalidOperationException("all tables can be read only after EnsurePipelineAsync");
+        var what = table is null ? "reading the tables" : $"reading table {table.Alias}";
+        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
+        foreach (var t in table is null ? pipeline.Tables.Where(t => !t.IsConst) : [table])
+        {
+            request.Entities.Add(new Entity { TableEntry = new P4.V1.TableEntry { TableId = t.Id } });
+        }
+
+        if (request.Entities.Count == 0)
+        {
+            yield break;
+        }
+
+        var live = Connected(what);
+        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var call = Begin(what, () => live.Channel.Invoker.AsyncServerStreamingCall(WireMethods.Read(pipeline), null, Long(cancellationToken), request));
+        while (await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))
+        {
+            var batch = call.ResponseStream.Current;
+            if (batch.Fault is not null)
+            {
+                throw Malformed(what, batch.Fault);
+            }
+
+            foreach (var entry in batch.Entries)
+            {
+                if (table is not null && !ReferenceEquals(entry.Table, table))
+                {
+                    throw Malformed(what, $"it holds an entry of table {entry.Table.Alias}");
+                }
+
+                yield return entry;
+            }
+        }
+    }
+
+    /// <summary>Reads all cells of a counter, by index.</summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed.</exception>
+    public async Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(counter);
+        var what = $"reading counter {counter.Alias}";
+        var cells = new SortedDictionary<long, CounterCell>();
+        await foreach (var entity in ReadEntitiesAsync(what, new Entity { CounterEntry = new CounterEntry { CounterId = counter.Id } }, cancellationToken).ConfigureAwait(false))
+        {
+            var cell = entity.CounterEntry ?? throw Malformed(what, "it holds something else than counters");
+            var index = CheckIndex(what, cell.CounterId == counter.Id, cell.Index, counter.Size);
+            if (!cells.TryAdd(index, new CounterCell(index, cell.Data?.PacketCount ?? 0, cell.Data?.ByteCount ?? 0)))
+            {
+                throw Malformed(what, $"it holds index {index} twice");
+            }
+        }
+
+        return [.. cells.Values];
+    }
+
+    /// <summary>Reads all cells of a register array, by index.</summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed.</exception>
+    public async Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(register);
+        var what = $"reading register {register.Alias}";
+        var cells = new SortedDictionary<long, RegisterCell>();
+        await foreach (var entity in ReadEntitiesAsync(what, new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }, cancellationToken).ConfigureAwait(false))
+        {
+            var cell = entity.RegisterEntry ?? throw Malformed(what, "it holds something else than registers");
+            var index = CheckIndex(what, cell.RegisterId == register.Id, cell.Index, register.Size);
+            if (cell.Data is null || cell.Data.DataCase != P4Data.DataOneofCase.Bitstring)
+            {
+                throw Malformed(what, $"index {index} is no bit string");
+            }
+
+            if (!cells.TryAdd(index, new RegisterCell(index, cell.Data.Bitstring.Memory)))
+            {
+                throw Malformed(what, $"it holds index {index} twice");
+            }
+        }
+
+        return [.. cells.Values];
+    }
+
+    private static long CheckIndex(string what, bool idMatches, P4.V1.Index? index, long size)
+    {
+        var value = index?.Index_ ?? 0;
+        return idMatches && value >= 0 && value < size ? value : throw Malformed(what, idMatches ? $"index {value} is not below {size}" : "it holds another object's cells");
+    }
+
+    private static P4RuntimeException Malformed(string what, string fault) => new(StatusCode.DataLoss, $"{what} failed: the answer is malformed: {fault}");
+
+    private static T Begin<T>(string what, Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (ObjectDisposedException e)
+        {
+            throw new P4RuntimeException(StatusCode.Unavailable, $"{what} failed: the connection ended", e);
+        }
+    }
+
+    private async IAsyncEnumerable<Entity> ReadEntitiesAsync(string what, Entity entity, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var live = Connected(what);
+        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role, Entities = { entity } };
+        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var call = Begin(what, () => live.Client.Read(request, Long(cancellationToken)));
+        while (await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))
+        {
+            foreach (var found in call.ResponseStream.Current.Entities)
+            {
+                yield return found;
+            }
+        }
+    }
+
+    private CallOptions Long(CancellationToken cancellationToken) => new(deadline: Deadline(_options.ReadTimeout * WholeReadFactor), cancellationToken: cancellationToken);
+
+    private async Task<bool> NextAsync<T>(string what, IAsyncStreamReader<T> stream, CancellationTokenSource idle, CancellationToken cancellationToken)
+    {
+        // The time that the consumer takes between two messages does not count.
+        idle.CancelAfter(_options.ReadTimeout);
+        try
+        {
+            return await stream.MoveNext(idle.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RpcException { StatusCode: StatusCode.Cancelled } or OperationCanceledException)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw idle.IsCancellationRequested
+                ? new P4RuntimeException(StatusCode.DeadlineExceeded, $"{what} failed: the target was silent for {_options.ReadTimeout.TotalSeconds:0.#} s", e)
+                : new P4RuntimeException(StatusCode.Cancelled, $"{what} failed: {RpcFault.Describe(e)}", e);
+        }
+        catch (RpcException e)
+        {
+            throw RpcFault.ToException(what, e);
+        }
+        finally
+        {
+            idle.CancelAfter(Timeout.InfiniteTimeSpan);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using Grpc.Core;
+
+namespace ACCOffload.P4Runtime;
+
+public sealed partial class P4RuntimeSession
+{
+    /// <summary>
+    /// Sends one Write, CONTINUE_ON_ERROR. The target may apply the updates in any order, so dependent ones go into a later Write
+    /// (<see cref="UpdatePlan"/>). Never throws for what the target, the network or the caller's cancellation does: the result says it.
+    /// </summary>
+    /// <exception cref="ArgumentException">More than <see cref="MaxUpdatesPerWrite"/> updates, or one without an entry or an action.</exception>
+    public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
+    {
+        if (updates.IsEmpty)
+        {
+            return WriteResult.Success;
+        }
+
+        if (updates.Length > _options.MaxUpdatesPerWrite)
+        {
+            throw new ArgumentException($"{updates.Length} updates are more than a Write may carry ({_options.MaxUpdatesPerWrite})", nameof(updates));
+        }
+
+        var live = Volatile.Read(ref _live);
+        if (live is null || State != SessionState.Primary)
+        {
+            return new WriteResult(WriteOutcome.NotSent, StatusCode.Unavailable, $"not sent: the session is {State} ({StateReason})", []);
+        }
+
+        using var request = EncodedWrite.Encode(_options.DeviceId, live.ElectionId, _role, updates.Span);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return new WriteResult(WriteOutcome.NotSent, StatusCode.Cancelled, "not sent: the caller gave up", []);
+        }
+
+        live.EnterWrite();
+        WriteResult result;
+        try
+        {
+            var options = new CallOptions(deadline: Deadline(_options.WriteTimeout), cancellationToken: cancellationToken);
+            using var call = live.Channel.Invoker.AsyncUnaryCall(WireMethods.Write, null, options, request);
+            await call.ResponseAsync.ConfigureAwait(false);
+            return WriteResult.Success;
+        }
+        catch (RpcException e)
+        {
+            result = WriteClassifier.Classify(e, updates.Span);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // An answer that gRPC itself chokes on, or a channel closed this very moment.
+            result = new WriteResult(WriteOutcome.Unknown, StatusCode.Unknown, $"the Write ended without a usable answer: {RpcFault.Describe(e)}", []);
+        }
+        finally
+        {
+            live.LeaveWrite();
+        }
+
+        LogWriteFailed(updates.Length, result.Outcome, result.Errors.Count, result.Message);
+        return result;
+    }
+}

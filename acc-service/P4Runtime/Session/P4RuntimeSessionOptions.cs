@@ -1,0 +1,76 @@
+namespace ACCOffload.P4Runtime;
+
+/// <summary>How a <see cref="P4RuntimeSession"/> reaches its target. <see cref="Validate"/> is called by the session.</summary>
+public sealed record P4RuntimeSessionOptions
+{
+    /// <summary>Where the P4Runtime server is, and the certificates for it.</summary>
+    public required TargetEndpoint Endpoint { get; init; }
+
+    /// <summary>The P4Runtime device id; never 0.</summary>
+    public ulong DeviceId { get; init; } = 1;
+
+    /// <summary>The P4Runtime role; empty is the default role, which may do everything.</summary>
+    public string Role { get; init; } = "";
+
+    /// <summary>Whether to outbid another controller that is primary. Without it a session only takes what nobody holds.</summary>
+    public bool TakeOver { get; init; }
+
+    /// <summary>Limit of connecting and of each short RPC.</summary>
+    public TimeSpan RpcTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Limit of a Write.</summary>
+    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a Read may stay silent between two messages; a whole Read may take ten times that.</summary>
+    public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Limit of pushing a pipeline; hardware takes its time.</summary>
+    public TimeSpan PipelineTimeout { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>Wait before the first reconnect; doubles with each failure, with jitter.</summary>
+    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Longest wait between two attempts to connect.</summary>
+    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Most updates in one Write; also what the size of the answer's error details is planned for.</summary>
+    public int MaxUpdatesPerWrite { get; init; } = 10_000;
+
+    /// <summary>The clock for election ids, backoff and certificate checks.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Throws if a value is out of its range.</summary>
+    /// <exception cref="ArgumentException">The message names the option.</exception>
+    public void Validate()
+    {
+        ArgumentNullException.ThrowIfNull(Endpoint);
+        Endpoint.Validate();
+        if (DeviceId == 0)
+        {
+            throw new ArgumentException("DeviceId must not be 0: P4Runtime servers refuse it");
+        }
+
+        if (MaxUpdatesPerWrite is < 1 or > 1_000_000)
+        {
+            throw new ArgumentException($"MaxUpdatesPerWrite is {MaxUpdatesPerWrite}; it must be within 1 and 1000000");
+        }
+
+        Positive(RpcTimeout, nameof(RpcTimeout));
+        Positive(WriteTimeout, nameof(WriteTimeout));
+        Positive(ReadTimeout, nameof(ReadTimeout));
+        Positive(PipelineTimeout, nameof(PipelineTimeout));
+        Positive(BackoffMin, nameof(BackoffMin));
+        if (BackoffMax < BackoffMin)
+        {
+            throw new ArgumentException("BackoffMax must not be below BackoffMin");
+        }
+    }
+
+    private static void Positive(TimeSpan value, string name)
+    {
+        if (value <= TimeSpan.Zero || value > TimeSpan.FromDays(1))
+        {
+            throw new ArgumentException($"{name} is {value}; it must be above 0 and at most a day");
+        }
+    }
+}

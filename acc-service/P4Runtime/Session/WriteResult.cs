@@ -1,0 +1,69 @@
+using Grpc.Core;
+
+namespace ACCOffload.P4Runtime;
+
+/// <summary>What is known after a Write.</summary>
+public enum WriteOutcome
+{
+    /// <summary>Every update was applied.</summary>
+    Applied,
+
+    /// <summary>Some or all updates failed, each with a reason; the others were applied.</summary>
+    Failed,
+
+    /// <summary>The target refused the whole Write; nothing was applied.</summary>
+    Rejected,
+
+    /// <summary>The Write never left: no connection, or not primary; nothing was applied.</summary>
+    NotSent,
+
+    /// <summary>Any part may have been applied: no answer, or one that makes no sense. Read and reconcile.</summary>
+    Unknown,
+}
+
+/// <summary>Why one update failed.</summary>
+/// <param name="Index">Position of the update in the Write.</param>
+/// <param name="Code">The target's code.</param>
+/// <param name="Message">One line: kind, table, key, code and the target's words.</param>
+/// <param name="Reason">The target's words alone.</param>
+public sealed record UpdateError(int Index, StatusCode Code, string Message, string Reason)
+{
+    /// <summary>Whether the code says that nothing was applied; false for codes such as INTERNAL, which leave it open.</summary>
+    public bool IsDefinite => WriteResult.IsDefinite(Code);
+}
+
+/// <summary>The result of a Write.</summary>
+public sealed class WriteResult
+{
+    internal static readonly WriteResult Success = new(WriteOutcome.Applied, StatusCode.OK, "", []);
+
+    internal WriteResult(WriteOutcome outcome, StatusCode code, string message, IReadOnlyList<UpdateError> errors)
+    {
+        Outcome = outcome;
+        Code = code;
+        Message = message;
+        Errors = errors;
+    }
+
+    /// <summary>What is known.</summary>
+    public WriteOutcome Outcome { get; }
+
+    /// <summary>Whether every update was applied.</summary>
+    public bool AllOk => Outcome == WriteOutcome.Applied;
+
+    /// <summary>The RPC's code.</summary>
+    public StatusCode Code { get; }
+
+    /// <summary>One line: what went wrong; empty when all is well.</summary>
+    public string Message { get; }
+
+    /// <summary>The updates that failed, in order; empty unless the outcome is <see cref="WriteOutcome.Failed"/>.</summary>
+    public IReadOnlyList<UpdateError> Errors { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => Outcome == WriteOutcome.Applied ? "applied" : $"{Outcome}: {Message}";
+
+    internal static bool IsDefinite(StatusCode code) => code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.AlreadyExists
+        or StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition
+        or StatusCode.OutOfRange or StatusCode.Unimplemented;
+}

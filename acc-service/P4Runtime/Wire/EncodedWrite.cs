@@ -1,0 +1,124 @@
+using System.Buffers;
+using Grpc.Core;
+
+namespace ACCOffload.P4Runtime;
+
+/// <summary>A <c>p4.v1.WriteRequest</c> in wire form, in a pooled buffer.</summary>
+internal sealed class EncodedWrite : IDisposable
+{
+    private const int Ready = 0;
+    private const int Sending = 1;
+    private const int Sent = 2;
+    private const int Gone = 3;
+
+    private readonly byte[] _buffer;
+    private readonly int _start;
+    private readonly int _end;
+    private int _state;
+
+    private EncodedWrite(byte[] buffer, int start, int end)
+    {
+        _buffer = buffer;
+        _start = start;
+        _end = end;
+    }
+
+    public int Length => _end - _start;
+
+    public ReadOnlySpan<byte> Span => _buffer.AsSpan(_start, Length);
+
+    /// <summary>Encodes without an object per update.</summary>
+    /// <exception cref="ArgumentException">An update has no entry, or inserts or modifies without an action.</exception>
+    public static EncodedWrite Encode(ulong deviceId, ElectionId electionId, ReadOnlySpan<byte> role, ReadOnlySpan<EntryUpdate> updates)
+    {
+        var header = 64 + role.Length;
+        var buffer = ArrayPool<byte>.Shared.Rent(header + (updates.Length * 112));
+        var end = buffer.Length;
+        var position = end;
+        try
+        {
+            var writer = new BackwardWriter(buffer, position);
+            writer.Bytes(role);
+            if (!role.IsEmpty)
+            {
+                writer.Prefix(end, 0x32);
+            }
+
+            for (var i = updates.Length - 1; i >= 0; i--)
+            {
+                var (kind, entry) = updates[i];
+                Check(kind, entry, i);
+                if (writer.Position < header + UpdateEncoder.MaxSize(entry))
+                {
+                    position = writer.Position;
+                    Grow(ref buffer, ref position, ref end, UpdateEncoder.MaxSize(entry) + header);
+                    writer = new BackwardWriter(buffer, position);
+                }
+
+                UpdateEncoder.Write(ref writer, kind, entry);
+            }
+
+            var idEnd = writer.Position;
+            writer.Varint(electionId.Low);
+            writer.Byte(0x10);
+            writer.Varint(electionId.High);
+            writer.Byte(0x08);
+            writer.Prefix(idEnd, 0x1A);
+            writer.Varint(deviceId);
+            writer.Byte(0x08);
+            return new EncodedWrite(buffer, writer.Position, end);
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            throw;
+        }
+    }
+
+    /// <summary>Hands the bytes to gRPC; runs on whatever thread sends the request.</summary>
+    public static void Serialize(EncodedWrite request, SerializationContext context)
+    {
+        if (Interlocked.CompareExchange(ref request._state, Sending, Ready) is Gone)
+        {
+            throw new OperationCanceledException("the Write was given up before it was sent");
+        }
+
+        context.SetPayloadLength(request.Length);
+        context.GetBufferWriter().Write(request.Span);
+        context.Complete();
+        Interlocked.CompareExchange(ref request._state, Sent, Sending);
+    }
+
+    /// <summary>Gives the buffer back, unless a cancelled call is reading it this very moment: then the collector gets it.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _state, Gone) is Ready or Sent)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+        }
+    }
+
+    private static void Check(UpdateKind kind, Entry? entry, int index)
+    {
+        if (entry is null || kind is not (UpdateKind.Insert or UpdateKind.Modify or UpdateKind.Delete))
+        {
+            throw new ArgumentException($"update {index} has no entry or no kind");
+        }
+
+        if (kind != UpdateKind.Delete && entry.Action.Kind == ActionKind.None)
+        {
+            throw new ArgumentException($"update {index} ({kind} {entry.Key}) has a key without an action");
+        }
+    }
+
+    private static void Grow(ref byte[] buffer, ref int position, ref int end, int need)
+    {
+        var used = end - position;
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(buffer.Length * 2), checked(used + need)));
+        Array.Copy(buffer, position, larger, larger.Length - used, used);
+        ArrayPool<byte>.Shared.Return(buffer);
+        buffer = larger;
+        end = larger.Length;
+        position = end - used;
+    }
+}

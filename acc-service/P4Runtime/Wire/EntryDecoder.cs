@@ -1,0 +1,362 @@
+using System.Buffers.Binary;
+
+namespace ACCOffload.P4Runtime;
+
+/// <summary>
+/// <c>p4.v1.ReadResponse</c> to packed entries, with no object in between. Values are made canonical, so an entry read back equals the one
+/// written. One decoder serves one Read.
+/// </summary>
+internal sealed class EntryDecoder(Pipeline pipeline)
+{
+    private byte[] _scratch = new byte[256];
+
+    /// <summary>Adds the entries of one message, without default, constant and learned ones.</summary>
+    /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
+    public void Decode(ReadOnlySpan<byte> response, List<Entry> into)
+    {
+        var reader = new WireReader(response);
+        while (reader.Next())
+        {
+            if (reader.Field != 1)
+            {
+                reader.Skip();
+                continue;
+            }
+
+            var entity = new WireReader(reader.Bytes());
+            while (entity.Next())
+            {
+                if (entity.Field != 2)
+                {
+                    throw new WireException($"the answer holds entity kind {entity.Field}, not a table entry");
+                }
+
+                if (TableEntry(entity.Bytes()) is { } entry)
+                {
+                    into.Add(entry);
+                }
+            }
+        }
+    }
+
+    private Entry? TableEntry(ReadOnlySpan<byte> message)
+    {
+        uint tableId = 0;
+        var priority = 0;
+        ReadOnlySpan<byte> actionMessage = default;
+        var hasAction = false;
+
+        // The table's id may come behind the fields that it explains, so ids are looked for first.
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    tableId = reader.Id();
+                    break;
+                case 3:
+                    actionMessage = reader.Bytes();
+                    hasAction = true;
+                    break;
+                case 4:
+                    priority = (int)reader.Number();
+                    break;
+                case 8 or 9 or 13:
+                    // Default, with an idle timeout (we set none, so the data plane learned it), or constant.
+                    if (reader.Number() != 0)
+                    {
+                        return null;
+                    }
+
+                    break;
+                case 10:
+                    return null;
+                default:
+                    reader.Skip();
+                    break;
+            }
+        }
+
+        var table = pipeline.TryTable(tableId) ?? throw new WireException($"table id 0x{tableId:x8} is none of pipeline {pipeline.Name}'s");
+        if (_scratch.Length < table.KeySize)
+        {
+            _scratch = new byte[table.KeySize];
+        }
+
+        Matches(table, message);
+        if (table.NeedsPriority)
+        {
+            if (priority < 0)
+            {
+                throw new WireException($"table {table.Alias} has an entry with priority {priority}");
+            }
+
+            BinaryPrimitives.WriteInt32BigEndian(_scratch.AsSpan(table.PriorityOffset), priority);
+        }
+
+        var action = hasAction ? Action(table, actionMessage) : table.KeyOnly;
+        return new Entry(action, _scratch.AsSpan(0, table.KeySize + action.DataSize));
+    }
+
+    private void Matches(TableSchema table, ReadOnlySpan<byte> message)
+    {
+        ulong seen = 0;
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field != 2)
+            {
+                reader.Skip();
+                continue;
+            }
+
+            var match = reader.Bytes();
+            uint id = 0;
+            var ids = new WireReader(match);
+            while (ids.Next())
+            {
+                if (ids.Field == 1)
+                {
+                    id = ids.Id();
+                }
+                else
+                {
+                    ids.Skip();
+                }
+            }
+
+            var index = table.FindField(id);
+            if (index < 0 || (seen & (1ul << index)) != 0)
+            {
+                throw new WireException($"table {table.Alias} has an entry with match field id {id} {(index < 0 ? "that it does not define" : "twice")}");
+            }
+
+            seen |= 1ul << index;
+            Match(table, table.FieldArray[index], match);
+        }
+
+        for (var i = 0; i < table.FieldArray.Length; i++)
+        {
+            if ((seen & (1ul << i)) != 0)
+            {
+                continue;
+            }
+
+            var field = table.FieldArray[i];
+            if (field.Kind == MatchKind.Exact)
+            {
+                throw new WireException($"table {table.Alias} has an entry without its exact field {field.Name}");
+            }
+
+            EntryLayout.SetAny(_scratch, field);
+        }
+    }
+
+    private void Match(TableSchema table, MatchFieldSchema field, ReadOnlySpan<byte> message)
+    {
+        var expected = field.Kind switch
+        {
+            MatchKind.Exact => 2,
+            MatchKind.Ternary => 3,
+            MatchKind.Lpm => 4,
+            MatchKind.Range => 6,
+            _ => 7,
+        };
+        ReadOnlySpan<byte> body = default;
+        var found = false;
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field == 1)
+            {
+                reader.Skip();
+            }
+            else if (reader.Field == expected)
+            {
+                body = reader.Bytes();
+                found = true;
+            }
+            else
+            {
+                throw new WireException($"table {table.Alias} has an entry whose field {field.Name} is not {field.Kind}");
+            }
+        }
+
+        if (!found)
+        {
+            throw new WireException($"table {table.Alias} has an entry whose field {field.Name} has no value");
+        }
+
+        ReadOnlySpan<byte> first = default;
+        ReadOnlySpan<byte> second = default;
+        ulong prefix = 0;
+        reader = new WireReader(body);
+        while (reader.Next())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    first = reader.Bytes();
+                    break;
+                case 2 when field.Kind == MatchKind.Lpm:
+                    prefix = reader.Number();
+                    break;
+                case 2:
+                    second = reader.Bytes();
+                    break;
+                default:
+                    reader.Skip();
+                    break;
+            }
+        }
+
+        Store(table, field, first, second, prefix);
+    }
+
+    private void Store(TableSchema table, MatchFieldSchema field, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ulong prefix)
+    {
+        var offset = field.Offset;
+        if (field.Kind == MatchKind.Optional)
+        {
+            _scratch[offset++] = 1;
+        }
+
+        var value = _scratch.AsSpan(offset, field.ByteWidth);
+        var rest = _scratch.AsSpan(offset + field.ByteWidth);
+        Pack(table, field.Name, first, field.BitWidth, value);
+        switch (field.Kind)
+        {
+            case MatchKind.Lpm:
+                if (prefix > (ulong)field.BitWidth)
+                {
+                    throw new WireException($"table {table.Alias} has an entry whose field {field.Name} has prefix length {prefix}");
+                }
+
+                BitString.MaskPrefix(value, field.BitWidth, (int)prefix);
+                BinaryPrimitives.WriteUInt16BigEndian(rest, (ushort)prefix);
+                break;
+            case MatchKind.Ternary:
+                Pack(table, field.Name, second, field.BitWidth, rest[..field.ByteWidth]);
+                BitString.And(value, rest);
+                break;
+            case MatchKind.Range:
+                Pack(table, field.Name, second, field.BitWidth, rest[..field.ByteWidth]);
+                break;
+        }
+    }
+
+    private ActionSchema Action(TableSchema table, ReadOnlySpan<byte> message)
+    {
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    return Direct(table, reader.Bytes());
+                case 2 when table.Member is not null:
+                    return Reference(table, table.Member, reader.Id());
+                case 3 when table.Group is not null:
+                    return Reference(table, table.Group, reader.Id());
+                default:
+                    throw new WireException($"table {table.Alias} has an entry with an action of kind {reader.Field}, which is not supported");
+            }
+        }
+
+        return table.KeyOnly;
+    }
+
+    private ActionSchema Direct(TableSchema table, ReadOnlySpan<byte> message)
+    {
+        uint id = 0;
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field == 1)
+            {
+                id = reader.Id();
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        var action = table.FindAction(id) ?? throw new WireException($"table {table.Alias} has an entry with action id 0x{id:x8}, which it does not offer");
+        EnsureScratch(table.KeySize + action.DataSize);
+        ulong seen = 0;
+        reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field != 4)
+            {
+                reader.Skip();
+                continue;
+            }
+
+            uint paramId = 0;
+            ReadOnlySpan<byte> value = default;
+            var param = new WireReader(reader.Bytes());
+            while (param.Next())
+            {
+                switch (param.Field)
+                {
+                    case 2:
+                        paramId = param.Id();
+                        break;
+                    case 3:
+                        value = param.Bytes();
+                        break;
+                    default:
+                        param.Skip();
+                        break;
+                }
+            }
+
+            seen |= Param(table, action, paramId, value, seen);
+        }
+
+        return System.Numerics.BitOperations.PopCount(seen) == action.ParamArray.Length
+            ? action
+            : throw new WireException($"table {table.Alias} has an entry whose action {action.Alias} lacks parameters");
+    }
+
+    private ulong Param(TableSchema table, ActionSchema action, uint id, ReadOnlySpan<byte> value, ulong seen)
+    {
+        for (var i = 0; i < action.ParamArray.Length; i++)
+        {
+            var param = action.ParamArray[i];
+            if (param.Id == id && (seen & (1ul << i)) == 0)
+            {
+                Pack(table, param.Name, value, param.BitWidth, _scratch.AsSpan(table.KeySize + param.Offset, param.ByteWidth));
+                return 1ul << i;
+            }
+        }
+
+        throw new WireException($"table {table.Alias} has an entry whose action {action.Alias} has parameter id {id} twice, or does not define it");
+    }
+
+    private ActionSchema Reference(TableSchema table, ActionSchema reference, uint id)
+    {
+        EnsureScratch(table.KeySize + sizeof(uint));
+        BinaryPrimitives.WriteUInt32BigEndian(_scratch.AsSpan(table.KeySize), id);
+        return reference;
+    }
+
+    private static void Pack(TableSchema table, string name, ReadOnlySpan<byte> value, int bitWidth, Span<byte> destination)
+    {
+        if (value.IsEmpty || !BitString.TryPack(value, bitWidth, destination))
+        {
+            throw new WireException($"table {table.Alias} has an entry whose {name} is empty or does not fit in {bitWidth} bits");
+        }
+    }
+
+    private void EnsureScratch(int size)
+    {
+        if (_scratch.Length < size)
+        {
+            Array.Resize(ref _scratch, size);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+namespace ACCOffload.P4Runtime;
+
+/// <summary>An answer's bytes make no sense; the message says what.</summary>
+internal sealed class WireException(string message) : Exception(message);

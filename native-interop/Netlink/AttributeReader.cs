@@ -1,0 +1,94 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ACCOffload.NativeInterop;
+
+/// <summary>
+/// Walks over attributes (struct nlattr). An error sticks: after the first one nothing more is found, values are zero or
+/// empty, and <see cref="Failed"/> says so, so that callers check once, at the end.
+/// </summary>
+internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
+{
+    private const int HeaderLength = 4;
+
+    // The two highest bits say "nested" and "network byte order".
+    private const ushort TypeMask = 0x3FFF;
+
+    private ReadOnlySpan<byte> _rest = bytes;
+
+    /// <summary>The bytes made no sense.</summary>
+    public bool Failed { get; private set; }
+
+    /// <summary>Type of the attribute at hand.</summary>
+    public ushort Type { get; private set; }
+
+    /// <summary>Bytes of the attribute at hand.</summary>
+    public ReadOnlySpan<byte> Value { get; private set; }
+
+    /// <summary>Goes to the next attribute.</summary>
+    public bool MoveNext()
+    {
+        Value = default;
+        if (Failed || _rest.IsEmpty)
+            return false;
+        if (_rest.Length < HeaderLength)
+            return Fail();
+        var length = MemoryMarshal.Read<ushort>(_rest);
+        if (length < HeaderLength || length > _rest.Length)
+            return Fail();
+        Type = (ushort)(MemoryMarshal.Read<ushort>(_rest[2..]) & TypeMask);
+        Value = _rest[HeaderLength..length];
+        _rest = _rest[Math.Min((length + 3) & ~3, _rest.Length)..];
+        return true;
+    }
+
+    /// <summary>The value as a number of exactly its size.</summary>
+    public T Number<T>()
+        where T : unmanaged
+    {
+        if (Value.Length == System.Runtime.CompilerServices.Unsafe.SizeOf<T>())
+            return MemoryMarshal.Read<T>(Value);
+        Fail();
+        return default;
+    }
+
+    /// <summary>The value as text, up to its first zero byte.</summary>
+    public readonly string Text()
+    {
+        var end = Value.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? Value : Value[..end]);
+    }
+
+    /// <summary>The value as an IP address of a family; none for a wrong length.</summary>
+    public IPAddress? Address(byte family)
+    {
+        if (Value.Length == AddressLength(family))
+            return new IPAddress(Value);
+        Fail();
+        return null;
+    }
+
+    /// <summary>The value as an Ethernet address; null for an address of another length, which other kinds of link have.</summary>
+    public readonly MacAddress? Mac() => Value.Length == MacAddress.Length ? new MacAddress(Value) : null;
+
+    /// <summary>Walks over the attributes inside the one at hand; hand it to <see cref="Absorb"/> when done.</summary>
+    public readonly AttributeReader Nested() => new(Value);
+
+    /// <summary>Takes over the error of a nested walk.</summary>
+    public void Absorb(in AttributeReader nested) => Failed |= nested.Failed;
+
+    public static int AddressLength(byte family) => family switch
+    {
+        Libc.FamilyInet => 4,
+        Libc.FamilyInet6 => 16,
+        _ => -1,
+    };
+
+    private bool Fail()
+    {
+        Failed = true;
+        _rest = default;
+        return false;
+    }
+}

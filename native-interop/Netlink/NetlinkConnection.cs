@@ -1,0 +1,228 @@
+using System.Runtime.InteropServices;
+
+namespace ACCOffload.NativeInterop;
+
+/// <summary>Handles one answer; a malformed one is reported by a <see cref="NetlinkException"/>.</summary>
+internal delegate void MessageHandler(in NetlinkMessage message);
+
+/// <summary>Makes an object of one answer; false leaves it out; a malformed one is reported by a <see cref="NetlinkException"/>.</summary>
+internal delegate bool MessageParser<T>(in NetlinkMessage message, out T value);
+
+/// <summary>
+/// Asks the kernel and waits for its answer, one request at a time. Only answers with the request's own sequence number
+/// count: what a request that was given up left behind is passed over.
+/// </summary>
+internal sealed class NetlinkConnection : IDisposable
+{
+    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(5);
+
+    private const int ReceiveLength = 64 * 1024;
+    private const int MaxDumpAttempts = 10;
+    private const int MaxObjects = 1 << 20;
+    private const int MaxLeftovers = 1 << 16;
+
+    // A dump of many objects takes several datagrams; each comes within the timeout, all of them within this many.
+    private const int DumpTimeouts = 6;
+
+    private readonly Lock _lock = new();
+    private readonly INetlinkTransport _transport;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _timeout;
+    private readonly byte[] _buffer = new byte[ReceiveLength];
+    private uint _sequence;
+    private bool _leftovers;
+
+    public NetlinkConnection(INetlinkTransport transport, TimeProvider? time = null, TimeSpan? timeout = null)
+    {
+        _transport = transport;
+        _time = time ?? TimeProvider.System;
+        _timeout = timeout ?? DefaultTimeout;
+        // A random start keeps answers to an earlier owner of our port from looking like ours.
+        _sequence = (uint)Random.Shared.Next();
+    }
+
+    /// <summary>Sends a request and waits for its acknowledgement.</summary>
+    /// <param name="request">The message; its sequence number and flags are filled in.</param>
+    /// <param name="operation">What to say was tried, when it fails.</param>
+    /// <param name="reply">Gets the answers that come before the acknowledgement.</param>
+    public void Execute(Span<byte> request, string operation, MessageHandler? reply = null)
+    {
+        lock (_lock)
+        {
+            Start(request, NetlinkMessage.FlagRequest | NetlinkMessage.FlagAck, operation);
+            var deadline = new Deadline(_time, _timeout);
+            NetlinkException? failure = null;
+            var objects = 0;
+            while (true)
+            {
+                var datagram = Receive(deadline.Left, operation);
+                while (!datagram.IsEmpty)
+                {
+                    var message = Take(ref datagram, operation);
+                    if (!IsOurs(message))
+                        continue;
+                    switch (message.Type)
+                    {
+                        case NetlinkMessage.TypeError:
+                            failure ??= ExtendedAck.FromError(message, request, operation);
+                            if (failure is not null)
+                                throw failure;
+                            return;
+                        case NetlinkMessage.TypeOverrun:
+                            throw Abandon(new NetlinkException(operation, Errno.ENOBUFS));
+                        case NetlinkMessage.TypeNoop or NetlinkMessage.TypeDone:
+                            break;
+                        default:
+                            if (++objects > MaxObjects)
+                                throw Abandon(NetlinkException.Malformed(operation, "the answer does not end"));
+                            failure ??= Handle(message, reply);
+                            break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Asks for all objects of a kind; begins again when they changed meanwhile.</summary>
+    public List<T> Dump<T>(Span<byte> request, string operation, MessageParser<T> parse)
+    {
+        lock (_lock)
+        {
+            for (var attempt = 1; attempt <= MaxDumpAttempts; attempt++)
+            {
+                if (TryDump(request, operation, parse) is { } objects)
+                    return objects;
+            }
+        }
+        throw new NetlinkException(operation, Errno.EAGAIN, $"the list changed during each of {MaxDumpAttempts} readings");
+    }
+
+    public void Dispose() => _transport.Dispose();
+
+    private List<T>? TryDump<T>(Span<byte> request, string operation, MessageParser<T> parse)
+    {
+        Start(request, NetlinkMessage.FlagRequest | NetlinkMessage.FlagDump, operation);
+        var deadline = new Deadline(_time, _timeout * DumpTimeouts);
+        var objects = new List<T>();
+        var interrupted = false;
+        NetlinkException? failure = null;
+        while (true)
+        {
+            var left = deadline.Left;
+            var datagram = Receive(left < _timeout ? left : _timeout, operation);
+            while (!datagram.IsEmpty)
+            {
+                var message = Take(ref datagram, operation);
+                if (!IsOurs(message))
+                    continue;
+                interrupted |= (message.Flags & NetlinkMessage.FlagDumpInterrupted) != 0;
+                switch (message.Type)
+                {
+                    case NetlinkMessage.TypeDone:
+                        failure ??= ExtendedAck.FromDone(message, request, operation);
+                        return Finish();
+                    case NetlinkMessage.TypeError:
+                        // An acknowledgement of success is no end of a dump, but nothing else will come.
+                        failure ??= ExtendedAck.FromError(message, request, operation);
+                        return Finish();
+                    case NetlinkMessage.TypeOverrun:
+                        throw Abandon(new NetlinkException(operation, Errno.ENOBUFS));
+                    case NetlinkMessage.TypeNoop:
+                        break;
+                    default:
+                        if (objects.Count >= MaxObjects)
+                            throw Abandon(NetlinkException.Malformed(operation, "the list does not end"));
+                        failure ??= Parse(message, parse, objects);
+                        break;
+                }
+            }
+        }
+
+        // A list that changed is read again, whatever else was wrong with it.
+        List<T>? Finish() => interrupted ? null : failure is null ? objects : throw failure;
+    }
+
+    // The rest of a list is still read after a failure, because the kernel refuses the next list until this one is.
+    private static NetlinkException? Handle(in NetlinkMessage message, MessageHandler? reply)
+    {
+        try
+        {
+            reply?.Invoke(message);
+            return null;
+        }
+        catch (NetlinkException e)
+        {
+            return e;
+        }
+    }
+
+    private static NetlinkException? Parse<T>(in NetlinkMessage message, MessageParser<T> parse, List<T> objects)
+    {
+        try
+        {
+            if (parse(message, out var value))
+                objects.Add(value);
+            return null;
+        }
+        catch (NetlinkException e)
+        {
+            return e;
+        }
+    }
+
+    private void Start(Span<byte> request, int flags, string operation)
+    {
+        if (_leftovers)
+            PassOverLeftovers();
+        _sequence = _sequence == uint.MaxValue ? 1 : _sequence + 1;
+        MemoryMarshal.Write(request[6..], (ushort)(MemoryMarshal.Read<ushort>(request[6..]) | flags));
+        MemoryMarshal.Write(request[8..], _sequence);
+        MemoryMarshal.Write(request[12..], _transport.PortId);
+        _transport.Send(request, operation);
+    }
+
+    private bool IsOurs(in NetlinkMessage message) => message.Sequence == _sequence && message.PortId == _transport.PortId;
+
+    private ReadOnlySpan<byte> Receive(TimeSpan timeout, string operation)
+    {
+        if (timeout <= TimeSpan.Zero)
+            throw Abandon(TimedOut(operation));
+        var errno = _transport.Receive(_buffer, timeout, out var length);
+        if (errno == Errno.EAGAIN)
+            throw Abandon(TimedOut(operation));
+        if (errno != Errno.None)
+            throw Abandon(new NetlinkException(operation, errno));
+        if (length > _buffer.Length)
+            throw Abandon(NetlinkException.Malformed(operation, $"the kernel's answer of {length} bytes was cut off"));
+        return _buffer.AsSpan(0, length);
+    }
+
+    private NetlinkMessage Take(ref ReadOnlySpan<byte> datagram, string operation) =>
+        NetlinkMessage.TryTake(ref datagram, out var message) ? message : throw Abandon(NetlinkException.Malformed(operation, "the kernel's answer has a message of an impossible length"));
+
+    private static NetlinkException TimedOut(string operation) => new(operation, Errno.ETIMEDOUT, "the kernel did not answer");
+
+    private NetlinkException Abandon(NetlinkException error)
+    {
+        _leftovers = true;
+        return error;
+    }
+
+    // Reading also lets the kernel end a dump that was given up, without which it would answer EBUSY to the next.
+    private void PassOverLeftovers()
+    {
+        for (var i = 0; i < MaxLeftovers; i++)
+        {
+            if (_transport.Receive(_buffer, TimeSpan.Zero, out _) is not (Errno.None or Errno.ENOBUFS))
+                break;
+        }
+        _leftovers = false;
+    }
+
+    private readonly struct Deadline(TimeProvider time, TimeSpan limit)
+    {
+        private readonly long _started = time.GetTimestamp();
+
+        public TimeSpan Left => limit - time.GetElapsedTime(_started);
+    }
+}

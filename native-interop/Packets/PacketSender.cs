@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+
+namespace ACCOffload.NativeInterop;
+
+/// <summary>
+/// One thread's queue of packets for one port. A packet stays in its batch's memory until <see cref="Flush"/>: flush
+/// before the batch receives again or is disposed.
+/// </summary>
+public sealed unsafe class PacketSender : IDisposable
+{
+    private readonly PacketPort _port;
+    private readonly Libc.IoVector* _vectors;
+    private Libc.MultiMessage* _messages;
+
+    internal PacketSender(PacketPort port, int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 1024);
+        _port = port;
+        Capacity = capacity;
+        var messages = (nuint)capacity * (nuint)sizeof(Libc.MultiMessage);
+        _messages = (Libc.MultiMessage*)NativeMemory.AllocZeroed(messages + ((nuint)capacity * (nuint)sizeof(Libc.IoVector)));
+        _vectors = (Libc.IoVector*)((byte*)_messages + messages);
+        for (var i = 0; i < capacity; i++)
+        {
+            _messages[i].Header.Vectors = _vectors + i;
+            _messages[i].Header.VectorCount = 1;
+        }
+    }
+
+    /// <summary>Frees the memory if the owner forgot to.</summary>
+    ~PacketSender() => Free();
+
+    /// <summary>Packets that are sent in one system call.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Packets that wait for <see cref="Flush"/>.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Queues a batch's packet as it is now; a full queue is sent first.</summary>
+    public void Add(PacketBatch batch, int index)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        Add(batch, index, batch.Offset(index), batch.Length(index));
+    }
+
+    /// <summary>Queues a part of a batch's buffer; a full queue is sent first.</summary>
+    public void Add(PacketBatch batch, int index, int offset, int length)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ObjectDisposedException.ThrowIf(_messages == null, this);
+        var slot = batch.Buffer(index);
+        if ((uint)offset > (uint)slot.Length || (uint)length > (uint)(slot.Length - offset))
+            throw new ArgumentOutOfRangeException(nameof(length), "the packet is not within its buffer");
+        if (Count == Capacity)
+            _ = Flush();
+        _vectors[Count++] = new Libc.IoVector { Base = batch.Slot(index) + offset, Length = (nuint)length };
+    }
+
+    /// <summary>Sends what is queued. What the link does not take is dropped and counted.</summary>
+    /// <returns>Packets that the link took.</returns>
+    public int Flush()
+    {
+        if (Count == 0)
+            return 0;
+        ObjectDisposedException.ThrowIf(_messages == null, this);
+        var count = Count;
+        Count = 0;
+        return _port.SendAll(_messages, count);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
+    {
+        NativeMemory.Free(_messages);
+        _messages = null;
+        Count = 0;
+    }
+}

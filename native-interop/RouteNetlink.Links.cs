@@ -1,0 +1,165 @@
+using System.Text;
+
+namespace ACCOffload.NativeInterop;
+
+/// <content>Links.</content>
+public sealed partial class RouteNetlink
+{
+    private const int MaxAliasLength = 255;
+
+    public partial LinkInfo? GetLink(string name)
+    {
+        InterfaceName.Checked(name);
+        return FindLink(0, name, $"find link {name}");
+    }
+
+    public partial LinkInfo? GetLink(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
+        return FindLink(index, null, $"find link {index}");
+    }
+
+    public partial IReadOnlyList<LinkInfo> GetLinks()
+    {
+        const string Operation = "list links";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.GetLink, 0);
+        writer.Body(default(Rtnetlink.LinkMessage));
+        writer.Number(Rtnetlink.LinkExtendedMask, Rtnetlink.ExtendedMaskSkipStatistics);
+        return _connection.Dump<LinkInfo>(writer.Complete(Operation), Operation, LinkCodec.Parse);
+    }
+
+    public partial LinkInfo? CreateVeth(VethSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        InterfaceName.Checked(spec.Name, nameof(spec));
+        InterfaceName.Checked(spec.PeerName, nameof(spec));
+        var operation = $"create veth {spec.Name} with peer {spec.PeerName}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
+        writer.Body(UpMessage(0, spec.Up ? true : null));
+        WriteEnd(ref writer, spec.Name, spec.Mac, spec.Mtu, spec.Namespace);
+        var info = writer.Begin(Rtnetlink.LinkInfoNest);
+        writer.Text(Rtnetlink.LinkInfoKind, "veth");
+        var data = writer.Begin(Rtnetlink.LinkInfoData);
+        var peer = writer.Begin(Rtnetlink.VethPeer);
+        writer.Body(default(Rtnetlink.LinkMessage));
+        WriteEnd(ref writer, spec.PeerName, spec.PeerMac, spec.Mtu, spec.PeerNamespace);
+        writer.End(peer);
+        writer.End(data);
+        writer.End(info);
+        _connection.Execute(writer.Complete(operation), operation);
+        GC.KeepAlive(spec);
+        return spec.Namespace is null ? GetLink(spec.Name) : null;
+    }
+
+    public partial bool DeleteLink(int index)
+    {
+        // Index 0 with nothing else would name no link, or, with a group, many.
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
+        var operation = $"delete link {index}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteLink, 0);
+        writer.Body(new Rtnetlink.LinkMessage { Index = index });
+        return TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
+    }
+
+    public partial void SetLink(int index, LinkChange change)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
+        ArgumentNullException.ThrowIfNull(change);
+        var operation = change.Namespace is { } target
+            ? $"move link {index} to {target.Path}{(change.Name is null ? "" : $" as {change.Name}")}"
+            : $"change link {index}";
+        // RTM_NEWLINK without CREATE changes a link, and unlike RTM_SETLINK takes every attribute on old kernels too.
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, 0);
+        writer.Body(UpMessage(index, change.Up));
+        WriteEnd(ref writer, change.Name is null ? null : InterfaceName.Checked(change.Name, nameof(change)), change.Mac, change.Mtu, change.Namespace);
+        if (change.Alias is { } alias)
+        {
+            var bytes = Encoding.UTF8.GetBytes(alias);
+            if (bytes.Length > MaxAliasLength)
+                throw new ArgumentException($"an alias has at most {MaxAliasLength} bytes, not {bytes.Length}", nameof(change));
+            writer.Bytes(Rtnetlink.LinkAlias, bytes);
+        }
+        _connection.Execute(writer.Complete(operation), operation);
+        GC.KeepAlive(change);
+    }
+
+    public partial void MoveToNamespace(int index, NetNamespace ns, string? newName)
+    {
+        ArgumentNullException.ThrowIfNull(ns);
+        if (newName is not null)
+        {
+            // The kernel moves first and renames then: a name that is taken would leave the link there under its old one.
+            using var target = Open(ns);
+            if (target.GetLink(newName) is not null)
+                throw new NetlinkException($"move link {index} to {ns.Path} as {newName}", Errno.EEXIST, "a link of that name is there");
+        }
+        SetLink(index, new LinkChange { Namespace = ns, Name = newName });
+    }
+
+    public partial void SetIPv6AddrGenModeNone(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
+        var operation = $"turn IPv6 address generation of link {index} off";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, 0);
+        writer.Body(new Rtnetlink.LinkMessage { Index = index });
+        var families = writer.Begin(Rtnetlink.LinkFamilySpecific);
+        var inet6 = writer.Begin(Libc.FamilyInet6);
+        writer.Number(Rtnetlink.Inet6AddressGenerationMode, Rtnetlink.AddressGenerationNone);
+        writer.End(inet6);
+        writer.End(families);
+        // EAFNOSUPPORT: no IPv6 on this link, so no address comes up by itself.
+        _ = TryExecute(writer.Complete(operation), operation, Errno.EAFNOSUPPORT);
+    }
+
+    private static Rtnetlink.LinkMessage UpMessage(int index, bool? up) => new()
+    {
+        Index = index,
+        Flags = up == true ? Rtnetlink.LinkFlagUp : 0,
+        Change = up is null ? 0 : Rtnetlink.LinkFlagUp,
+    };
+
+    private static void WriteEnd(ref MessageWriter writer, string? name, MacAddress? mac, int? mtu, NetNamespace? ns)
+    {
+        if (name is not null)
+            writer.Text(Rtnetlink.LinkName, name);
+        if (mac is { } address)
+            writer.Mac(Rtnetlink.LinkAddress, address);
+        if (mtu is { } bytes)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes, nameof(mtu));
+            writer.Number(Rtnetlink.LinkMtu, (uint)bytes);
+        }
+        if (ns is not null)
+            writer.Descriptor(Rtnetlink.LinkNamespaceDescriptor, ns.Handle);
+    }
+
+    private LinkInfo? FindLink(int index, string? name, string operation)
+    {
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.GetLink, 0);
+        writer.Body(new Rtnetlink.LinkMessage { Index = index });
+        writer.Number(Rtnetlink.LinkExtendedMask, Rtnetlink.ExtendedMaskSkipStatistics);
+        if (name is not null)
+            writer.Text(Rtnetlink.LinkName, name);
+        LinkInfo? found = null;
+        var there = TryExecute(writer.Complete(operation), operation, Errno.ENODEV, (in NetlinkMessage message) =>
+        {
+            if (LinkCodec.Parse(message, out var link))
+                found = link;
+        });
+        return there ? found ?? throw NetlinkException.Malformed(operation, "the kernel acknowledged without an answer") : null;
+    }
+
+    /// <summary>Executes a request; one error is an answer, not a failure.</summary>
+    private bool TryExecute(Span<byte> request, string operation, Errno absent, MessageHandler? reply = null)
+    {
+        try
+        {
+            _connection.Execute(request, operation, reply);
+            return true;
+        }
+        catch (NetlinkException e) when (e.Errno == absent)
+        {
+            return false;
+        }
+    }
+}

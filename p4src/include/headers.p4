@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is on the wire. Fields narrower than a byte are kept whole (version and IHL, flags and offset): the DPDK target works on bytes.
+
+const bit<16> ETHERTYPE_IPV4 = 0x0800;
+const bit<16> ETHERTYPE_ARP = 0x0806;
+
+const bit<8> PROTOCOL_ICMP = 1;
+const bit<8> PROTOCOL_TCP = 6;
+const bit<8> PROTOCOL_UDP = 17;
+const bit<8> PROTOCOL_SCTP = 132;
+
+// IEEE 802.3
+header ethernet_t {
+    bit<48> dst_mac;
+    bit<48> src_mac;
+    bit<16> ether_type;
+}
+
+// RFC 826, for Ethernet and IPv4
+header arp_t {
+    bit<16> hardware_type;
+    bit<16> protocol_type;
+    bit<8>  hardware_length;
+    bit<8>  protocol_length;
+    bit<16> operation;
+    bit<48> sender_mac;
+    bit<32> sender_ip;
+    bit<48> target_mac;
+    bit<32> target_ip;
+}
+
+// RFC 791, without options
+header ipv4_t {
+    bit<8>  version_ihl;
+    bit<8>  dscp_ecn;
+    bit<16> total_length;
+    bit<16> identification;
+    bit<16> flags_offset;
+    bit<8>  ttl;
+    bit<8>  protocol;
+    bit<16> checksum;
+    bit<32> src_ip;
+    bit<32> dst_ip;
+}
+
+// RFC 792
+header icmp_t {
+    bit<8>  type;
+    bit<8>  code;
+    bit<16> checksum;
+    bit<32> rest;
+}
+
+// RFC 9293, without options
+header tcp_t {
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<32> sequence;
+    bit<32> acknowledgment;
+    bit<8>  data_offset;
+    bit<8>  flags;
+    bit<16> window;
+    bit<16> checksum;
+    bit<16> urgent;
+}
+
+// RFC 768
+header udp_t {
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<16> length;
+    bit<16> checksum;
+}
+
+// RFC 9260, the common header
+header sctp_t {
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<32> verification_tag;
+    bit<32> checksum;
+}
+
+struct headers_t {
+    ethernet_t ethernet;
+    arp_t      arp;
+    ipv4_t     ipv4;
+    icmp_t     icmp;
+    tcp_t      tcp;
+    udp_t      udp;
+    sctp_t     sctp;
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+// k8s_dp: Kubernetes pod networking as a virtual router. Pods sit on ports of their own, send everything to a dummy
+// gateway, and reach each other, the host and the uplink at layer 3.
+//
+// Every packet takes one way: classify the port, guard the source, answer ARP or route IPv4. Whatever is wrong sets
+// a reason; one place at the end counts it and drops.
+
+#include <core.p4>
+#include <pna.p4>
+
+#include "include/headers.p4"
+#include "include/drop_reasons.p4"
+#include "include/metadata.p4"
+#include "include/parser.p4"
+#include "include/deparser.p4"
+
+const bit<16> ARP_HARDWARE_ETHERNET = 1;
+const bit<16> ARP_REQUEST = 1;
+const bit<16> ARP_REPLY = 2;
+const bit<8>  IPV4_PLAIN_HEADER = 0x45;
+const bit<32> FIRST_MULTICAST = 0xe0000000;
+
+control pre_control(
+    in headers_t hdr,
+    inout metadata_t meta,
+    in pna_pre_input_metadata_t istd,
+    inout pna_pre_output_metadata_t ostd)
+{
+    apply {
+    }
+}
+
+control k8s_dp_control(
+    inout headers_t hdr,
+    inout metadata_t meta,
+    in pna_main_input_metadata_t istd,
+    inout pna_main_output_metadata_t ostd)
+{
+    InternetChecksum() checksum;
+    Counter<bit<64>, bit<32>>(DROP_REASONS, PNA_CounterType_t.PACKETS) drops;
+
+    // ---- What the port is for. `port` is the port itself: an ARP reply goes back there, and this target takes an
+    // ---- output port only from a constant or an action's parameter.
+
+    action pod_port(PortId_t port, bit<48> gateway_mac) {
+        meta.port_class = CLASS_POD;
+        meta.gateway_mac = gateway_mac;
+        send_to_port(port);
+    }
+
+    action host_port(PortId_t port, bit<48> gateway_mac) {
+        meta.port_class = CLASS_HOST;
+        meta.gateway_mac = gateway_mac;
+        send_to_port(port);
+    }
+
+    // ARP from the uplink is the host's business: `arp_port` is where it goes. `gateway_mac` is the address that
+    // the uplink's neighbours send to.
+    action uplink_port(PortId_t arp_port, bit<48> gateway_mac) {
+        meta.port_class = CLASS_UPLINK;
+        meta.gateway_mac = gateway_mac;
+        send_to_port(arp_port);
+    }
+
+    action unknown_port() {
+        meta.port_class = CLASS_UNKNOWN;
+    }
+
+    table port_class {
+        key = {
+            meta.input_port: exact @name("port");
+        }
+        actions = {
+            pod_port;
+            host_port;
+            uplink_port;
+            @defaultonly unknown_port;
+        }
+        const default_action = unknown_port;
+        size = 4096;
+    }
+
+    // ---- Source guard: a pod's port sends only from its own MAC and addresses.
+
+    action allow_mac() {
+    }
+
+    action deny_mac() {
+        meta.drop_reason = DROP_SPOOFED_MAC;
+    }
+
+    table mac_guard {
+        key = {
+            meta.input_port: exact @name("port");
+            meta.claimed_mac: exact @name("src_mac");
+        }
+        actions = {
+            allow_mac;
+            @defaultonly deny_mac;
+        }
+        const default_action = deny_mac;
+        size = 4096;
+    }
+
+    action allow_source() {
+        meta.guarded = 1;
+    }
+
+    action deny_source() {
+        meta.guarded = 0;
+    }
+
+    table source_guard {
+        key = {
+            meta.input_port: exact @name("port");
+            meta.claimed_mac: exact @name("src_mac");
+            meta.claimed_ip: exact @name("src_ip");
+        }
+        actions = {
+            allow_source;
+            @defaultonly deny_source;
+        }
+        const default_action = deny_source;
+        size = 16384;
+    }
+
+    // Addresses of this node's pods: nobody else may use them as a source.
+    action local_source() {
+        meta.drop_reason = DROP_SPOOFED_POD;
+    }
+
+    action foreign_source() {
+    }
+
+    table local_sources {
+        key = {
+            meta.claimed_ip: exact @name("src_ip");
+        }
+        actions = {
+            local_source;
+            @defaultonly foreign_source;
+        }
+        const default_action = foreign_source;
+        size = 16384;
+    }
+
+    // ---- Forwarding
+
+    action to_pod(PortId_t port, bit<48> src_mac, bit<48> dst_mac) {
+        hdr.ethernet.src_mac = src_mac;
+        hdr.ethernet.dst_mac = dst_mac;
+        send_to_port(port);
+    }
+
+    action no_pod() {
+    }
+
+    table pods {
+        key = {
+            hdr.ipv4.dst_ip: exact @name("dst_ip");
+        }
+        actions = {
+            to_pod;
+            @defaultonly no_pod;
+        }
+        const default_action = no_pod;
+        size = 16384;
+    }
+
+    action to_port(PortId_t port, bit<48> src_mac, bit<48> dst_mac) {
+        hdr.ethernet.src_mac = src_mac;
+        hdr.ethernet.dst_mac = dst_mac;
+        send_to_port(port);
+    }
+
+    action no_route() {
+        meta.drop_reason = DROP_NO_ROUTE;
+    }
+
+    table routes {
+        key = {
+            hdr.ipv4.dst_ip: lpm @name("dst_ip");
+        }
+        actions = {
+            to_port;
+            @defaultonly no_route;
+        }
+        const default_action = no_route;
+        size = 16384;
+    }
+
+    apply {
+        meta.drop_reason = DROP_NONE;
+        meta.port_class = CLASS_UNKNOWN;
+        meta.guarded = 0;
+        meta.input_port = (bit<32>) istd.input_port;
+        meta.claimed_mac = hdr.ethernet.src_mac;
+        meta.claimed_ip = 0;
+        if (hdr.ipv4.isValid()) {
+            meta.claimed_ip = hdr.ipv4.src_ip;
+        } else if (hdr.arp.isValid()) {
+            meta.claimed_ip = hdr.arp.sender_ip;
+            // RFC 5227: a probe claims no sender, it asks whether its target is free.
+            if (hdr.arp.sender_ip == 0) {
+                meta.claimed_ip = hdr.arp.target_ip;
+            }
+        }
+
+        port_class.apply();
+        if (meta.port_class == CLASS_UNKNOWN) {
+            meta.drop_reason = DROP_UNKNOWN_PORT;
+        } else if (meta.port_class == CLASS_POD) {
+            mac_guard.apply();
+            if (meta.drop_reason == DROP_NONE) {
+                source_guard.apply();
+            }
+        }
+
+        if (meta.drop_reason == DROP_NONE) {
+            if (hdr.arp.isValid()) {
+                if (hdr.arp.hardware_type != ARP_HARDWARE_ETHERNET) {
+                    meta.drop_reason = DROP_MALFORMED;
+                } else if (hdr.arp.protocol_type != ETHERTYPE_IPV4) {
+                    meta.drop_reason = DROP_MALFORMED;
+                } else if (hdr.arp.hardware_length != 6) {
+                    meta.drop_reason = DROP_MALFORMED;
+                } else if (hdr.arp.protocol_length != 4) {
+                    meta.drop_reason = DROP_MALFORMED;
+                } else if (meta.port_class != CLASS_UPLINK) {
+                    if (hdr.arp.sender_mac != hdr.ethernet.src_mac) {
+                        meta.drop_reason = DROP_SPOOFED_ARP;
+                    } else if (hdr.arp.sender_ip == 0) {
+                        // A pod that probes its own address must not hear that it is taken; of the host's probes
+                        // we can't tell, so none is answered.
+                        if (meta.guarded == 1 || meta.port_class == CLASS_HOST) {
+                            meta.drop_reason = DROP_ARP_IGNORED;
+                        }
+                    } else if (meta.port_class == CLASS_POD && meta.guarded == 0) {
+                        meta.drop_reason = DROP_SPOOFED_ARP;
+                    } else if (hdr.arp.sender_ip == hdr.arp.target_ip) {
+                        meta.drop_reason = DROP_ARP_IGNORED;
+                    }
+                    if (meta.drop_reason == DROP_NONE) {
+                        if (hdr.arp.operation != ARP_REQUEST) {
+                            meta.drop_reason = DROP_ARP_IGNORED;
+                        } else {
+                            hdr.ethernet.dst_mac = hdr.ethernet.src_mac;
+                            hdr.ethernet.src_mac = meta.gateway_mac;
+                            hdr.arp.operation = ARP_REPLY;
+                            // The asker's address waits in claimed_ip, but a probe's is 0 and stays 0.
+                            meta.claimed_ip = hdr.arp.sender_ip;
+                            hdr.arp.target_mac = hdr.arp.sender_mac;
+                            hdr.arp.sender_mac = meta.gateway_mac;
+                            hdr.arp.sender_ip = hdr.arp.target_ip;
+                            hdr.arp.target_ip = meta.claimed_ip;
+                        }
+                    }
+                }
+            } else if (hdr.ipv4.isValid()) {
+                // Guard: a pod may use only its own address, host and uplink any that is no local pod's.
+                if (meta.guarded == 0) {
+                    local_sources.apply();
+                    if (meta.drop_reason == DROP_NONE && meta.port_class == CLASS_POD) {
+                        meta.drop_reason = DROP_SPOOFED_IP;
+                    }
+                }
+
+                // RFC 1812, 5.2.2 and 5.3.7
+                if (meta.drop_reason == DROP_NONE) {
+                    if (hdr.ipv4.version_ihl != IPV4_PLAIN_HEADER) {
+                        meta.drop_reason = DROP_MALFORMED;
+                        if ((hdr.ipv4.version_ihl & 0xf0) == 0x40) {
+                            // Read as a number it is above 0x45 exactly where the header has options.
+                            if (hdr.ipv4.version_ihl >= IPV4_PLAIN_HEADER) {
+                                meta.drop_reason = DROP_IP_OPTIONS;
+                            }
+                        }
+                    } else if (hdr.ipv4.total_length < 20) {
+                        meta.drop_reason = DROP_MALFORMED;
+                    } else if (hdr.ipv4.src_ip == 0) {
+                        meta.drop_reason = DROP_BAD_SOURCE;
+                    } else if (hdr.ipv4.src_ip >= FIRST_MULTICAST) {
+                        meta.drop_reason = DROP_BAD_SOURCE;
+                    } else if ((hdr.ipv4.src_ip & 0xff000000) == 0x7f000000) {
+                        meta.drop_reason = DROP_BAD_SOURCE;
+                    } else if (hdr.ipv4.dst_ip >= FIRST_MULTICAST) {
+                        meta.drop_reason = DROP_MULTICAST;
+                    } else if (hdr.ethernet.dst_mac != meta.gateway_mac) {
+                        meta.drop_reason = DROP_NOT_FOR_GATEWAY;
+                    } else if (hdr.ipv4.ttl < 2) {
+                        meta.drop_reason = DROP_TTL_EXPIRED;
+                    } else {
+                        // Over a whole header with its checksum the sum is zero, in one of its two forms.
+                        checksum.clear();
+                        checksum.add(hdr.ipv4);
+                        meta.header_sum = checksum.get();
+                        if (meta.header_sum != 0 && meta.header_sum != 0xffff) {
+                            meta.drop_reason = DROP_BAD_CHECKSUM;
+                        }
+                    }
+                }
+
+                if (meta.drop_reason == DROP_NONE) {
+                    if (!pods.apply().hit) {
+                        routes.apply();
+                    }
+                }
+                if (meta.drop_reason == DROP_NONE) {
+                    hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+                    hdr.ipv4.checksum = 0;
+                    checksum.clear();
+                    checksum.add(hdr.ipv4);
+                    hdr.ipv4.checksum = checksum.get();
+                }
+            } else {
+                meta.drop_reason = DROP_UNSUPPORTED_ETHERTYPE;
+            }
+        }
+
+        if (meta.drop_reason != DROP_NONE) {
+            drops.count(meta.drop_reason);
+            drop_packet();
+        }
+    }
+}
+
+PNA_NIC(
+    packet_parser(),
+    pre_control(),
+    k8s_dp_control(),
+    packet_deparser()) main;

@@ -1,0 +1,46 @@
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Integration;
+
+/// <summary>The demo is the first thing a newcomer runs: it shows the job, and cleans up even when interrupted.</summary>
+public sealed class DemoTests
+{
+    private static readonly string Demo = Path.Combine(Published.Root, "tests/demo/demo");
+
+    [RootFact]
+    public async Task The_demo_succeeds_and_leaves_nothing()
+    {
+        var before = await WorldAsync();
+        var demo = await Shell.RunAsync(null, Demo, [], environment: Environment(), limit: TimeSpan.FromMinutes(2)).Succeeded();
+        Assert.Contains("pod a → pod b", demo.Output);
+        Assert.Contains("It works", demo.Output);
+        Assert.True(demo.Output.Split('\n').Length < 90, "about a screenful");
+        Assert.Equal(before, await WorldAsync());
+    }
+
+    [RootFact]
+    public async Task The_demo_cleans_up_after_an_interrupt()
+    {
+        var before = await WorldAsync();
+        await using var demo = new BackgroundProcess(null, "setsid", [Demo], Environment());
+        await Eventually.TrueAsync(
+            () => demo.HasExited ? throw new InvalidOperationException(demo.Log) : Task.FromResult(demo.Log.Contains("pod a → pod b", StringComparison.Ordinal)),
+            () => $"the demo is on its way:\n{demo.Log}", 60);
+        // As a terminal does on Ctrl-C: to the whole process group.
+        await Shell.RunAsync(null, "kill", ["-INT", $"-{demo.Id}"]);
+        Assert.NotEqual(0, await demo.WaitAsync());
+        await Eventually.TrueAsync(async () => before == await WorldAsync(), "nothing is left");
+    }
+
+    private static Dictionary<string, string> Environment() => new() { ["RID"] = Published.Rid };
+
+    private static async Task<string> WorldAsync()
+    {
+        var namespaces = await Shell.RunLineAsync(null, "ip netns list").Succeeded();
+        var links = await Shell.RunLineAsync(null, "ip -o link show").Succeeded();
+        var processes = await Shell.RunAsync(null, "pgrep", ["-f", "accdemo|accoffload-demo"]);
+        var files = Directory.GetFileSystemEntries(Path.GetTempPath(), "accoffload-demo*").Order();
+        return string.Join('\n', namespaces.Output.Split('\n').Where(n => n.StartsWith("accdemo", StringComparison.Ordinal)))
+            + links.Output.Split('\n').Length + processes.Output + string.Join(',', files);
+    }
+}

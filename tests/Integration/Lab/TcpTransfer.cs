@@ -1,0 +1,58 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Integration.Lab;
+
+/// <summary>A TCP stream between two namespaces, checked byte by byte.</summary>
+internal static class TcpTransfer
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes)
+    {
+        using var timeout = new CancellationTokenSource(Limit);
+        // A socket belongs to the namespace it was made in, whoever uses it.
+        using var listener = Make(serverNamespace, socket =>
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Parse(serverAddress), 0));
+            socket.Listen(1);
+        });
+        using var client = Make(clientNamespace, _ => { });
+        var accepting = listener.AcceptAsync(timeout.Token);
+        await client.ConnectAsync(listener.LocalEndPoint!, timeout.Token);
+        using var server = await accepting;
+
+        var data = new byte[bytes];
+        new Random(1).NextBytes(data);
+        var received = new byte[bytes];
+        var receiving = Task.Run(
+            async () =>
+            {
+                var count = 0;
+                while (count < bytes)
+                {
+                    var read = await server.ReceiveAsync(received.AsMemory(count), timeout.Token);
+                    if (read == 0)
+                        throw new IOException($"the stream ended after {count} bytes");
+                    count += read;
+                }
+            },
+            timeout.Token);
+        for (var sent = 0; sent < bytes;)
+            sent += await client.SendAsync(data.AsMemory(sent, Math.Min(1 << 16, bytes - sent)), timeout.Token);
+        await receiving;
+        Assert.True(data.AsSpan().SequenceEqual(received), "the bytes that were sent");
+    }
+
+    private static Socket Make(string netns, Action<Socket> prepare)
+    {
+        using var handle = NetNamespace.Open($"/run/netns/{netns}");
+        return handle.Run(() =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            prepare(socket);
+            return socket;
+        });
+    }
+}

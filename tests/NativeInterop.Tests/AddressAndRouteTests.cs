@@ -1,0 +1,119 @@
+using System.Net;
+
+namespace ACCOffload.NativeInterop.Tests;
+
+public sealed class AddressAndRouteTests
+{
+    private static readonly IPAddress Gateway = IPAddress.Parse("169.254.1.1");
+
+    [RootFact]
+    public void Addresses_are_added_listed_replaced_and_deleted()
+    {
+        using var a = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        var v4 = IPAddress.Parse("10.244.1.7");
+        var v6 = IPAddress.Parse("fd00::7");
+        a.Route.AddAddress(link.Index, v4, 32);
+        a.Route.AddAddress(link.Index, v6, 128);
+        var e = Assert.Throws<NetlinkException>(() => a.Route.AddAddress(link.Index, v4, 32));
+        Assert.Equal(Errno.EEXIST, e.Errno);
+        a.Route.AddAddress(link.Index, v4, 32, replace: true);
+        Assert.Equal([(v4, 32), (v6, 128)], a.Route.GetAddresses(link.Index).Select(x => (x.Address, x.PrefixLength)));
+        Assert.Equal(2, a.Route.GetAddresses().Count);
+        Assert.True(a.Route.DeleteAddress(link.Index, v4, 32));
+        Assert.False(a.Route.DeleteAddress(link.Index, v4, 32));
+        Assert.True(a.Route.DeleteAddress(link.Index, v6, 128));
+        Assert.False(a.Route.DeleteAddress(link.Index, v6, 128));
+        Assert.Empty(a.Route.GetAddresses(link.Index));
+    }
+
+    [RootFact]
+    public void A_pods_routes_lead_to_the_dummy_gateway()
+    {
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "eth0");
+        var pod = IPAddress.Parse("10.244.1.7");
+        a.Route.AddAddress(link.Index, pod, 32);
+        a.Route.AddRoute(new Route { Destination = new IPNetwork(Gateway, 32), InterfaceIndex = link.Index, PreferredSource = pod, Mtu = 1400 });
+        a.Route.AddRoute(new Route { Destination = IPNetwork.Parse("0.0.0.0/0"), Gateway = Gateway, InterfaceIndex = link.Index });
+        var routes = a.Route.GetRoutes(link.Index).Where(r => r.Destination.BaseAddress.AddressFamily == pod.AddressFamily).ToArray();
+        Assert.Equal(2, routes.Length);
+        var direct = Assert.Single(routes, r => r.Destination.Equals(new IPNetwork(Gateway, 32)));
+        Assert.Equal((RouteScope.Link, null, 1400, pod), (direct.Scope, direct.Gateway, direct.Mtu, direct.PreferredSource));
+        var standard = Assert.Single(routes, r => r.Destination.PrefixLength == 0);
+        Assert.Equal((RouteScope.Universe, Gateway, link.Index, Route.StaticProtocol), (standard.Scope, standard.Gateway, standard.InterfaceIndex, standard.Protocol));
+        Assert.Equal(Errno.EEXIST, Assert.Throws<NetlinkException>(() => a.Route.AddRoute(standard)).Errno);
+        a.Route.AddRoute(standard, replace: true);
+        Assert.True(a.Route.DeleteRoute(standard));
+        Assert.False(a.Route.DeleteRoute(standard));
+        Assert.True(a.Route.DeleteRoute(new Route { Destination = new IPNetwork(Gateway, 32) }));
+    }
+
+    [RootFact]
+    public void A_gateway_off_every_subnet_needs_onlink()
+    {
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "acc0");
+        a.Route.AddAddress(link.Index, IPAddress.Parse("200.1.1.2"), 32);
+        var route = new Route { Destination = IPNetwork.Parse("10.244.0.0/16"), Gateway = Gateway, InterfaceIndex = link.Index };
+        var e = Assert.Throws<NetlinkException>(() => a.Route.AddRoute(route));
+        Assert.Equal(Errno.ENETUNREACH, e.Errno);
+        Assert.Contains("gateway", e.KernelMessage, StringComparison.Ordinal);
+        a.Route.AddRoute(route with { OnLink = true });
+        var added = Assert.Single(a.Route.GetRoutes(link.Index), r => r.Destination.Equals(route.Destination));
+        Assert.True(added.OnLink);
+        Assert.Equal(Gateway, added.Gateway);
+    }
+
+    [RootFact]
+    public void IPv6_and_mixed_routes()
+    {
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "x0");
+        a.Route.AddAddress(link.Index, IPAddress.Parse("fd00::7"), 64);
+        var v6 = new Route { Destination = IPNetwork.Parse("::/0"), Gateway = IPAddress.Parse("fd00::1"), InterfaceIndex = link.Index, Metric = 50 };
+        a.Route.AddRoute(v6);
+        Assert.Equal(50, Assert.Single(a.Route.GetRoutes(link.Index), r => r.Gateway is not null).Metric);
+        // IPv4 through an IPv6 next hop.
+        a.Route.AddRoute(new Route { Destination = IPNetwork.Parse("10.0.0.0/8"), Gateway = IPAddress.Parse("fd00::1"), InterfaceIndex = link.Index });
+        Assert.Equal(v6.Gateway, Assert.Single(a.Route.GetRoutes(link.Index), r => r.Destination.Equals(IPNetwork.Parse("10.0.0.0/8"))).Gateway);
+        Assert.True(a.Route.DeleteRoute(v6));
+    }
+
+    [RootFact]
+    public void Tables_are_kept_apart()
+    {
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "x0");
+        var route = new Route { Destination = IPNetwork.Parse("10.9.0.0/16"), InterfaceIndex = link.Index, Table = 5000 };
+        Assert.Empty(a.Route.GetRoutes(0, 5000));
+        a.Route.AddRoute(route);
+        Assert.Equal(5000, Assert.Single(a.Route.GetRoutes(link.Index, 5000)).Table);
+        Assert.DoesNotContain(a.Route.GetRoutes(), r => r.Destination.Equals(route.Destination));
+        Assert.True(a.Route.DeleteRoute(route));
+    }
+
+    [RootFact]
+    public void Neighbours_are_added_changed_listed_and_deleted()
+    {
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "x0");
+        var mac = MacAddress.Parse("02:ac:c0:00:00:01");
+        a.Route.AddNeighbour(link.Index, Gateway, MacAddress.Random());
+        a.Route.AddNeighbour(link.Index, Gateway, mac);
+        a.Route.AddNeighbour(link.Index, IPAddress.Parse("fd00::1"), mac);
+        var neighbours = a.Route.GetNeighbours(link.Index);
+        Assert.Equal(2, neighbours.Count);
+        Assert.All(neighbours, n => Assert.Equal((mac, true), (n.Mac!.Value, n.Permanent)));
+        Assert.True(a.Route.DeleteNeighbour(link.Index, Gateway));
+        Assert.False(a.Route.DeleteNeighbour(link.Index, Gateway));
+        Assert.Single(a.Route.GetNeighbours());
+    }
+
+    private static LinkInfo UpVeth(TestNamespace ns, string name)
+    {
+        var link = ns.Route.CreateVeth(new VethSpec { Name = name, PeerName = "x1", Up = true })!;
+        ns.Route.SetUp(link.PeerIndex);
+        return link;
+    }
+}

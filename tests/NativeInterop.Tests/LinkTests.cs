@@ -1,0 +1,151 @@
+namespace ACCOffload.NativeInterop.Tests;
+
+public sealed class LinkTests
+{
+    [RootFact]
+    public void Veth_ends_are_created_in_their_namespaces()
+    {
+        using var a = new TestNamespace();
+        using var b = new TestNamespace();
+        var mac = MacAddress.Parse("02:00:00:00:00:0a");
+        var peerMac = MacAddress.Parse("02:00:00:00:00:0b");
+        var near = a.Route.CreateVeth(new VethSpec { Name = "near", PeerName = "far", Mac = mac, PeerMac = peerMac, Mtu = 1400, PeerNamespace = b.Ns, Up = true });
+        Assert.NotNull(near);
+        Assert.Equal(("near", mac, 1400, true, "veth"), (near.Name, near.Mac, near.Mtu, near.IsUp, near.Kind));
+        b.Route.SetUp(near.PeerIndex);
+        var far = b.Route.GetLink("far");
+        Assert.NotNull(far);
+        Assert.Equal(("far", peerMac, 1400, true, "veth"), (far.Name, far.Mac, far.Mtu, far.IsUp, far.Kind));
+        Assert.Equal(far.Index, near.PeerIndex);
+        Assert.Equal(near.Index, far.PeerIndex);
+        Assert.NotNull(near.PeerNamespaceId);
+        Assert.Null(a.Route.GetLink("far"));
+        Assert.True(far.HasCarrier);
+    }
+
+    [RootFact]
+    public void Both_ends_can_be_elsewhere()
+    {
+        using var here = new TestNamespace();
+        using var a = new TestNamespace();
+        using var b = new TestNamespace();
+        Assert.Null(here.Route.CreateVeth(new VethSpec { Name = "eth0", PeerName = "port0", Namespace = a.Ns, PeerNamespace = b.Ns }));
+        Assert.NotNull(a.Route.GetLink("eth0"));
+        Assert.NotNull(b.Route.GetLink("port0"));
+        Assert.Single(here.Route.GetLinks());
+    }
+
+    [RootFact]
+    public void A_link_is_changed_in_one_request_or_in_many()
+    {
+        using var a = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        Assert.Null(link.PeerNamespaceId);
+        a.Route.SetLink(link.Index, new LinkChange { Name = "y0", Mtu = 1280, Mac = MacAddress.Parse("02:00:00:00:00:01"), Alias = "attachment é", Up = true });
+        var changed = a.Route.GetLink(link.Index)!;
+        Assert.Equal(("y0", 1280, "02:00:00:00:00:01", "attachment é", true), (changed.Name, changed.Mtu, changed.Mac.ToString(), changed.Alias, changed.IsUp));
+        a.Route.SetDown(link.Index);
+        a.Route.Rename(link.Index, "z0");
+        a.Route.SetMtu(link.Index, 1500);
+        a.Route.SetMac(link.Index, MacAddress.Parse("02:00:00:00:00:02"));
+        a.Route.SetAlias(link.Index, "");
+        a.Route.SetUp(link.Index);
+        changed = a.Route.GetLink("z0")!;
+        Assert.Equal((link.Index, 1500, "02:00:00:00:00:02", null, true), (changed.Index, changed.Mtu, changed.Mac.ToString(), changed.Alias, changed.IsUp));
+        Assert.Equal(["lo", "x1", "z0"], a.Route.GetLinks().Select(l => l.Name).Order());
+    }
+
+    [RootFact]
+    public void A_link_moves_and_is_renamed_on_the_way()
+    {
+        using var a = new TestNamespace();
+        using var b = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1", Up = true })!;
+        a.Route.MoveToNamespace(link.Index, b.Ns, "eth0");
+        Assert.Null(a.Route.GetLink("x0"));
+        var moved = b.Route.GetLink("eth0");
+        Assert.NotNull(moved);
+        Assert.Equal(link.Mac, moved.Mac);
+        Assert.False(moved.IsUp);
+        // Everything at once: moved back, renamed, up.
+        b.Route.SetLink(moved.Index, new LinkChange { Namespace = a.Ns, Name = "back", Up = true, Mtu = 1300 });
+        var back = a.Route.GetLink("back")!;
+        Assert.Equal((true, 1300), (back.IsUp, back.Mtu));
+    }
+
+    [RootFact]
+    public void The_kernels_refusals_come_through()
+    {
+        using var a = new TestNamespace();
+        using var b = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        var e = Assert.Throws<NetlinkException>(() => a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x2" }));
+        Assert.Equal(Errno.EEXIST, e.Errno);
+        Assert.Null(a.Route.GetLink("x2"));
+        e = Assert.Throws<NetlinkException>(() => a.Route.CreateVeth(new VethSpec { Name = "x3", PeerName = "x1" }));
+        Assert.Equal(Errno.EEXIST, e.Errno);
+        Assert.Null(a.Route.GetLink("x3"));
+        e = Assert.Throws<NetlinkException>(() => a.Route.SetMtu(link.Index, 1_000_000));
+        Assert.Equal(Errno.EINVAL, e.Errno);
+        Assert.Contains("mtu", e.KernelMessage, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(e.KernelMessage!, e.Message, StringComparison.Ordinal);
+        e = Assert.Throws<NetlinkException>(() => a.Route.SetUp(4711));
+        Assert.Equal(Errno.ENODEV, e.Errno);
+        b.Route.CreateVeth(new VethSpec { Name = "eth0", PeerName = "y1" });
+        e = Assert.Throws<NetlinkException>(() => a.Route.MoveToNamespace(link.Index, b.Ns, "eth0"));
+        Assert.Equal(Errno.EEXIST, e.Errno);
+        Assert.NotNull(a.Route.GetLink("x0"));
+    }
+
+    [RootFact]
+    public void Deleting_one_end_deletes_both_and_again_is_no_error()
+    {
+        using var a = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        Assert.True(a.Route.DeleteLink(link.Index));
+        Assert.False(a.Route.DeleteLink(link.Index));
+        Assert.Equal(["lo"], a.Route.GetLinks().Select(l => l.Name));
+    }
+
+    [RootFact]
+    public void IPv6_addresses_do_not_come_up_by_themselves()
+    {
+        using var a = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        a.Route.SetUp(link.PeerIndex);
+        a.Route.SetIPv6AddrGenModeNone(link.Index);
+        a.Route.SetUp(link.Index);
+        Assert.Empty(a.Route.GetAddresses(link.Index));
+    }
+
+    [RootFact]
+    public void Many_links_are_listed_whole()
+    {
+        using var a = new TestNamespace();
+        for (var i = 0; i < 100; i++)
+            a.Route.CreateVeth(new VethSpec { Name = $"a{i}", PeerName = $"b{i}" });
+        Assert.Equal(201, a.Route.GetLinks().Count);
+        Assert.Equal(201, a.Route.GetLinks().Select(l => l.Index).Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("sixteen-bytes-xx")]
+    [InlineData("a b")]
+    [InlineData("a/b")]
+    [InlineData("eth%d")]
+    [InlineData("..")]
+    [InlineData("a:b")]
+    [InlineData("ééééééééé")]
+    public void Impossible_names_are_refused_before_the_kernel_sees_them(string name)
+    {
+        Assert.False(InterfaceName.IsValid(name));
+        Assert.Throws<ArgumentException>(() => InterfaceName.Checked(name));
+    }
+
+    [Theory]
+    [InlineData("eth0")]
+    [InlineData("fifteen-bytes-x")]
+    [InlineData("acc0123456789ab")]
+    public void Possible_names_are_taken(string name) => Assert.True(InterfaceName.IsValid(name));
+}

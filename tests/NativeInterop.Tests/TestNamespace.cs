@@ -1,0 +1,39 @@
+namespace ACCOffload.NativeInterop.Tests;
+
+/// <summary>A namespace of the test's own, gone with everything in it when disposed.</summary>
+internal sealed class TestNamespace : IDisposable
+{
+    private static int _count;
+
+    public TestNamespace()
+    {
+        Name = $"acct-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}";
+        Ns = NetNamespace.CreateNamed(Name);
+        Route = RouteNetlink.Open(Ns);
+    }
+
+    public string Name { get; }
+
+    public NetNamespace Ns { get; }
+
+    public RouteNetlink Route { get; }
+
+    public void WaitUntilRunning(string link)
+    {
+        using var monitor = LinkMonitor.Open(Ns);
+        Wait.For(monitor.Handle, () =>
+        {
+            while (monitor.TryRead(out _))
+            {
+            }
+            return Route.GetLink(link)?.IsRunning == true;
+        }, $"{link} to be running");
+    }
+
+    public void Dispose()
+    {
+        Route.Dispose();
+        Ns.Dispose();
+        NetNamespace.DeleteNamed(Name);
+    }
+}
