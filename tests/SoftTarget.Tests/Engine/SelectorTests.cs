@@ -81,7 +81,7 @@ public class SelectorTests
         Assert.Throws<ArgumentException>(() => update.SetGroup(0, 0, [new SwxMember(1, 2), new SwxMember(2, 3)]));
         Assert.Throws<ArgumentOutOfRangeException>(() => update.SetGroup(1, 0, []));
         // A common divisor is taken out.
-        update.SetGroup(0, 0, [new SwxMember(1, 500), new SwxMember(2, 500)]);
+        update.SetGroup(0, 0, [new SwxMember(1, 3), new SwxMember(2, 3)]);
         Assert.Equal(1, update.Changes);
     }
 }

@@ -89,7 +89,7 @@ public class StateTests
     public void Meters_heed_the_color_that_comes_in()
     {
         var time = new FakeTimeProvider();
-        var bench = SpecBench.Apply("extract h.ip\nmeter k 0 h.ip.length 2 m.n8\ntx m.n8", "metarray k size 1", new SwxPipelineOptions { TimeProvider = time });
+        var bench = SpecBench.Apply("extract h.ip\nmeter k 0 0x10 2 m.n8\ntx m.n8", "metarray k size 1", new SwxPipelineOptions { TimeProvider = time });
         bench.Pipeline.SetMeter(0, 0, 100, 200, 1000, 1500);
         Assert.Equal(2u, bench.Send("45000001ABCD4000400600000000000000000000")!.Value.Port);
     }
