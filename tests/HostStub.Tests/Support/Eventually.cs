@@ -1,0 +1,19 @@
+using System.Diagnostics;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>Waits for a condition, never for a time.</summary>
+internal static class Eventually
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    public static async Task TrueAsync(Func<bool> condition, string what)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < Limit, $"did not happen: {what}");
+            await Task.Delay(10);
+        }
+    }
+}
