@@ -76,7 +76,7 @@ internal sealed class AgentLab : IAsyncDisposable
     {
         Agent = await HostAgent.StartAsync(AgentConfigReader.Load(ConfigFile, new Hashtable()), Log.Factory, Time, step);
         if (waitSynced)
-            await Eventually.TrueAsync(() => Agent.Services.Acc.State.Synced, "the agent synchronizes");
+            await Eventually.TrueAsync(() => Agent.Services.Acc.State.Synced, () => $"the agent synchronizes; its log:\n{string.Join('\n', Log.Lines)}");
     }
 
     public async Task StopAgentAsync()
