@@ -1,0 +1,183 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace ACCOffload.SoftTarget.Engine;
+
+/// <summary>The part of a selector that packets read.</summary>
+internal unsafe struct SelectorHot
+{
+    /// <summary>Ranges of members by group; null: no members, which selects 0.</summary>
+    public MemberRanges** Groups;
+    public byte* Mask;
+    public uint GroupCount;
+    public uint GroupMask;
+    public uint MemberMask;
+    public int Struct;
+    public int Offset;
+    public int Length;
+
+    /// <summary>Size that the hash is over: a power of two, 8 to 64.</summary>
+    public int HashBytes;
+    public int GroupOffset;
+    public int MemberOffset;
+    public byte GroupCode;
+    public byte MemberCode;
+
+    /// <summary>Chooses a member as DPDK does.</summary>
+    public static uint Select(SelectorHot* selector, byte** structs, ulong* scratch, out uint group)
+    {
+        group = (uint)FieldAccess.Load(structs[Operand.Metadata] + selector->GroupOffset, selector->GroupCode) & selector->GroupMask;
+        Unsafe.InitBlock(scratch, 0, 64);
+        Unsafe.CopyBlockUnaligned(scratch, structs[selector->Struct] + selector->Offset, (uint)selector->Length);
+        var mask = (ulong*)selector->Mask;
+        for (var i = 0; i < 8; i++)
+            scratch[i] &= mask[i];
+        var members = group < selector->GroupCount ? selector->Groups[group] : null;
+        return members == null ? 0 : MemberRanges.Find(members, SwxHash.Selector(scratch, selector->HashBytes) & selector->MemberMask);
+    }
+}
+
+/// <summary>
+/// What DPDK keeps as a table with a cell for every value of the masked hash: each member has one range of cells, so
+/// their ends are enough. The ids follow the ends.
+/// </summary>
+internal unsafe struct MemberRanges
+{
+    public uint Count;
+
+    public static uint Find(MemberRanges* ranges, uint cell)
+    {
+        var ends = (uint*)(ranges + 1);
+        uint low = 0;
+        var high = ranges->Count - 1;
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (cell < ends[middle])
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return ends[ranges->Count + low];
+    }
+}
+
+/// <summary>One copy of a selector's groups.</summary>
+internal sealed unsafe class SelectorStore : IDisposable
+{
+    public const int MaxWeight = 1 << 20;
+
+    private static readonly SwxMember[] None = [];
+
+    private readonly SwxSelector _selector;
+    private readonly SelectorHot* _hot;
+    private readonly NativeBlock _groups;
+    private readonly NativeBlock _mask;
+    private readonly Dictionary<uint, (SwxMember[] Members, NativeBlock Ranges)> _set = [];
+    private readonly int _tableSize;
+
+    public SelectorStore(SwxSelector selector, SelectorLayout layout, SelectorHot* hot)
+    {
+        _selector = selector;
+        _hot = hot;
+        _groups = new NativeBlock((long)selector.GroupsMax * sizeof(MemberRanges*));
+        _mask = new NativeBlock(64);
+        layout.Mask.CopyTo(new Span<byte>(_mask.Pointer, 64));
+        _tableSize = (int)BitOperations.RoundUpToPowerOf2((uint)selector.MembersMax);
+        *hot = new SelectorHot
+        {
+            Groups = (MemberRanges**)_groups.Pointer,
+            Mask = _mask.Pointer,
+            GroupCount = (uint)selector.GroupsMax,
+            GroupMask = BitOperations.RoundUpToPowerOf2((uint)selector.GroupsMax) - 1,
+            MemberMask = (uint)_tableSize - 1,
+            Struct = layout.Struct,
+            Offset = layout.Offset,
+            Length = layout.Length,
+            HashBytes = Math.Max(8, (int)BitOperations.RoundUpToPowerOf2((uint)layout.Length)),
+            GroupOffset = layout.GroupId.Offset,
+            GroupCode = layout.GroupId.Code,
+            MemberOffset = layout.MemberId.Offset,
+            MemberCode = layout.MemberId.Code,
+        };
+    }
+
+    public SwxMember[] Get(uint group) => _set.TryGetValue(group, out var entry) ? entry.Members : None;
+
+    /// <summary>Refuses members that the group can't hold.</summary>
+    public void Check(uint group, ReadOnlySpan<SwxMember> members)
+    {
+        if (group >= (uint)_selector.GroupsMax)
+            throw new ArgumentException($"selector {_selector.Name} has no group {group}, only {_selector.GroupsMax}", nameof(group));
+        if (members.Length > _tableSize)
+            throw new ArgumentException($"{members.Length} members are more than the {_tableSize} of selector {_selector.Name}", nameof(members));
+        var ids = new HashSet<uint>();
+        foreach (var member in members)
+        {
+            if (!ids.Add(member.Id))
+                throw new ArgumentException($"member {member.Id} twice in group {group} of selector {_selector.Name}", nameof(members));
+            if (member.Weight is 0 or > MaxWeight)
+                throw new ArgumentException($"weight {member.Weight} is outside of 1 to {MaxWeight}", nameof(members));
+        }
+        if (members.Length > 0 && Normalize(members).Sum(w => (long)w) > _tableSize)
+            throw new ArgumentException($"the weights of group {group} add up to more than the {_tableSize} members of selector {_selector.Name}", nameof(members));
+    }
+
+    public void Set(uint group, SwxMember[] members)
+    {
+        if (_set.Remove(group, out var before))
+            before.Ranges.Dispose();
+        _hot->Groups[group] = null;
+        if (members.Length == 0)
+            return;
+        var ranges = new NativeBlock(sizeof(MemberRanges) + members.Length * 2L * sizeof(uint));
+        Fill(members, (uint)_tableSize, (MemberRanges*)ranges.Pointer);
+        _set[group] = (members, ranges);
+        _hot->Groups[group] = (MemberRanges*)ranges.Pointer;
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, ranges) in _set.Values)
+            ranges.Dispose();
+        _groups.Dispose();
+        _mask.Dispose();
+    }
+
+    /// <summary>Spreads the members over the cells by weight; what is left over goes to the first ones.</summary>
+    private static void Fill(SwxMember[] members, uint cells, MemberRanges* ranges)
+    {
+        ranges->Count = (uint)members.Length;
+        var ends = (uint*)(ranges + 1);
+        var weights = Normalize(members);
+        var sum = weights.Sum(w => (long)w);
+        var multiplier = (uint)(cells / sum);
+        var remainder = (uint)(cells % sum);
+        uint end = 0;
+        for (var i = 0; i < members.Length; i++)
+        {
+            var extra = Math.Min(weights[i], remainder);
+            remainder -= extra;
+            end += weights[i] * multiplier + extra;
+            ends[i] = end;
+            ends[members.Length + i] = members[i].Id;
+        }
+    }
+
+    /// <summary>As DPDK does it: every divisor from 2 up is taken out once, not as often as it divides.</summary>
+    private static uint[] Normalize(ReadOnlySpan<SwxMember> members)
+    {
+        var weights = new uint[members.Length];
+        for (var i = 0; i < weights.Length; i++)
+            weights[i] = members[i].Weight;
+        for (uint divisor = 2; divisor <= weights.Min(); divisor++)
+        {
+            if (weights.All(w => w % divisor == 0))
+            {
+                for (var i = 0; i < weights.Length; i++)
+                    weights[i] /= divisor;
+            }
+        }
+        return weights;
+    }
+}
