@@ -18,7 +18,7 @@ internal static class RunCommand
         return command;
     }
 
-    public static Task<int> RunAsync(string? file) => Process.RunAsync(file, sections: null, async (settings, loggers, signals) =>
+    public static Task<int> RunAsync(string? file) => Daemon.RunAsync(file, sections: null, async (settings, loggers, signals) =>
     {
         try
         {

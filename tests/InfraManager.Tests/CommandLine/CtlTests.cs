@@ -196,8 +196,8 @@ public sealed class CtlTests : IAsyncLifetime
         {
             Node = "node-1",
             Origin = ApiOrigin.Offload,
-            Key = new Model.AttachmentKey("podnet", "c1", "eth0"),
-            Kind = Model.EndpointKind.Pod,
+            Key = new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"),
+            Kind = InfraManager.Model.EndpointKind.Pod,
             PortName = "acc0123456789a",
             Mac = MacAddress.Parse("02:00:00:00:00:01"),
             Addresses = [IPAddress.Parse("10.244.1.2")],

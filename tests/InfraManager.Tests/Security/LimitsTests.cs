@@ -26,7 +26,7 @@ public sealed class LimitsTests
     [Fact]
     public async Task A_handshake_that_does_not_end_is_ended()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: s => s with { HandshakeTimeout = TimeSpan.FromSeconds(1) });
         using var silent = await ConnectAsync(api);
         await AssertClosedAsync(silent);
         await Eventually.TrueAsync(() => api.Log.Matching("the TLS handshake timed out").Any(), string.Join('|', api.Log.Lines));
