@@ -29,7 +29,7 @@ internal static class RunCommand
         }
         catch (StoreException e)
         {
-            await Console.Error.WriteLineAsync($"inframanager: {settings.Store.Path}: {e.Message}");
+            await Console.Error.WriteLineAsync($"inframanager: {e.Message}");
             return 1;
         }
         return 0;
