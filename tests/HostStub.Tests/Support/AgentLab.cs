@@ -207,7 +207,7 @@ internal sealed class AgentLab : IAsyncDisposable
         },
         ["Agent"] = new JsonObject { ["Socket"] = Socket, ["Store"] = At("host-stub.db") },
         ["Device"] = new JsonObject { ["PortNamespace"] = $"/run/netns/{DataPlane}" },
-        ["HostInterface"] = new JsonObject { ["Enabled"] = hostInterface, ["Name"] = HostInterfaceName, ["Addresses"] = new JsonArray("200.1.1.2/32"), ["Routes"] = new JsonArray("10.244.0.0/16") },
+        ["HostInterface"] = new JsonObject { ["Enabled"] = hostInterface, ["Name"] = HostInterfaceName, ["Addresses"] = new JsonArray("198.19.0.1/32"), ["Routes"] = new JsonArray("198.18.0.0/24") },
     };
 }
 
