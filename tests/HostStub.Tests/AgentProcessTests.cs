@@ -8,7 +8,7 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>`host-stub agent` and `host-stub status` as processes.</summary>
 public sealed class AgentProcessTests
 {
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "host-stub");
+    private static string Program => Programs.HostStub;
 
     [CniFact]
     public async Task It_notifies_systemd_follows_log_levels_tells_its_status_and_ends_cleanly()

@@ -112,7 +112,8 @@ public sealed class DelTests
         // The only address goes to the next pod: had the ACC kept the old holder, it would refuse.
         (await lab.RunAsync("ADD", second)).Succeeded();
 
-        Assert.Equal(["Detach", "Sync", "Attach"], lab.Acc.Model.Calls);
+        Assert.Equal(["Detach", "Sync", "Attach"], lab.Acc.Model.Calls.Distinct());
+        Assert.Equal("Attach", lab.Acc.Model.Calls.Last());
         Assert.Equal(second.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
     }
 

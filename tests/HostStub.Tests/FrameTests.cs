@@ -111,17 +111,17 @@ public sealed class FrameTests
         // Even where a careless administrator opens the way, the peer's user id decides.
         File.SetUnixFileMode(lab.Directory, (UnixFileMode)0b111_111_111);
         File.SetUnixFileMode(lab.Socket, (UnixFileMode)0b110_110_110);
-        var (exit, output, _) = await Programs.RunAsync("setpriv", ["--reuid=65534", "--clear-groups", "python3", "-c", $"import socket;s=socket.socket(socket.AF_UNIX);s.connect('{lab.Socket}');print(s.recv(4096)[10:].decode())"], "", new Dictionary<string, string>());
-        Assert.True(exit == 0 && output.Contains("only root may talk to the agent", StringComparison.Ordinal), output);
+        var (exit, output, error) = await Programs.RunAsync("setpriv", ["--reuid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e", $"print IO::Socket::UNIX->new(Peer => '{lab.Socket}')->getline"], "", new Dictionary<string, string>());
+        Assert.True(exit == 0 && output.Contains("only root may talk to the agent", StringComparison.Ordinal), output + error);
     }
 
     private static async Task<PluginAnswer> SendAsync(string path, byte[] bytes)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
-        await socket.SendAsync(bytes);
-        socket.Shutdown(SocketShutdown.Send);
         using var stream = new NetworkStream(socket);
+        await stream.WriteAsync(bytes);
+        socket.Shutdown(SocketShutdown.Send);
         var body = await FrameReader.ReadAsync(PipeReader.Create(stream), AgentResponse.MaxBody, CancellationToken.None);
         return PluginAnswer.From(AgentResponse.Decode(body));
     }

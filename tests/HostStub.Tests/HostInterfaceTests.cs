@@ -65,13 +65,13 @@ public sealed class HostInterfaceTests
     public async Task A_foreign_interface_of_the_name_is_left_alone()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false, hostInterface: true);
-        await Programs.RunAsync("ip", ["link", "add", lab.HostInterfaceName, "type", "dummy"], "", new Dictionary<string, string>());
+        using var links = RouteNetlink.Open();
+        var foreign = links.CreateVeth(new VethSpec { Name = lab.HostInterfaceName, PeerName = lab.HostInterfaceName + "p" })!;
 
         await lab.StartAgentAsync();
 
         Assert.True(lab.Log.Contains("is not ours"));
-        using var links = RouteNetlink.Open();
-        Assert.Equal("dummy", links.GetLink(lab.HostInterfaceName)!.Kind);
+        Assert.Equal(foreign.Index, links.GetLink(lab.HostInterfaceName)!.Index);
     }
 
     [RootFact]

@@ -106,5 +106,5 @@ public sealed class PluginTests
     };
 
     private static Task<(int ExitCode, string Output, string Error)> RunProgramAsync(string input, Dictionary<string, string> environment) =>
-        Programs.RunAsync(Path.Combine(AppContext.BaseDirectory, "host-stub"), [], input, environment);
+        Programs.RunAsync(Programs.HostStub, [], input, environment);
 }

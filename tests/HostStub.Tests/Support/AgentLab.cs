@@ -89,8 +89,7 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>An agent as a process of its own, which kills itself after a step ("" for none).</summary>
     public async Task StartDyingAgentAsync(string step)
     {
-        string program = Path.ChangeExtension(typeof(AgentLab).Assembly.Location, null);
-        var start = new ProcessStartInfo(program, ["dying-agent", ConfigFile, step]);
+        var start = new ProcessStartInfo("dotnet", [typeof(AgentLab).Assembly.Location, "dying-agent", ConfigFile, step]);
         _process = Process.Start(start)!;
         await Eventually.TrueAsync(() => Request("STATUS", "", "", version: "1.1.0").ExitCode == 0, "the agent process is ready");
     }

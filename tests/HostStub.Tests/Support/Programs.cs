@@ -6,6 +6,20 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Other people's executables.</summary>
 internal static class Programs
 {
+    /// <summary>Our own, from its own output directory: beside the tests it would lack what the test's framework brings.</summary>
+    public static string HostStub
+    {
+        get
+        {
+            string output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+            string configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
+            string root = output;
+            while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
+                root = Path.GetDirectoryName(root)!;
+            return Path.Combine(root, "host-stub", "bin", configuration, Path.GetFileName(output), "host-stub");
+        }
+    }
+
     public static async Task<JsonNode> RunCniAsync(string file, string command, Pod pod, JsonObject config)
     {
         var environment = new Dictionary<string, string>
