@@ -50,6 +50,7 @@ internal sealed partial class Programmer
                     // Whatever it was, memory may be half changed. The store is not: start over from it.
                     LogUnexpected(e);
                     _mustReload = true;
+                    PublishStatus();
                     foreach (PendingIntent pending in batch)
                         pending.Fail(new IntentException(IntentError.Internal, $"internal error: {e.Message.ReplaceLineEndings(" ")}"));
                     ReconcileTimer.Failed();
