@@ -1,1 +1,1 @@
-return await System.Threading.Tasks.Task.FromResult(0);
+return await ACCOffload.InfraManager.CommandLine.Commands.RunAsync(args);

@@ -1,0 +1,21 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+
+namespace ACCOffload.InfraManager.Api;
+
+/// <summary>What the API and ctl ask of the core; the tests of both put their own behind it.</summary>
+internal interface INetworkCore
+{
+    ProgrammerStatus Status { get; }
+
+    IReadOnlyList<EndpointView> Endpoints { get; }
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken);
+}

@@ -1,0 +1,82 @@
+using ACCOffload.Protos.Infra;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Api;
+
+/// <summary>
+/// What this release doesn't do. Services (NatTranslation*) and source NAT answer UNIMPLEMENTED: a 24.01 agent logs that and tries again
+/// later. What it passes on from Felix is different: on the first failed call, and Felix sends all it knows as soon as the agent is up, the
+/// agent closes Felix's connection and never accepts another one. So these answer as a 24.01 manager does that has policy turned off: success,
+/// nothing done; and the log says so, once for each method.
+/// </summary>
+internal sealed partial class InfraAgentService
+{
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte> _told = new(StringComparer.Ordinal);
+
+    public override Task<Reply> ActivePolicyUpdate(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> ActivePolicyRemove(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateIPSet(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateIPSetDelta(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveIPSet(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateActiveProfile(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveActiveProfile(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateHostEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveHostEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateLocalEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveLocalEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateHostMetaData(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveHostMetaData(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateServiceAccount(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveServiceAccount(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateNamespace(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveNamespace(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateRoute(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveRoute(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> UpdateVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> RemoveVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+
+    public override Task<Reply> NatTranslationAdd(NatTranslation request, ServerCallContext context) => Refuse(context);
+
+    public override Task<Reply> NatTranslationDelete(NatTranslation request, ServerCallContext context) => Refuse(context);
+
+    public override Task<Reply> SetSnatAddress(SetSnatAddressRequest request, ServerCallContext context) => Refuse(context);
+
+    public override Task<Reply> AddDelSnatPrefix(AddDelSnatPrefixRequest request, ServerCallContext context) => Refuse(context);
+
+    private Task<Reply> Ignore(ServerCallContext context)
+    {
+        guard.RequireNode(context);
+        if (_told.TryAdd(context.Method, 0))
+            LogIgnored(context.Method);
+        return Task.FromResult(new Reply { Successful = true });
+    }
+
+    private Task<Reply> Refuse(ServerCallContext context)
+    {
+        guard.RequireNode(context);
+        throw new RpcException(new Status(StatusCode.Unimplemented, $"{context.Method} is not in this release"));
+    }
+
+    [LoggerMessage(EventId = 3012, Level = LogLevel.Warning, Message = "{Method} was answered as by a 24.01 manager with policy off: nothing was done, network policy is not enforced")]
+    private partial void LogIgnored(string method);
+}

@@ -1,0 +1,103 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.Protos.Infra;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Api;
+
+/// <summary>
+/// infra.InfraAgent, as a 24.01 agent calls its manager. Refusals come in the reply (successful = false, error_message), where the agent
+/// looks for them; only a caller without the right to call gets a status.
+/// </summary>
+internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, ILogger logger) : InfraAgent.InfraAgentBase
+{
+    private readonly ILogger _logger = logger;
+
+    public override Task<AddReply> CreateNetwork(CreateNetworkRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var node = guard.RequireNode(context);
+        try
+        {
+            var spec = InfraAgentRequests.ToSpec(node, request);
+            await ReleaseDeviceAsync(spec, context.CancellationToken);
+            await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
+            return new AddReply { Successful = true, HostInterfaceName = request.AddRequest.DesiredHostInterfaceName, ContainerMac = spec.Mac.ToString() };
+        }
+        catch (IntentException e)
+        {
+            LogRefused(context.Method, e.Code, e.Message);
+            return new AddReply { Successful = false, ErrorMessage = e.Message };
+        }
+    });
+
+    public override Task<DelReply> DeleteNetwork(DeleteNetworkRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var node = guard.RequireNode(context);
+        try
+        {
+            // CNI's DEL is idempotent: nothing there is success, although 24.01's manager said otherwise.
+            if (FindKey(node, request) is { } key)
+                await core.DetachAsync(new DetachIntent(node, ApiOrigin.InfraAgent, key, 0, 0), context.CancellationToken);
+            return new DelReply { Successful = true };
+        }
+        catch (IntentException e)
+        {
+            LogRefused(context.Method, e.Code, e.Message);
+            return new DelReply { Successful = false, ErrorMessage = e.Message };
+        }
+    });
+
+    public override Task<Reply> SetupHostInterface(SetupHostInterfaceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var node = guard.RequireNode(context);
+        try
+        {
+            await core.AttachAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken);
+            return new Reply { Successful = true };
+        }
+        catch (IntentException e)
+        {
+            LogRefused(context.Method, e.Code, e.Message);
+            return new Reply { Successful = false, ErrorMessage = e.Message };
+        }
+    });
+
+    /// <summary>
+    /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old
+    /// attachment has proved to be over.
+    /// </summary>
+    private async Task ReleaseDeviceAsync(EndpointSpec spec, CancellationToken cancellationToken)
+    {
+        foreach (var view in core.Endpoints)
+        {
+            var held = view.Endpoint.Spec;
+            if (held.Origin != ApiOrigin.InfraAgent || held.Node != spec.Node || held.Kind != EndpointKind.Pod || held.PortName != spec.PortName || held.Key == spec.Key)
+                continue;
+            LogSuperseded(held.PortName, held.Key, spec.Key);
+            await core.DetachAsync(new DetachIntent(held.Node, ApiOrigin.InfraAgent, held.Key, 0, 0), cancellationToken);
+        }
+    }
+
+    /// <summary>By namespace and interface as our own CreateNetwork keeps it, else by address, which is all that 24.01's manager looks at.</summary>
+    private AttachmentKey? FindKey(string node, DeleteNetworkRequest request)
+    {
+        if (request.DelRequest is { Netns.Length: > 0, InterfaceName.Length: > 0 } del)
+        {
+            var key = InfraAgentRequests.ToKey("del_request", del.Netns, del.InterfaceName);
+            EndpointRules.CheckKey(key);
+            return key;
+        }
+        if (request.Ipv4Addr.Length == 0)
+            throw IntentException.Invalid("del_request", "missing, and so is ipv4_addr");
+        var address = InfraAgentRequests.ToAddress("ipv4_addr", request.Ipv4Addr);
+        return core.Endpoints
+            .Select(v => v.Endpoint.Spec)
+            .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == node && s.Kind == EndpointKind.Pod && s.Addresses.Contains(address))
+            ?.Key;
+    }
+
+    [LoggerMessage(EventId = 3010, Level = LogLevel.Information, Message = "{Method} refused: {Code}: {Reason}")]
+    private partial void LogRefused(string method, IntentError code, string reason);
+
+    [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} was given to {Next}, so {Previous} is over and removed")]
+    private partial void LogSuperseded(string device, AttachmentKey previous, AttachmentKey next);
+}

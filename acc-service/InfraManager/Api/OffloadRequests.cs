@@ -1,0 +1,77 @@
+using System.Net;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+
+namespace ACCOffload.InfraManager.Api;
+
+/// <summary>Maps accoffload.v1 messages to the model's types. What the wire can't express in those is refused here, the rest by the model's rules.</summary>
+internal static class OffloadRequests
+{
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static EndpointSpec ToSpec(string node, AttachRequest request)
+    {
+        var device = request.Device ?? throw IntentException.Invalid("device", "missing");
+        return new EndpointSpec
+        {
+            Node = node,
+            Origin = ApiOrigin.Offload,
+            Key = ToKey(request.Key),
+            Kind = request.Kind switch
+            {
+                Protos.V1.EndpointKind.Pod => Model.EndpointKind.Pod,
+                Protos.V1.EndpointKind.Host => Model.EndpointKind.Host,
+                Protos.V1.EndpointKind.Unspecified => throw IntentException.Invalid("kind", "missing"),
+                _ => throw IntentException.Invalid("kind", $"{(int)request.Kind} is no endpoint kind"),
+            },
+            Device = device.Kind switch
+            {
+                "veth" => DeviceKind.Veth,
+                "tap" => DeviceKind.Tap,
+                "" => throw IntentException.Invalid("device.kind", "empty"),
+                _ => throw IntentException.Invalid("device.kind", $"\"{Configuration.ConfigurationError.OneLine(device.Kind)}\" is not supported (veth and tap are)"),
+            },
+            PortName = device.PortName,
+            Mac = ToMac(device.Mac),
+            Addresses = ToAddresses(request.Addresses),
+            Mtu = request.Mtu <= ushort.MaxValue ? (int)request.Mtu : throw IntentException.Invalid("mtu", $"{request.Mtu} is beyond {ushort.MaxValue}"),
+            PodNamespace = request.PodNamespace,
+            PodName = request.PodName,
+            PodUid = request.PodUid,
+            Epoch = request.Epoch,
+            Sequence = request.Sequence,
+        };
+    }
+
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static Model.AttachmentKey ToKey(Protos.V1.AttachmentKey? key) =>
+        key is null
+            ? throw IntentException.Invalid("key", "missing")
+            : new Model.AttachmentKey(key.Network, key.ContainerId, key.InterfaceName);
+
+    public static Protos.V1.AttachmentKey FromKey(Model.AttachmentKey key) =>
+        new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
+
+    public static ByteString ToBytes(IPAddress address) => ByteString.CopyFrom(address.GetAddressBytes());
+
+    private static MacAddress ToMac(ByteString mac) =>
+        mac.Length == MacAddress.Length
+            ? new MacAddress(mac.Span)
+            : throw IntentException.Invalid("device.mac", mac.IsEmpty ? "empty" : $"{mac.Length} bytes, not {MacAddress.Length}");
+
+    private static IPAddress[] ToAddresses(Google.Protobuf.Collections.RepeatedField<ByteString> addresses)
+    {
+        // Bounded before anything is made of it; the model's rules say the same of the count.
+        if (addresses.Count > EndpointRules.MaxAddresses)
+            throw IntentException.Invalid("addresses", $"{addresses.Count} addresses, at most {EndpointRules.MaxAddresses}");
+        var result = new IPAddress[addresses.Count];
+        for (var i = 0; i < result.Length; i++)
+        {
+            if (addresses[i].Length is not (4 or 16))
+                throw IntentException.Invalid($"addresses[{i}]", $"{addresses[i].Length} bytes, neither 4 nor 16");
+            result[i] = new IPAddress(addresses[i].Span);
+        }
+        return result;
+    }
+}

@@ -1,0 +1,155 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using System.Text.Json;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
+
+namespace ACCOffload.InfraManager.CommandLine;
+
+/// <summary>inframanager ctl: looks into the running service.</summary>
+internal static class CtlCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public static Command Create()
+    {
+        var socket = new Option<string?>("--socket") { Description = "Control socket; default: that of the configuration", HelpName = "PATH", Recursive = true };
+        var config = new Option<string?>("--config") { Description = $"Configuration file that names the socket; default: {SettingsLoader.DefaultFile}", HelpName = "FILE", Recursive = true };
+        var json = new Option<bool>("--json") { Description = "Answer in JSON", Recursive = true };
+        var ctl = new Command("ctl", "Looks into the running service") { socket, config, json };
+        var context = new Context(socket, config, json);
+
+        ctl.Subcommands.Add(Status(context));
+        ctl.Subcommands.Add(Endpoints(context));
+        ctl.Subcommands.Add(Tables(context));
+        ctl.Subcommands.Add(Counters(context));
+        ctl.Subcommands.Add(Trace(context));
+        return ctl;
+    }
+
+    private sealed record Context(Option<string?> Socket, Option<string?> Config, Option<bool> Json);
+
+    private static Command Status(Context context) =>
+        Query(context, new Command("status", "What the service and its target are doing"), async (_, client, options) =>
+        {
+            var reply = await client.GetStatusAsync(new GetStatusRequest(), options);
+            return new Answer(w => CtlText.Status(w, reply), j => CtlJson.Status(j, reply));
+        });
+
+    private static Command Endpoints(Context context) =>
+        Query(context, new Command("endpoints", "The endpoints that the service holds"), async (_, client, options) =>
+        {
+            var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
+            return new Answer(w => CtlText.Endpoints(w, reply), j => CtlJson.Endpoints(j, reply));
+        });
+
+    private static Command Tables(Context context)
+    {
+        var name = new Argument<string>("name") { Description = "One table only", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
+        return Query(context, new Command("tables", "The tables' rows, read back from the target") { name }, async (parsed, client, options) =>
+        {
+            var reply = await client.ListTablesAsync(new ListTablesRequest { Table = parsed.GetValue(name) ?? "" }, options);
+            return new Answer(w => CtlText.Tables(w, reply), j => CtlJson.Tables(j, reply));
+        });
+    }
+
+    private static Command Counters(Context context)
+    {
+        var all = new Option<bool>("--all") { Description = "Show those at zero too" };
+        return Query(context, new Command("counters", "The counters, read back from the target") { all }, async (parsed, client, options) =>
+        {
+            var reply = await client.ListCountersAsync(new ListCountersRequest(), options);
+            return new Answer(w => CtlText.Counters(w, reply, parsed.GetValue(all)), j => CtlJson.Counters(j, reply));
+        });
+    }
+
+    private static Command Trace(Context context)
+    {
+        var packet = new TraceOptions();
+        var command = new Command("trace", "Follows a packet through the pipeline, without sending it");
+        packet.AddTo(command);
+        return Query(context, command, async (parsed, client, options) =>
+        {
+            var endpoints = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
+            var status = await client.GetStatusAsync(new GetStatusRequest(), options);
+            var (port, frame) = packet.Build(parsed, endpoints.Endpoints, MacAddress.Parse(status.GatewayMac));
+            var reply = await client.TraceAsync(new ControlTraceRequest { Port = port, Packet = Google.Protobuf.ByteString.CopyFrom(frame) }, options);
+            return new Answer(w => CtlText.Trace(w, port, frame, reply), j => CtlJson.Trace(j, port, frame, reply));
+        });
+    }
+
+    private sealed record Answer(Action<TextWriter> Text, Action<Utf8JsonWriter> Json);
+
+    private static Command Query(Context context, Command command, Func<ParseResult, ControlClient, CallOptions, Task<Answer>> query)
+    {
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            var error = parsed.InvocationConfiguration.Error;
+            var socket = "";
+            try
+            {
+                socket = parsed.GetValue(context.Socket)
+                    ?? SettingsLoader.Load(parsed.GetValue(context.Config), Environment.GetEnvironmentVariables(), ["Control"]).Control.Socket;
+                using var channel = UnixChannel.Create(socket);
+                var options = new CallOptions(deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
+                var answer = await query(parsed, new ControlClient(channel), options);
+                if (parsed.GetValue(context.Json))
+                    CtlJson.Write(output, answer.Json);
+                else
+                    answer.Text(output);
+                return 0;
+            }
+            catch (RpcException e)
+            {
+                await error.WriteLineAsync($"inframanager ctl: {Explain(e, socket)}");
+                return 1;
+            }
+            catch (ConfigurationException e)
+            {
+                await error.WriteLineAsync(e.Message);
+                return ConfigurationException.ExitCode;
+            }
+            catch (CtlException e)
+            {
+                await error.WriteLineAsync($"inframanager ctl: {e.Message}");
+                return 2;
+            }
+        });
+        return command;
+    }
+
+    private static string Explain(RpcException e, string socket)
+    {
+        if (e.StatusCode == StatusCode.DeadlineExceeded)
+            return $"{socket} does not answer within {Patience.TotalSeconds:0} s; see the log of inframanager";
+        if (Inner<SocketException>(e) is { } refused)
+        {
+            return refused.SocketErrorCode switch
+            {
+                SocketError.AccessDenied => $"{socket}: permission denied; run it as root",
+                SocketError.AddressNotAvailable or SocketError.ConnectionRefused =>
+                    $"inframanager does not serve {socket}; start it (systemctl start inframanager), or name its socket with --socket",
+                _ => $"inframanager cannot be reached at {socket} ({refused.Message}); start it (systemctl start inframanager), or name its socket with --socket",
+            };
+        }
+        return e.StatusCode == StatusCode.Unavailable && e.InnerException is not null
+            ? $"{socket} closed the connection; ctl is for root only"
+            : $"{e.Status.Detail} ({e.StatusCode})";
+    }
+
+    private static T? Inner<T>(Exception e)
+        where T : Exception
+    {
+        for (var inner = e.InnerException; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is T found)
+                return found;
+        }
+        return null;
+    }
+}

@@ -1,0 +1,157 @@
+using System.Text.Json;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.Protos.V1;
+
+namespace ACCOffload.InfraManager.CommandLine;
+
+/// <summary>ctl's answers for programs. Names are those of control.proto in camel case; nothing is left out, and a cell without a label has null.</summary>
+internal static class CtlJson
+{
+    public static void Write(TextWriter writer, Action<Utf8JsonWriter> body)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+            body(json);
+        writer.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+
+    public static void Status(Utf8JsonWriter json, GetStatusReply status)
+    {
+        json.WriteStartObject();
+        json.WriteString("version", status.Version);
+        json.WriteString("node", status.Node);
+        json.WriteBoolean("ready", status.Ready);
+        json.WriteString("target", status.Target);
+        json.WriteString("targetState", status.TargetState);
+        json.WriteString("targetReason", status.TargetReason);
+        json.WriteString("pipeline", status.Pipeline);
+        // As text: JSON's numbers lose the low bits of 64.
+        json.WriteString("cookie", $"{status.Cookie:x16}");
+        json.WriteString("gateway", status.Gateway);
+        json.WriteString("gatewayMac", status.GatewayMac);
+        json.WriteNumber("endpoints", status.Endpoints);
+        json.WriteNumber("tableEntries", status.TableEntries);
+        json.WriteNumber("pendingEntries", status.PendingEntries);
+        json.WriteNumber("queueLength", status.QueueLength);
+        json.WriteNumber("writesSent", status.WritesSent);
+        json.WriteNumber("updatesSent", status.UpdatesSent);
+        json.WriteNumber("commits", status.Commits);
+        json.WriteNumber("uptime", status.Uptime);
+        json.WriteBoolean("reconciled", status.Reconciled);
+        json.WriteNumber("reconcileInserted", status.ReconcileInserted);
+        json.WriteNumber("reconcileModified", status.ReconcileModified);
+        json.WriteNumber("reconcileDeleted", status.ReconcileDeleted);
+        json.WriteString("storeProblem", status.StoreProblem);
+        json.WriteEndObject();
+    }
+
+    public static void Endpoints(Utf8JsonWriter json, ListEndpointsReply reply)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("endpoints");
+        foreach (var e in reply.Endpoints)
+        {
+            json.WriteStartObject();
+            json.WriteString("node", e.Node);
+            json.WriteString("api", e.Api);
+            json.WriteString("network", e.Network);
+            json.WriteString("containerId", e.ContainerId);
+            json.WriteString("interfaceName", e.InterfaceName);
+            json.WriteString("kind", e.Kind);
+            json.WriteString("portName", e.PortName);
+            json.WriteNumber("port", e.Port);
+            json.WriteString("mac", e.Mac);
+            json.WriteStartArray("addresses");
+            foreach (var address in e.Addresses)
+                json.WriteStringValue(address);
+            json.WriteEndArray();
+            json.WriteString("podNamespace", e.PodNamespace);
+            json.WriteString("podName", e.PodName);
+            json.WriteNumber("mtu", e.Mtu);
+            json.WriteString("state", e.State);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    public static void Tables(Utf8JsonWriter json, ListTablesReply reply)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("tables");
+        foreach (var table in reply.Tables)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", table.Name);
+            json.WriteNumber("size", table.Size);
+            json.WriteStartArray("rows");
+            foreach (var row in table.Rows)
+            {
+                json.WriteStartObject();
+                Pairs(json, "match", row.Match);
+                json.WriteString("action", row.Action);
+                Pairs(json, "params", row.Params);
+                json.WriteNumber("priority", row.Priority);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    public static void Counters(Utf8JsonWriter json, ListCountersReply reply)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("counters");
+        foreach (var cell in reply.Cells)
+        {
+            json.WriteStartObject();
+            json.WriteString("counter", cell.Counter);
+            json.WriteNumber("index", cell.Index);
+            json.WriteString("label", cell.Label.Length == 0 ? null : cell.Label);
+            json.WriteNumber("packets", cell.Packets);
+            json.WriteNumber("bytes", cell.Bytes);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    public static void Trace(Utf8JsonWriter json, string port, byte[] frame, TraceReply reply)
+    {
+        json.WriteStartObject();
+        json.WriteString("port", port);
+        json.WriteString("packet", Convert.ToHexStringLower(frame));
+        json.WriteString("packetText", FrameText.Describe(frame));
+        json.WriteStartArray("steps");
+        foreach (var step in reply.Steps)
+        {
+            json.WriteStartObject();
+            json.WriteString("table", step.Table);
+            Pairs(json, "key", step.Key);
+            json.WriteBoolean("hit", step.Hit);
+            json.WriteString("action", step.Action);
+            Pairs(json, "params", step.Params);
+            json.WriteString("note", step.Note);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteString("fate", reply.Fate);
+        json.WriteNumber("outPort", reply.OutPort);
+        json.WriteString("outPortName", reply.OutPortName);
+        json.WriteString("outPacket", Convert.ToHexStringLower(reply.OutPacket.Span));
+        json.WriteString("outPacketText", reply.OutPacket.IsEmpty ? "" : FrameText.Describe(reply.OutPacket.Span));
+        json.WriteString("dropReason", reply.DropReason);
+        json.WriteEndObject();
+    }
+
+    private static void Pairs(Utf8JsonWriter json, string name, IEnumerable<NamedValue> values)
+    {
+        json.WriteStartObject(name);
+        foreach (var value in values)
+            json.WriteString(value.Name, value.Value);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,124 @@
+using System.Globalization;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.Protos.V1;
+
+namespace ACCOffload.InfraManager.CommandLine;
+
+/// <summary>ctl's answers for people.</summary>
+internal static class CtlText
+{
+    public static void Status(TextWriter writer, GetStatusReply status)
+    {
+        var table = new TextTable("node", status.Node);
+        table.Add("version", status.Version);
+        table.Add("ready", status.Ready ? "yes" : "no");
+        table.Add("target", status.Target);
+        table.Add("target state", status.TargetReason.Length == 0 ? status.TargetState : $"{status.TargetState} ({status.TargetReason})");
+        table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
+        table.Add("gateway", $"{status.Gateway} at {status.GatewayMac}");
+        table.Add("endpoints", Number(status.Endpoints));
+        table.Add("table entries", status.PendingEntries == 0 ? Number(status.TableEntries) : $"{Number(status.TableEntries)}, {Number(status.PendingEntries)} of them pending");
+        table.Add("queue", Number(status.QueueLength));
+        table.Add("sent", $"{Number(status.UpdatesSent)} updates in {Number(status.WritesSent)} writes");
+        table.Add("commits", Number(status.Commits));
+        table.Add("reconciled", status.Reconciled
+            ? $"yes: {Number(status.ReconcileInserted)} inserted, {Number(status.ReconcileModified)} modified, {Number(status.ReconcileDeleted)} deleted"
+            : "no");
+        if (status.StoreProblem.Length > 0)
+            table.Add("store", status.StoreProblem);
+        table.Add("uptime", TimeSpan.FromSeconds(Math.Floor(status.Uptime)).ToString("c", CultureInfo.InvariantCulture));
+        table.WriteTo(writer);
+    }
+
+    public static void Endpoints(TextWriter writer, ListEndpointsReply reply)
+    {
+        if (reply.Endpoints.Count == 0)
+        {
+            writer.WriteLine("no endpoints");
+            return;
+        }
+        var table = new TextTable("PORT", "NAME", "KIND", "POD", "ADDRESSES", "MAC", "MTU", "STATE", "API", "NETWORK", "CONTAINER", "INTERFACE").Right(0, 6);
+        foreach (var e in reply.Endpoints.OrderBy(e => e.Kind, StringComparer.Ordinal).ThenBy(e => e.Port))
+        {
+            table.Add(
+                Number(e.Port),
+                e.PortName,
+                e.Kind,
+                e.PodName.Length == 0 ? "-" : $"{e.PodNamespace}/{e.PodName}",
+                string.Join(',', e.Addresses),
+                e.Mac,
+                Number(e.Mtu),
+                e.State,
+                e.Api,
+                e.Network,
+                e.ContainerId.Length <= 16 ? e.ContainerId : e.ContainerId[..13] + "...",
+                e.InterfaceName);
+        }
+        table.WriteTo(writer);
+    }
+
+    public static void Tables(TextWriter writer, ListTablesReply reply)
+    {
+        var first = true;
+        foreach (var table in reply.Tables)
+        {
+            if (!first)
+                writer.WriteLine();
+            first = false;
+            writer.WriteLine($"{table.Name}: {Number((ulong)table.Rows.Count)} of {Number(table.Size)} rows");
+            if (table.Rows.Count == 0)
+                continue;
+            var withPriority = table.Rows.Any(r => r.Priority != 0);
+            var names = table.Rows[0].Match.Select(m => m.Name.ToUpperInvariant());
+            var text = new TextTable([.. names, .. withPriority ? ["PRIORITY"] : Array.Empty<string>(), "ACTION"]);
+            foreach (var row in table.Rows)
+                text.Add([.. row.Match.Select(m => m.Value), .. withPriority ? [row.Priority.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(), Action(row.Action, row.Params)]);
+            text.WriteTo(writer, "  ");
+        }
+    }
+
+    public static void Counters(TextWriter writer, ListCountersReply reply, bool all)
+    {
+        var cells = reply.Cells.Where(c => all || c.Packets != 0 || c.Bytes != 0).ToList();
+        if (cells.Count == 0)
+        {
+            writer.WriteLine("nothing counted (--all shows the zeros)");
+            return;
+        }
+        var table = new TextTable("COUNTER", "INDEX", "REASON", "PACKETS", "BYTES").Right(1, 3, 4);
+        foreach (var cell in cells)
+            table.Add(cell.Counter, Number(cell.Index), cell.Label.Length == 0 ? "-" : cell.Label, Number(cell.Packets), Number(cell.Bytes));
+        table.WriteTo(writer);
+    }
+
+    public static void Trace(TextWriter writer, string port, byte[] frame, TraceReply reply)
+    {
+        writer.WriteLine($"in    port {port}: {FrameText.Describe(frame)}");
+        var table = new TextTable("step", "table", "", "key", "action");
+        var number = 0;
+        foreach (var step in reply.Steps)
+        {
+            number++;
+            if (step.Table.Length == 0)
+                table.Add(Number((ulong)number), "-", "", step.Note, "");
+            else
+                table.Add(Number((ulong)number), step.Table, step.Hit ? "hit" : "miss", Pairs(step.Key), Action(step.Action, step.Params) + (step.Note.Length == 0 ? "" : $"  {step.Note}"));
+        }
+        if (number > 0)
+            table.WriteTo(writer, "  ");
+        var name = reply.OutPortName.Length == 0 ? "" : $" ({reply.OutPortName})";
+        writer.WriteLine(reply.Fate switch
+        {
+            "sent" => $"sent  port {reply.OutPort}{name}: {FrameText.Describe(reply.OutPacket.Span)}",
+            "dropped" => $"dropped{(reply.DropReason.Length == 0 ? "" : $": {reply.DropReason}")}",
+            "controller" => $"to the controller: {FrameText.Describe(reply.OutPacket.Span)}",
+            _ => reply.Fate,
+        });
+    }
+
+    private static string Action(string action, IEnumerable<NamedValue> parameters) => action.Length == 0 ? "" : $"{action}({Pairs(parameters)})";
+
+    private static string Pairs(IEnumerable<NamedValue> values) => string.Join(", ", values.Select(v => $"{v.Name}={v.Value}"));
+
+    private static string Number(ulong number) => number.ToString(CultureInfo.InvariantCulture);
+}

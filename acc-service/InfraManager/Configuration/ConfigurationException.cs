@@ -1,0 +1,16 @@
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>The configuration can't be used; every reason is in <see cref="Errors"/>.</summary>
+internal sealed class ConfigurationException(IReadOnlyList<ConfigurationError> errors)
+    : Exception(string.Join(Environment.NewLine, errors))
+{
+    /// <summary>The exit code that sysexits.h calls EX_CONFIG; systemd shows it by that name.</summary>
+    public const int ExitCode = 78;
+
+    public ConfigurationException(ConfigurationError error)
+        : this([error])
+    {
+    }
+
+    public IReadOnlyList<ConfigurationError> Errors { get; } = errors;
+}

@@ -1,0 +1,196 @@
+using System.Globalization;
+
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>Reads one value; null when it can, else the reason why not.</summary>
+internal delegate string? ValueParser<T>(string text, out T value);
+
+/// <summary>
+/// Takes typed values out of a <see cref="ConfigurationTree"/>. Every key that is asked for is known; what nobody asked for is
+/// refused at the end. Errors are collected, so that one start shows them all.
+/// </summary>
+internal sealed class ConfigurationReader(ConfigurationTree tree)
+{
+    /// <summary>The reason given for a key that is none.</summary>
+    public const string UnknownKey = "there is no such key";
+
+    private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<string> _maps = [];
+    private readonly List<ConfigurationError> _errors = [];
+
+    public IReadOnlyList<ConfigurationError> Errors => _errors;
+
+    /// <summary>The keys asked for so far, with the default of each as text.</summary>
+    public Dictionary<string, string> Defaults { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>A value that <paramref name="parser"/> accepts; its default is <paramref name="fallback"/>, as text.</summary>
+    public T Value<T>(string key, string fallback, ValueParser<T> parser, string remedy, bool quoted = true)
+    {
+        Know(key, fallback);
+        var value = tree.Find(key);
+        var text = fallback;
+        if (value is not null)
+        {
+            if (!IsScalar(value, quoted, out var reason))
+            {
+                Fail(value, reason, remedy);
+                return default!;
+            }
+            text = value.Text;
+        }
+        var problem = parser(text, out var parsed);
+        if (problem is not null)
+        {
+            if (value is not null)
+                Fail(value, problem, remedy);
+            else
+                _errors.Add(new ConfigurationError(tree.Home, key, null, text.Length == 0 ? "is missing" : $"its default {text} {problem}", remedy));
+        }
+        return parsed;
+    }
+
+    /// <summary>A whole number within bounds.</summary>
+    public long Number(string key, long fallback, long least, long most) =>
+        Value(
+            key,
+            fallback.ToString(CultureInfo.InvariantCulture),
+            (string text, out long number) =>
+            {
+                if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number))
+                    return "is no whole number";
+                return number < least ? "is too small" : number > most ? "is too large" : null;
+            },
+            $"give a whole number from {least} to {most}",
+            quoted: false);
+
+    /// <summary>A list; in the environment its elements are separated by commas.</summary>
+    public IReadOnlyList<T> List<T>(string key, ValueParser<T> parser, string remedy, string? missing = null)
+    {
+        Know(key, "[]");
+        var value = tree.Find(key);
+        if (value is null)
+        {
+            if (missing is not null)
+                _errors.Add(new ConfigurationError(tree.Home, key, null, missing, remedy));
+            return [];
+        }
+        IEnumerable<ConfigurationValue> items;
+        if (value.Kind == ConfigurationValueKind.Environment)
+        {
+            items = value.Text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select((text, i) => new ConfigurationValue(value.Source, $"{key}[{i}]", ConfigurationValueKind.Text, text));
+        }
+        else if (value.Items is not null)
+        {
+            items = value.Items;
+        }
+        else
+        {
+            Fail(value, "is no list", $"write [ ] around it; {remedy}");
+            return [];
+        }
+        var list = new List<T>();
+        foreach (var item in items)
+        {
+            var problem = item.Kind == ConfigurationValueKind.Text ? parser(item.Text, out var parsed) : Refuse("is no text", out parsed);
+            if (problem is null)
+                list.Add(parsed!);
+            else
+                Fail(item, problem, remedy);
+        }
+        if (list.Count == 0 && missing is not null && !items.Any())
+            Fail(value, missing, remedy);
+        return list;
+    }
+
+    /// <summary>A section whose keys are free, such as one level per feature.</summary>
+    public IReadOnlyDictionary<string, T> Map<T>(string key, Func<string, string?> keyCheck, ValueParser<T> parser, string remedy)
+    {
+        Know(key, "{}");
+        _maps.Add(key + ".");
+        var map = new Dictionary<string, T>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, value) in tree.Values)
+        {
+            if (name.Equals(key, StringComparison.OrdinalIgnoreCase) && value.Kind != ConfigurationValueKind.EmptySection)
+                Fail(value, "is no section", $"write {{ }} around it; {remedy}");
+            if (!name.StartsWith(key + ".", StringComparison.OrdinalIgnoreCase))
+                continue;
+            var entry = name[(key.Length + 1)..];
+            var problem = keyCheck(entry);
+            if (problem is null && !IsScalar(value, quoted: true, out var reason))
+                problem = reason;
+            T parsed = default!;
+            problem ??= parser(value.Text, out parsed);
+            if (problem is null)
+                map[entry] = parsed;
+            else
+                Fail(value, problem, remedy);
+        }
+        return map;
+    }
+
+    /// <summary>Adds a finding that takes more than one key to see.</summary>
+    public void Fail(string key, string? text, string reason, string remedy)
+    {
+        var value = tree.Find(key);
+        _errors.Add(new ConfigurationError(value?.Source ?? tree.Home, key, value?.Text ?? text, reason, remedy));
+    }
+
+    /// <summary>Adds an error for each key that was never asked for.</summary>
+    public void RefuseUnknown()
+    {
+        foreach (var (name, value) in tree.Values)
+        {
+            if (_known.Contains(name) || _maps.Any(m => name.StartsWith(m, StringComparison.OrdinalIgnoreCase)))
+                continue;
+            // {} is what a section with all its defaults may look like.
+            if (value.Kind == ConfigurationValueKind.EmptySection && _known.Any(k => k.StartsWith(name + ".", StringComparison.OrdinalIgnoreCase)))
+                continue;
+            var near = _known.MinBy(k => Distance(k, name));
+            var hint = near is not null && Distance(near, name) <= 3 ? $"did you mean {near}?" : "remove it, or see the reference of all keys in docs/configuration.md";
+            _errors.Add(new ConfigurationError(value.Source, value.Key, value.Text, UnknownKey, hint));
+        }
+    }
+
+    private static bool IsScalar(ConfigurationValue value, bool quoted, out string reason)
+    {
+        var right = value.Kind == ConfigurationValueKind.Environment
+            || value.Kind == (quoted ? ConfigurationValueKind.Text : ConfigurationValueKind.Number);
+        reason = right ? "" : quoted ? "is no text" : "is no number";
+        return right;
+    }
+
+    private static string? Refuse<T>(string reason, out T value)
+    {
+        value = default!;
+        return reason;
+    }
+
+    private void Know(string key, string fallback)
+    {
+        _known.Add(key);
+        Defaults[key] = fallback;
+    }
+
+    private void Fail(ConfigurationValue value, string reason, string remedy) =>
+        _errors.Add(new ConfigurationError(value.Source, value.Key, value.Text, reason, remedy));
+
+    /// <summary>Levenshtein's distance, without regard to case.</summary>
+    private static int Distance(string a, string b)
+    {
+        var row = new int[b.Length + 1];
+        for (var j = 0; j <= b.Length; j++)
+            row[j] = j;
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var cost = char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 1]) ? 0 : 1;
+                (row[j], diagonal) = (Math.Min(Math.Min(row[j] + 1, row[j - 1] + 1), diagonal + cost), row[j]);
+            }
+        }
+        return row[b.Length];
+    }
+}

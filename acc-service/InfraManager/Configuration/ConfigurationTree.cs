@@ -1,0 +1,151 @@
+using System.Collections;
+using System.Text.Json;
+
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>Every value of the file and of the environment, by dotted key. The environment wins over the file.</summary>
+internal sealed class ConfigurationTree
+{
+    private const string Prefix = "ACCOFFLOAD_";
+    private const int LargestFile = 1 << 20;
+    private const int DeepestSection = 8;
+
+    private readonly Dictionary<string, ConfigurationValue> _values = new(StringComparer.OrdinalIgnoreCase);
+
+    private ConfigurationTree(string? file)
+    {
+        File = file;
+    }
+
+    /// <summary>The file that was read; null when there was none.</summary>
+    public string? File { get; }
+
+    /// <summary>What errors about a missing value name as the place to write it.</summary>
+    public string Home => File ?? "configuration";
+
+    public IEnumerable<KeyValuePair<string, ConfigurationValue>> Values => _values;
+
+    public ConfigurationValue? Find(string key) => _values.GetValueOrDefault(key);
+
+    /// <summary>Reads the file, if there is one, and the environment.</summary>
+    /// <param name="file">The configuration file.</param>
+    /// <param name="required">Whether a missing file is an error.</param>
+    /// <param name="environment">The environment's variables.</param>
+    /// <exception cref="ConfigurationException">The file can't be read, or is no JSON object.</exception>
+    public static ConfigurationTree Load(string file, bool required, IDictionary environment)
+    {
+        var text = ReadFile(file, required);
+        var tree = new ConfigurationTree(text is null ? null : file);
+        if (text is not null)
+            tree.AddFile(file, text);
+        tree.AddEnvironment(environment);
+        return tree;
+    }
+
+    private static byte[]? ReadFile(string file, bool required)
+    {
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (stream.Length > LargestFile)
+                throw new ConfigurationException(new ConfigurationError(file, "", null, $"is larger than {LargestFile} bytes", "this is no configuration of inframanager; pass another with --config"));
+            var text = new byte[stream.Length];
+            stream.ReadExactly(text);
+            return text;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            if (!required)
+                return null;
+            throw new ConfigurationException(new ConfigurationError(file, "", null, "no such file", "create it, or pass another with --config"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException(new ConfigurationError(file, "", null, $"cannot be read: {e.Message}", "make it readable for the user that runs inframanager"));
+        }
+    }
+
+    private void AddFile(string file, byte[] text)
+    {
+        try
+        {
+            // A byte order mark is legal in a file and not in what the parser takes.
+            ReadOnlyMemory<byte> json = text.AsSpan().StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]) ? text.AsMemory(3) : text;
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions
+            {
+                CommentHandling = JsonCommentHandling.Skip,
+                AllowTrailingCommas = true,
+                AllowDuplicateProperties = false,
+                MaxDepth = DeepestSection,
+            });
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw new ConfigurationException(new ConfigurationError(file, "", null, "is no JSON object", "put the sections between { and }"));
+            AddSection(file, "", document.RootElement);
+        }
+        catch (JsonException e)
+        {
+            var place = e.LineNumber is { } line ? $"{file}:{line + 1}:{(e.BytePositionInLine ?? 0) + 1}" : file;
+            var reason = e.Message.Split(" LineNumber:")[0].Split(" Path:")[0].TrimEnd('.');
+            throw new ConfigurationException(new ConfigurationError(place, "", null, $"is not valid JSON: {reason}", "correct the file"));
+        }
+    }
+
+    private void AddSection(string file, string prefix, JsonElement section)
+    {
+        var empty = true;
+        foreach (var property in section.EnumerateObject())
+        {
+            empty = false;
+            var key = prefix.Length == 0 ? property.Name : $"{prefix}.{property.Name}";
+            if (property.Value.ValueKind == JsonValueKind.Object)
+                AddSection(file, key, property.Value);
+            else
+                Add(file, key, ToValue(file, key, property.Value));
+        }
+        if (empty && prefix.Length > 0)
+            Add(file, prefix, new ConfigurationValue(file, prefix, ConfigurationValueKind.EmptySection, "{}"));
+    }
+
+    private void Add(string file, string key, ConfigurationValue value)
+    {
+        if (!_values.TryAdd(key, value))
+            throw new ConfigurationException(new ConfigurationError(file, key, value.Text, "is given twice (keys differ in case only)", "remove one of them"));
+    }
+
+    private static ConfigurationValue ToValue(string file, string key, JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                return new ConfigurationValue(file, key, ConfigurationValueKind.Text, element.GetString()!);
+            case JsonValueKind.Number:
+                return new ConfigurationValue(file, key, ConfigurationValueKind.Number, element.GetRawText());
+            case JsonValueKind.True or JsonValueKind.False:
+                return new ConfigurationValue(file, key, ConfigurationValueKind.Flag, element.ValueKind == JsonValueKind.True ? "true" : "false");
+            case JsonValueKind.Array:
+                var items = new List<ConfigurationValue>();
+                foreach (var item in element.EnumerateArray())
+                {
+                    var itemKey = $"{key}[{items.Count}]";
+                    if (item.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+                        throw new ConfigurationException(new ConfigurationError(file, itemKey, item.GetRawText(), "is no text and no number", "list plain values"));
+                    items.Add(ToValue(file, itemKey, item));
+                }
+                return new ConfigurationValue(file, key, ConfigurationValueKind.List, element.GetRawText(), items);
+            default:
+                throw new ConfigurationException(new ConfigurationError(file, key, "null", "has no value", "remove the key to get its default"));
+        }
+    }
+
+    private void AddEnvironment(IDictionary environment)
+    {
+        foreach (DictionaryEntry variable in environment)
+        {
+            var name = (string)variable.Key;
+            if (!name.StartsWith(Prefix, StringComparison.Ordinal))
+                continue;
+            var key = name[Prefix.Length..].Replace("__", ".", StringComparison.Ordinal);
+            _values[key] = new ConfigurationValue($"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
+        }
+    }
+}

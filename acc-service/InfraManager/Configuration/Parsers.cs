@@ -1,0 +1,175 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>What a value of each kind looks like. Each answers null, or why the text is none.</summary>
+internal static partial class Parsers
+{
+    private const int LongestUnixPath = 107;
+
+    public static string? NodeName(string text, out string name)
+    {
+        name = text;
+        return IsNodeName(text) ? null : "is no node name (lower-case letters, digits, '-' and '.', at most 253)";
+    }
+
+    /// <summary>Whether Kubernetes takes the text for a node's name (RFC 1123 subdomain).</summary>
+    public static bool IsNodeName(string text) => text.Length is > 0 and <= 253 && NodeNameShape().IsMatch(text);
+
+    public static string? Network(string text, out IPNetwork network)
+    {
+        network = default;
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        if (slash < 0)
+            return "has no prefix length";
+        if (!TryAddress(text[..slash], out var address))
+            return "has no IP address before the '/'";
+        if (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var length))
+            return "has no number after the '/'";
+        var most = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
+        if (length > most)
+            return $"has a prefix length beyond {most}";
+        return IPNetwork.TryParse(text, out network) ? null : "has address bits set beyond its prefix length";
+    }
+
+    public static string? Address(string text, out IPAddress address) =>
+        TryAddress(text, out address!) ? null : "is no IP address";
+
+    public static string? Mac(string text, out MacAddress mac)
+    {
+        if (!MacAddress.TryParse(text, out mac))
+            return "is no MAC address";
+        if (mac.IsMulticast)
+            return "is a multicast MAC address";
+        return mac.IsZero ? "is the all-zero MAC address" : null;
+    }
+
+    public static string? EndPoint(string text, out IPEndPoint endPoint)
+    {
+        endPoint = null!;
+        var colon = text.LastIndexOf(':');
+        if (colon < 0)
+            return "has no port";
+        if (!int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port is < 0 or > 65535)
+            return "has no port from 0 to 65535 after the last ':'";
+        var host = text[..colon];
+        if (host.StartsWith('[') && host.EndsWith(']'))
+            host = host[1..^1];
+        else if (host.Contains(':', StringComparison.Ordinal))
+            return "has an IPv6 address without [ ] around it";
+        if (!TryAddress(host, out var address))
+            return "has no IP address before the port";
+        endPoint = new IPEndPoint(address, port);
+        return null;
+    }
+
+    public static string? OptionalEndPoint(string text, out IPEndPoint? endPoint)
+    {
+        endPoint = null;
+        return text.Length == 0 ? null : EndPoint(text, out endPoint);
+    }
+
+    public static string? AbsolutePath(string text, out string path)
+    {
+        path = text;
+        if (text.Length == 0)
+            return "is empty";
+        if (text.Contains('\0', StringComparison.Ordinal))
+            return "has a zero byte in it";
+        return text.StartsWith('/') ? null : "is no absolute path";
+    }
+
+    public static string? OptionalPath(string text, out string? path)
+    {
+        path = null;
+        return text.Length == 0 ? null : AbsolutePath(text, out path!);
+    }
+
+    public static string? SocketPath(string text, out string path)
+    {
+        var problem = AbsolutePath(text, out path);
+        return problem ?? (System.Text.Encoding.UTF8.GetByteCount(text) > LongestUnixPath ? $"is longer than the {LongestUnixPath} bytes of a unix socket's path" : null);
+    }
+
+    /// <summary>unix:/path or https://host:port, as a client dials it.</summary>
+    public static string? ServerAddress(string text, out string address)
+    {
+        address = text;
+        if (text.StartsWith("unix:", StringComparison.Ordinal))
+            return SocketPath(text["unix:".Length..], out _);
+        if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+            return "is not encrypted";
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
+            return "is no address of a server";
+        return uri.PathAndQuery is "/" or "" ? null : "has a path after the port";
+    }
+
+    /// <summary>unix:/path or address:port, as a server listens.</summary>
+    public static string? ListenAddress(string text, out string address)
+    {
+        address = text;
+        return text.StartsWith("unix:", StringComparison.Ordinal) ? SocketPath(text["unix:".Length..], out _) : EndPoint(text, out _);
+    }
+
+    public static string? Level(string text, out LogLevel level)
+    {
+        // Enum.TryParse takes numbers and commas as well.
+        foreach (var candidate in Enum.GetValues<LogLevel>())
+        {
+            if (!text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase))
+                continue;
+            level = candidate;
+            return null;
+        }
+        level = default;
+        return "is no log level";
+    }
+
+    /// <summary>One of an enumeration's names, without regard to case.</summary>
+    public static string? Name<T>(string text, out T value)
+        where T : struct, Enum
+    {
+        foreach (var candidate in Enum.GetValues<T>())
+        {
+            if (!text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase))
+                continue;
+            value = candidate;
+            return null;
+        }
+        value = default;
+        return "is none of the choices";
+    }
+
+    /// <summary>A role as the fingerprint map gives it: host:node.</summary>
+    public static string? HostRole(string text, out string node)
+    {
+        node = "";
+        if (!text.StartsWith("host:", StringComparison.Ordinal))
+            return "is no role that a client of this API can have";
+        node = text["host:".Length..];
+        return IsNodeName(node) ? null : "names no node after 'host:'";
+    }
+
+    /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are left out.</summary>
+    public static string? Fingerprint(string text) =>
+        NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is no SHA-256 fingerprint";
+
+    public static string NormalizeFingerprint(string text) =>
+        text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();
+
+    /// <summary>IPAddress.TryParse takes "1", "0x7f.1" and scoped addresses too; the configuration doesn't.</summary>
+    private static bool TryAddress(string text, [NotNullWhen(true)] out IPAddress? address)
+    {
+        if (!IPAddress.TryParse(text, out address) || text.Contains('%', StringComparison.Ordinal))
+            return false;
+        return address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text;
+    }
+
+    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex NodeNameShape();
+}

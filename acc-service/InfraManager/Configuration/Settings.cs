@@ -1,0 +1,84 @@
+using System.Net;
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>The whole configuration of inframanager, valid.</summary>
+internal sealed record Settings(
+    NodeSettings Node,
+    ApiSettings Api,
+    TargetSettings Target,
+    SoftTargetSettings SoftTarget,
+    PipelineSettings Pipeline,
+    StoreSettings Store,
+    ControlSettings Control,
+    LimitsSettings Limits,
+    LoggingSettings Logging);
+
+/// <summary>The API that the host speaks to, under mutual TLS.</summary>
+internal sealed record ApiSettings(
+    IPEndPoint Listen,
+    IPEndPoint? HealthListen,
+    string CertificateFile,
+    string KeyFile,
+    string CaFile,
+    string? CrlFile,
+    IReadOnlyDictionary<string, string> FingerprintRoles,
+    int MaxMessageBytes,
+    int MaxStreams,
+    int MaxConnections,
+    TimeSpan HandshakeTimeout);
+
+/// <summary>Which server programs the pipeline.</summary>
+internal enum TargetKind
+{
+    /// <summary>The soft target, within this process.</summary>
+    Embedded,
+
+    /// <summary>A P4Runtime and gNMI server elsewhere.</summary>
+    External,
+}
+
+/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port.</summary>
+internal sealed record TargetSettings(
+    TargetKind Kind,
+    string P4Runtime,
+    string Gnmi,
+    ulong DeviceId,
+    string CertificateFile,
+    string KeyFile,
+    string CaFile,
+    string? ServerName,
+    int BatchSize,
+    TimeSpan RpcTimeout);
+
+/// <summary>Where the soft target listens, and the network namespace that its ports live in.</summary>
+internal sealed record SoftTargetSettings(string Listen, string PortNamespace);
+
+/// <summary>Where the compiled pipeline is.</summary>
+internal sealed record PipelineSettings(string Directory);
+
+/// <summary>The database of the desired state.</summary>
+internal sealed record StoreSettings(string Path);
+
+/// <summary>The socket of inframanager ctl.</summary>
+internal sealed record ControlSettings(string Socket);
+
+/// <summary>Bounds on what waits in memory, and on stopping.</summary>
+internal sealed record LimitsSettings(int QueueIntents, long QueueBytes, TimeSpan Shutdown);
+
+/// <summary>The shape of a log line.</summary>
+internal enum LogFormat
+{
+    /// <summary>One line with a time stamp.</summary>
+    Text,
+
+    /// <summary>One JSON object a line.</summary>
+    Json,
+
+    /// <summary>One line with the priority that journald reads.</summary>
+    Systemd,
+}
+
+/// <summary>The log's shape and levels; the levels follow the file while the service runs.</summary>
+internal sealed record LoggingSettings(LogFormat Format, LogLevel Level, IReadOnlyDictionary<string, LogLevel> Features);

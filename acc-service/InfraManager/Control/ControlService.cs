@@ -1,0 +1,196 @@
+using System.Globalization;
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.P4Runtime;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using ControlBase = ACCOffload.Protos.V1.Control.ControlBase;
+using CounterCell = ACCOffload.Protos.V1.CounterCell;
+
+namespace ACCOffload.InfraManager.Control;
+
+/// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
+internal sealed class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+{
+    private const int ShortestFrame = 14;
+    private const int LongestFrame = 9600;
+
+    private readonly long _started = time.GetTimestamp();
+
+    public override Task<GetStatusReply> GetStatus(GetStatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
+    {
+        var status = core.Status;
+        return Task.FromResult(new GetStatusReply
+        {
+            Version = ProductVersion.Text,
+            Node = node.Name,
+            Ready = status.Ready,
+            Target = targetName,
+            TargetState = StateName(status.TargetState),
+            TargetReason = status.TargetReason,
+            Pipeline = target.Pipeline.Name,
+            Cookie = target.Cookie,
+            Endpoints = (uint)status.Endpoints,
+            TableEntries = (ulong)status.TableEntries,
+            PendingEntries = (ulong)status.PendingEntries,
+            QueueLength = (ulong)status.QueueLength,
+            WritesSent = (ulong)status.WritesSent,
+            UpdatesSent = (ulong)status.UpdatesSent,
+            Commits = (ulong)status.Commits,
+            Uptime = time.GetElapsedTime(_started).TotalSeconds,
+            Reconciled = status.Reconciled,
+            ReconcileInserted = (ulong)status.LastReconcile.Inserted,
+            ReconcileModified = (ulong)status.LastReconcile.Modified,
+            ReconcileDeleted = (ulong)status.LastReconcile.Deleted,
+            StoreProblem = status.StoreProblem,
+            Gateway = node.Gateway.ToString(),
+            GatewayMac = node.GatewayMac.ToString(),
+        });
+    });
+
+    public override Task<ListEndpointsReply> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
+    {
+        var reply = new ListEndpointsReply();
+        foreach (var view in core.Endpoints)
+        {
+            var spec = view.Endpoint.Spec;
+            var info = new EndpointInfo
+            {
+                Node = spec.Node,
+                Api = spec.Origin == ApiOrigin.Offload ? "accoffload.v1" : "infra.InfraAgent",
+                Network = spec.Key.Network,
+                ContainerId = spec.Key.ContainerId,
+                InterfaceName = spec.Key.InterfaceName,
+                Kind = spec.Kind == Model.EndpointKind.Pod ? "pod" : "host",
+                PortName = spec.PortName,
+                Port = view.Port,
+                Mac = spec.Mac.ToString(),
+                PodNamespace = spec.PodNamespace,
+                PodName = spec.PodName,
+                Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
+                State = view.Programmed ? "programmed" : "pending",
+            };
+            info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
+            reply.Endpoints.Add(info);
+        }
+        return Task.FromResult(reply);
+    });
+
+    public override Task<ListTablesReply> ListTables(ListTablesRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var tables = target.Pipeline.Tables;
+        if (request.Table.Length > 0)
+            tables = [Named(request.Table)];
+        var reply = new ListTablesReply();
+        foreach (var table in tables)
+        {
+            var info = new TableInfo { Name = table.Alias, Size = (ulong)table.Size };
+            try
+            {
+                var entries = new List<(string Key, TableRow Row)>();
+                await foreach (var entry in target.ReadTableAsync(table, context.CancellationToken))
+                    entries.Add((SortKey(entry), ToRow(entry)));
+                // The target answers in any order; two looks at the same rows are the same text.
+                info.Rows.AddRange(entries.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => e.Row));
+            }
+            catch (P4RuntimeException e)
+            {
+                throw new RpcException(new Status(e.Code, $"table {table.Alias} cannot be read from the target: {e.Message}"));
+            }
+            reply.Tables.Add(info);
+        }
+        return reply;
+    });
+
+    public override Task<ListCountersReply> ListCounters(ListCountersRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var reply = new ListCountersReply();
+        foreach (var counter in target.Pipeline.Counters)
+        {
+            try
+            {
+                foreach (var cell in await target.ReadCountersAsync(counter, context.CancellationToken))
+                {
+                    reply.Cells.Add(new CounterCell
+                    {
+                        Counter = counter.Alias,
+                        Index = (ulong)cell.Index,
+                        Label = DropReasons.Label(counter.Alias, cell.Index),
+                        Packets = (ulong)cell.Packets,
+                        Bytes = (ulong)cell.Bytes,
+                    });
+                }
+            }
+            catch (P4RuntimeException e)
+            {
+                throw new RpcException(new Status(e.Code, $"counter {counter.Alias} cannot be read from the target: {e.Message}"));
+            }
+        }
+        return reply;
+    });
+
+    public override Task<TraceReply> Trace(ControlTraceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        if (request.Packet.Length is < ShortestFrame or > LongestFrame)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"packet: {request.Packet.Length} bytes, not {ShortestFrame} to {LongestFrame}"));
+        var port = await FindPortAsync(request.Port, context.CancellationToken);
+        return await tracer.TraceAsync(port, request.Packet, context.CancellationToken);
+    });
+
+    private static string StateName(TargetState state) => state switch
+    {
+        TargetState.Away => "away",
+        TargetState.Backup => "backup",
+        TargetState.Reconciling => "reconciling",
+        TargetState.UnknownOutcome => "unknown-outcome",
+        TargetState.Ready => "primary",
+        _ => state.ToString(),
+    };
+
+    private static string SortKey(Entry entry) =>
+        string.Join(' ', entry.EnumerateMatch().Select(m => Convert.ToHexString(m.Value.Span) + Convert.ToHexString(m.MaskOrHigh.Span) + m.PrefixLength.ToString("x4", CultureInfo.InvariantCulture)));
+
+    private static TableRow ToRow(Entry entry)
+    {
+        var row = new TableRow { Action = entry.Action.Alias, Priority = entry.Priority };
+        foreach (var match in entry.EnumerateMatch())
+            row.Match.Add(new NamedValue { Name = match.Field.Name, Value = match.ToValueString() });
+        foreach (var param in entry.EnumerateParams())
+            row.Params.Add(new NamedValue { Name = param.Param.Name, Value = param.ToValueString() });
+        return row;
+    }
+
+    private TableSchema Named(string name)
+    {
+        try
+        {
+            return target.Pipeline.Table(name);
+        }
+        catch (P4InfoException e)
+        {
+            throw new RpcException(new Status(StatusCode.NotFound, e.Message));
+        }
+    }
+
+    /// <summary>A number stands for itself; a name is that of an endpoint's port, or of any other port that the target has.</summary>
+    private async Task<uint> FindPortAsync(string text, CancellationToken cancellationToken)
+    {
+        if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            return number;
+        if (text.Length == 0)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "port: empty"));
+        var known = core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.PortName == text && e.Port != 0);
+        if (known is not null)
+            return known.Port;
+        try
+        {
+            return await target.GetPortAsync(text, cancellationToken)
+                ?? throw new RpcException(new Status(StatusCode.NotFound, $"port: the target has none of the name {Configuration.ConfigurationError.OneLine(text)}"));
+        }
+        catch (P4RuntimeException e)
+        {
+            throw new RpcException(new Status(e.Code, $"port: {e.Message}"));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+namespace ACCOffload.InfraManager.Control;
+
+/// <summary>The meaning of the pipeline's counter "drops", by index.</summary>
+internal static class DropReasons
+{
+    public const string Counter = "drops";
+
+    private static readonly string[] Names =
+    [
+        "none", "unknown_port", "spoofed_mac", "spoofed_ip", "spoofed_arp", "spoofed_pod", "bad_checksum", "ttl_expired", "no_route",
+        "unsupported_ethertype", "ip_options", "malformed", "arp_ignored", "bad_source", "not_for_gateway", "multicast",
+    ];
+
+    /// <summary>The reason's name; empty for an index without one, or of another counter.</summary>
+    public static string Label(string counter, long index) =>
+        counter == Counter && index >= 0 && index < Names.Length ? Names[index] : "";
+}

@@ -1,0 +1,38 @@
+using System.Net.Sockets;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+using SoftTargetClient = ACCOffload.Protos.V1.SoftTarget.SoftTargetClient;
+
+namespace ACCOffload.InfraManager.Control;
+
+/// <summary>Asks the soft target to trace a packet. A target that is no soft target can't.</summary>
+internal sealed class TraceProxy(string address) : IDisposable
+{
+    private const string CannotTrace = "this target cannot trace; only the soft target can";
+
+    private readonly GrpcChannel? _channel = address.StartsWith("unix:", StringComparison.Ordinal) ? UnixChannel.Create(address["unix:".Length..]) : null;
+
+    /// <exception cref="RpcException">FAILED_PRECONDITION: the target lacks it; UNAVAILABLE: it is away.</exception>
+    public async Task<TraceReply> TraceAsync(uint port, Google.Protobuf.ByteString packet, CancellationToken cancellationToken)
+    {
+        // Servers elsewhere are infrap4d; the soft target is asked on its own machine.
+        if (_channel is null)
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, CannotTrace));
+        try
+        {
+            var request = new TraceRequest { Port = port, Packet = packet };
+            return await new SoftTargetClient(_channel).TraceAsync(request, deadline: DateTime.UtcNow.AddSeconds(10), cancellationToken: cancellationToken);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, CannotTrace));
+        }
+        catch (RpcException e) when (e.InnerException is SocketException or HttpRequestException || e.StatusCode == StatusCode.Unavailable)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, $"the soft target at {address} cannot be reached"));
+        }
+    }
+
+    public void Dispose() => _channel?.Dispose();
+}

@@ -1,0 +1,160 @@
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Security;
+using Grpc.Health.V1;
+using Grpc.HealthCheck;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>Serves the three doors: the mutual TLS API, plain health, and ctl's socket.</summary>
+internal sealed class ApiServer : IAsyncDisposable
+{
+    private const int ControlMessageBytes = 1 << 20;
+    private const int MostHealthConnections = 64;
+
+    private readonly WebApplication _app;
+    private readonly TrustStore _trust;
+    private readonly PeerConnections _connections;
+    private readonly FileMonitor _monitor;
+    private readonly HealthServiceImpl _health = new();
+
+    /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
+    public ApiServer(Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, TimeProvider time)
+    {
+        var security = loggers.CreateLogger(Features.Security);
+        var refusals = new RefusalLog(time, security);
+        _trust = new TrustStore(settings.Api, time, security);
+        _connections = new PeerConnections(_trust, time, security);
+        _monitor = new FileMonitor(_trust.Files, _trust.Reload, TimeSpan.FromSeconds(10), time, security);
+
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddRoutingCore();
+        AddGrpc(builder.Services, settings, core, control, loggers);
+        var door = new ControlSocket(settings.Control.Socket, refusals);
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            SetLimits(kestrel, settings.Api);
+            kestrel.Listen(settings.Api.Listen, listen =>
+            {
+                Tag(listen, ListenerKind.Api);
+                new MutualTls(settings.Api, _trust, _connections, refusals, time).Apply(listen);
+            });
+            if (settings.Api.HealthListen is { } health)
+            {
+                var limit = new ConnectionLimit(MostHealthConnections, refusals);
+                kestrel.Listen(health, listen =>
+                {
+                    Tag(listen, ListenerKind.Health);
+                    listen.Protocols = HttpProtocols.Http2;
+                    listen.Use(next => connection => limit.RunAsync(connection, next));
+                });
+            }
+            kestrel.ListenUnixSocket(settings.Control.Socket, listen =>
+            {
+                Tag(listen, ListenerKind.Control);
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => connection => door.RunAsync(connection, next));
+            });
+        });
+        builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = endPoint =>
+            endPoint is System.Net.Sockets.UnixDomainSocketEndPoint ? door.Bind() : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
+
+        _app = builder.Build();
+        var gate = new RequestGate(_connections);
+        _app.Use(next => context => gate.RunAsync(context, next));
+        _app.UseRouting();
+        _app.MapGrpcService<OffloadService>();
+        _app.MapGrpcService<InfraAgentService>();
+        _app.MapGrpcService<HealthServiceImpl>();
+        _app.MapGrpcService<ControlService>();
+    }
+
+    /// <summary>The addresses in use, for a Listen with port 0.</summary>
+    public IEnumerable<string> Addresses => _app.Urls;
+
+    /// <summary>Established connections on the mutual TLS port.</summary>
+    public int Connections => _connections.Count;
+
+    /// <exception cref="ConfigurationException">An address can't be bound.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        SetHealth(HealthCheckResponse.Types.ServingStatus.Serving);
+        try
+        {
+            await _app.StartAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new ConfigurationException(new ConfigurationError("configuration", "Api", null, $"an address cannot be bound: {e.Message}", "stop what uses it, or change Api.Listen or Api.HealthListen"));
+        }
+    }
+
+    /// <summary>Accepts nothing more and lets what runs end, until the token is cancelled.</summary>
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        SetHealth(HealthCheckResponse.Types.ServingStatus.NotServing);
+        return _app.StopAsync(cancellationToken);
+    }
+
+    /// <summary>Reads the certificates again, for SIGHUP.</summary>
+    public void ReloadCertificates() => _monitor.LookNow();
+
+    public async ValueTask DisposeAsync()
+    {
+        _monitor.Dispose();
+        _connections.Dispose();
+        await _app.DisposeAsync();
+    }
+
+    private void SetHealth(HealthCheckResponse.Types.ServingStatus status)
+    {
+        foreach (var service in new[] { "", "accoffload.v1.Offload", "infra.InfraAgent" })
+            _health.SetStatus(service, status);
+    }
+
+    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers)
+    {
+        services.AddGrpc(o =>
+        {
+            o.MaxReceiveMessageSize = settings.Api.MaxMessageBytes;
+            o.EnableDetailedErrors = false;
+        }).AddServiceOptions<ControlService>(o =>
+        {
+            // A table may have hundreds of thousands of rows; who asks is root on this machine.
+            o.MaxSendMessageSize = null;
+            o.MaxReceiveMessageSize = ControlMessageBytes;
+        });
+        var api = loggers.CreateLogger(Features.Api);
+        var guard = new RpcGuard(settings.Node.Name, api);
+        services.AddSingleton(new OffloadService(core, settings.Node, guard));
+        services.AddSingleton(new InfraAgentService(core, guard, api));
+        services.AddSingleton(control);
+        services.AddSingleton(_health);
+    }
+
+    private static void SetLimits(KestrelServerOptions kestrel, ApiSettings api)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = Math.Max(api.MaxMessageBytes, ControlMessageBytes) + 16;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 16 << 10;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = api.MaxStreams;
+        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+    }
+
+    private static void Tag(ListenOptions listen, ListenerKind kind)
+    {
+        var listener = new Listener(kind);
+        listen.Use(next => connection =>
+        {
+            connection.Features.Set(listener);
+            return next(connection);
+        });
+    }
+}

@@ -1,0 +1,78 @@
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Security;
+using ACCOffload.NativeInterop;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>The unix socket of ctl: root's alone, by its mode and by the kernel's word on who connects.</summary>
+internal sealed partial class ControlSocket(string path, RefusalLog refusals)
+{
+    private const int MostConnections = 16;
+
+    private readonly ConnectionLimit _limit = new(MostConnections, refusals);
+
+    /// <summary>Binds the socket with mode 0600 from its first moment; a stale one is replaced.</summary>
+    /// <exception cref="ConfigurationException">Another inframanager serves it, or it can't be made.</exception>
+    public Socket Bind()
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            if (Path.GetDirectoryName(path) is { Length: > 0 } directory && !Directory.Exists(directory))
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            RemoveStale();
+            // The kernel gives the file the mode that the socket has when it is bound.
+            using (var handle = new Microsoft.Win32.SafeHandles.SafeFileHandle(socket.Handle, ownsHandle: false))
+                File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            socket.Bind(new UnixDomainSocketEndPoint(path));
+            return socket;
+        }
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
+        {
+            socket.Dispose();
+            throw new ConfigurationException(new ConfigurationError("configuration", "Control.Socket", path, $"cannot be bound: {e.Message}", "name a socket in a directory that inframanager may write to"));
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+        var peer = socket is null ? default(UnixPeer?) : UnixPeer.GetCredentials(socket);
+        // The service's own user can do all that the service can; it need not be root.
+        if (peer is not { } caller || (caller.Uid != 0 && caller.Uid != EffectiveUserId()))
+        {
+            refusals.Refused(path, peer is null ? "" : $"uid {peer.Value.Uid}", "only root may use the control socket");
+            connection.Abort();
+            return;
+        }
+        await _limit.RunAsync(connection, next);
+    }
+
+    private void RemoveStale()
+    {
+        if (!File.Exists(path))
+            return;
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException)
+        {
+            File.Delete(path);
+            return;
+        }
+        throw new ConfigurationException(new ConfigurationError("configuration", "Control.Socket", path, "is served by another inframanager", "stop that one, or name another socket"));
+    }
+
+    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint EffectiveUserId();
+}

@@ -1,0 +1,19 @@
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>The programmer, as the API sees it.</summary>
+internal sealed class ProgrammerCore(Programmer programmer) : INetworkCore
+{
+    public ProgrammerStatus Status => programmer.GetStatus();
+
+    public IReadOnlyList<EndpointView> Endpoints => programmer.GetEndpoints();
+
+    public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
+    public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
+    public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+}

@@ -1,0 +1,49 @@
+using ACCOffload.InfraManager.Security;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>
+/// The first thing every request meets: a door serves its own services only, and the mutual TLS door only while the client's certificate
+/// holds. What it doesn't know, it refuses.
+/// </summary>
+internal sealed class RequestGate(PeerConnections connections)
+{
+    private const string Health = "/grpc.health.v1.Health/";
+    private const string Offload = "/accoffload.v1.Offload/";
+    private const string InfraAgent = "/infra.InfraAgent/";
+    private const string Control = "/accoffload.v1.Control/";
+
+    public Task RunAsync(HttpContext context, RequestDelegate next)
+    {
+        var path = context.Request.Path.Value ?? "";
+        switch (context.Features.Get<Listener>()?.Kind)
+        {
+            case ListenerKind.Api:
+                if (context.Features.Get<PeerConnection>() is not { } peer || connections.Admit(peer) is not { } identity)
+                    return Refuse(context, StatusCode.Unauthenticated, "the client certificate is not valid");
+                context.Features.Set(identity);
+                return Serve(context, next, Has(path, Offload) || Has(path, InfraAgent) || Has(path, Health));
+            case ListenerKind.Health:
+                return Serve(context, next, Has(path, Health));
+            case ListenerKind.Control:
+                return Serve(context, next, Has(path, Control));
+            default:
+                return Refuse(context, StatusCode.Unauthenticated, "unknown listener");
+        }
+    }
+
+    private static bool Has(string path, string service) => path.StartsWith(service, StringComparison.Ordinal);
+
+    private static Task Serve(HttpContext context, RequestDelegate next, bool offered) =>
+        offered ? next(context) : Refuse(context, StatusCode.Unimplemented, "there is no such service here");
+
+    /// <summary>A gRPC reply that is a status only.</summary>
+    private static Task Refuse(HttpContext context, StatusCode code, string message)
+    {
+        context.Response.ContentType = "application/grpc";
+        context.Response.Headers["grpc-status"] = ((int)code).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        context.Response.Headers["grpc-message"] = message;
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,166 @@
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Systemd;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>Puts the service together: the embedded target, the core, the API; and takes it apart in the other order.</summary>
+internal sealed partial class ServiceHost : IAsyncDisposable
+{
+    private readonly Settings _settings;
+    private readonly ILogger _logger;
+    private readonly SystemdService _systemd;
+    private IAsyncDisposable? _softTarget;
+    private SqliteStore? _store;
+    private P4RuntimeSession? _session;
+    private GnmiClient? _ports;
+    private P4Target? _target;
+    private Programmer? _programmer;
+    private TraceProxy? _tracer;
+    private ApiServer? _api;
+
+    private ServiceHost(Settings settings, ILoggerFactory loggers)
+    {
+        _settings = settings;
+        _logger = loggers.CreateLogger(Features.Host);
+        _systemd = new SystemdService(_logger);
+    }
+
+    /// <summary>Where the mutual TLS API and the health port are served.</summary>
+    public IEnumerable<string> Addresses => _api!.Addresses;
+
+    /// <summary>Returns when the store is open and the API is served; the target may be away.</summary>
+    /// <exception cref="ConfigurationException">Something that the configuration names can't be used.</exception>
+    /// <exception cref="StoreException">The store can't be opened or read.</exception>
+    public static async Task<ServiceHost> StartAsync(Settings settings, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var host = new ServiceHost(settings, loggers);
+        try
+        {
+            await host.ComposeAsync(loggers, time, cancellationToken);
+            return host;
+        }
+        catch (CertificateFileException e)
+        {
+            await host.DisposeAsync();
+            throw new ConfigurationException(new ConfigurationError(e.File, e.Key, null, e.Reason, e.Remedy));
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Reads the certificates again.</summary>
+    public void ReloadCertificates() => _api!.ReloadCertificates();
+
+    /// <summary>Accepts nothing more, works off what is queued, within the configured limit.</summary>
+    public async Task StopAsync()
+    {
+        LogStopping();
+        _systemd.Stopping();
+        // What runs may need the programmer to end, so both have the same limit and the API closes first.
+        using var limit = new CancellationTokenSource(_settings.Limits.Shutdown);
+        var closing = _api!.StopAsync(limit.Token);
+        await _programmer!.StopAsync(_settings.Limits.Shutdown);
+        await closing;
+        LogStopped();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _systemd.Dispose();
+        if (_api is not null)
+            await _api.DisposeAsync();
+        _tracer?.Dispose();
+        if (_programmer is not null)
+            await _programmer.DisposeAsync();
+        _target?.Dispose();
+        if (_ports is not null)
+            await _ports.DisposeAsync();
+        if (_session is not null)
+            await _session.DisposeAsync();
+        _store?.Dispose();
+        if (_softTarget is not null)
+            await _softTarget.DisposeAsync();
+    }
+
+    private async Task ComposeAsync(ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var embedded = _settings.Target.Kind == TargetKind.Embedded;
+        var artifacts = LoadPipeline();
+        _store = SqliteStore.Open(_settings.Store.Path, loggers.CreateLogger(Features.Store));
+        if (embedded)
+            _softTarget = await SoftTargetProcess.StartAsync(_settings.SoftTarget, loggers, cancellationToken);
+
+        var targetLogger = loggers.CreateLogger(Features.Target);
+        var endpoint = EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.P4Runtime);
+        _session = new P4RuntimeSession(
+            new P4RuntimeSessionOptions
+            {
+                Endpoint = endpoint,
+                DeviceId = _settings.Target.DeviceId,
+                RpcTimeout = _settings.Target.RpcTimeout,
+                MaxUpdatesPerWrite = _settings.Target.BatchSize,
+                TimeProvider = time,
+            },
+            targetLogger);
+        _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
+        _target = new P4Target(_session, _ports, artifacts, targetLogger);
+        _programmer = new Programmer(
+            _settings.Node,
+            _store,
+            _target,
+            new ProgrammerOptions
+            {
+                QueueIntents = _settings.Limits.QueueIntents,
+                QueueBytes = _settings.Limits.QueueBytes,
+                MaxUpdatesPerWrite = _settings.Target.BatchSize,
+            },
+            time,
+            loggers);
+        _session.Start();
+        _programmer.Start();
+
+        _tracer = new TraceProxy(endpoint.Address);
+        var core = new ProgrammerCore(_programmer);
+        var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
+        var control = new ControlService(core, new TargetView(_target), _tracer, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, loggers.CreateLogger(Features.Control)), time);
+        _api = new ApiServer(_settings, core, control, loggers, time);
+        await _api.StartAsync(cancellationToken);
+
+        LogServing(_settings.Node.Name, _settings.Api.Listen, name);
+        _systemd.Ready($"Serving node {_settings.Node.Name} on {_settings.Api.Listen}");
+        _systemd.StartWatchdog(() => _programmer.IsHealthy, time);
+    }
+
+    private PipelineArtifacts LoadPipeline()
+    {
+        try
+        {
+            return PipelineArtifacts.Load(_settings.Pipeline.Directory);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ConfigurationException(new ConfigurationError("configuration", "Pipeline.Directory", _settings.Pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
+        }
+    }
+
+    private TargetEndpoint EndpointFor(string address) =>
+        address.StartsWith("unix:", StringComparison.Ordinal)
+            ? new TargetEndpoint { Address = address }
+            : new TargetEndpoint
+            {
+                Address = address,
+                CertificateFile = _settings.Target.CertificateFile,
+                KeyFile = _settings.Target.KeyFile,
+                CaFile = _settings.Target.CaFile,
+                ServerName = _settings.Target.ServerName ?? "",
+            };
+}

@@ -1,0 +1,127 @@
+using System.Security.Cryptography;
+
+namespace ACCOffload.InfraManager.Security;
+
+/// <summary>
+/// Calls back when the contents of files change: soon after inotify tells of it, and at the latest after the polling interval,
+/// which also finds changes that inotify doesn't see (another directory behind a symbolic link).
+/// </summary>
+internal sealed partial class FileMonitor : IDisposable
+{
+    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(100);
+
+    private readonly IReadOnlyList<string> _files;
+    private readonly Func<bool> _changed;
+    private readonly TimeSpan _interval;
+    private readonly ILogger _logger;
+    private readonly List<FileSystemWatcher> _watchers = [];
+    private readonly ITimer _timer;
+    private readonly Lock _lock = new();
+    private byte[] _last;
+    private bool _disposed;
+
+    /// <param name="files">The files.</param>
+    /// <param name="changed">Called on a pool thread, one call at a time; when it answers false, it is called again after the interval.</param>
+    /// <param name="interval">Between two looks.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where failures go.</param>
+    public FileMonitor(IReadOnlyList<string> files, Func<bool> changed, TimeSpan interval, TimeProvider time, ILogger logger)
+    {
+        _files = files;
+        _changed = changed;
+        _interval = interval;
+        _logger = logger;
+        _last = Stamp();
+        _timer = time.CreateTimer(_ => Look(), null, interval, interval);
+        foreach (var directory in files.Select(f => Path.GetDirectoryName(Path.GetFullPath(f))!).Distinct(StringComparer.Ordinal))
+            Watch(directory);
+    }
+
+    /// <summary>Looks now, for SIGHUP.</summary>
+    public void LookNow() => Look(always: true);
+
+    public void Dispose()
+    {
+        lock (_lock)
+            _disposed = true;
+        foreach (var watcher in _watchers)
+            watcher.Dispose();
+        _timer.Dispose();
+    }
+
+    private void Watch(string directory)
+    {
+        try
+        {
+            var watcher = new FileSystemWatcher(directory) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.DirectoryName | NotifyFilters.LastWrite };
+            FileSystemEventHandler soon = (_, _) => Soon();
+            watcher.Changed += soon;
+            watcher.Created += soon;
+            watcher.Deleted += soon;
+            watcher.Renamed += (_, _) => Soon();
+            watcher.Error += (_, _) => Soon();
+            watcher.EnableRaisingEvents = true;
+            _watchers.Add(watcher);
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
+        {
+            LogNotWatched(directory, e.Message);
+        }
+    }
+
+    private void Soon()
+    {
+        lock (_lock)
+        {
+            if (!_disposed)
+                _timer.Change(Settle, _interval);
+        }
+    }
+
+    private void Look(bool always = false)
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+                return;
+            var stamp = Stamp();
+            if (!always && stamp.AsSpan().SequenceEqual(_last))
+                return;
+            try
+            {
+                if (_changed())
+                    _last = stamp;
+            }
+            catch (Exception e)
+            {
+                // The monitor outlives whatever its callback meets.
+                LogCallbackFailed(e);
+            }
+        }
+    }
+
+    private byte[] Stamp()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in _files)
+        {
+            try
+            {
+                var contents = File.ReadAllBytes(file);
+                hash.AppendData(BitConverter.GetBytes(contents.LongLength));
+                hash.AppendData(contents);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                hash.AppendData(BitConverter.GetBytes(-1L));
+            }
+        }
+        return hash.GetHashAndReset();
+    }
+
+    [LoggerMessage(EventId = 2010, Level = LogLevel.Warning, Message = "{Directory} is not watched, changes in it are found by polling: {Reason}")]
+    private partial void LogNotWatched(string directory, string reason);
+
+    [LoggerMessage(EventId = 2011, Level = LogLevel.Error, Message = "A changed file could not be applied")]
+    private partial void LogCallbackFailed(Exception exception);
+}

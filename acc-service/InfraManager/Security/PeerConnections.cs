@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+
+namespace ACCOffload.InfraManager.Security;
+
+/// <summary>Every established connection on the mutual TLS port. Closes those whose certificate stops holding: by a changed bundle or revocation list, or by expiry.</summary>
+internal sealed partial class PeerConnections : IDisposable
+{
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<PeerConnection, byte> _connections = new();
+    private readonly TrustStore _trust;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ITimer _timer;
+
+    public PeerConnections(TrustStore trust, TimeProvider time, ILogger logger)
+    {
+        _trust = trust;
+        _time = time;
+        _logger = logger;
+        _trust.Changed += Sweep;
+        _timer = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
+    }
+
+    public int Count => _connections.Count;
+
+    public void Add(PeerConnection connection) => _connections.TryAdd(connection, 0);
+
+    public void Remove(PeerConnection connection) => _connections.TryRemove(connection, out _);
+
+    /// <summary>Whether the connection may serve a request now; when not, it is closed.</summary>
+    public ClientIdentity? Admit(PeerConnection connection)
+    {
+        var identity = connection.Verify(_trust.Current, _time.GetUtcNow(), out var refusal);
+        if (identity is null)
+            Close(connection, refusal!);
+        return identity;
+    }
+
+    public void Dispose()
+    {
+        _trust.Changed -= Sweep;
+        _timer.Dispose();
+    }
+
+    private void Sweep()
+    {
+        foreach (var connection in _connections.Keys)
+            Admit(connection);
+    }
+
+    private void Close(PeerConnection connection, string reason)
+    {
+        // Whoever removes it is the one to tell.
+        if (_connections.TryRemove(connection, out _))
+            LogClosed(connection.Peer, connection.Subject, reason);
+        connection.Close(reason);
+    }
+
+    [LoggerMessage(EventId = 2030, Level = LogLevel.Warning, Message = "Closed the connection of {Peer} ({Subject}): {Reason}")]
+    private partial void LogClosed(string peer, string subject, string reason);
+}

@@ -1,0 +1,141 @@
+using System.Formats.Asn1;
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace ACCOffload.InfraManager.Security;
+
+/// <summary>A certificate revocation list (RFC 5280, section 5), read from DER.</summary>
+internal sealed class RevocationList
+{
+    private readonly HashSet<BigInteger> _serials = [];
+    private readonly byte[] _signed;
+    private readonly string _algorithm;
+    private readonly byte[] _signature;
+
+    private RevocationList(byte[] signed, string algorithm, byte[] signature, byte[] issuer)
+    {
+        _signed = signed;
+        _algorithm = algorithm;
+        _signature = signature;
+        Issuer = new X500DistinguishedName(issuer);
+    }
+
+    public X500DistinguishedName Issuer { get; }
+
+    public DateTimeOffset ThisUpdate { get; private set; }
+
+    /// <summary>When the next list was promised; null when it was not.</summary>
+    public DateTimeOffset? NextUpdate { get; private set; }
+
+    public int Count => _serials.Count;
+
+    public bool Contains(X509Certificate2 certificate) =>
+        _serials.Contains(new BigInteger(certificate.SerialNumberBytes.Span, isUnsigned: false, isBigEndian: true));
+
+    /// <summary>Reads every list of a file, PEM or DER.</summary>
+    /// <exception cref="CryptographicException">It is none.</exception>
+    public static IReadOnlyList<RevocationList> ReadAll(ReadOnlySpan<byte> file)
+    {
+        if (file.IndexOf("-----BEGIN"u8) < 0)
+            return [Parse(file.ToArray())];
+        var text = System.Text.Encoding.UTF8.GetString(file).AsSpan();
+        var lists = new List<RevocationList>();
+        while (PemEncoding.TryFind(text, out var fields))
+        {
+            if (text[fields.Label] is not "X509 CRL")
+                throw new CryptographicException($"has a block of \"{text[fields.Label]}\" in it");
+            lists.Add(Parse(Convert.FromBase64String(text[fields.Base64Data].ToString())));
+            text = text[fields.Location.End..];
+        }
+        return lists.Count > 0 ? lists : throw new CryptographicException("has no block of \"X509 CRL\" in it");
+    }
+
+    /// <summary>Whether <paramref name="issuer"/>'s key signed the list.</summary>
+    public bool IsSignedBy(X509Certificate2 issuer)
+    {
+        if (!Issuer.RawData.AsSpan().SequenceEqual(issuer.SubjectName.RawData))
+            return false;
+        var usage = issuer.Extensions.OfType<X509KeyUsageExtension>().FirstOrDefault();
+        if (usage is not null && !usage.KeyUsages.HasFlag(X509KeyUsageFlags.CrlSign))
+            return false;
+        var hash = _algorithm switch
+        {
+            "1.2.840.10045.4.3.2" or "1.2.840.113549.1.1.11" => HashAlgorithmName.SHA256,
+            "1.2.840.10045.4.3.3" or "1.2.840.113549.1.1.12" => HashAlgorithmName.SHA384,
+            "1.2.840.10045.4.3.4" or "1.2.840.113549.1.1.13" => HashAlgorithmName.SHA512,
+            _ => throw new CryptographicException($"is signed with the algorithm {_algorithm}, which is not supported (ECDSA or RSA with SHA-2 is)"),
+        };
+        if (_algorithm.StartsWith("1.2.840.10045.", StringComparison.Ordinal))
+        {
+            using var ecdsa = issuer.GetECDsaPublicKey();
+            return ecdsa?.VerifyData(_signed, _signature, hash, DSASignatureFormat.Rfc3279DerSequence) ?? false;
+        }
+        using var rsa = issuer.GetRSAPublicKey();
+        return rsa?.VerifyData(_signed, _signature, hash, RSASignaturePadding.Pkcs1) ?? false;
+    }
+
+    private static RevocationList Parse(byte[] der)
+    {
+        try
+        {
+            var outer = new AsnReader(der, AsnEncodingRules.DER);
+            var list = outer.ReadSequence();
+            outer.ThrowIfNotEmpty();
+            var signed = list.PeekEncodedValue().ToArray();
+            var body = list.ReadSequence();
+            var algorithm = list.ReadSequence().ReadObjectIdentifier();
+            var signature = list.ReadBitString(out _);
+            list.ThrowIfNotEmpty();
+
+            if (body.PeekTag().HasSameClassAndValue(Asn1Tag.Integer))
+                body.ReadInteger();
+            body.ReadSequence();
+            var result = new RevocationList(signed, algorithm, signature, body.ReadEncodedValue().ToArray())
+            {
+                ThisUpdate = ReadTime(body),
+            };
+            if (body.HasData && IsTime(body.PeekTag()))
+                result.NextUpdate = ReadTime(body);
+            if (body.HasData && body.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
+                result.ReadEntries(body.ReadSequence());
+            if (body.HasData)
+                RefuseUnknownCritical(body.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0)).ReadSequence());
+            body.ThrowIfNotEmpty();
+            return result;
+        }
+        catch (AsnContentException e)
+        {
+            throw new CryptographicException($"is no revocation list: {e.Message}", e);
+        }
+    }
+
+    private void ReadEntries(AsnReader entries)
+    {
+        while (entries.HasData)
+        {
+            var entry = entries.ReadSequence();
+            _serials.Add(entry.ReadInteger());
+            ReadTime(entry);
+            if (entry.HasData)
+                RefuseUnknownCritical(entry.ReadSequence());
+        }
+    }
+
+    /// <summary>A delta or partial list says so in a critical extension; taken for a full one it would let revoked certificates in.</summary>
+    private static void RefuseUnknownCritical(AsnReader extensions)
+    {
+        while (extensions.HasData)
+        {
+            var extension = extensions.ReadSequence();
+            var id = extension.ReadObjectIdentifier();
+            if (extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && extension.ReadBoolean())
+                throw new CryptographicException($"has the critical extension {id}, which is not supported (delta, indirect and partial lists are not)");
+        }
+    }
+
+    private static bool IsTime(Asn1Tag tag) => tag.HasSameClassAndValue(Asn1Tag.UtcTime) || tag.HasSameClassAndValue(Asn1Tag.GeneralizedTime);
+
+    private static DateTimeOffset ReadTime(AsnReader reader) =>
+        reader.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) ? reader.ReadUtcTime() : reader.ReadGeneralizedTime();
+}

@@ -1,0 +1,127 @@
+using ACCOffload.NativeInterop;
+using ACCOffload.SoftTarget.Engine;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget.Ports;
+
+internal sealed partial class DataPlane
+{
+    private void Serve(BoundLink link)
+    {
+        int count;
+        try
+        {
+            count = link.Link.Receive(_batch);
+        }
+        catch (LinuxException e)
+        {
+            LogPortBroken(_logger, link.Port.Name, e.Message);
+            Lose(link);
+            return;
+        }
+
+        if (count == 0)
+        {
+            // An event without a packet is the link's death or its going down.
+            if (link.Link.RefreshState() == PortLinkState.Gone)
+                Lose(link);
+            return;
+        }
+
+        var bytes = 0L;
+        for (var i = 0; i < count; i++)
+            bytes += _batch.Length(i);
+        link.Port.CountReceived(count, bytes);
+        Process(count, link.Port.Id);
+    }
+
+    private void Lose(BoundLink link)
+    {
+        Unbind(link.Port.Id);
+        LinkLost?.Invoke(link.Port);
+    }
+
+    private void Process(int count, uint inputPort)
+    {
+        if (_worker is not { } worker)
+            return;
+        try
+        {
+            // One burst sees one version of the tables; a commit waits for its end, so nothing in here may block.
+            worker.Enter();
+            try
+            {
+                for (var i = 0; i < count; i++)
+                {
+                    var offset = _batch.Offset(i);
+                    var length = _batch.Length(i);
+                    if (worker.Process(_batch.Buffer(i), ref offset, ref length, inputPort, out var outputPort) == SwxVerdict.Transmit)
+                    {
+                        _batch.SetFrame(i, offset, length);
+                        Queue(i, outputPort);
+                    }
+                }
+            }
+            finally
+            {
+                worker.Exit();
+            }
+        }
+        catch (Exception e)
+        {
+            // A fault of the engine must not end the data plane: the burst is lost, the next gets a fresh worker.
+            LogBurstFailed(_logger, inputPort, e);
+            worker.Dispose();
+            _worker = NewWorker(_pipeline!);
+        }
+
+        foreach (var link in _touched)
+            link.Flush();
+        _touched.Clear();
+    }
+
+    private void Queue(int index, uint port)
+    {
+        if (port == _cpuPort)
+        {
+            _sink.ToController(_batch.Frame(index));
+        }
+        else if (_links.TryGetValue(port, out var link))
+        {
+            if (!link.HasPackets)
+                _touched.Add(link);
+            link.Add(_batch, index);
+        }
+        else
+        {
+            // The pipeline sent to a port that does not exist, or whose link is away.
+            CountUnroutable();
+        }
+    }
+
+    /// <summary>A mirrored copy: sent at once, its memory is the worker's.</summary>
+    void ISwxCloneSink.Clone(ReadOnlySpan<byte> frame, uint port)
+    {
+        if (port == _cpuPort)
+            _sink.ToController(frame);
+        else if (_links.TryGetValue(port, out var link))
+            link.Send(frame);
+        else
+            CountUnroutable();
+    }
+
+    private void Inject(byte[] frame)
+    {
+        _batch.SetFrame(0, _batch.Headroom, frame.Length);
+        frame.CopyTo(_batch.Frame(0));
+        Process(1, _cpuPort);
+    }
+
+    private void CountUnroutable() => Volatile.Write(ref _unroutable, _unroutable + 1);
+
+    [LoggerMessage(20, LogLevel.Warning, "Port {Port} failed, its link is opened again when it is there: {Reason}")]
+    private static partial void LogPortBroken(ILogger logger, string port, string reason);
+
+    [LoggerMessage(21, LogLevel.Error, "A burst of packets from port {Port} was lost to a fault of the engine")]
+    private static partial void LogBurstFailed(ILogger logger, uint port, Exception exception);
+}

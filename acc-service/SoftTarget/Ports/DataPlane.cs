@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using ACCOffload.NativeInterop;
+using ACCOffload.SoftTarget.Engine;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget.Ports;
+
+/// <summary>
+/// The thread that moves packets: waits for the ports' sockets, runs each burst through the pipeline and sends it on. It
+/// shares nothing with the control side but a queue of commands, and allocates nothing for a packet.
+/// </summary>
+internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
+{
+    private const int Burst = 64;
+    private const ulong WakeToken = 0;
+
+    /// <summary>Packet-outs and other commands that may wait.</summary>
+    private const int MaxInjected = 1024;
+
+    private readonly ILogger _logger;
+    private readonly uint _cpuPort;
+    private readonly IPacketSink _sink;
+    private readonly ConcurrentQueue<Action> _commands = [];
+    private readonly Epoll _epoll = new();
+    private readonly EventFd _wake = new();
+    private readonly PacketBatch _batch = new(Burst);
+    private readonly Dictionary<uint, BoundLink> _links = [];
+    private readonly List<BoundLink> _touched = new(Burst);
+    private readonly Thread _thread;
+    private SwxPipeline? _pipeline;
+    private SwxWorker? _worker;
+    private int _injected;
+    private long _unroutable;
+    private volatile bool _stopping;
+
+    public DataPlane(uint cpuPort, IPacketSink sink, ILogger logger)
+    {
+        _cpuPort = cpuPort;
+        _sink = sink;
+        _logger = logger;
+        _epoll.Add(_wake.Handle, EpollEvents.Read, WakeToken);
+        _thread = new Thread(Run) { IsBackground = true, Name = "softtarget-data" };
+        _thread.UnsafeStart();
+    }
+
+    /// <summary>Called on the data-plane thread when a port's link is gone; the port is not served any more.</summary>
+    public Action<SoftPort>? LinkLost { get; set; }
+
+    /// <summary>Starts to run packets through a pipeline.</summary>
+    public void Use(SwxPipeline pipeline) => Post(() =>
+    {
+        _worker?.Dispose();
+        _pipeline = pipeline;
+        _worker = NewWorker(pipeline);
+    });
+
+    /// <summary>Serves a port by a link, which it owns from now on.</summary>
+    public void Bind(SoftPort port, PacketPort link) => Post(() =>
+    {
+        Unbind(port.Id);
+        var bound = new BoundLink(port, link, Burst);
+        _links.Add(port.Id, bound);
+        _epoll.Add(link.Handle, EpollEvents.Read, Token(port.Id));
+        port.IsBound = true;
+    });
+
+    /// <summary>Stops to serve a port, and closes its link.</summary>
+    public void Unbind(SoftPort port) => Post(() => Unbind(port.Id));
+
+    /// <summary>Runs a controller's packet through the pipeline, as if it came from the CPU port. False if too many wait.</summary>
+    public bool TryInject(byte[] frame)
+    {
+        if (Interlocked.Increment(ref _injected) > MaxInjected)
+        {
+            Interlocked.Decrement(ref _injected);
+            return false;
+        }
+
+        Post(() =>
+        {
+            Interlocked.Decrement(ref _injected);
+            Inject(frame);
+        });
+        return true;
+    }
+
+    /// <summary>Greatest packet that can be injected.</summary>
+    public int MaxFrame => _batch.FrameSize;
+
+    /// <summary>Packets that the pipeline sent to a port without a link.</summary>
+    public long Unroutable => Volatile.Read(ref _unroutable);
+
+    /// <summary>Stops the thread and closes all links.</summary>
+    public void Dispose()
+    {
+        if (_stopping)
+            return;
+        _stopping = true;
+        _wake.Signal();
+        _thread.Join();
+        foreach (var link in _links.Values)
+            link.Dispose();
+        _links.Clear();
+        _worker?.Dispose();
+        _batch.Dispose();
+        _epoll.Dispose();
+        _wake.Dispose();
+    }
+
+    private void Post(Action command)
+    {
+        if (_stopping)
+            return;
+        _commands.Enqueue(command);
+        _wake.Signal();
+    }
+
+    private void Run()
+    {
+        var events = new EpollEvent[Burst];
+        while (!_stopping)
+        {
+            var count = _epoll.Wait(events, -1);
+            for (var i = 0; i < count; i++)
+            {
+                if (events[i].Token == WakeToken)
+                {
+                    _wake.Drain();
+                    while (_commands.TryDequeue(out var command))
+                        command();
+                }
+                else if (_links.TryGetValue(PortOf(events[i].Token), out var link))
+                {
+                    Serve(link);
+                }
+            }
+        }
+    }
+
+    private SwxWorker NewWorker(SwxPipeline pipeline)
+    {
+        var worker = pipeline.CreateWorker();
+        worker.CloneSink = this;
+        return worker;
+    }
+
+    private void Unbind(uint port)
+    {
+        if (!_links.Remove(port, out var link))
+            return;
+        link.Port.IsBound = false;
+        _epoll.Remove(link.Link.Handle);
+        link.Dispose();
+    }
+
+    private static ulong Token(uint port) => port + 1UL;
+
+    private static uint PortOf(ulong token) => (uint)(token - 1);
+}

@@ -1,0 +1,124 @@
+using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget.Ports;
+
+internal sealed partial class PortBinder
+{
+    private void ReadEvents()
+    {
+        while (_monitor is { } monitor && monitor.TryRead(out var change))
+        {
+            switch (change.Kind)
+            {
+                case LinkEventKind.Changed when change.Link is { } link:
+                    OnLink(link);
+                    break;
+                case LinkEventKind.Removed when change.Link is { } link:
+                    if (FindBound(link.Index) is { } gone)
+                        Release(gone);
+                    break;
+                case LinkEventKind.Lost:
+                    Resync();
+                    break;
+            }
+        }
+    }
+
+    private void OnLink(LinkInfo link)
+    {
+        // A renamed link is no longer its port's.
+        if (FindBound(link.Index) is { } current)
+        {
+            if (current.Name == link.Name)
+                return;
+            Release(current);
+        }
+
+        if (!_table.Ports.TryGetValue(link.Name, out var port))
+            return;
+        if (_bound.ContainsKey(port))
+            Release(port);
+        TryBind(port);
+    }
+
+    /// <summary>Events were lost: compares with what is there.</summary>
+    private void Resync()
+    {
+        using var netlink = RouteNetlink.Open(_namespace);
+        var links = netlink.GetLinks();
+        var byIndex = links.ToDictionary(l => l.Index, l => l.Name);
+        foreach (var (port, index) in _bound.ToList())
+        {
+            if (byIndex.GetValueOrDefault(index) != port.Name)
+                Release(port);
+        }
+
+        foreach (var link in links)
+            OnLink(link);
+    }
+
+    private void TryBind(SoftPort port)
+    {
+        if (_monitor is null || _bound.ContainsKey(port) || !IsCurrent(port))
+            return;
+        PacketPort link;
+        try
+        {
+            link = PacketPort.Open(_namespace, port.Name, new PacketPortOptions { DisableOffloads = true });
+        }
+        catch (LinuxException e)
+        {
+            // A link that is not there yet reports itself when it is.
+            if (e.Errno is not (Errno.ENODEV or Errno.ENXIO))
+                Problem(e.Message);
+            return;
+        }
+
+        _bound.Add(port, link.InterfaceIndex);
+        _dataPlane.Bind(port, link);
+        LogBound(_logger, port.Name, port.Id, link.InterfaceIndex);
+    }
+
+    private void Release(SoftPort port)
+    {
+        if (!_bound.Remove(port))
+            return;
+        _dataPlane.Unbind(port);
+        LogReleased(_logger, port.Name, port.Id);
+    }
+
+    private void OnLost(SoftPort port)
+    {
+        Release(port);
+        TryBind(port);
+    }
+
+    private bool IsCurrent(SoftPort port) => _table.Ports.TryGetValue(port.Name, out var now) && now == port;
+
+    private SoftPort? FindBound(int index)
+    {
+        foreach (var (port, bound) in _bound)
+        {
+            if (bound == index)
+                return port;
+        }
+
+        return null;
+    }
+
+    [LoggerMessage(30, LogLevel.Information, "Port {Port} ({Id}) is bound to link {Index}")]
+    private static partial void LogBound(ILogger logger, string port, uint id, int index);
+
+    [LoggerMessage(31, LogLevel.Information, "Port {Port} ({Id}) has no link any more")]
+    private static partial void LogReleased(ILogger logger, string port, uint id);
+
+    [LoggerMessage(32, LogLevel.Information, "Port namespace {Path} is open")]
+    private static partial void LogNamespaceOpen(ILogger logger, string path);
+
+    [LoggerMessage(33, LogLevel.Warning, "Port namespace {Path} is gone; waiting for it")]
+    private static partial void LogNamespaceGone(ILogger logger, string path);
+
+    [LoggerMessage(34, LogLevel.Warning, "Ports: {Problem}; trying again")]
+    private static partial void LogProblem(ILogger logger, string problem);
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget.Ports;
+
+/// <summary>
+/// The thread that keeps ports and links together: whenever a link with a port's name appears in the port namespace, the
+/// port gets it; when it goes, the port waits for the next. The namespace itself may come and go likewise.
+/// </summary>
+internal sealed partial class PortBinder : IDisposable
+{
+    private const ulong WakeToken = 0;
+    private const ulong MonitorToken = 1;
+
+    // Links report themselves; a namespace file does not. Looking for it this often is what a user waits at most.
+    private const int LookForNamespaceMilliseconds = 200;
+    private const int CheckNamespaceMilliseconds = 1000;
+
+    private readonly ILogger _logger;
+    private readonly string? _path;
+    private readonly PortTable _table;
+    private readonly DataPlane _dataPlane;
+    private readonly ConcurrentQueue<Action> _commands = [];
+    private readonly Epoll _epoll = new();
+    private readonly EventFd _wake = new();
+
+    /// <summary>Index of the link that each bound port has.</summary>
+    private readonly Dictionary<SoftPort, int> _bound = [];
+
+    private readonly Thread _thread;
+    private NetNamespace? _namespace;
+    private LinkMonitor? _monitor;
+    private string _lastProblem = "";
+    private volatile bool _stopping;
+
+    /// <param name="path">File of the port namespace; null for the process's own.</param>
+    /// <param name="table">The ports.</param>
+    /// <param name="dataPlane">Who serves them.</param>
+    /// <param name="logger">Category SoftTarget.</param>
+    public PortBinder(string? path, PortTable table, DataPlane dataPlane, ILogger logger)
+    {
+        _path = path;
+        _table = table;
+        _dataPlane = dataPlane;
+        _logger = logger;
+        dataPlane.LinkLost = port => Post(() => OnLost(port));
+        _epoll.Add(_wake.Handle, EpollEvents.Read, WakeToken);
+        _thread = new Thread(Run) { IsBackground = true, Name = "softtarget-ports" };
+        _thread.UnsafeStart();
+    }
+
+    /// <summary>Binds a new port as soon as its link is there.</summary>
+    public void Added(SoftPort port) => Post(() => TryBind(port));
+
+    /// <summary>Lets go of a port that is no more.</summary>
+    public void Removed(SoftPort port) => Post(() => Release(port));
+
+    /// <summary>Stops the thread; the links stay with the data plane.</summary>
+    public void Dispose()
+    {
+        if (_stopping)
+            return;
+        _stopping = true;
+        _wake.Signal();
+        _thread.Join();
+        CloseNamespace();
+        _epoll.Dispose();
+        _wake.Dispose();
+    }
+
+    private void Post(Action command)
+    {
+        if (_stopping)
+            return;
+        _commands.Enqueue(command);
+        _wake.Signal();
+    }
+
+    private void Run()
+    {
+        var events = new EpollEvent[4];
+        while (!_stopping)
+        {
+            try
+            {
+                CheckNamespace();
+                var timeout = _monitor is null ? LookForNamespaceMilliseconds : CheckNamespaceMilliseconds;
+                var count = _epoll.Wait(events, timeout);
+                for (var i = 0; i < count; i++)
+                {
+                    if (events[i].Token == MonitorToken)
+                        ReadEvents();
+                    else
+                        _wake.Drain();
+                }
+
+                while (_commands.TryDequeue(out var command))
+                    command();
+            }
+            catch (LinuxException e)
+            {
+                Problem(e.Message);
+                CloseNamespace();
+            }
+        }
+    }
+
+    /// <summary>Opens the port namespace when it is there, and again when its path leads to another one.</summary>
+    private void CheckNamespace()
+    {
+        if (_monitor is not null)
+        {
+            if (_path is null || IsStillThere())
+                return;
+            LogNamespaceGone(_logger, _path);
+            CloseNamespace();
+        }
+
+        if (_path is not null)
+        {
+            try
+            {
+                _namespace = NetNamespace.Open(_path);
+            }
+            catch (LinuxException e)
+            {
+                Problem(e.Message);
+                return;
+            }
+        }
+
+        // First listen, then look: so no link is missed.
+        _monitor = LinkMonitor.Open(_namespace);
+        _epoll.Add(_monitor.Handle, EpollEvents.Read, MonitorToken);
+        _lastProblem = "";
+        LogNamespaceOpen(_logger, _path ?? "the process's own");
+        foreach (var port in _table.Ports.Values)
+            TryBind(port);
+    }
+
+    private bool IsStillThere()
+    {
+        try
+        {
+            using var now = NetNamespace.Open(_path!);
+            return now.IsSameAs(_namespace!);
+        }
+        catch (LinuxException)
+        {
+            return false;
+        }
+    }
+
+    private void CloseNamespace()
+    {
+        foreach (var port in _bound.Keys.ToList())
+            Release(port);
+        if (_monitor is not null)
+        {
+            _epoll.Remove(_monitor.Handle);
+            _monitor.Dispose();
+            _monitor = null;
+        }
+
+        _namespace?.Dispose();
+        _namespace = null;
+    }
+
+    /// <summary>Reports a problem that is tried again and again only once.</summary>
+    private void Problem(string message)
+    {
+        if (message == _lastProblem)
+            return;
+        _lastProblem = message;
+        LogProblem(_logger, message);
+    }
+}

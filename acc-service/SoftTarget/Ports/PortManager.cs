@@ -1,0 +1,38 @@
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget.Ports;
+
+/// <summary>Adds and removes ports, and keeps those who serve them informed.</summary>
+internal sealed partial class PortManager(PortTable table, PortBinder? binder, ILogger logger)
+{
+    private readonly ILogger _logger = logger;
+
+    public PortTable Table { get; } = table;
+
+    /// <summary>Adds a port; one that is there stays as it is. Null if all numbers are in use.</summary>
+    public SoftPort? Add(string name, string type)
+    {
+        var port = Table.Add(name, type, out var added);
+        if (port is null || !added)
+            return port;
+        LogAdded(_logger, name, port.Id);
+        binder?.Added(port);
+        return port;
+    }
+
+    /// <summary>Removes a port; false if there is none.</summary>
+    public bool Remove(string name)
+    {
+        if (Table.Remove(name) is not { } port)
+            return false;
+        LogRemoved(_logger, name, port.Id);
+        binder?.Removed(port);
+        return true;
+    }
+
+    [LoggerMessage(50, LogLevel.Information, "Port {Port} added as {Id}")]
+    private static partial void LogAdded(ILogger logger, string port, uint id);
+
+    [LoggerMessage(51, LogLevel.Information, "Port {Port} ({Id}) removed")]
+    private static partial void LogRemoved(ILogger logger, string port, uint id);
+}

@@ -1,0 +1,58 @@
+namespace ACCOffload.SoftTarget.Ports;
+
+/// <summary>A data-plane port: a number of the pipeline, bound to the link of its name whenever there is one.</summary>
+internal sealed class SoftPort(uint id, string name, string type)
+{
+    private long _receivedPackets;
+    private long _receivedBytes;
+    private long _sentPackets;
+    private long _sentBytes;
+    private long _unsent;
+    private volatile bool _isBound;
+
+    public uint Id { get; } = id;
+
+    public string Name { get; } = name;
+
+    /// <summary>What the controller called its kind (LINK, TAP); kept, not interpreted.</summary>
+    public string Type { get; } = type;
+
+    /// <summary>Whether its link is there.</summary>
+    public bool IsBound
+    {
+        get => _isBound;
+        set => _isBound = value;
+    }
+
+    /// <summary>Counts since the port was added, over all links it was bound to.</summary>
+    public PortStatistics Statistics => new(
+        Volatile.Read(ref _receivedPackets),
+        Volatile.Read(ref _receivedBytes),
+        Volatile.Read(ref _sentPackets),
+        Volatile.Read(ref _sentBytes),
+        Volatile.Read(ref _unsent));
+
+    // The data-plane thread alone counts, so a plain addition is enough; the write is one that readers see whole.
+    public void CountReceived(int packets, long bytes)
+    {
+        Volatile.Write(ref _receivedPackets, _receivedPackets + packets);
+        Volatile.Write(ref _receivedBytes, _receivedBytes + bytes);
+    }
+
+    public void CountSent(int packets, long bytes)
+    {
+        Volatile.Write(ref _sentPackets, _sentPackets + packets);
+        Volatile.Write(ref _sentBytes, _sentBytes + bytes);
+    }
+
+    public void CountUnsent(int packets) => Volatile.Write(ref _unsent, _unsent + packets);
+}
+
+/// <summary>Counts of a port.</summary>
+/// <param name="ReceivedPackets">Packets that came in.</param>
+/// <param name="ReceivedBytes">Their bytes.</param>
+/// <param name="SentPackets">Packets handed to the link.</param>
+/// <param name="SentBytes">Their bytes.</param>
+/// <param name="Unsent">Packets for this port that its link did not take: missing, down or too slow.</param>
+internal readonly record struct PortStatistics(
+    long ReceivedPackets, long ReceivedBytes, long SentPackets, long SentBytes, long Unsent);

@@ -1,0 +1,133 @@
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>
+/// Who may write: for each role the live controller with the highest election id ever seen. All access is under the
+/// device's lock, which writes hold too; so a new primary is told only when the old one's last write is done.
+/// </summary>
+internal sealed class Arbiter
+{
+    /// <summary>Streams that one role may have; a controller and a few backups.</summary>
+    public const int MaxStreams = 64;
+
+    /// <summary>Roles that a device may have.</summary>
+    public const int MaxRoles = 64;
+
+    private readonly Dictionary<string, RoleState> _roles = new(StringComparer.Ordinal);
+
+    /// <summary>Handles an arbitration update of a stream.</summary>
+    /// <exception cref="RpcException">The stream must end with this status.</exception>
+    public void Update(StreamSession session, ulong deviceId, MasterArbitrationUpdate update)
+    {
+        var role = update.Role?.Name ?? "";
+        var id = ElectionId.From(update.ElectionId);
+        if (session.IsLive && session.DeviceId != deviceId)
+            throw Outcome.Precondition($"this stream is for device {session.DeviceId}, not {deviceId}").ToException();
+        if (session.IsLive && session.Role != role)
+            throw Outcome.Precondition($"this stream has role \"{session.Role}\": open another for \"{role}\"").ToException();
+        if (update.Role?.Config is not null)
+            throw Outcome.Invalid("role.config is not supported: every role has full pipeline access").ToException();
+        if (id.IsZero)
+            throw Outcome.Invalid("election_id is missing or 0").ToException();
+        if (!_roles.TryGetValue(role, out var state))
+        {
+            // The highest election id of a role is kept for good, so the roles have to be few.
+            if (_roles.Count >= MaxRoles)
+                throw Outcome.Full($"there are {MaxRoles} roles, the most allowed").ToException();
+            _roles.Add(role, state = new RoleState());
+        }
+
+        if (state.Sessions.Exists(s => s != session && s.ElectionId == id))
+            throw Outcome.Invalid($"election_id {id} is used by another controller").ToException();
+        if (!session.IsLive)
+        {
+            if (state.Sessions.Count >= MaxStreams)
+                throw Outcome.Full($"role \"{role}\" has {MaxStreams} streams, the most allowed").ToException();
+            session.IsLive = true;
+            session.DeviceId = deviceId;
+            session.Role = role;
+            state.Sessions.Add(session);
+        }
+
+        session.ElectionId = id;
+        Decide(state, session);
+    }
+
+    /// <summary>Takes a stream out when it ends.</summary>
+    public void Remove(StreamSession session)
+    {
+        if (!session.IsLive || !_roles.TryGetValue(session.Role, out var state) || !state.Sessions.Remove(session))
+            return;
+        session.IsLive = false;
+        if (state.Primary != session)
+            return;
+        state.Primary = null;
+        foreach (var other in state.Sessions)
+            Notify(state, other);
+    }
+
+    /// <summary>Whether a controller that names this role and election id is the primary.</summary>
+    public bool IsPrimary(string role, ElectionId id)
+        => !id.IsZero && _roles.TryGetValue(role, out var state) && state.Primary is { } primary && primary.ElectionId == id;
+
+    public bool IsPrimary(StreamSession session)
+        => session.IsLive && _roles.TryGetValue(session.Role, out var state) && state.Primary == session;
+
+    /// <summary>The primaries of all roles.</summary>
+    public IEnumerable<StreamSession> Primaries => _roles.Values.Select(r => r.Primary).OfType<StreamSession>();
+
+    private static void Decide(RoleState state, StreamSession session)
+    {
+        if (session.ElectionId.CompareTo(state.Highest) >= 0)
+        {
+            var changed = state.Primary != session || session.ElectionId != state.Highest;
+            state.Primary = session;
+            state.Highest = session.ElectionId;
+            if (changed)
+            {
+                foreach (var other in state.Sessions.Where(s => s != session))
+                    Notify(state, other);
+            }
+
+            Notify(state, session);
+        }
+        else if (state.Primary == session)
+        {
+            state.Primary = null;
+            foreach (var each in state.Sessions)
+                Notify(state, each);
+        }
+        else
+        {
+            Notify(state, session);
+        }
+    }
+
+    private static void Notify(RoleState state, StreamSession session)
+    {
+        var (code, message) = state.Primary == session ? (StatusCode.OK, "you are the primary")
+            : state.Primary is not null ? (StatusCode.AlreadyExists, "another controller is the primary")
+            : (StatusCode.NotFound, "there is no primary");
+        var update = new MasterArbitrationUpdate
+        {
+            DeviceId = session.DeviceId,
+            Status = new Google.Rpc.Status { Code = (int)code, Message = message },
+        };
+        if (session.Role.Length > 0)
+            update.Role = new Role { Name = session.Role };
+        if (!state.Highest.IsZero)
+            update.ElectionId = state.Highest.ToMessage();
+        session.Send(new StreamMessageResponse { Arbitration = update });
+    }
+
+    private sealed class RoleState
+    {
+        public List<StreamSession> Sessions { get; } = [];
+
+        public StreamSession? Primary { get; set; }
+
+        public ElectionId Highest { get; set; }
+    }
+}

@@ -1,0 +1,27 @@
+using System.Collections.Frozen;
+using ACCOffload.SoftTarget.Engine;
+using P4.V1;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>A forwarding pipeline config bound to the engine: what every id of P4Info stands for there.</summary>
+internal sealed class BoundPipeline
+{
+    public required ForwardingPipelineConfig Config { get; init; }
+
+    public required SwxProgram Program { get; init; }
+
+    public required FrozenDictionary<uint, BoundTable> Tables { get; init; }
+
+    public required FrozenDictionary<uint, BoundAction> Actions { get; init; }
+
+    public required FrozenDictionary<uint, BoundProfile> Profiles { get; init; }
+
+    public required FrozenDictionary<uint, BoundCounter> Counters { get; init; }
+
+    public required FrozenDictionary<uint, BoundRegister> Registers { get; init; }
+
+    public BoundPacketHeader? PacketIn { get; init; }
+
+    public BoundPacketHeader? PacketOut { get; init; }
+}

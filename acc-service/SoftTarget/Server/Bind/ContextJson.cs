@@ -1,0 +1,79 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>The part of the compiler's context.json that says what P4 names are called in the .spec.</summary>
+internal sealed class ContextJson
+{
+    public List<ContextTable> Tables { get; set; } = [];
+
+    public List<ContextExtern> Externs { get; set; } = [];
+
+    /// <exception cref="JsonException">It is no context.json.</exception>
+    public static ContextJson Parse(ReadOnlySpan<byte> json)
+        => JsonSerializer.Deserialize(json, ContextJsonContext.Default.ContextJson) ?? new ContextJson();
+}
+
+internal sealed class ContextTable
+{
+    public string Name { get; set; } = "";
+
+    public string TargetName { get; set; } = "";
+
+    public string TableType { get; set; } = "";
+
+    public bool AddOnMiss { get; set; }
+
+    public List<ContextKeyField> MatchKeyFields { get; set; } = [];
+
+    public List<ContextAction> Actions { get; set; } = [];
+
+    public List<ContextReference> ActionDataTableRefs { get; set; } = [];
+
+    public List<ContextReference> SelectionTableRefs { get; set; } = [];
+}
+
+internal sealed class ContextReference
+{
+    public string Name { get; set; } = "";
+}
+
+internal sealed class ContextKeyField
+{
+    public string Name { get; set; } = "";
+
+    public int BitWidth { get; set; }
+
+    public int Position { get; set; }
+}
+
+internal sealed class ContextAction
+{
+    public string Name { get; set; } = "";
+
+    public string TargetName { get; set; } = "";
+
+    [JsonPropertyName("p4_parameters")]
+    public List<ContextParameter> Parameters { get; set; } = [];
+}
+
+internal sealed class ContextParameter
+{
+    public string Name { get; set; } = "";
+
+    public int Position { get; set; }
+}
+
+internal sealed class ContextExtern
+{
+    public string Name { get; set; } = "";
+
+    public string TargetName { get; set; } = "";
+
+    public string Type { get; set; } = "";
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ContextJson))]
+internal sealed partial class ContextJsonContext : JsonSerializerContext;

@@ -1,0 +1,95 @@
+using ACCOffload.SoftTarget.Ports;
+using Gnmi;
+using Grpc.Core;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>
+/// Ports by gNMI, with the paths that infrap4d's DPDK target has: interfaces/virtual-interface[name=X]/config/… A Set of
+/// port-type creates the port, a delete removes it, tdi-portin-id and tdi-portout-id tell its number.
+/// </summary>
+internal sealed class GnmiService(PortManager ports, TimeProvider time) : gNMI.gNMIBase
+{
+    private const string GnmiVersion = "0.7.0";
+
+    /// <inheritdoc/>
+    public override Task<CapabilityResponse> Capabilities(CapabilityRequest request, ServerCallContext context)
+        => Task.FromResult(new CapabilityResponse
+        {
+            GNMIVersion = GnmiVersion,
+            SupportedEncodings = { Encoding.Proto },
+            SupportedModels = { new ModelData { Name = "openconfig-interfaces", Organization = "OpenConfig working group", Version = "2.0.0" } },
+        });
+
+    /// <inheritdoc/>
+    public override Task<SetResponse> Set(SetRequest request, ServerCallContext context)
+    {
+        // All paths are checked before anything is done: a Set is one transaction.
+        var deletes = request.Delete.Select(p => PortPath.ForDelete(request.Prefix, p)).ToList();
+        var updates = request.Replace.Concat(request.Update).Select(u => (Path: PortPath.ForUpdate(request.Prefix, u), Update: u)).ToList();
+        foreach (var name in deletes)
+        {
+            if (!ports.Table.Ports.ContainsKey(name))
+                throw Outcome.NotFound($"interfaces/virtual-interface[name={name}]: no such port").ToException();
+        }
+
+        var response = new SetResponse { Prefix = request.Prefix, Timestamp = Now() };
+        for (var i = 0; i < deletes.Count; i++)
+        {
+            ports.Remove(deletes[i]);
+            response.Response.Add(new UpdateResult { Path = request.Delete[i], Op = UpdateResult.Types.Operation.Delete });
+        }
+
+        foreach (var (path, update) in updates)
+        {
+            if (path.Leaf == PortPath.PortType && ports.Add(path.Name, update.Val.StringVal) is null)
+                throw Outcome.Full($"interfaces/virtual-interface[name={path.Name}]: all port numbers are in use").ToException();
+            response.Response.Add(new UpdateResult { Path = update.Path, Op = UpdateResult.Types.Operation.Update });
+        }
+
+        return Task.FromResult(response);
+    }
+
+    /// <inheritdoc/>
+    public override Task<GetResponse> Get(GetRequest request, ServerCallContext context)
+    {
+        var response = new GetResponse();
+        foreach (var path in request.Path)
+        {
+            var parsed = PortPath.ForGet(request.Prefix, path);
+            var notification = new Notification { Timestamp = Now() };
+            var all = ports.Table.Ports;
+            if (parsed.Name == PortPath.All)
+            {
+                foreach (var port in all.Values.OrderBy(p => p.Id))
+                    AddValues(notification, port, parsed.Leaf);
+            }
+            else if (all.TryGetValue(parsed.Name, out var port))
+            {
+                AddValues(notification, port, parsed.Leaf);
+            }
+            else
+            {
+                throw Outcome.NotFound($"interfaces/virtual-interface[name={parsed.Name}]: no such port").ToException();
+            }
+
+            response.Notification.Add(notification);
+        }
+
+        return Task.FromResult(response);
+    }
+
+    private static void AddValues(Notification notification, SoftPort port, string leaf)
+    {
+        foreach (var (section, name, value) in PortPath.Values(port))
+        {
+            var full = section + "/" + name;
+            if (leaf.Length == 0 || leaf == full || leaf == section)
+            {
+                notification.Update.Add(new Update { Path = PortPath.Make(port.Name, section, name), Val = value });
+            }
+        }
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds() * 1_000_000;
+}

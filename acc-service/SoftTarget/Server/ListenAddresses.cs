@@ -1,0 +1,135 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>The addresses to serve, checked, and how Kestrel is to serve them.</summary>
+internal sealed class ListenAddresses : IDisposable
+{
+    private const string UnixPrefix = "unix:";
+
+    // A batch of thousands of updates is some hundred KB: the default windows of 96 KB would stop it again and again.
+    private const int WindowBytes = 4 << 20;
+
+    private readonly List<string> _sockets = [];
+    private readonly List<IPEndPoint> _endPoints = [];
+    private readonly TlsIdentity? _tls;
+
+    /// <exception cref="ArgumentException">An address is malformed.</exception>
+    /// <exception cref="IOException">A socket is served by another process, or a certificate can't be read.</exception>
+    public ListenAddresses(SoftTargetOptions options, ILogger logger)
+    {
+        if (options.Listen.Count == 0)
+            throw new ArgumentException("Listen: no address", nameof(options));
+        foreach (var address in options.Listen)
+        {
+            if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
+                AddSocket(address[UnixPrefix.Length..]);
+            else
+                AddEndPoint(address, options.Tls is not null);
+        }
+
+        if (options.Tls is not null)
+            _tls = new TlsIdentity(options.Tls, logger);
+    }
+
+    public void Configure(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.AllowSynchronousIO = false;
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 2 * WindowBytes;
+        kestrel.Limits.Http2.InitialStreamWindowSize = WindowBytes;
+        kestrel.Limits.Http2.MaxFrameSize = 1 << 20;
+        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+        foreach (var path in _sockets)
+            kestrel.ListenUnixSocket(path, o => o.Protocols = HttpProtocols.Http2);
+        foreach (var endPoint in _endPoints)
+            kestrel.Listen(endPoint, ConfigureTcp);
+    }
+
+    /// <summary>Makes the sockets that Kestrel listens on.</summary>
+    public static void Configure(SocketTransportOptions transport)
+        => transport.CreateBoundListenSocket = endPoint =>
+        {
+            if (endPoint is not UnixDomainSocketEndPoint unix)
+                return SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            socket.Bind(unix);
+
+            // Nobody can connect before listen, so nobody gets in while the mode is still the umask's.
+            File.SetUnixFileMode(unix.ToString(), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return socket;
+        };
+
+    public void Dispose()
+    {
+        _tls?.Dispose();
+        foreach (var path in _sockets)
+            File.Delete(path);
+    }
+
+    private void ConfigureTcp(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http2;
+        if (_tls is { } tls)
+        {
+            listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => ValueTask.FromResult(tls.Current),
+                HandshakeTimeout = TimeSpan.FromSeconds(10),
+            });
+        }
+    }
+
+    private void AddSocket(string path)
+    {
+        if (!Path.IsPathRooted(path))
+            throw new ArgumentException($"Listen: {UnixPrefix}{path} is no absolute path");
+        RemoveStale(path);
+        _sockets.Add(path);
+    }
+
+    /// <summary>Removes a socket that a dead process left; one that is served stays.</summary>
+    private static void RemoveStale(string path)
+    {
+        if (!File.Exists(path))
+            return;
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            if (new FileInfo(path).Length > 0)
+                throw new IOException($"Listen: {path} is a file, no socket");
+            File.Delete(path);
+            return;
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"Listen: {path}: {e.Message}", e);
+        }
+
+        throw new IOException($"Listen: {path} is served by another process");
+    }
+
+    private void AddEndPoint(string address, bool hasTls)
+    {
+        var text = address.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1:" + address["localhost:".Length..] : address;
+        if (!text.Contains(':', StringComparison.Ordinal) || !IPEndPoint.TryParse(text, out var endPoint))
+            throw new ArgumentException($"Listen: {address} is neither unix:/PATH nor ADDRESS:PORT");
+        if (!hasTls && !IPAddress.IsLoopback(endPoint.Address))
+            throw new ArgumentException($"Listen: {address} is reachable from outside: certificates are needed");
+        _endPoints.Add(endPoint);
+    }
+}

@@ -1,0 +1,106 @@
+using Google.Protobuf;
+using MatchType = P4.Config.V1.MatchField.Types.MatchType;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>Writes entries of the engine as P4Runtime's messages, values in canonical form.</summary>
+internal static class EntryWriter
+{
+    private const uint ActionIdField = 1;
+
+    /// <summary>A match field, unless it is a don't care. For a range field the mask is the upper bound.</summary>
+    public static void Match(ref BackwardWriter writer, BoundField field, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask)
+    {
+        var start = writer.Length;
+        switch (field.Type)
+        {
+            case MatchType.Exact:
+                writer.BitString(1, key);
+                writer.Message(2, start);
+                break;
+            case MatchType.Lpm:
+                var prefix = BitStrings.PrefixLength(mask) - field.Padding;
+                if (prefix <= 0)
+                    return;
+                writer.Number(2, (ulong)prefix);
+                writer.BitString(1, key);
+                writer.Message(4, start);
+                break;
+            case MatchType.Ternary:
+                if (BitStrings.IsZero(mask))
+                    return;
+                writer.BitString(2, mask);
+                writer.BitString(1, key);
+                writer.Message(3, start);
+                break;
+            case MatchType.Optional:
+                if (BitStrings.IsZero(mask))
+                    return;
+                writer.BitString(1, key);
+                writer.Message(7, start);
+                break;
+            default:
+                Span<byte> full = stackalloc byte[field.Bytes];
+                BitStrings.FillLow(full, field.Bits);
+                if (BitStrings.IsZero(key) && mask.SequenceEqual(full))
+                    return;
+                writer.BitString(2, mask);
+                writer.BitString(1, key);
+                writer.Message(6, start);
+                break;
+        }
+
+        writer.Number(1, field.Id);
+        writer.Message(2, start);
+    }
+
+    /// <summary>An Action message as a field.</summary>
+    public static void Action(ref BackwardWriter writer, uint field, BoundTableAction action, ReadOnlySpan<byte> data)
+    {
+        var start = writer.Length;
+        var parameters = action.Action.Params;
+        for (var i = parameters.Length - 1; i >= 0; i--)
+        {
+            var (offset, bytes) = action.Places[i];
+            var parameter = writer.Length;
+            writer.BitString(3, data.Slice(offset, bytes));
+            writer.Number(2, parameters[i].Id);
+            writer.Message(4, parameter);
+        }
+
+        writer.Number(ActionIdField, action.Action.Id);
+        writer.Message(field, start);
+    }
+
+    /// <summary>The same as an object, for what is kept.</summary>
+    public static P4.V1.Action ActionMessage(BoundTableAction action, ReadOnlySpan<byte> data)
+    {
+        var message = new P4.V1.Action { ActionId = action.Action.Id };
+        for (var i = 0; i < action.Places.Length; i++)
+        {
+            var (offset, bytes) = action.Places[i];
+            message.Params.Add(new P4.V1.Action.Types.Param
+            {
+                ParamId = action.Action.Params[i].Id,
+                Value = ByteString.CopyFrom(Canonical(data.Slice(offset, bytes))),
+            });
+        }
+
+        return message;
+    }
+
+    /// <summary>The shortest form of a value.</summary>
+    public static ReadOnlySpan<byte> Canonical(ReadOnlySpan<byte> value)
+    {
+        var first = value.IndexOfAnyExcept((byte)0);
+        return first < 0 ? value[^1..] : value[first..];
+    }
+
+    public static void Counter(ref BackwardWriter writer, uint field, ulong packets, ulong bytes)
+    {
+        var start = writer.Length;
+        writer.Number(2, packets);
+        writer.Number(1, bytes);
+        writer.Message(field, start);
+    }
+}

@@ -1,0 +1,35 @@
+using System.Numerics;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>Covers a range of numbers with the fewest prefixes.</summary>
+internal static class RangePrefixes
+{
+    /// <summary>Widest range field that is supported.</summary>
+    public const int MaxBits = 64;
+
+    /// <param name="low">First number.</param>
+    /// <param name="high">Last number.</param>
+    /// <param name="bits">Width of the field.</param>
+    public static List<(ulong Value, ulong Mask)> Cover(ulong low, ulong high, int bits)
+    {
+        var all = bits == MaxBits ? ulong.MaxValue : (1UL << bits) - 1;
+        List<(ulong Value, ulong Mask)> prefixes = [];
+        while (true)
+        {
+            // The largest aligned block that starts at the low bound and does not reach beyond the high one.
+            var free = low == 0 ? bits : Math.Min(bits, BitOperations.TrailingZeroCount(low));
+            while (free > 0 && Last(low, free) > high)
+                free--;
+            prefixes.Add((low, all & ~Ones(free)));
+            var last = Last(low, free);
+            if (last >= high)
+                return prefixes;
+            low = last + 1;
+        }
+    }
+
+    private static ulong Last(ulong low, int free) => low | Ones(free);
+
+    private static ulong Ones(int count) => count >= 64 ? ulong.MaxValue : (1UL << count) - 1;
+}

@@ -1,0 +1,92 @@
+using ACCOffload.Protos.V1;
+using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Ports;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>Shows the way that a packet would take, without sending it, counting it or learning from it.</summary>
+internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTargetOptions options) : Protos.V1.SoftTarget.SoftTargetBase
+{
+    private const int Headroom = 256;
+    private const int MaxFrame = 9216;
+
+    /// <inheritdoc/>
+    public override Task<TraceReply> Trace(TraceRequest request, ServerCallContext context)
+    {
+        if (request.Packet.Length is 0 or > MaxFrame)
+            throw Outcome.Invalid($"packet has {request.Packet.Length} bytes, expected 1 to {MaxFrame}").ToException();
+        if (device.State is not { } state)
+            throw Outcome.Precondition("no pipeline is running: send SetForwardingPipelineConfig first").ToException();
+        var buffer = new byte[Headroom + MaxFrame + Headroom];
+        var offset = Headroom;
+        var length = request.Packet.Length;
+        request.Packet.Span.CopyTo(buffer.AsSpan(offset));
+        var steps = new StepCollector();
+
+        // A worker of its own, so that a trace needs no thread of the data plane.
+        using var worker = state.Engine.CreateWorker();
+        var verdict = worker.Trace(buffer, ref offset, ref length, request.Port, out var outPort, steps);
+        var reply = new TraceReply { Fate = Fate(verdict, outPort) };
+        reply.Steps.Add(steps.Steps);
+        if (verdict == SwxVerdict.Transmit)
+        {
+            reply.OutPort = outPort;
+            reply.OutPortName = ports.Ports.Values.FirstOrDefault(p => p.Id == outPort)?.Name ?? "";
+            reply.OutPacket = ByteString.CopyFrom(buffer, offset, length);
+        }
+        else
+        {
+            reply.DropReason = DropReason(state.Bound, steps);
+        }
+
+        return Task.FromResult(reply);
+    }
+
+    private string Fate(SwxVerdict verdict, uint port)
+        => verdict != SwxVerdict.Transmit ? "dropped" : port == options.CpuPort ? "controller" : "sent";
+
+    /// <summary>The counter cell that the packet was last counted in, as P4Info knows it: NAME[INDEX].</summary>
+    private static string DropReason(BoundPipeline bound, StepCollector steps)
+    {
+        foreach (var counter in bound.Counters.Values)
+        {
+            var packets = counter.Packets == BoundCounter.None ? null : bound.Program.RegisterArrays[counter.Packets].Name;
+            if (packets is not null && packets == steps.LastCounted)
+                return $"{counter.Name}[{steps.LastIndex}]";
+        }
+
+        return "";
+    }
+
+    private sealed class StepCollector : ISwxTraceSink
+    {
+        public List<TraceStep> Steps { get; } = [];
+
+        public string? LastCounted { get; private set; }
+
+        public ulong LastIndex { get; private set; }
+
+        public void OnStep(SwxTraceStep step)
+        {
+            switch (step)
+            {
+                case SwxTableStep table:
+                    var reply = new TraceStep { Table = table.Table, Hit = table.Hit, Action = table.Action };
+                    reply.Key.Add(table.Key.Select(Value));
+                    reply.Params.Add(table.Arguments.Select(Value));
+                    Steps.Add(reply);
+                    break;
+                case SwxNoteStep note:
+                    if (note.Kind == "count")
+                        (LastCounted, LastIndex) = (note.Subject, note.Value);
+                    Steps.Add(new TraceStep { Note = note.Text });
+                    break;
+            }
+        }
+
+        private static NamedValue Value(SwxTraceValue value)
+            => new() { Name = value.Name, Value = "0x" + Convert.ToHexStringLower(value.Value) };
+    }
+}

@@ -1,0 +1,116 @@
+using System.Buffers;
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.SoftTarget.Server;
+
+/// <summary>A WriteRequest as it came: its own fields decoded, its updates still in wire form.</summary>
+internal sealed class WriteFrame : IDisposable
+{
+    // Above this the shared pool would keep a giant buffer alive for a batch that may never come again.
+    private const int PooledBytes = 4 << 20;
+
+    private byte[] _bytes;
+    private readonly int _length;
+
+    private WriteFrame(ReadOnlySequence<byte> payload)
+    {
+        _length = checked((int)payload.Length);
+        _bytes = _length <= PooledBytes
+            ? ArrayPool<byte>.Shared.Rent(_length)
+            : GC.AllocateUninitializedArray<byte>(_length);
+        payload.CopyTo(_bytes);
+    }
+
+    public ulong DeviceId { get; private set; }
+
+    public ElectionId ElectionId { get; private set; }
+
+    public string Role { get; private set; } = "";
+
+    public bool HasRoleNumber { get; private set; }
+
+    public WriteRequest.Types.Atomicity Atomicity { get; private set; }
+
+    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
+
+    /// <summary>Copies the payload; what it says is decoded by <see cref="Decode"/>, where an error has a status to go to.</summary>
+    public static WriteFrame FromPayload(DeserializationContext context) => new(context.PayloadAsReadOnlySequence());
+
+    /// <summary>Decodes all but the updates, which it counts.</summary>
+    /// <exception cref="WireException">It is no WriteRequest.</exception>
+    public int Decode()
+    {
+        var reader = new WireReader(Bytes);
+        var updates = 0;
+        var election = default(ElectionId);
+        while (reader.Next(out var tag))
+        {
+            switch (tag)
+            {
+                case 1 << 3:
+                    DeviceId = reader.Varint();
+                    break;
+                case 2 << 3:
+                    HasRoleNumber = reader.Varint() != 0;
+                    break;
+                case (3 << 3) | WireReader.BytesType:
+                    election = DecodeElection(reader.Bytes(), election);
+                    break;
+                case UpdateTag:
+                    reader.Bytes();
+                    updates++;
+                    break;
+                case 5 << 3:
+                    Atomicity = (WriteRequest.Types.Atomicity)reader.Varint();
+                    break;
+                case (6 << 3) | WireReader.BytesType:
+                    Role = Utf8(reader.Bytes());
+                    break;
+                default:
+                    reader.Skip(tag);
+                    break;
+            }
+        }
+
+        ElectionId = election;
+        return updates;
+    }
+
+    /// <summary>The tag of one update in <see cref="Bytes"/>.</summary>
+    public const uint UpdateTag = (4 << 3) | WireReader.BytesType;
+
+    public void Dispose()
+    {
+        var bytes = Interlocked.Exchange(ref _bytes, []);
+        if (bytes.Length is > 0 and <= 2 * PooledBytes && _length <= PooledBytes)
+            ArrayPool<byte>.Shared.Return(bytes);
+    }
+
+    private static ElectionId DecodeElection(ReadOnlySpan<byte> bytes, ElectionId id)
+    {
+        var reader = new WireReader(bytes);
+        while (reader.Next(out var tag))
+        {
+            switch (tag)
+            {
+                case 1 << 3:
+                    id = id with { High = reader.Varint() };
+                    break;
+                case 2 << 3:
+                    id = id with { Low = reader.Varint() };
+                    break;
+                default:
+                    reader.Skip(tag);
+                    break;
+            }
+        }
+
+        return id;
+    }
+
+    private static string Utf8(ReadOnlySpan<byte> bytes)
+        => System.Text.Unicode.Utf8.IsValid(bytes)
+            ? System.Text.Encoding.UTF8.GetString(bytes)
+            : throw new WireException("role is not UTF-8");
+}

@@ -1,0 +1,145 @@
+using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Ports;
+using ACCOffload.SoftTarget.Server;
+using Grpc.AspNetCore.Server.Model;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.SoftTarget;
+
+/// <summary>
+/// A P4 target in software: serves P4Runtime and gNMI, and moves packets between Linux links as the pipeline it was given
+/// says. Nothing is kept over a restart; controllers fill it again.
+/// </summary>
+public sealed class SoftTargetHost : IAsyncDisposable
+{
+    /// <summary>Name that its log messages appear under.</summary>
+    public const string LogCategory = "SoftTarget";
+
+    private readonly WebApplication _application;
+    private readonly ServerShutdown _shutdown;
+    private readonly DataPlane? _dataPlane;
+    private readonly PortBinder? _binder;
+    private readonly ListenAddresses _addresses;
+    private int _disposed;
+
+    private SoftTargetHost(
+        WebApplication application, ServerShutdown shutdown, DataPlane? dataPlane, PortBinder? binder, ListenAddresses addresses)
+    {
+        _application = application;
+        _shutdown = shutdown;
+        _dataPlane = dataPlane;
+        _binder = binder;
+        _addresses = addresses;
+    }
+
+    /// <summary>Where it is served, with the port numbers that the system chose for ":0".</summary>
+    public IReadOnlyList<string> Addresses
+        => [.. _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+
+    /// <summary>Starts a soft target; it serves when the task is done.</summary>
+    /// <param name="options">What to run.</param>
+    /// <param name="loggerFactory">Messages appear under <see cref="LogCategory"/>.</param>
+    /// <param name="cancellationToken">Gives up starting.</param>
+    /// <exception cref="ArgumentException">An option has an impossible value; the message names it.</exception>
+    /// <exception cref="IOException">An address can't be served, or a certificate not be read.</exception>
+    public static async Task<SoftTargetHost> StartAsync(
+        SoftTargetOptions options, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggerFactory);
+        var logger = loggerFactory.CreateLogger(LogCategory);
+        var addresses = new ListenAddresses(options, logger);
+        var device = new SoftDevice(options.DeviceId, new SwxPipelineOptions { TimeProvider = options.TimeProvider }, logger);
+        var packets = new PacketGateway(device);
+        var shutdown = new ServerShutdown();
+        var table = new PortTable(options.CpuPort - 1);
+        DataPlane? dataPlane = null;
+        PortBinder? binder = null;
+        WebApplication? application = null;
+        try
+        {
+            if (options.ServePorts)
+            {
+                dataPlane = new DataPlane(options.CpuPort, packets, logger);
+                packets.DataPlane = dataPlane;
+                device.Committed += state => dataPlane.Use(state.Engine);
+                binder = new PortBinder(string.IsNullOrEmpty(options.PortNamespace) ? null : options.PortNamespace, table, dataPlane, logger);
+            }
+
+            application = Build(options, loggerFactory, services =>
+            {
+                services.AddSingleton(options);
+                services.AddSingleton(device);
+                services.AddSingleton(packets);
+                services.AddSingleton(shutdown);
+                services.AddSingleton(table);
+                services.AddSingleton(new PortManager(table, binder, logger));
+                services.AddSingleton(options.TimeProvider);
+            }, addresses);
+            await application.StartAsync(cancellationToken);
+            return new SoftTargetHost(application, shutdown, dataPlane, binder, addresses);
+        }
+        catch
+        {
+            if (application is not null)
+                await application.DisposeAsync();
+            binder?.Dispose();
+            dataPlane?.Dispose();
+            addresses.Dispose();
+            shutdown.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Stops serving, ends the controllers' streams, and closes the ports. Links and namespaces stay as they are.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _shutdown.Begin();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        await _application.StopAsync(limit.Token);
+        await _application.DisposeAsync();
+        _binder?.Dispose();
+        _dataPlane?.Dispose();
+        _addresses.Dispose();
+        _shutdown.Dispose();
+    }
+
+    private static WebApplication Build(
+        SoftTargetOptions options, ILoggerFactory loggerFactory, Action<IServiceCollection> services, ListenAddresses addresses)
+    {
+        // Empty: a library takes no configuration from the environment and no address from elsewhere.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services.AddSingleton(loggerFactory);
+        builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
+        builder.Services.AddRoutingCore();
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = 256 << 20;
+            grpc.MaxSendMessageSize = null;
+        });
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IServiceMethodProvider<P4RuntimeEndpoint>, P4RuntimeMethods>());
+        builder.Services.AddSingleton<P4RuntimeEndpoint>();
+        builder.Services.AddSingleton<GnmiService>();
+        builder.Services.AddSingleton<TraceService>();
+        services(builder.Services);
+        builder.WebHost.UseKestrelCore();
+        builder.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets.SocketTransportOptions>(ListenAddresses.Configure);
+        if (options.Tls is not null)
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(addresses.Configure);
+        var application = builder.Build();
+        application.MapGrpcService<P4RuntimeEndpoint>();
+        application.MapGrpcService<GnmiService>();
+        application.MapGrpcService<TraceService>();
+        return application;
+    }
+}
