@@ -141,7 +141,15 @@ internal sealed partial class SideBySide
     {
         public StringBuilder Text { get; } = new();
 
-        public void OnStep(SwxTraceStep step) => _ = step switch
+        public bool Truncated { get; private set; }
+
+        public void OnStep(SwxTraceStep step)
+        {
+            Truncated |= step is SwxNoteStep { Kind: "truncated" };
+            Append(step);
+        }
+
+        private void Append(SwxTraceStep step) => _ = step switch
         {
             SwxTableStep table => Text.Append(
                 CultureInfo.InvariantCulture,

@@ -4,12 +4,15 @@ namespace ACCOffload.Differential.Coverage;
 
 /// <summary>
 /// A specification with a counter before each instruction and after each conditional jump. It does what the original does, and
-/// its counters say, out of DPDK's own registers, what was executed.
+/// its counters say, out of DPDK's own registers, what was executed. They count by a field of the metadata, because DPDK takes
+/// the program's first array whatever the name where both the index and the value are immediates.
 /// </summary>
 internal sealed class InstrumentedSpec
 {
     /// <summary>The register array of the counters.</summary>
     public const string Array = "executed_instructions";
+
+    private const string One = "executed_one";
 
     private readonly List<Probe> _probes = [];
 
@@ -17,19 +20,23 @@ internal sealed class InstrumentedSpec
     {
         var spec = new SpecLines(text);
         var output = new StringBuilder();
-        var inside = false;
+        var (inside, inMetadata) = (false, false);
         foreach (var line in spec.Lines)
         {
             if (line is ["}"])
-                inside = false;
-            if (inside && line.Length > 0 && line[0] is not ("//" or ";" or "#"))
+            {
+                if (inMetadata)
+                    output.Append($"bit<8> {One}\n");
+                (inside, inMetadata) = (false, false);
+            }
+            if (inside && SpecLines.IsCode(line))
                 Instruction(line, spec, output);
             else
                 output.AppendJoin(' ', line).Append('\n');
-            if (line is [.., "{"] && line[0] is "action" or "apply")
-                inside = true;
+            inside |= SpecLines.IsBlock(line);
+            inMetadata |= line is ["struct", var name, "{"] && name == spec.MetadataType;
         }
-        Text = $"regarray {Array} size {Math.Max(1, _counters)} initval 0\n{output}";
+        Text = $"{output}regarray {Array} size {Math.Max(1, _counters)} initval 0\n";
     }
 
     /// <param name="Variant">The instruction.</param>
@@ -52,7 +59,7 @@ internal sealed class InstrumentedSpec
         if (instruction[0] == "rx")
         {
             // It has to be the first one, and every packet runs it: counted after it.
-            output.AppendJoin(' ', instruction.ToArray()).Append('\n');
+            output.AppendJoin(' ', instruction.ToArray()).Append($"\nmov m.{One} 1\n");
             Count(Add(variant, -1));
             return;
         }
@@ -64,7 +71,7 @@ internal sealed class InstrumentedSpec
             _probes[^1] = _probes[^1] with { After = _counters++ };
         }
 
-        void Count(int counter) => output.Append($"regadd {Array} {counter} 1\n");
+        void Count(int counter) => output.Append($"regadd {Array} {counter} m.{One}\n");
     }
 
     private int _counters;

@@ -8,7 +8,6 @@ internal sealed class SpecLines
     private readonly Dictionary<string, Dictionary<string, int>> _structs = [];
     private readonly Dictionary<string, string> _headers = [];
     private readonly Dictionary<string, string> _tableKinds = [];
-    private string _metadata = "";
 
     public SpecLines(string text)
     {
@@ -20,6 +19,9 @@ internal sealed class SpecLines
     /// <summary>All lines as tokens.</summary>
     public IReadOnlyList<string[]> Lines { get; }
 
+    /// <summary>The structure of the metadata.</summary>
+    public string MetadataType { get; private set; } = "";
+
     /// <summary>Width of a field operand, null for what is none.</summary>
     public int? Bits(string operand)
     {
@@ -27,7 +29,7 @@ internal sealed class SpecLines
         var (type, field) = parts switch
         {
             ["h", var header, var name] => (_headers.GetValueOrDefault(header), name),
-            ["m", var name] => (_metadata, name),
+            ["m", var name] => (MetadataType, name),
             _ => (null, ""),
         };
         return type is not null && _structs[type].TryGetValue(field, out var bits) ? bits : null;
@@ -35,6 +37,40 @@ internal sealed class SpecLines
 
     /// <summary>Size of a header operand, null for what is none.</summary>
     public int? HeaderBytes(string operand) => operand.Split('.') is ["h", var header] ? _structs[_headers[header]].Values.Sum() / 8 : null;
+
+    /// <summary>Offset of a field in its structure in bytes, with the structure's name; all structures.</summary>
+    public IEnumerable<(string Struct, string Field, int Offset)> Offsets()
+    {
+        foreach (var (name, fields) in _structs)
+        {
+            var offset = 0;
+            foreach (var (field, bits) in fields)
+            {
+                yield return (name, field, offset);
+                offset += bits / 8;
+            }
+        }
+    }
+
+    /// <summary>The instructions, without labels.</summary>
+    public IEnumerable<string[]> Instructions()
+    {
+        var inside = false;
+        foreach (var line in Lines)
+        {
+            if (line is ["}"])
+                inside = false;
+            if (inside && IsCode(line))
+                yield return line is [_, ":", ..] ? line[2..] : line;
+            inside |= IsBlock(line);
+        }
+    }
+
+    /// <summary>Whether a line has something but a comment.</summary>
+    public static bool IsCode(string[] line) => line.Length > 0 && line[0][0] is not ('/' or ';' or '#');
+
+    /// <summary>Whether instructions follow.</summary>
+    public static bool IsBlock(string[] line) => line is ["action" or "apply", .., "{"];
 
     /// <summary>What kind of table a name is: keyless, exact, scattered (exact, not one piece), lpm, wildcard, selector, learner.</summary>
     public string TableKind(string name) => _tableKinds[name];
@@ -51,7 +87,7 @@ internal sealed class SpecLines
                 _headers[name] = type;
                 break;
             case ["metadata", "instanceof", var type]:
-                _metadata = type;
+                MetadataType = type;
                 break;
             case ["selector" or "learner", var name, "{"]:
                 _tableKinds[name] = Lines[at][0];
@@ -73,7 +109,7 @@ internal sealed class SpecLines
             return other[1];
         // DPDK makes one exact-match key only of fields that touch each other, in any order.
         var prefix = fields[0][0][..fields[0][0].LastIndexOf('.')];
-        var type = prefix == "m" ? _metadata : _headers[prefix[2..]];
+        var type = prefix == "m" ? MetadataType : _headers[prefix[2..]];
         var names = _structs[type].Keys.ToList();
         var positions = fields.Select(f => names.IndexOf(f[0][(prefix.Length + 1)..])).Order().ToList();
         return positions[^1] - positions[0] == positions.Count - 1 ? "exact" : "scattered";

@@ -16,6 +16,9 @@ internal sealed class Dice(int seed)
     /// <summary>One of the choices.</summary>
     public T Pick<T>(params IReadOnlyList<T> choices) => choices[_random.Next(choices.Count)];
 
+    /// <summary>Brings things into a random order.</summary>
+    public void Shuffle<T>(T[] things) => _random.Shuffle(things);
+
     /// <summary>Random bytes.</summary>
     public byte[] Bytes(int count)
     {

@@ -21,6 +21,7 @@ internal sealed class ProgramGenerator
 
     private readonly Dice _dice;
     private readonly Queue<string> _deck = [];
+    private readonly Queue<string> _argumentDeck = [];
     private readonly List<(string Name, int Bits)> _metadata = [];
     private readonly List<(string Name, int Bits)>[] _arguments = new List<(string, int)>[Actions];
     private readonly List<(string Name, int Bits)> _headerFields = [];
@@ -172,27 +173,19 @@ internal sealed class ProgramGenerator
             text.Append(label).Append("mov m.v4 m.v4\n");
     }
 
-    /// <summary>The next variant of a shuffled deck, so that programs together have them all; in actions those with arguments.</summary>
-    private string Draw(bool withArguments)
+    /// <summary>The next variant of a shuffled deck, so that programs together have them all; in actions mostly those with arguments.</summary>
+    private string Draw(bool inAction)
     {
-        for (; ; )
+        var withArguments = inAction && _dice.Percent(70);
+        var deck = withArguments ? _argumentDeck : _deck;
+        if (deck.Count == 0)
         {
-            if (_deck.Count == 0)
-            {
-                var variants = Variants.Where(v => v != "jmp").ToArray();
-                for (var i = variants.Length - 1; i > 0; i--)
-                {
-                    var j = _dice.Below(i + 1);
-                    (variants[i], variants[j]) = (variants[j], variants[i]);
-                }
-                foreach (var variant in variants)
-                    _deck.Enqueue(variant);
-            }
-            var next = _deck.Dequeue();
-            if (withArguments || !next.Split(' ').Contains("T"))
-                return next;
-            _deck.Enqueue(next);
+            var variants = Variants.Where(v => v.Split(' ').Contains("T") == withArguments).ToArray();
+            _dice.Shuffle(variants);
+            foreach (var variant in variants)
+                deck.Enqueue(variant);
         }
+        return deck.Dequeue();
     }
 
     private string Instruction(string variant, string[] parts, List<(string Name, int Bits)> arguments, string target)
@@ -206,26 +199,32 @@ internal sealed class ProgramGenerator
             case "ckadd struct20":
                 return $"ckadd {Pick(_headerFields, f => f.Bits == 16).Name} h.twenty";
         }
-        var array = _dice.Pick("small", "large");
+        // Of two immediates DPDK makes the first array of the program, whatever the name.
+        var array = variant.EndsWith(" I I", StringComparison.Ordinal) ? "small" : _dice.Pick("small", "large");
         switch (parts)
         {
             case ["mov", var to, var from, var size]:
                 var bits = size == "128" ? 128 : 96;
                 return $"mov {Operand(to, arguments, bits)} {Operand(from, arguments, bits)}";
             case ["regprefetch", var index]:
-                return $"regprefetch {array} {Operand(index, arguments)}";
+                return $"regprefetch {array} {Index(index, arguments)}";
             case ["regrd", var to, var index]:
-                return $"regrd {Operand(to, arguments)} {array} {Operand(index, arguments)}";
+                return $"regrd {Operand(to, arguments)} {array} {Index(index, arguments)}";
             case ["regwr" or "regadd", var index, var from]:
-                return $"{parts[0]} {array} {Operand(index, arguments)} {Operand(from, arguments)}";
+                return $"{parts[0]} {array} {Index(index, arguments)} {Operand(from, arguments)}";
             case ["jmpeq" or "jmpneq" or "jmplt" or "jmpgt", var left, var right]:
-                return $"{parts[0]} {target} {Operand(left, arguments)} {Operand(right, arguments)}";
+                // Small numbers, so that both ways are gone.
+                return $"{parts[0]} {target} {Operand(left, arguments)} {(right == "I" && _dice.Percent(70) ? $"{_dice.Below(2)}" : Operand(right, arguments))}";
             case ["shl" or "shr", var to, "I"]:
                 return $"{parts[0]} {Operand(to, arguments)} {_dice.Below(70)}";
             default:
                 return $"{parts[0]} {Operand(parts[1], arguments)} {Operand(parts[2], arguments)}";
         }
     }
+
+    /// <summary>An index; immediate ones have 32 bits.</summary>
+    private string Index(string kind, List<(string Name, int Bits)> arguments)
+        => kind == "I" ? $"0x{Convert.ToHexString(_dice.Value(4))}" : Operand(kind, arguments);
 
     private string Operand(string kind, List<(string Name, int Bits)> arguments, int wide = 0)
     {

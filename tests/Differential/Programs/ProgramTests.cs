@@ -41,7 +41,8 @@ public sealed class ProgramTests(ITestOutputHelper output)
 
     private static async Task RunAsync(SideBySide both, Dice dice, int headerBytes)
     {
-        var entries = new EntryGenerator(dice, (name, bytes) => name == "m.v4" ? [(byte)dice.Below(4)] : dice.Value(bytes));
+        var entries = new EntryGenerator(dice, (name, bytes) =>
+            name == "m.v4" ? [(byte)dice.Below(4)] : dice.Percent(40) ? Dice.Number((ulong)dice.Below(2), bytes) : dice.Value(bytes));
         var table = both.Program.FindTable("choose")!;
         for (var state = 0; state < StatesPerProgram; state++)
         {
