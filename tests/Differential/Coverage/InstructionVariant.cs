@@ -5,8 +5,8 @@ namespace ACCOffload.Differential.Coverage;
 /// <summary>What an instruction is, with the kinds of its operands: H header, M metadata, T action argument, I immediate.</summary>
 internal static partial class InstructionVariant
 {
-    private static readonly string[] s_anyField = ["H", "M", "T"];
-    private static readonly string[] s_any = ["H", "M", "T", "I"];
+    private static readonly string[] AnyField = ["H", "M", "T"];
+    private static readonly string[] AnyOperand = ["H", "M", "T", "I"];
 
     /// <summary>All that DPDK 22.11 has but <c>extern</c>, which p4c-dpdk has no use for.</summary>
     public static IReadOnlyList<string> All { get; } = [.. Enumerate()];
@@ -75,21 +75,21 @@ internal static partial class InstructionVariant
         foreach (var destination in (string[])["H", "M"])
         {
             foreach (var name in (string[])["mov", "add", "sub", "and", "or", "xor", "shl", "shr"])
-                foreach (var source in s_any)
+                foreach (var source in AnyOperand)
                     yield return $"{name} {destination} {source}";
             foreach (var source in (string[])["H", "M"])
             {
                 yield return $"mov {destination} {source} 128";
                 yield return $"mov {destination} {source} wide";
             }
-            foreach (var index in s_any)
+            foreach (var index in AnyOperand)
                 yield return $"regrd {destination} {index}";
         }
-        foreach (var index in s_any)
+        foreach (var index in AnyOperand)
         {
             yield return $"regprefetch {index}";
             yield return $"metprefetch {index}";
-            foreach (var source in s_any)
+            foreach (var source in AnyOperand)
             {
                 yield return $"regwr {index} {source}";
                 yield return $"regadd {index} {source}";
@@ -103,8 +103,8 @@ internal static partial class InstructionVariant
             }
         }
         foreach (var name in (string[])["jmpeq", "jmpneq", "jmplt", "jmpgt"])
-            foreach (var left in s_anyField)
-                foreach (var right in s_any)
+            foreach (var left in AnyField)
+                foreach (var right in AnyOperand)
                     yield return $"{name} {left} {right}";
     }
 }

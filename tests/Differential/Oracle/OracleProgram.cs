@@ -6,14 +6,14 @@ namespace ACCOffload.Differential.Oracle;
 /// <summary>The C program in <c>swx/</c>, compiled once for a version of its sources.</summary>
 internal static class OracleProgram
 {
-    private static readonly Lazy<string?> s_missing = new(FindMissing);
-    private static readonly Lazy<string> s_path = new(Compile);
+    private static readonly Lazy<string?> MissingOnce = new(FindMissing);
+    private static readonly Lazy<string> PathOnce = new(Compile);
 
     /// <summary>Why it can't be compiled here, or null.</summary>
-    public static string? Missing => s_missing.Value;
+    public static string? Missing => MissingOnce.Value;
 
     /// <summary>The executable.</summary>
-    public static string Path => s_path.Value;
+    public static string Path => PathOnce.Value;
 
     private static string? FindMissing()
     {

@@ -16,7 +16,7 @@ internal sealed class ProgramGenerator
     private const int InstructionsPerBlock = 45;
 
     // The instructions that programs are made of, without their operands.
-    private static readonly string[] s_computing = ["mov ", "add ", "sub ", "and ", "or ", "xor ", "shl ", "shr ", "ck", "reg", "jmpeq ",
+    private static readonly string[] Computing = ["mov ", "add ", "sub ", "and ", "or ", "xor ", "shl ", "shr ", "ck", "reg", "jmpeq ",
         "jmpneq ", "jmplt ", "jmpgt "];
 
     private readonly Dice _dice;
@@ -31,7 +31,7 @@ internal sealed class ProgramGenerator
     public ProgramGenerator(Dice dice) => _dice = dice;
 
     /// <summary>The variants that the programs use.</summary>
-    public static IEnumerable<string> Variants => InstructionVariant.All.Where(v => s_computing.Any(c => v.StartsWith(c, StringComparison.Ordinal)));
+    public static IEnumerable<string> Variants => InstructionVariant.All.Where(v => Computing.Any(c => v.StartsWith(c, StringComparison.Ordinal)));
 
     /// <summary>Bytes of the headers that a program extracts.</summary>
     public int HeaderBytes { get; private set; }

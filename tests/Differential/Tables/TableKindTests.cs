@@ -13,7 +13,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
     private const int PacketsPerState = 50;
 
     // Values meet: keys of entries and of packets come from the same few.
-    private static readonly string[] s_addresses = ["20010db8000000000000000000000001", "20010db8000000000000000000000002",
+    private static readonly string[] Addresses = ["20010db8000000000000000000000001", "20010db8000000000000000000000002",
         "20010db8000000010000000000000001", "fe800000000000000000000000000001", "00000000000000000000000000000000",
         "ffffffffffffffffffffffffffffffff"];
 
@@ -142,7 +142,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         field = field[(field.LastIndexOf('.') + 1)..];
         return (field, bytes) switch
         {
-            ("ip6" or "address", 16) => Convert.FromHexString(dice.Pick(s_addresses)),
+            ("ip6" or "address", 16) => Convert.FromHexString(dice.Pick(Addresses)),
             ("member", 4) => Dice.Number((ulong)dice.Below(16), 4),
             ("ip", 4) => Dice.Number((ulong)(0x0A000000 | dice.Pick(0, 1, 0x100, 0x101, 0x10000, 0x800000) | (dice.Percent(10) ? 0xF0 : 0)), 4),
             ("value", 4) => dice.Bytes(4),
