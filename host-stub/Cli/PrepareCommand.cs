@@ -8,7 +8,7 @@ internal static class PrepareCommand
 {
     public static int Run(string path)
     {
-        using var ports = new DataPlaneNamespace(AgentConfigReader.Load(path).Device.PortNamespace);
+        using var ports = new DataPlaneNamespace(AgentConfigReader.Load(path).PortNamespace);
         return ports.Use((_, _) => 0);
     }
 }
