@@ -1,1 +1,7 @@
-return await System.Threading.Tasks.Task.FromResult(0);
+using ACCOffload.HostStub.Cli;
+using ACCOffload.HostStub.Plugin;
+
+// A container runtime names the command in the environment; then this is the CNI plugin, and nothing else is touched.
+return Environment.GetEnvironmentVariable("CNI_COMMAND") is { Length: > 0 }
+    ? CniPlugin.Run()
+    : CommandLine.Run(args);

@@ -15,14 +15,6 @@ public static unsafe partial class Ethtool
     private const int StringLength = 32;
     private const int MaxFeatures = 1024;
 
-    private static readonly string[] SwitchedOff =
-    [
-        "tx-checksum-ipv4", "tx-checksum-ipv6", "tx-checksum-ip-generic", "tx-checksum-sctp", "tx-checksum-fcoe-crc",
-        "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation",
-        "tx-generic-segmentation", "tx-udp-segmentation", "tx-sctp-segmentation", "tx-gso-list",
-        "rx-gro", "rx-gro-hw", "rx-gro-list", "rx-udp-gro-forwarding", "rx-lro",
-    ];
-
     private static string[]? _featureNames;
 
     private static void Disable(string name)
@@ -37,13 +29,20 @@ public static unsafe partial class Ethtool
         request[1] = (uint)blocks;
         for (var bit = 0; bit < names.Length; bit++)
         {
-            if (Array.IndexOf(SwitchedOff, names[bit]) >= 0)
+            if (IsSwitchedOff(names[bit]))
                 request[2 + (2 * (bit / 32))] |= 1u << (bit % 32);
         }
         // A positive answer says that a feature is fixed or only wished for: then it was not up to us.
         if (Call(socket, name, request) < 0)
             throw LinuxException.FromLastError($"turn offloads of {name} off");
     }
+
+    // By pattern, because newer kernels add ways to segment.
+    private static bool IsSwitchedOff(string feature) =>
+        (feature.StartsWith("tx-", StringComparison.Ordinal)
+            && (feature.StartsWith("tx-checksum-", StringComparison.Ordinal) || feature.StartsWith("tx-gso-", StringComparison.Ordinal)
+                || feature.EndsWith("-segmentation", StringComparison.Ordinal)))
+        || feature.StartsWith("rx-gro", StringComparison.Ordinal) || feature is "rx-lro" or "rx-udp-gro-forwarding";
 
     private static List<string> Active(string name)
     {

@@ -25,7 +25,7 @@ internal static unsafe partial class Libc
     public const short PollIn = 1;
 
     [LibraryImport(Library, EntryPoint = "socket", SetLastError = true)]
-    public static partial FileDescriptor Socket(int family, int type, int protocol);
+    private static partial int SocketInt(int family, int type, int protocol);
 
     [LibraryImport(Library, EntryPoint = "bind", SetLastError = true)]
     public static partial int Bind(FileDescriptor fd, void* address, uint length);
@@ -53,6 +53,8 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     public static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    public static FileDescriptor Socket(int family, int type, int protocol) => new(SocketInt(family, type, protocol));
 
     public static bool TrySetSocketOption(FileDescriptor fd, int level, int option, int value) =>
         SetSocketOption(fd, level, option, &value, sizeof(int)) == 0;

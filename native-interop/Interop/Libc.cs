@@ -27,7 +27,7 @@ internal static unsafe partial class Libc
     public static partial int Close(int fd);
 
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial FileDescriptor Open(string path, int flags, uint mode);
+    private static partial int OpenInt(string path, int flags, uint mode);
 
     [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(FileDescriptor fd, void* buffer, nuint length);
@@ -63,7 +63,7 @@ internal static unsafe partial class Libc
     public static partial int Unmount(string target, int flags);
 
     [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
-    public static partial FileDescriptor EpollCreate(int flags);
+    private static partial int EpollCreateInt(int flags);
 
     [LibraryImport(Library, EntryPoint = "epoll_ctl", SetLastError = true)]
     public static partial int EpollControl(FileDescriptor epoll, int operation, SafeHandle fd, void* epollEvent);
@@ -72,7 +72,12 @@ internal static unsafe partial class Libc
     public static partial int EpollWait(FileDescriptor epoll, void* events, int maxEvents, int timeoutMilliseconds);
 
     [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
-    public static partial FileDescriptor EventFd(uint initial, int flags);
+    private static partial int EventFdInt(uint initial, int flags);
+
+    // C returns an int: taken for a handle, which is 64 bits wide, -1 would not be -1.
+    public static FileDescriptor Open(string path, int flags, uint mode) => new(OpenInt(path, flags, mode));
+    public static FileDescriptor EpollCreate(int flags) => new(EpollCreateInt(flags));
+    public static FileDescriptor EventFd(uint initial, int flags) => new(EventFdInt(initial, flags));
 
     /// <summary>linux/stat.h struct statx: the same on every architecture, unlike struct stat.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]

@@ -58,10 +58,10 @@ internal static class EndpointRules
             CheckText($"networks[{i}]", sync.Networks[i], MaxName);
         if (sync.Attachments.Count > MaxSyncAttachments)
             throw IntentException.Invalid("attachments", $"{sync.Attachments.Count} attachments, at most {MaxSyncAttachments}");
-        foreach (EndpointSpec spec in sync.Attachments)
+        for (int i = 0; i < sync.Attachments.Count; i++)
         {
-            if (spec.Node != sync.Node || spec.Origin != ApiOrigin.Offload)
-                throw new ArgumentException("an attachment of a Sync belongs to its node and to the Offload API", nameof(sync));
+            if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
+                throw IntentException.Invalid($"attachments[{i}]", "belongs to another node or API than the Sync");
         }
     }
 

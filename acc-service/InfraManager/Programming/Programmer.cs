@@ -1,4 +1,5 @@
-#pragma warning disable IDE0052, IDE0044, IDE0051, CS0649, CS0169, CS0414, IDE0060
+using System.Collections.Immutable;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
@@ -21,12 +22,15 @@ internal sealed partial class Programmer : IAsyncDisposable
     private readonly IntentQueue<PendingIntent> _queue;
     private readonly CancellationTokenSource _abort = new();
     private readonly Lock _leftovers = new();
+    private readonly DeviceSync _device;
+    private NetworkModel _model;
+    private Judge _judge;
     private Task? _loop;
     private volatile bool _finished;
     private long _lastProgress;
     private volatile ProgrammerStatus _status;
-    private volatile IReadOnlyList<EndpointView> _endpoints = [];
-    private TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile ImmutableSortedDictionary<long, EndpointView> _views = ImmutableSortedDictionary<long, EndpointView>.Empty;
+    private volatile TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Loads the durable state. The store and the target stay the caller's to dispose, after <see cref="StopAsync"/>.</summary>
     /// <exception cref="StoreException">The store can't be read.</exception>
@@ -40,7 +44,14 @@ internal sealed partial class Programmer : IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger("Programmer");
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
-        _status = null!;
+        _model = store.Load();
+        _judge = new Judge(_model, node);
+        _device = new DeviceSync(_model, target, new EndpointCompiler(target.Pipeline, node), options, time, loggers.CreateLogger("Programmer"), Progress)
+        {
+            PortRemoved = OnPortRemoved,
+        };
+        _status = TakeStatus();
+        PublishAll();
     }
 
     /// <summary>When the loop last made progress, as a timestamp of the time provider; while idle it does every few seconds.</summary>
@@ -50,37 +61,87 @@ internal sealed partial class Programmer : IAsyncDisposable
     public bool IsHealthy => _loop is { IsCompleted: false } && _time.GetElapsedTime(LastProgress) < _options.StuckAfter;
 
     /// <summary>Starts the loop: it reconciles as soon as the target is primary.</summary>
-    public void Start() => throw new NotImplementedException();
+    public void Start()
+    {
+        if (_loop is not null)
+            throw new InvalidOperationException("the programmer was started before");
+        Progress();
+        LogStarted(_model.Count, _store.Path);
+        _target.ConnectionChanged += _queue.Wake;
+        _loop = Task.Run(LoopAsync);
+    }
 
     /// <summary>Creates, repeats or changes an attachment. Returns when it holds durably and on the target.</summary>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<AttachOutcome> SubmitAsync(AttachIntent intent, CancellationToken cancellationToken) =>
-        (AttachOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    public async Task<AttachOutcome> SubmitAsync(AttachIntent intent, CancellationToken cancellationToken)
+    {
+        EndpointRules.Check(intent.Spec, _node);
+        if (_target.Connection is { IsPrimary: false } connection)
+            throw IntentException.Away($"the target is away: {connection.Reason}");
+        return (AttachOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Removes an attachment. Returns when that is durable, and done on the target if it can be reached.</summary>
     /// <exception cref="IntentException">Refused or failed.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<DetachOutcome> SubmitAsync(DetachIntent intent, CancellationToken cancellationToken) =>
-        (DetachOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    public async Task<DetachOutcome> SubmitAsync(DetachIntent intent, CancellationToken cancellationToken)
+    {
+        EndpointRules.CheckKey(intent.Key);
+        return (DetachOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Makes the node's attachments those that are listed.</summary>
     /// <exception cref="IntentException">Refused or failed as a whole.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<SyncOutcome> SubmitAsync(SyncIntent intent, CancellationToken cancellationToken) =>
-        (SyncOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    public async Task<SyncOutcome> SubmitAsync(SyncIntent intent, CancellationToken cancellationToken)
+    {
+        EndpointRules.Check(intent);
+        return (SyncOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
 
-    /// <summary>Returns once the target is primary and its tables equal the model.</summary>
-    public Task WaitReadyAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <summary>Returns once the target is primary and what it holds was compared with the model.</summary>
+    public async Task WaitReadyAsync(CancellationToken cancellationToken)
+    {
+        while (!GetStatus().Ready)
+            await _ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
 
-    /// <summary>A consistent snapshot; the queue's length is of now.</summary>
-    public ProgrammerStatus GetStatus() => throw new NotImplementedException();
+    /// <summary>A consistent snapshot of the last batch; the queue and the connection are those of now.</summary>
+    public ProgrammerStatus GetStatus()
+    {
+        ProgrammerStatus status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
+        return _target.Connection switch
+        {
+            { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason },
+            { State: SessionState.Backup } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Backup, TargetReason = c.Reason },
+            _ => status,
+        };
+    }
 
-    /// <summary>The endpoints as of the last batch.</summary>
-    public IReadOnlyList<EndpointView> GetEndpoints() => _endpoints;
+    /// <summary>The endpoints as of the last batch, oldest first.</summary>
+    public IReadOnlyList<EndpointView> GetEndpoints() => [.. _views.Values];
 
     /// <summary>Accepts nothing more, works off what is queued within the limit, answers every caller, and checkpoints the store. Entries stay.</summary>
-    public Task StopAsync(TimeSpan limit) => throw new NotImplementedException();
+    public async Task StopAsync(TimeSpan limit)
+    {
+        _queue.Close();
+        if (_loop is { } loop)
+        {
+            if (!loop.IsCompleted)
+            {
+                if (limit > TimeSpan.Zero)
+                    await Task.WhenAny(loop, Task.Delay(limit, _time)).ConfigureAwait(false);
+                await _abort.CancelAsync().ConfigureAwait(false);
+            }
+
+            await loop.ConfigureAwait(false);
+        }
+        else
+        {
+            Finish();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -88,5 +149,36 @@ internal sealed partial class Programmer : IAsyncDisposable
         _abort.Dispose();
     }
 
-    private Task<object> PostAsync(Intent intent, CancellationToken cancellationToken) => throw new NotImplementedException();
+    private async Task<object> PostAsync(Intent intent, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var pending = new PendingIntent(intent);
+        switch (_queue.TryEnqueue(pending, pending.Bytes))
+        {
+            case EnqueueResult.Full:
+                throw new IntentException(
+                    IntentError.ResourceExhausted, $"the queue is full ({_queue.Count} requests, {_queue.Bytes} bytes wait); try again");
+            case EnqueueResult.Closed:
+                throw ShuttingDown();
+        }
+
+        // The loop may have ended between the look at the queue and the enqueue.
+        if (_finished)
+            FailLeftovers();
+        try
+        {
+            return await pending.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!pending.Outcome.IsCompleted)
+        {
+            pending.TryWithdraw();
+            throw;
+        }
+    }
+
+    private static IntentException ShuttingDown() => IntentException.Away("shutting down");
+
+    private void Progress() => Volatile.Write(ref _lastProgress, _time.GetTimestamp());
+
+    private void Hook(CrashPoint point) => _options.FaultHook?.Invoke(point);
 }

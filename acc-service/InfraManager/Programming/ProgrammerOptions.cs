@@ -15,6 +15,12 @@ internal sealed record ProgrammerOptions
     /// <summary>Most updates in one Write.</summary>
     public int MaxUpdatesPerWrite { get; init; } = 4096;
 
+    /// <summary>Limit of one Write; what has no answer then has an unknown outcome.</summary>
+    public TimeSpan WriteLimit { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Limit of one call about a port.</summary>
+    public TimeSpan PortLimit { get; init; } = TimeSpan.FromSeconds(4);
+
     /// <summary>How long a request waits for the target to come back after a lost reply before its change is taken back.</summary>
     public TimeSpan OutcomeLimit { get; init; } = TimeSpan.FromSeconds(3);
 

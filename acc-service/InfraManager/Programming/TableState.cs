@@ -132,8 +132,8 @@ internal sealed class TableState
         Touch(row);
     }
 
-    /// <summary>The target says that it has a row of this key, of whatever contents.</summary>
-    public void FoundPresent(EntryUpdate update)
+    /// <summary>The row may be there, with whatever contents: it is written or deleted without trust in what was known.</summary>
+    public void Doubt(EntryUpdate update)
     {
         Row row = _rows[update.Entry.Key];
         row.IsUnknown = true;
@@ -171,6 +171,9 @@ internal sealed class TableState
     }
 
     public bool HasRefused() => _dirty.Any(r => r.IsRefused);
+
+    /// <summary>Whether rows that nobody wants are still on the target.</summary>
+    public bool HasPendingDeletes() => _dirty.Any(r => r.Desired is null);
 
     private void Touch(Row row)
     {

@@ -14,8 +14,9 @@ public readonly record struct ElectionId(ulong High, ulong Low) : IComparable<El
         return new ElectionId((ulong)(ticks / TimeSpan.TicksPerSecond), ((ulong)(ticks % TimeSpan.TicksPerSecond) * 100) + 1);
     }
 
-    /// <summary>The next higher id.</summary>
-    public ElectionId Next() => Low == ulong.MaxValue ? new ElectionId(High + 1, 0) : new ElectionId(High, Low + 1);
+    /// <summary>The next higher id; the highest one is its own next.</summary>
+    public ElectionId Next() =>
+        Low != ulong.MaxValue ? new ElectionId(High, Low + 1) : High != ulong.MaxValue ? new ElectionId(High + 1, 0) : this;
 
     /// <inheritdoc/>
     public int CompareTo(ElectionId other) => High != other.High ? High.CompareTo(other.High) : Low.CompareTo(other.Low);

@@ -52,7 +52,7 @@ public sealed partial class P4RuntimeSession
 
     private async Task<(string Reason, bool Planned)> ConnectAsync(CancellationToken stop)
     {
-        var channel = new TargetChannel(_options.Endpoint, _options.RpcTimeout, TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite));
+        var channel = new TargetChannel(_options.Endpoint, _options.RpcTimeout, TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite, _options.MinHeaderBytes));
         using var live = new LiveConnection(channel, NextElectionId(), stop);
         var tasks = new List<Task> { LimitArbitrationAsync(live), WatchCertificatesAsync(live) };
         try

@@ -39,6 +39,9 @@ public sealed record P4RuntimeSessionOptions
     /// <summary>The clock for election ids, backoff and certificate checks.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
+    /// <summary>Least size of the answer's headers and trailers to accept.</summary>
+    internal int MinHeaderBytes { get; init; } = 64 << 20;
+
     /// <summary>Throws if a value is out of its range.</summary>
     /// <exception cref="ArgumentException">The message names the option.</exception>
     public void Validate()

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Authentication;
 using Grpc.Core;
 
@@ -25,7 +26,11 @@ internal static class RpcFault
     {
         for (var e = exception.Status.DebugException; e is not null; e = e.InnerException)
         {
-            if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
+            // The first for headers and the second for trailers that are too large together; the last, which .NET keeps internal, for a single
+            // value that is. That one costs the connection.
+            if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }
+                or HttpIOException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }
+                || e.GetType().Name == "HPackDecodingException")
             {
                 return true;
             }
@@ -75,9 +80,9 @@ internal static class RpcFault
 
     private static string? Innermost(Exception exception)
     {
-        // An AuthenticationException says more than what caused it.
+        // These two say more than what caused them.
         var e = exception;
-        while (e.InnerException is { } inner && e is not AuthenticationException)
+        while (e.InnerException is { } inner && e is not AuthenticationException && inner is not SocketException)
         {
             e = inner;
         }

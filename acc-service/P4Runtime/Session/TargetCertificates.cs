@@ -25,14 +25,13 @@ internal sealed class TargetCertificates : IDisposable
         Load(endpoint.CaFile, "CA bundle", () => Import(_authorities, endpoint.CaFile));
     }
 
-    public SslClientAuthenticationOptions Options(string host)
+    public SslClientAuthenticationOptions Options()
     {
         // Not online: an ACC has no way to a responder, and .NET would wait for one by default.
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
         policy.CustomTrustStore.AddRange(_authorities);
         return new SslClientAuthenticationOptions
         {
-            TargetHost = _endpoint.ServerName.Length == 0 ? host : _endpoint.ServerName,
             EnabledSslProtocols = SslProtocols.Tls13,
             CertificateChainPolicy = policy,
             ClientCertificateContext = SslStreamCertificateContext.Create(_leaf, _own, offline: true),

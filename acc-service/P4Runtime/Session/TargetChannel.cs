@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -35,15 +36,20 @@ internal sealed class TargetChannel : IDisposable
         if (endpoint.UnixPath is { } path)
         {
             address = "http://localhost";
-            handler.ConnectCallback = (_, cancellationToken) => ConnectUnixAsync(path, cancellationToken);
+            handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(new UnixDomainSocketEndPoint(path), path, cancellationToken);
         }
         else
         {
-            address = endpoint.Address;
+            var uri = new Uri(endpoint.Address);
+            var to = new DnsEndPoint(uri.IdnHost, uri.Port);
+
+            // HttpClient looks for the host of the request in the certificate, whatever the TLS options say.
+            address = endpoint.ServerName.Length == 0 ? endpoint.Address : $"https://{endpoint.ServerName}:{uri.Port}";
+            handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(to, uri.Authority, cancellationToken);
             try
             {
                 _certificates = new TargetCertificates(endpoint);
-                handler.SslOptions = _certificates.Options(new Uri(address).IdnHost);
+                handler.SslOptions = _certificates.Options();
             }
             catch
             {
@@ -70,9 +76,9 @@ internal sealed class TargetChannel : IDisposable
 
     /// <summary>
     /// Room for the error details of that many updates: the specification's 8192 + 100 bytes each, times ten since servers put names into their
-    /// messages, times 4/3 for base64.
+    /// messages, times 4/3 for base64. A value above the limit costs the whole connection, so it is generous; nothing is allocated for it.
     /// </summary>
-    public static int HeaderBytesFor(int updates) => (int)Math.Clamp((8192 + (1000L * updates)) * 4 / 3, 1 << 20, 256 << 20);
+    public static int HeaderBytesFor(int updates, int atLeast) => (int)Math.Clamp((8192 + (1000L * updates)) * 4 / 3, atLeast, 512 << 20);
 
     public void Dispose()
     {
@@ -80,13 +86,20 @@ internal sealed class TargetChannel : IDisposable
         _certificates?.Dispose();
     }
 
-    private static async ValueTask<Stream> ConnectUnixAsync(string path, CancellationToken cancellationToken)
+    private static async ValueTask<Stream> ConnectAsync(EndPoint to, string name, CancellationToken cancellationToken)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var socket = to is UnixDomainSocketEndPoint
+            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken).ConfigureAwait(false);
+            await socket.ConnectAsync(to, cancellationToken).ConfigureAwait(false);
             return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new IOException($"cannot connect to {name}: {e.Message}", e);
         }
         catch
         {

@@ -62,6 +62,11 @@ public sealed record TargetEndpoint
             throw new ArgumentException($"Address '{Address}' is not valid; write unix:/path or https://host:port");
         }
 
+        if (ServerName.Length > 0 && Uri.CheckHostName(ServerName) == UriHostNameType.Unknown)
+        {
+            throw new ArgumentException($"ServerName '{ServerName}' is no host name or address");
+        }
+
         if (CertificateFile.Length == 0 || KeyFile.Length == 0 || CaFile.Length == 0)
         {
             throw new ArgumentException($"Address '{Address}' needs CertificateFile, KeyFile and CaFile: targets are spoken to with mutual TLS only");

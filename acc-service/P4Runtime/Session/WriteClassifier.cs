@@ -15,7 +15,7 @@ internal static class WriteClassifier
         if (RpcFault.IsAnswerTooLarge(exception))
         {
             // The peer is alive and has worked; only what it said did not get through.
-            return Unknown(code, $"the answer's error details are larger than this client accepts: {RpcFault.Describe(exception)}");
+            return new WriteResult(WriteOutcome.Unknown, code, $"the answer's error details are larger than this client accepts, send fewer updates at once: {RpcFault.Describe(exception)}", [], answerTooLarge: true);
         }
 
         // A status that our own side made up says nothing about what the target did.

@@ -37,12 +37,13 @@ public sealed class WriteResult
 {
     internal static readonly WriteResult Success = new(WriteOutcome.Applied, StatusCode.OK, "", []);
 
-    internal WriteResult(WriteOutcome outcome, StatusCode code, string message, IReadOnlyList<UpdateError> errors)
+    internal WriteResult(WriteOutcome outcome, StatusCode code, string message, IReadOnlyList<UpdateError> errors, bool answerTooLarge = false)
     {
         Outcome = outcome;
         Code = code;
         Message = message;
         Errors = errors;
+        IsAnswerTooLarge = answerTooLarge;
     }
 
     /// <summary>What is known.</summary>
@@ -59,6 +60,12 @@ public sealed class WriteResult
 
     /// <summary>The updates that failed, in order; empty unless the outcome is <see cref="WriteOutcome.Failed"/>.</summary>
     public IReadOnlyList<UpdateError> Errors { get; }
+
+    /// <summary>
+    /// Whether the outcome is unknown only because the error details were larger than we accept: the target is no dead peer, and smaller Writes
+    /// get through.
+    /// </summary>
+    public bool IsAnswerTooLarge { get; }
 
     /// <inheritdoc/>
     public override string ToString() => Outcome == WriteOutcome.Applied ? "applied" : $"{Outcome}: {Message}";

@@ -1,17 +1,39 @@
+using System.Numerics;
+using System.Security.Cryptography;
+
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
 /// A running program: tables in two copies (left-right), registers, meters and learners. The control side is for one
 /// thread at a time (its owner holds a lock); workers run beside it without ever waiting.
 /// </summary>
-public sealed class SwxPipeline
+#pragma warning disable CA1001 // Native memory goes with the last worker that refers to it: disposing it under a running worker would pull the tables from under it.
+public sealed unsafe partial class SwxPipeline
+#pragma warning restore CA1001
 {
+    private readonly TableSet[] _sets;
+    private readonly ChangeLog _log = new();
+    private readonly Lock _workersLock = new();
+    private SwxWorker[] _workers = [];
+    private SwxUpdate? _open;
+    private TableSet _active;
+    private long _version = 1;
+    private bool _behind;
+
     /// <summary>Creates the pipeline with empty tables.</summary>
     /// <exception cref="SpecException">The program asks for more state than the options allow.</exception>
     public SwxPipeline(SwxProgram program, SwxPipelineOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(program);
         Program = program;
         Options = options ?? new SwxPipelineOptions();
+        if (Options.MirrorSlots is < 1 or > 64 || !BitOperations.IsPow2(Options.MirrorSlots) || !BitOperations.IsPow2(Options.MirrorSessions))
+            throw new ArgumentException("mirror slots must be a power of two up to 64, mirror sessions a power of two", nameof(options));
+        var seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        CheckStateSize();
+        _sets = [new TableSet(program, seed), new TableSet(program, seed)];
+        _active = _sets[0];
+        CreateState(seed);
     }
 
     /// <summary>The program.</summary>
@@ -20,24 +42,56 @@ public sealed class SwxPipeline
     /// <summary>The options.</summary>
     public SwxPipelineOptions Options { get; }
 
-    /// <summary>Number of published changes so far; a packet sees the tables of exactly one version.</summary>
-    public long Version => throw new NotImplementedException();
+    /// <summary>Number of published changes so far plus one; a packet sees the tables of exactly one version.</summary>
+    public long Version => Volatile.Read(ref _version);
+
+    internal TableSet Active => Volatile.Read(ref _active);
+
+    /// <summary>The copy that the control side reads: with the open update's changes.</summary>
+    private TableSet View => _behind ? _active : Inactive;
+
+    private TableSet Inactive => _active == _sets[0] ? _sets[1] : _sets[0];
 
     /// <summary>
-    /// Begins an update; only one at a time. Its changes are visible to its own lookups at once and to packets after
-    /// <see cref="Commit"/>; disposing it without a commit undoes them.
+    /// Begins an update; only one at a time. Its changes are visible to the control side's lookups at once and to packets
+    /// after <see cref="Commit"/>; disposing it without a commit undoes them.
     /// </summary>
     /// <exception cref="InvalidOperationException">Another update is open.</exception>
-    public SwxUpdate BeginUpdate() => throw new NotImplementedException();
+    /// <exception cref="TimeoutException">A worker still holds the tables of before the last commit.</exception>
+    public SwxUpdate BeginUpdate()
+    {
+        if (_open is not null)
+            throw new InvalidOperationException("another update is open");
+        if (_behind && !TryCatchUp())
+            throw new TimeoutException("a worker does not leave the tables that were replaced; it must end its burst");
+        return _open = new SwxUpdate(this, Inactive, _log);
+    }
 
     /// <summary>
     /// Publishes an update: a packet sees all of it or nothing. Returns after the workers have left the old tables (idle
-    /// workers don't hold it up) and both copies are equal. Cost is proportional to the number of changes.
+    /// workers don't hold it up; a stuck one does for <see cref="SwxPipelineOptions.GracePeriod"/> at most). Cost is
+    /// proportional to the number of changes.
     /// </summary>
-    public void Commit(SwxUpdate update) => throw new NotImplementedException();
+    /// <exception cref="InvalidOperationException">The update is not the open one.</exception>
+    public void Commit(SwxUpdate update)
+    {
+        ArgumentNullException.ThrowIfNull(update);
+        if (update != _open)
+            throw new InvalidOperationException("the update is not open");
+        update.Closed = true;
+        _open = null;
+        if (_log.Count == 0)
+            return;
+        var fresh = Inactive;
+        fresh.Seal();
+        Volatile.Write(ref _active, fresh);
+        Interlocked.Increment(ref _version);
+        _behind = true;
+        TryCatchUp();
+    }
 
     /// <summary>Number of entries in a table. Control side.</summary>
-    public int Count(int table) => throw new NotImplementedException();
+    public int Count(int table) => View.Tables[table].Count;
 
     /// <summary>Finds an entry of a table as last committed (or as staged by the open update). Control side.</summary>
     /// <param name="table">Index of the table.</param>
@@ -46,66 +100,94 @@ public sealed class SwxPipeline
     /// <param name="priority">Priority; 0 for exact and lpm tables.</param>
     /// <param name="action">Index of its action.</param>
     /// <param name="data">Its action data; valid until the next change.</param>
+    /// <exception cref="ArgumentException">The table can't have such an entry.</exception>
     public bool TryGet(
         int table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, out int action, out ReadOnlySpan<byte> data)
-        => throw new NotImplementedException();
+    {
+        action = 0;
+        data = default;
+        var store = View.Tables[table];
+        var entry = Find(store, key, mask, priority);
+        if (entry == null)
+            return false;
+        action = store.Action(entry);
+        data = store.Data(entry)[..store.ActionBytes(action)];
+        return true;
+    }
 
     /// <summary>The entry id that <c>entryid</c> gives for an entry: the index of its direct counters and meters. Control side.</summary>
+    /// <param name="table">Index of the table.</param>
+    /// <param name="key">Packed key.</param>
+    /// <param name="mask">Packed mask; empty for an exact table.</param>
+    /// <param name="priority">Priority; 0 for exact and lpm tables.</param>
+    /// <param name="entryId">Its id, from 1 up; kept as long as the entry is there.</param>
+    /// <exception cref="ArgumentException">The table can't have such an entry.</exception>
     public bool TryGetEntryId(int table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, out long entryId)
-        => throw new NotImplementedException();
+    {
+        var store = View.Tables[table];
+        var entry = Find(store, key, mask, priority);
+        entryId = entry == null ? 0 : store.Number(entry) + 1L;
+        return entry != null;
+    }
 
     /// <summary>Visits the entries of a table, in no order. Control side; the table must not be changed meanwhile.</summary>
-    public void ForEach(int table, SwxEntryVisitor visitor) => throw new NotImplementedException();
+    public void ForEach(int table, SwxEntryVisitor visitor)
+    {
+        ArgumentNullException.ThrowIfNull(visitor);
+        View.Tables[table].ForEach(visitor);
+    }
 
     /// <summary>The default action of a table. Control side.</summary>
-    public void GetDefaultAction(int table, out int action, out ReadOnlySpan<byte> data) => throw new NotImplementedException();
+    /// <param name="table">Index of the table.</param>
+    /// <param name="action">Index of the action.</param>
+    /// <param name="data">Its action data; valid until the next change.</param>
+    public void GetDefaultAction(int table, out int action, out ReadOnlySpan<byte> data)
+    {
+        var store = View.Tables[table];
+        action = store.DefaultAction;
+        data = store.DefaultData[..store.ActionBytes(action)];
+    }
 
     /// <summary>The members of a selector group; empty if it has none. Control side.</summary>
-    public IReadOnlyList<SwxMember> GetGroup(int selector, uint group) => throw new NotImplementedException();
+    public IReadOnlyList<SwxMember> GetGroup(int selector, uint group) => View.Selectors[selector].Get(group);
 
-    /// <summary>Visits the learned entries that have not timed out. Any thread.</summary>
-    public void ForEachLearned(int learner, SwxLearnedVisitor visitor) => throw new NotImplementedException();
+    /// <summary>Bytes that a table's entries and index take, both copies together. Control side.</summary>
+    public long TableBytes(int table) => _sets[0].Tables[table].AllocatedBytes + _sets[1].Tables[table].AllocatedBytes;
 
-    /// <summary>Forgets one learned entry. Any thread.</summary>
-    /// <returns>Whether it was there.</returns>
-    public bool ForgetLearned(int learner, ReadOnlySpan<byte> key) => throw new NotImplementedException();
+    internal void Close(SwxUpdate update)
+    {
+        update.Closed = true;
+        if (_open == update)
+            _open = null;
+    }
 
-    /// <summary>Forgets all learned entries. Any thread.</summary>
-    public void ClearLearned(int learner) => throw new NotImplementedException();
+    private static byte* Find(TableStore store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority)
+    {
+        var space = stackalloc ulong[store.Words * 2];
+        var effective = EntryKey.Encode(store, key, mask, priority, space, space + store.Words);
+        return store.Find(space, space + store.Words, effective);
+    }
 
-    /// <summary>Sets a timeout of a learner; entries take it when they are learned or rearmed next. Any thread.</summary>
-    public void SetLearnerTimeout(int learner, int timeoutId, TimeSpan timeout) => throw new NotImplementedException();
-
-    /// <summary>Reads a register; the sum over all workers. Any thread.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">No such array or index.</exception>
-    public ulong ReadRegister(int array, long index) => throw new NotImplementedException();
-
-    /// <summary>Writes a register. Any thread.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">No such array or index.</exception>
-    public void WriteRegister(int array, long index, ulong value) => throw new NotImplementedException();
-
-    /// <summary>Configures a meter (RFC 2698 trTCM). Rates in bytes per second, bursts in bytes. Any thread.</summary>
-    public void SetMeter(int array, long index, ulong committedRate, ulong peakRate, ulong committedBurst, ulong peakBurst)
-        => throw new NotImplementedException();
-
-    /// <summary>Configures where a mirroring session sends its copies. Any thread.</summary>
-    /// <param name="session">Session id, below <see cref="SwxPipelineOptions.MirrorSessions"/>.</param>
-    /// <param name="port">Output port.</param>
-    /// <param name="truncation">Greatest length of a copy in bytes; 0 for the whole packet.</param>
-    public void SetMirrorSession(int session, uint port, int truncation = 0) => throw new NotImplementedException();
-
-    /// <summary>Removes a mirroring session: its copies are not made. Any thread.</summary>
-    public void RemoveMirrorSession(int session) => throw new NotImplementedException();
-
-    /// <summary>Creates a worker, for use by one thread at a time.</summary>
-    public SwxWorker CreateWorker() => throw new NotImplementedException();
-
-    /// <summary>Counts over all workers. Any thread.</summary>
-    public SwxStatistics Statistics => throw new NotImplementedException();
-
-    /// <summary>Lookups of a table. Any thread.</summary>
-    public SwxLookups TableLookups(int table) => throw new NotImplementedException();
-
-    /// <summary>Lookups of a learner. Any thread.</summary>
-    public SwxLookups LearnerLookups(int learner) => throw new NotImplementedException();
+    /// <summary>Waits until no worker reads the copy that was replaced, and brings it up to date.</summary>
+    private bool TryCatchUp()
+    {
+        Interlocked.MemoryBarrier();
+        var version = Volatile.Read(ref _version);
+        var limit = Environment.TickCount64 + (long)Options.GracePeriod.TotalMilliseconds;
+        foreach (var worker in Volatile.Read(ref _workers))
+        {
+            var spinner = new SpinWait();
+            while (worker.Holds(version))
+            {
+                if (Environment.TickCount64 > limit)
+                    return false;
+                // Sleeping a millisecond is the last resort: bursts last microseconds.
+                spinner.SpinOnce(sleep1Threshold: 1000);
+            }
+        }
+        _log.Replay(Inactive);
+        _log.Clear();
+        _behind = false;
+        return true;
+    }
 }

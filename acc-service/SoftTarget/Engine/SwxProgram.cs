@@ -3,11 +3,19 @@ namespace ACCOffload.SoftTarget.Engine;
 /// <summary>A parsed and checked <c>.spec</c> program.</summary>
 public sealed class SwxProgram
 {
+    internal SwxProgram()
+    {
+    }
+
     /// <summary>Parses a specification of DPDK's SWX pipeline, as p4c-dpdk writes it.</summary>
     /// <param name="specText">The text.</param>
     /// <returns>The program, compiled.</returns>
     /// <exception cref="SpecException">The text is not a program this engine can run.</exception>
-    public static SwxProgram Parse(string specText) => throw new NotImplementedException();
+    public static SwxProgram Parse(string specText)
+    {
+        ArgumentNullException.ThrowIfNull(specText);
+        return SpecBinder.Bind(SpecReader.Read(specText));
+    }
 
     /// <summary>Headers in their order.</summary>
     public IReadOnlyList<SwxHeader> Headers { get; internal init; } = [];
@@ -32,6 +40,19 @@ public sealed class SwxProgram
 
     /// <summary>Meter arrays in their order.</summary>
     public IReadOnlyList<SwxMeterArray> MeterArrays { get; internal init; } = [];
+
+    /// <summary>Where DPDK 22.11 would behave differently from what the specification says, with line numbers.</summary>
+    public IReadOnlyList<string> Warnings { get; internal init; } = [];
+
+    internal KeyLayout[] TableKeys { get; init; } = [];
+
+    internal KeyLayout[] LearnerKeys { get; init; } = [];
+
+    internal SelectorLayout[] SelectorLayouts { get; init; } = [];
+
+    internal CompiledCode Code { get; init; } = null!;
+
+    internal int RssCount { get; init; }
 
     /// <summary>Finds a table by its name in the specification.</summary>
     public SwxTable? FindTable(string name) => Tables.FirstOrDefault(t => t.Name == name);

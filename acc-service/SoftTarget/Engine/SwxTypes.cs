@@ -52,7 +52,7 @@ public readonly record struct SwxStatistics
     /// <summary>Packets dropped because they ran or recirculated too long.</summary>
     public long Endless { get; init; }
 
-    /// <summary>Packets dropped because an instruction met a header that is not valid where DPDK would read stray memory.</summary>
+    /// <summary>Packets dropped because they did what has no defined meaning: learning before any learner was applied, emitting headers over and over, running beyond the program's end.</summary>
     public long Faulted { get; init; }
 
     /// <summary>Passes begun by recirculation.</summary>
@@ -60,6 +60,9 @@ public readonly record struct SwxStatistics
 
     /// <summary>Copies made by mirroring.</summary>
     public long Cloned { get; init; }
+
+    /// <summary>Entries not learned because the learner or the key's bucket was full.</summary>
+    public long NotLearned { get; init; }
 }
 
 /// <summary>Lookups of one table or learner over all workers.</summary>

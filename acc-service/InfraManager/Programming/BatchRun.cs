@@ -1,0 +1,85 @@
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.InfraManager.Programming;
+
+/// <summary>One batch on its way: what was decided about each intent, and who is at fault when the target refuses something.</summary>
+internal sealed class BatchRun(List<PendingIntent> batch)
+{
+    private readonly Dictionary<int, IntentException> _failed = [];
+    private readonly Dictionary<(int Index, AttachmentKey Key), IntentException> _failedItems = [];
+    private readonly Dictionary<long, (int Index, AttachmentKey Key)> _changedBy = [];
+
+    public List<PendingIntent> Batch { get; } = batch;
+
+    /// <summary>By intent: an outcome, or the <see cref="IntentException"/> that it fails with.</summary>
+    public object[] Verdicts { get; } = new object[batch.Count];
+
+    /// <summary>Null, or why nothing can be added any more in this batch.</summary>
+    public IntentException? AddsRefused { get; set; }
+
+    public bool DeviceLost { get; set; }
+
+    /// <summary>Set once a commit of the batch failed.</summary>
+    public IntentException? StoreError { get; set; }
+
+    /// <summary>State that some round of the batch changed.</summary>
+    public HashSet<StateKey> Written { get; } = [];
+
+    /// <summary>Endpoints that some round of the batch touched.</summary>
+    public HashSet<long> Touched { get; } = [];
+
+    public IEnumerable<string> NewPortNames() => Batch.SelectMany(p => p.Intent switch
+    {
+        AttachIntent attach => [attach.Spec.PortName],
+        SyncIntent sync => sync.Attachments.Select(a => a.PortName),
+        _ => Enumerable.Empty<string>(),
+    }).Distinct();
+
+    public IntentException? FailureOf(int index) => _failed.GetValueOrDefault(index);
+
+    public IntentException? FailureOf(int index, AttachmentKey key) => _failedItems.GetValueOrDefault((index, key));
+
+    /// <summary>Starts another round of judging.</summary>
+    public void Begin() => _changedBy.Clear();
+
+    public void Changed(int index, long id, AttachmentKey key) => _changedBy[id] = (index, key);
+
+    /// <summary>Takes in what the round changed.</summary>
+    public void Collect(NetworkModel model)
+    {
+        foreach (StateKey key in model.ChangedKeys())
+        {
+            Written.Add(key);
+            if (key.Kind == StateKind.Endpoint)
+                Touched.Add((long)key.Name);
+        }
+
+        Touched.UnionWith(_changedBy.Keys);
+    }
+
+    /// <summary>Makes the intents that last changed these endpoints fail. False if none of the refusals is this batch's doing.</summary>
+    public bool Blame(IReadOnlyDictionary<long, IntentException> refusals)
+    {
+        bool any = false;
+        foreach ((long id, IntentException error) in refusals)
+        {
+            if (!_changedBy.TryGetValue(id, out (int Index, AttachmentKey Key) who))
+                continue;
+            any |= Batch[who.Index].Intent is SyncIntent ? _failedItems.TryAdd(who, error) : _failed.TryAdd(who.Index, error);
+        }
+
+        return any;
+    }
+
+    /// <summary>Everything that was not refused for its own sake fails.</summary>
+    public void FailAll(IntentException error)
+    {
+        for (int i = 0; i < Verdicts.Length; i++)
+        {
+            if (Verdicts[i] is not IntentException)
+                Verdicts[i] = error;
+        }
+
+        Touched.Clear();
+    }
+}

@@ -1,0 +1,168 @@
+using System.Buffers;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Programming;
+
+internal sealed partial class DeviceSync
+{
+    private const int PortsAtOnce = 16;
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
+
+    private readonly Dictionary<string, uint> _ports = [];
+    private readonly HashSet<string> _foreign = [];
+    private readonly HashSet<string> _orphans = [];
+    private readonly HashSet<string> _attempted = [];
+
+    /// <summary>Called with the name of a port that the model says is to be removed, once it is gone.</summary>
+    public required Action<string> PortRemoved { get; init; }
+
+    private bool HasPortsToRemove => _model.PortRemovals.Count > 0 || _orphans.Count > 0;
+
+    /// <summary>The port's number, 0 while not known.</summary>
+    public uint PortOf(string name) => _ports.GetValueOrDefault(name);
+
+    /// <summary>Was on the target before us: not ours to remove.</summary>
+    public bool IsForeignPort(string name) => _foreign.Contains(name);
+
+    /// <summary>Ports that were asked for since the last call, answered or not, and that no endpoint has.</summary>
+    public List<string> TakeStrayPorts()
+    {
+        List<string> stray = [.. _attempted.Where(n => _model.HolderOfPort(n) is null)];
+        _attempted.Clear();
+        return stray;
+    }
+
+    /// <summary>The ports that host-stub makes: <c>acc</c> and eleven hexadecimal digits.</summary>
+    public static bool IsOurName(string name) =>
+        name.Length == 14 && name.StartsWith("acc", StringComparison.Ordinal) && name.AsSpan(3).IndexOfAnyExcept(HexDigits) < 0;
+
+    /// <summary>Looks whether ports that are not of our making are there already, so that they are never taken for ours.</summary>
+    public async Task LookForForeignAsync(IEnumerable<string> names, CancellationToken cancellationToken)
+    {
+        foreach (string name in names)
+        {
+            if (IsOurName(name) || _ports.ContainsKey(name) || _model.IsPortRemovalPending(name))
+                continue;
+            try
+            {
+                if (await PortCallAsync(ct => _target.FindPortAsync(name, ct), cancellationToken).ConfigureAwait(false) is { } id)
+                {
+                    _ports[name] = id;
+                    _foreign.Add(name);
+                }
+            }
+            catch (Exception e) when (e is P4RuntimeException or DeviceLostException)
+            {
+                // Whoever needs the port meets the same failure where it counts.
+                return;
+            }
+        }
+    }
+
+    /// <summary>Removes the ports that nobody needs. A failure is logged and tried again later.</summary>
+    public async Task RemovePortsAsync(CancellationToken cancellationToken)
+    {
+        if (!HasPortsToRemove || !IsReady || Tables.HasPendingDeletes())
+            return;
+        foreach (string name in _model.PortRemovals.Concat(_orphans).ToArray())
+        {
+            if (_model.HolderOfPort(name) is not null)
+            {
+                _orphans.Remove(name);
+                continue;
+            }
+
+            try
+            {
+                await PortCallAsync(
+                    async ct =>
+                    {
+                        await _target.RemovePortAsync(name, ct).ConfigureAwait(false);
+                        return true;
+                    },
+                    cancellationToken).ConfigureAwait(false);
+                _ports.Remove(name);
+                _orphans.Remove(name);
+                Hook(CrashPoint.AfterPortRemoval);
+                PortRemoved(name);
+            }
+            catch (P4RuntimeException e)
+            {
+                LogPortRemovalFailed(name, e.Message);
+            }
+            catch (DeviceLostException e)
+            {
+                LogPortRemovalFailed(name, e.Message);
+                return;
+            }
+        }
+    }
+
+    private async Task EnsurePortsAsync(IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, CancellationToken cancellationToken)
+    {
+        List<Endpoint> missing = [.. ids.Select(_model.Find).OfType<Endpoint>().Where(e => !_ports.ContainsKey(e.Spec.PortName))];
+        if (missing.Count == 0)
+            return;
+        foreach (Endpoint[] some in missing.Chunk(PortsAtOnce))
+        {
+            var calls = new List<Task<uint>>(some.Length);
+            foreach (Endpoint endpoint in some)
+            {
+                _attempted.Add(endpoint.Spec.PortName);
+                calls.Add(PortCallAsync(ct => _target.AddPortAsync(endpoint.Spec.PortName, ct), cancellationToken));
+            }
+
+            DeviceLostException? lost = null;
+            for (int i = 0; i < some.Length; i++)
+            {
+                try
+                {
+                    _ports[some[i].Spec.PortName] = await calls[i].ConfigureAwait(false);
+                }
+                catch (P4RuntimeException e)
+                {
+                    LogPortRefused(some[i].Spec.PortName, e.Message);
+                    refusals[some[i].Id] = new IntentException(
+                        e.Code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal,
+                        $"the target refused port {some[i].Spec.PortName}: {e.Message}");
+                }
+                catch (DeviceLostException e)
+                {
+                    lost = e;
+                }
+            }
+
+            _progress();
+            if (lost is not null)
+                throw lost;
+        }
+
+        Hook(CrashPoint.AfterPorts);
+    }
+
+    /// <exception cref="P4RuntimeException">Definitely refused.</exception>
+    /// <exception cref="DeviceLostException">No answer, or none that says what happened.</exception>
+    private async Task<T> PortCallAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(_options.PortLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await call(either.Token).ConfigureAwait(false);
+        }
+        catch (P4RuntimeException e) when (!IsDefinite(e.Code))
+        {
+            throw new DeviceLostException(e.Message, e);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new DeviceLostException(
+                cancellationToken.IsCancellationRequested ? "stopped in the middle of a port call" : $"no answer about a port within {_options.PortLimit.TotalSeconds:0.#} s", e);
+        }
+    }
+
+    private static bool IsDefinite(StatusCode code) => code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.AlreadyExists
+        or StatusCode.PermissionDenied or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange or StatusCode.Unimplemented;
+}

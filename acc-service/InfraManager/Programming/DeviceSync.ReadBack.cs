@@ -1,0 +1,166 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Programming;
+
+internal sealed partial class DeviceSync
+{
+    private const int EntriesPerProgress = 4096;
+
+    /// <summary>Waits for the target and reads it back, within the limit.</summary>
+    /// <exception cref="DeviceLostException">It did not come back in time.</exception>
+    private async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        long start = _time.GetTimestamp();
+        using var limit = new CancellationTokenSource(_options.OutcomeLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        string reason = NotReadyReason;
+        while (!either.IsCancellationRequested)
+        {
+            try
+            {
+                await WaitPrimaryAsync(either.Token).ConfigureAwait(false);
+                await ReadBackAsync(either.Token).ConfigureAwait(false);
+                TimeSpan elapsed = _time.GetElapsedTime(start);
+                LogRecovered(elapsed);
+                return;
+            }
+            catch (DeviceLostException e)
+            {
+                reason = e.Message;
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+
+            try
+            {
+                await Task.Delay(_options.RetryMin, _time, either.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+        }
+
+        throw new DeviceLostException(_target.Connection is { IsPrimary: false } c ? $"the target is away: {c.Reason}" : reason);
+    }
+
+    private async Task WaitPrimaryAsync(CancellationToken cancellationToken)
+    {
+        while (!_target.Connection.IsPrimary)
+        {
+            var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            void OnChanged() => changed.TrySetResult();
+            _target.ConnectionChanged += OnChanged;
+            try
+            {
+                if (!_target.Connection.IsPrimary)
+                    await changed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                _target.ConnectionChanged -= OnChanged;
+            }
+        }
+    }
+
+    /// <summary>Learns what the target has: ports first, since some targets take them only before the pipeline, then the pipeline, then the rows.</summary>
+    /// <exception cref="DeviceLostException">Could not be finished.</exception>
+    private async Task ReadBackAsync(CancellationToken cancellationToken)
+    {
+        TargetConnection connection = _target.Connection;
+        if (!connection.IsPrimary)
+            throw new DeviceLostException($"the target is away: {connection.Reason}");
+        await ReadPortsAsync(cancellationToken).ConfigureAwait(false);
+        var early = new Dictionary<long, IntentException>();
+        await EnsurePortsAsync([.. _model.Endpoints.Select(e => e.Id)], early, cancellationToken).ConfigureAwait(false);
+        Hook(CrashPoint.ReconcilePorts);
+        await CallAsync(() => _target.EnsurePipelineAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
+        _progress();
+        Hook(CrashPoint.ReconcilePipeline);
+        await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
+        if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
+            throw new DeviceLostException("the connection to the target was lost meanwhile");
+        _generation = connection.Generation;
+        _mustReadBack = false;
+    }
+
+    private async Task ReadTablesAsync(CancellationToken cancellationToken)
+    {
+        await CallAsync(
+            async () =>
+            {
+                long count = 0;
+                Tables.BeginReadBack();
+                await foreach (Entry entry in _target.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    Tables.Seen(entry);
+                    if (++count % EntriesPerProgress == 0)
+                        _progress();
+                }
+
+                Tables.EndReadBack();
+                return count;
+            },
+            cancellationToken).ConfigureAwait(false);
+        _progress();
+        Hook(CrashPoint.ReconcileRead);
+    }
+
+    private async Task ReadPortsAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<string, uint>? listed = await CallAsync(() => _target.ListPortsAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
+        var found = new Dictionary<string, uint>();
+        if (listed is null)
+        {
+            foreach (Endpoint endpoint in _model.Endpoints)
+            {
+                string name = endpoint.Spec.PortName;
+                if (await CallAsync(() => _target.FindPortAsync(name, cancellationToken), cancellationToken).ConfigureAwait(false) is { } id)
+                    found[name] = id;
+            }
+        }
+
+        _ports.Clear();
+        _foreign.Clear();
+        _orphans.Clear();
+        foreach ((string name, uint id) in listed ?? found)
+        {
+            _ports[name] = id;
+            if (_model.HolderOfPort(name) is { } holder)
+            {
+                if (!holder.OwnsPort)
+                    _foreign.Add(name);
+            }
+            else if (IsOurName(name))
+            {
+                _orphans.Add(name);
+            }
+            else if (!_model.IsPortRemovalPending(name) && !_attempted.Contains(name))
+            {
+                _foreign.Add(name);
+            }
+        }
+
+        _progress();
+    }
+
+    private static async Task<T> CallAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await call().ConfigureAwait(false);
+        }
+        catch (P4RuntimeException e)
+        {
+            throw new DeviceLostException(e.Message, e);
+        }
+        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new DeviceLostException("the target did not answer in time", e);
+        }
+    }
+}

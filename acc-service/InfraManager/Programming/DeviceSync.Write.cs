@@ -1,0 +1,180 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Programming;
+
+internal sealed partial class DeviceSync
+{
+    // A device that refuses everything must not fill the journal.
+    private const int MaxRefusalLogs = 5;
+
+    /// <summary>Writes what is left to write.</summary>
+    /// <returns>How many updates were applied.</returns>
+    /// <exception cref="DeviceLostException">An outcome is not known.</exception>
+    private async Task<long> FlushAsync(
+        Dictionary<long, IntentException> refusals, bool doubtIsRefusal, Counts? counts, CancellationToken cancellationToken)
+    {
+        var pass = new WritePass(doubtIsRefusal, counts);
+        for (int round = 0; round <= MaxCorrections; round++)
+        {
+            List<EntryUpdate> updates = Tables.Plan();
+            if (updates.Count == 0)
+                break;
+            pass.Corrected = false;
+            foreach (ReadOnlyMemory<EntryUpdate> write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
+                await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
+            if (!pass.Corrected)
+                break;
+            pass.HasCorrected = true;
+        }
+
+        SuspectsDrift |= pass.HasCorrected;
+        if (pass.Doubt is { } doubt)
+            throw new DeviceLostException(doubt);
+        if (Tables.Plan().Count > 0)
+            throw new DeviceLostException("the target's answers contradict each other");
+        Hook(CrashPoint.AfterWrites);
+        Attribute(pass, refusals);
+        return pass.Applied;
+    }
+
+    /// <summary>One Write; where the target refuses it as a whole without saying which update is wrong, its halves.</summary>
+    private async Task WriteAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
+    {
+        Hook(CrashPoint.BeforeWrite);
+        WriteResult result = await SendAsync(updates, cancellationToken).ConfigureAwait(false);
+        Hook(CrashPoint.AfterWrite);
+        _progress();
+        switch (result.Outcome)
+        {
+            case WriteOutcome.Applied:
+                for (int i = 0; i < updates.Length; i++)
+                    Apply(updates.Span[i], pass);
+                break;
+            case WriteOutcome.Failed:
+                TakeIn(updates.Span, result.Errors, pass);
+                break;
+            case WriteOutcome.Rejected when result.Code is not (StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.FailedPrecondition):
+                if (updates.Length == 1)
+                {
+                    Refuse(updates.Span[0], result.Code, result.Message, pass);
+                    break;
+                }
+
+                await WriteAsync(updates[..(updates.Length / 2)], pass, cancellationToken).ConfigureAwait(false);
+                await WriteAsync(updates[(updates.Length / 2)..], pass, cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                // Not primary any more, no pipeline, not sent, or no answer.
+                throw new DeviceLostException(result.Message);
+        }
+    }
+
+    private async Task<WriteResult> SendAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
+    {
+        WritesSent++;
+        UpdatesSent += updates.Length;
+        using var limit = new CancellationTokenSource(_options.WriteLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await _target.WriteAsync(updates, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new DeviceLostException(
+                cancellationToken.IsCancellationRequested ? "stopped in the middle of a Write" : $"no answer to a Write within {_options.WriteLimit.TotalSeconds:0.#} s", e);
+        }
+    }
+
+    private void TakeIn(ReadOnlySpan<EntryUpdate> updates, IReadOnlyList<UpdateError> errors, WritePass pass)
+    {
+        int next = 0;
+        for (int i = 0; i < updates.Length; i++)
+        {
+            if (next == errors.Count || errors[next].Index != i)
+            {
+                Apply(updates[i], pass);
+                continue;
+            }
+
+            UpdateError error = errors[next++];
+            switch (updates[i].Kind, error.Code)
+            {
+                case (UpdateKind.Insert, StatusCode.AlreadyExists):
+                    // Drift: something is there that we did not know of. It becomes ours.
+                    Tables.Doubt(updates[i]);
+                    pass.Corrected = true;
+                    break;
+                case (UpdateKind.Modify or UpdateKind.Delete, StatusCode.NotFound):
+                    Tables.FoundAbsent(updates[i]);
+                    pass.Corrected = true;
+                    break;
+                case (_, _) when error.IsDefinite:
+                    Refuse(updates[i], error.Code, error.Message, pass);
+                    break;
+                case (_, _) when pass.DoubtIsRefusal:
+                    Tables.Doubt(updates[i]);
+                    Refuse(updates[i], error.Code, error.Message, pass);
+                    break;
+                default:
+                    pass.Doubt ??= error.Message;
+                    break;
+            }
+        }
+    }
+
+    private void Apply(EntryUpdate update, WritePass pass)
+    {
+        Tables.Applied(update);
+        pass.Applied++;
+        pass.Counts?.Add(update.Kind);
+    }
+
+    private void Refuse(EntryUpdate update, StatusCode code, string message, WritePass pass)
+    {
+        Tables.Refused(update);
+        pass.Refused[update.Entry.Key] = new IntentException(
+            code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal, $"the target refused an entry: {message}");
+        if (pass.Refused.Count <= MaxRefusalLogs)
+            LogRefused(message);
+        else if (pass.Refused.Count == MaxRefusalLogs + 1)
+            LogMoreRefused();
+    }
+
+    /// <summary>Finds the endpoints whose wanted rows were refused. A refused delete is nobody's failure: it is tried again.</summary>
+    private void Attribute(WritePass pass, Dictionary<long, IntentException> refusals)
+    {
+        if (pass.Refused.Count == 0)
+            return;
+        foreach (OwnerId owner in Tables.Owners)
+        {
+            foreach (Entry entry in Tables.EntriesOf(owner))
+            {
+                if (pass.Refused.TryGetValue(entry.Key, out IntentException? error))
+                    refusals.TryAdd(owner.Id, error);
+            }
+        }
+    }
+
+    private sealed class WritePass(bool doubtIsRefusal, Counts? counts)
+    {
+        /// <summary>Codes that leave open whether an update was applied count as refusals, since reading back did not help before.</summary>
+        public bool DoubtIsRefusal => doubtIsRefusal;
+
+        public Counts? Counts => counts;
+
+        public Dictionary<EntryKey, IntentException> Refused { get; } = [];
+
+        public long Applied { get; set; }
+
+        /// <summary>The target held something else than was known, so there is more to write.</summary>
+        public bool Corrected { get; set; }
+
+        public bool HasCorrected { get; set; }
+
+        public string? Doubt { get; set; }
+    }
+}

@@ -1,0 +1,241 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Programming;
+
+/// <summary>
+/// Brings the target to what the model says: ports, then table rows. Knows what the target holds as long as every answer arrived; otherwise reads it
+/// back first. A change, a rollback, a start and a repair all come down to <see cref="PassAsync"/>. Used by the programmer's loop alone.
+/// </summary>
+internal sealed partial class DeviceSync
+{
+    private const int MaxAttempts = 3;
+    private const int MaxCorrections = 3;
+
+    private readonly ITarget _target;
+    private readonly EndpointCompiler _compiler;
+    private readonly ProgrammerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Action _progress;
+    private readonly Dictionary<long, uint> _declared = [];
+    private NetworkModel _model;
+    private long _generation = -1;
+    private bool _mustReadBack = true;
+
+    public DeviceSync(
+        NetworkModel model, ITarget target, EndpointCompiler compiler, ProgrammerOptions options, TimeProvider time, ILogger logger, Action progress)
+    {
+        _model = model;
+        _target = target;
+        _compiler = compiler;
+        _options = options;
+        _time = time;
+        _logger = logger;
+        _progress = progress;
+    }
+
+    public TableState Tables { get; private set; } = new();
+
+    public long WritesSent { get; private set; }
+
+    public long UpdatesSent { get; private set; }
+
+    public ReconcileCounts LastReconcile { get; private set; } = ReconcileCounts.None;
+
+    /// <summary>A reply was lost and the tables were not read back since.</summary>
+    public bool OutcomeUnknown { get; private set; }
+
+    /// <summary>Primary, and what the target holds is known since.</summary>
+    public bool IsReady => !_mustReadBack && _target.Connection is { IsPrimary: true } c && c.Generation == _generation;
+
+    /// <summary>The target held something else than was known: the tables are worth an audit.</summary>
+    public bool SuspectsDrift { get; set; }
+
+    /// <summary>Ready, and the tables equal the model.</summary>
+    public bool IsReconciled => IsReady && Tables.DirtyCount == 0;
+
+    /// <summary>Why the target can't be programmed; one line.</summary>
+    public string NotReadyReason => _target.Connection switch
+    {
+        { IsPrimary: false } c => $"the target is away: {c.Reason}",
+        _ when OutcomeUnknown => "the target did not answer; its tables are being read back",
+        _ => "the target's tables are being compared with the model",
+    };
+
+    /// <summary>Something is left that only trying again can mend.</summary>
+    public bool HasLeftovers => Tables.HasRefused() || _model.Endpoints.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
+
+    /// <summary>Takes another model, as read from the store; what the target holds counts as unknown.</summary>
+    public void Restart(NetworkModel model)
+    {
+        _model = model;
+        Tables = new TableState();
+        _declared.Clear();
+        Lose();
+    }
+
+    /// <summary>Takes over what the model says of these endpoints, for a target that can't be reached now.</summary>
+    public void Declare(IReadOnlyCollection<long> ids) => Declare(ids, []);
+
+    /// <summary>
+    /// Makes the target hold what the model says of these endpoints (and of everything else that is left to write). A lost reply is followed by
+    /// reading back and finishing, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
+    /// </summary>
+    public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+    {
+        string lost = NotReadyReason;
+        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            var refusals = new Dictionary<long, IntentException>();
+            try
+            {
+                if (!IsReady)
+                    await RecoverAsync(cancellationToken).ConfigureAwait(false);
+                await PassAsync(ids, refusals, verify: OutcomeUnknown, doubtIsRefusal: attempt > 0, null, cancellationToken).ConfigureAwait(false);
+                return new RealiseResult(null, refusals);
+            }
+            catch (DeviceLostException e)
+            {
+                lost = e.Message;
+                LogLost(e.Message);
+                Lose();
+                OutcomeUnknown = true;
+                if (cancellationToken.IsCancellationRequested)
+                    break;
+            }
+        }
+
+        Declare(ids);
+        return new RealiseResult(lost, new Dictionary<long, IntentException>());
+    }
+
+    /// <summary>Reads the target back and repairs every difference. False if that could not be finished.</summary>
+    public async Task<bool> ReconcileAsync(bool isAudit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var counts = new Counts();
+            await ReadBackAsync(cancellationToken).ConfigureAwait(false);
+            var refusals = new Dictionary<long, IntentException>();
+            await PassAsync([], refusals, verify: true, doubtIsRefusal: true, counts, cancellationToken).ConfigureAwait(false);
+            await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
+            ReconcileCounts result = counts.ToResult();
+            if (!isAudit || result.Total > 0)
+            {
+                LastReconcile = result;
+                LogReconciled(result.Inserted, result.Modified, result.Deleted, Tables.DesiredCount, Tables.DirtyCount);
+            }
+
+            foreach ((long id, IntentException error) in refusals)
+                LogEndpointIncomplete(id, error.Message);
+            return true;
+        }
+        catch (DeviceLostException e)
+        {
+            Lose();
+            LogReconcileFailed(e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Tries refused rows, missing ports and outstanding port removals again.</summary>
+    public async Task RetryAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Tables.RetryRefused();
+            await PassAsync([], [], verify: false, doubtIsRefusal: true, null, cancellationToken).ConfigureAwait(false);
+            await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (DeviceLostException e)
+        {
+            LogLost(e.Message);
+            Lose();
+            OutcomeUnknown = true;
+        }
+    }
+
+    /// <summary>One way to the desired state: ports of the endpoints, their rows, writes. Whatever else is not as it should be is mended with it.</summary>
+    private async Task PassAsync(
+        IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, bool verify, bool doubtIsRefusal, Counts? counts,
+        CancellationToken cancellationToken)
+    {
+        HashSet<long> all = [.. ids];
+        foreach (Endpoint endpoint in _model.Endpoints)
+        {
+            if (!_ports.TryGetValue(endpoint.Spec.PortName, out uint port) || _declared.GetValueOrDefault(endpoint.Id) != port)
+                all.Add(endpoint.Id);
+        }
+
+        await EnsurePortsAsync(all, refusals, cancellationToken).ConfigureAwait(false);
+        Declare(all, refusals);
+        for (int round = 0; ; round++)
+        {
+            long applied = await FlushAsync(refusals, doubtIsRefusal, counts, cancellationToken).ConfigureAwait(false);
+            if (_target.Connection.Generation != _generation)
+                throw new DeviceLostException("the connection to the target was lost meanwhile");
+            if (!verify || applied == 0 || round == MaxAttempts)
+                break;
+            await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        OutcomeUnknown = false;
+    }
+
+    private void Declare(IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals)
+    {
+        foreach (long id in ids)
+        {
+            Tables.Release(OwnerId.OfEndpoint(id));
+            _declared.Remove(id);
+        }
+
+        foreach (long id in ids)
+        {
+            // Without a port an endpoint has no rows yet; it is declared again when its port is known.
+            if (_model.Find(id) is not { } endpoint || !_ports.TryGetValue(endpoint.Spec.PortName, out uint port))
+                continue;
+            if (Tables.Acquire(OwnerId.OfEndpoint(id), _compiler.Compile(endpoint, port)) is { } conflict)
+                refusals.TryAdd(id, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
+            else
+                _declared[id] = port;
+        }
+    }
+
+    private void Lose()
+    {
+        _mustReadBack = true;
+        _generation = -1;
+    }
+
+    private void Hook(CrashPoint point) => _options.FaultHook?.Invoke(point);
+
+    /// <summary>What a reconciliation did, by kind.</summary>
+    private sealed class Counts
+    {
+        private long _inserted;
+        private long _modified;
+        private long _deleted;
+
+        public void Add(UpdateKind kind)
+        {
+            switch (kind)
+            {
+                case UpdateKind.Insert:
+                    _inserted++;
+                    break;
+                case UpdateKind.Modify:
+                    _modified++;
+                    break;
+                default:
+                    _deleted++;
+                    break;
+            }
+        }
+
+        public ReconcileCounts ToResult() => new(_inserted, _modified, _deleted);
+    }
+}

@@ -1,0 +1,193 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Store;
+
+namespace ACCOffload.InfraManager.Programming;
+
+internal sealed partial class Programmer
+{
+    /// <summary>
+    /// Judge, commit, realise, answer. What the target refuses fails its own request: the batch is judged again without it, and the difference to
+    /// that, on the target and in the store, is the rollback. The store comes first both ways, so that a crash in between is repaired from it.
+    /// </summary>
+    private async Task ProcessAsync(List<PendingIntent> batch)
+    {
+        if (_abort.IsCancellationRequested || _mustReload)
+        {
+            IntentException error = _mustReload ? IntentException.Away(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error") : ShuttingDown();
+            batch.ForEach(p => p.Fail(error));
+            return;
+        }
+
+        _device.TakeStrayPorts();
+        var run = new BatchRun(batch) { DeviceLost = !_device.IsReady };
+        if (run.DeviceLost)
+            run.AddsRefused = IntentException.Away(_device.NotReadyReason);
+        else
+            await _device.LookForForeignAsync(run.NewPortNames(), _abort.Token).ConfigureAwait(false);
+
+        for (int round = 0; ; round++)
+        {
+            JudgeAll(run, round);
+            if (!Commit(run, round))
+            {
+                if (round == 0)
+                    break;
+                continue;
+            }
+
+            if (run.DeviceLost)
+            {
+                _device.Declare(run.Touched);
+                break;
+            }
+
+            RealiseResult result = await _device.RealiseAsync(run.Touched, _abort.Token).ConfigureAwait(false);
+            if (result.Lost is { } lost)
+            {
+                run.DeviceLost = true;
+                run.AddsRefused ??= IntentException.Away(lost);
+                ScheduleAudit(_options.AuditAfterUnknown);
+                continue;
+            }
+
+            if (!run.Blame(result.Refusals))
+                break;
+        }
+
+        _model.Forget();
+        Publish(run.Touched);
+        Hook(CrashPoint.BeforeComplete);
+        Answer(run, attaches: true);
+        if (!run.DeviceLost)
+            await _device.RemovePortsAsync(_abort.Token).ConfigureAwait(false);
+        Answer(run, attaches: false);
+        Hook(CrashPoint.AfterComplete);
+        if (_device.HasLeftovers && LeftoverTimer.IsDue)
+            LeftoverTimer.Failed();
+    }
+
+    private void JudgeAll(BatchRun run, int round)
+    {
+        _model.Undo(0);
+        run.Begin();
+        for (int i = 0; i < run.Batch.Count; i++)
+        {
+            try
+            {
+                run.Verdicts[i] = run.FailureOf(i) ?? JudgeOne(run, i);
+            }
+            catch (IntentException e)
+            {
+                run.Verdicts[i] = e;
+            }
+        }
+
+        if (round > 0)
+        {
+            // Ports that were made for what is taken back. Durable, since a crash may come before they are removed.
+            foreach (string port in _device.TakeStrayPorts())
+                _model.SetPortRemoval(port, true);
+        }
+
+        run.Collect(_model);
+        Hook(CrashPoint.AfterJudge);
+    }
+
+    private object JudgeOne(BatchRun run, int index)
+    {
+        var context = new JudgeContext
+        {
+            AddsRefused = run.AddsRefused,
+            IsForeignPort = _device.IsForeignPort,
+            KnownFailure = key => run.FailureOf(index, key),
+            Changed = (id, key) => run.Changed(index, id, key),
+        };
+        return run.Batch[index].Intent switch
+        {
+            AttachIntent attach => _judge.Attach(attach.Spec, context),
+            DetachIntent detach => new DetachOutcome(_judge.Detach(detach)),
+            SyncIntent sync => _judge.Sync(sync, context),
+            _ => throw new InvalidOperationException("an intent of an unknown kind"),
+        };
+    }
+
+    /// <summary>Makes the judged state durable. False when that failed: then the batch is judged once more (or, in round 0, given up).</summary>
+    private bool Commit(BatchRun run, int round)
+    {
+        if (run.Written.Count == 0)
+            return true;
+        if (run.StoreError is not null)
+        {
+            // Tried before in this batch: what is true now is committed later.
+            _debt.UnionWith(run.Written);
+            return true;
+        }
+
+        if (round > 0)
+            Hook(CrashPoint.BeforeCompensation);
+        bool done = TryCommit(run.Written, out IntentException? error);
+        if (done)
+        {
+            Hook(round == 0 ? CrashPoint.AfterCommit : CrashPoint.AfterCompensation);
+            return true;
+        }
+
+        run.StoreError = error;
+        run.AddsRefused = error;
+        if (round == 0)
+        {
+            // A failing disk may hold the changes all the same: the former values are written when it works again.
+            _model.Undo(0);
+            _debt.UnionWith(run.Written);
+            run.FailAll(error!);
+        }
+
+        return false;
+    }
+
+    /// <summary>Commits the present values of these pieces of state, and of those that are owed.</summary>
+    private bool TryCommit(HashSet<StateKey> keys, out IntentException? error)
+    {
+        try
+        {
+            _store.Commit([.. keys.Union(_debt).Select(k => new StoreChange(k, _model.ValueOf(k)))]);
+            _debt.Clear();
+            DebtTimer.Reset();
+            _storeProblem = "";
+            error = null;
+            return true;
+        }
+        catch (StoreException e)
+        {
+            if (_storeProblem != e.Message)
+                LogStoreFailed(e.Message);
+            _storeProblem = e.Message;
+            DebtTimer.Failed();
+            error = new IntentException(
+                e.Failure == StoreFailure.Full ? IntentError.ResourceExhausted : IntentError.Unavailable, e.Message);
+            return false;
+        }
+    }
+
+    private void Answer(BatchRun run, bool attaches)
+    {
+        for (int i = 0; i < run.Batch.Count; i++)
+        {
+            PendingIntent pending = run.Batch[i];
+            if (pending.Intent is AttachIntent != attaches)
+                continue;
+            switch (run.Verdicts[i])
+            {
+                case IntentException e:
+                    pending.Fail(e);
+                    break;
+                case Endpoint endpoint:
+                    pending.Complete(new AttachOutcome(endpoint, _device.PortOf(endpoint.Spec.PortName)));
+                    break;
+                case { } outcome:
+                    pending.Complete(outcome);
+                    break;
+            }
+        }
+    }
+}

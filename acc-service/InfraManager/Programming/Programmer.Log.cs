@@ -1,0 +1,16 @@
+namespace ACCOffload.InfraManager.Programming;
+
+internal sealed partial class Programmer
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "started with {Endpoints} endpoints from {Store}")]
+    private partial void LogStarted(int endpoints, string store);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopped: every request is answered, the store is checkpointed")]
+    private partial void LogStopped();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "unexpected error; starting over from the store")]
+    private partial void LogUnexpected(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a commit failed: {Reason}")]
+    private partial void LogStoreFailed(string reason);
+}

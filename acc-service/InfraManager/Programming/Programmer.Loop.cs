@@ -1,0 +1,247 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Store;
+
+namespace ACCOffload.InfraManager.Programming;
+
+internal sealed partial class Programmer
+{
+    // Shorter than half of any sensible watchdog.
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan DebtDelay = TimeSpan.FromMilliseconds(500);
+
+    private readonly HashSet<StateKey> _debt = [];
+    private RetryTimer? _reconcileTimer;
+    private RetryTimer? _leftoverTimer;
+    private RetryTimer? _debtTimer;
+    private RetryTimer? _auditTimer;
+    private long _seenGeneration = -1;
+    private bool _mustReload;
+
+    private RetryTimer ReconcileTimer => _reconcileTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
+
+    private RetryTimer LeftoverTimer => _leftoverTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
+
+    private RetryTimer DebtTimer => _debtTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
+
+    private async Task LoopAsync()
+    {
+        var batch = new List<PendingIntent>();
+        try
+        {
+            while (true)
+            {
+                Progress();
+                try
+                {
+                    if (!_abort.IsCancellationRequested)
+                        await HousekeepAsync().ConfigureAwait(false);
+                    Drain(batch);
+                    if (batch.Count > 0)
+                    {
+                        await ProcessAsync(batch).ConfigureAwait(false);
+                        continue;
+                    }
+
+                    if (_queue.IsClosed)
+                        break;
+                }
+                catch (Exception e) when (e is not SimulatedCrashException)
+                {
+                    // Whatever it was, memory may be half changed. The store is not: start over from it.
+                    LogUnexpected(e);
+                    _mustReload = true;
+                    foreach (PendingIntent pending in batch)
+                        pending.Fail(new IntentException(IntentError.Internal, $"internal error: {e.Message.ReplaceLineEndings(" ")}"));
+                    ReconcileTimer.Failed();
+                }
+
+                await _queue.WaitAsync(NextWake(), _time).ConfigureAwait(false);
+            }
+
+            PayDebt();
+            _store.Checkpoint();
+            LogStopped();
+        }
+        catch (SimulatedCrashException)
+        {
+            // As if the process had died here: nobody is answered.
+            return;
+        }
+        finally
+        {
+            _target.ConnectionChanged -= _queue.Wake;
+        }
+
+        Finish();
+    }
+
+    private void Drain(List<PendingIntent> batch)
+    {
+        batch.Clear();
+        while (batch.Count < _options.MaxBatch && _queue.TryDequeue(out PendingIntent pending))
+        {
+            if (pending.TryDrain())
+                batch.Add(pending);
+        }
+    }
+
+    private async Task HousekeepAsync()
+    {
+        if (_mustReload && ReconcileTimer.IsDue)
+            Reload();
+        if (_mustReload)
+            return;
+        if (_target.Connection.Generation != _seenGeneration)
+        {
+            _seenGeneration = _target.Connection.Generation;
+            ReconcileTimer.Reset();
+        }
+
+        if (!_device.IsReady)
+        {
+            if (_target.Connection.IsPrimary && ReconcileTimer.IsDue)
+                await ReconcileAsync(isAudit: false).ConfigureAwait(false);
+            else
+                PublishStatus();
+        }
+        else if (_queue.Count == 0)
+        {
+            await MendAsync().ConfigureAwait(false);
+        }
+
+        if (_queue.Count == 0 && _debt.Count > 0 && DebtTimer.IsDue)
+            PayDebt();
+    }
+
+    /// <summary>What can wait while there are requests.</summary>
+    private async Task MendAsync()
+    {
+        if (_device.SuspectsDrift)
+        {
+            _device.SuspectsDrift = false;
+            ScheduleAudit(TimeSpan.FromTicks(1));
+        }
+
+        if (_device.HasLeftovers && LeftoverTimer.IsDue)
+        {
+            await _device.RetryAsync(_abort.Token).ConfigureAwait(false);
+            PublishAll();
+            if (_device.HasLeftovers)
+                LeftoverTimer.Failed();
+            else
+                LeftoverTimer.Reset();
+        }
+
+        if (_auditTimer is { IsDue: true })
+        {
+            _auditTimer = null;
+            await ReconcileAsync(isAudit: true).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReconcileAsync(bool isAudit)
+    {
+        bool afterUnknown = _device.OutcomeUnknown;
+        PublishStatus();
+        if (await _device.ReconcileAsync(isAudit, _abort.Token).ConfigureAwait(false))
+        {
+            ReconcileTimer.Reset();
+            if (_device.HasLeftovers)
+                LeftoverTimer.Failed();
+            if (afterUnknown)
+                ScheduleAudit(_options.AuditAfterUnknown);
+            else if (_options.AuditInterval > TimeSpan.Zero)
+                ScheduleAudit(_options.AuditInterval);
+        }
+        else
+        {
+            ReconcileTimer.Failed();
+        }
+
+        PublishAll();
+    }
+
+    private void ScheduleAudit(TimeSpan after)
+    {
+        if (_auditTimer is { } set && set.Remaining < after)
+            return;
+        _auditTimer = new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
+        _auditTimer.Set(after);
+    }
+
+    private void Reload()
+    {
+        try
+        {
+            _model = _store.Load();
+            _judge = new Judge(_model, _node);
+            _debt.Clear();
+            _device.Restart(_model);
+            _mustReload = false;
+            PublishAll();
+        }
+        catch (StoreException e)
+        {
+            _storeProblem = e.Message;
+            LogStoreFailed(e.Message);
+            ReconcileTimer.Failed();
+            PublishStatus();
+        }
+    }
+
+    /// <summary>The port is gone: that it is to be removed need not be remembered any more. Forgetting it can wait for the next commit.</summary>
+    private void OnPortRemoved(string name)
+    {
+        _model.SetPortRemoval(name, false);
+        if (_debt.Count == 0)
+            DebtTimer.Set(DebtDelay);
+        _debt.UnionWith(_model.ChangedKeys());
+        _model.Forget();
+    }
+
+    /// <summary>Commits what is true in memory but not yet in the store. Failure is tried again.</summary>
+    private void PayDebt()
+    {
+        if (_debt.Count == 0 || _mustReload)
+            return;
+        Hook(CrashPoint.BeforeDebtCommit);
+        if (TryCommit([], out _))
+            PublishStatus();
+    }
+
+    private TimeSpan NextWake()
+    {
+        TimeSpan wake = IdleLimit;
+        if (_target.Connection.IsPrimary && (_mustReload || !_device.IsReady))
+            Sooner(ReconcileTimer.Remaining);
+        if (_debt.Count > 0)
+            Sooner(DebtTimer.Remaining);
+        if (_device.IsReady && _auditTimer is { } audit)
+            Sooner(audit.Remaining);
+        if (_device.IsReady && _device.HasLeftovers)
+            Sooner(LeftoverTimer.Remaining);
+        return wake;
+
+        void Sooner(TimeSpan remaining)
+        {
+            // Never zero: what was due and failed to be done is not worth a busy loop.
+            TimeSpan floor = TimeSpan.FromMilliseconds(1);
+            wake = remaining < wake ? (remaining > floor ? remaining : floor) : wake;
+        }
+    }
+
+    private void Finish()
+    {
+        _finished = true;
+        FailLeftovers();
+    }
+
+    private void FailLeftovers()
+    {
+        lock (_leftovers)
+        {
+            while (_queue.TryDequeue(out PendingIntent pending))
+                pending.Fail(ShuttingDown());
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <summary>
+/// One TLS connection to the ACC, and never a second one behind it: a request that meets a lost connection fails instead
+/// of silently travelling over a new one that no Sync has gone before.
+/// </summary>
+internal sealed class AccConnection : IDisposable
+{
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(3);
+
+    private readonly CancellationTokenSource _lost = new();
+    private readonly AccCredentials _credentials;
+    private readonly GrpcChannel _channel;
+    private readonly string _serverName;
+    private string? _refusal;
+    private int _used;
+
+    public AccConnection(AccConfig config, AccCredentials credentials)
+    {
+        _credentials = credentials;
+        _serverName = config.ServerName;
+        Lost = _lost.Token;
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ConnectTimeout = ConnectLimit,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
+            ConnectCallback = ConnectAsync,
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                TargetHost = config.ServerName,
+                EnabledSslProtocols = SslProtocols.Tls13,
+                ClientCertificateContext = credentials.Client,
+                CertificateChainPolicy = AccPeerCheck.Policy(credentials.Authorities),
+                RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+                {
+                    _refusal = AccPeerCheck.Refusal(certificate, chain, errors, _serverName);
+                    return _refusal is null;
+                },
+                AllowTlsResume = false,
+            },
+        };
+        _channel = GrpcChannel.ForAddress(config.Address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        Client = new Offload.OffloadClient(_channel);
+    }
+
+    public Offload.OffloadClient Client { get; }
+
+    /// <summary>Cancelled when the connection is gone.</summary>
+    public CancellationToken Lost { get; }
+
+    public string CredentialStamp => _credentials.Stamp;
+
+    /// <summary>What went wrong, in words for an operator.</summary>
+    public string Explain(RpcException e)
+    {
+        if (_refusal is { } refusal)
+            return refusal;
+        var inner = e.Status.DebugException ?? e.InnerException;
+        while (inner?.InnerException is { } deeper)
+            inner = deeper;
+        return inner is null ? $"{e.StatusCode}: {e.Status.Detail}" : inner.Message;
+    }
+
+    public void Dispose()
+    {
+        // First: a request that fails because of this is to see a lost connection.
+        SignalLost();
+        _channel.Dispose();
+        _credentials.Dispose();
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
+    {
+        if (Interlocked.Exchange(ref _used, 1) != 0)
+            throw new IOException("the connection to the ACC was lost");
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(context.DnsEndPoint, cancel).ConfigureAwait(false);
+            return new WatchedStream(socket, SignalLost);
+        }
+        catch
+        {
+            socket.Dispose();
+            SignalLost();
+            throw;
+        }
+    }
+
+    // Not inline: whoever waits for it must not run inside the HTTP stack's clean-up.
+    private void SignalLost() => _ = _lost.CancelAsync();
+}

@@ -1,0 +1,107 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ACCOffload.HostStub.Configuration;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <summary>Our certificate and the authorities that may sign the ACC's, as the files are now.</summary>
+internal sealed class AccCredentials : IDisposable
+{
+    private readonly X509Certificate2Collection _all = [];
+
+    private AccCredentials(SslStreamCertificateContext client, X509Certificate2Collection authorities, string stamp)
+    {
+        Client = client;
+        Authorities = authorities;
+        Stamp = stamp;
+    }
+
+    public SslStreamCertificateContext Client { get; }
+
+    public X509Certificate2Collection Authorities { get; }
+
+    /// <summary>Changes when one of the files does.</summary>
+    public string Stamp { get; }
+
+    /// <exception cref="AccException">Names the file and what is wrong with it.</exception>
+    public static AccCredentials Load(AccConfig config, TimeProvider time)
+    {
+        string stamp = StampOf(config);
+        var authorities = LoadAll(config.CaFile);
+        var chain = LoadAll(config.CertificateFile);
+        X509Certificate2 leaf;
+        try
+        {
+            leaf = X509Certificate2.CreateFromPemFile(config.CertificateFile, config.KeyFile);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new AccException($"{config.KeyFile}: not the private key of {config.CertificateFile}: {FirstLine(e)}");
+        }
+        var now = time.GetUtcNow();
+        if (now > leaf.NotAfter.ToUniversalTime() || now < leaf.NotBefore.ToUniversalTime())
+        {
+            string from = leaf.NotBefore.ToUniversalTime().ToString("u"), to = leaf.NotAfter.ToUniversalTime().ToString("u");
+            leaf.Dispose();
+            throw new AccException($"{config.CertificateFile}: valid only from {from} to {to}");
+        }
+        chain.RemoveAt(0);
+        var context = SslStreamCertificateContext.Create(leaf, chain, offline: true);
+        var credentials = new AccCredentials(context, authorities, stamp);
+        credentials._all.Add(leaf);
+        credentials._all.AddRange(chain);
+        credentials._all.AddRange(authorities);
+        return credentials;
+    }
+
+    /// <summary>Cheap to ask often: size and time of each file.</summary>
+    public static string StampOf(AccConfig config) =>
+        string.Join(';', StampOf(config.CertificateFile), StampOf(config.KeyFile), StampOf(config.CaFile));
+
+    public void Dispose()
+    {
+        foreach (var certificate in _all)
+            certificate.Dispose();
+    }
+
+    private static string StampOf(string path)
+    {
+        try
+        {
+            // A rotation often swaps a symbolic link.
+            FileSystemInfo file = new FileInfo(path);
+            file = file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
+            return file.Exists ? $"{file.FullName},{file.LastWriteTimeUtc.Ticks},{((FileInfo)file).Length}" : "-";
+        }
+        catch (IOException)
+        {
+            return "-";
+        }
+    }
+
+    private static X509Certificate2Collection LoadAll(string path)
+    {
+        var certificates = new X509Certificate2Collection();
+        try
+        {
+            certificates.ImportFromPemFile(path);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new AccException($"{path}: {FirstLine(e)}");
+        }
+        return certificates.Count > 0 ? certificates : throw new AccException($"{path}: holds no certificate in PEM form");
+    }
+
+    private static string FirstLine(Exception e) => e.Message.AsSpan().SplitFirstLine();
+}
+
+file static class TextExtensions
+{
+    public static string SplitFirstLine(this ReadOnlySpan<char> text)
+    {
+        int end = text.IndexOfAny('\r', '\n');
+        return (end < 0 ? text : text[..end]).ToString();
+    }
+}

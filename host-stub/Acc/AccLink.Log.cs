@@ -1,0 +1,32 @@
+using ACCOffload.HostStub.Claims;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <content>Log messages.</content>
+internal sealed partial class AccLink
+{
+    [LoggerMessage(LogLevel.Information, "Synchronized with the ACC at {Address}: {Kept} kept, {Added} added, {Removed} removed, {Failed} failed")]
+    private partial void LogSynced(string address, uint kept, uint added, uint removed, int failed);
+
+    [LoggerMessage(LogLevel.Error, "The ACC could not apply an attachment: {Failure}")]
+    private partial void LogSyncFailure(string failure);
+
+    [LoggerMessage(LogLevel.Warning, "The ACC at {Address} is unreachable: {Reason}")]
+    private partial void LogUnreachable(string address, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The ACC is {State}")]
+    private partial void LogReadiness(string state);
+
+    [LoggerMessage(LogLevel.Warning, "Detach of {Key} has to wait for the next Sync: {Reason}")]
+    private partial void LogDetachFailed(AttachmentKey key, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The ACC has seen a newer epoch than {Epoch} ({Detail}); was the agent's database restored from a copy? Going on with a later epoch")]
+    private partial void LogEpochRefused(ulong epoch, string detail);
+
+    [LoggerMessage(LogLevel.Error, "The certificate files changed but can't be used, the old ones stay: {Reason}")]
+    private partial void LogBadCredentials(string reason);
+
+    [LoggerMessage(LogLevel.Information, "The certificate files changed: connecting anew")]
+    private partial void LogRotation();
+}

@@ -1,0 +1,242 @@
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <content>The life of the channel.</content>
+internal sealed partial class AccLink
+{
+    private static readonly TimeSpan ProbeEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan SyncLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RetryFailedSync = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetireAfter = TimeSpan.FromSeconds(15);
+
+    private string _lastLogged = "";
+
+    private async Task RunAsync(CancellationToken stop)
+    {
+        var backoff = FirstBackoff;
+        while (!stop.IsCancellationRequested)
+        {
+            AccConnection? connection = null;
+            try
+            {
+                connection = await ConnectAsync(stop).ConfigureAwait(false);
+                backoff = FirstBackoff;
+                connection = await ServeAsync(connection, c => connection = c, stop).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception e)
+            {
+                NoteFailure(connection, e);
+            }
+            finally
+            {
+                if (connection is not null)
+                {
+                    Close(connection, State.Reason);
+                    connection.Dispose();
+                }
+            }
+            await PauseAsync(backoff * (0.8 + Random.Shared.NextDouble() * 0.4), stop).ConfigureAwait(false);
+            backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+        }
+    }
+
+    // Connects, asks for the state, syncs; what comes back is open for attachments.
+    private async Task<AccConnection> ConnectAsync(CancellationToken stop)
+    {
+        var connection = new AccConnection(_config, AccCredentials.Load(_config, _time));
+        try
+        {
+            await ProbeAsync(connection, stop).ConfigureAwait(false);
+            await SyncAsync(connection, stop).ConfigureAwait(false);
+            return connection;
+        }
+        catch (RpcException e)
+        {
+            string reason = connection.Explain(e);
+            connection.Dispose();
+            throw new AccException(reason);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<AccConnection> ServeAsync(AccConnection connection, Action<AccConnection> replaced, CancellationToken stop)
+    {
+        int missed = 0;
+        while (true)
+        {
+            await WaitAsync(connection, stop).ConfigureAwait(false);
+            if (connection.Lost.IsCancellationRequested)
+                throw new AccException("the connection was lost");
+            if (_resync || RetryIsDue())
+                await SyncAsync(connection, stop).ConfigureAwait(false);
+            if (await RotateAsync(connection, stop).ConfigureAwait(false) is { } fresh)
+            {
+                RetireLater(connection);
+                connection = fresh;
+                replaced(fresh);
+            }
+            try
+            {
+                await ProbeAsync(connection, stop).ConfigureAwait(false);
+                missed = 0;
+            }
+            catch (RpcException) when (++missed < 2 && !connection.Lost.IsCancellationRequested)
+            {
+                // Once may be a busy moment.
+            }
+        }
+    }
+
+    // Until the connection is lost, somebody wants something, or it is time to look again.
+    private async Task WaitAsync(AccConnection connection, CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, connection.Lost);
+        try
+        {
+            if (!_resync)
+                await _wake.WaitAsync(ProbeEvery, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            // Lost: the caller sees it.
+        }
+    }
+
+    private async Task PauseAsync(TimeSpan pause, CancellationToken stop)
+    {
+        try
+        {
+            // Requests that wait for the ACC shorten the pause, but not to nothing.
+            await Task.Delay(pause < FirstBackoff ? pause : FirstBackoff, _time, stop).ConfigureAwait(false);
+            if (pause > FirstBackoff)
+                await _wake.WaitAsync(pause - FirstBackoff, stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: the caller's loop sees it.
+        }
+    }
+
+    private async Task ProbeAsync(AccConnection connection, CancellationToken stop)
+    {
+        var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop).ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (_state.Ready != reply.Ready && _state.Synced)
+                LogReadiness(reply.Ready ? "ready" : $"not ready: {reply.Reason}");
+            _state = _state with
+            {
+                Ready = reply.Ready,
+                Version = reply.Version,
+                Endpoints = reply.Endpoints,
+                Reason = _open is null ? _state.Reason : reply.Reason,
+                UnusableSince = _open is not null && reply.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),
+                EverUsable = _state.EverUsable || (_open is not null && reply.Ready),
+            };
+        }
+    }
+
+    /// <summary>States all attachments, then opens the gate.</summary>
+    private async Task SyncAsync(AccConnection connection, CancellationToken stop)
+    {
+        _resync = false;
+        var snapshot = _claims.TakeSnapshot();
+        try
+        {
+            var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+            _claims.Confirm(snapshot);
+            string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
+            NoteSynced(reply, failures);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
+        {
+            // Only a database that was lost or put back from a copy gets here.
+            LogEpochRefused(snapshot.Epoch, e.Status.Detail);
+            await _claims.AdvanceEpochAsync((ulong)_time.GetUtcNow().ToUnixTimeSeconds()).ConfigureAwait(false);
+            throw;
+        }
+        // Something asked again while we were at it: stay closed.
+        if (!_resync)
+            OpenGate(connection);
+    }
+
+    private void NoteSynced(SyncReply reply, string[] failures)
+    {
+        lock (_lock)
+        {
+            _state = _state with
+            {
+                Synced = true,
+                Reason = "",
+                LastSync = _time.GetUtcNow(),
+                SyncFailures = failures,
+                UnusableSince = _state.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),
+                EverUsable = _state.EverUsable || _state.Ready,
+            };
+            _lastLogged = "";
+        }
+        LogSynced(_config.Address.Authority, reply.Kept, reply.Added, reply.Removed, failures.Length);
+        foreach (string failure in failures)
+            LogSyncFailure(failure);
+    }
+
+    private bool RetryIsDue()
+    {
+        var state = State;
+        return state.SyncFailures.Count > 0 && _time.GetUtcNow() - state.LastSync > RetryFailedSync;
+    }
+
+    // New certificates: the new connection is made before the old one goes, unless the new ones say that the old one is not to be trusted.
+    private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
+    {
+        string stamp = AccCredentials.StampOf(_config);
+        if (stamp == connection.CredentialStamp || stamp == _badStamp)
+            return null;
+        try
+        {
+            using var readable = AccCredentials.Load(_config, _time);
+        }
+        catch (AccException e)
+        {
+            // Half written, or wrong: said once, looked at again when the files change again.
+            _badStamp = stamp;
+            LogBadCredentials(e.Message);
+            return null;
+        }
+        LogRotation();
+        return await ConnectAsync(stop).ConfigureAwait(false);
+    }
+
+    private string _badStamp = "";
+
+    // Requests on their way over the old connection may finish.
+    private static void RetireLater(AccConnection connection) =>
+        _ = Task.Delay(RetireAfter, CancellationToken.None).ContinueWith(_ => connection.Dispose(), TaskScheduler.Default);
+
+    private void NoteFailure(AccConnection? connection, Exception e)
+    {
+        string reason = e is RpcException rpc && connection is not null ? connection.Explain(rpc) : e.Message;
+        lock (_lock)
+        {
+            CloseGate(reason);
+            _state = _state with { Reason = reason, UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
+            if (reason == _lastLogged)
+                return;
+            _lastLogged = reason;
+        }
+        LogUnreachable(_config.Address.Authority, reason);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Formats.Asn1;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <summary>Is the other end the ACC: our authority's signature, the configured name, and the role in the certificate.</summary>
+internal static class AccPeerCheck
+{
+    public const string Role = "urn:accoffload:role:acc";
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    private const string SubjectAlternativeName = "2.5.29.17";
+
+    public static X509ChainPolicy Policy(X509Certificate2Collection authorities)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            // The default asks the internet, which a data plane's start must not wait for.
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.AddRange(authorities);
+        policy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
+        return policy;
+    }
+
+    /// <returns>Null, or why the peer is refused.</returns>
+    public static string? Refusal(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, string serverName)
+    {
+        if (certificate is not X509Certificate2 server)
+            return "the ACC showed no certificate";
+        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
+        {
+            string reasons = chain is null ? "no chain" : string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()).Distinct());
+            return $"the ACC's certificate ({server.Subject}) is not trusted: {reasons}";
+        }
+        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
+            return $"the ACC's certificate ({server.Subject}) is not for the name {serverName}";
+        if (errors != SslPolicyErrors.None)
+            return $"the ACC's certificate ({server.Subject}) is refused: {errors}";
+        return HasRole(server, Role) ? null : $"the ACC's certificate ({server.Subject}) does not have the role {Role}";
+    }
+
+    /// <summary>Looks for a URI among the subject alternative names.</summary>
+    public static bool HasRole(X509Certificate2 certificate, string role)
+    {
+        foreach (var extension in certificate.Extensions)
+        {
+            if (extension.Oid?.Value != SubjectAlternativeName)
+                continue;
+            try
+            {
+                var names = new AsnReader(extension.RawData, AsnEncodingRules.DER).ReadSequence();
+                var uri = new Asn1Tag(TagClass.ContextSpecific, 6);
+                while (names.HasData)
+                {
+                    if (names.PeekTag().HasSameClassAndValue(uri))
+                    {
+                        if (names.ReadCharacterString(UniversalTagNumber.IA5String, uri) == role)
+                            return true;
+                    }
+                    else
+                    {
+                        names.ReadEncodedValue();
+                    }
+                }
+            }
+            catch (AsnContentException)
+            {
+                return false;
+            }
+        }
+        return false;
+    }
+}

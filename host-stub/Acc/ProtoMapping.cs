@@ -1,0 +1,40 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <summary>Claims as messages of accoffload.v1.</summary>
+internal static class ProtoMapping
+{
+    public static Protos.V1.AttachmentKey ToProto(this Claims.AttachmentKey key) =>
+        new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
+
+    public static AttachRequest ToProto(this Claim claim, ulong epoch, ulong sequence)
+    {
+        var request = new AttachRequest
+        {
+            Key = claim.Key.ToProto(),
+            Kind = claim.IsHost ? EndpointKind.Host : EndpointKind.Pod,
+            Device = new Device { Kind = claim.DeviceKind, PortName = claim.PortName, Mac = ByteString.CopyFrom(claim.Mac.ToArray()) },
+            Mtu = (uint)claim.Mtu,
+            PodNamespace = claim.PodNamespace,
+            PodName = claim.PodName,
+            PodUid = claim.PodUid,
+            Epoch = epoch,
+            Sequence = sequence,
+        };
+        foreach (var address in claim.Addresses)
+            request.Addresses.Add(ByteString.CopyFrom(address.GetAddressBytes()));
+        return request;
+    }
+
+    public static SyncRequest ToProto(this SyncSnapshot snapshot)
+    {
+        var request = new SyncRequest { Epoch = snapshot.Epoch, Sequence = snapshot.Sequence };
+        request.Networks.AddRange(snapshot.Networks);
+        foreach (var claim in snapshot.Attached)
+            request.Attachments.Add(claim.ToProto(claim.Epoch, claim.Sequence));
+        return request;
+    }
+}

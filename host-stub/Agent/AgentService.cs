@@ -1,0 +1,111 @@
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Logging;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>The agent as a hosted service: systemd's watchdog, and log levels that follow the configuration file.</summary>
+internal sealed partial class AgentService(AgentConfig config, string path, LogLevels levels, ILoggerFactory loggers, ISystemdNotifier notifier) : IHostedService, IAsyncDisposable
+{
+    private static readonly TimeSpan ReloadEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AliveLimit = TimeSpan.FromSeconds(5);
+
+    private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Host);
+    private readonly CancellationTokenSource _stop = new();
+    private HostAgent? _agent;
+    private Task _reload = Task.CompletedTask;
+    private Task _watchdog = Task.CompletedTask;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _agent = await HostAgent.StartAsync(config, loggers, TimeProvider.System).ConfigureAwait(false);
+        _reload = Task.Run(() => ReloadAsync(_stop.Token), CancellationToken.None);
+        if (WatchdogInterval() is { } interval)
+            _watchdog = Task.Run(() => FeedAsync(_agent, interval, _stop.Token), CancellationToken.None);
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_reload, _watchdog).ConfigureAwait(false);
+        if (_agent is not null)
+            await _agent.DisposeAsync().ConfigureAwait(false);
+        _agent = null;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _stop.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    // Half of what systemd waits; none when it does not watch this process.
+    private static TimeSpan? WatchdogInterval()
+    {
+        if (!long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), out long microseconds) || microseconds <= 0)
+            return null;
+        string? pid = Environment.GetEnvironmentVariable("WATCHDOG_PID");
+        return pid is null || pid == Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture)
+            ? TimeSpan.FromMicroseconds(microseconds / 2)
+            : null;
+    }
+
+    private async Task FeedAsync(HostAgent agent, TimeSpan interval, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            if (await agent.IsAliveAsync(AliveLimit).ConfigureAwait(false))
+                notifier.Notify(new ServiceState("WATCHDOG=1"));
+            else
+                LogStuck();
+            await DelayAsync(interval, stop).ConfigureAwait(false);
+        }
+    }
+
+    // Looked at rather than watched: a watch follows neither a swapped link nor a mounted ConfigMap.
+    private async Task ReloadAsync(CancellationToken stop)
+    {
+        var seen = File.GetLastWriteTimeUtc(path);
+        while (!stop.IsCancellationRequested)
+        {
+            await DelayAsync(ReloadEvery, stop).ConfigureAwait(false);
+            var now = File.GetLastWriteTimeUtc(path);
+            if (now == seen)
+                continue;
+            seen = now;
+            try
+            {
+                var fresh = AgentConfigReader.Load(path);
+                levels.Set(fresh.Logging);
+                LogReloaded(path);
+            }
+            catch (ConfigurationException e)
+            {
+                LogBadReload(e.Message);
+            }
+        }
+    }
+
+    private static async Task DelayAsync(TimeSpan delay, CancellationToken stop)
+    {
+        try
+        {
+            await Task.Delay(delay, stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The callers' loops look at the token.
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Path} has changed: the log levels are in force, everything else needs a restart")]
+    private partial void LogReloaded(string path);
+
+    [LoggerMessage(LogLevel.Error, "{Reason}; the configuration stays as it was")]
+    private partial void LogBadReload(string reason);
+
+    [LoggerMessage(LogLevel.Critical, "The agent makes no progress: systemd's watchdog is not fed")]
+    private partial void LogStuck();
+}

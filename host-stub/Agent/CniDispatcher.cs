@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Text;
+using ACCOffload.HostStub.Agent.Operations;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Wire;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>Turns a request into one operation under its attachment's lock, and the outcome into what the plugin prints.</summary>
+internal sealed partial class CniDispatcher
+{
+    // A DEL waits for its ADD, including what a failed ADD still undoes.
+    private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(30);
+
+    private readonly AgentServices _services;
+    private readonly ILogger _logger;
+    private readonly AddOperation _add;
+    private readonly DelOperation _del;
+    private readonly CheckOperation _check;
+    private readonly GcOperation _gc;
+    private readonly StatusOperation _status;
+
+    public CniDispatcher(AgentServices services, Remover remover)
+    {
+        _services = services;
+        _logger = services.Loggers.CreateLogger(LogFeature.Cni);
+        _add = new AddOperation(services, remover);
+        _del = new DelOperation(services, remover);
+        _check = new CheckOperation(services);
+        _gc = new GcOperation(services, remover);
+        _status = new StatusOperation(services);
+    }
+
+    public async Task<AgentResponse> RunAsync(AgentRequest request)
+    {
+        long started = Stopwatch.GetTimestamp();
+        string version = "", command = request.Environment.GetValueOrDefault("CNI_COMMAND", "");
+        CniCall? call = null;
+        try
+        {
+            call = CniCall.Read(request);
+            version = call.Config.Version.Text();
+            byte[] output = await RunAsync(call).ConfigureAwait(false);
+            LogDone(command, call.Key, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            return new AgentResponse(0, output, Encoding.UTF8.GetBytes(call.ErrorText));
+        }
+        catch (CniException e)
+        {
+            LogRefused(command, call is null ? "" : call.Key.ToString(), e.Code, e.OneLine);
+            return Failure(version, e.Code, e.Message, e.Details, call);
+        }
+        catch (Exception e)
+        {
+            LogBroken(e, command, call is null ? "" : call.Key.ToString());
+            return Failure(version, (int)CniErrorCode.Internal, $"{command} failed", e.Message, call);
+        }
+    }
+
+    private async Task<byte[]> RunAsync(CniCall call)
+    {
+        switch (call.Environment.Command)
+        {
+            case "ADD":
+                return CniResultWriter.Write(await LockedAsync(call, () => _add.RunAsync(call)).ConfigureAwait(false), call.Config.Version);
+            case "DEL":
+                return await LockedAsync(call, () => NothingAsync(_del.RunAsync(call))).ConfigureAwait(false);
+            case "CHECK":
+                return await LockedAsync(call, () => NothingAsync(_check.RunAsync(call))).ConfigureAwait(false);
+            case "GC":
+                return await NothingAsync(_gc.RunAsync(call)).ConfigureAwait(false);
+            case "STATUS":
+                return await NothingAsync(_status.RunAsync(call)).ConfigureAwait(false);
+            default:
+                return CniErrorJson.Versions(call.Config.Version.Text());
+        }
+    }
+
+    private async Task<T> LockedAsync<T>(CniCall call, Func<Task<T>> operation)
+    {
+        using var holder = await _services.Locks.AcquireAsync(call.Key, LockLimit).ConfigureAwait(false)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running");
+        return await operation().ConfigureAwait(false);
+    }
+
+    private static async Task<byte[]> NothingAsync(Task operation)
+    {
+        await operation.ConfigureAwait(false);
+        return [];
+    }
+
+    private static AgentResponse Failure(string version, int code, string message, string details, CniCall? call) =>
+        new(1, CniErrorJson.Error(version, code, message, details), Encoding.UTF8.GetBytes(call?.ErrorText ?? ""));
+
+    [LoggerMessage(LogLevel.Debug, "{Command} of {Key} took {Milliseconds:0.0} ms")]
+    private partial void LogDone(string command, Claims.AttachmentKey key, double milliseconds);
+
+    [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason}")]
+    private partial void LogRefused(string command, string key, int code, string reason);
+
+    [LoggerMessage(LogLevel.Error, "{Command} {Key} failed")]
+    private partial void LogBroken(Exception e, string command, string key);
+}

@@ -1,0 +1,151 @@
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Agent.Operations;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Ipam;
+using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Wire;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>The agent, put together: store, device kind, channel to the ACC, recovery, socket, and what is looked after from time to time.</summary>
+internal sealed partial class HostAgent : IAsyncDisposable
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+    private const int RetryEvery = 6;
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ILogger _logger;
+    private readonly ClaimStore _store;
+    private readonly DataPlaneNamespace _dataPlane;
+    private readonly AgentServices _services;
+    private readonly HostInterface _host;
+    private readonly Recovery _recovery;
+    private readonly CniDispatcher _dispatcher;
+    private RequestServer? _server;
+    private Task _maintenance = Task.CompletedTask;
+    private Task _recovering = Task.CompletedTask;
+    private long _lastLook;
+
+    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, Action<string>? step)
+    {
+        _logger = loggers.CreateLogger(LogFeature.Host);
+        _store = ClaimStore.Open(config.Store, time);
+        var claims = new ClaimTable(_store);
+        _dataPlane = new DataPlaneNamespace(config.PortNamespace);
+        _services = new AgentServices
+        {
+            Config = config,
+            Claims = claims,
+            Acc = new AccLink(config.Acc, claims, time, loggers),
+            Ipam = new IpamDelegate(config.IpamTimeout, loggers),
+            Devices = new VethKind(_dataPlane),
+            Time = time,
+            Loggers = loggers,
+            Step = step ?? (static _ => { }),
+        };
+        var remover = new Remover(_services);
+        _host = new HostInterface(_services, remover);
+        _recovery = new Recovery(_services, remover);
+        _dispatcher = new CniDispatcher(_services, remover);
+    }
+
+    internal AgentServices Services => _services;
+
+    /// <summary>Starts everything; when it returns, plugins are served.</summary>
+    /// <param name="config">The checked configuration.</param>
+    /// <param name="loggers">Where to log to.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="step">Told of each completed step of an operation; for crash tests.</param>
+    /// <exception cref="ConfigurationException">Store, namespace or socket can't be used.</exception>
+    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, Action<string>? step = null)
+    {
+        // Kernel calls block pool threads for moments; the default of one a processor would make requests wait for each other.
+        ThreadPool.GetMinThreads(out int workers, out int completions);
+        ThreadPool.SetMinThreads(Math.Max(workers, 24), completions);
+        var agent = new HostAgent(config, loggers, time, step);
+        try
+        {
+            agent._recovering = await agent._recovery.StartAsync().ConfigureAwait(false);
+            await agent._host.EnsureAsync().ConfigureAwait(false);
+            agent._services.Acc.Start();
+            agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
+            agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
+            agent.LogStarted(config.Socket, agent._services.Claims.Epoch, agent._services.Claims.All().Count);
+            return agent;
+        }
+        catch (Exception e)
+        {
+            await agent.DisposeAsync().ConfigureAwait(false);
+            throw e is NativeInterop.LinuxException ? new ConfigurationException($"Device:PortNamespace = {config.PortNamespace}: {e.Message}") : e;
+        }
+    }
+
+    /// <summary>Alive means: requests are accepted, claims can be written, the periodic look goes on.</summary>
+    public async Task<bool> IsAliveAsync(TimeSpan limit)
+    {
+        try
+        {
+            await _store.FlushAsync().WaitAsync(limit).ConfigureAwait(false);
+            return _services.Time.GetElapsedTime(Volatile.Read(ref _lastLook)) < LookEvery * 12;
+        }
+        catch (Exception e) when (e is TimeoutException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Stops serving, lets running requests end; attachments stay.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        if (_server is not null)
+            await _server.DisposeAsync().ConfigureAwait(false);
+        await _maintenance.ConfigureAwait(false);
+        await _recovering.ConfigureAwait(false);
+        await _services.Acc.DisposeAsync().ConfigureAwait(false);
+        _services.Ipam.Dispose();
+        _store.Dispose();
+        _dataPlane.Dispose();
+        _services.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task<AgentResponse> HandleAsync(AgentRequest request) => request.Kind switch
+    {
+        AgentRequestKind.Cni => await _dispatcher.RunAsync(request).ConfigureAwait(false),
+        _ => new AgentResponse(0, AgentStatus.Write(_services, _host, _recovery, (_server?.Running ?? 1) - 1), default),
+    };
+
+    private async Task MaintainAsync(CancellationToken stop)
+    {
+        Volatile.Write(ref _lastLook, _services.Time.GetTimestamp());
+        for (int round = 1; !stop.IsCancellationRequested; round++)
+        {
+            try
+            {
+                await Task.Delay(LookEvery, _services.Time, stop).ConfigureAwait(false);
+                await _host.EnsureAsync().ConfigureAwait(false);
+                if (round % RetryEvery == 0)
+                    await _recovery.RetryAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                LogLookFailed(e.Message);
+            }
+            Volatile.Write(ref _lastLook, _services.Time.GetTimestamp());
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Serving plugins on {Socket}, epoch {Epoch}, {Claims} claims")]
+    private partial void LogStarted(string socket, ulong epoch, int claims);
+
+    [LoggerMessage(LogLevel.Error, "The periodic look at the devices failed: {Reason}")]
+    private partial void LogLookFailed(string reason);
+}

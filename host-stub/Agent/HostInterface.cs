@@ -1,0 +1,159 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Agent.Operations;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Logging;
+using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>The host's own interface into the pipeline: made at the start, and made whole again whenever something of it is missing.</summary>
+internal sealed partial class HostInterface(AgentServices services, Remover remover)
+{
+    private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AttachLimit = TimeSpan.FromSeconds(5);
+
+    private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Device);
+    private readonly HostInterfaceConfig _config = services.Config.HostInterface;
+    private IPAddress _gateway = PodRoutes.DefaultGateway;
+    private string _lastFailure = "";
+
+    /// <summary>One line; empty while it stands.</summary>
+    public string Failure => Volatile.Read(ref _lastFailure);
+
+    /// <summary>Looks and repairs; a failure is logged once and tried again the next time.</summary>
+    public async Task EnsureAsync()
+    {
+        try
+        {
+            foreach (var old in services.Claims.All().Where(c => c.IsHost && c.State != ClaimState.Released && !IsWanted(c)))
+                await RemoveAsync(old.Key).ConfigureAwait(false);
+            if (_config.Enabled)
+                await EnsureOneAsync(AttachmentKey.ForHost(_config.Name)).ConfigureAwait(false);
+            Volatile.Write(ref _lastFailure, "");
+        }
+        catch (Exception e)
+        {
+            string reason = e is CniException cni ? cni.OneLine : e.Message;
+            if (reason != Interlocked.Exchange(ref _lastFailure, reason))
+                LogFailed(_config.Name, reason);
+        }
+    }
+
+    private bool IsWanted(Claim claim) => _config.Enabled && claim.Key == AttachmentKey.ForHost(_config.Name);
+
+    private async Task RemoveAsync(AttachmentKey key)
+    {
+        using var holder = await services.Locks.AcquireAsync(key, LockLimit).ConfigureAwait(false) ?? throw new TimeoutException($"{key} is busy");
+        if (services.Claims.Get(key) is { } claim)
+            await remover.RemoveAsync(key, claim, ipam: null).ConfigureAwait(false);
+    }
+
+    private async Task EnsureOneAsync(AttachmentKey key)
+    {
+        using var holder = await services.Locks.AcquireAsync(key, LockLimit).ConfigureAwait(false) ?? throw new TimeoutException($"{key} is busy");
+        var addresses = _config.Addresses.Select(a => a.Address).ToArray();
+        var claim = services.Claims.Get(key);
+        if (claim is not null && (claim.State != ClaimState.Attached || !claim.Addresses.SequenceEqual(addresses) || claim.Mtu != services.Config.Mtu))
+        {
+            // Another address is another endpoint.
+            await remover.RemoveAsync(key, claim, ipam: null).ConfigureAwait(false);
+            claim = null;
+        }
+        bool fresh = claim is null;
+        if (claim is null)
+        {
+            claim = Plan(key, addresses);
+            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+        }
+        bool made = await services.OnDevicesAsync(() => EnsureDevice(claim)).ConfigureAwait(false);
+        if (fresh || made)
+        {
+            // Stated by the next Sync at the latest; now, if the ACC is there.
+            var (epoch, sequence) = services.Claims.NextSequence();
+            claim = claim with { State = ClaimState.Attached, Epoch = epoch, Sequence = sequence, Vanished = false };
+            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+            LogMade(_config.Name, string.Join(", ", addresses.AsEnumerable()));
+            await AttachAsync(claim).ConfigureAwait(false);
+        }
+    }
+
+    private async Task AttachAsync(Claim claim)
+    {
+        if (!services.Acc.State.Synced)
+        {
+            services.Acc.RequestResync();
+            return;
+        }
+        var reply = await services.Acc.AttachAsync(claim.ToProto(claim.Epoch, claim.Sequence), DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork) ?? PodRoutes.DefaultGateway;
+        if (gateway.Equals(_gateway))
+            return;
+        _gateway = gateway;
+        await services.OnDevicesAsync(() => EnsureDevice(claim)).ConfigureAwait(false);
+    }
+
+    private Claim Plan(AttachmentKey key, IPAddress[] addresses) => new()
+    {
+        Key = key,
+        State = ClaimState.Adding,
+        DeviceKind = services.Devices.Kind,
+        PortName = PortName.For(key),
+        Mac = MacAddress.Random(),
+        Mtu = services.Config.Mtu,
+        Addresses = addresses,
+        Epoch = services.Claims.Epoch,
+        Created = services.Time.GetUtcNow(),
+    };
+
+    /// <returns>True when the device had to be made.</returns>
+    private bool EnsureDevice(Claim claim)
+    {
+        using var host = PodNetwork.OpenHost(_config.Name);
+        var link = host.Find();
+        bool made = false;
+        if (link is null || link.Mac != claim.Mac || services.Devices.Find(claim.PortName) is null)
+        {
+            if (link is not null && link.Kind != services.Devices.Kind)
+                throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {ConfigurationSource.DefaultPath}");
+            services.Devices.Delete(claim.PortName);
+            if (host.Find() is { } half)
+                host.Links.DeleteLink(half.Index);
+            services.Devices.Create(new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key)), host);
+            link = host.Find() ?? throw new LinuxException($"find {_config.Name}", Errno.ENODEV);
+            host.Links.SetIPv6AddrGenModeNone(link.Index);
+            made = true;
+        }
+        Repair(host, link);
+        return made;
+    }
+
+    private void Repair(PodNetwork host, LinkInfo link)
+    {
+        if (!link.IsUp)
+            host.Links.SetUp(link.Index);
+        var present = host.Links.GetAddresses(link.Index);
+        foreach (var address in _config.Addresses)
+        {
+            if (!present.Any(p => p.Address.Equals(address.Address) && p.PrefixLength == address.PrefixLength))
+                host.Links.AddAddress(link.Index, address.Address, address.PrefixLength, replace: true);
+        }
+        var routes = host.Links.GetRoutes(link.Index);
+        foreach (var destination in _config.Routes.Where(r => r.BaseAddress.AddressFamily == _gateway.AddressFamily))
+        {
+            if (!routes.Any(r => r.Destination.Equals(destination) && Equals(r.Gateway, _gateway)))
+                host.Links.AddRoute(new Route { Destination = destination, Gateway = _gateway, InterfaceIndex = link.Index, OnLink = true }, replace: true);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Made the host interface {Name} with {Addresses}")]
+    private partial void LogMade(string name, string addresses);
+
+    [LoggerMessage(LogLevel.Error, "The host interface {Name} is not in order, trying again: {Reason}")]
+    private partial void LogFailed(string name, string reason);
+}

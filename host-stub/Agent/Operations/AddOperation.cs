@@ -1,0 +1,174 @@
+using System.Net;
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Logging;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+using Microsoft.Extensions.Logging;
+using AttachmentKey = ACCOffload.HostStub.Claims.AttachmentKey;
+
+namespace ACCOffload.HostStub.Agent.Operations;
+
+/// <summary>
+/// ADD. The claim is on disk before anything is made, and marked as attached only when everything stands, so that a restart
+/// at any step finds either a whole attachment or one to undo.
+/// </summary>
+internal sealed partial class AddOperation(AgentServices services, Remover remover)
+{
+    /// <summary>How long to wait for an ACC that is away; the rest of the ADD's time is for the work.</summary>
+    private static readonly TimeSpan AccPatience = TimeSpan.FromSeconds(5);
+
+    private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
+
+    /// <summary>The caller holds the attachment's lock.</summary>
+    public async Task<CniResult> RunAsync(CniCall call)
+    {
+        var deadline = DateTime.UtcNow + services.Config.AddTimeout;
+        var patience = AccPatience < services.Config.AddTimeout ? AccPatience : services.Config.AddTimeout;
+        await services.Acc.WaitOpenAsync(patience, CancellationToken.None).ConfigureAwait(false);
+        await ClearOldAsync(call).ConfigureAwait(false);
+
+        using var pod = await services.OnDevicesAsync(() => OpenPod(call)).ConfigureAwait(false);
+        var claim = Plan(call);
+        bool accTold = false;
+        try
+        {
+            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+            services.Step("add.claimed");
+
+            var ipam = services.Ipam.RunAsync("ADD", call.ToIpam());
+            var request = new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key));
+            var device = services.OnDevicesAsync(() => services.Devices.Create(request, pod));
+            // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
+            await Task.WhenAll(ipam, device).ConfigureAwait(false);
+            int index = device.Result;
+            call.AddErrorText(ipam.Result.ErrorText);
+            services.Step("add.made");
+
+            var addresses = ipam.Result.Result.Addresses.Select(a => a.Address).ToArray();
+            if (addresses.Length == 0)
+                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
+            var (epoch, sequence) = services.Claims.NextSequence();
+            claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence };
+            services.Claims.PutInMemory(claim);
+            accTold = true;
+            var attach = services.Acc.AttachAsync(claim.ToProto(epoch, sequence), deadline, CancellationToken.None);
+            var configured = services.OnDevicesAsync(() => Configure(pod, index, addresses));
+            await Task.WhenAll(attach, configured).ConfigureAwait(false);
+            var reply = attach.Result;
+            services.Step("add.attached");
+
+            claim = claim with { State = ClaimState.Attached };
+            var recorded = services.Claims.PutAsync(claim);
+            var routed = services.OnDevicesAsync(() => AddRoutes(pod, index, claim, reply, ipam.Result.Result));
+            await Task.WhenAll(recorded, routed).ConfigureAwait(false);
+            services.Step("add.recorded");
+            LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
+            return ResultOf(call, claim, reply, routed.Result, ipam.Result.Result);
+        }
+        catch (Exception e)
+        {
+            await UndoAsync(call, claim, accTold, e).ConfigureAwait(false);
+            throw e as CniException ?? ToCni(e);
+        }
+    }
+
+    private static PodNetwork OpenPod(CniCall call)
+    {
+        var pod = PodNetwork.Open(call.Environment.NetNs, call.Environment.InterfaceName, call.Environment.NetNsOverride);
+        if (pod.Find() is null)
+            return pod;
+        pod.Dispose();
+        throw new CniException(CniErrorCode.Internal, $"interface {call.Environment.InterfaceName} already exists in {call.Environment.NetNs}");
+    }
+
+    // A claim under the same name whose device is gone, or that waits to be undone, must not stand in the way.
+    private async Task ClearOldAsync(CniCall call)
+    {
+        if (services.Claims.Get(call.Key) is not { } old)
+            return;
+        if (old.State == ClaimState.Attached && await services.OnDevicesAsync(() => services.Devices.Find(old.PortName)).ConfigureAwait(false) is not null)
+            throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is attached to {old.Key.Network} already as {old.Key.InterfaceName}", "DEL comes first");
+        call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old)).ConfigureAwait(false));
+    }
+
+    private Claim Plan(CniCall call) => new()
+    {
+        Key = call.Key,
+        State = ClaimState.Adding,
+        DeviceKind = services.Devices.Kind,
+        PortName = PortName.For(call.Key),
+        Mac = MacAddress.Random(),
+        Mtu = call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu,
+        NetNs = call.Environment.NetNs,
+        PodNamespace = call.Args.PodNamespace,
+        PodName = call.Args.PodName,
+        PodUid = call.Args.PodUid,
+        Epoch = services.Claims.Epoch,
+        Environment = StoredCall.Variables(call),
+        Config = call.Config.Raw,
+        Created = services.Time.GetUtcNow(),
+    };
+
+    private static bool Configure(PodNetwork pod, int index, IPAddress[] addresses)
+    {
+        pod.Configure(index, addresses);
+        return true;
+    }
+
+    private static IReadOnlyList<CniRoute> AddRoutes(PodNetwork pod, int index, Claim claim, AttachReply reply, CniResult ipam)
+    {
+        if (reply.Mtu != 0 && reply.Mtu != claim.Mtu)
+            pod.Links.SetMtu(index, (int)reply.Mtu);
+        return pod.AddRoutes(index, PodRoutes.For(claim.Addresses, PodRoutes.Gateways(reply), ipam.Routes));
+    }
+
+    private async Task UndoAsync(CniCall call, Claim claim, bool accTold, Exception failure)
+    {
+        LogFailed(claim.Key, failure is CniException cni ? cni.OneLine : failure.Message);
+        try
+        {
+            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold).ConfigureAwait(false));
+        }
+        catch (CniException e)
+        {
+            // The ADD's own failure is what the runtime hears of; this is tried again on its DEL and from time to time.
+            LogUndoFailed(claim.Key, e.OneLine);
+        }
+    }
+
+    private static CniException ToCni(Exception e) => e switch
+    {
+        LinuxException linux => new CniException(CniErrorCode.Internal, "the network device could not be made", linux.Message),
+        Microsoft.Data.Sqlite.SqliteException sqlite => new CniException(CniErrorCode.IoFailure, "the claim could not be recorded", sqlite.Message),
+        _ => new CniException(CniErrorCode.Internal, "ADD failed", e.Message),
+    };
+
+    private static CniResult ResultOf(CniCall call, Claim claim, AttachReply reply, IReadOnlyList<CniRoute> routes, CniResult ipam)
+    {
+        var result = call.Config.PrevResult ?? new CniResult();
+        int index = result.Interfaces.Count;
+        int mtu = reply.Mtu != 0 ? (int)reply.Mtu : claim.Mtu;
+        result.Interfaces.Add(new CniInterface(claim.Key.InterfaceName, claim.Mac.ToString(), call.Environment.NetNs, mtu));
+        var gateways = PodRoutes.Gateways(reply);
+        foreach (var address in claim.Addresses)
+            result.Addresses.Add(new CniAddress(address, PodNetwork.Bits(address), PodRoutes.GatewayFor(address, gateways), index));
+        result.Routes.AddRange(routes);
+        if (!ipam.Dns.IsEmpty)
+            result.Dns = ipam.Dns;
+        else if (!call.Config.Dns.IsEmpty)
+            result.Dns = call.Config.Dns;
+        return result;
+    }
+
+    [LoggerMessage(LogLevel.Information, "Added {Key} for pod {PodNamespace}/{PodName}: {Addresses} on port {Port}")]
+    private partial void LogAdded(AttachmentKey key, string podNamespace, string podName, string addresses, uint port);
+
+    [LoggerMessage(LogLevel.Warning, "ADD of {Key} failed and is undone: {Reason}")]
+    private partial void LogFailed(AttachmentKey key, string reason);
+
+    [LoggerMessage(LogLevel.Error, "ADD of {Key} could not be undone entirely, it will be tried again: {Reason}")]
+    private partial void LogUndoFailed(AttachmentKey key, string reason);
+}

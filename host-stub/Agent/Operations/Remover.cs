@@ -1,0 +1,85 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Ipam;
+using ACCOffload.HostStub.Logging;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent.Operations;
+
+/// <summary>
+/// Takes an attachment away, however far it had come: after DEL, GC, a failed ADD, or a crash. Every step is repeatable; if one
+/// fails the claim stays as being deleted, and is tried again. The caller holds the attachment's lock.
+/// </summary>
+internal sealed partial class Remover(AgentServices services)
+{
+    private static readonly TimeSpan DetachLimit = TimeSpan.FromSeconds(3);
+
+    private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
+
+    /// <param name="key">The attachment.</param>
+    /// <param name="claim">Its claim, or null when there is none (then what its name implies is removed all the same).</param>
+    /// <param name="ipam">How to give the addresses back; null: nobody gave any.</param>
+    /// <param name="accTold">False when the ACC can't know of it.</param>
+    /// <returns>What delegated plugins wrote.</returns>
+    /// <exception cref="CniException">The first step that failed; the others were done.</exception>
+    public async Task<string> RemoveAsync(AttachmentKey key, Claim? claim, IpamRequest? ipam, bool accTold = true)
+    {
+        var failures = new List<Exception>();
+        // On disk before the address is free for somebody else: a restart in between must not state the old holder.
+        var recorded = claim is null ? services.Claims.RememberNetworkAsync(key.Network) : MarkAsync(ref claim);
+        var device = services.OnDevicesAsync(() => services.Devices.Delete(claim?.PortName ?? PortName.For(key)));
+        var detached = accTold ? services.Acc.TryDetachAsync(key, DetachLimit) : Task.FromResult(true);
+        await TryAsync(recorded, failures, "record").ConfigureAwait(false);
+        bool confirmed = await detached.ConfigureAwait(false);
+        services.Step("del.detached");
+
+        string errorText = "";
+        if (ipam is not null)
+        {
+            var released = services.Ipam.RunAsync("DEL", ipam);
+            await TryAsync(released, failures, "release").ConfigureAwait(false);
+            errorText = released.IsCompletedSuccessfully ? released.Result.ErrorText : "";
+        }
+        services.Step("del.released");
+        await TryAsync(device, failures, "remove the device").ConfigureAwait(false);
+        if (failures.Count > 0)
+            throw ToCni(failures[0]);
+        // Not waited for: a restart finds it as being deleted and does all this again, to no effect.
+        if (claim is not null)
+            _ = confirmed ? services.Claims.RemoveAsync(key) : services.Claims.PutAsync(claim with { State = ClaimState.Released });
+        services.Step("del.done");
+        LogRemoved(key, confirmed ? "" : "; the ACC learns of it at the next Sync");
+        return errorText;
+    }
+
+    private Task MarkAsync(ref Claim claim)
+    {
+        if (claim.State == ClaimState.Deleting)
+            return Task.CompletedTask;
+        claim = claim with { State = ClaimState.Deleting };
+        return services.Claims.PutAsync(claim);
+    }
+
+    private async Task TryAsync(Task task, List<Exception> failures, string what)
+    {
+        try
+        {
+            await task.ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            failures.Add(e);
+            LogStepFailed(what, e.Message);
+        }
+    }
+
+    private static CniException ToCni(Exception e) =>
+        e as CniException ?? new CniException(CniErrorCode.IoFailure, "the attachment could not be removed entirely, try again", e.Message);
+
+    [LoggerMessage(LogLevel.Information, "Removed {Key}{Remark}")]
+    private partial void LogRemoved(AttachmentKey key, string remark);
+
+    [LoggerMessage(LogLevel.Warning, "Removing an attachment: the step \"{Step}\" failed: {Reason}")]
+    private partial void LogStepFailed(string step, string reason);
+}

@@ -1,0 +1,30 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+
+namespace ACCOffload.HostStub.Agent.Operations;
+
+/// <summary>
+/// STATUS. A runtime that hears 50 marks the node as not ready, and healthy pods are evicted; so it is said only when no ADD can
+/// work at all, and not for as long as an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
+/// </summary>
+internal sealed class StatusOperation(AgentServices services)
+{
+    public async Task RunAsync(CniCall call)
+    {
+        var state = services.Acc.State;
+        if (state.UnusableSince is { } since && !IsGraceful(state.EverUsable, since))
+        {
+            throw new CniException(CniErrorCode.NotAvailable,
+                $"the ACC at {services.Config.Acc.Address.Authority} can't attach pods since {since:u}", state.Reason);
+        }
+        if (call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0)
+            await services.Ipam.RunIfSupportedAsync("STATUS", call.ToIpam()).ConfigureAwait(false);
+    }
+
+    // On a node without pods that never reached its ACC there is nobody to evict, and much to schedule elsewhere.
+    private bool IsGraceful(bool everUsable, DateTimeOffset since)
+    {
+        bool pods = services.Claims.All().Any(c => !c.IsHost && c.State == ClaimState.Attached);
+        return (everUsable || pods) && services.Time.GetUtcNow() - since < services.Config.Acc.StatusGrace;
+    }
+}

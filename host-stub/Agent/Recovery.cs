@@ -1,0 +1,99 @@
+using ACCOffload.HostStub.Agent.Operations;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Logging;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>
+/// Compares the claims with the kernel: after a start, and again from time to time. Halves are undone, what could not be removed is
+/// tried again; a device that went without a DEL is reported, its claim stays until DEL or GC.
+/// </summary>
+internal sealed partial class Recovery(AgentServices services, Remover remover)
+{
+    private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Device);
+    private readonly HashSet<string> _reportedOrphans = [];
+
+    /// <summary>Data-plane ends that no claim knows.</summary>
+    public IReadOnlyList<string> Orphans { get; private set; } = [];
+
+    /// <summary>Takes the locks of all halves, so that no request comes between, and undoes them beside the requests for others.</summary>
+    public async Task<Task> StartAsync()
+    {
+        await CompareAsync().ConfigureAwait(false);
+        var work = new List<Task>();
+        foreach (var claim in services.Claims.All().Where(c => c.State is ClaimState.Adding or ClaimState.Deleting && !c.IsHost))
+        {
+            LogHalf(claim.Key, claim.State == ClaimState.Adding ? "added" : "removed");
+            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero).ConfigureAwait(false);
+            if (holder is not null)
+                work.Add(Task.Run(() => FinishAsync(claim, holder)));
+        }
+        return Task.WhenAll(work);
+    }
+
+    /// <summary>Once more what failed before; what a request is busy with is left alone.</summary>
+    public async Task RetryAsync()
+    {
+        await CompareAsync().ConfigureAwait(false);
+        foreach (var claim in services.Claims.All().Where(c => c.State == ClaimState.Deleting && !c.IsHost))
+        {
+            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero).ConfigureAwait(false);
+            if (holder is null)
+                continue;
+            if (ReferenceEquals(services.Claims.Get(claim.Key), claim))
+                await FinishAsync(claim, holder).ConfigureAwait(false);
+            else
+                holder.Dispose();
+        }
+    }
+
+    private async Task FinishAsync(Claim claim, IDisposable holder)
+    {
+        using (holder)
+        {
+            try
+            {
+                await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim)).ConfigureAwait(false);
+            }
+            catch (CniException e)
+            {
+                LogStillThere(claim.Key, e.OneLine);
+            }
+        }
+    }
+
+    private async Task CompareAsync()
+    {
+        // Claims first: what is made after the list of devices was read must not look as if it had gone.
+        var claims = services.Claims.All();
+        var devices = await services.OnDevicesAsync(services.Devices.List).ConfigureAwait(false);
+        var names = devices.Select(d => d.Name).ToHashSet();
+        foreach (var claim in claims.Where(c => c.State == ClaimState.Attached && !c.IsHost))
+        {
+            bool vanished = !names.Contains(claim.PortName);
+            if (vanished != claim.Vanished && services.Claims.SetVanished(claim, vanished) && vanished)
+                LogVanished(claim.Key, claim.PortName);
+        }
+        var known = services.Claims.All().Select(c => c.PortName).ToHashSet();
+        Orphans = devices.Where(d => !known.Contains(d.Name)).Select(d => d.Alias.Length > 0 ? $"{d.Name} ({d.Alias})" : d.Name).ToArray();
+        foreach (string orphan in Orphans)
+        {
+            if (_reportedOrphans.Add(orphan))
+                LogOrphan(orphan);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Key} was only half {Word} when the agent stopped: removing it")]
+    private partial void LogHalf(AttachmentKey key, string word);
+
+    [LoggerMessage(LogLevel.Error, "{Key} can't be removed entirely, it will be tried again: {Reason}")]
+    private partial void LogStillThere(AttachmentKey key, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The device {Port} of {Key} went without a DEL; the claim stays until DEL or GC")]
+    private partial void LogVanished(AttachmentKey key, string port);
+
+    [LoggerMessage(LogLevel.Warning, "No claim knows the device {Device}; GC of its network removes it")]
+    private partial void LogOrphan(string device);
+}

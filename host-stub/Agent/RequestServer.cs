@@ -1,0 +1,177 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Text;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Wire;
+using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>The agent's unix socket: root only, one request a connection, a bounded number at once.</summary>
+internal sealed partial class RequestServer : IAsyncDisposable
+{
+    private const int MostRequests = 512;
+    private const int Backlog = 512;
+    private static readonly TimeSpan ReceiveLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(15);
+
+    private readonly string _path;
+    private readonly Func<AgentRequest, Task<AgentResponse>> _handle;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Socket _listener;
+    private Task _accepting = Task.CompletedTask;
+    private int _running;
+
+    private RequestServer(string path, Socket listener, Func<AgentRequest, Task<AgentResponse>> handle, ILoggerFactory loggers)
+    {
+        _path = path;
+        _listener = listener;
+        _handle = handle;
+        _logger = loggers.CreateLogger(LogFeature.Cni);
+    }
+
+    public int Running => Volatile.Read(ref _running);
+
+    /// <exception cref="ConfigurationException">The socket can't be made; the message names it.</exception>
+    public static RequestServer Start(string path, Func<AgentRequest, Task<AgentResponse>> handle, ILoggerFactory loggers)
+    {
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            // Private before it is reachable, and in the old one's place in one step.
+            string fresh = path + ".new";
+            File.Delete(fresh);
+            listener.Bind(new UnixDomainSocketEndPoint(fresh));
+            File.SetUnixFileMode(fresh, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            listener.Listen(Backlog);
+            File.Move(fresh, path, overwrite: true);
+        }
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
+        {
+            listener.Dispose();
+            throw new ConfigurationException($"Agent:Socket = {path}: {e.Message}");
+        }
+        var server = new RequestServer(path, listener, handle, loggers);
+        server._accepting = Task.Run(server.AcceptAsync);
+        return server;
+    }
+
+    /// <summary>Stops accepting, lets running requests end within a limit.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _accepting.ConfigureAwait(false);
+        _listener.Dispose();
+        File.Delete(_path);
+        var until = DateTime.UtcNow + DrainLimit;
+        while (Running > 0 && DateTime.UtcNow < until)
+            await Task.Delay(10).ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                var socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                _ = Task.Run(() => ServeAsync(socket));
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (SocketException e)
+            {
+                // Out of descriptors, or a peer that gave up: a moment later it may be better.
+                LogAcceptFailed(e.Message);
+                await Task.Delay(100).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket socket)
+    {
+        int running = Interlocked.Increment(ref _running);
+        try
+        {
+            using var owned = socket;
+            var stream = new NetworkStream(socket, ownsSocket: false);
+            await using var closing = stream.ConfigureAwait(false);
+            var response = await AnswerAsync(socket, stream, running > MostRequests).ConfigureAwait(false);
+            if (response is { } answer)
+            {
+                using var limit = new CancellationTokenSource(SendLimit);
+                await stream.WriteAsync(answer.Encode(), limit.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
+        {
+            // The runtime gave up on its plugin. What was done stays done; it will send DEL.
+            LogPeerGone(e.Message);
+        }
+        catch (Exception e)
+        {
+            LogBroken(e);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    private async Task<AgentResponse?> AnswerAsync(Socket socket, NetworkStream stream, bool busy)
+    {
+        var peer = UnixPeer.GetCredentials(socket);
+        if (peer.Uid != 0)
+        {
+            LogStranger(peer.Uid, peer.Pid);
+            return Failure(CniErrorCode.Internal, "only root may talk to the agent");
+        }
+        var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
+        try
+        {
+            using var limit = new CancellationTokenSource(ReceiveLimit);
+            byte[]? body = await FrameReader.ReadAsync(reader, AgentRequest.MaxBody, limit.Token).ConfigureAwait(false);
+            if (body is null)
+                return null;
+            if (busy)
+                return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later");
+            return await _handle(AgentRequest.Decode(body)).ConfigureAwait(false);
+        }
+        catch (FrameException e)
+        {
+            LogBadFrame(peer.Pid, e.Message);
+            return Failure(CniErrorCode.IoFailure, "the request to the agent is malformed", e.Message);
+        }
+        finally
+        {
+            await reader.CompleteAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static AgentResponse Failure(CniErrorCode code, string message, string details = "") =>
+        new(1, CniErrorJson.Error("", (int)code, message, details), Encoding.UTF8.GetBytes(""));
+
+    [LoggerMessage(LogLevel.Warning, "Accepting a connection failed: {Reason}")]
+    private partial void LogAcceptFailed(string reason);
+
+    [LoggerMessage(LogLevel.Debug, "A plugin went away before its answer: {Reason}")]
+    private partial void LogPeerGone(string reason);
+
+    [LoggerMessage(LogLevel.Warning, "Refused a request of uid {Uid} (pid {Pid}): only root may talk to the agent")]
+    private partial void LogStranger(uint uid, int pid);
+
+    [LoggerMessage(LogLevel.Warning, "A malformed request of pid {Pid}: {Reason}")]
+    private partial void LogBadFrame(int pid, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Serving a connection failed")]
+    private partial void LogBroken(Exception e);
+}

@@ -1,0 +1,30 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Ipam;
+
+namespace ACCOffload.HostStub.Agent;
+
+/// <summary>The part of an ADD that a claim keeps, so that its address can be given back when the runtime does not ask for it.</summary>
+internal static class StoredCall
+{
+    public static string Variables(CniCall call) =>
+        string.Join('\n', call.Variables.Where(v => (v.Key.StartsWith("CNI_", StringComparison.Ordinal) || v.Key == "PATH") && !v.Value.Contains('\n')).Select(v => $"{v.Key}={v.Value}"));
+
+    /// <returns>Null when the claim's configuration delegates to nobody.</returns>
+    public static IpamRequest? ToIpam(Claim claim)
+    {
+        if (claim.Config.IsEmpty)
+            return null;
+        var config = CniNetworkConfig.Parse(claim.Config, "DEL");
+        if (config.IpamType.Length == 0)
+            return null;
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string line in claim.Environment.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int equals = line.IndexOf('=');
+            if (equals > 0)
+                variables[line[..equals]] = line[(equals + 1)..];
+        }
+        return new IpamRequest(config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult);
+    }
+}

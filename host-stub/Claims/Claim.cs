@@ -1,0 +1,63 @@
+using System.Net;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Claims;
+
+/// <summary>How far an attachment is. The numbers are in the database.</summary>
+internal enum ClaimState
+{
+    /// <summary>Recorded before anything was made. Found at a start: undo.</summary>
+    Adding = 1,
+    /// <summary>In memory only (durably still Adding): the ACC may have been told, so Sync has to list it.</summary>
+    Attaching = 2,
+    /// <summary>Made and answered, or about to be.</summary>
+    Attached = 3,
+    /// <summary>Being removed. Found at a start: finish.</summary>
+    Deleting = 4,
+    /// <summary>Nothing is left on the host; the ACC has not confirmed yet. Goes with the next Sync.</summary>
+    Released = 5,
+}
+
+/// <summary>One attachment: what was promised, and all that is needed to undo it after a restart.</summary>
+internal sealed record Claim
+{
+    public required AttachmentKey Key { get; init; }
+
+    public required ClaimState State { get; init; }
+
+    public required string DeviceKind { get; init; }
+
+    /// <summary>Name of the data-plane end, which is the port's name on the target.</summary>
+    public required string PortName { get; init; }
+
+    public required MacAddress Mac { get; init; }
+
+    public required int Mtu { get; init; }
+
+    public IReadOnlyList<IPAddress> Addresses { get; init; } = [];
+
+    public string NetNs { get; init; } = "";
+
+    public string PodNamespace { get; init; } = "";
+
+    public string PodName { get; init; } = "";
+
+    public string PodUid { get; init; } = "";
+
+    /// <summary>The agent's start in which the claim last changed.</summary>
+    public ulong Epoch { get; init; }
+
+    public ulong Sequence { get; init; }
+
+    /// <summary>CNI variables and configuration of the ADD, for the delegated plugin's DEL. Empty for the host's interface.</summary>
+    public string Environment { get; init; } = "";
+
+    public ReadOnlyMemory<byte> Config { get; init; }
+
+    public DateTimeOffset Created { get; init; }
+
+    /// <summary>In memory only: the device went without a DEL, for example with the pod's namespace.</summary>
+    public bool Vanished { get; init; }
+
+    public bool IsHost => Key.Network == AttachmentKey.HostNetwork;
+}

@@ -1,0 +1,82 @@
+using System.Net;
+using ACCOffload.NativeInterop;
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.HostStub.Claims;
+
+/// <summary>A claim as a row of the database.</summary>
+internal static class ClaimRow
+{
+    public const string Columns =
+        "network, container_id, interface_name, state, device_kind, port_name, mac, mtu, addresses, netns, "
+        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created";
+
+    public const string Upsert =
+        $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, $addresses, $netns, "
+        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created)";
+
+    public const string Delete = "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
+
+    public static readonly string[] Schema =
+    [
+        "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID",
+        """
+        CREATE TABLE claims (
+            network TEXT NOT NULL, container_id TEXT NOT NULL, interface_name TEXT NOT NULL,
+            state INTEGER NOT NULL, device_kind TEXT NOT NULL, port_name TEXT NOT NULL, mac BLOB NOT NULL, mtu INTEGER NOT NULL,
+            addresses TEXT NOT NULL, netns TEXT NOT NULL, pod_namespace TEXT NOT NULL, pod_name TEXT NOT NULL, pod_uid TEXT NOT NULL,
+            epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, environment TEXT NOT NULL, config BLOB NOT NULL, created INTEGER NOT NULL,
+            PRIMARY KEY (network, container_id, interface_name)) WITHOUT ROWID
+        """,
+    ];
+
+    public static void Bind(SqliteParameterCollection parameters, Claim claim)
+    {
+        BindKey(parameters, claim.Key);
+        // What the ACC was told meanwhile does not survive: a restart undoes it.
+        var state = claim.State == ClaimState.Attaching ? ClaimState.Adding : claim.State;
+        parameters.AddWithValue("$state", (int)state);
+        parameters.AddWithValue("$device", claim.DeviceKind);
+        parameters.AddWithValue("$port", claim.PortName);
+        parameters.AddWithValue("$mac", claim.Mac.ToArray());
+        parameters.AddWithValue("$mtu", claim.Mtu);
+        parameters.AddWithValue("$addresses", string.Join(',', claim.Addresses));
+        parameters.AddWithValue("$netns", claim.NetNs);
+        parameters.AddWithValue("$podNamespace", claim.PodNamespace);
+        parameters.AddWithValue("$podName", claim.PodName);
+        parameters.AddWithValue("$podUid", claim.PodUid);
+        parameters.AddWithValue("$epoch", (long)claim.Epoch);
+        parameters.AddWithValue("$sequence", (long)claim.Sequence);
+        parameters.AddWithValue("$environment", claim.Environment);
+        parameters.AddWithValue("$config", claim.Config.ToArray());
+        parameters.AddWithValue("$created", claim.Created.ToUnixTimeMilliseconds());
+    }
+
+    public static void BindKey(SqliteParameterCollection parameters, AttachmentKey key)
+    {
+        parameters.AddWithValue("$network", key.Network);
+        parameters.AddWithValue("$container", key.ContainerId);
+        parameters.AddWithValue("$interface", key.InterfaceName);
+    }
+
+    public static Claim Read(SqliteDataReader row) => new()
+    {
+        Key = new AttachmentKey(row.GetString(0), row.GetString(1), row.GetString(2)),
+        State = (ClaimState)row.GetInt32(3),
+        DeviceKind = row.GetString(4),
+        PortName = row.GetString(5),
+        Mac = new MacAddress(row.GetFieldValue<byte[]>(6)),
+        Mtu = row.GetInt32(7),
+        Addresses = row.GetString(8).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPAddress.Parse).ToArray(),
+        NetNs = row.GetString(9),
+        PodNamespace = row.GetString(10),
+        PodName = row.GetString(11),
+        PodUid = row.GetString(12),
+        Epoch = (ulong)row.GetInt64(13),
+        Sequence = (ulong)row.GetInt64(14),
+        Environment = row.GetString(15),
+        Config = row.GetFieldValue<byte[]>(16),
+        Created = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(17)),
+    };
+}

@@ -1,0 +1,106 @@
+using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.HostStub.Claims;
+
+/// <content>The writing thread and its group commit.</content>
+internal sealed partial class ClaimStore
+{
+    private const int LargestCommit = 256;
+
+    private readonly Thread _writer;
+    private readonly Channel<Write> _writes = Channel.CreateUnbounded<Write>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Inserts or replaces a claim; the task ends when it is on disk, or with the database's error.</summary>
+    public Task PutAsync(Claim claim) => Enqueue(command =>
+    {
+        command.CommandText = ClaimRow.Upsert;
+        ClaimRow.Bind(command.Parameters, claim);
+    });
+
+    public Task RemoveAsync(AttachmentKey key) => Enqueue(command =>
+    {
+        command.CommandText = ClaimRow.Delete;
+        ClaimRow.BindKey(command.Parameters, key);
+    });
+
+    public Task AddNetworkAsync(string network) => Enqueue(command =>
+    {
+        command.CommandText = "INSERT OR IGNORE INTO networks (name) VALUES ($name)";
+        command.Parameters.AddWithValue("$name", network);
+    });
+
+    public Task SetEpochAsync(ulong epoch) => Enqueue(command =>
+    {
+        command.CommandText = "UPDATE state SET value = $epoch WHERE name = 'epoch'";
+        command.Parameters.AddWithValue("$epoch", (long)epoch);
+    });
+
+    /// <summary>Ends when everything written before is on disk: the writer lives.</summary>
+    public Task FlushAsync() => Enqueue(null);
+
+    /// <summary>Writes what is queued and closes.</summary>
+    public void Dispose()
+    {
+        _writes.Writer.TryComplete();
+        if (_writer.IsAlive)
+            _writer.Join(TimeSpan.FromSeconds(10));
+        _connection.Dispose();
+        _lock.Dispose();
+    }
+
+    private Task Enqueue(Action<SqliteCommand>? prepare)
+    {
+        var write = new Write(prepare);
+        if (!_writes.Writer.TryWrite(write))
+            write.Done.SetException(new ObjectDisposedException(nameof(ClaimStore)));
+        // Whoever does not wait for it must not bring the process down with an unobserved failure.
+        _ = write.Done.Task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return write.Done.Task;
+    }
+
+    private void WriteLoop()
+    {
+        var batch = new List<Write>();
+        // A plain thread: SQLite's calls block in fsync, and must not hold a pool thread that a request needs.
+        while (_writes.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            batch.Clear();
+            while (batch.Count < LargestCommit && _writes.Reader.TryRead(out var write))
+                batch.Add(write);
+            try
+            {
+                CommitBatch(batch);
+                foreach (var write in batch)
+                    write.Done.TrySetResult();
+            }
+            catch (Exception e)
+            {
+                foreach (var write in batch)
+                    write.Done.TrySetException(e);
+            }
+        }
+    }
+
+    private void CommitBatch(List<Write> batch)
+    {
+        if (batch.TrueForAll(w => w.Prepare is null))
+            return;
+        using var transaction = _connection.BeginTransaction();
+        foreach (var write in batch)
+        {
+            if (write.Prepare is null)
+                continue;
+            using var command = _connection.CreateCommand();
+            command.Transaction = transaction;
+            write.Prepare(command);
+            command.ExecuteNonQuery();
+        }
+        transaction.Commit();
+    }
+
+    private sealed record Write(Action<SqliteCommand>? Prepare)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

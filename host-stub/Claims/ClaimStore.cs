@@ -1,0 +1,142 @@
+using System.Globalization;
+using ACCOffload.HostStub.Configuration;
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.HostStub.Claims;
+
+/// <summary>
+/// The durable claims: SQLite in WAL mode with every commit synced. One thread writes; what arrives while it syncs goes
+/// into the next commit together.
+/// </summary>
+internal sealed partial class ClaimStore : IDisposable
+{
+    private const int SchemaVersion = 1;
+
+    private readonly SqliteConnection _connection;
+    private readonly FileStream _lock;
+
+    private ClaimStore(SqliteConnection connection, FileStream singleInstance)
+    {
+        _connection = connection;
+        _lock = singleInstance;
+        _writer = new Thread(WriteLoop) { IsBackground = true, Name = "claims" };
+    }
+
+    /// <summary>This start's number: larger than that of every start before, even if the database was lost.</summary>
+    public ulong Epoch { get; private set; }
+
+    public string Path { get; private init; } = "";
+
+    /// <summary>Opens or creates the database and begins a new epoch.</summary>
+    /// <exception cref="ConfigurationException">The file can't be used; the message says why and what to do.</exception>
+    public static ClaimStore Open(string path, TimeProvider time)
+    {
+        FileStream? singleInstance = null;
+        SqliteConnection? connection = null;
+        try
+        {
+            string directory = System.IO.Path.GetDirectoryName(path)!;
+            if (!Directory.Exists(directory))
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            singleInstance = LockFile(path);
+            CreatePrivate(path);
+            var builder = new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 5 };
+            connection = new SqliteConnection(builder.ConnectionString);
+            connection.Open();
+            var store = new ClaimStore(connection, singleInstance) { Path = path };
+            store.Prepare(time);
+            store._writer.Start();
+            return store;
+        }
+        catch (Exception e)
+        {
+            connection?.Dispose();
+            singleInstance?.Dispose();
+            if (e is SqliteException sqlite)
+                throw new ConfigurationException($"{path}: {sqlite.Message}; repair it, or move it away and restart every pod of this node");
+            if (e is IOException or UnauthorizedAccessException)
+                throw new ConfigurationException($"{path}: {e.Message}");
+            throw;
+        }
+    }
+
+    public IReadOnlyList<Claim> Load()
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = $"SELECT {ClaimRow.Columns} FROM claims";
+        using var reader = command.ExecuteReader();
+        var list = new List<Claim>();
+        while (reader.Read())
+            list.Add(ClaimRow.Read(reader));
+        return list;
+    }
+
+    public IReadOnlyList<string> LoadNetworks()
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = "SELECT name FROM networks";
+        using var reader = command.ExecuteReader();
+        var list = new List<string>();
+        while (reader.Read())
+            list.Add(reader.GetString(0));
+        return list;
+    }
+
+    private void Prepare(TimeProvider time)
+    {
+        Execute("PRAGMA journal_mode = WAL");
+        Execute("PRAGMA synchronous = FULL");
+        Execute("PRAGMA locking_mode = EXCLUSIVE");
+        int version = Convert.ToInt32(Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
+        if (version > SchemaVersion)
+            throw new ConfigurationException($"{Path}: schema {version} is newer than this release knows ({SchemaVersion}); install the newer release again");
+        if ((string)Scalar("PRAGMA quick_check(1)")! is var check && check != "ok")
+            throw new ConfigurationException($"{Path}: damaged ({check}); repair it, or move it away and restart every pod of this node");
+
+        using var transaction = _connection.BeginTransaction();
+        if (version == 0)
+        {
+            foreach (string statement in ClaimRow.Schema)
+                Execute(statement, transaction);
+            // A new database begins where no lost one has been: epochs count starts, and a second has fewer of them than one.
+            Execute($"INSERT INTO state (name, value) VALUES ('epoch', {time.GetUtcNow().ToUnixTimeSeconds()})", transaction);
+            Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
+        }
+        Execute("UPDATE state SET value = value + 1 WHERE name = 'epoch'", transaction);
+        transaction.Commit();
+        Epoch = (ulong)Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'epoch'"), CultureInfo.InvariantCulture);
+    }
+
+    private void Execute(string sql, SqliteTransaction? transaction = null)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        command.Transaction = transaction;
+        command.ExecuteNonQuery();
+    }
+
+    private object? Scalar(string sql)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    private static FileStream LockFile(string path)
+    {
+        try
+        {
+            return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
+        {
+            throw new ConfigurationException($"{path}.lock: {e.Message} Another agent seems to run with this store");
+        }
+    }
+
+    private static void CreatePrivate(string path)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+        using var file = new FileStream(path, options);
+    }
+}

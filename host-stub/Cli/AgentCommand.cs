@@ -1,0 +1,45 @@
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Logging;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Cli;
+
+/// <summary>`host-stub agent`.</summary>
+internal static class AgentCommand
+{
+    private static readonly TimeSpan ShutdownLimit = TimeSpan.FromSeconds(30);
+
+    public static int Run(string path)
+    {
+        var config = AgentConfigReader.Load(path);
+        var levels = new LogLevels(config.Logging);
+        // Empty: no configuration of the framework's own, from whatever directory this is started in.
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = "/" });
+        LoggingSetup.Configure(builder.Logging, config.Logging.Format, levels);
+        builder.Services.AddSystemd();
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownLimit);
+        builder.Services.AddSingleton<IHostedService>(services => new AgentService(
+            config,
+            path,
+            levels,
+            services.GetRequiredService<ILoggerFactory>(),
+            services.GetService<ISystemdNotifier>() ?? new SilentNotifier()));
+        using var host = builder.Build();
+        host.Run();
+        return 0;
+    }
+
+    // Where systemd did not start us there is nobody to notify.
+    private sealed class SilentNotifier : ISystemdNotifier
+    {
+        public bool IsEnabled => false;
+
+        public void Notify(ServiceState state)
+        {
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+
+namespace ACCOffload.HostStub.Cli;
+
+/// <summary>The commands for people and systemd.</summary>
+internal static class CommandLine
+{
+    private const int UsageError = 2;
+
+    public static int Run(string[] args)
+    {
+        try
+        {
+            return args switch
+            {
+                ["agent"] => AgentCommand.Run(ConfigurationSource.DefaultPath),
+                ["agent", "--config", var path] => AgentCommand.Run(path),
+                ["status", .. var rest] => Status(rest),
+                ["--version"] => Print(Version),
+                ["--help" or "-h" or "help"] => Print(Usage),
+                _ => Fail(Usage, UsageError),
+            };
+        }
+        catch (ConfigurationException e)
+        {
+            return Fail($"host-stub: {e.Message}", 1);
+        }
+    }
+
+    private static string Version => $"host-stub {typeof(CommandLine).Assembly.GetName().Version?.ToString(3)}";
+
+    private static string Usage =>
+        $"""
+        {Version}: CNI plugin of ACCOffload and its agent (CNI {string.Join(", ", CniVersions.All.ToArray())})
+
+        host-stub agent [--config FILE]             serve the plugin, {ConfigurationSource.DefaultPath} by default
+        host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
+        host-stub --version
+
+        A container runtime runs it as a CNI plugin, with CNI_COMMAND in the environment.
+        """;
+
+    private static int Status(ReadOnlySpan<string> args)
+    {
+        bool json = false;
+        string socket = CniNetworkHeader.DefaultSocket;
+        for (int i = 0; i < args.Length; i++)
+        {
+            if (args[i] == "--json")
+                json = true;
+            else if (args[i] == "--socket" && i + 1 < args.Length)
+                socket = args[++i];
+            else
+                return Fail(Usage, UsageError);
+        }
+        return StatusCommand.Run(socket, json);
+    }
+
+    private static int Print(string text)
+    {
+        Console.Out.WriteLine(text);
+        return 0;
+    }
+
+    private static int Fail(string text, int code)
+    {
+        Console.Error.WriteLine(text);
+        return code;
+    }
+}

@@ -1,0 +1,67 @@
+using System.Text;
+using System.Text.Json;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+
+namespace ACCOffload.HostStub.Cli;
+
+/// <summary>`host-stub status`: what the agent says of itself, as JSON or for reading. Exit code 1: the ACC can't attach pods; 2: no agent.</summary>
+internal static class StatusCommand
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    public static int Run(string socket, bool json)
+    {
+        AgentResponse response;
+        try
+        {
+            response = AgentSocket.Ask(socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Limit);
+        }
+        catch (Exception e) when (e is AgentUnavailableException or FrameException)
+        {
+            Console.Error.WriteLine($"host-stub: {e.Message}");
+            return 2;
+        }
+        using var document = JsonDocument.Parse(response.Output);
+        var root = document.RootElement;
+        if (response.ExitCode != 0)
+        {
+            Console.Error.WriteLine($"host-stub: {root.GetProperty("msg").GetString()}");
+            return 2;
+        }
+        Console.Out.WriteLine(json ? Encoding.UTF8.GetString(response.Output.Span) : Text(root));
+        return root.GetProperty("acc").GetProperty("ready").GetBoolean() ? 0 : 1;
+    }
+
+    public static string Text(JsonElement root)
+    {
+        var acc = root.GetProperty("acc");
+        var text = new StringBuilder();
+        string state = acc.GetProperty("ready").GetBoolean() ? "ready" : acc.GetProperty("synced").GetBoolean() ? "connected, not ready" : "unreachable";
+        text.Append("ACC          ").Append(acc.GetProperty("address").GetString()).Append("  ").Append(state);
+        if (acc.GetProperty("reason").GetString() is { Length: > 0 } reason)
+            text.Append(": ").Append(reason);
+        text.AppendLine();
+        foreach (var failure in acc.GetProperty("syncFailures").EnumerateArray())
+            text.Append("not applied  ").AppendLine(failure.GetString());
+        if (root.TryGetProperty("hostInterface", out var host))
+        {
+            string problem = host.GetProperty("failure").GetString() ?? "";
+            text.Append("host         ").Append(host.GetProperty("name").GetString()).AppendLine(problem.Length == 0 ? "  up" : $"  {problem}");
+        }
+        foreach (var device in root.GetProperty("unknownDevices").EnumerateArray())
+            text.Append("unknown      ").AppendLine(device.GetString());
+        text.AppendLine().AppendLine($"{"STATE",-10} {"ADDRESS",-16} {"PORT",-15} {"POD",-32} {"NETWORK",-16} CONTAINER");
+        foreach (var item in root.GetProperty("attachments").EnumerateArray())
+            AppendAttachment(text, item);
+        return text.ToString().TrimEnd();
+    }
+
+    private static void AppendAttachment(StringBuilder text, JsonElement item)
+    {
+        string Get(string key) => item.GetProperty(key).GetString() ?? "";
+        string addresses = string.Join(",", item.GetProperty("addresses").EnumerateArray().Select(a => a.GetString()));
+        string pod = Get("podName").Length > 0 ? $"{Get("podNamespace")}/{Get("podName")}" : "-";
+        text.AppendLine($"{Get("state"),-10} {(addresses.Length > 0 ? addresses : "-"),-16} {Get("port"),-15} {pod,-32} {Get("network"),-16} {Get("containerId")}/{Get("interface")}");
+    }
+}

@@ -1,0 +1,32 @@
+namespace ACCOffload.HostStub.Cni;
+
+/// <summary>CNI_ARGS as Kubernetes' runtimes fill it: which pod the sandbox belongs to. Used in logs and by the ACC's listings.</summary>
+internal readonly record struct CniArgs(string PodNamespace, string PodName, string PodUid)
+{
+    private const int MaxValue = 256;
+
+    public static CniArgs Parse(string text)
+    {
+        string space = "", name = "", uid = "";
+        foreach (var range in text.AsSpan().Split(';'))
+        {
+            var pair = text.AsSpan()[range].Trim();
+            if (pair.IsEmpty)
+                continue;
+            int equals = pair.IndexOf('=');
+            if (equals <= 0)
+                throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"\"{pair}\" is not KEY=VALUE");
+            var value = pair[(equals + 1)..];
+            switch (pair[..equals])
+            {
+                case "K8S_POD_NAMESPACE": space = Bounded("K8S_POD_NAMESPACE", value); break;
+                case "K8S_POD_NAME": name = Bounded("K8S_POD_NAME", value); break;
+                case "K8S_POD_UID": uid = Bounded("K8S_POD_UID", value); break;
+            }
+        }
+        return new CniArgs(space, name, uid);
+    }
+
+    private static string Bounded(string key, ReadOnlySpan<char> value) =>
+        value.Length <= MaxValue ? value.ToString() : throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} is longer than {MaxValue} characters");
+}

@@ -1,0 +1,107 @@
+namespace ACCOffload.HostStub.Cni;
+
+/// <summary>The CNI_* variables of one call, checked as the reference runtime library does.</summary>
+internal sealed class CniEnvironment
+{
+    private const int MaxInterfaceName = 15;
+    private const int MaxContainerId = 256;
+
+    private CniEnvironment(string command, Func<string, string?> get)
+    {
+        Command = command;
+        ContainerId = get("CNI_CONTAINERID") ?? "";
+        NetNs = get("CNI_NETNS") ?? "";
+        InterfaceName = get("CNI_IFNAME") ?? "";
+        Args = get("CNI_ARGS") ?? "";
+        Path = get("CNI_PATH") ?? "";
+        string overriding = get("CNI_NETNS_OVERRIDE") ?? "";
+        NetNsOverride = overriding == "1" || overriding.Equals("true", StringComparison.OrdinalIgnoreCase);
+    }
+
+    public string Command { get; }
+
+    public string ContainerId { get; }
+
+    public string NetNs { get; }
+
+    public string InterfaceName { get; }
+
+    public string Args { get; }
+
+    public string Path { get; }
+
+    /// <summary>The runtime means it when CNI_NETNS is the plugin's own namespace.</summary>
+    public bool NetNsOverride { get; }
+
+    /// <summary>Reads and checks; error 4 names every variable that is missing or wrong.</summary>
+    public static CniEnvironment Read(Func<string, string?> get)
+    {
+        string command = get("CNI_COMMAND") ?? "";
+        if (command is not ("ADD" or "DEL" or "CHECK" or "GC" or "STATUS" or "VERSION"))
+            throw new CniException(CniErrorCode.InvalidEnvironment, command.Length == 0 ? "CNI_COMMAND is missing" : $"CNI_COMMAND \"{Shown(command)}\" is unknown");
+
+        var environment = new CniEnvironment(command, get);
+        environment.Check();
+        return environment;
+    }
+
+    /// <summary>The specification's format of container ids and network names.</summary>
+    public static bool IsValidName(string name)
+    {
+        if (name.Length == 0 || !char.IsAsciiLetterOrDigit(name[0]))
+            return false;
+        foreach (char c in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('_' or '.' or '-'))
+                return false;
+        }
+        return true;
+    }
+
+    public static bool IsValidInterfaceName(string name)
+    {
+        if (name.Length is 0 or > MaxInterfaceName || name is "." or "..")
+            return false;
+        foreach (char c in name)
+        {
+            // What the kernel refuses, and bytes that would make a log line lie.
+            if (c is '/' or ':' || char.IsWhiteSpace(c) || char.IsControl(c) || c > '~')
+                return false;
+        }
+        return true;
+    }
+
+    private void Check()
+    {
+        bool attachment = Command is "ADD" or "DEL" or "CHECK";
+        string missing = "";
+        if (attachment)
+        {
+            Need(ref missing, "CNI_CONTAINERID", ContainerId);
+            if (Command != "DEL")
+                Need(ref missing, "CNI_NETNS", NetNs);
+            Need(ref missing, "CNI_IFNAME", InterfaceName);
+        }
+        if (Command is "ADD" or "CHECK" or "GC")
+            Need(ref missing, "CNI_PATH", Path);
+        if (missing.Length > 0)
+            throw new CniException(CniErrorCode.InvalidEnvironment, $"required environment variables missing: {missing}");
+        if (!attachment)
+            return;
+
+        if (ContainerId.Length > MaxContainerId || !IsValidName(ContainerId))
+            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_CONTAINERID is not valid", $"\"{Shown(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most {MaxContainerId}");
+        if (!IsValidInterfaceName(InterfaceName))
+            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_IFNAME is not valid", $"\"{Shown(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':' and white space");
+        if (NetNs.Length > 0 && (NetNs[0] != '/' || NetNs.Length > 4096))
+            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_NETNS is not valid", $"\"{Shown(NetNs)}\": an absolute path is needed");
+    }
+
+    private static void Need(ref string missing, string name, string value)
+    {
+        if (value.Length == 0)
+            missing = missing.Length == 0 ? name : missing + ", " + name;
+    }
+
+    private static string Shown(string value) => value.Length <= 80 ? value : value[..80] + "…";
+}

@@ -1,0 +1,25 @@
+namespace ACCOffload.HostStub.Cni;
+
+/// <summary>A failure that the runtime is told as a CNI error object.</summary>
+internal sealed class CniException : Exception
+{
+    public CniException(CniErrorCode code, string message, string details = "")
+        : this((int)code, message, details)
+    {
+    }
+
+    /// <summary>A delegated plugin's error keeps its own code, which may be none of ours.</summary>
+    public CniException(int code, string message, string details)
+        : base(message)
+    {
+        Code = code;
+        Details = details;
+    }
+
+    public int Code { get; }
+
+    public string Details { get; }
+
+    /// <summary>Message and details on one line, for the log.</summary>
+    public string OneLine => Details.Length == 0 ? Message : $"{Message}: {Details}";
+}

@@ -1,0 +1,114 @@
+using System.Text.Json;
+
+namespace ACCOffload.HostStub.Cni;
+
+/// <summary>One attachment that GC is told to be valid.</summary>
+internal readonly record struct CniAttachment(string ContainerId, string InterfaceName);
+
+/// <summary>A network configuration as the agent uses it. The raw bytes stay, because a delegated plugin gets them whole.</summary>
+internal sealed class CniNetworkConfig
+{
+    public const int MinMtu = 576;
+    public const int MaxMtu = 9216;
+
+    private CniNetworkConfig(CniVersion version, string name, ReadOnlyMemory<byte> raw)
+    {
+        Version = version;
+        Name = name;
+        Raw = raw;
+    }
+
+    public CniVersion Version { get; }
+
+    public string Name { get; }
+
+    public ReadOnlyMemory<byte> Raw { get; }
+
+    /// <summary>0: the agent's.</summary>
+    public int Mtu { get; private set; }
+
+    /// <summary>The delegated plugin's file name; empty: no ipam section.</summary>
+    public string IpamType { get; private set; } = "";
+
+    public CniDns Dns { get; private set; } = CniDns.Empty;
+
+    public CniResult? PrevResult { get; private set; }
+
+    /// <summary>Null when the key is absent.</summary>
+    public IReadOnlyList<CniAttachment>? ValidAttachments { get; private set; }
+
+    /// <summary>Reads and checks; errors 1, 2, 6 and 7.</summary>
+    public static CniNetworkConfig Parse(ReadOnlyMemory<byte> json, string command)
+    {
+        var header = CniNetworkHeader.Read(json.Span);
+        header.Check(command);
+        var config = new CniNetworkConfig(CniVersions.Parse(header.Version), header.Name, json);
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            config.Read(document.RootElement, command);
+        }
+        catch (JsonException e)
+        {
+            throw new CniException(CniErrorCode.DecodingFailure, "the network configuration on stdin is not valid JSON", e.Message);
+        }
+        catch (InvalidOperationException)
+        {
+            throw new CniException(CniErrorCode.DecodingFailure, "the network configuration on stdin holds invalid text");
+        }
+        return config;
+    }
+
+    private void Read(JsonElement root, string command)
+    {
+        Mtu = CniJson.Int(root, "mtu", "") ?? 0;
+        if (Mtu != 0 && Mtu is < MinMtu or > MaxMtu)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"mtu {Mtu} is not valid in the network configuration", $"{MinMtu} to {MaxMtu}, or 0 for the agent's");
+        Dns = CniResultReader.ReadDns(root, "");
+        if (CniJson.Object(root, "ipam", "") is { } ipam)
+        {
+            IpamType = CniJson.String(ipam, "type", "ipam.");
+            if (IpamType.Contains('/') || IpamType is "." or "..")
+                throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is not valid in the network configuration", $"\"{IpamType}\": the file name of a plugin in CNI_PATH is needed");
+        }
+        RefuseUnsupported(root);
+        if (CniJson.Object(root, "prevResult", "") is { } previous)
+            PrevResult = CniResultReader.Read(previous, "prevResult");
+        if (command == "GC" && CniJson.Optional(root, "cni.dev/valid-attachments") is not null)
+            ValidAttachments = ReadAttachments(root);
+        if (command == "ADD" && IpamType.Length == 0)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is missing in the network configuration", "name the IPAM plugin, for example {\"ipam\":{\"type\":\"host-local\",…}}");
+        if (command == "CHECK" && PrevResult is null)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, "prevResult is missing in the network configuration", "CHECK compares with it");
+        if (command == "GC" && ValidAttachments is null)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, "cni.dev/valid-attachments is missing in the network configuration", "without it every attachment would be removed");
+    }
+
+    private static List<CniAttachment> ReadAttachments(JsonElement root)
+    {
+        var list = new List<CniAttachment>();
+        foreach (var item in CniJson.Objects(root, "cni.dev/valid-attachments", ""))
+            list.Add(new CniAttachment(CniJson.String(item, "containerID", "cni.dev/valid-attachments."), CniJson.String(item, "ifname", "cni.dev/valid-attachments.")));
+        return list;
+    }
+
+    // Fields with a meaning that a plugin "should respect", and that we can't: better refused than ignored.
+    private static void RefuseUnsupported(JsonElement root)
+    {
+        if (CniJson.Optional(root, "ipMasq") is { ValueKind: not JsonValueKind.False } masquerade)
+            throw Unsupported("ipMasq", masquerade, "the pipeline decides what is masqueraded");
+        if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
+            return;
+        foreach (string key in (ReadOnlySpan<string>)["mac", "bandwidth", "portMappings", "infinibandGUID", "deviceID"])
+        {
+            if (CniJson.Optional(runtime, key) is { } value)
+                throw Unsupported("runtimeConfig." + key, value, "leave the capability out of the plugin's configuration");
+        }
+    }
+
+    private static CniException Unsupported(string key, JsonElement value, string hint)
+    {
+        string text = value.GetRawText();
+        return new CniException(CniErrorCode.UnsupportedField, $"unsupported field {key} = {(text.Length <= 80 ? text : text[..80] + "…")} in the network configuration", hint);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Configuration;
+
+/// <summary>How to reach the ACC, and who has to be there.</summary>
+internal sealed record AccConfig(Uri Address, string ServerName, string CertificateFile, string KeyFile, string CaFile)
+{
+    /// <summary>How long the ACC may be away before STATUS says so: longer than its reboot takes.</summary>
+    public TimeSpan StatusGrace { get; init; } = TimeSpan.FromSeconds(180);
+}
+
+/// <summary>An address with its prefix length.</summary>
+internal readonly record struct InterfaceCidr(IPAddress Address, int PrefixLength);
+
+/// <summary>The host's own interface into the pipeline.</summary>
+internal sealed record HostInterfaceConfig(bool Enabled, string Name, IReadOnlyList<InterfaceCidr> Addresses, IReadOnlyList<IPNetwork> Routes);
+
+internal sealed record LoggingConfig(string Format, LogLevel Level, IReadOnlyDictionary<string, LogLevel> Features);
+
+/// <summary>The agent's configuration, checked.</summary>
+internal sealed record AgentConfig
+{
+    public required AccConfig Acc { get; init; }
+
+    public required string Socket { get; init; }
+
+    public required string Store { get; init; }
+
+    public required string DeviceKind { get; init; }
+
+    /// <summary>Path of the namespace that holds the data-plane ends, below /run/netns.</summary>
+    public required string PortNamespace { get; init; }
+
+    public required int Mtu { get; init; }
+
+    public required HostInterfaceConfig HostInterface { get; init; }
+
+    public required LoggingConfig Logging { get; init; }
+
+    /// <summary>One run of a delegated plugin.</summary>
+    public TimeSpan IpamTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>An ADD from its start to its answer, before what a failure has to undo.</summary>
+    public TimeSpan AddTimeout { get; init; } = TimeSpan.FromSeconds(8);
+}

@@ -1,0 +1,61 @@
+using System.Net;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>Compares a pod's namespace with the result that the runtime kept, which later plugins may have changed.</summary>
+internal static class PodCheck
+{
+    /// <exception cref="CniException">Names what is missing or different.</exception>
+    public static void Check(PodNetwork pod, CniResult expected, string sandbox)
+    {
+        int index = expected.Interfaces.FindIndex(i => i.Name == pod.InterfaceName && i.Sandbox == sandbox);
+        if (index < 0)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"prevResult has no interface {pod.InterfaceName} in {sandbox}");
+        var link = pod.Find() ?? throw Missing($"interface {pod.InterfaceName} is gone", sandbox);
+        CheckLink(link, expected.Interfaces[index], sandbox);
+        CheckAddresses(pod, link, expected, index, sandbox);
+        CheckRoutes(pod, expected, sandbox);
+    }
+
+    private static void CheckLink(LinkInfo link, CniInterface expected, string sandbox)
+    {
+        if (!link.IsUp)
+            throw Missing($"interface {link.Name} is down", sandbox);
+        if (expected.Mac.Length > 0 && (!MacAddress.TryParse(expected.Mac, out var mac) || mac != link.Mac))
+            throw Missing($"interface {link.Name} has the MAC {link.Mac}, not {expected.Mac}", sandbox);
+        if (expected.Mtu > 0 && expected.Mtu != link.Mtu)
+            throw Missing($"interface {link.Name} has the MTU {link.Mtu}, not {expected.Mtu}", sandbox);
+    }
+
+    private static void CheckAddresses(PodNetwork pod, LinkInfo link, CniResult expected, int index, string sandbox)
+    {
+        var present = pod.Links.GetAddresses(link.Index);
+        foreach (var address in expected.Addresses)
+        {
+            // Without an index it is of the only interface there is.
+            if (address.Interface is { } of ? of != index : expected.Interfaces.Count > 1)
+                continue;
+            if (!present.Any(p => p.Address.Equals(address.Address) && p.PrefixLength == address.PrefixLength))
+                throw Missing($"interface {link.Name} lacks the address {address.Address}/{address.PrefixLength}", sandbox);
+        }
+    }
+
+    private static void CheckRoutes(PodNetwork pod, CniResult expected, string sandbox)
+    {
+        foreach (var table in expected.Routes.GroupBy(r => r.Table ?? Route.MainTable))
+        {
+            var present = pod.Links.GetRoutes(0, table.Key);
+            foreach (var route in table)
+            {
+                if (!present.Any(p => p.Destination.Equals(route.Destination) && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
+                    throw Missing($"the route to {route.Destination}{Via(route.Gateway)} is gone", sandbox);
+            }
+        }
+    }
+
+    private static string Via(IPAddress? gateway) => gateway is null ? "" : $" via {gateway}";
+
+    private static CniException Missing(string what, string sandbox) => new(CniErrorCode.Internal, what, $"in {sandbox}");
+}

@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>A pod's network namespace with a netlink socket in it, for one request and one interface name.</summary>
+internal sealed class PodNetwork : IDisposable
+{
+    private readonly NetNamespace _namespace;
+
+    private PodNetwork(NetNamespace ns, RouteNetlink links, string interfaceName)
+    {
+        _namespace = ns;
+        Links = links;
+        InterfaceName = interfaceName;
+    }
+
+    public RouteNetlink Links { get; }
+
+    public string InterfaceName { get; }
+
+    /// <summary>Opens CNI_NETNS.</summary>
+    /// <param name="path">The runtime's path.</param>
+    /// <param name="interfaceName">CNI_IFNAME.</param>
+    /// <param name="allowHost">The runtime says that the host's own namespace is meant.</param>
+    /// <exception cref="CniException">Error 8: no such namespace, none at all, or the host's own.</exception>
+    public static PodNetwork Open(string path, string interfaceName, bool allowHost)
+    {
+        NetNamespace? ns = null;
+        try
+        {
+            ns = NetNamespace.Open(path);
+            if (!allowHost)
+            {
+                using var own = NetNamespace.OpenCurrent();
+                if (ns.IsSameAs(own))
+                    throw new CniException(CniErrorCode.InvalidNetNs, "CNI_NETNS is the host's own network namespace", path);
+            }
+            return new PodNetwork(ns, RouteNetlink.Open(ns), interfaceName);
+        }
+        catch (LinuxException e)
+        {
+            ns?.Dispose();
+            throw new CniException(CniErrorCode.InvalidNetNs, "CNI_NETNS can't be used", e.Message);
+        }
+        catch
+        {
+            ns?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The host's own namespace, for the host's interface.</summary>
+    public static PodNetwork OpenHost(string interfaceName)
+    {
+        var ns = NetNamespace.OpenCurrent();
+        try
+        {
+            return new PodNetwork(ns, RouteNetlink.Open(ns), interfaceName);
+        }
+        catch
+        {
+            ns.Dispose();
+            throw;
+        }
+    }
+
+    public LinkInfo? Find() => Links.GetLink(InterfaceName);
+
+    public void DisableOffloads() => Ethtool.DisableOffloads(_namespace, InterfaceName);
+
+    /// <summary>Gives the interface its addresses, each alone on it, and sets it up.</summary>
+    public void Configure(int index, IReadOnlyList<IPAddress> addresses)
+    {
+        // A link-local address that nobody can reach would only send solicitations into the pipeline.
+        if (!addresses.Any(a => a.AddressFamily == AddressFamily.InterNetworkV6))
+            Links.SetIPv6AddrGenModeNone(index);
+        foreach (var address in addresses)
+            Links.AddAddress(index, address, Bits(address));
+        Links.SetUp(index);
+    }
+
+    /// <summary>Adds routes; a default route that another interface already gives stays.</summary>
+    /// <returns>Those that are there now by us.</returns>
+    public IReadOnlyList<CniRoute> AddRoutes(int index, IReadOnlyList<CniRoute> routes)
+    {
+        var added = new List<CniRoute>(routes.Count);
+        foreach (var route in routes)
+        {
+            try
+            {
+                Links.AddRoute(ToKernel(route, index));
+                added.Add(route);
+            }
+            catch (NetlinkException e) when (e.Errno == Errno.EEXIST && route.Destination.PrefixLength == 0)
+            {
+                // A second attachment of the pod: the first one's default route is the pod's.
+            }
+        }
+        return added;
+    }
+
+    public void Dispose()
+    {
+        Links.Dispose();
+        _namespace.Dispose();
+    }
+
+    public static int Bits(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
+
+    private static Route ToKernel(CniRoute route, int index) => new()
+    {
+        Destination = route.Destination,
+        Gateway = route.Gateway,
+        InterfaceIndex = index,
+        Scope = route.Scope is { } scope ? (RouteScope)scope : null,
+        Table = route.Table ?? Route.MainTable,
+        Metric = route.Priority ?? 0,
+        Mtu = route.Mtu,
+    };
+}

@@ -1,0 +1,61 @@
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.</summary>
+internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
+{
+    public string Kind => "veth";
+
+    public int Create(PortRequest request, PodNetwork pod)
+    {
+        // The lock is not held over what needs no data-plane socket: it is the slow part.
+        var ns = dataPlane.Use((ns, links) =>
+        {
+            // Left behind by a claim of the same name that could not be undone. It is nobody's any more.
+            if (links.GetLink(request.PortName) is { } stale)
+                links.DeleteLink(stale.Index);
+            return ns;
+        });
+        var near = pod.Links.CreateVeth(new VethSpec
+        {
+            Name = pod.InterfaceName,
+            Mac = request.Mac,
+            Mtu = request.Mtu,
+            PeerName = request.PortName,
+            PeerNamespace = ns,
+        }) ?? throw new InvalidOperationException("the kernel made the near end elsewhere");
+        try
+        {
+            dataPlane.Use((_, links) => Prepare(request, links));
+            Ethtool.DisableOffloads(ns, request.PortName);
+            pod.DisableOffloads();
+            return near.Index;
+        }
+        catch
+        {
+            pod.Links.DeleteLink(near.Index);
+            throw;
+        }
+    }
+
+    public bool Delete(string portName) =>
+        dataPlane.Use((_, links) => links.GetLink(portName) is { } link && links.DeleteLink(link.Index));
+
+    public PortInfo? Find(string portName) =>
+        dataPlane.Use((_, links) => links.GetLink(portName) is { } link ? Describe(link) : null);
+
+    public IReadOnlyList<PortInfo> List() =>
+        dataPlane.Use((_, links) => links.GetLinks().Where(l => l.Kind == "veth" && PortName.IsOurs(l.Name)).Select(Describe).ToArray());
+
+    // Neither address nor router solicitation may come from this end: the pod would see it.
+    private static bool Prepare(PortRequest request, RouteNetlink links)
+    {
+        var port = links.GetLink(request.PortName) ?? throw new LinuxException($"find {request.PortName} in the data plane's namespace", Errno.ENODEV);
+        links.SetIPv6AddrGenModeNone(port.Index);
+        links.SetLink(port.Index, new LinkChange { Alias = request.Alias, Up = true });
+        return true;
+    }
+
+    private static PortInfo Describe(LinkInfo link) => new(link.Name, link.IsUp, link.Alias ?? "");
+}

@@ -1,0 +1,102 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using ACCOffload.HostStub.Wire;
+
+namespace ACCOffload.HostStub.Plugin;
+
+/// <summary>The agent can't be reached, or went away before it answered.</summary>
+internal sealed class AgentUnavailableException(string message) : Exception(message);
+
+/// <summary>One synchronous request to the agent, every wait in it limited.</summary>
+internal static unsafe class AgentSocket
+{
+    // A restart of the agent takes less; who asks in between should not notice.
+    private static readonly TimeSpan RestartPatience = TimeSpan.FromSeconds(1);
+
+    public static AgentResponse Ask(string path, byte[] frame, TimeSpan limit)
+    {
+        int fd = Connect(path, limit);
+        try
+        {
+            Send(fd, frame, path);
+            byte[] prefix = new byte[AgentRequest.LengthPrefix];
+            Receive(fd, prefix, path);
+            int length = BinaryPrimitives.ReadInt32BigEndian(prefix);
+            if (length is < 0 or > AgentResponse.MaxBody)
+                throw new FrameException($"the agent's answer of {(uint)length} bytes is over the limit of {AgentResponse.MaxBody}");
+            byte[] body = new byte[length];
+            Receive(fd, body, path);
+            return AgentResponse.Decode(body);
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
+    private static int Connect(string path, TimeSpan limit)
+    {
+        var address = new Libc.UnixAddress { Family = Libc.Unix };
+        int length = Encoding.UTF8.GetBytes(path, new Span<byte>(address.Path, 107));
+        long started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            int fd = Libc.Socket(Libc.Unix, Libc.StreamCloseOnExec, 0);
+            if (fd < 0)
+                throw new AgentUnavailableException($"no socket: {Marshal.GetLastPInvokeErrorMessage()}");
+            Limit(fd, limit);
+            if (Libc.Connect(fd, &address, (uint)(sizeof(ushort) + length + 1)) == 0)
+                return fd;
+            int error = Marshal.GetLastPInvokeError();
+            string reason = Marshal.GetLastPInvokeErrorMessage();
+            _ = Libc.Close(fd);
+            if (error is not (Libc.NotFound or Libc.Refused or Libc.Interrupted) || Stopwatch.GetElapsedTime(started) > RestartPatience)
+                throw new AgentUnavailableException($"the host-stub agent does not answer on {path}: {reason}; is it running?");
+            _ = Libc.Poll(null, 0, 20);
+        }
+    }
+
+    private static void Limit(int fd, TimeSpan limit)
+    {
+        var value = new Libc.TimeValue { Seconds = (nint)limit.TotalSeconds };
+        _ = Libc.SetSocketOption(fd, Libc.SocketLevel, Libc.SendTimeout, &value, (uint)sizeof(Libc.TimeValue));
+        _ = Libc.SetSocketOption(fd, Libc.SocketLevel, Libc.ReceiveTimeout, &value, (uint)sizeof(Libc.TimeValue));
+    }
+
+    private static void Send(int fd, ReadOnlySpan<byte> bytes, string path)
+    {
+        while (!bytes.IsEmpty)
+        {
+            nint sent;
+            fixed (byte* at = bytes)
+                sent = Libc.Send(fd, at, bytes.Length, Libc.NoSignal);
+            if (sent < 0 && Marshal.GetLastPInvokeError() != Libc.Interrupted)
+                throw Lost(path);
+            if (sent > 0)
+                bytes = bytes[(int)sent..];
+        }
+    }
+
+    private static void Receive(int fd, Span<byte> bytes, string path)
+    {
+        while (!bytes.IsEmpty)
+        {
+            nint got;
+            fixed (byte* at = bytes)
+                got = Libc.Read(fd, at, bytes.Length);
+            if (got == 0)
+                throw new AgentUnavailableException($"the host-stub agent on {path} went away before it answered");
+            if (got < 0 && Marshal.GetLastPInvokeError() != Libc.Interrupted)
+                throw Lost(path);
+            if (got > 0)
+                bytes = bytes[(int)got..];
+        }
+    }
+
+    private static AgentUnavailableException Lost(string path) =>
+        new(Marshal.GetLastPInvokeError() == Libc.TryAgain
+            ? $"the host-stub agent on {path} did not answer in time"
+            : $"the connection to the host-stub agent on {path} broke: {Marshal.GetLastPInvokeErrorMessage()}");
+}

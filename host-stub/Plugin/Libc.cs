@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+
+namespace ACCOffload.HostStub.Plugin;
+
+/// <summary>
+/// The few calls that the plugin needs. Direct, because the runtime's Console and Socket classes cost more start-up time
+/// than everything the plugin does.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    public const int Unix = 1;
+    public const int StreamCloseOnExec = 1 | 0x80000;
+    public const int SocketLevel = 1;
+    public const int ReceiveTimeout = 20;
+    public const int SendTimeout = 21;
+    public const int NoSignal = 0x4000;
+    public const short PollIn = 1;
+
+    public const int Interrupted = 4;
+    public const int TryAgain = 11;
+    public const int NotFound = 2;
+    public const int Refused = 111;
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int fd, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(int fd, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    public static partial int Connect(int fd, UnixAddress* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(int fd, byte* buffer, nint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetSocketOption(int fd, int level, int name, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(PollEntry* entries, nuint count, int milliseconds);
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollEntry
+    {
+        public int Fd;
+        public short Events;
+        public short Returned;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct UnixAddress
+    {
+        public ushort Family;
+        public fixed byte Path[108];
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeValue
+    {
+        public nint Seconds;
+        public nint Microseconds;
+    }
+}

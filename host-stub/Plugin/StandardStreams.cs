@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using ACCOffload.HostStub.Cni;
+
+namespace ACCOffload.HostStub.Plugin;
+
+/// <summary>Standard input, bounded in size and time, and output.</summary>
+internal static unsafe class StandardStreams
+{
+    private const int FirstBuffer = 16 * 1024;
+
+    /// <summary>Reads to the end; error 5 when it is too large, does not end or fails.</summary>
+    public static byte[] ReadInput(int maxBytes, TimeSpan limit)
+    {
+        long started = Stopwatch.GetTimestamp();
+        byte[] buffer = new byte[FirstBuffer];
+        int used = 0;
+        while (true)
+        {
+            var left = limit - Stopwatch.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero || !WaitReadable((int)left.TotalMilliseconds + 1))
+                throw new CniException(CniErrorCode.IoFailure, $"standard input did not end within {limit.TotalSeconds:0} s");
+            if (used == buffer.Length)
+                Array.Resize(ref buffer, buffer.Length * 2);
+            nint got;
+            fixed (byte* at = &buffer[used])
+                got = Libc.Read(0, at, buffer.Length - used);
+            if (got < 0)
+            {
+                if (Marshal.GetLastPInvokeError() is Libc.Interrupted or Libc.TryAgain)
+                    continue;
+                throw new CniException(CniErrorCode.IoFailure, "reading standard input failed", Marshal.GetLastPInvokeErrorMessage());
+            }
+            if (got == 0)
+                return buffer.AsSpan(0, used).ToArray();
+            used += (int)got;
+            if (used > maxBytes)
+                throw new CniException(CniErrorCode.IoFailure, $"standard input is larger than {maxBytes} bytes");
+        }
+    }
+
+    public static bool Write(int fd, ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            nint written;
+            fixed (byte* at = bytes)
+                written = Libc.Write(fd, at, bytes.Length);
+            if (written < 0)
+            {
+                if (Marshal.GetLastPInvokeError() == Libc.Interrupted)
+                    continue;
+                return false;
+            }
+            bytes = bytes[(int)written..];
+        }
+        return true;
+    }
+
+    private static bool WaitReadable(int milliseconds)
+    {
+        var entry = new Libc.PollEntry { Fd = 0, Events = Libc.PollIn };
+        // An interrupted wait counts as readable: the read that follows is the judge.
+        return Libc.Poll(&entry, 1, milliseconds) != 0;
+    }
+}

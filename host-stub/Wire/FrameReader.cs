@@ -1,0 +1,49 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+
+namespace ACCOffload.HostStub.Wire;
+
+/// <summary>Takes length-prefixed frames out of a pipe, however they were cut on the way.</summary>
+internal static class FrameReader
+{
+    /// <returns>A body, or null when the peer closed between frames.</returns>
+    /// <exception cref="FrameException">A length over the limit, or the end inside a frame.</exception>
+    public static async ValueTask<byte[]?> ReadAsync(PipeReader reader, int maxBody, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var result = await reader.ReadAsync(cancel).ConfigureAwait(false);
+            var buffer = result.Buffer;
+            if (TryTake(ref buffer, maxBody, out byte[]? body))
+            {
+                reader.AdvanceTo(buffer.Start);
+                return body;
+            }
+            if (result.IsCompleted)
+            {
+                bool clean = buffer.IsEmpty;
+                reader.AdvanceTo(buffer.End);
+                return clean ? null : throw new FrameException("the connection ended inside a frame");
+            }
+            reader.AdvanceTo(buffer.Start, buffer.End);
+        }
+    }
+
+    private static bool TryTake(ref ReadOnlySequence<byte> buffer, int maxBody, out byte[]? body)
+    {
+        body = null;
+        if (buffer.Length < AgentRequest.LengthPrefix)
+            return false;
+        Span<byte> prefix = stackalloc byte[AgentRequest.LengthPrefix];
+        buffer.Slice(0, AgentRequest.LengthPrefix).CopyTo(prefix);
+        int length = BinaryPrimitives.ReadInt32BigEndian(prefix);
+        if (length < 0 || length > maxBody)
+            throw new FrameException($"a frame of {(uint)length} bytes is over the limit of {maxBody}");
+        if (buffer.Length < AgentRequest.LengthPrefix + length)
+            return false;
+        body = buffer.Slice(AgentRequest.LengthPrefix, length).ToArray();
+        buffer = buffer.Slice(AgentRequest.LengthPrefix + length);
+        return true;
+    }
+}

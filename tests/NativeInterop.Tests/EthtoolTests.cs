@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace ACCOffload.NativeInterop.Tests;
+
+public sealed class EthtoolTests
+{
+    [RootFact]
+    public void No_offload_of_a_veth_is_left_on()
+    {
+        using var ns = new TestNamespace();
+        ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
+        var before = ns.Ns.Run(() => Ethtool.GetActiveFeatures("x0"));
+        Assert.Contains("tx-checksum-ip-generic", before);
+        Ethtool.DisableOffloads(ns.Ns, "x0");
+        var after = ns.Ns.Run(() => Ethtool.GetActiveFeatures("x0"));
+        Assert.DoesNotContain(after, name => name.Contains("checksum", StringComparison.Ordinal) && name.StartsWith("tx", StringComparison.Ordinal));
+        Assert.DoesNotContain(after, name => name.Contains("segmentation", StringComparison.Ordinal));
+        Assert.DoesNotContain(after, name => name.Contains("gro", StringComparison.Ordinal));
+        // Twice is no error.
+        Ethtool.DisableOffloads(ns.Ns, "x0");
+    }
+
+    [RootFact]
+    public void An_unknown_link_is_named_in_the_error()
+    {
+        using var ns = new TestNamespace();
+        var e = Assert.Throws<LinuxException>(() => Ethtool.DisableOffloads(ns.Ns, "nosuch0"));
+        Assert.Equal(Errno.ENODEV, e.Errno);
+        Assert.Contains("nosuch0", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A local UDP stack's large send arrives at a port in pieces of the MTU at most, each with a checksum that is complete.</summary>
+    [RootFact]
+    public void Packets_of_a_local_stack_arrive_finished()
+    {
+        using var pod = new TestNamespace();
+        using var plane = new TestNamespace();
+        var link = pod.Route.CreateVeth(new VethSpec { Name = "eth0", PeerName = "port0", PeerNamespace = plane.Ns })!;
+        plane.Route.SetIPv6AddrGenModeNone(link.PeerIndex);
+        pod.Route.SetIPv6AddrGenModeNone(link.Index);
+        plane.Route.SetUp(link.PeerIndex);
+        pod.Route.SetUp(link.Index);
+        Ethtool.DisableOffloads(pod.Ns, "eth0");
+        var address = IPAddress.Parse("10.244.1.7");
+        var target = IPAddress.Parse("10.244.1.8");
+        pod.Route.AddAddress(link.Index, address, 24);
+        pod.Route.AddNeighbour(link.Index, target, MacAddress.Parse("02:00:00:00:00:08"));
+        pod.WaitUntilRunning("eth0");
+        using var port = PacketPort.Open(plane.Ns, "port0");
+        using var batch = new PacketBatch();
+        using var socket = pod.Ns.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        // UDP_SEGMENT: the kernel is asked to cut 10 datagrams of 1000 bytes out of one send, which would be left to the hardware.
+        socket.SetRawSocketOption(17, 103, BitConverter.GetBytes(1000));
+        socket.SendTo(new byte[10_000], new IPEndPoint(target, 9));
+        var lengths = new List<int>();
+        Wait.For(port.Handle, () =>
+        {
+            var count = port.Receive(batch);
+            for (var i = 0; i < count; i++)
+            {
+                var frame = batch.Frame(i);
+                if (frame.Length < 42 || frame[12] != 8 || frame[13] != 0)
+                    continue;
+                lengths.Add(frame.Length);
+                Assert.Equal(0xFFFF, UdpSum(frame[14..]));
+            }
+            return lengths.Count >= 10;
+        }, "10 datagrams");
+        Assert.All(lengths, length => Assert.Equal(14 + 20 + 8 + 1000, length));
+        Assert.Equal(0, port.PartialChecksums);
+    }
+
+    /// <summary>Ones' complement sum over pseudo header and datagram: all ones when the checksum is right.</summary>
+    private static int UdpSum(ReadOnlySpan<byte> ip)
+    {
+        var sum = 17L + (ip.Length - 20);
+        for (var i = 12; i < ip.Length; i += 2)
+            sum += (ip[i] << 8) | (i + 1 < ip.Length ? ip[i + 1] : 0);
+        while (sum >> 16 != 0)
+            sum = (sum & 0xFFFF) + (sum >> 16);
+        return (int)sum;
+    }
+}

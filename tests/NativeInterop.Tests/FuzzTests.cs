@@ -1,0 +1,148 @@
+using CsCheck;
+
+namespace ACCOffload.NativeInterop.Tests;
+
+/// <summary>Whatever bytes arrive, the answer is a value or a <see cref="NetlinkException"/>, in bounded time.</summary>
+public sealed class FuzzTests
+{
+    private static readonly Gen<byte[]> AnyBytes = Gen.Byte.Array[0, 200];
+
+    // Attributes that are mostly right, with the types and sizes that the codecs look at.
+    private static readonly Gen<byte[]> SomeAttributes = Gen.Select(Gen.Int[0, 60], Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[6], Gen.Byte.Array[16], Gen.Byte.Array[0, 40]))
+        .Select((type, value) => Bytes.Attribute(type, value)).Array[0, 8].Select(all => all.SelectMany(a => a).ToArray());
+
+    private static readonly Gen<byte[]> SomePayload = Gen.Select(Gen.OneOf(Gen.Const<byte>(0), Gen.Const<byte>(2), Gen.Const<byte>(10)), Gen.Byte.Array[7, 15], Gen.OneOf(SomeAttributes, AnyBytes))
+        .Select((family, head, rest) => (byte[])[family, .. head, .. rest]);
+
+    private static readonly Gen<(int Type, int Flags, bool Ours, byte[] Payload)> SomeMessage =
+        Gen.Select(OneOf(1, 2, 3, 4, 16, 17, 20, 24, 28, 99), OneOf(0, 2, 0x12, 0x100, 0x200, 0x300), Gen.Frequency((9, Gen.Const(true)), (1, Gen.Const(false))), SomePayload);
+
+    [Fact]
+    public void Attributes_are_walked_to_their_end_or_to_the_first_error() => Gen.OneOf(AnyBytes, SomeAttributes).Sample(bytes =>
+    {
+        var reader = new AttributeReader(bytes);
+        var steps = 0;
+        while (reader.MoveNext())
+        {
+            Assert.True(++steps <= bytes.Length / 4);
+            Assert.True(reader.Value.Length <= bytes.Length - 4);
+            _ = reader.Text();
+            _ = reader.Mac();
+        }
+        var failed = reader.Failed;
+        // The error sticks.
+        Assert.False(reader.MoveNext());
+        Assert.Equal(failed, reader.Failed);
+        Assert.Equal(0, reader.Value.Length);
+    }, iter: 20_000);
+
+    [Fact]
+    public void A_wrong_size_sticks() => Gen.Byte.Array[0, 20].Sample(value =>
+    {
+        var reader = new AttributeReader((byte[])[.. Bytes.Attribute(1, value), .. Bytes.Attribute(2, [])]);
+        Assert.True(reader.MoveNext());
+        var number = reader.Number<uint>();
+        Assert.Equal(value.Length != 4, reader.Failed);
+        Assert.Equal(value.Length == 4, reader.MoveNext());
+        if (value.Length == 4)
+            Assert.Equal(BitConverter.ToUInt32(value), number);
+    });
+
+    [Fact]
+    public void What_the_writer_writes_the_reader_reads() => Gen.Select(Gen.UShort[1, 0x3FFF], Gen.Byte.Array[0, 30]).Array[0, 10].Sample(attributes =>
+    {
+        Span<byte> buffer = stackalloc byte[1024];
+        var writer = new MessageWriter(buffer, 16, 0);
+        var nest = writer.Begin(77);
+        foreach (var (type, value) in attributes)
+            writer.Bytes(type, value);
+        writer.End(nest);
+        ReadOnlySpan<byte> datagram = writer.Complete("test");
+        Assert.True(NetlinkMessage.TryTake(ref datagram, out var message));
+        Assert.True(datagram.IsEmpty);
+        var outer = new AttributeReader(message.Payload);
+        Assert.True(outer.MoveNext());
+        Assert.Equal(77, outer.Type);
+        var inner = outer.Nested();
+        foreach (var (type, value) in attributes)
+        {
+            Assert.True(inner.MoveNext());
+            Assert.Equal(type, inner.Type);
+            Assert.Equal(value, inner.Value.ToArray());
+        }
+        Assert.False(inner.MoveNext());
+        Assert.False(inner.Failed);
+        Assert.False(outer.MoveNext());
+        Assert.False(outer.Failed);
+    }, iter: 2_000);
+
+    [Fact]
+    public void A_request_that_is_too_long_is_an_error_whatever_its_size() => Gen.Int[0, 70_000].Sample(length =>
+    {
+        var buffer = new byte[100];
+        var writer = new MessageWriter(buffer.AsSpan(0, 90), 16, 0);
+        var nest = writer.Begin(1);
+        writer.Bytes(2, new byte[length]);
+        writer.Number(3, 7u);
+        writer.End(nest);
+        try
+        {
+            Assert.True(writer.Complete("test").Length <= 90);
+            Assert.True(length <= 58);
+        }
+        catch (NetlinkException e)
+        {
+            Assert.Equal(Errno.EMSGSIZE, e.Errno);
+            Assert.True(length > 58);
+        }
+        Assert.Equal(new byte[10], buffer[90..]);
+    });
+
+    [Fact]
+    public void Any_datagrams_end_a_list_or_a_request() => Gen.Select(SomeMessage.Array[0, 6], AnyBytes, Gen.Bool).Sample((messages, tail, cut) =>
+    {
+        using var kernel = new FakeKernel();
+        using var connection = new NetlinkConnection(kernel, kernel.Time);
+        var route = new RouteNetlink(connection);
+        kernel.OnRequest = (_, sequence) =>
+        {
+            var bytes = messages.SelectMany(m => Bytes.Message(m.Type, m.Flags, m.Ours ? sequence : 1, FakeKernel.Port, m.Payload)).ToArray();
+            kernel.Answer(cut ? bytes[..(bytes.Length / 2)] : [.. bytes, .. tail]);
+            kernel.Done(sequence);
+        };
+        Try(() => route.GetLinks());
+        Try(() => route.GetAddresses());
+        Try(() => route.GetRoutes());
+        Try(() => route.GetNeighbours());
+        Try(() => route.GetLink(7));
+        Try(() => route.SetUp(7));
+    }, iter: 5_000);
+
+    [Fact]
+    public void Any_datagrams_are_read_as_link_changes() => Gen.Select(SomeMessage.Array[0, 6], AnyBytes).Sample((messages, tail) =>
+    {
+        using var kernel = new FakeKernel();
+        using var monitor = new LinkMonitor(kernel, new FileDescriptor());
+        kernel.Answer([.. messages.SelectMany(m => Bytes.Message(m.Type, m.Flags, 0, 0, m.Payload)), .. tail]);
+        var events = 0;
+        while (monitor.TryRead(out var e))
+        {
+            Assert.True(++events <= 20);
+            Assert.Equal(e.Kind == LinkEventKind.Lost, e.Link is null);
+        }
+    }, iter: 5_000);
+
+    private static Gen<int> OneOf(params int[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
+
+    private static void Try(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (NetlinkException)
+        {
+            // The one exception that bytes may cause.
+        }
+    }
+}

@@ -1,0 +1,76 @@
+namespace ACCOffload.NativeInterop.Tests;
+
+public sealed class LinkMonitorTests
+{
+    [RootFact]
+    public void Links_that_appear_change_move_and_go_are_told()
+    {
+        using var a = new TestNamespace();
+        using var b = new TestNamespace();
+        using var monitor = LinkMonitor.Open(a.Ns);
+        Assert.False(monitor.TryRead(out _));
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        Expect(monitor, LinkEventKind.Changed, l => l.Name == "x0");
+        a.Route.SetUp(link.Index);
+        Expect(monitor, LinkEventKind.Changed, l => l.Name == "x0" && l.IsUp);
+        a.Route.MoveToNamespace(link.Index, b.Ns, "eth0");
+        Expect(monitor, LinkEventKind.Removed, l => l.Index == link.Index);
+        b.Route.MoveToNamespace(b.Route.GetLink("eth0")!.Index, a.Ns, "again");
+        Expect(monitor, LinkEventKind.Changed, l => l.Name == "again");
+        a.Route.DeleteLink(a.Route.GetLink("x1")!.Index);
+        Expect(monitor, LinkEventKind.Removed, l => l.Name == "again");
+    }
+
+    [RootFact]
+    public void A_port_that_leaves_a_bridge_is_no_link_that_goes()
+    {
+        using var a = new TestNamespace();
+        using var monitor = LinkMonitor.Open(a.Ns);
+        a.Ns.Run(() =>
+        {
+            foreach (var arguments in new[] { "link add br0 type bridge", "link add x0 type veth peer name x1", "link set x0 master br0", "link set x0 nomaster", "link add last type veth peer name last1" })
+            {
+                using var process = System.Diagnostics.Process.Start("ip", arguments.Split(' '));
+                process.WaitForExit();
+                Assert.Equal(0, process.ExitCode);
+            }
+        });
+        var seen = new List<LinkEvent>();
+        Wait.For(monitor.Handle, () =>
+        {
+            while (monitor.TryRead(out var e))
+                seen.Add(e);
+            return seen.Any(e => e.Link!.Name == "last");
+        }, "the last link");
+        Assert.DoesNotContain(seen, e => e.Kind != LinkEventKind.Changed);
+    }
+
+    [Fact]
+    public void Lost_and_unreadable_events_ask_for_a_new_list()
+    {
+        var good = Bytes.Message(Rtnetlink.NewLink, 0, 0, 0, [0, 0, 1, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, .. Bytes.Attribute(3, "eth0\0"u8)]);
+        using var kernel = new FakeKernel();
+        using var monitor = new LinkMonitor(kernel, new FileDescriptor());
+        kernel.Lose();
+        kernel.Answer([.. good, .. good]);
+        kernel.Answer([.. good, 3, 0, 0, 0]);
+        kernel.Answer(Bytes.Message(Rtnetlink.NewLink, 0, 0, 0, [0, 0, 1]));
+        kernel.AnswerCutOff();
+        kernel.Answer(good);
+        var kinds = new List<LinkEventKind>();
+        while (monitor.TryRead(out var e))
+            kinds.Add(e.Kind);
+        Assert.Equal([LinkEventKind.Lost, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Changed], kinds);
+    }
+
+    private static void Expect(LinkMonitor monitor, LinkEventKind kind, Func<LinkInfo, bool> condition) => Wait.For(monitor.Handle, () =>
+    {
+        while (monitor.TryRead(out var e))
+        {
+            Assert.NotEqual(LinkEventKind.Lost, e.Kind);
+            if (e.Kind == kind && condition(e.Link!))
+                return true;
+        }
+        return false;
+    }, $"a link {kind}");
+}

@@ -1,0 +1,166 @@
+using System.Diagnostics;
+
+namespace ACCOffload.NativeInterop.Tests;
+
+public sealed class NetNamespaceTests
+{
+    [RootFact]
+    public void A_named_namespace_is_one_of_iproute2s()
+    {
+        using var ns = new TestNamespace();
+        Assert.Contains(ns.Name, Run("ip", "netns", "list"), StringComparison.Ordinal);
+        ns.Route.CreateVeth(new VethSpec { Name = "mine0", PeerName = "mine1" });
+        Assert.Contains("mine0", Run("ip", "netns", "exec", ns.Name, "ip", "link"), StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void A_namespace_of_iproute2_is_opened_and_deleted()
+    {
+        var name = $"acct-ip-{Environment.ProcessId}";
+        Run("ip", "netns", "add", name);
+        using (var ns = NetNamespace.OpenNamed(name))
+        using (var route = RouteNetlink.Open(ns))
+            Assert.Equal("lo", Assert.Single(route.GetLinks()).Name);
+        Assert.True(NetNamespace.DeleteNamed(name));
+        Assert.DoesNotContain(name, Run("ip", "netns", "list"), StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void The_directory_is_a_shared_mount()
+    {
+        using var ns = new TestNamespace();
+        var mount = File.ReadLines("/proc/self/mountinfo").Single(line => line.Split(' ')[4] == NetNamespace.NamedDirectory);
+        Assert.Contains(" shared:", mount, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void A_name_is_taken_once_and_deleted_once()
+    {
+        using var ns = new TestNamespace();
+        Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => NetNamespace.CreateNamed(ns.Name)).Errno);
+        using (var same = NetNamespace.OpenOrCreateNamed(ns.Name))
+            Assert.True(same.IsSameAs(ns.Ns));
+        Assert.True(NetNamespace.DeleteNamed(ns.Name));
+        Assert.False(NetNamespace.DeleteNamed(ns.Name));
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => NetNamespace.OpenNamed(ns.Name)).Errno);
+    }
+
+    [RootFact]
+    public void A_file_left_by_a_crash_is_deleted_too()
+    {
+        using var ns = new TestNamespace();
+        var name = $"acct-stale-{Environment.ProcessId}";
+        File.WriteAllText(NetNamespace.NamedPath(name), "");
+        Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.OpenNamed(name)).Errno);
+        Assert.True(NetNamespace.DeleteNamed(name));
+    }
+
+    [RootFact]
+    public void Many_threads_create_namespaces_at_once()
+    {
+        var names = Enumerable.Range(0, 16).Select(i => $"acct-par-{Environment.ProcessId}-{i}").ToArray();
+        var inodes = new HashSet<ulong>();
+        try
+        {
+            Parallel.ForEach(names, new ParallelOptions { MaxDegreeOfParallelism = 8 }, name =>
+            {
+                using var ns = NetNamespace.CreateNamed(name);
+                lock (inodes)
+                    inodes.Add(ns.Inode);
+            });
+            Assert.Equal(16, inodes.Count);
+            Assert.Single(File.ReadLines("/proc/self/mountinfo"), line => line.Split(' ')[4] == NetNamespace.NamedDirectory);
+        }
+        finally
+        {
+            foreach (var name in names)
+                NetNamespace.DeleteNamed(name);
+        }
+    }
+
+    [RootFact]
+    public void Code_runs_inside_on_a_thread_of_its_own_and_ours_stays_outside()
+    {
+        using var before = NetNamespace.OpenCurrent();
+        using var ns = new TestNamespace();
+        var (inode, thread, pooled) = ns.Ns.Run(() =>
+        {
+            using var inside = NetNamespace.OpenCurrent();
+            return (inside.Inode, Environment.CurrentManagedThreadId, Thread.CurrentThread.IsThreadPoolThread);
+        });
+        Assert.Equal(ns.Ns.Inode, inode);
+        Assert.NotEqual(Environment.CurrentManagedThreadId, thread);
+        Assert.False(pooled);
+        using var after = NetNamespace.OpenCurrent();
+        Assert.True(before.IsSameAs(after));
+        Assert.False(before.IsSameAs(ns.Ns));
+    }
+
+    [RootFact]
+    public void What_the_code_throws_comes_through()
+    {
+        using var ns = new TestNamespace();
+        var e = Assert.Throws<InvalidOperationException>(() => ns.Ns.Run(() => throw new InvalidOperationException("from inside")));
+        Assert.Equal("from inside", e.Message);
+        Assert.Contains(nameof(What_the_code_throws_comes_through), e.StackTrace, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void A_socket_made_inside_works_outside_and_keeps_the_namespace_alive()
+    {
+        var name = $"acct-alive-{Environment.ProcessId}";
+        var ns = NetNamespace.CreateNamed(name);
+        using var route = RouteNetlink.Open(ns);
+        NetNamespace.DeleteNamed(name);
+        ns.Dispose();
+        route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
+        Assert.Equal(3, route.GetLinks().Count);
+    }
+
+    [RootFact]
+    public void Other_files_are_no_namespaces()
+    {
+        Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/etc/hostname")).Errno);
+        Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/proc/self/ns/mnt")).Errno);
+        Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/tmp")).Errno);
+        var e = Assert.Throws<LinuxException>(() => NetNamespace.Open("/run/netns/no-such-namespace"));
+        Assert.True(e.Errno == Errno.ENOENT, e.ToString());
+        Assert.Contains("/run/netns/no-such-namespace", e.Message, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void A_fifo_does_not_hang_the_caller()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"acct-fifo-{Environment.ProcessId}");
+        Run("mkfifo", path);
+        try
+        {
+            Assert.Throws<LinuxException>(() => NetNamespace.Open(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(".")]
+    [InlineData("..")]
+    [InlineData("a/b")]
+    [InlineData("../../etc/passwd")]
+    public void A_name_can_not_leave_the_directory(string name)
+    {
+        Assert.Throws<ArgumentException>(() => NetNamespace.CreateNamed(name));
+        Assert.Throws<ArgumentException>(() => NetNamespace.DeleteNamed(name));
+    }
+
+    private static string Run(string command, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true })!;
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return output;
+    }
+}

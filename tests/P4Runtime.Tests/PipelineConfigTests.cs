@@ -1,0 +1,65 @@
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.P4Runtime.Tests;
+
+public sealed class PipelineConfigTests
+{
+    private static readonly byte[] DeviceConfig = [1, 2, 3];
+
+    [Fact]
+    public async Task An_empty_target_gets_the_pipeline_and_an_equal_cookie_no_second_one()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await using var session = await target.PrimaryAsync();
+        Assert.Null(session.Pipeline);
+        Assert.Equal(new PipelineCheck(true, null), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xfeed, default));
+        var push = Assert.Single(target.Behaviour.Pushes);
+        Assert.Equal(SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit, push.Action);
+        Assert.Equal(DeviceConfig, push.Config.P4DeviceConfig.ToByteArray());
+        Assert.Equal(0xfeedul, push.Config.Cookie.Cookie_);
+        Assert.Equal(TestPipeline.Instance.Info, push.Config.P4Info);
+        Assert.Equal(session.ElectionId, ElectionId.FromProto(push.ElectionId));
+
+        Assert.Equal(new PipelineCheck(false, 0xfeed), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xfeed, default));
+        Assert.Single(target.Behaviour.Pushes);
+        Assert.Same(TestPipeline.Instance, session.Pipeline);
+
+        Assert.Equal(new PipelineCheck(true, 0xfeed), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xbeef, default));
+        Assert.Equal(2, target.Behaviour.Pushes.Count);
+    }
+
+    [Fact]
+    public async Task A_target_that_cannot_change_its_pipeline_is_explained()
+    {
+        await using var target = await TestTarget.StartAsync(new TargetBehaviour
+        {
+            Loaded = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 1 } },
+            OnPush = _ => throw new RpcException(new Status(StatusCode.FailedPrecondition, "only one push")),
+        });
+        await using var session = await target.PrimaryAsync();
+        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, default));
+        Assert.Equal(StatusCode.FailedPrecondition, e.Code);
+        Assert.Contains("another pipeline (cookie 0x0000000000000001)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("restart the target", e.Message, StringComparison.Ordinal);
+        Assert.Null(session.Pipeline);
+    }
+
+    [Fact]
+    public async Task A_push_that_fails_or_never_ends_is_an_error()
+    {
+        await using var target = await TestTarget.StartAsync(new TargetBehaviour
+        {
+            OnPush = _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "bad context.json")),
+        });
+        await using var session = await target.PrimaryAsync(o => o with { PipelineTimeout = TimeSpan.FromMilliseconds(300) });
+        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, default));
+        Assert.Equal("pushing pipeline test_dp failed: INVALID_ARGUMENT: bad context.json", e.Message);
+        var release = new TaskCompletionSource();
+        target.Behaviour.OnPush = _ => release.Task;
+        e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, default));
+        Assert.Equal(StatusCode.DeadlineExceeded, e.Code);
+        release.SetResult();
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0, default));
+    }
+}

@@ -1,0 +1,110 @@
+using System.Security.Authentication;
+
+namespace ACCOffload.P4Runtime.Tests;
+
+public sealed class TlsTests
+{
+    private const string Role = "urn:accoffload:role:p4rt-server";
+
+    [Fact]
+    public async Task Mutual_TLS_carries_a_session_and_gNMI()
+    {
+        using var tls = new TestTls(role: Role);
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = await target.PrimaryAsync(o => o with { Endpoint = o.Endpoint with { ServerRole = Role } });
+        Assert.True((await session.WriteAsync(WriteTests.Pods(100), default)).AllOk);
+        Assert.Equal(tls.ClientThumbprint, Assert.Single(target.Behaviour.ClientThumbprints));
+        await using var gnmi = new GnmiClient(target.Endpoint());
+        await gnmi.AddPortAsync("acc1", default);
+        Assert.Equal(1u, await gnmi.GetPortIdAsync("acc1", default));
+    }
+
+    [Fact]
+    public Task An_expired_server_is_refused() => Refused(new TestTls(serverAge: TimeSpan.FromDays(2)), "NotTimeValid");
+
+    [Fact]
+    public Task A_foreign_authority_is_refused() => Refused(new TestTls(foreignServer: true), "chain");
+
+    [Fact]
+    public Task A_wrong_name_is_refused() => Refused(new TestTls(dnsName: "elsewhere"), "NameMismatch");
+
+    [Fact]
+    public Task A_server_without_the_role_is_refused() => Refused(new TestTls(role: "urn:accoffload:role:acc"), Role, o => o with { ServerRole = Role });
+
+    [Fact]
+    public Task An_expired_server_is_refused_with_a_role_asked_for_too() =>
+        Refused(new TestTls(role: Role, serverAge: TimeSpan.FromDays(2)), "NotTimeValid", o => o with { ServerRole = Role });
+
+    [Fact]
+    public Task A_TLS_1_2_server_is_refused() => Refused(new TestTls { Protocols = SslProtocols.Tls12 }, "");
+
+    [Fact]
+    public async Task The_name_to_find_can_be_given()
+    {
+        using var tls = new TestTls(dnsName: "target.example");
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = await target.PrimaryAsync(o => o with { Endpoint = o.Endpoint with { ServerName = "target.example" } });
+        Assert.Equal(SessionState.Primary, session.State);
+    }
+
+    [Fact]
+    public async Task A_client_that_the_server_does_not_trust_gets_nowhere()
+    {
+        using var tls = new TestTls();
+        tls.RotateClient(foreign: true);
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = target.Session();
+        await Eventually.TrueAsync(() => session.State == SessionState.Disconnected && session.StateReason != "connecting", "a refusal");
+        Assert.Empty(target.Behaviour.Bids);
+
+        // A good certificate in the files is taken at the next attempt.
+        tls.RotateClient();
+        await Eventually.TrueAsync(() => session.State == SessionState.Primary, "the new certificate's use");
+    }
+
+    [Fact]
+    public async Task A_changed_certificate_makes_a_live_session_reconnect_with_it()
+    {
+        using var tls = new TestTls();
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = await target.PrimaryAsync(o => o with { Endpoint = o.Endpoint with { CertificateCheckInterval = TimeSpan.FromMilliseconds(20) } });
+        await using var gnmi = new GnmiClient(target.Endpoint());
+        await gnmi.GetPortsAsync(default);
+        File.AppendAllText(tls.ClientCertificateFile, "-----BEGIN CERTIFICATE-----\nhalf written");
+        await Eventually.TrueAsync(() => true, "a moment");
+        Assert.Equal(SessionState.Primary, session.State);
+        await gnmi.GetPortsAsync(default);
+        tls.RotateClient();
+        await Eventually.TrueAsync(() => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting");
+        Assert.Equal(tls.ClientThumbprint, target.Behaviour.ClientThumbprints.Last());
+        await gnmi.GetPortsAsync(default);
+    }
+
+    [Theory]
+    [InlineData("crt")]
+    [InlineData("key")]
+    [InlineData("ca")]
+    public async Task A_missing_or_corrupt_file_is_named(string which)
+    {
+        using var tls = new TestTls();
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        var path = which switch { "crt" => tls.ClientCertificateFile, "key" => tls.ClientKeyFile, _ => tls.CaFile };
+        var named = which == "key" ? tls.ClientCertificateFile : path;
+        File.WriteAllText(path, "nonsense");
+        await using var session = target.Session();
+        await Eventually.TrueAsync(() => session.StateReason.Contains(named, StringComparison.Ordinal), "the file's name in the reason");
+        File.Delete(path);
+        await Eventually.TrueAsync(() => session.StateReason.Contains("find", StringComparison.OrdinalIgnoreCase), "the file's absence in the reason");
+        Assert.Empty(target.Behaviour.Bids);
+    }
+
+    private static async Task Refused(TestTls tls, string says, Func<TargetEndpoint, TargetEndpoint>? change = null)
+    {
+        using var own = tls;
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = target.Session(o => o with { Endpoint = change?.Invoke(o.Endpoint) ?? o.Endpoint });
+        await Eventually.TrueAsync(() => session.State == SessionState.Disconnected && session.StateReason != "connecting", "a refusal");
+        Assert.Contains(says, session.StateReason, StringComparison.Ordinal);
+        Assert.Empty(target.Behaviour.Bids);
+    }
+}
