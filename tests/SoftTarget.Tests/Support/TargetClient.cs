@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using P4.V1;
@@ -20,7 +19,9 @@ internal sealed class TargetClient : IAsyncDisposable
     {
         var handler = new SocketsHttpHandler
         {
-            MaxResponseHeadersLength = 16 << 10,
+#pragma warning disable CA2262 // it is in kilobytes, and 5,000 errors are many
+            MaxResponseHeadersLength = 8192,
+#pragma warning restore CA2262
             ConnectCallback = async (_, cancellation) =>
             {
                 var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
