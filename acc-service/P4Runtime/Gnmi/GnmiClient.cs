@@ -127,6 +127,10 @@ public sealed class GnmiClient : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             throw RpcFault.ToException(what, e);
         }
+        catch (ObjectDisposedException e) when (!_disposed)
+        {
+            throw new P4RuntimeException(StatusCode.Unavailable, $"{what} failed: the certificates changed just now; try again", e);
+        }
     }
 
     private TargetChannel Channel()

@@ -8,6 +8,8 @@ internal sealed class LiveConnection : IDisposable
 {
     private readonly CancellationTokenSource _end;
     private readonly SemaphoreSlim _sendLock = new(1, 1);
+    private readonly Lock _gate = new();
+    private ElectionId _electionId;
     private Backoff? _reelectBackoff;
     private int _inFlight;
 
@@ -16,7 +18,7 @@ internal sealed class LiveConnection : IDisposable
         _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Channel = channel;
         Client = new P4.V1.P4Runtime.P4RuntimeClient(channel.Invoker);
-        ElectionId = electionId;
+        _electionId = electionId;
         Ended = _end.Token;
         Stream = Client.StreamChannel(cancellationToken: Ended);
     }
@@ -30,7 +32,24 @@ internal sealed class LiveConnection : IDisposable
     public CancellationToken Ended { get; }
 
     /// <summary>The id of our last bid. Written by the session's loop and its re-election only.</summary>
-    public ElectionId ElectionId { get; set; }
+    public ElectionId ElectionId
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _electionId;
+            }
+        }
+
+        set
+        {
+            lock (_gate)
+            {
+                _electionId = value;
+            }
+        }
+    }
 
     /// <summary>Whether a first valid arbitration answer came.</summary>
     public bool IsAnswered { get; set; }

@@ -33,10 +33,12 @@ internal static class WireMethods
     private static ReadBatch Decode(EntryDecoder decoder, DeserializationContext context)
     {
         // A fault travels in the batch: what is thrown here would come out as INTERNAL, like a transport fault.
-        var entries = new List<Entry>();
         try
         {
             var payload = context.PayloadAsReadOnlySequence();
+
+            // An entry takes some 60 bytes on the wire; a list that grows costs more than one that is a little too long.
+            var entries = new List<Entry>((int)(payload.Length / 48) + 1);
             decoder.Decode(payload.IsSingleSegment ? payload.FirstSpan : payload.ToArray(), entries);
             return new ReadBatch(entries, null);
         }
