@@ -94,7 +94,7 @@ public sealed class TlsTests : IAsyncLifetime
     private async Task<string> AskAsync(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
     {
         var tls = new SslClientAuthenticationOptions { EnabledSslProtocols = protocols };
-        tls.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        tls.RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.Subject == "CN=server";
         if (certificate is not null)
             tls.ClientCertificates = [certificate];
         using var handler = new SocketsHttpHandler { SslOptions = tls };
