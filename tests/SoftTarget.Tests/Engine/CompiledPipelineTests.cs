@@ -75,6 +75,34 @@ public class CompiledPipelineTests
     }
 
     [Fact]
+    public void Learning_selecting_and_counting_allocate_nothing()
+    {
+        var program = SwxProgram.Parse(Features());
+        var pipeline = new SwxPipeline(program);
+        Insert(pipeline, "t_sel", "0A000002", "", "t_sel_set_group_id", "00000001");
+        using (var update = pipeline.BeginUpdate())
+        {
+            update.SetGroup(0, 1, [new SwxMember(3, 1), new SwxMember(4, 2)]);
+            pipeline.Commit(update);
+        }
+        using var worker = pipeline.CreateWorker();
+        var frame = SpecBench.Hex("112233445566" + "AABBCCDDEEFF" + "0800" + "4500001400004000090600000A0000010A000002");
+        var buffer = new byte[frame.Length];
+        var before = 0L;
+        for (var i = 0; i < 2000; i++)
+        {
+            if (i == 1000)
+                before = GC.GetAllocatedBytesForCurrentThread();
+            frame.CopyTo(buffer, 0);
+            (buffer[28], buffer[29]) = ((byte)(i >> 8), (byte)i);
+            var (offset, length) = (0, frame.Length);
+            worker.Process(buffer, ref offset, ref length, 1, out _);
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(new SwxLookups(0, 2000), pipeline.LearnerLookups(0));
+    }
+
+    [Fact]
     public void A_packet_allocates_nothing()
     {
         var pipeline = TwoPods(out _);
