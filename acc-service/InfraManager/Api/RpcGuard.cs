@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>The outer edge of every RPC: who calls, and what becomes of an exception.</summary>
-internal sealed partial class RpcGuard(string node, ILogger logger)
+internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger logger)
 {
     private readonly ILogger _logger = logger;
 
@@ -17,7 +17,7 @@ internal sealed partial class RpcGuard(string node, ILogger logger)
             ?? throw new RpcException(new Status(StatusCode.Unauthenticated, "no client certificate"));
         if (identity.Node == node)
             return node;
-        LogForeign(identity.Subject, identity.Node, context.Method);
+        refusals.Refused(context.GetHttpContext().Connection.RemoteIpAddress?.ToString() ?? "unknown", identity.Subject, $"it is of node {identity.Node} and may not change this one's endpoints");
         throw new RpcException(new Status(StatusCode.PermissionDenied, $"the certificate is of node {identity.Node}; this ACC serves node {node} only"));
     }
 
@@ -43,9 +43,6 @@ internal sealed partial class RpcGuard(string node, ILogger logger)
             throw new RpcException(new Status(StatusCode.Internal, "internal error; the log of inframanager tells more"));
         }
     }
-
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "{Subject} of node {Node} may not call {Method} here")]
-    private partial void LogForeign(string subject, string node, string method);
 
     [LoggerMessage(EventId = 3002, Level = LogLevel.Information, Message = "{Method} refused: {Code}: {Reason}")]
     private partial void LogRefused(string method, IntentError code, string reason);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ACCOffload.InfraManager.Configuration;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
@@ -7,13 +8,13 @@ internal static class Commands
 {
     public static RootCommand Create()
     {
-        var config = RunCommand.ConfigOption();
+        var config = new Option<string?>("--config") { Description = $"Configuration file; default: {SettingsLoader.DefaultFile}", HelpName = "FILE", Recursive = true };
         var root = new RootCommand("The ACC's service of ACCOffload: programs the P4 pipeline for the pods of a node")
         {
             config,
-            RunCommand.Create(),
-            SoftTargetCommand.Create(),
-            CtlCommand.Create(),
+            RunCommand.Create(config),
+            SoftTargetCommand.Create(config),
+            CtlCommand.Create(config),
         };
         root.SetAction((parsed, _) => RunCommand.RunAsync(parsed.GetValue(config)));
         return root;

@@ -15,12 +15,11 @@ internal static class CtlCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static Command Create()
+    public static Command Create(Option<string?> config)
     {
         var socket = new Option<string?>("--socket") { Description = "Control socket; default: that of the configuration", HelpName = "PATH", Recursive = true };
-        var config = new Option<string?>("--config") { Description = $"Configuration file that names the socket; default: {SettingsLoader.DefaultFile}", HelpName = "FILE", Recursive = true };
         var json = new Option<bool>("--json") { Description = "Answer in JSON", Recursive = true };
-        var ctl = new Command("ctl", "Looks into the running service") { socket, config, json };
+        var ctl = new Command("ctl", "Looks into the running service") { socket, json };
         var context = new Context(socket, config, json);
 
         ctl.Subcommands.Add(Status(context));

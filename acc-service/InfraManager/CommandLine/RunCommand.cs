@@ -1,5 +1,4 @@
 using System.CommandLine;
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Store;
 
@@ -8,12 +7,9 @@ namespace ACCOffload.InfraManager.CommandLine;
 /// <summary>inframanager run: the service.</summary>
 internal static class RunCommand
 {
-    public static Option<string?> ConfigOption() => new("--config") { Description = $"Configuration file; default: {SettingsLoader.DefaultFile}", HelpName = "FILE" };
-
-    public static Command Create()
+    public static Command Create(Option<string?> config)
     {
-        var config = ConfigOption();
-        var command = new Command("run", "Runs the service (the default)") { config };
+        var command = new Command("run", "Runs the service (the default)");
         command.SetAction((parsed, _) => RunAsync(parsed.GetValue(config)));
         return command;
     }

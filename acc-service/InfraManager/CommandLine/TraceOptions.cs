@@ -16,7 +16,7 @@ internal sealed class TraceOptions
     private readonly Option<IPAddress?> _source = Parsed<IPAddress>("--src", "Source address; default: the sender's", "IP", Address);
     private readonly Option<string?> _sourceMac = new("--src-mac") { Description = "Source MAC; default: the sender's", HelpName = "MAC" };
     private readonly Option<string?> _destinationMac = new("--dst-mac") { Description = "Destination MAC; default: the gateway's (broadcast for arp)", HelpName = "MAC" };
-    private readonly Option<PacketProtocol> _protocol = new("--proto") { Description = "icmp, tcp, udp or arp", DefaultValueFactory = _ => PacketProtocol.Icmp, HelpName = "icmp|tcp|udp|arp" };
+    private readonly Option<PacketProtocol?> _protocol = new("--proto") { Description = "What it carries; default: icmp", HelpName = "icmp|tcp|udp|arp" };
     private readonly Option<ushort> _sourcePort = new("--sport") { Description = "Source port of tcp and udp", DefaultValueFactory = _ => 40000 };
     private readonly Option<ushort> _destinationPort = new("--dport") { Description = "Destination port of tcp and udp", DefaultValueFactory = _ => 80 };
     private readonly Option<byte> _ttl = new("--ttl") { Description = "Time to live", DefaultValueFactory = _ => 64 };
@@ -44,7 +44,7 @@ internal sealed class TraceOptions
             ?? throw new CtlException("--port or --from-pod is missing: where does the packet come in?");
         if (parsed.GetValue(_hex) is { } hex)
             return (port, ReadHex(hex));
-        var protocol = parsed.GetValue(_protocol);
+        var protocol = parsed.GetValue(_protocol) ?? PacketProtocol.Icmp;
         var packet = new PacketSpec
         {
             Protocol = protocol,

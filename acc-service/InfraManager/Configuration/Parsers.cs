@@ -91,6 +91,12 @@ internal static partial class Parsers
         return text.Length == 0 ? null : AbsolutePath(text, out path!);
     }
 
+    public static string? OptionalUri(string text, out string? uri)
+    {
+        uri = text.Length == 0 ? null : text;
+        return uri is null || Uri.TryCreate(uri, UriKind.Absolute, out _) ? null : "is no URI";
+    }
+
     public static string? SocketPath(string text, out string path)
     {
         var problem = AbsolutePath(text, out path);

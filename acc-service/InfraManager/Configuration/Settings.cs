@@ -50,6 +50,7 @@ internal sealed record TargetSettings(
     string KeyFile,
     string CaFile,
     string? ServerName,
+    string? ServerRole,
     int BatchSize,
     TimeSpan RpcTimeout);
 

@@ -124,6 +124,7 @@ internal static class SettingsLoader
         reader.Value<string>("Target:KeyFile", "/etc/pki/inframanager/client/tls.key", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Target:CaFile", "/etc/pki/inframanager/client/ca.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value("Target:ServerName", "", (string text, out string? name) => Optional(text, out name), "give the name in the server's certificate"),
+        reader.Value<string?>("Target:ServerRole", "", Parsers.OptionalUri, "give the role's URI such as urn:accoffload:role:p4rt-server"),
         (int)reader.Number("Target:BatchSize", 4096, 1, 10_000),
         TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)));
 

@@ -36,7 +36,7 @@ internal sealed class ApiServer : IAsyncDisposable
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
-        AddGrpc(builder.Services, settings, core, control, loggers);
+        AddGrpc(builder.Services, settings, core, control, loggers, refusals);
         var door = new ControlSocket(settings.Control.Socket, settings.Source, refusals);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -99,10 +99,17 @@ internal sealed class ApiServer : IAsyncDisposable
     }
 
     /// <summary>Accepts nothing more and lets what runs end, until the token is cancelled.</summary>
-    public Task StopAsync(CancellationToken cancellationToken)
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         SetHealth(HealthCheckResponse.Types.ServingStatus.NotServing);
-        return _app.StopAsync(cancellationToken);
+        try
+        {
+            await _app.StopAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The connections are aborted; that is what the limit is for.
+        }
     }
 
     /// <summary>Reads the certificates again, for SIGHUP.</summary>
@@ -121,7 +128,7 @@ internal sealed class ApiServer : IAsyncDisposable
             _health.SetStatus(service, status);
     }
 
-    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers)
+    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, RefusalLog refusals)
     {
         services.AddGrpc(o =>
         {
@@ -134,7 +141,7 @@ internal sealed class ApiServer : IAsyncDisposable
             o.MaxReceiveMessageSize = ControlMessageBytes;
         });
         var api = loggers.CreateLogger(Features.Api);
-        var guard = new RpcGuard(settings.Node.Name, api);
+        var guard = new RpcGuard(settings.Node.Name, refusals, api);
         services.AddSingleton(new OffloadService(core, settings.Node, guard));
         services.AddSingleton(new InfraAgentService(core, guard, api));
         services.AddSingleton(control);

@@ -69,6 +69,8 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         using var limit = new CancellationTokenSource(_settings.Limits.Shutdown);
         var closing = _api!.StopAsync(limit.Token);
         await _programmer!.StopAsync(_settings.Limits.Shutdown);
+        // Every request is answered. What is open now is a stream that ends with its client only, such as a health Watch.
+        limit.CancelAfter(TimeSpan.FromSeconds(1));
         await closing;
         LogStopped();
     }
@@ -131,7 +133,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         _tracer = new TraceProxy(endpoint.Address);
         var core = new ProgrammerCore(_programmer);
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target), _tracer, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, loggers.CreateLogger(Features.Control)), time);
+        var control = new ControlService(core, new TargetView(_target), _tracer, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
         _api = new ApiServer(_settings, core, control, loggers, time);
         await _api.StartAsync(cancellationToken);
 
@@ -162,5 +164,6 @@ internal sealed partial class ServiceHost : IAsyncDisposable
                 KeyFile = _settings.Target.KeyFile,
                 CaFile = _settings.Target.CaFile,
                 ServerName = _settings.Target.ServerName ?? "",
+                ServerRole = _settings.Target.ServerRole ?? "",
             };
 }

@@ -18,6 +18,7 @@ internal sealed partial class FileMonitor : IDisposable
     private readonly ITimer _timer;
     private readonly Lock _lock = new();
     private byte[] _last;
+    private bool _soon;
     private bool _disposed;
 
     /// <param name="files">The files.</param>
@@ -73,8 +74,11 @@ internal sealed partial class FileMonitor : IDisposable
     {
         lock (_lock)
         {
-            if (!_disposed)
-                _timer.Change(Settle, _interval);
+            // Once: a busy neighbour in the directory must not put the look off again and again.
+            if (_disposed || _soon)
+                return;
+            _soon = true;
+            _timer.Change(Settle, _interval);
         }
     }
 
@@ -84,6 +88,7 @@ internal sealed partial class FileMonitor : IDisposable
         {
             if (_disposed)
                 return;
+            _soon = false;
             var stamp = Stamp();
             if (!always && stamp.AsSpan().SequenceEqual(_last))
                 return;

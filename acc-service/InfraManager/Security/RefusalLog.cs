@@ -21,6 +21,8 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
     /// <param name="reason">Why.</param>
     public void Refused(string peer, string who, string reason)
     {
+        // The client wrote its certificate.
+        who = Configuration.ConfigurationError.OneLine(who);
         var suppressed = 0;
         lock (_lock)
         {

@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Hosting;
+using ACCOffload.InfraManager.Security;
 using Grpc.Net.Client;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;
@@ -135,7 +136,7 @@ internal sealed class ApiFixture : IAsyncDisposable
     {
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
-        var guard = new RpcGuard("node-1", Log.CreateLogger(Features.Control));
+        var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
         var control = new ControlService(Core, Target, tracer, Settings.Node, "test target", guard, Time);
         Server = new ApiServer(Settings, Core, control, Log, Time);
         await Server.StartAsync(CancellationToken.None);

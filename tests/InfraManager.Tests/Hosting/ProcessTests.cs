@@ -103,7 +103,7 @@ public sealed class ProcessTests : IDisposable
     public async Task An_attach_goes_all_the_way_to_the_embedded_targets_tables()
     {
         var listen = FreePort();
-        Start([], "run", "--config", WriteConfiguration(listen));
+        var service = Start([], "--config", WriteConfiguration(listen), "run");
         await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
@@ -134,8 +134,18 @@ public sealed class ProcessTests : IDisposable
         Assert.StartsWith("addresses[0]: ", e.Status.Detail, StringComparison.Ordinal);
         Assert.Single(JsonNode.Parse(await CtlAsync("endpoints"))!["endpoints"]!.AsArray());
 
+        using var watch = new Grpc.Health.V1.Health.HealthClient(channel).Watch(new Grpc.Health.V1.HealthCheckRequest());
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         Assert.True((await client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key, Epoch = 3, Sequence = 5 })).Removed);
         Assert.All(JsonNode.Parse(await CtlAsync("tables"))!["tables"]!.AsArray(), t => Assert.Empty(t!["rows"]!.AsArray()));
+
+        // A stream that is still open doesn't hold the end up.
+        Kill(service, "TERM");
+        await service.WaitForExitAsync();
+        Assert.Equal(0, service.ExitCode);
+        Assert.Contains("Stopped", _log.ToString(), StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder.At("control.sock")));
+        Assert.False(File.Exists(_folder.At("p4rt.sock")));
     }
 
     [Fact]
