@@ -13,8 +13,8 @@ internal static class SoftTargetCommand
     public static Command Create()
     {
         var config = RunCommand.ConfigOption();
-        var listen = new Option<string?>("--listen") { Description = "Where P4Runtime and gNMI are served; default: SoftTarget.Listen of the configuration", HelpName = "unix:/PATH|ADDRESS:PORT" };
-        var portNamespace = new Option<string?>("--port-namespace") { Description = "Network namespace of the ports' links; default: SoftTarget.PortNamespace of the configuration", HelpName = "PATH" };
+        var listen = new Option<string?>("--listen") { Description = "Where P4Runtime and gNMI are served; default: SoftTarget:Listen of the configuration", HelpName = "unix:/PATH|ADDRESS:PORT" };
+        var portNamespace = new Option<string?>("--port-namespace") { Description = "Network namespace of the ports' links; default: SoftTarget:PortNamespace of the configuration", HelpName = "PATH" };
         var command = new Command("soft-target", "Runs the soft target alone: a P4Runtime and gNMI server that forwards packets") { config, listen, portNamespace };
         command.SetAction((parsed, _) => RunAsync(parsed.GetValue(config), parsed.GetValue(listen), parsed.GetValue(portNamespace)));
         return command;
@@ -28,8 +28,12 @@ internal static class SoftTargetCommand
             return RefuseAsync("--port-namespace", portNamespace, wrong, "give an absolute path");
         return Process.RunAsync(file, Sections, async (settings, loggers, signals) =>
         {
-            var own = new SoftTargetSettings(listen ?? settings.SoftTarget.Listen, portNamespace ?? settings.SoftTarget.PortNamespace);
-            await using var host = await SoftTargetProcess.StartAsync(own, loggers, signals.Stopping);
+            var own = settings.SoftTarget with
+            {
+                Listen = listen ?? settings.SoftTarget.Listen,
+                PortNamespace = portNamespace ?? settings.SoftTarget.PortNamespace,
+            };
+            await using var host = await SoftTargetProcess.StartAsync(own, settings.Source, loggers, signals.Stopping);
             using var systemd = new SystemdService(loggers.CreateLogger(Features.Host));
             systemd.Ready($"Serving P4Runtime on {own.Listen}");
             systemd.StartWatchdog(() => true, TimeProvider.System);

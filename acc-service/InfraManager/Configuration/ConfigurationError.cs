@@ -4,7 +4,7 @@ namespace ACCOffload.InfraManager.Configuration;
 
 /// <summary>One thing that is wrong with the configuration, told in one line.</summary>
 /// <param name="Source">The file, or the environment variable, that the value comes from.</param>
-/// <param name="Key">The key, with dots between section and name; empty when it is the whole file.</param>
+/// <param name="Key">The key, with colons between section and name; empty when it is the whole file.</param>
 /// <param name="Value">The value as written; null when there is none.</param>
 /// <param name="Reason">Why it can't be used.</param>
 /// <param name="Remedy">What to do.</param>

@@ -107,13 +107,13 @@ internal sealed class ConfigurationReader(ConfigurationTree tree)
     public IReadOnlyDictionary<string, T> Map<T>(string key, Func<string, string?> keyCheck, ValueParser<T> parser, string remedy)
     {
         Know(key, "{}");
-        _maps.Add(key + ".");
+        _maps.Add(key + ":");
         var map = new Dictionary<string, T>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in tree.Values)
         {
             if (name.Equals(key, StringComparison.OrdinalIgnoreCase) && value.Kind != ConfigurationValueKind.EmptySection)
                 Fail(value, "is no section", $"write {{ }} around it; {remedy}");
-            if (!name.StartsWith(key + ".", StringComparison.OrdinalIgnoreCase))
+            if (!name.StartsWith(key + ":", StringComparison.OrdinalIgnoreCase))
                 continue;
             var entry = name[(key.Length + 1)..];
             var problem = keyCheck(entry);
@@ -144,7 +144,7 @@ internal sealed class ConfigurationReader(ConfigurationTree tree)
             if (_known.Contains(name) || _maps.Any(m => name.StartsWith(m, StringComparison.OrdinalIgnoreCase)))
                 continue;
             // {} is what a section with all its defaults may look like.
-            if (value.Kind == ConfigurationValueKind.EmptySection && _known.Any(k => k.StartsWith(name + ".", StringComparison.OrdinalIgnoreCase)))
+            if (value.Kind == ConfigurationValueKind.EmptySection && _known.Any(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)))
                 continue;
             var near = _known.MinBy(k => Distance(k, name));
             var hint = near is not null && Distance(near, name) <= 3 ? $"did you mean {near}?" : "remove it, or see the reference of all keys in docs/configuration.md";

@@ -1,12 +1,14 @@
 using System.Collections;
+using System.Globalization;
 using System.Text.Json;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>Every value of the file and of the environment, by dotted key. The environment wins over the file.</summary>
+/// <summary>Every value of the file and of the environment, by key, with colons between section and name. The environment wins over the file.</summary>
 internal sealed class ConfigurationTree
 {
     private const string Prefix = "ACCOFFLOAD_";
+    private static readonly string[] AgentSections = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
     private const int LargestFile = 1 << 20;
     private const int DeepestSection = 8;
 
@@ -96,7 +98,7 @@ internal sealed class ConfigurationTree
         foreach (var property in section.EnumerateObject())
         {
             empty = false;
-            var key = prefix.Length == 0 ? property.Name : $"{prefix}.{property.Name}";
+            var key = prefix.Length == 0 ? property.Name : $"{prefix}:{property.Name}";
             if (property.Value.ValueKind == JsonValueKind.Object)
                 AddSection(file, key, property.Value);
             else
@@ -139,13 +141,34 @@ internal sealed class ConfigurationTree
 
     private void AddEnvironment(IDictionary environment)
     {
+        var lists = new Dictionary<string, SortedDictionary<int, ConfigurationValue>>(StringComparer.OrdinalIgnoreCase);
         foreach (DictionaryEntry variable in environment)
         {
             var name = (string)variable.Key;
             if (!name.StartsWith(Prefix, StringComparison.Ordinal))
                 continue;
-            var key = name[Prefix.Length..].Replace("__", ".", StringComparison.Ordinal);
-            _values[key] = new ConfigurationValue($"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
+            var key = name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
+            // On one machine the agent's variables may be in sight too; host-stub takes ours the same way.
+            if (AgentSections.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase))
+                continue;
+            var value = new ConfigurationValue($"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
+            // Section__Key__0 and so on are the elements of a list.
+            var last = key.LastIndexOf(':');
+            if (last > 0 && int.TryParse(key.AsSpan(last + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+            {
+                if (!lists.TryGetValue(key[..last], out var items))
+                    lists.Add(key[..last], items = []);
+                items[index] = value with { Kind = ConfigurationValueKind.Text };
+            }
+            else
+            {
+                _values[key] = value;
+            }
+        }
+        foreach (var (key, items) in lists)
+        {
+            var text = string.Join(',', items.Values.Select(i => i.Text));
+            _values[key] = new ConfigurationValue("environment", key, ConfigurationValueKind.List, text, [.. items.Values]);
         }
     }
 }

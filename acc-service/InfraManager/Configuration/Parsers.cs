@@ -34,7 +34,8 @@ internal static partial class Parsers
         var most = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         if (length > most)
             return $"has a prefix length beyond {most}";
-        return IPNetwork.TryParse(text, out network) ? null : "has address bits set beyond its prefix length";
+        // Depending on the version the bits beyond the prefix are refused, or dropped, which hides a mistake.
+        return IPNetwork.TryParse(text, out network) && network.BaseAddress.Equals(address) ? null : "has address bits set beyond its prefix length";
     }
 
     public static string? Address(string text, out IPAddress address) =>

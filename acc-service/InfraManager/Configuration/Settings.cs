@@ -3,8 +3,9 @@ using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>The whole configuration of inframanager, valid.</summary>
+/// <summary>The whole configuration of inframanager, valid; and the file that it came from, for errors that show later.</summary>
 internal sealed record Settings(
+    string Source,
     NodeSettings Node,
     ApiSettings Api,
     TargetSettings Target,
@@ -52,8 +53,8 @@ internal sealed record TargetSettings(
     int BatchSize,
     TimeSpan RpcTimeout);
 
-/// <summary>Where the soft target listens, and the network namespace that its ports live in.</summary>
-internal sealed record SoftTargetSettings(string Listen, string PortNamespace);
+/// <summary>Where the soft target listens, with the certificates for TCP, and the network namespace that its ports live in.</summary>
+internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile);
 
 /// <summary>Where the compiled pipeline is.</summary>
 internal sealed record PipelineSettings(string Directory);

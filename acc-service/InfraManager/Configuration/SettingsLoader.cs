@@ -27,7 +27,7 @@ internal static class SettingsLoader
         var (settings, errors) = Read(tree, out _);
         var relevant = sections is null
             ? errors
-            : [.. errors.Where(e => e.Reason == ConfigurationReader.UnknownKey || sections.Contains(e.Key.Split('.')[0], StringComparer.OrdinalIgnoreCase))];
+            : [.. errors.Where(e => e.Reason == ConfigurationReader.UnknownKey || sections.Contains(e.Key.Split(':')[0], StringComparer.OrdinalIgnoreCase))];
         return relevant.Count == 0 ? settings : throw new ConfigurationException(relevant);
     }
 
@@ -69,74 +69,79 @@ internal static class SettingsLoader
     {
         reader = new ConfigurationReader(tree);
         var settings = new Settings(
+            tree.Home,
             ReadNode(reader),
             ReadApi(reader),
             ReadTarget(reader),
             ReadSoftTarget(reader),
-            new PipelineSettings(reader.Value<string?>("Pipeline.Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline")),
-            new StoreSettings(reader.Value<string>("Store.Path", "/var/lib/accoffload/inframanager.db", Parsers.AbsolutePath, PathRemedy)),
-            new ControlSettings(reader.Value<string>("Control.Socket", "/run/accoffload/control.sock", Parsers.SocketPath, PathRemedy)),
+            new PipelineSettings(reader.Value<string?>("Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline")),
+            new StoreSettings(reader.Value<string>("Store:Path", "/var/lib/accoffload/inframanager.db", Parsers.AbsolutePath, PathRemedy)),
+            new ControlSettings(reader.Value<string>("Control:Socket", "/run/accoffload/control.sock", Parsers.SocketPath, PathRemedy)),
             new LimitsSettings(
-                (int)reader.Number("Limits.QueueIntents", 4096, 1, 1 << 20),
-                reader.Number("Limits.QueueBytes", 64 << 20, 1 << 16, 1L << 32),
-                TimeSpan.FromSeconds(reader.Number("Limits.ShutdownSeconds", 10, 1, 300))),
+                (int)reader.Number("Limits:QueueIntents", 4096, 1, 1 << 20),
+                reader.Number("Limits:QueueBytes", 64 << 20, 1 << 16, 1L << 32),
+                TimeSpan.FromSeconds(reader.Number("Limits:ShutdownSeconds", 10, 1, 300))),
             ReadLogging(reader));
         CheckAddresses(reader, settings.Node);
+        CheckSoftTarget(reader, settings);
         reader.RefuseUnknown();
         return (settings, reader.Errors);
     }
 
     private static NodeSettings ReadNode(ConfigurationReader reader) => new()
     {
-        Name = reader.Value<string>("Node.Name", Environment.MachineName.ToLowerInvariant(), Parsers.NodeName, "give the node's name in Kubernetes"),
-        PodRanges = reader.List<IPNetwork>("Node.PodRanges", Parsers.Network, RangeRemedy, missing: "is missing: the node's pods have no addresses"),
-        NodeAddresses = reader.List<IPAddress>("Node.NodeAddresses", Parsers.Address, AddressRemedy),
-        HostAddresses = reader.List<IPAddress>("Node.HostAddresses", Parsers.Address, AddressRemedy),
-        VirtualRanges = reader.List<IPNetwork>("Node.VirtualRanges", Parsers.Network, RangeRemedy),
-        Gateway = reader.Value<IPAddress>("Node.Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
-        GatewayMac = reader.Value<MacAddress>("Node.GatewayMac", "02:ac:c0:00:00:01", Parsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
-        Mtu = (int)reader.Number("Node.Mtu", 1500, 576, 9216),
+        Name = reader.Value<string>("Node:Name", Environment.MachineName.ToLowerInvariant(), Parsers.NodeName, "give the node's name in Kubernetes"),
+        PodRanges = reader.List<IPNetwork>("Node:PodRanges", Parsers.Network, RangeRemedy, missing: "is missing: the node's pods have no addresses"),
+        NodeAddresses = reader.List<IPAddress>("Node:NodeAddresses", Parsers.Address, AddressRemedy),
+        HostAddresses = reader.List<IPAddress>("Node:HostAddresses", Parsers.Address, AddressRemedy),
+        VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, RangeRemedy),
+        Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
+        GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", Parsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
+        Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
     };
 
     private static ApiSettings ReadApi(ConfigurationReader reader) => new(
-        reader.Value<IPEndPoint>("Api.Listen", "0.0.0.0:50002", Parsers.EndPoint, ListenRemedy),
-        reader.Value<IPEndPoint?>("Api.HealthListen", "127.0.0.1:50096", Parsers.OptionalEndPoint, "give address:port such as 127.0.0.1:50096, or \"\" for none"),
-        reader.Value<string>("Api.CertificateFile", "/etc/pki/inframanager/server/tls.crt", Parsers.AbsolutePath, PathRemedy),
-        reader.Value<string>("Api.KeyFile", "/etc/pki/inframanager/server/tls.key", Parsers.AbsolutePath, PathRemedy),
-        reader.Value<string>("Api.CaFile", "/etc/pki/inframanager/server/ca.crt", Parsers.AbsolutePath, PathRemedy),
-        reader.Value<string?>("Api.CrlFile", "", Parsers.OptionalPath, "give an absolute path, or \"\" for none"),
-        reader.Map<string>("Api.FingerprintRoles", Parsers.Fingerprint, Parsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
+        reader.Value<IPEndPoint>("Api:Listen", "0.0.0.0:50002", Parsers.EndPoint, ListenRemedy),
+        reader.Value<IPEndPoint?>("Api:HealthListen", "127.0.0.1:50096", Parsers.OptionalEndPoint, "give address:port such as 127.0.0.1:50096, or \"\" for none"),
+        reader.Value<string>("Api:CertificateFile", "/etc/pki/inframanager/server/tls.crt", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string>("Api:KeyFile", "/etc/pki/inframanager/server/tls.key", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string>("Api:CaFile", "/etc/pki/inframanager/server/ca.crt", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string?>("Api:CrlFile", "", Parsers.OptionalPath, "give an absolute path, or \"\" for none"),
+        reader.Map<string>("Api:FingerprintRoles", Parsers.Fingerprint, Parsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
             .ToDictionary(e => Parsers.NormalizeFingerprint(e.Key), e => e.Value, StringComparer.Ordinal),
-        (int)reader.Number("Api.MaxMessageBytes", 4 << 20, 1 << 10, 256 << 20),
-        (int)reader.Number("Api.MaxStreams", 100, 1, 10_000),
-        (int)reader.Number("Api.MaxConnections", 64, 1, 10_000),
-        TimeSpan.FromSeconds(reader.Number("Api.HandshakeSeconds", 5, 1, 60)));
+        (int)reader.Number("Api:MaxMessageBytes", 4 << 20, 1 << 10, 256 << 20),
+        (int)reader.Number("Api:MaxStreams", 100, 1, 10_000),
+        (int)reader.Number("Api:MaxConnections", 64, 1, 10_000),
+        TimeSpan.FromSeconds(reader.Number("Api:HandshakeSeconds", 5, 1, 60)));
 
     private static TargetSettings ReadTarget(ConfigurationReader reader) => new(
-        reader.Value<TargetKind>("Target.Kind", "embedded", Parsers.Name, "give embedded or external"),
-        reader.Value<string>("Target.P4Runtime", "unix:/run/accoffload/p4runtime.sock", Parsers.ServerAddress, ServerRemedy),
-        reader.Value<string>("Target.Gnmi", "unix:/run/accoffload/p4runtime.sock", Parsers.ServerAddress, ServerRemedy),
+        reader.Value<TargetKind>("Target:Kind", "embedded", Parsers.Name, "give embedded or external"),
+        reader.Value<string>("Target:P4Runtime", "unix:/run/accoffload/p4runtime.sock", Parsers.ServerAddress, ServerRemedy),
+        reader.Value<string>("Target:Gnmi", "unix:/run/accoffload/p4runtime.sock", Parsers.ServerAddress, ServerRemedy),
         // Device 0 is refused by every server.
-        (ulong)reader.Number("Target.DeviceId", 1, 1, long.MaxValue),
-        reader.Value<string>("Target.CertificateFile", "/etc/pki/inframanager/client/tls.crt", Parsers.AbsolutePath, PathRemedy),
-        reader.Value<string>("Target.KeyFile", "/etc/pki/inframanager/client/tls.key", Parsers.AbsolutePath, PathRemedy),
-        reader.Value<string>("Target.CaFile", "/etc/pki/inframanager/client/ca.crt", Parsers.AbsolutePath, PathRemedy),
-        reader.Value("Target.ServerName", "", (string text, out string? name) => Optional(text, out name), "give the name in the server's certificate"),
-        (int)reader.Number("Target.BatchSize", 1024, 1, 10_000),
-        TimeSpan.FromSeconds(reader.Number("Target.RpcSeconds", 10, 1, 300)));
+        (ulong)reader.Number("Target:DeviceId", 1, 1, long.MaxValue),
+        reader.Value<string>("Target:CertificateFile", "/etc/pki/inframanager/client/tls.crt", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string>("Target:KeyFile", "/etc/pki/inframanager/client/tls.key", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string>("Target:CaFile", "/etc/pki/inframanager/client/ca.crt", Parsers.AbsolutePath, PathRemedy),
+        reader.Value("Target:ServerName", "", (string text, out string? name) => Optional(text, out name), "give the name in the server's certificate"),
+        (int)reader.Number("Target:BatchSize", 1024, 1, 10_000),
+        TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)));
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
-        reader.Value<string>("SoftTarget.Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),
-        reader.Value<string>("SoftTarget.PortNamespace", "/run/netns/accoffload-dp", Parsers.AbsolutePath, PathRemedy));
+        reader.Value<string>("SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),
+        reader.Value<string>("SoftTarget:PortNamespace", "/run/netns/accoffload-dp", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string?>("SoftTarget:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
+        reader.Value<string?>("SoftTarget:KeyFile", "", Parsers.OptionalPath, PathRemedy),
+        reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy));
 
     private static LoggingSettings ReadLogging(ConfigurationReader reader)
     {
         const string LevelRemedy = "give Trace, Debug, Information, Warning, Error, Critical or None";
         return new LoggingSettings(
-            reader.Value<LogFormat>("Logging.Format", "text", Parsers.Name, "give text, json or systemd"),
-            reader.Value<LogLevel>("Logging.Level", "Information", Parsers.Level, LevelRemedy),
+            reader.Value<LogFormat>("Logging:Format", "text", Parsers.Name, "give text, json or systemd"),
+            reader.Value<LogLevel>("Logging:Level", "Information", Parsers.Level, LevelRemedy),
             reader.Map<LogLevel>(
-                "Logging.Features",
+                "Logging:Features",
                 name => Features.All.Contains(name, StringComparer.OrdinalIgnoreCase) ? null : $"names no feature of {string.Join(", ", Features.All)}",
                 Parsers.Level,
                 LevelRemedy));
@@ -157,19 +162,30 @@ internal static class SettingsLoader
         {
             var range = node.PodRanges[i];
             if (range.Contains(node.Gateway))
-                reader.Fail("Node.Gateway", node.Gateway.ToString(), $"lies in the pod range {range}", "give an address that no pod can have, such as 169.254.1.1");
+                reader.Fail("Node:Gateway", node.Gateway.ToString(), $"lies in the pod range {range}", "give an address that no pod can have, such as 169.254.1.1");
             for (var j = 0; j < i; j++)
             {
                 if (Overlap(range, node.PodRanges[j]))
-                    reader.Fail($"Node.PodRanges[{i}]", range.ToString(), $"overlaps {node.PodRanges[j]}", "remove one of them");
+                    reader.Fail($"Node:PodRanges[{i}]", range.ToString(), $"overlaps {node.PodRanges[j]}", "remove one of them");
             }
             foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
-                reader.Fail("Node.VirtualRanges", other.ToString(), $"overlaps the pod range {range}", "give the cluster's service range, which no pod address is in");
+                reader.Fail("Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}", "give the cluster's service range, which no pod address is in");
             foreach (var address in node.NodeAddresses.Where(range.Contains))
-                reader.Fail("Node.NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
+                reader.Fail("Node:NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
             foreach (var address in node.HostAddresses.Where(range.Contains))
-                reader.Fail("Node.HostAddresses", address.ToString(), $"lies in the pod range {range}", "give the addresses of the host's interface into the pipeline");
+                reader.Fail("Node:HostAddresses", address.ToString(), $"lies in the pod range {range}", "give the addresses of the host's interface into the pipeline");
         }
+    }
+
+    private static void CheckSoftTarget(ConfigurationReader reader, Settings settings)
+    {
+        var soft = settings.SoftTarget;
+        if (reader.Errors.Count > 0)
+            return;
+        if (settings.Target.Kind == TargetKind.Embedded && !soft.Listen.StartsWith("unix:", StringComparison.Ordinal))
+            reader.Fail("SoftTarget:Listen", soft.Listen, "is no unix socket, and the target is embedded", "give unix:/path");
+        if ((soft.CertificateFile is null) != (soft.KeyFile is null) || (soft.KeyFile is null) != (soft.CaFile is null))
+            reader.Fail("SoftTarget:CertificateFile", soft.CertificateFile, "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given", "give all three, or none for unix sockets and loopback addresses");
     }
 
     private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);

@@ -15,6 +15,7 @@ internal sealed class ApiServer : IAsyncDisposable
     private const int ControlMessageBytes = 1 << 20;
     private const int MostHealthConnections = 64;
 
+    private readonly string _source;
     private readonly WebApplication _app;
     private readonly TrustStore _trust;
     private readonly PeerConnections _connections;
@@ -24,6 +25,7 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
     public ApiServer(Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, TimeProvider time)
     {
+        _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
         var refusals = new RefusalLog(time, security);
         _trust = new TrustStore(settings.Api, time, security);
@@ -32,9 +34,10 @@ internal sealed class ApiServer : IAsyncDisposable
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
         AddGrpc(builder.Services, settings, core, control, loggers);
-        var door = new ControlSocket(settings.Control.Socket, refusals);
+        var door = new ControlSocket(settings.Control.Socket, settings.Source, refusals);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -91,7 +94,7 @@ internal sealed class ApiServer : IAsyncDisposable
         }
         catch (IOException e)
         {
-            throw new ConfigurationException(new ConfigurationError("configuration", "Api", null, $"an address cannot be bound: {e.Message}", "stop what uses it, or change Api.Listen or Api.HealthListen"));
+            throw new ConfigurationException(new ConfigurationError(_source, "Api", null, $"an address cannot be bound: {e.Message}", "stop what uses it, or change Api:Listen or Api:HealthListen"));
         }
     }
 

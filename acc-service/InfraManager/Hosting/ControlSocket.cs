@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>The unix socket of ctl: root's alone, by its mode and by the kernel's word on who connects.</summary>
-internal sealed partial class ControlSocket(string path, RefusalLog refusals)
+internal sealed partial class ControlSocket(string path, string source, RefusalLog refusals)
 {
     private const int MostConnections = 16;
 
@@ -33,7 +33,7 @@ internal sealed partial class ControlSocket(string path, RefusalLog refusals)
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
             socket.Dispose();
-            throw new ConfigurationException(new ConfigurationError("configuration", "Control.Socket", path, $"cannot be bound: {e.Message}", "name a socket in a directory that inframanager may write to"));
+            throw new ConfigurationException(new ConfigurationError(source, "Control:Socket", path, $"cannot be bound: {e.Message}", "name a socket in a directory that inframanager may write to"));
         }
         catch
         {
@@ -70,7 +70,7 @@ internal sealed partial class ControlSocket(string path, RefusalLog refusals)
             File.Delete(path);
             return;
         }
-        throw new ConfigurationException(new ConfigurationError("configuration", "Control.Socket", path, "is served by another inframanager", "stop that one, or name another socket"));
+        throw new ConfigurationException(new ConfigurationError(source, "Control:Socket", path, "is served by another inframanager", "stop that one, or name another socket"));
     }
 
     [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "geteuid")]

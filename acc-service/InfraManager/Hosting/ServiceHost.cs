@@ -97,7 +97,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         var artifacts = LoadPipeline();
         _store = SqliteStore.Open(_settings.Store.Path, loggers.CreateLogger(Features.Store));
         if (embedded)
-            _softTarget = await SoftTargetProcess.StartAsync(_settings.SoftTarget, loggers, cancellationToken);
+            _softTarget = await SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, loggers, cancellationToken);
 
         var targetLogger = loggers.CreateLogger(Features.Target);
         var endpoint = EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.P4Runtime);
@@ -148,7 +148,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         }
         catch (InvalidDataException e)
         {
-            throw new ConfigurationException(new ConfigurationError("configuration", "Pipeline.Directory", _settings.Pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Directory", _settings.Pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
         }
     }
 

@@ -1,12 +1,27 @@
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.SoftTarget;
 
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>Starts the soft target in this process.</summary>
 internal static class SoftTargetProcess
 {
+    /// <param name="settings">What to run.</param>
+    /// <param name="source">Where the settings come from, for the error.</param>
+    /// <param name="loggers">Where it tells.</param>
+    /// <param name="cancellationToken">Gives up starting.</param>
     /// <returns>What stops it when it is disposed.</returns>
-    /// <exception cref="ConfigurationException">Its address can't be bound.</exception>
-    public static Task<IAsyncDisposable> StartAsync(SoftTargetSettings settings, ILoggerFactory loggers, CancellationToken cancellationToken) =>
-        throw new ConfigurationException(new ConfigurationError("configuration", "SoftTarget.Listen", settings.Listen, "the soft target is not in this build", "use an external target"));
+    /// <exception cref="ConfigurationException">Its address can't be served.</exception>
+    public static async Task<IAsyncDisposable> StartAsync(SoftTargetSettings settings, string source, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var options = new SoftTargetOptions { Listen = [settings.Listen], PortNamespace = settings.PortNamespace };
+            return await SoftTargetHost.StartAsync(options, loggers, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
+        {
+            throw new ConfigurationException(new ConfigurationError(source, "SoftTarget:Listen", settings.Listen, e.Message, "give an address that nobody else serves"));
+        }
+    }
 }

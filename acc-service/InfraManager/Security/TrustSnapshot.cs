@@ -91,7 +91,7 @@ internal sealed class TrustSnapshot
         {
             var roles = CertificateRoles.Read(leaf);
             if (roles.Count == 0)
-                refusal = $"the certificate has no role in its subject alternative names, and Api.FingerprintRoles has none for {fingerprint}";
+                refusal = $"the certificate has no role in its subject alternative names, and Api:FingerprintRoles has none for {fingerprint}";
             else if (roles.Count > 1)
                 refusal = "the certificate has more than one role";
             else if (!roles[0].StartsWith(CertificateRoles.Host, StringComparison.Ordinal))
@@ -140,7 +140,7 @@ internal sealed class TrustSnapshot
             return $"the certificate is not valid before {leaf.NotBefore.ToUniversalTime():u}";
         var flags = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, s) => all | s.Status);
         if ((flags & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0)
-            return $"the certificate's issuer ({leaf.Issuer}) is none that Api.CaFile trusts";
+            return $"the certificate's issuer ({leaf.Issuer}) is none that Api:CaFile trusts";
         return flags.HasFlag(X509ChainStatusFlags.NotValidForUsage)
             ? "the certificate is not for client authentication"
             : $"the certificate's chain is not valid ({flags})";

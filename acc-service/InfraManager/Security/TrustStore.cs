@@ -66,10 +66,10 @@ internal sealed partial class TrustStore
 
     private (TrustSnapshot Snapshot, byte[] Fingerprint) Load(long generation)
     {
-        var certificate = Read("Api.CertificateFile", _settings.CertificateFile);
-        var key = Read("Api.KeyFile", _settings.KeyFile);
-        var authorities = Read("Api.CaFile", _settings.CaFile);
-        var revocations = _settings.CrlFile is { } crl ? Read("Api.CrlFile", crl) : null;
+        var certificate = Read("Api:CertificateFile", _settings.CertificateFile);
+        var key = Read("Api:KeyFile", _settings.KeyFile);
+        var authorities = Read("Api:CaFile", _settings.CaFile);
+        var revocations = _settings.CrlFile is { } crl ? Read("Api:CrlFile", crl) : null;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var file in new[] { certificate, key, authorities, revocations ?? [] })
         {
@@ -87,7 +87,7 @@ internal sealed partial class TrustStore
 
     private SslStreamCertificateContext LoadServer(byte[] certificate, byte[] key)
     {
-        var chain = LoadPem("Api.CertificateFile", _settings.CertificateFile, certificate);
+        var chain = LoadPem("Api:CertificateFile", _settings.CertificateFile, certificate);
         X509Certificate2 server;
         try
         {
@@ -96,24 +96,24 @@ internal sealed partial class TrustStore
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            throw new CertificateFileException("Api.KeyFile", _settings.KeyFile, $"holds no private key of the certificate in {_settings.CertificateFile} ({e.Message})", "give the key that the certificate was made for, PEM, without a password");
+            throw new CertificateFileException("Api:KeyFile", _settings.KeyFile, $"holds no private key of the certificate in {_settings.CertificateFile} ({e.Message})", "give the key that the certificate was made for, PEM, without a password");
         }
         var now = _time.GetUtcNow().UtcDateTime;
         if (server.NotAfter.ToUniversalTime() < now)
-            throw new CertificateFileException("Api.CertificateFile", _settings.CertificateFile, $"the certificate expired on {server.NotAfter.ToUniversalTime():u}", "renew it");
+            throw new CertificateFileException("Api:CertificateFile", _settings.CertificateFile, $"the certificate expired on {server.NotAfter.ToUniversalTime():u}", "renew it");
         if (server.NotBefore.ToUniversalTime() > now)
-            throw new CertificateFileException("Api.CertificateFile", _settings.CertificateFile, $"the certificate is not valid before {server.NotBefore.ToUniversalTime():u}", "check this machine's clock, or wait");
+            throw new CertificateFileException("Api:CertificateFile", _settings.CertificateFile, $"the certificate is not valid before {server.NotBefore.ToUniversalTime():u}", "check this machine's clock, or wait");
         chain.RemoveAt(0);
         return SslStreamCertificateContext.Create(server, chain, offline: true);
     }
 
     private X509Certificate2Collection LoadAuthorities(byte[] file)
     {
-        var authorities = LoadPem("Api.CaFile", _settings.CaFile, file);
+        var authorities = LoadPem("Api:CaFile", _settings.CaFile, file);
         foreach (var authority in authorities)
         {
             if (!authority.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority))
-                throw new CertificateFileException("Api.CaFile", _settings.CaFile, $"{authority.Subject} is no authority", "list the certificates of the authorities that sign the hosts' certificates");
+                throw new CertificateFileException("Api:CaFile", _settings.CaFile, $"{authority.Subject} is no authority", "list the certificates of the authorities that sign the hosts' certificates");
         }
         return authorities;
     }
@@ -126,7 +126,7 @@ internal sealed partial class TrustStore
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {
-            throw new CertificateFileException("Api.CrlFile", _settings.CrlFile!, e.Message, "give the authorities' revocation lists, PEM or one in DER");
+            throw new CertificateFileException("Api:CrlFile", _settings.CrlFile!, e.Message, "give the authorities' revocation lists, PEM or one in DER");
         }
     }
 

@@ -1,0 +1,152 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos.Infra;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Tests.Api;
+
+public sealed class InfraAgentServiceTests : IAsyncLifetime
+{
+    private ApiFixture _api = null!;
+    private InfraAgent.InfraAgentClient _client = null!;
+
+    public async Task InitializeAsync()
+    {
+        _api = await ApiFixture.StartAsync();
+        _client = new InfraAgent.InfraAgentClient(_api.Connect(_api.Pki.IssueHost()));
+    }
+
+    public async Task DisposeAsync() => await _api.DisposeAsync();
+
+    [Fact]
+    public async Task CreateNetwork_becomes_an_attach()
+    {
+        var reply = await _client.CreateNetworkAsync(Requests.CreateNetwork());
+        Assert.True(reply.Successful, reply.ErrorMessage);
+        Assert.Equal("tap3", reply.HostInterfaceName);
+        var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
+        Assert.Equal(new AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), spec.Key);
+        Assert.Equal((ApiOrigin.InfraAgent, EndpointKind.Pod, "tap3", "02:00:00:00:00:01", "web-0"), (spec.Origin, spec.Kind, spec.PortName, spec.Mac.ToString(), spec.PodName));
+        Assert.Equal("10.244.1.2", Assert.Single(spec.Addresses).ToString());
+        Assert.True(spec.Stamp.IsUnordered);
+    }
+
+    public static TheoryData<string, Action<CreateNetworkRequest>> Malformed => new()
+    {
+        { "add_request: missing", r => r.AddRequest = null },
+        { "add_request.netns: empty", r => r.AddRequest.Netns = "" },
+        { "add_request.interface_name: empty", r => r.AddRequest.InterfaceName = "" },
+        { "add_request.container_ips: empty", r => r.AddRequest.ContainerIps.Clear() },
+        { "add_request.container_ips[0].address: \"x/24\" is no IP address", r => r.AddRequest.ContainerIps[0].Address = "x/24" },
+        { "add_request.container_ips[0].address: \"10.244.1.2/999\" has no valid prefix length", r => r.AddRequest.ContainerIps[0].Address = "10.244.1.2/999" },
+        { "host_if_name: empty", r => r.HostIfName = "" },
+        { "mac_addr: empty", r => r.MacAddr = "" },
+        { "mac_addr: \"02:00\" is no MAC address", r => r.MacAddr = "02:00" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Malformed))]
+    public async Task A_malformed_request_is_answered_with_the_field_in_the_reply(string message, Action<CreateNetworkRequest> spoil)
+    {
+        var request = Requests.CreateNetwork();
+        spoil(request);
+        var reply = await _client.CreateNetworkAsync(request);
+        Assert.False(reply.Successful);
+        Assert.Equal(message, reply.ErrorMessage);
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task A_refusal_comes_in_the_reply()
+    {
+        _api.Core.Refusal = IntentException.Held("addresses[0]", "10.244.1.2 belongs to another endpoint");
+        Assert.Equal("addresses[0]: 10.244.1.2 belongs to another endpoint", (await _client.CreateNetworkAsync(Requests.CreateNetwork())).ErrorMessage);
+        Assert.False((await _client.DeleteNetworkAsync(Requests.DeleteNetwork())).Successful);
+        var host = await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface());
+        Assert.False(host.Successful);
+        Assert.NotEmpty(host.ErrorMessage);
+    }
+
+    [Fact]
+    public async Task A_device_that_is_given_on_ends_the_attachment_that_had_it()
+    {
+        // A 24.01 agent says nothing of a DEL whose namespace is gone.
+        await _client.CreateNetworkAsync(Requests.CreateNetwork());
+        var stale = Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec;
+        _api.Core.Held.Add(new EndpointView(new Endpoint(1, stale, true), 7, true));
+        _api.Core.Held.Add(new EndpointView(new Endpoint(2, stale with { Origin = ApiOrigin.Offload, Key = new AttachmentKey("podnet", "c", "eth0") }, true), 8, true));
+        var next = Requests.CreateNetwork();
+        next.AddRequest.Netns = "/var/run/netns/cni-2";
+        Assert.True((await _client.CreateNetworkAsync(next)).Successful);
+        Assert.Equal(3, _api.Core.Intents.Count);
+        Assert.Equal(stale.Key, Assert.IsType<DetachIntent>(_api.Core.Intents[1]).Key);
+        // The same attachment once more is no other one.
+        await _client.CreateNetworkAsync(Requests.CreateNetwork());
+        Assert.Equal(4, _api.Core.Intents.Count);
+    }
+
+    [Fact]
+    public async Task DeleteNetwork_finds_by_namespace_or_by_address()
+    {
+        Assert.True((await _client.DeleteNetworkAsync(Requests.DeleteNetwork())).Successful);
+        Assert.Equal(new AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<DetachIntent>(Assert.Single(_api.Core.Intents)).Key);
+
+        await _client.CreateNetworkAsync(Requests.CreateNetwork());
+        _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[1]).Spec, true), 7, true));
+        Assert.True((await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "10.244.1.2/32" })).Successful);
+        Assert.Equal("/var/run/netns/cni-1", Assert.IsType<DetachIntent>(_api.Core.Intents[2]).Key.ContainerId);
+
+        Assert.True((await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "10.244.1.99" })).Successful);
+        Assert.Equal(3, _api.Core.Intents.Count);
+        Assert.Equal("del_request: missing, and so is ipv4_addr", (await _client.DeleteNetworkAsync(new DeleteNetworkRequest())).ErrorMessage);
+        Assert.Equal("ipv4_addr: \"zz\" is no IP address", (await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" })).ErrorMessage);
+    }
+
+    [Fact]
+    public async Task SetupHostInterface_becomes_the_hosts_endpoint()
+    {
+        Assert.True((await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface())).Successful);
+        var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
+        Assert.Equal((EndpointKind.Host, "tap0", "200.1.1.2"), (spec.Kind, spec.PortName, spec.Addresses[0].ToString()));
+        foreach (var (request, message) in new[]
+        {
+            (new SetupHostInterfaceRequest(), "if_name: empty"),
+            (new SetupHostInterfaceRequest { IfName = "tap0" }, "mac_addr: empty"),
+            (new SetupHostInterfaceRequest { IfName = "tap0", MacAddr = "02:00:00:00:00:02", Ipv4Addr = "1.2.3" }, "ipv4_addr: \"1.2.3\" is no IP address"),
+        })
+        {
+            var reply = await _client.SetupHostInterfaceAsync(request);
+            Assert.Equal((false, message), (reply.Successful, reply.ErrorMessage));
+        }
+    }
+
+    [Fact]
+    public async Task What_a_later_release_does_is_unimplemented()
+    {
+        foreach (var call in new Func<Task>[]
+        {
+            async () => await _client.NatTranslationAddAsync(new NatTranslation()),
+            async () => await _client.NatTranslationDeleteAsync(new NatTranslation()),
+            async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest()),
+            async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest()),
+        })
+        {
+            Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task What_felix_sends_at_the_agents_start_is_answered_and_told_once_a_method()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.True((await _client.UpdateIPSetAsync(new FelixMessage())).Successful);
+            Assert.True((await _client.ActivePolicyUpdateAsync(new FelixMessage())).Successful);
+            Assert.True((await _client.UpdateHostMetaDataAsync(new FelixMessage())).Successful);
+            Assert.True((await _client.RemoveVXLANTunnelEndpointAsync(new FelixMessage())).Successful);
+        }
+        Assert.Equal(4, _api.Log.Matching("nothing was done").Count());
+        Assert.Empty(_api.Core.Intents);
+    }
+}

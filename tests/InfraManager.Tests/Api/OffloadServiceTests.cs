@@ -1,0 +1,154 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Tests.Api;
+
+public sealed class OffloadServiceTests : IAsyncLifetime
+{
+    private ApiFixture _api = null!;
+    private Offload.OffloadClient _client = null!;
+
+    public async Task InitializeAsync()
+    {
+        _api = await ApiFixture.StartAsync();
+        _client = new Offload.OffloadClient(_api.Connect(_api.Pki.IssueHost()));
+    }
+
+    public async Task DisposeAsync() => await _api.DisposeAsync();
+
+    [Fact]
+    public async Task Attach_becomes_an_intent_with_every_field_and_answers_the_gateway()
+    {
+        var reply = await _client.AttachAsync(Requests.Attach());
+        Assert.Equal(7u, reply.Port);
+        Assert.Equal("02acc0000001", Convert.ToHexStringLower(reply.GatewayMac.Span));
+        Assert.Equal([169, 254, 1, 1], Assert.Single(reply.Gateways).ToByteArray());
+        Assert.Equal(1400u, reply.Mtu);
+        var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
+        Assert.Equal("node-1", spec.Node);
+        Assert.Equal(ApiOrigin.Offload, spec.Origin);
+        Assert.Equal(new Model.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
+        Assert.Equal(Model.EndpointKind.Pod, spec.Kind);
+        Assert.Equal(DeviceKind.Veth, spec.Device);
+        Assert.Equal("acc0123456789a", spec.PortName);
+        Assert.Equal("02:00:00:00:00:01", spec.Mac.ToString());
+        Assert.Equal("10.244.1.2", Assert.Single(spec.Addresses).ToString());
+        Assert.Equal((1400, "default", "web-0", "uid", 3ul, 4ul), (spec.Mtu, spec.PodNamespace, spec.PodName, spec.PodUid, spec.Epoch, spec.Sequence));
+    }
+
+    [Fact]
+    public async Task Without_an_mtu_the_nodes_own_is_answered()
+    {
+        var request = Requests.Attach();
+        request.Mtu = 0;
+        Assert.Equal(1500u, (await _client.AttachAsync(request)).Mtu);
+    }
+
+    public static TheoryData<string, Action<AttachRequest>> Malformed => new()
+    {
+        { "key: missing", r => r.Key = null },
+        { "kind: missing", r => r.Kind = Protos.V1.EndpointKind.Unspecified },
+        { "kind: 9 is no endpoint kind", r => r.Kind = (Protos.V1.EndpointKind)9 },
+        { "device: missing", r => r.Device = null },
+        { "device.kind: empty", r => r.Device.Kind = "" },
+        { "device.kind: \"sf\" is not supported", r => r.Device.Kind = "sf" },
+        { "device.mac: empty", r => r.Device.Mac = ByteString.Empty },
+        { "device.mac: 5 bytes, not 6", r => r.Device.Mac = ByteString.CopyFrom(1, 2, 3, 4, 5) },
+        { "addresses[0]: 3 bytes, neither 4 nor 16", r => r.Addresses[0] = ByteString.CopyFrom(1, 2, 3) },
+        { "addresses[1]: 0 bytes", r => r.Addresses.Add(ByteString.Empty) },
+        { "addresses: 17 addresses, at most 16", r => r.Addresses.AddRange(Enumerable.Repeat(r.Addresses[0], 16)) },
+        { "mtu: 65536 is beyond 65535", r => r.Mtu = 65536 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Malformed))]
+    public async Task A_malformed_attach_names_the_field_and_changes_nothing(string message, Action<AttachRequest> spoil)
+    {
+        var request = Requests.Attach();
+        spoil(request);
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.AttachAsync(request));
+        Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+        Assert.StartsWith(message, e.Status.Detail, StringComparison.Ordinal);
+
+        // The same inside a Sync says which of the list.
+        var sync = new SyncRequest { Attachments = { Requests.Attach(), request } };
+        e = await Assert.ThrowsAsync<RpcException>(async () => await _client.SyncAsync(sync));
+        Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+        Assert.StartsWith($"attachments[1].{message}", e.Status.Detail, StringComparison.Ordinal);
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Theory]
+    [InlineData(nameof(IntentError.AlreadyExists))]
+    [InlineData(nameof(IntentError.ResourceExhausted))]
+    [InlineData(nameof(IntentError.Unavailable))]
+    [InlineData(nameof(IntentError.FailedPrecondition))]
+    [InlineData(nameof(IntentError.Internal))]
+    public async Task A_refusal_keeps_its_code_and_message(string name)
+    {
+        var code = Enum.Parse<IntentError>(name);
+        _api.Core.Refusal = new IntentException(code, "because", "device.mac");
+        foreach (var call in new Func<Task>[]
+        {
+            async () => await _client.AttachAsync(Requests.Attach()),
+            async () => await _client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key }),
+            async () => await _client.SyncAsync(new SyncRequest()),
+        })
+        {
+            var e = await Assert.ThrowsAsync<RpcException>(call);
+            Assert.Equal((StatusCode)(int)code, e.StatusCode);
+            Assert.Equal("device.mac: because", e.Status.Detail);
+        }
+    }
+
+    [Fact]
+    public async Task Detach_and_sync_become_intents()
+    {
+        Assert.True((await _client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key, Epoch = 1, Sequence = 2 })).Removed);
+        var reply = await _client.SyncAsync(new SyncRequest { Epoch = 5, Sequence = 6, Networks = { "podnet" }, Attachments = { Requests.Attach() } });
+        Assert.Equal((1u, 0u, 1u), (reply.Kept, reply.Added, reply.Removed));
+        Assert.Equal("device.mac: held", Assert.Single(reply.Failures).Message);
+        var detach = Assert.IsType<DetachIntent>(_api.Core.Intents[0]);
+        Assert.Equal(("node-1", ApiOrigin.Offload, 1ul, 2ul), (detach.Node, detach.Origin, detach.Epoch, detach.Sequence));
+        var sync = Assert.IsType<SyncIntent>(_api.Core.Intents[1]);
+        Assert.Equal(("node-1", 5ul, 6ul), (sync.Node, sync.Epoch, sync.Sequence));
+        Assert.Equal(["podnet"], sync.Networks);
+    }
+
+    [Theory]
+    [InlineData(null, "key: missing")]
+    [InlineData("", "key.container_id: empty")]
+    [InlineData("a\nb", "key.container_id: holds a control character")]
+    public async Task A_malformed_detach_names_the_field(string? container, string message)
+    {
+        var key = container is null ? null : new Protos.V1.AttachmentKey { Network = "n", ContainerId = container, InterfaceName = "eth0" };
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.DetachAsync(new DetachRequest { Key = key }));
+        Assert.Equal((StatusCode.InvalidArgument, message), (e.StatusCode, e.Status.Detail));
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task A_sync_is_bounded()
+    {
+        var many = new SyncRequest();
+        many.Networks.AddRange(Enumerable.Range(0, EndpointRules.MaxNetworks + 1).Select(i => $"n{i}"));
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.SyncAsync(many));
+        Assert.StartsWith("networks: ", e.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_tells_whether_attachments_can_work()
+    {
+        var reply = await _client.StatusAsync(new StatusRequest());
+        Assert.True(reply.Ready);
+        Assert.Equal("", reply.Reason);
+        Assert.NotEmpty(reply.Version);
+        _api.Core.Ready = false;
+        reply = await _client.StatusAsync(new StatusRequest());
+        Assert.False(reply.Ready);
+        Assert.Equal("not connected", reply.Reason);
+    }
+}

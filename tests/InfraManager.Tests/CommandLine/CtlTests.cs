@@ -1,0 +1,259 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.NativeInterop;
+using ACCOffload.P4Runtime;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ACCOffload.InfraManager.Tests.CommandLine;
+
+public sealed class CtlTests : IAsyncLifetime
+{
+    private ApiFixture _api = null!;
+
+    public async Task InitializeAsync() => _api = await ApiFixture.StartAsync();
+
+    public async Task DisposeAsync() => await _api.DisposeAsync();
+
+    [Fact]
+    public async Task Status_is_a_table_and_json()
+    {
+        var text = await RunAsync("status");
+        Assert.Contains("target state   primary", text, StringComparison.Ordinal);
+        Assert.Contains($"pipeline       {_api.Target.Pipeline.Name}, cookie 0123456789abcdef", text, StringComparison.Ordinal);
+        var json = JsonNode.Parse(await RunAsync("--json", "status"))!;
+        Assert.Equal("node-1", (string?)json["node"]);
+        Assert.True((bool)json["ready"]!);
+        Assert.True((bool)json["reconciled"]!);
+        Assert.Equal("0123456789abcdef", (string?)json["cookie"]);
+        Assert.Equal("02:ac:c0:00:00:01", (string?)json["gatewayMac"]);
+        Assert.Equal(3, (int)json["writesSent"]!);
+        Assert.Equal(7, (int)json["reconcileModified"]!);
+    }
+
+    [Fact]
+    public async Task Endpoints_are_a_table_and_json()
+    {
+        Assert.Equal("no endpoints", (await RunAsync("endpoints")).Trim());
+        AddEndpoint();
+        var text = await RunAsync("endpoints");
+        Assert.Contains("default/web-0", text, StringComparison.Ordinal);
+        Assert.DoesNotContain(text.Split('\n'), l => l.EndsWith(' '));
+        var endpoint = JsonNode.Parse(await RunAsync("endpoints", "--json"))!["endpoints"]![0]!;
+        Assert.Equal(("10.244.1.2", 7, "programmed", "c1"), ((string?)endpoint["addresses"]![0], (int)endpoint["port"]!, (string?)endpoint["state"], (string?)endpoint["containerId"]));
+    }
+
+    [Fact]
+    public async Task Tables_show_values_as_people_write_them_in_a_steady_order()
+    {
+        AddRow("10.244.1.9", 9);
+        AddRow("10.244.1.2", 7);
+        var text = await RunAsync("tables", "pods");
+        Assert.Contains("pods: 2 of ", text, StringComparison.Ordinal);
+        Assert.Contains("to_pod(port=7, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:00:01)", text, StringComparison.Ordinal);
+        Assert.True(text.IndexOf("10.244.1.2", StringComparison.Ordinal) < text.IndexOf("10.244.1.9", StringComparison.Ordinal));
+        var tables = JsonNode.Parse(await RunAsync("tables", "--json"))!["tables"]!.AsArray();
+        Assert.Equal(_api.Target.Pipeline.Tables.Count, tables.Count);
+        var row = tables.Single(t => (string?)t!["name"] == "pods")!["rows"]![0]!;
+        Assert.Equal(("10.244.1.2", "to_pod", "7"), ((string?)row["match"]!["dst_ip"], (string?)row["action"], (string?)row["params"]!["port"]));
+        Assert.Contains("podz", await FailAsync(1, "tables", "podz"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Counters_carry_their_reasons()
+    {
+        var text = await RunAsync("counters");
+        Assert.Contains("spoofed_mac", text, StringComparison.Ordinal);
+        Assert.Equal(2, text.TrimEnd().Split('\n').Length);
+        Assert.Equal(19, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
+        var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
+        Assert.Equal(3, (int)cells.Single(c => (string?)c!["label"] == "spoofed_mac")!["packets"]!);
+        Assert.Null(cells[17]!["label"]);
+        Assert.Equal("multicast", (string?)cells[15]!["label"]);
+    }
+
+    [Fact]
+    public async Task A_target_that_is_away_is_told_by_name()
+    {
+        _api.Target.Failure = new P4RuntimeException(StatusCode.Unavailable, "not connected");
+        Assert.Equal("inframanager ctl: table port_class cannot be read from the target: not connected (Unavailable)", await FailAsync(1, "tables", "port_class"));
+        Assert.Contains("counter drops cannot be read", await FailAsync(1, "counters"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Trace_describes_the_packet_with_what_the_sender_has()
+    {
+        AddEndpoint();
+        await using var target = await StartTracerAsync(new Tracer());
+        var json = JsonNode.Parse(await RunAsync("--json", "trace", "--from-pod", "web-0", "--dst", "10.244.1.3", "--proto", "tcp", "--dport", "443", "--ttl", "9"))!;
+        Assert.Equal("02:00:00:00:00:01 > 02:ac:c0:00:00:01, 10.244.1.2:40000 > 10.244.1.3:443 TCP [SYN], ttl 9, 110 bytes", (string?)json["packetText"]);
+        Assert.Equal("7", (string?)json["port"]);
+        Assert.Equal(("dropped", "spoofed_ip"), ((string?)json["fate"], (string?)json["dropReason"]));
+        Assert.Equal("7", (string?)json["steps"]![0]!["key"]!["port"]);
+        var text = await RunAsync("trace", "--port", "acc0123456789a", "--dst", "10.244.1.3");
+        Assert.Contains("in    port acc0123456789a:", text, StringComparison.Ordinal);
+        Assert.Contains("port_class", text, StringComparison.Ordinal);
+        Assert.Contains("dropped: spoofed_ip", text, StringComparison.Ordinal);
+        // A port that no endpoint has, and a whole frame.
+        var frame = JsonNode.Parse(await RunAsync("trace", "--json", "--port", "uplink0", "--hex", "ffffffffffff 020000000001 88cc 00"))!;
+        Assert.Equal("9", (string?)frame["steps"]![0]!["key"]!["port"]);
+    }
+
+    [Theory]
+    [InlineData("--dst is missing", "--port", "7")]
+    [InlineData("--src is missing: no endpoint owns port 99", "--port", "99", "--dst", "10.0.0.1")]
+    [InlineData("--port or --from-pod is missing", "--dst", "10.0.0.1")]
+    [InlineData("there is no pod nobody", "--from-pod", "nobody", "--dst", "10.0.0.1")]
+    [InlineData("--hex: is no hex text", "--port", "7", "--hex", "xyz")]
+    [InlineData("--src-mac: 'q' is no MAC address", "--port", "7", "--dst", "10.0.0.1", "--src-mac", "q")]
+    public async Task A_trace_that_lacks_something_says_what(string message, params string[] arguments)
+    {
+        AddEndpoint();
+        Assert.Contains(message, await FailAsync(2, ["trace", .. arguments]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--dst", "300.1.1.1")]
+    [InlineData("--dst", "::1")]
+    [InlineData("--proto", "sctp")]
+    [InlineData("--ttl", "256")]
+    [InlineData("--payload-len", "9001")]
+    [InlineData("--sport", "65536")]
+    public async Task An_option_out_of_range_is_refused(string option, string value)
+    {
+        var error = await FailAsync(1, "trace", "--port", "7", option, value);
+        Assert.Contains(value, error.Replace("--payload-len: give 0 to 9000", "9001", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_target_without_tracing_is_a_failed_precondition()
+    {
+        await using var target = await StartTracerAsync(new SoftTargetWithoutTrace());
+        Assert.Contains("only the soft target can (FailedPrecondition)", await FailAsync(1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_port_that_nobody_has_is_not_found()
+    {
+        Assert.Contains("the target has none of the name nowhere", await FailAsync(1, "trace", "--port", "nowhere", "--hex", new string('0', 60)), StringComparison.Ordinal);
+        Assert.Contains("packet: 3 bytes", await FailAsync(1, "trace", "--port", "7", "--hex", "000000"), StringComparison.Ordinal);
+        Assert.Contains("cannot be reached", await FailAsync(1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_the_service_the_error_says_how_to_start_it()
+    {
+        using var error = new StringWriter();
+        Assert.Equal(1, await Commands.RunAsync(["ctl", "--socket", _api.Folder.At("none.sock"), "status"], TextWriter.Null, error));
+        Assert.Equal($"inframanager ctl: inframanager does not serve {_api.Folder.At("none.sock")}; start it (systemctl start inframanager), or name its socket with --socket", error.ToString().Trim());
+    }
+
+    [Fact]
+    public async Task The_socket_comes_from_the_configuration_too()
+    {
+        using var output = new StringWriter();
+        Assert.Equal(0, await Commands.RunAsync(["ctl", "--config", _api.Folder.At("inframanager.json"), "status"], output, TextWriter.Null));
+        Assert.Contains("node-1", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task Only_root_may_use_the_socket()
+    {
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_api.ControlSocket));
+        // Even where the file would let others in, the kernel's word on who calls counts.
+        foreach (var folder in new[] { _api.Folder.Root, _api.ControlSocket })
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111);
+        var received = -1;
+        var thread = new Thread(() =>
+        {
+            Assert.Equal(0, SetThreadUser(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 147 : 117, -1, 65534, -1));
+            using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+            socket.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(_api.ControlSocket));
+            received = socket.Receive(new byte[64]);
+        });
+        thread.Start();
+        thread.Join();
+        Assert.Equal(0, received);
+        await Eventually.TrueAsync(() => _api.Log.Matching("uid 65534").Any(), "the refusal is told");
+        Assert.Contains("node-1", await RunAsync("status"), StringComparison.Ordinal);
+    }
+
+    [DllImport("libc", EntryPoint = "syscall")]
+    private static extern long SetThreadUser(long number, int real, int effective, int saved);
+
+    private void AddEndpoint()
+    {
+        var spec = new EndpointSpec
+        {
+            Node = "node-1",
+            Origin = ApiOrigin.Offload,
+            Key = new Model.AttachmentKey("podnet", "c1", "eth0"),
+            Kind = Model.EndpointKind.Pod,
+            PortName = "acc0123456789a",
+            Mac = MacAddress.Parse("02:00:00:00:00:01"),
+            Addresses = [IPAddress.Parse("10.244.1.2")],
+            PodNamespace = "default",
+            PodName = "web-0",
+        };
+        _api.Core.Held.Add(new EndpointView(new Endpoint(1, spec, true), 7, true));
+    }
+
+    private void AddRow(string address, ulong port) => _api.Target.Entries.Add(
+        _api.Target.Pipeline.Table("pods").NewEntry().Exact("dst_ip", IPAddress.Parse(address).GetAddressBytes())
+            .Action("to_pod").Param("port", port).Param("src_mac", 0x02acc0000001).Param("dst_mac", 0x020000000001).Build());
+
+    private async Task<string> RunAsync(params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = await Commands.RunAsync(["ctl", "--socket", _api.ControlSocket, .. arguments], output, error);
+        Assert.True(code == 0, error.ToString());
+        return output.ToString();
+    }
+
+    private async Task<string> FailAsync(int expected, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = await Commands.RunAsync(["ctl", "--socket", _api.ControlSocket, .. arguments], output, error);
+        Assert.Equal(expected, code);
+        return error.ToString().Trim();
+    }
+
+    private async Task<WebApplication> StartTracerAsync<T>(T service)
+        where T : Protos.V1.SoftTarget.SoftTargetBase
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddRoutingCore().AddSingleton(service).AddGrpc();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.ListenUnixSocket(_api.TargetSocket, l => l.Protocols = HttpProtocols.Http2));
+        var application = builder.Build();
+        application.MapGrpcService<T>();
+        await application.StartAsync();
+        return application;
+    }
+
+    private sealed class SoftTargetWithoutTrace : Protos.V1.SoftTarget.SoftTargetBase;
+
+    private sealed class Tracer : Protos.V1.SoftTarget.SoftTargetBase
+    {
+        public override Task<TraceReply> Trace(TraceRequest request, ServerCallContext context) => Task.FromResult(new TraceReply
+        {
+            Steps =
+            {
+                new TraceStep { Table = "port_class", Key = { new NamedValue { Name = "port", Value = $"{request.Port}" } }, Hit = true, Action = "pod_port", Params = { new NamedValue { Name = "port", Value = "7" } } },
+                new TraceStep { Note = "drop" },
+            },
+            Fate = "dropped",
+            DropReason = "spoofed_ip",
+        });
+    }
+}

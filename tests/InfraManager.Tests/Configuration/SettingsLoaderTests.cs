@@ -1,0 +1,205 @@
+using System.Net;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.InfraManager.Tests.Configuration;
+
+public sealed class SettingsLoaderTests : IDisposable
+{
+    private const string Least = """ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] } """;
+
+    private readonly Folder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Defaults_fill_what_is_not_given()
+    {
+        var settings = Load($"{{ {Least} }}");
+        Assert.Equal("node-1", settings.Node.Name);
+        Assert.Equal([IPNetwork.Parse("10.244.1.0/24")], settings.Node.PodRanges);
+        Assert.Equal("169.254.1.1", settings.Node.Gateway.ToString());
+        Assert.Equal("0.0.0.0:50002", settings.Api.Listen.ToString());
+        Assert.Equal("127.0.0.1:50096", settings.Api.HealthListen!.ToString());
+        Assert.Null(settings.Api.CrlFile);
+        Assert.Equal(TargetKind.Embedded, settings.Target.Kind);
+        Assert.Equal(LogLevel.Information, settings.Logging.Level);
+        Assert.Equal(Path.Combine(AppContext.BaseDirectory, "pipeline"), settings.Pipeline.Directory);
+    }
+
+    [Fact]
+    public void The_whole_contract_is_accepted_with_comments_and_trailing_commas()
+    {
+        var settings = Load("""
+            {
+              // the node
+              "Node": {"Name":"node-1","PodRanges":["10.244.1.0/24"],"NodeAddresses":["192.0.2.10"],"HostAddresses":["200.1.1.2"],"VirtualRanges":["10.96.0.0/12"],"Gateway":"169.254.1.1","GatewayMac":"02:ac:c0:00:00:01","Mtu":1500},
+              "Api": {"Listen":"[::]:50002","HealthListen":"","CrlFile":"","FingerprintRoles":{"AB:00112233445566778899aabbccddeeff00112233445566778899aabbccddee":"host:node-1"}},
+              "Target": {"Kind":"external","P4Runtime":"https://127.0.0.1:9559","Gnmi":"https://[::1]:9339","DeviceId":7,"ServerName":"infrap4d","BatchSize":500},
+              "SoftTarget": {"Listen":"127.0.0.1:9559","PortNamespace":"/run/netns/x"},
+              "Pipeline": {"Directory":""}, "Store": {"Path":"/x.db"}, "Control": {"Socket":"/x.sock"},
+              "Limits": {"QueueIntents":10,"QueueBytes":1000000,"ShutdownSeconds":3}, "Logging": {"Format":"json","Level":"warning","Features":{"Api":"Debug"}}, /* done */
+            }
+            """);
+        Assert.Null(settings.Api.HealthListen);
+        Assert.Equal("node-1", settings.Api.FingerprintRoles["AB00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEE"]);
+        Assert.Equal(7ul, settings.Target.DeviceId);
+        Assert.Equal("infrap4d", settings.Target.ServerName);
+        Assert.Equal(LogFormat.Json, settings.Logging.Format);
+        Assert.Equal(LogLevel.Debug, settings.Logging.Features["Api"]);
+    }
+
+    [Fact]
+    public void The_environment_wins_over_the_file()
+    {
+        var settings = Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Name", "node-9"), ("ACCOFFLOAD_NODE__PODRANGES", "10.1.0.0/24, 10.2.0.0/24"),
+            ("ACCOFFLOAD_Node__HostAddresses__1", "200.1.1.3"), ("ACCOFFLOAD_Node__HostAddresses__0", "200.1.1.2"),
+            ("ACCOFFLOAD_Node__Mtu", "9000"), ("ACCOFFLOAD_Logging__Features__Store", "Trace"), ("ACCOFFLOAD_Acc__Address", "the agent's"), ("PATH", "/bin"));
+        Assert.Equal("node-9", settings.Node.Name);
+        Assert.Equal(2, settings.Node.PodRanges.Count);
+        Assert.Equal(["200.1.1.2", "200.1.1.3"], settings.Node.HostAddresses.Select(a => a.ToString()));
+        Assert.Equal(9000, settings.Node.Mtu);
+        Assert.Equal(LogLevel.Trace, settings.Logging.Features["Store"]);
+    }
+
+    [Theory]
+    [InlineData("""{ "Node": { "Name": "Node_1", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"Node_1\": is no node name")]
+    [InlineData("""{ "Node": { "Name": "" , "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"\": is no node name")]
+    [InlineData("""{ "Node": { "Name": "n" } }""", "Node:PodRanges: is missing")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] } }""", "Node:PodRanges = \"[]\": is missing")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""", "Node:PodRanges = \"10.244.1.0/24\": is no list; write [ ] around it")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0"] } }""", "Node:PodRanges[0] = \"10.244.1.0\": has no prefix length; give a range such as")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/33"] } }""", "Node:PodRanges[0] = \"10.244.1.0/33\": has a prefix length beyond 32")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.7/24"] } }""", "has address bits set beyond its prefix length")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244/16"] } }""", "has no IP address before the '/'")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.0.0.0/8", "10.1.0.0/16"] } }""", "overlaps 10.0.0.0/8")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["169.254.0.0/16"] } }""", "Node:Gateway = \"169.254.1.1\": lies in the pod range 169.254.0.0/16")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.96.0.0/16"], "VirtualRanges": ["10.96.0.0/12"] } }""", "overlaps the pod range")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["10.244.1.9"] } }""", "Node:NodeAddresses = ")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": [7] } }""", "Node:NodeAddresses[0] = \"7\": is no text")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Gateway": "1" } }""", "Node:Gateway = \"1\": is no IP address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "01:00:5e:00:00:01" } }""", "is a multicast MAC address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "00:00:00:00:00:00" } }""", "is the all-zero MAC address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": 100 } }""", "Node:Mtu = \"100\": is too small; give a whole number from 576 to 9216")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": 1e9 } }""", "Node:Mtu = \"1e9\": is no whole number")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": "1500" } }""", "Node:Mtu = \"1500\": is no number")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": null } }""", "Node:Mtu = \"null\": has no value")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtuu": 1500 } }""", "Node:Mtuu = \"1500\": there is no such key; did you mean Node:Mtu?")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "Nodes": {} }""", "Nodes = \"{}\": there is no such key")]
+    [InlineData("""{ "Node": { "Name": "n", "name": "m", "PodRanges": ["10.244.1.0/24"] } }""", "Node:name = \"m\": is given twice")]
+    [InlineData("""{ "Node": [ { "Name": "n" } ] }""", "Node[0]")]
+    [InlineData("""{ "Api": { "Listen": "50002" } }""", "Api:Listen = \"50002\": has no port; give address:port")]
+    [InlineData("""{ "Api": { "Listen": "0.0.0.0:99999" } }""", "has no port from 0 to 65535")]
+    [InlineData("""{ "Api": { "Listen": "::1:50002" } }""", "has an IPv6 address without [ ] around it")]
+    [InlineData("""{ "Api": { "Listen": "localhost:50002" } }""", "has no IP address before the port")]
+    [InlineData("""{ "Api": { "CertificateFile": "tls.crt" } }""", "Api:CertificateFile = \"tls.crt\": is no absolute path; give an absolute path")]
+    [InlineData("""{ "Api": { "KeyFile": "" } }""", "Api:KeyFile = \"\": is empty")]
+    [InlineData("""{ "Api": { "FingerprintRoles": { "abc": "host:node-1" } } }""", "Api:FingerprintRoles:abc = \"host:node-1\": is no SHA-256 fingerprint")]
+    [InlineData("""{ "Api": { "FingerprintRoles": { "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff": "acc" } } }""", "is no role that a client of this API can have")]
+    [InlineData("""{ "Api": { "FingerprintRoles": "x" } }""", "Api:FingerprintRoles = \"x\": is no section")]
+    [InlineData("""{ "Api": { "MaxConnections": 0 } }""", "Api:MaxConnections = \"0\": is too small")]
+    [InlineData("""{ "Target": { "Kind": "hardware" } }""", "Target:Kind = \"hardware\": is none of the choices; give embedded or external")]
+    [InlineData("""{ "Target": { "P4Runtime": "http://127.0.0.1:9559" } }""", "Target:P4Runtime = \"http://127.0.0.1:9559\": is not encrypted; give unix:/path or https://host:port")]
+    [InlineData("""{ "Target": { "Gnmi": "https://127.0.0.1:9339/x" } }""", "Target:Gnmi = \"https://127.0.0.1:9339/x\": has a path after the port")]
+    [InlineData("""{ "Target": { "P4Runtime": "unix:relative" } }""", "is no absolute path")]
+    [InlineData("""{ "Target": { "DeviceId": 0 } }""", "Target:DeviceId = \"0\": is too small")]
+    [InlineData("""{ "SoftTarget": { "PortNamespace": "x" } }""", "SoftTarget:PortNamespace = \"x\": is no absolute path")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "SoftTarget": { "Listen": "127.0.0.1:1" } }""", "is no unix socket, and the target is embedded")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "SoftTarget": { "KeyFile": "/k" } }""", "not all three are given")]
+    [InlineData("""{ "Store": { "Path": "db" } }""", "Store:Path = \"db\": is no absolute path")]
+    [InlineData("""{ "Control": { "Socket": "/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890" } }""", "is longer than the 107 bytes")]
+    [InlineData("""{ "Limits": { "ShutdownSeconds": -1 } }""", "Limits:ShutdownSeconds = \"-1\": is too small")]
+    [InlineData("""{ "Logging": { "Format": "xml" } }""", "Logging:Format = \"xml\": is none of the choices; give text, json or systemd")]
+    [InlineData("""{ "Logging": { "Level": "3" } }""", "Logging:Level = \"3\": is no log level; give Trace, Debug")]
+    [InlineData("""{ "Logging": { "Features": { "Apis": "Debug" } } }""", "Logging:Features:Apis = \"Debug\": names no feature of Api, Security")]
+    [InlineData("""{ "Logging": { "Features": { "Api": true } } }""", "Logging:Features:Api = \"true\": is no text")]
+    [InlineData("[]", "is no JSON object")]
+    [InlineData("{ \"Node\": {\n \"Name\": oops } }", ":2:")]
+    [InlineData("", "is not valid JSON")]
+    [InlineData("""{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}}""", "is not valid JSON")]
+    public void A_wrong_value_is_one_line_with_file_key_value_and_reason(string json, string expected)
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load(json));
+        var error = Assert.Single(e.Errors, x => x.ToString().Contains(expected, StringComparison.Ordinal));
+        Assert.StartsWith(_folder.At("c.json"), error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.ToString());
+        Assert.Contains("; ", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_environment_variable_is_named_in_its_error()
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Mtu", "many\n"), ("ACCOFFLOAD_Nodes", "x")));
+        Assert.Contains(e.Errors, x => x.ToString() == "environment ACCOFFLOAD_Node__Mtu: Node:Mtu = \"many\\u000a\": is no whole number; give a whole number from 576 to 9216");
+        Assert.Contains(e.Errors, x => x.ToString().StartsWith("environment ACCOFFLOAD_Nodes: Nodes = \"x\": there is no such key", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Every_finding_is_told_at_once()
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load("""{ "Node": { "Name": "A B", "PodRanges": ["x"], "Mtu": 1 }, "X": 1 }"""));
+        Assert.Equal(4, e.Errors.Count);
+        Assert.Equal(4, e.Message.Split(Environment.NewLine).Length);
+    }
+
+    [Fact]
+    public void A_missing_or_unreadable_file_is_told_with_what_to_do()
+    {
+        var missing = Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(_folder.At("none.json"), new Dictionary<string, string>()));
+        Assert.Equal($"{_folder.At("none.json")}: no such file; create it, or pass another with --config", missing.Message);
+        var folder = Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(_folder.Root, new Dictionary<string, string>()));
+        Assert.Contains("cannot be read", folder.Message, StringComparison.Ordinal);
+        File.WriteAllBytes(_folder.At("big.json"), new byte[(1 << 20) + 1]);
+        var big = Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(_folder.At("big.json"), new Dictionary<string, string>()));
+        Assert.Contains("is larger than", big.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Only_the_sections_that_matter_must_be_right_but_unknown_keys_never_pass()
+    {
+        var file = _folder.Write("c.json", """{ "Node": { "Mtu": 1 }, "SoftTarget": { "Listen": "127.0.0.1:9559" } }""");
+        Assert.Equal("127.0.0.1:9559", SettingsLoader.Load(file, new Dictionary<string, string>(), ["SoftTarget", "Logging"]).SoftTarget.Listen);
+        _folder.Write("c.json", """{ "Node": { "Mtuuuu": 1 } }""");
+        Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(file, new Dictionary<string, string>(), ["SoftTarget"]));
+    }
+
+    [Fact]
+    public void The_fingerprint_changes_with_anything_but_log_levels()
+    {
+        var one = SettingsLoader.Fingerprint(Load($"{{ {Least} }}"));
+        Assert.Equal(one, SettingsLoader.Fingerprint(Load($"{{ {Least}, \"Logging\": {{ \"Level\": \"Debug\" }} }}")));
+        Assert.NotEqual(one, SettingsLoader.Fingerprint(Load($"{{ {Least}, \"Logging\": {{ \"Format\": \"json\" }} }}")));
+        Assert.NotEqual(one, SettingsLoader.Fingerprint(Load($"{{ {Least}, \"Api\": {{ \"MaxStreams\": 3 }} }}")));
+        Assert.NotEqual(one, SettingsLoader.Fingerprint(Load("""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.2.0/24"] } }""")));
+    }
+
+    [Fact]
+    public void The_shipped_configuration_is_valid()
+    {
+        var settings = SettingsLoader.Load(Path.Combine(Repository.Root, "rootfs/overlay/etc/accoffload/inframanager.json"), new Dictionary<string, string>());
+        Assert.Equal(TargetKind.Embedded, settings.Target.Kind);
+    }
+
+    [Fact]
+    public void The_reference_documents_every_key_and_its_default()
+    {
+        var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs/configuration.md"))
+            .SkipWhile(l => l != "## inframanager.json").TakeWhile(l => l != "## host-stub.json")
+            .Where(l => l.StartsWith("| `", StringComparison.Ordinal))
+            .Select(l => l.Split('|', StringSplitOptions.TrimEntries))
+            .ToDictionary(c => c[1].Trim('`'), c => c[2]);
+        var defaults = SettingsLoader.Defaults();
+        Assert.Equal(defaults.Keys.Order(StringComparer.Ordinal), rows.Keys.Order(StringComparer.Ordinal));
+        foreach (var (key, fallback) in defaults)
+        {
+            if (rows[key].StartsWith('`') && key is not "Pipeline:Directory")
+                Assert.Equal($"`{fallback}`", rows[key]);
+            else if (key is not ("Node:Name" or "Node:PodRanges"))
+                Assert.Equal("", fallback);
+        }
+    }
+
+    private Settings Load(string json, params (string Name, string Value)[] environment) =>
+        SettingsLoader.Load(_folder.Write("c.json", json), environment.ToDictionary(e => e.Name, e => e.Value));
+}

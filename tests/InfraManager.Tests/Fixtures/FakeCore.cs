@@ -1,0 +1,55 @@
+using System.Collections.Concurrent;
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+
+namespace ACCOffload.InfraManager.Tests.Fixtures;
+
+/// <summary>A core that keeps what it is asked and answers as told.</summary>
+internal sealed class FakeCore : INetworkCore
+{
+    private readonly ConcurrentQueue<Intent> _intents = new();
+
+    /// <summary>Everything that reached the core: nothing must, without a right to.</summary>
+    public IReadOnlyList<Intent> Intents => [.. _intents];
+
+    public IntentException? Refusal { get; set; }
+
+    public List<EndpointView> Held { get; } = [];
+
+    public bool Ready { get; set; } = true;
+
+    public ProgrammerStatus Status => new()
+    {
+        Ready = Ready,
+        TargetState = Ready ? TargetState.Ready : TargetState.Away,
+        TargetReason = Ready ? "" : "not connected",
+        Endpoints = Held.Count,
+        TableEntries = 12,
+        PendingEntries = 0,
+        QueueLength = 1,
+        QueueBytes = 2,
+        WritesSent = 3,
+        UpdatesSent = 4,
+        Commits = 5,
+        Reconciled = Ready,
+        LastReconcile = new ReconcileCounts(6, 7, 8),
+        StoreProblem = "",
+    };
+
+    public IReadOnlyList<EndpointView> Endpoints => Held;
+
+    public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) =>
+        Answer(intent, new AttachOutcome(new Endpoint(1, intent.Spec, true), 7));
+
+    public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) => Answer(intent, new DetachOutcome(true));
+
+    public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
+        Answer(intent, new SyncOutcome(intent.Attachments.Count, 0, 1, [new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), IntentException.Held("device.mac", "held"))]));
+
+    private Task<T> Answer<T>(Intent intent, T outcome)
+    {
+        _intents.Enqueue(intent);
+        return Refusal is null ? Task.FromResult(outcome) : throw Refusal;
+    }
+}

@@ -1,0 +1,33 @@
+using System.Runtime.CompilerServices;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.P4Runtime;
+using P4.Config.V1;
+
+namespace ACCOffload.InfraManager.Tests.Fixtures;
+
+/// <summary>Rows and counters as a target would report them, of the compiled pipeline.</summary>
+internal sealed class FakeTargetView : ITargetView
+{
+    public Pipeline Pipeline { get; } =
+        Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin"))));
+
+    public ulong Cookie => 0x0123456789abcdef;
+
+    public List<Entry> Entries { get; } = [];
+
+    public P4RuntimeException? Failure { get; set; }
+
+    public async IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        if (Failure is not null)
+            throw Failure;
+        foreach (var entry in Entries.Where(e => e.Table.Id == table.Id))
+            yield return entry;
+    }
+
+    public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null ? [.. Enumerable.Range(0, 18).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))] : throw Failure);
+
+    public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
+}

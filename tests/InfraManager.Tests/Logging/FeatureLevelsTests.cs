@@ -1,0 +1,66 @@
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Logging;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.InfraManager.Tests.Logging;
+
+public sealed class FeatureLevelsTests
+{
+    [Theory]
+    [InlineData("Api", "Api")]
+    [InlineData("ACCOffload.SoftTarget.Server.GnmiService", "SoftTarget")]
+    [InlineData("ACCOffload.P4Runtime.P4RuntimeSession", "Target")]
+    [InlineData("ACCOffload.InfraManager.Store.SqliteStore", "Store")]
+    [InlineData("Microsoft.AspNetCore.Server.Kestrel", "Host")]
+    public void A_category_belongs_to_a_feature(string category, string feature) => Assert.Equal(feature, FeatureLevels.FeatureOf(category));
+
+    [Fact]
+    public void A_features_own_level_wins_and_changes_at_once()
+    {
+        var levels = new FeatureLevels(Settings(LogLevel.Information, ("Api", LogLevel.Debug), ("Store", LogLevel.None)));
+        Assert.True(levels.IsEnabled("Api", LogLevel.Debug));
+        Assert.False(levels.IsEnabled("Target", LogLevel.Debug));
+        Assert.True(levels.IsEnabled("Target", LogLevel.Information));
+        Assert.False(levels.IsEnabled("Store", LogLevel.Critical));
+        levels.Settings = Settings(LogLevel.Warning);
+        Assert.False(levels.IsEnabled("Api", LogLevel.Information));
+        Assert.True(levels.IsEnabled("Store", LogLevel.Warning));
+    }
+
+    [Fact]
+    public void The_framework_is_quiet_unless_asked_for()
+    {
+        Assert.False(new FeatureLevels(Settings(LogLevel.Debug)).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Information));
+        Assert.True(new FeatureLevels(Settings(LogLevel.Debug)).IsEnabled("Grpc.AspNetCore.Server", LogLevel.Warning));
+        Assert.True(new FeatureLevels(Settings(LogLevel.Information, ("Host", LogLevel.Debug))).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Debug));
+    }
+
+    [Fact]
+    public async Task A_changed_file_changes_the_levels_and_a_bad_one_does_not()
+    {
+        using var folder = new Folder();
+        const string Node = """ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] } """;
+        var file = folder.Write("c.json", $"{{ {Node} }}");
+        var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
+        var levels = new FeatureLevels(settings.Logging);
+        using var log = new LogCapture();
+        using var reloader = new LevelReloader(file, null, settings, levels, TimeProvider.System, log);
+
+        folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Features": { "Api": "Trace" } } }""");
+        await Eventually.TrueAsync(() => levels.IsEnabled("Api", LogLevel.Trace), "the level follows the file");
+        Assert.Empty(log.Matching("next start"));
+
+        folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Level": "Loud" } }""");
+        await Eventually.TrueAsync(() => log.Matching("Configuration not reloaded").Any(), "the bad file is told");
+        Assert.Contains("Logging:Level = \"Loud\"", log.Matching("Configuration not reloaded").First(), StringComparison.Ordinal);
+        Assert.True(levels.IsEnabled("Api", LogLevel.Trace));
+
+        folder.Write("c.json", """{ "Node": { "Name": "node-2", "PodRanges": ["10.244.1.0/24"] }, "Logging": { "Level": "Error" } }""");
+        await Eventually.TrueAsync(() => log.Matching("next start").Any(), "the other change is told");
+        Assert.False(levels.IsEnabled("Api", LogLevel.Warning));
+    }
+
+    private static LoggingSettings Settings(LogLevel level, params (string Feature, LogLevel Level)[] features) =>
+        new(LogFormat.Text, level, features.ToDictionary(f => f.Feature, f => f.Level, StringComparer.OrdinalIgnoreCase));
+}

@@ -1,0 +1,142 @@
+using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using Grpc.Health.V1;
+
+namespace ACCOffload.InfraManager.Tests.Security;
+
+/// <summary>Changed files and the passing of time take effect on live channels, without a restart.</summary>
+public sealed class RotationTests
+{
+    [Fact]
+    public async Task A_revoked_certificates_live_connection_is_cut_and_serves_no_more()
+    {
+        await using var api = await ApiFixture.StartAsync(revocation: true);
+        using var revoked = api.Pki.IssueHost();
+        using var other = api.Pki.IssueHost();
+        using var channel = api.Connect(revoked);
+        using var survivor = api.Connect(other);
+        var offload = new Offload.OffloadClient(channel);
+        await offload.StatusAsync(new StatusRequest());
+        await new Offload.OffloadClient(survivor).StatusAsync(new StatusRequest());
+        using var stream = new Health.HealthClient(channel).Watch(new HealthCheckRequest());
+        Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
+
+        api.WriteRevocations(revoked);
+        // The stream that was open ends, found by inotify alone.
+        await Assert.ThrowsAsync<RpcException>(async () => await stream.ResponseStream.MoveNext(CancellationToken.None));
+        await TlsMatrixTests.AssertRefusedAsync(channel);
+        Assert.Empty(api.Core.Intents);
+        var closed = Assert.Single(api.Log.Matching("Closed the connection"));
+        Assert.Contains("the certificate is revoked", closed, StringComparison.Ordinal);
+        Assert.True((await new Offload.OffloadClient(survivor).StatusAsync(new StatusRequest())).Ready);
+        Assert.Equal(1, api.Server.Connections);
+    }
+
+    [Fact]
+    public async Task A_bundle_without_the_clients_authority_cuts_it_off()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        using var certificate = api.Pki.IssueHost();
+        using var channel = api.Connect(certificate);
+        await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+
+        using var next = new TestPki(DateTimeOffset.UtcNow, "CN=Next CA");
+        // Both at first, as a rotation goes; then the old one leaves.
+        File.WriteAllText(api.Folder.At("ca.crt"), api.Pki.Authority.ExportCertificatePem() + "\n" + next.Authority.ExportCertificatePem());
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates reloaded").Count() == 1, "the bundle of both is loaded");
+        await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+        using var renewed = next.IssueHost();
+        using var second = api.Connect(renewed);
+        await new Offload.OffloadClient(second).StatusAsync(new StatusRequest());
+        Assert.Empty(api.Log.Matching("Closed"));
+
+        File.WriteAllText(api.Folder.At("ca.crt"), next.Authority.ExportCertificatePem());
+        await Eventually.TrueAsync(() => api.Server.Connections == 1, "the old one's connection is closed");
+        await TlsMatrixTests.AssertRefusedAsync(channel);
+        await new Offload.OffloadClient(second).StatusAsync(new StatusRequest());
+        Assert.Empty(api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task A_new_server_certificate_is_presented_to_the_next_connection()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        using var certificate = api.Pki.IssueHost();
+        using var before = api.Pki.IssueServer();
+        api.WriteServer(before);
+        await PresentedAsync(api, certificate, before);
+        using var after = api.Pki.IssueServer();
+        api.WriteServer(after);
+        await PresentedAsync(api, certificate, after);
+    }
+
+    [Fact]
+    public async Task A_broken_file_leaves_the_old_state_in_force_and_is_told_once()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        using var certificate = api.Pki.IssueHost();
+        File.WriteAllText(api.Folder.At("ca.crt"), "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Any(), "the corrupt bundle is told");
+        api.Server.ReloadCertificates();
+        api.Server.ReloadCertificates();
+        Assert.Single(api.Log.Matching("Certificates not reloaded"));
+        using var channel = api.Connect(certificate);
+        Assert.True((await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest())).Ready);
+
+        File.WriteAllText(api.Folder.At("tls.crt"), api.Pki.IssueServer(notAfter: DateTimeOffset.UtcNow.AddMinutes(-1)).ExportCertificatePem());
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Count() == 2 || api.Log.Matching("holds no private key").Any(), "the other problem is told too");
+        Assert.True((await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest())).Ready);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_expires_takes_its_connection_with_it()
+    {
+        var time = new ShiftedTime();
+        await using var api = await ApiFixture.StartAsync(time);
+        using var certificate = api.Pki.IssueHost(notAfter: time.GetUtcNow().AddHours(1));
+        using var channel = api.Connect(certificate);
+        await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+        time.Shift = TimeSpan.FromHours(2);
+        await Eventually.TrueAsync(() => api.Server.Connections == 0, "the connection is closed");
+        Assert.Contains("the certificate expired on", Assert.Single(api.Log.Matching("Closed")), StringComparison.Ordinal);
+        await TlsMatrixTests.AssertRefusedAsync(channel);
+        Assert.Empty(api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task A_revocation_list_that_ran_out_lets_nobody_in()
+    {
+        var time = new ShiftedTime();
+        await using var api = await ApiFixture.StartAsync(time, revocation: true);
+        using var certificate = api.Pki.IssueHost();
+        time.Shift = TimeSpan.FromDays(8);
+        using var channel = api.Connect(certificate);
+        await TlsMatrixTests.AssertRefusedAsync(channel);
+        await Eventually.TrueAsync(() => api.Log.Matching("the revocation list of CN=Test CA expired").Any(), "the reason is told");
+    }
+
+    private static Task PresentedAsync(ApiFixture api, X509Certificate2 client, X509Certificate2 server) => Eventually.TrueAsync(
+        async () =>
+        {
+            var seen = "";
+            using var channel = api.Connect(client, onServer: c => seen = c.Thumbprint);
+            await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+            return seen == server.Thumbprint;
+        },
+        "the new certificate is presented");
+
+    /// <summary>The system's clock, ahead by as much as a test wants; timers run as they do.</summary>
+    private sealed class ShiftedTime : TimeProvider
+    {
+        private long _ticks;
+
+        public TimeSpan Shift
+        {
+            set => Volatile.Write(ref _ticks, value.Ticks);
+        }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddTicks(Volatile.Read(ref _ticks));
+    }
+}
