@@ -59,5 +59,5 @@ internal static class Traces
 
     public static async Task<bool> HasEndpointAsync(Lab lab, Attachment attachment) =>
         (await EndpointsAsync(lab)).Any(e =>
-            (string?)e["network"] == attachment.Network && (string?)e["containerId"] == attachment.ContainerId && (string?)e["interface"] == attachment.InterfaceName);
+            (string?)e["network"] == attachment.Network && (string?)e["containerId"] == attachment.ContainerId && (string?)e["interfaceName"] == attachment.InterfaceName);
 }
