@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -19,14 +20,14 @@ internal sealed class AccConnection : IDisposable
     private readonly CancellationTokenSource _lost = new();
     private readonly AccCredentials _credentials;
     private readonly GrpcChannel _channel;
-    private readonly string _serverName;
+    private readonly AccConfig _config;
     private string? _refusal;
     private int _used;
 
     public AccConnection(AccConfig config, AccCredentials credentials)
     {
         _credentials = credentials;
-        _serverName = config.ServerName;
+        _config = config;
         Lost = _lost.Token;
         var handler = new SocketsHttpHandler
         {
@@ -41,19 +42,20 @@ internal sealed class AccConnection : IDisposable
             ConnectCallback = ConnectAsync,
             SslOptions = new SslClientAuthenticationOptions
             {
-                TargetHost = config.ServerName,
                 EnabledSslProtocols = SslProtocols.Tls13,
                 ClientCertificateContext = credentials.Client,
                 CertificateChainPolicy = AccPeerCheck.Policy(credentials.Authorities),
                 RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
                 {
-                    _refusal = AccPeerCheck.Refusal(certificate, chain, errors, _serverName);
+                    _refusal = AccPeerCheck.Refusal(certificate, chain, errors, _config.ServerName);
                     return _refusal is null;
                 },
                 AllowTlsResume = false,
             },
         };
-        _channel = GrpcChannel.ForAddress(config.Address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        // The name, not the address: the handler checks the certificate against what the channel is for, and sends it as SNI.
+        var name = new UriBuilder(config.Address) { Host = config.ServerName }.Uri;
+        _channel = GrpcChannel.ForAddress(name, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         Client = new Offload.OffloadClient(_channel);
     }
 
@@ -90,7 +92,7 @@ internal sealed class AccConnection : IDisposable
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(context.DnsEndPoint, cancel).ConfigureAwait(false);
+            await socket.ConnectAsync(new DnsEndPoint(_config.Address.DnsSafeHost, _config.Address.Port), cancel).ConfigureAwait(false);
             return new WatchedStream(socket, SignalLost);
         }
         catch

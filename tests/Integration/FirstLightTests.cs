@@ -46,7 +46,7 @@ public sealed class FirstLightTests
         var pod = await lab.AddPodAsync("a");
 
         var result = pod.Result!;
-        Assert.Equal("1.0.0", (string?)result["cniVersion"]);
+        Assert.Equal("1.1.0", (string?)result["cniVersion"]);
         var inside = result["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!;
         Assert.Equal($"/run/netns/{pod.Namespace}", (string?)inside["sandbox"]);
         var link = await Shell.RunLineAsync(pod.Namespace, "ip -o link show eth0").Succeeded();

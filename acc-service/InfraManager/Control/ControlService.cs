@@ -135,7 +135,7 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
         if (request.Packet.Length is < ShortestFrame or > LongestFrame)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"packet: {request.Packet.Length} bytes, not {ShortestFrame} to {LongestFrame}"));
         var port = await FindPortAsync(request.Port, context.CancellationToken);
-        return await tracer.TraceAsync(port, request.Packet, context.CancellationToken);
+        return TraceText.MakeReadable(await tracer.TraceAsync(port, request.Packet, context.CancellationToken), target.Pipeline);
     });
 
     private static string StateName(TargetState state) => state switch

@@ -175,7 +175,7 @@ internal sealed partial class DeviceSync
         for (int round = 0; ; round++)
         {
             long applied = await FlushAsync(refusals, doubtIsRefusal, counts, cancellationToken).ConfigureAwait(false);
-            if (_target.Connection.Generation != _generation)
+            if (!IsReady)
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
             if (!verify || applied == 0 || round == MaxAttempts)
                 break;

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 
 namespace ACCOffload.InfraManager.Programming;
 
@@ -14,9 +13,9 @@ internal sealed class IntentQueue<T>
     private readonly int _mask;
     private readonly long _maxBytes;
     private readonly ConsumerSignal _signal = new();
-    private Padded _tail;
-    private Padded _head;
-    private Padded _bytes;
+    private PaddedLong _tail;
+    private PaddedLong _head;
+    private PaddedLong _bytes;
     private int _closed;
 
     /// <param name="maxItems">Rounded up to a power of two.</param>
@@ -117,14 +116,6 @@ internal sealed class IntentQueue<T>
         public long Turn;
         public T? Item;
         public int Bytes;
-    }
-
-    // Producers and the consumer write to different lines.
-    [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Padded
-    {
-        [FieldOffset(64)]
-        public long Value;
     }
 }
 

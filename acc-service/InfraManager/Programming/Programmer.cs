@@ -60,6 +60,9 @@ internal sealed partial class Programmer : IAsyncDisposable
     /// <summary>Whether the loop runs and makes progress; false feeds no watchdog.</summary>
     public bool IsHealthy => _loop is { IsCompleted: false } && _time.GetElapsedTime(LastProgress) < _options.StuckAfter;
 
+    /// <summary>The loop; ends after <see cref="StopAsync"/>.</summary>
+    internal Task Completion => _loop ?? Task.CompletedTask;
+
     /// <summary>Starts the loop: it reconciles as soon as the target is primary.</summary>
     public void Start()
     {

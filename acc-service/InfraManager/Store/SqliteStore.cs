@@ -32,6 +32,9 @@ internal sealed partial class SqliteStore : IDisposable
     /// <summary>A test's hook, called inside the transaction just before it commits.</summary>
     internal Action? BeforeCommit { get; set; }
 
+    /// <summary>A test's hook, called after the commit: what it throws is a failure after which the disk holds the changes all the same.</summary>
+    internal Action? AfterCommit { get; set; }
+
     /// <summary>Opens the database, creates it if there is none, and brings its schema up to date.</summary>
     /// <exception cref="StoreException">The message is one line for the operator.</exception>
     public static SqliteStore Open(string path, ILogger logger)
@@ -95,6 +98,7 @@ internal sealed partial class SqliteStore : IDisposable
             _commands!.Apply(transaction, changes);
             BeforeCommit?.Invoke();
             transaction.Commit();
+            AfterCommit?.Invoke();
             Commits++;
         }
         catch (SqliteException e)

@@ -6,8 +6,8 @@ namespace ACCOffload.SoftTarget.Engine;
 /// <summary>The part of a selector that packets read.</summary>
 internal unsafe struct SelectorHot
 {
-    /// <summary>Member tables by group; null: all zeros.</summary>
-    public uint** Groups;
+    /// <summary>Ranges of members by group; null: no members, which selects 0.</summary>
+    public MemberRanges** Groups;
     public byte* Mask;
     public uint GroupCount;
     public uint GroupMask;
@@ -33,7 +33,32 @@ internal unsafe struct SelectorHot
         for (var i = 0; i < 8; i++)
             scratch[i] &= mask[i];
         var members = group < selector->GroupCount ? selector->Groups[group] : null;
-        return members == null ? 0 : members[SwxHash.Selector(scratch, selector->HashBytes) & selector->MemberMask];
+        return members == null ? 0 : MemberRanges.Find(members, SwxHash.Selector(scratch, selector->HashBytes) & selector->MemberMask);
+    }
+}
+
+/// <summary>
+/// What DPDK keeps as a table with a cell for every value of the masked hash: each member has one range of cells, so
+/// their ends are enough. The ids follow the ends.
+/// </summary>
+internal unsafe struct MemberRanges
+{
+    public uint Count;
+
+    public static uint Find(MemberRanges* ranges, uint cell)
+    {
+        var ends = (uint*)(ranges + 1);
+        uint low = 0;
+        var high = ranges->Count - 1;
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (cell < ends[middle])
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return ends[ranges->Count + low];
     }
 }
 
@@ -48,20 +73,20 @@ internal sealed unsafe class SelectorStore : IDisposable
     private readonly SelectorHot* _hot;
     private readonly NativeBlock _groups;
     private readonly NativeBlock _mask;
-    private readonly Dictionary<uint, (SwxMember[] Members, NativeBlock Table)> _set = [];
+    private readonly Dictionary<uint, (SwxMember[] Members, NativeBlock Ranges)> _set = [];
     private readonly int _tableSize;
 
     public SelectorStore(SwxSelector selector, SelectorLayout layout, SelectorHot* hot)
     {
         _selector = selector;
         _hot = hot;
-        _groups = new NativeBlock((long)selector.GroupsMax * sizeof(uint*));
+        _groups = new NativeBlock((long)selector.GroupsMax * sizeof(MemberRanges*));
         _mask = new NativeBlock(64);
         layout.Mask.CopyTo(new Span<byte>(_mask.Pointer, 64));
         _tableSize = (int)BitOperations.RoundUpToPowerOf2((uint)selector.MembersMax);
         *hot = new SelectorHot
         {
-            Groups = (uint**)_groups.Pointer,
+            Groups = (MemberRanges**)_groups.Pointer,
             Mask = _mask.Pointer,
             GroupCount = (uint)selector.GroupsMax,
             GroupMask = BitOperations.RoundUpToPowerOf2((uint)selector.GroupsMax) - 1,
@@ -101,39 +126,41 @@ internal sealed unsafe class SelectorStore : IDisposable
     public void Set(uint group, SwxMember[] members)
     {
         if (_set.Remove(group, out var before))
-            before.Table.Dispose();
+            before.Ranges.Dispose();
         _hot->Groups[group] = null;
         if (members.Length == 0)
             return;
-        var table = new NativeBlock((long)_tableSize * sizeof(uint));
-        Fill(members, new Span<uint>(table.Pointer, _tableSize));
-        _set[group] = (members, table);
-        _hot->Groups[group] = (uint*)table.Pointer;
+        var ranges = new NativeBlock(sizeof(MemberRanges) + members.Length * 2L * sizeof(uint));
+        Fill(members, (uint)_tableSize, (MemberRanges*)ranges.Pointer);
+        _set[group] = (members, ranges);
+        _hot->Groups[group] = (MemberRanges*)ranges.Pointer;
     }
 
     public void Dispose()
     {
-        foreach (var (_, table) in _set.Values)
-            table.Dispose();
+        foreach (var (_, ranges) in _set.Values)
+            ranges.Dispose();
         _groups.Dispose();
         _mask.Dispose();
     }
 
-    /// <summary>Spreads the members over the table by weight; what is left over goes to the first ones.</summary>
-    private static void Fill(SwxMember[] members, Span<uint> table)
+    /// <summary>Spreads the members over the cells by weight; what is left over goes to the first ones.</summary>
+    private static void Fill(SwxMember[] members, uint cells, MemberRanges* ranges)
     {
+        ranges->Count = (uint)members.Length;
+        var ends = (uint*)(ranges + 1);
         var weights = Normalize(members);
         var sum = weights.Sum(w => (long)w);
-        var multiplier = (uint)(table.Length / sum);
-        var remainder = (uint)(table.Length % sum);
-        var at = 0;
+        var multiplier = (uint)(cells / sum);
+        var remainder = (uint)(cells % sum);
+        uint end = 0;
         for (var i = 0; i < members.Length; i++)
         {
             var extra = Math.Min(weights[i], remainder);
             remainder -= extra;
-            var count = (int)(weights[i] * multiplier + extra);
-            table.Slice(at, count).Fill(members[i].Id);
-            at += count;
+            end += weights[i] * multiplier + extra;
+            ends[i] = end;
+            ends[members.Length + i] = members[i].Id;
         }
     }
 

@@ -95,7 +95,7 @@ internal sealed partial class SpecBinder
         foreach (var field in fields)
             mask.AsSpan(field.Offset - first, field.Field.Bytes).Fill(0xFF);
         var groupsMax = (int)SpecLexer.Number(groups, groups.Tokens[1], "n_groups_max", 1, 1 << 24);
-        var membersMax = (int)SpecLexer.Number(members, members.Tokens[1], "n_members_per_group_max", 1, 1 << 16);
+        var membersMax = (int)SpecLexer.Number(members, members.Tokens[1], "n_members_per_group_max", 1, 1 << 24);
         if (!BitOperations.IsPow2(membersMax))
             _warnings.Add($"line {members.Number}: {membersMax} members a group is no power of two; DPDK 22.11 selects from overlapping groups");
         _selectorLayouts.Add(new SelectorLayout(

@@ -18,8 +18,6 @@ internal sealed partial class SpecBinder
 
     private SwxProgram Bind()
     {
-        if (_document.Apply is null)
-            throw new SpecException(0, "the specification has no apply block");
         foreach (var raw in _document.Structs)
             BindStruct(raw);
         var headers = BindHeaders();
@@ -38,6 +36,8 @@ internal sealed partial class SpecBinder
             BindSelector(raw);
         foreach (var raw in _document.Learners)
             BindLearner(raw);
+        if (_document.Apply is null)
+            throw new SpecException(0, "the specification has no apply block");
         var code = SpecCompiler.Compile(_document, _scope, _warnings);
         CheckLearning(code);
         return new SwxProgram

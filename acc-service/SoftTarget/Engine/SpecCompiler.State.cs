@@ -101,16 +101,7 @@ internal sealed partial class SpecCompiler
                     Op = line.Keyword == "regwr" ? Opcode.RegisterWrite : Opcode.RegisterAdd,
                     Index = RegisterArray(line, tokens[1]).Index,
                 };
-                write = WithIndex(line, tokens[2], write);
-                if (_scope.TryField(tokens[3], Arguments, out _))
-                {
-                    var from = _scope.Word(line, tokens[3], Arguments, "source");
-                    Emit(write with { StructB = (ushort)from.Struct, OffsetB = from.Offset, CodeB = from.Code });
-                }
-                else
-                {
-                    Emit(write with { CodeB = FieldAccess.Constant, Immediate = Constant(line, tokens[3]) });
-                }
+                Emit(WithSource(line, tokens[3], WithIndex(line, tokens[2], write), "source"));
                 break;
             default:
                 TranslateMeter(line);
@@ -123,12 +114,13 @@ internal sealed partial class SpecCompiler
         var tokens = line.Tokens;
         Count(line, 6, "meter ARRAY INDEX LENGTH COLOR_IN COLOR_OUT");
         var meter = WithIndex(line, tokens[2], new Instruction { Op = Opcode.Meter, Index = MeterArray(line, tokens[1]).Index });
-        var length = _scope.Word(line, tokens[3], Arguments, "length");
+        // A constant length is more than DPDK 22.11 takes; p4c-dpdk emits it.
+        meter = WithSource(line, tokens[3], meter, "length");
         var colorOut = _scope.Word(line, tokens[5], null, "color out");
         if (colorOut.IsHeader)
             throw line.Error("color out may not be a header field");
         // Two instructions' worth of operands: the colors ride in the one that follows.
-        Emit(meter with { StructB = (ushort)length.Struct, OffsetB = length.Offset, CodeB = length.Code });
+        Emit(meter);
         var colors = Fields(Opcode.Nop, colorOut);
         if (_scope.TryField(tokens[4], Arguments, out _))
         {
@@ -150,6 +142,14 @@ internal sealed partial class SpecCompiler
         }
         var value = SpecLexer.Number(line, token, "index", 0, uint.MaxValue);
         return instruction with { CodeA = FieldAccess.Constant, OffsetA = unchecked((int)value) };
+    }
+
+    private Instruction WithSource(SpecLine line, string token, Instruction instruction, string what)
+    {
+        if (!_scope.TryField(token, Arguments, out _))
+            return instruction with { CodeB = FieldAccess.Constant, Immediate = Constant(line, token) };
+        var from = _scope.Word(line, token, Arguments, what);
+        return instruction with { StructB = (ushort)from.Struct, OffsetB = from.Offset, CodeB = from.Code };
     }
 
     private SwxRegisterArray RegisterArray(SpecLine line, string name)

@@ -105,8 +105,10 @@ public sealed unsafe partial class SwxWorker
     /// <summary>Learned arguments come from consecutive metadata fields and are kept big-endian, as a table's are.</summary>
     private void ReadLearnedArguments(SwxAction action, byte* metadata)
     {
-        foreach (var argument in action.Arguments)
+        var arguments = action.Arguments;
+        for (var i = 0; i < arguments.Count; i++)
         {
+            var argument = arguments[i];
             var from = new ReadOnlySpan<byte>(metadata + argument.Offset, argument.Bytes);
             var to = new Span<byte>(_learnData + argument.Offset, argument.Bytes);
             from.CopyTo(to);

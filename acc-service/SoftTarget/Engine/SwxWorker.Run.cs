@@ -246,7 +246,7 @@ public sealed unsafe partial class SwxWorker
                         // The next instruction carries the colors.
                         var colors = pc + 1;
                         var color = _pipeline.Meters[pc->Index].Check(
-                            IndexOf(pc, structs), (uint)FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB),
+                            IndexOf(pc, structs), (uint)SourceOf(pc, structs),
                             SourceOf(colors, structs), Now(), typeof(TMode) == typeof(Traced));
                         FieldAccess.Store(structs[colors->StructA] + colors->OffsetA, colors->CodeA, (ulong)color);
                         pc++;

@@ -222,8 +222,8 @@ internal sealed unsafe partial class TableStore : IDisposable
     {
         if (_capacity >= MaxEntries)
             throw new InvalidOperationException($"table {Table.Name} can't hold more than {MaxEntries} entries");
-        // By half: the copy is rarer than the space is dear.
-        var capacity = Math.Max(8, _capacity + _capacity / 2);
+        // Large ones by a quarter: space is dearer than the copy.
+        var capacity = Math.Max(8, _capacity + (_capacity < 4096 ? _capacity / 2 : _capacity / 4));
         var grown = new NativeBlock((long)capacity * _hot->Stride);
         Buffer.MemoryCopy(_entries.Pointer, grown.Pointer, grown.Length, (long)_fresh * _hot->Stride);
         _entries.Dispose();

@@ -23,7 +23,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
         var offset = Headroom;
         var length = request.Packet.Length;
         request.Packet.Span.CopyTo(buffer.AsSpan(offset));
-        var steps = new StepCollector();
+        var steps = new StepCollector(state.Bound);
 
         // A worker of its own, so that a trace needs no thread of the data plane.
         using var worker = state.Engine.CreateWorker();
@@ -60,7 +60,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
         return "";
     }
 
-    private sealed class StepCollector : ISwxTraceSink
+    private sealed class StepCollector(BoundPipeline bound) : ISwxTraceSink
     {
         public List<TraceStep> Steps { get; } = [];
 
@@ -74,7 +74,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
             {
                 case SwxTableStep table:
                     var reply = new TraceStep { Table = table.Table, Hit = table.Hit, Action = table.Action };
-                    reply.Key.Add(table.Key.Select(Value));
+                    reply.Key.Add(Named(table));
                     reply.Params.Add(table.Arguments.Select(Value));
                     Steps.Add(reply);
                     break;
@@ -84,6 +84,16 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
                     Steps.Add(new TraceStep { Note = note.Text });
                     break;
             }
+        }
+
+        /// <summary>The key with P4Info's names: the compiler has its own, and its own order.</summary>
+        private IEnumerable<NamedValue> Named(SwxTableStep step)
+        {
+            var table = bound.Tables.Values.FirstOrDefault(t => t.Name == step.Table && t.Fields.Length == step.Key.Count);
+            if (table is null)
+                return step.Key.Select(Value);
+            var names = table.Fields.OrderBy(f => f.Offset).Select(f => f.Name);
+            return step.Key.Zip(names, (value, name) => Value(value with { Name = name }));
         }
 
         private static NamedValue Value(SwxTraceValue value)

@@ -310,7 +310,7 @@ internal sealed class Lab : IAsyncDisposable
         });
         Write(At("10-accoffload.conflist"), new JsonObject
         {
-            ["cniVersion"] = "1.0.0",
+            ["cniVersion"] = "1.1.0",
             ["name"] = "podnet",
             ["plugins"] = new JsonArray(new JsonObject
             {

@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Text;
+using ACCOffload.Differential.Comparison;
+
+namespace ACCOffload.Differential.Coverage;
+
+/// <summary>What was executed, of what there is.</summary>
+internal sealed class CoverageReport
+{
+    private readonly SortedDictionary<string, ulong> _variants = new(StringComparer.Ordinal);
+
+    /// <summary>Instructions of the text that were executed, of those in it.</summary>
+    public (int Executed, int Total) Instructions { get; private set; }
+
+    /// <summary>Adds one instruction of a text.</summary>
+    public void Instruction(string variant, ulong count)
+    {
+        _variants[variant] = _variants.GetValueOrDefault(variant) + count;
+        Instructions = (Instructions.Executed + (count > 0 ? 1 : 0), Instructions.Total + 1);
+    }
+
+    /// <summary>Variants that were executed.</summary>
+    public IReadOnlyCollection<string> Executed => [.. _variants.Where(v => v.Value > 0).Select(v => v.Key)];
+
+    /// <summary>Variants that are in the texts and were not executed.</summary>
+    public IReadOnlyCollection<string> Missed => [.. _variants.Where(v => v.Value == 0).Select(v => v.Key)];
+
+    /// <summary>The report for people.</summary>
+    public string Text(Tally tally)
+    {
+        var text = new StringBuilder().Append(tally).Append('\n');
+        text.Append(CultureInfo.InvariantCulture, $"instructions: {Instructions.Executed} of {Instructions.Total} executed (both ways of a jump count), ");
+        text.Append(CultureInfo.InvariantCulture, $"{Executed.Count} of {_variants.Count} variants: {string.Join(", ", Executed)}\n");
+        if (Missed.Count > 0)
+            text.Append(CultureInfo.InvariantCulture, $"not executed: {string.Join(", ", Missed)}\n");
+        foreach (var (name, (kind, hits, misses)) in tally.Lookups)
+            text.Append(CultureInfo.InvariantCulture, $"table {name} ({kind}): {hits} hits, {misses} misses\n");
+        text.Append(CultureInfo.InvariantCulture, $"actions: {tally.Actions.Count(a => a.Value > 0)} of {tally.Actions.Count} executed: ");
+        text.AppendJoin(", ", tally.Actions.Where(a => a.Value > 0)
+            .Select(a => $"{a.Key.Table}.{a.Key.Action} {a.Value}")).Append('\n');
+        return text.ToString();
+    }
+}

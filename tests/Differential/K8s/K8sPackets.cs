@@ -1,0 +1,162 @@
+using System.Buffers.Binary;
+using ACCOffload.Differential.Comparison;
+using ACCOffload.Differential.Generators;
+
+namespace ACCOffload.Differential.K8s;
+
+/// <summary>Packets for the pipeline <c>k8s_dp</c>: most of them valid, the others odd in one or more ways, or cut off.</summary>
+internal sealed class K8sPackets(Dice dice, K8sWorld world)
+{
+    /// <summary>A packet.</summary>
+    public Packet Next()
+    {
+        var sender = world.Attached.Count > 0 && dice.Percent(92) ? dice.Pick([.. world.Attached]) : dice.Pick(world.Endpoints);
+        var bytes = dice.Percent(10) ? Arp(sender) : IPv4(sender);
+        if (dice.Percent(18))
+            bytes = Odd(bytes);
+        if (dice.Percent(5))
+            bytes = bytes[..dice.Below(bytes.Length + 1)];
+        else if (dice.Percent(5))
+            bytes = [.. bytes, .. dice.Bytes(dice.Below(60))];
+        var port = dice.Percent(97) ? sender.Port : (uint)dice.Below(16);
+        return new Packet(port, bytes);
+    }
+
+    /// <summary>Whether the parser of <c>k8s_dp</c> reads a header that the packet does not have whole.</summary>
+    public static bool EndsInHeader(Packet packet)
+    {
+        ReadOnlySpan<byte> bytes = packet.Bytes;
+        if (bytes.Length < 14)
+            return true;
+        switch (BinaryPrimitives.ReadUInt16BigEndian(bytes[12..]))
+        {
+            case 0x0806:
+                return bytes.Length < 42;
+            case 0x0800:
+                if (bytes.Length < 34)
+                    return true;
+                if (bytes[14] != 0x45 || (BinaryPrimitives.ReadUInt16BigEndian(bytes[20..]) & 0x1FFF) != 0)
+                    return false;
+                var header = bytes[23] switch { 1 => 8, 6 => 20, 17 => 8, 132 => 12, _ => 0 };
+                return bytes.Length < 34 + header;
+            default:
+                return false;
+        }
+    }
+
+    private byte[] IPv4(Endpoint sender)
+    {
+        var protocol = dice.Pick<byte>(1, 6, 17, 132, 47);
+        var header = protocol switch { 1 => 8, 6 => 20, 17 => 8, 132 => 12, _ => 0 };
+        var content = dice.Bytes(header + (dice.Percent(70) ? dice.Below(64) : dice.Below(1480 - header)));
+        if (header >= 8 && protocol != 1)
+            BinaryPrimitives.WriteUInt16BigEndian(content.AsSpan(2), dice.Pick<ushort>(53, 80, 443));
+        // The peer of a sender at the uplink is on the node.
+        var receivers = world.Endpoints.Where(e => e != sender && (sender.Kind != PortKind.Uplink || e.Kind != PortKind.Uplink)).ToList();
+        var receiver = world.Attached.Count > 1 && dice.Percent(80)
+            ? dice.Pick(receivers.Where(world.Attached.Contains).DefaultIfEmpty(receivers[0]).ToList()) : dice.Pick(receivers);
+
+        var bytes = new byte[34 + content.Length];
+        var span = bytes.AsSpan();
+        Mac(span, K8sWorld.GatewayMac);
+        Mac(span[6..], sender.Mac);
+        BinaryPrimitives.WriteUInt16BigEndian(span[12..], 0x0800);
+        span[14] = 0x45;
+        span[15] = (byte)dice.Below(256);
+        BinaryPrimitives.WriteUInt16BigEndian(span[16..], (ushort)(20 + content.Length));
+        dice.Bytes(2).CopyTo(span[18..]);
+        BinaryPrimitives.WriteUInt16BigEndian(span[20..], dice.Pick<ushort>(0, 0x4000, 0x4000, 0x4000));
+        span[22] = (byte)(2 + dice.Below(254));
+        span[23] = protocol;
+        BinaryPrimitives.WriteUInt32BigEndian(span[26..], dice.Pick(sender.Addresses));
+        BinaryPrimitives.WriteUInt32BigEndian(span[30..], dice.Pick(receiver.Addresses));
+        content.CopyTo(span[34..]);
+        Checksum(span);
+        return bytes;
+    }
+
+    private byte[] Arp(Endpoint sender)
+    {
+        var bytes = new byte[42 + (dice.Percent(70) ? 18 : 0)];
+        var span = bytes.AsSpan();
+        Mac(span, dice.Percent(80) ? 0xFFFFFFFFFFFF : K8sWorld.GatewayMac);
+        Mac(span[6..], sender.Mac);
+        BinaryPrimitives.WriteUInt16BigEndian(span[12..], 0x0806);
+        Convert.FromHexString("0001080006040001").CopyTo(span[14..]);
+        span[21] = (byte)(dice.Percent(85) ? 1 : dice.Below(4));
+        Mac(span[22..], dice.Percent(93) ? sender.Mac : dice.Pick(world.Endpoints).Mac);
+        var own = dice.Pick(sender.Addresses);
+        BinaryPrimitives.WriteUInt32BigEndian(span[28..], dice.Percent(90) ? own : dice.Pick<uint>(0u, dice.Pick(world.Endpoints).Addresses[0]));
+        BinaryPrimitives.WriteUInt32BigEndian(span[38..], dice.Percent(80) ? 0xA9FE0101 : dice.Pick(own, dice.Pick(world.Endpoints).Addresses[0]));
+        return bytes;
+    }
+
+    private byte[] Odd(byte[] bytes)
+    {
+        var span = bytes.AsSpan();
+        var ip = bytes[12] == 8 && bytes[13] == 0;
+        switch (dice.Below(ip ? 13 : 5))
+        {
+            case 0: // any bit
+                for (var i = 0; i < 1 + dice.Below(3); i++)
+                    span[dice.Below(bytes.Length)] ^= (byte)(1 << dice.Below(8));
+                return bytes;
+            case 1: // any bit of the headers, most of which the checksum covers
+                span[dice.Below(Math.Min(42, bytes.Length))] ^= (byte)(1 << dice.Below(8));
+                break;
+            case 2:
+                BinaryPrimitives.WriteUInt16BigEndian(span[12..], dice.Pick<ushort>(0x86DD, 0x8100, 0x0806, 0x0800, 0x05FF, 0x88CC));
+                return bytes;
+            case 3:
+                Mac(span, dice.Pick(0xFFFFFFFFFFFFul, 0x01005E000001ul, world.Endpoints[0].Mac));
+                return bytes;
+            case 4:
+                Mac(span[6..], dice.Pick(world.Endpoints).Mac);
+                return bytes;
+            case 5: // options, or a length that is none
+                span[14] = dice.Pick<byte>(0x46, 0x4F, 0x44, 0x55, 0x65, 0x00);
+                break;
+            case 6: // fragments
+                BinaryPrimitives.WriteUInt16BigEndian(span[20..], dice.Pick<ushort>(0x2000, 0x2001, 0x1FFF, 0x00B9, 0xE0FF));
+                break;
+            case 7:
+                span[22] = (byte)dice.Below(3);
+                break;
+            case 8:
+                span[23] = (byte)dice.Below(256);
+                break;
+            case 9:
+                BinaryPrimitives.WriteUInt32BigEndian(
+                    span[26..], dice.Pick<uint>(0u, 0xFFFFFFFF, 0xE0000001, 0x7F000001, 0xDFFFFFFF, dice.Pick(world.Endpoints).Addresses[0]));
+                break;
+            case 10:
+                BinaryPrimitives.WriteUInt32BigEndian(
+                    span[30..], dice.Pick<uint>(0u, 0xFFFFFFFF, 0xE0000001, 0xA9FE0101, 0xDFFFFFFF, (uint)dice.Below(int.MaxValue)));
+                break;
+            case 11:
+                BinaryPrimitives.WriteUInt16BigEndian(span[16..], dice.Pick<ushort>(0, 19, 20, 21, 0xFFFF));
+                break;
+            default: // checksums with the value that one's complement has twice
+                BinaryPrimitives.WriteUInt16BigEndian(span[24..], dice.Pick<ushort>(0, 0xFFFF));
+                return bytes;
+        }
+        if (ip && dice.Percent(85))
+            Checksum(span);
+        return bytes;
+    }
+
+    private static void Mac(Span<byte> target, ulong mac) => Dice.Number(mac, 6).CopyTo(target);
+
+    private static void Checksum(Span<byte> frame)
+    {
+        if (frame.Length < 34)
+            return;
+        frame[24] = frame[25] = 0;
+        var sum = 0u;
+        for (var i = 14; i < 34; i += 2)
+            sum += BinaryPrimitives.ReadUInt16BigEndian(frame[i..]);
+        sum = (sum & 0xFFFF) + (sum >> 16);
+        sum = (sum & 0xFFFF) + (sum >> 16);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[24..], (ushort)~sum);
+    }
+}

@@ -1,0 +1,120 @@
+using ACCOffload.Differential.Comparison;
+using ACCOffload.Differential.Generators;
+using ACCOffload.SoftTarget.Engine;
+
+namespace ACCOffload.Differential.K8s;
+
+/// <summary>
+/// A node whose endpoints come and go: their rows are what the manager writes, with other rows of random values from the same
+/// pools between them, so that each table, also one that this class has not heard of, has hits and near misses.
+/// </summary>
+internal sealed class K8sWorld
+{
+    public const ulong GatewayMac = 0x02ACC0000001;
+    private const int Pods = 9;
+
+    private readonly Dice _dice;
+    private readonly EntryGenerator _entries;
+    private readonly HashSet<Endpoint> _attached = [];
+
+    public K8sWorld(Dice dice)
+    {
+        _dice = dice;
+        _entries = new EntryGenerator(dice, Value);
+        for (uint i = 1; i <= Pods; i++)
+            Endpoints.Add(new Endpoint(PortKind.Pod, i, 0x0A0000000000ul + i, i % 3 == 0 ? [0x0AF40100u + i, 0x0AF40180u + i] : [0x0AF40100u + i]));
+        Endpoints.Add(new Endpoint(PortKind.Host, Pods + 1, 0x0A00000000F1, [0xC8010102, 0xC000020A]));
+        Endpoints.Add(new Endpoint(PortKind.Uplink, Pods + 2, 0x0A00000000F2, [0xC0000263, 0x0AF40205, 0x08080808]));
+    }
+
+    /// <summary>All endpoints, attached or not.</summary>
+    public List<Endpoint> Endpoints { get; } = [];
+
+    /// <summary>Those whose rows were written.</summary>
+    public IReadOnlyCollection<Endpoint> Attached => _attached;
+
+    /// <summary>Changes a few rows and publishes them.</summary>
+    public void Change(SideBySide both)
+    {
+        foreach (var endpoint in Endpoints)
+        {
+            if (!_attached.Contains(endpoint) && _dice.Percent(50) && _attached.Add(endpoint))
+                foreach (var row in Rows(endpoint, both.Program))
+                    both.Put(row);
+            else if (_attached.Contains(endpoint) && _dice.Percent(6) && _attached.Remove(endpoint))
+                foreach (var row in Rows(endpoint, both.Program).Where(both.Contains))
+                    both.Remove(both.Entries(row.Table).Single(e => e.Identity == row.Identity));
+        }
+
+        for (var i = _dice.Below(6); i > 0; i--)
+        {
+            var table = _dice.Pick(both.Program.Tables);
+            if (_dice.Percent(50))
+                both.Put(_entries.Entry(table));
+            else if (both.Entries(table).Count > 0)
+                both.Remove(_dice.Pick([.. both.Entries(table)]));
+        }
+        // What chance took from attached endpoints comes back before long, so that most packets find their way.
+        if (_dice.Percent(50))
+            foreach (var row in _attached.SelectMany(e => Rows(e, both.Program)))
+                both.Put(row);
+        both.Commit();
+    }
+
+    private static IEnumerable<TableEntry> Rows(Endpoint endpoint, SwxProgram program)
+    {
+        var port = ("input_port", (ulong)endpoint.Port);
+        switch (endpoint.Kind)
+        {
+            case PortKind.Pod:
+                yield return Row("port_class", "pod_port", [port], ("port", endpoint.Port), ("gateway_mac", GatewayMac));
+                yield return Row("mac_guard", "allow_mac", [port, ("src_mac", endpoint.Mac)]);
+                foreach (var address in endpoint.Addresses)
+                {
+                    yield return Row("source_guard", "allow_source", [port, ("src_mac", endpoint.Mac), ("claimed_ip", address)]);
+                    yield return Row("local_sources", "local_source", [("claimed_ip", address)]);
+                    yield return Row(
+                        "pods", "to_pod", [("dst_ip", address)], ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac));
+                }
+                break;
+            case PortKind.Host:
+                yield return Row("port_class", "host_port", [port], ("port", endpoint.Port), ("gateway_mac", GatewayMac));
+                foreach (var address in endpoint.Addresses)
+                    yield return Route(address, 32);
+                break;
+            default:
+                yield return Row("port_class", "uplink_port", [port], ("arp_port", endpoint.Port), ("gateway_mac", GatewayMac));
+                yield return Route(0, 0);
+                yield return Route(0x0AF40000, 16);
+                break;
+        }
+
+        TableEntry Row(string table, string action, (string, ulong)[] key, params (string, ulong)[] arguments)
+            => EntryGenerator.Entry(program.FindTable(table)!, program.FindAction(action)!, key, 32, arguments);
+
+        TableEntry Route(uint network, int prefix)
+            => EntryGenerator.Entry(
+                program.FindTable("routes")!, program.FindAction("to_port")!, [("dst_ip", network)], prefix,
+                ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac));
+    }
+
+    /// <summary>A value for a field from the pools that packets draw from too.</summary>
+    private byte[] Value(string name, int bytes)
+    {
+        name = name[(name.LastIndexOf('.') + 1)..];
+        var endpoint = _dice.Pick(Endpoints);
+        return (name, bytes) switch
+        {
+            (_, 6) when name.EndsWith("gateway_mac", StringComparison.Ordinal) => Dice.Number(GatewayMac, bytes),
+            (_, 6) => Dice.Number(endpoint.Mac, bytes),
+            (_, 4) when name.Contains("port", StringComparison.Ordinal) => Dice.Number((ulong)_dice.Below(16), bytes),
+            (_, 4) when name.Contains("ip", StringComparison.Ordinal) => Dice.Number(Address(endpoint), bytes),
+            (_, 2) when name.Contains("port", StringComparison.Ordinal) => Dice.Number(_dice.Pick<ulong>(53, 80, 443), bytes),
+            (_, 1) when name.Contains("proto", StringComparison.Ordinal) => Dice.Number(_dice.Pick<ulong>(1, 6, 17, 132), bytes),
+            _ => _dice.Percent(80) ? Dice.Number((ulong)_dice.Below(8), bytes) : _dice.Bytes(bytes),
+        };
+    }
+
+    private uint Address(Endpoint endpoint)
+        => _dice.Percent(70) ? _dice.Pick(endpoint.Addresses) : (uint)(_dice.Pick(endpoint.Addresses) ^ (1u << _dice.Below(32)));
+}

@@ -1,0 +1,60 @@
+using ACCOffload.Differential.Comparison;
+using ACCOffload.Differential.Coverage;
+using ACCOffload.Differential.Generators;
+using Xunit.Abstractions;
+
+namespace ACCOffload.Differential.Learners;
+
+/// <summary>
+/// Learners learn, rearm, forget and time out alike. DPDK keeps deadlines in steps of 2^32 cycles, rounded down: an entry may go
+/// that much too early there. Time passes in tens of seconds here and timeouts end halfway between, so that both agree on any
+/// machine whose counter runs at 1 GHz or more.
+/// </summary>
+public sealed class LearnerTests(ITestOutputHelper output)
+{
+    private const int Rounds = 120;
+    private const int PacketsPerRound = 25;
+
+    [DpdkClockFact]
+    public async Task Learners_remember_and_forget_alike()
+    {
+        output.WriteLine($"seed {TestSettings.Seed}");
+        var spec = TestSettings.Spec("learners.spec");
+        var instrumented = new InstrumentedSpec(spec);
+        var report = new CoverageReport();
+        var total = await RunAsync("learners", spec, TestSettings.Seed);
+        var counted = await RunAsync("learners-counted", instrumented.Text, TestSettings.Seed + 1);
+        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
+        total.Add(counted);
+        output.WriteLine(report.Text(total));
+        Assert.Equal(total.Packets, total.Transmitted);
+        Assert.Empty(report.Missed);
+        Assert.All(total.Lookups, l => Assert.True(l.Value.Hits > 100 && l.Value.Misses > 100, l.Key));
+        Assert.Empty(total.Actions.Where(a => a.Value == 0).Select(a => a.Key));
+    }
+
+    private static async Task<Tally> RunAsync(string name, string spec, int seed)
+    {
+        var dice = new Dice(seed);
+        await using var both = await SideBySide.StartAsync(name, spec);
+        for (var round = 0; round < Rounds * TestSettings.Scale; round++)
+        {
+            if (round % 40 == 39)
+                both.SetTimeout("flows", dice.Below(3), dice.Pick(15, 25, 85, 145));
+            for (var i = 0; i < PacketsPerRound; i++)
+                both.Send(new Packet((uint)dice.Below(16), Frame(dice)));
+            both.CompareRegisters();
+            both.CompareLookups();
+            both.Advance(TimeSpan.FromSeconds(10 * dice.Pick(0, 1, 1, 2, 3)));
+            await both.FlushAsync();
+        }
+        return both.Tally;
+    }
+
+    private static byte[] Frame(Dice dice)
+    {
+        byte command = (byte)(dice.Percent(50) ? 0 : dice.Below(6));
+        // Few flows: most packets meet one that was seen. Four of them share a bucket in DPDK, more would not be learned.
+        return [command, (byte)dice.Below(7), 0, (byte)dice.Below(5), 0, 0, 0, (byte)dice.Below(8), .. dice.Bytes(8), .. dice.Bytes(dice.Below(40))];
+    }
+}

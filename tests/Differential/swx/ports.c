@@ -1,0 +1,176 @@
+// Ports in memory: one packet is offered on one port, the pipeline runs until the packet has left.
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "swx.h"
+
+struct port {
+    unsigned id;
+};
+
+static struct port in_ports[PORTS_IN], out_ports[PORTS_OUT];
+static uint8_t buffer[HEADROOM + FRAME_MAX + TAILROOM];
+static uint32_t noise = 0x9E3779B9;
+static int offered = -1; // port that has the packet
+static uint32_t offered_length;
+static bool gone;
+// SWX drops to a sink of its own, which gives the buffer back: this one has a second owner and only loses a reference.
+static struct rte_mbuf handle;
+static FILE *output;
+
+static void *create(void *argument)
+{
+    return argument;
+}
+
+static void release(void *port)
+{
+    (void)port;
+}
+
+static int receive(void *object, struct rte_swx_pkt *packet)
+{
+    struct port *port = object;
+
+    if (offered != (int)port->id)
+        return 0;
+    offered = -1;
+    packet->handle = &handle;
+    packet->pkt = buffer;
+    packet->offset = HEADROOM;
+    packet->length = offered_length;
+    return 1;
+}
+
+static void write_packet(const char *what, unsigned port, const struct rte_swx_pkt *packet, uint32_t length)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    // A header taken from beyond the end and not emitted again makes the length wrap.
+    if (packet->offset + (uint64_t)length > sizeof(buffer)) {
+        fprintf(output, "%s %u beyond\n", what, port);
+        return;
+    }
+    fprintf(output, "%s %u ", what, port);
+    for (uint32_t i = 0; i < length; i++) {
+        uint8_t byte = packet->pkt[packet->offset + i];
+
+        putc_unlocked(digits[byte >> 4], output);
+        putc_unlocked(digits[byte & 15], output);
+    }
+    putc_unlocked('\n', output);
+}
+
+static void transmit(void *object, struct rte_swx_pkt *packet)
+{
+    struct port *port = object;
+
+    gone = true;
+    write_packet("out", port->id, packet, packet->length);
+}
+
+static void clone(void *object, struct rte_swx_pkt *packet, uint32_t truncation)
+{
+    struct port *port = object;
+
+    write_packet("clone", port->id, packet, truncation && truncation < packet->length ? truncation : packet->length);
+}
+
+static void fast_clone(void *object, struct rte_swx_pkt *packet)
+{
+    clone(object, packet, 0);
+}
+
+static void no_statistics_in(void *port, struct rte_swx_port_in_stats *statistics)
+{
+    (void)port;
+    memset(statistics, 0, sizeof(*statistics));
+}
+
+static void no_statistics_out(void *port, struct rte_swx_port_out_stats *statistics)
+{
+    (void)port;
+    memset(statistics, 0, sizeof(*statistics));
+}
+
+static struct rte_swx_port_in_ops in_ops = {
+    .create = create,
+    .free = release,
+    .pkt_rx = receive,
+    .stats_read = no_statistics_in,
+};
+
+static struct rte_swx_port_out_ops out_ops = {
+    .create = create,
+    .free = release,
+    .pkt_tx = transmit,
+    .pkt_clone_tx = clone,
+    .pkt_fast_clone_tx = fast_clone,
+    .stats_read = no_statistics_out,
+};
+
+void ports_configure(struct rte_swx_pipeline *pipeline)
+{
+    int status = rte_swx_pipeline_port_in_type_register(pipeline, "memory", &in_ops);
+
+    if (!status)
+        status = rte_swx_pipeline_port_out_type_register(pipeline, "memory", &out_ops);
+    for (unsigned i = 0; !status && i < PORTS_IN; i++) {
+        in_ports[i].id = i;
+        status = rte_swx_pipeline_port_in_config(pipeline, i, "memory", &in_ports[i]);
+    }
+    for (unsigned i = 0; !status && i < PORTS_OUT; i++) {
+        out_ports[i].id = i;
+        status = rte_swx_pipeline_port_out_config(pipeline, i, "memory", &out_ports[i]);
+    }
+    if (status)
+        die("ports refused: %s", strerror(-status));
+}
+
+// What surrounds the packet is different for each: a result that depends on it never looks right twice.
+static void fill_with_noise(void)
+{
+    for (size_t i = 0; i < sizeof(buffer); i += sizeof(noise)) {
+        noise ^= noise << 13;
+        noise ^= noise >> 17;
+        noise ^= noise << 5;
+        memcpy(&buffer[i], &noise, sizeof(noise));
+    }
+}
+
+static int nibble(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void ports_run(struct rte_swx_pipeline *pipeline, unsigned port, const char *hex, FILE *out)
+{
+    size_t length = strlen(hex) / 2;
+
+    if (port >= PORTS_IN || length > FRAME_MAX)
+        die("bad packet");
+    fill_with_noise();
+    for (size_t i = 0; i < length; i++) {
+        int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            die("bad packet");
+        buffer[HEADROOM + i] = high << 4 | low;
+    }
+    output = out;
+    offered = (int)port;
+    offered_length = length;
+    gone = false;
+    rte_mbuf_refcnt_set(&handle, 2);
+
+    clock_enter();
+    for (unsigned steps = 0; !gone && rte_mbuf_refcnt_read(&handle) == 2 && steps < STEPS_MAX; steps += 16)
+        rte_swx_pipeline_run(pipeline, 16);
+    clock_leave();
+    if (rte_mbuf_refcnt_read(&handle) != 2)
+        fputs("drop\n", out);
+    else if (!gone)
+        die("a packet did not leave after %u instructions", (unsigned)STEPS_MAX);
+}

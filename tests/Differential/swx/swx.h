@@ -1,0 +1,44 @@
+// Runs a .spec program on DPDK's SWX pipeline, one packet at a time, driven by lines on standard input.
+// Only DPDK's public headers are used.
+#ifndef SWX_H
+#define SWX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_swx_ctl.h>
+#include <rte_swx_pipeline.h>
+
+enum {
+    PORTS_IN = 16,   // a power of two, as SWX demands
+    PORTS_OUT = 16,
+    HEADROOM = 1024, // what headers may grow into
+    FRAME_MAX = 4096,
+    TAILROOM = 1024, // what a header beyond the end of the packet reads
+    MIRROR_SLOTS = 4,
+    MIRROR_SESSIONS = 64,
+    STEPS_MAX = 2000000, // of all threads together, for one packet
+};
+
+// Prints "swx: ..." to standard error and ends the program.
+void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+// spec.c: configures everything that the file declares.
+void spec_load(struct rte_swx_pipeline *pipeline, const char *path);
+
+// ports.c: ports in memory.
+void ports_configure(struct rte_swx_pipeline *pipeline);
+// Runs one packet and writes "clone PORT HEX", "out PORT HEX" and "drop" lines.
+void ports_run(struct rte_swx_pipeline *pipeline, unsigned port, const char *hex, FILE *out);
+
+// clock.c: the time that the pipeline sees; it stands still unless it is advanced.
+bool clock_start(void);
+void clock_enter(void);
+void clock_leave(void);
+void clock_advance(uint64_t milliseconds);
+
+// commands.c: reads lines until the end of standard input.
+void commands_run(struct rte_swx_pipeline *pipeline, FILE *in, FILE *out);
+
+#endif

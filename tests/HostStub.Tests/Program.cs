@@ -1,0 +1,23 @@
+using System.Diagnostics;
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>The test assembly as a program: an agent that is killed right after a step of an operation.</summary>
+internal static class Program
+{
+    private static async Task<int> Main(string[] args)
+    {
+        if (args is not ["dying-agent", var config, var step])
+            return 2;
+        await using var agent = await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, reached =>
+        {
+            if (reached == step)
+                Process.GetCurrentProcess().Kill();
+        });
+        await Task.Delay(Timeout.Infinite);
+        return 0;
+    }
+}

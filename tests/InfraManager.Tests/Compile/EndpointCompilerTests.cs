@@ -1,0 +1,70 @@
+using System.Net;
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Tests.Compile;
+
+public class EndpointCompilerTests
+{
+    private readonly EndpointCompiler _compiler = new(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
+
+    [Fact]
+    public void Pod_owns_its_port_its_guards_and_its_routes()
+    {
+        Endpoint pod = new(1, TestNode.Pod(1) with { Addresses = [TestNode.Ip(1), TestNode.Ip(2)] }, true);
+        Assert.Equal(
+            [
+                "local_sources src_ip=10.244.0.1 -> local_source()",
+                "local_sources src_ip=10.244.0.2 -> local_source()",
+                "mac_guard port=7 src_mac=02:00:00:00:00:02 -> allow_mac()",
+                "pods dst_ip=10.244.0.1 -> to_pod(port=7, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:00:02)",
+                "pods dst_ip=10.244.0.2 -> to_pod(port=7, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:00:02)",
+                "port_class port=7 -> pod_port(port=7, gateway_mac=02:ac:c0:00:00:01)",
+                "source_guard port=7 src_mac=02:00:00:00:00:02 src_ip=10.244.0.1 -> allow_source()",
+                "source_guard port=7 src_mac=02:00:00:00:00:02 src_ip=10.244.0.2 -> allow_source()",
+            ],
+            Text(_compiler.Compile(pod, 7)));
+    }
+
+    [Fact]
+    public void Host_owns_its_port_and_routes_to_all_addresses_of_the_node()
+    {
+        Assert.Equal(
+            [
+                "port_class port=3 -> host_port(port=3, gateway_mac=02:ac:c0:00:00:01)",
+                "routes dst_ip=192.0.2.10/32 -> to_port(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:13:89)",
+                "routes dst_ip=200.1.1.2/32 -> to_port(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:13:89)",
+            ],
+            Text(_compiler.Compile(new Endpoint(1, TestNode.Host(), true), 3)));
+    }
+
+    [Fact]
+    public void Is_a_function_of_endpoint_and_port()
+    {
+        Endpoint pod = new(1, TestNode.Pod(1), true);
+        Entry[] a = _compiler.Compile(pod, 7);
+        Entry[] b = _compiler.Compile(pod, 7);
+        Assert.All(a.Zip(b), p => Assert.True(p.First.SameAs(p.Second)));
+        Assert.NotEqual(Text(a), Text(_compiler.Compile(pod, 8)));
+    }
+
+    [Fact]
+    public void Addresses_of_another_family_in_the_configuration_are_left_out()
+    {
+        var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings with { NodeAddresses = [IPAddress.Parse("2001:db8::1")] });
+        Assert.Equal(2, compiler.Compile(new Endpoint(1, TestNode.Host(), true), 3).Length);
+    }
+
+    [Fact]
+    public void Pipeline_without_a_table_is_refused_at_once()
+    {
+        P4.Config.V1.P4Info info = P4.Config.V1.P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
+        info.Tables.Remove(info.Tables.Single(t => t.Preamble.Alias == "pods"));
+        var e = Assert.Throws<P4InfoException>(() => new EndpointCompiler(Pipeline.FromP4Info(info), TestNode.Settings));
+        Assert.Contains("pods", e.Message, StringComparison.Ordinal);
+    }
+
+    private static string[] Text(Entry[] entries) => [.. entries.Select(e => e.ToString()).Order(StringComparer.Ordinal)];
+}

@@ -1,0 +1,214 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests.Model;
+
+public class JudgeTests
+{
+    private readonly NetworkModel _model = new();
+    private readonly Judge _judge;
+    private readonly JudgeContext _context = new() { IsForeignPort = n => n.StartsWith("foreign", StringComparison.Ordinal), Changed = (_, _) => { } };
+
+    public JudgeTests() => _judge = new Judge(_model, TestNode.Settings);
+
+    [Fact]
+    public void Same_request_twice_is_one_attachment()
+    {
+        Endpoint first = Attach(TestNode.Pod(1, 1));
+        Endpoint second = Attach(TestNode.Pod(1, 1));
+        Assert.Same(first, second);
+        Assert.Equal(1, _model.Count);
+    }
+
+    [Fact]
+    public void Repeat_with_a_newer_number_keeps_the_endpoint_and_takes_the_number()
+    {
+        Endpoint first = Attach(TestNode.Pod(1, 1));
+        Endpoint second = Attach(TestNode.Pod(1, 9));
+        Assert.Equal(first.Id, second.Id);
+        Assert.Equal(9UL, _model.Find(first.Id)!.Spec.Sequence);
+        Sync(5);
+        Assert.Equal(1, _model.Count);
+    }
+
+    [Fact]
+    public void Changed_request_is_an_update_that_frees_what_was_held()
+    {
+        Endpoint first = Attach(TestNode.Pod(1, 1));
+        Endpoint second = Attach(TestNode.Pod(1, 2, ip: 7, mac: 7, port: 7));
+        Assert.Equal(first.Id, second.Id);
+        Assert.True(_model.IsPortRemovalPending(TestNode.PortName(1)));
+        Attach(TestNode.Pod(2, 3, ip: 1, mac: 1, port: 1));
+        Assert.False(_model.IsPortRemovalPending(TestNode.PortName(1)));
+    }
+
+    [Fact]
+    public void What_another_endpoint_holds_is_refused_with_its_field()
+    {
+        Attach(TestNode.Pod(1, 1));
+        Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, mac: 1))).Field);
+        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, port: 1))).Field);
+        Assert.Equal("addresses[0]", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, ip: 1))).Field);
+        Attach(TestNode.Host(3));
+        Assert.Equal("kind", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Host(4) with { Key = TestNode.Key(6), Mac = TestNode.Pod(6).Mac, PortName = "x", Addresses = [] })).Field);
+        Assert.Equal(2, _model.Count);
+    }
+
+    [Fact]
+    public void Another_nodes_endpoint_is_not_touched()
+    {
+        Attach(TestNode.Pod(1, 1));
+        EndpointSpec theirs = TestNode.Pod(1, 5) with { Node = "node-2" };
+        Refused(IntentError.PermissionDenied, () => Attach(theirs));
+        Refused(IntentError.PermissionDenied, () => _judge.Detach(TestNode.Detach(theirs, 9)));
+        _judge.Sync(new SyncIntent("node-2", 9, 9, ["net"], []), _context);
+        Assert.Equal(1, _model.Count);
+    }
+
+    [Fact]
+    public void Older_attach_is_refused_after_a_newer_one_a_detach_or_a_sync()
+    {
+        Attach(TestNode.Pod(1, 5));
+        Assert.Equal("sequence", Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 4, ip: 9))).Field);
+        Assert.True(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 6)));
+        Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 5)));
+        Sync(10);
+        Assert.Empty(_model.Tombstones);
+        Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 7)));
+        Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(2, 9)));
+        Attach(TestNode.Pod(2, 11));
+        Assert.Equal("epoch", Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(3, 99, epoch: 0) with { Epoch = 0 })).Field);
+    }
+
+    [Fact]
+    public void Older_detach_leaves_a_newer_attachment()
+    {
+        Attach(TestNode.Pod(1, 5));
+        Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
+        Assert.Equal(1, _model.Count);
+    }
+
+    [Fact]
+    public void Detach_of_nothing_succeeds() => Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
+
+    [Fact]
+    public void Sync_removes_what_is_not_listed_adds_what_is_missing_and_keeps_the_rest()
+    {
+        Attach(TestNode.Pod(1, 1));
+        Attach(TestNode.Pod(2, 2));
+        Attach(TestNode.Pod(3, 3, network: "other"));
+        Attach(TestNode.Pod(4, 20));
+        Attach(TestNode.Pod(5) with { Origin = ApiOrigin.InfraAgent });
+        SyncOutcome outcome = Sync(10, TestNode.Pod(2, 2), TestNode.Pod(6, 4));
+        Assert.Equal((1, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
+        Assert.Empty(outcome.Failures);
+        Assert.Equal([2, 3, 4, 5, 6], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
+    }
+
+    [Fact]
+    public void Older_sync_is_refused()
+    {
+        Sync(10);
+        Assert.Equal("sequence", Refused(IntentError.FailedPrecondition, () => Sync(9)).Field);
+        Sync(10);
+        Assert.Equal("epoch", Refused(IntentError.FailedPrecondition, () => _judge.Sync(new SyncIntent("node-1", 0, 99, ["net"], []), _context)).Field);
+    }
+
+    [Fact]
+    public void Old_list_does_not_undo_a_newer_attach()
+    {
+        Attach(TestNode.Pod(1, 12, ip: 8));
+        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 3));
+        Assert.Equal(1, outcome.Kept);
+        Assert.Equal(TestNode.Ip(8), _model.Endpoints.Single().Spec.Addresses[0]);
+    }
+
+    [Fact]
+    public void Old_list_does_not_bring_back_what_a_newer_detach_removed()
+    {
+        _judge.Detach(TestNode.Detach(TestNode.Pod(1), 12));
+        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 3));
+        Assert.Equal(IntentError.FailedPrecondition, outcome.Failures.Single().Error.Code);
+        Assert.Equal(0, _model.Count);
+    }
+
+    [Fact]
+    public void Sync_moves_an_address_from_one_attachment_to_another()
+    {
+        Attach(TestNode.Pod(1, 1));
+        Attach(TestNode.Pod(2, 2));
+        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 3, ip: 2), TestNode.Pod(2, 4, ip: 9));
+        Assert.Empty(outcome.Failures);
+        Assert.Equal(2, outcome.Added);
+    }
+
+    [Fact]
+    public void Bad_items_of_a_sync_fail_alone()
+    {
+        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"), TestNode.Pod(4, 4) with { Mtu = 1 });
+        Assert.Equal((0, 1, 0, 3), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
+    }
+
+    [Fact]
+    public void While_the_target_is_away_sync_removes_and_adds_fail()
+    {
+        Attach(TestNode.Pod(1, 1));
+        JudgeContext away = new() { IsForeignPort = _ => false, Changed = (_, _) => { }, AddsRefused = IntentException.Away("away") };
+        SyncOutcome outcome = _judge.Sync(TestNode.Sync(10, TestNode.Pod(2, 2)), away);
+        Assert.Equal((0, 0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
+        Refused(IntentError.Unavailable, () => _judge.Attach(TestNode.Pod(3, 20), away));
+    }
+
+    [Fact]
+    public void Foreign_ports_are_not_owned_and_not_removed()
+    {
+        Endpoint endpoint = Attach(TestNode.Pod(1, 1) with { PortName = "foreign0" });
+        Assert.False(endpoint.OwnsPort);
+        _judge.Detach(TestNode.Detach(endpoint.Spec, 2));
+        Assert.Empty(_model.PortRemovals);
+    }
+
+    [Fact]
+    public void Undo_restores_everything()
+    {
+        Attach(TestNode.Pod(1, 1));
+        Attach(TestNode.Pod(2, 2));
+        _judge.Detach(TestNode.Detach(TestNode.Pod(9), 3));
+        _model.Forget();
+        string before = Dump();
+        Attach(TestNode.Pod(1, 4, ip: 7, port: 7));
+        _judge.Detach(TestNode.Detach(TestNode.Pod(2), 5));
+        Attach(TestNode.Pod(3, 6, ip: 2, mac: 2, port: 2));
+        Sync(10, TestNode.Pod(4, 7));
+        Assert.NotEqual(before, Dump());
+        _model.Undo(0);
+        Assert.Equal(before, Dump());
+        Attach(TestNode.Pod(3, 16, ip: 3));
+    }
+
+    [Fact]
+    public void Tombstones_are_bounded()
+    {
+        for (int i = 0; i < NetworkModel.MaxTombstones + 100; i++)
+            _judge.Detach(TestNode.Detach(TestNode.Pod(i), (ulong)i + 1));
+        Assert.Equal(NetworkModel.MaxTombstones, _model.Tombstones.Count);
+        Assert.Null(_model.FindTombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(0))));
+    }
+
+    private static IntentException Refused(IntentError code, Action action)
+    {
+        var e = Assert.Throws<IntentException>(action);
+        Assert.Equal(code, e.Code);
+        return e;
+    }
+
+    private Endpoint Attach(EndpointSpec spec) => _judge.Attach(spec, _context);
+
+    private SyncOutcome Sync(ulong sequence, params EndpointSpec[] list) => _judge.Sync(TestNode.Sync(sequence, list), _context);
+
+    private string Dump() => string.Join('\n', [
+        .. _model.Endpoints.OrderBy(e => e.Id).Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
+        .. _model.Floors.Select(f => f.ToString()).Order(),
+        .. _model.Tombstones.Values.Select(t => t.ToString()).Order(),
+        .. _model.PortRemovals.Order()]);
+}

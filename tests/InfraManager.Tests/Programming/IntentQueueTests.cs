@@ -1,0 +1,118 @@
+using ACCOffload.InfraManager.Programming;
+using CsCheck;
+
+namespace ACCOffload.InfraManager.Tests.Programming;
+
+public class IntentQueueTests
+{
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public void Behaves_like_a_bounded_queue()
+    {
+        Gen.Select(Gen.Bool, Gen.Int[1, 40]).List[1, 200].Sample(
+            operations =>
+            {
+                var queue = new IntentQueue<string>(8, 100);
+                var model = new Queue<(string Item, int Bytes)>();
+                int next = 0;
+                foreach ((bool enqueue, int bytes) in operations)
+                {
+                    if (enqueue)
+                    {
+                        string item = $"{next++}";
+                        bool fits = model.Count < 8 && model.Sum(m => m.Bytes) + bytes <= 100;
+                        Assert.Equal(fits ? EnqueueResult.Accepted : EnqueueResult.Full, queue.TryEnqueue(item, bytes));
+                        if (fits)
+                            model.Enqueue((item, bytes));
+                    }
+                    else
+                    {
+                        Assert.Equal(model.TryDequeue(out (string Item, int Bytes) expected), queue.TryDequeue(out string item));
+                        Assert.Equal(expected.Item, item);
+                    }
+
+                    Assert.Equal((model.Count, (long)model.Sum(m => m.Bytes)), (queue.Count, queue.Bytes));
+                }
+            },
+            iter: 2000);
+    }
+
+    [Fact]
+    public void Closed_queue_refuses_and_gives_out_what_it_has()
+    {
+        var queue = new IntentQueue<string>(4, 100);
+        queue.TryEnqueue("a", 1);
+        queue.Close();
+        Assert.Equal(EnqueueResult.Closed, queue.TryEnqueue("b", 1));
+        Assert.True(queue.TryDequeue(out string item));
+        Assert.Equal("a", item);
+        Assert.False(queue.TryDequeue(out _));
+    }
+
+    [Fact]
+    public void Item_above_the_whole_budget_is_refused() => Assert.Equal(EnqueueResult.Full, new IntentQueue<string>(4, 100).TryEnqueue("a", 101));
+
+    [Theory]
+    [InlineData(1, 8)]
+    [InlineData(4, 16)]
+    [InlineData(8, 1024)]
+    public async Task Many_producers_lose_nothing_and_keep_their_order(int producers, int capacity)
+    {
+        const int Each = 20_000;
+        var queue = new IntentQueue<Tuple<int, int>>(capacity, 1L << 40);
+        Task[] running = [.. Enumerable.Range(0, producers).Select(p => Task.Run(() =>
+        {
+            var spin = default(SpinWait);
+            for (int i = 0; i < Each; i++)
+            {
+                var item = Tuple.Create(p, i);
+                while (queue.TryEnqueue(item, 10) != EnqueueResult.Accepted)
+                    spin.SpinOnce();
+            }
+        }))];
+
+        int[] last = [.. Enumerable.Repeat(-1, producers)];
+        for (int taken = 0; taken < producers * Each;)
+        {
+            while (queue.TryDequeue(out Tuple<int, int> item))
+            {
+                Assert.Equal(last[item.Item1] + 1, item.Item2);
+                last[item.Item1] = item.Item2;
+                taken++;
+            }
+
+            // A wake-up that got lost would end here.
+            if (taken < producers * Each)
+                await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+        }
+
+        await Task.WhenAll(running);
+        Assert.Equal((0, 0L), (queue.Count, queue.Bytes));
+    }
+
+    [Fact]
+    public async Task Every_single_item_wakes_the_sleeping_consumer()
+    {
+        var queue = new IntentQueue<string>(4, 1000);
+        for (int i = 0; i < 2000; i++)
+        {
+            Task wait = queue.WaitAsync(Long, TimeProvider.System);
+            if (i % 2 == 0)
+                await Task.Yield();
+            queue.TryEnqueue("x", 1);
+            await wait.WaitAsync(Long);
+            while (!queue.TryDequeue(out _))
+                await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+        }
+    }
+
+    [Fact]
+    public async Task Waiting_ends_at_the_limit()
+    {
+        var queue = new IntentQueue<string>(4, 1000);
+        await queue.WaitAsync(TimeSpan.FromMilliseconds(1), TimeProvider.System).WaitAsync(Long);
+        queue.TryEnqueue("x", 1);
+        await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+    }
+}

@@ -1,0 +1,364 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Tests.Programming;
+
+public class ProgrammerTests
+{
+    [Fact]
+    public async Task Attach_and_detach_change_tables_and_ports()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        AttachOutcome outcome = await core.AttachAsync(TestNode.Pod(1, 1));
+        Assert.Equal(core.Target.Ports[TestNode.PortName(1)], outcome.Port);
+        Assert.Null(core.Difference());
+        Assert.Equal(5, core.Target.Rows.Count);
+        Assert.True(Assert.Single(core.Programmer.GetEndpoints()).Programmed);
+        Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
+        Assert.Empty(core.Target.Rows);
+        Assert.Empty(core.Target.Ports);
+        Assert.False((await core.DetachAsync(TestNode.Pod(1), 3)).Removed);
+        Assert.Equal((true, true, 0), (core.Programmer.GetStatus().Ready, core.Programmer.GetStatus().Reconciled, core.Programmer.GetStatus().Endpoints));
+    }
+
+    [Fact]
+    public async Task Repeat_writes_nothing_and_commits_nothing()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        AttachOutcome first = await core.AttachAsync(TestNode.Pod(1, 1));
+        (int writes, long commits) = (core.Target.Writes, core.Store.Commits);
+        AttachOutcome second = await core.AttachAsync(TestNode.Pod(1, 1));
+        Assert.Equal(first, second);
+        Assert.Equal((writes, commits), (core.Target.Writes, core.Store.Commits));
+    }
+
+    [Fact]
+    public async Task Update_writes_only_the_difference()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        int updates = core.Target.Updates;
+        await core.AttachAsync(TestNode.Pod(1, 2) with { Addresses = [TestNode.Ip(1), TestNode.Ip(2)] });
+        Assert.Equal(3, core.Target.Updates - updates);
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task Batch_is_one_commit_and_few_writes()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        var gate = new ManualResetEventSlim();
+        core.Hook = p =>
+        {
+            if (p == CrashPoint.BeforeComplete)
+                gate.Wait();
+        };
+        Task first = core.AttachAsync(TestNode.Pod(0, 1));
+        await core.UntilAsync(() => core.Target.Rows.Count == 5, "first attached");
+        Task[] rest = [.. Enumerable.Range(1, 249).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i + 1)))];
+        (int writes, long commits) = (core.Target.Writes, core.Store.Commits);
+        core.Hook = _ => { };
+        gate.Set();
+        await first;
+        await Task.WhenAll(rest);
+        Assert.Equal((3, 1L), (core.Target.Writes - writes, core.Store.Commits - commits));
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task Two_hundred_fifty_endpoints_survive_a_restart_without_a_write()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await Task.WhenAll(Enumerable.Range(0, 250).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i + 1))));
+        await core.AttachAsync(TestNode.Host(900));
+        int writes = core.Target.Writes;
+        await core.RestartAsync();
+        Assert.Equal(251, (await core.SettledAsync()).Count);
+        Assert.Equal(writes, core.Target.Writes);
+        Assert.Equal(ReconcileCounts.None, core.Programmer.GetStatus().LastReconcile);
+        Assert.Equal(1, core.Target.Pushes);
+    }
+
+    [Fact]
+    public async Task Target_that_comes_back_empty_is_filled_again()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.AttachAsync(TestNode.Host(2));
+        uint before = core.Target.Ports[TestNode.PortName(1)];
+        core.Target.Restart();
+        await core.SettledAsync();
+        Assert.NotEqual(before, core.Programmer.GetEndpoints()[0].Port);
+        Assert.Equal(2, core.Target.Pushes);
+    }
+
+    [Fact]
+    public async Task Foreign_and_drifted_rows_and_orphaned_ports_are_repaired_at_reconnect()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Disconnect();
+        core.Target.AddForeignPort("acc0123456789a");
+        core.Target.AddForeignPort("uplink0");
+        core.Target.Drift(rows =>
+        {
+            Entry route = rows.Values.Single(r => r.Table.Alias == "pods");
+            rows.Remove(route.Key);
+            Entry other = Route(1, 99);
+            rows.Add(other.Key, other);
+            Entry foreign = Route(77, 1);
+            rows.Add(foreign.Key, foreign);
+            rows.Remove(rows.Values.Single(r => r.Table.Alias == "mac_guard").Key);
+        });
+        core.Target.Connect();
+        await core.SettledAsync();
+        Assert.Equal(new ReconcileCounts(1, 1, 1), core.Programmer.GetStatus().LastReconcile);
+        Assert.True(core.Target.Ports.ContainsKey("uplink0"));
+    }
+
+    [Fact]
+    public async Task While_the_target_is_away_adds_fail_at_once_and_removals_are_made_good_later()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.AttachAsync(TestNode.Pod(2, 2));
+        await core.AttachAsync(TestNode.Pod(3, 3));
+        core.Target.Disconnect();
+        long commits = core.Store.Commits;
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(4, 4)));
+        Assert.Equal(IntentError.Unavailable, e.Code);
+        Assert.Contains("cut by the test", e.Message, StringComparison.Ordinal);
+        Assert.Equal(commits, core.Store.Commits);
+        Assert.True((await core.DetachAsync(TestNode.Pod(1), 5)).Removed);
+        SyncOutcome sync = await core.SyncAsync(TestNode.Sync(6, TestNode.Pod(2, 2), TestNode.Pod(5, 5)));
+        Assert.Equal((1, 0, 1, 1), (sync.Kept, sync.Added, sync.Removed, sync.Failures.Count));
+        Assert.Equal(TargetState.Away, core.Programmer.GetStatus().TargetState);
+        Assert.Equal(15, core.Target.Rows.Count);
+        await core.RestartAsync(ready: false);
+        core.Target.Connect();
+        Assert.Single(await core.SettledAsync());
+        Assert.Single(core.Target.Ports);
+    }
+
+    [Fact]
+    public async Task Address_freed_and_given_again_while_the_target_was_away_ends_right()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Disconnect();
+        await core.DetachAsync(TestNode.Pod(1), 2);
+        core.Target.Connect();
+        await core.ReadyAsync();
+        await core.AttachAsync(TestNode.Pod(2, 3, ip: 1, mac: 1, port: 1));
+        Assert.Equal(TestNode.Key(2), Assert.Single(await core.SettledAsync()).Endpoint.Key);
+    }
+
+    [Fact]
+    public async Task Refused_entry_fails_its_own_request_only_and_what_waited_for_its_address_is_judged_again()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:02", StringComparison.Ordinal) ? StatusCode.InvalidArgument : StatusCode.OK;
+        Task<AttachOutcome>[] calls = await BatchAsync(
+            core,
+            () => core.AttachAsync(TestNode.Pod(1, 1)),
+            () => core.AttachAsync(TestNode.Pod(2, 2)),
+            () => core.AttachAsync(TestNode.Pod(3, 3, ip: 1)));
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => calls[0]);
+        Assert.Equal(IntentError.Internal, e.Code);
+        Assert.Contains("refused", e.Message, StringComparison.Ordinal);
+        await calls[1];
+        await calls[2];
+        Assert.Equal([TestNode.Key(2), TestNode.Key(3)], (await core.SettledAsync()).Select(v => v.Endpoint.Key).Order(Comparer<AttachmentKey>.Create((a, b) => string.CompareOrdinal(a.ContainerId, b.ContainerId))));
+        core.Target.Refuses = _ => StatusCode.OK;
+        await core.RestartAsync();
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Refused_update_leaves_the_endpoint_as_it_was()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods" ? StatusCode.ResourceExhausted : StatusCode.OK;
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, ip: 9, mac: 9, port: 9)));
+        Assert.Equal(IntentError.ResourceExhausted, e.Code);
+        Assert.Equal(TestNode.Ip(1), Assert.Single(await core.SettledAsync()).Endpoint.Spec.Addresses[0]);
+    }
+
+    [Fact]
+    public async Task Refused_item_of_a_sync_fails_alone()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:03", StringComparison.Ordinal) ? StatusCode.InvalidArgument : StatusCode.OK;
+        SyncOutcome outcome = await core.SyncAsync(TestNode.Sync(9, TestNode.Pod(1, 1), TestNode.Pod(2, 2), TestNode.Pod(3, 3)));
+        Assert.Equal((2, TestNode.Key(2)), (outcome.Added, Assert.Single(outcome.Failures).Key));
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Refused_port_fails_the_attach()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        core.Target.RefusesPort = n => n == TestNode.PortName(1) ? StatusCode.ResourceExhausted : StatusCode.OK;
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 1)));
+        Assert.Equal(IntentError.ResourceExhausted, e.Code);
+        Assert.Empty(await core.SettledAsync());
+        core.Target.RefusesPort = _ => StatusCode.OK;
+        await core.AttachAsync(TestNode.Pod(1, 2));
+    }
+
+    [Fact]
+    public async Task Refused_delete_does_not_fail_the_detach_and_is_tried_again()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Refuses = u => u.Kind == UpdateKind.Delete ? StatusCode.FailedPrecondition : StatusCode.OK;
+        Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
+        Assert.Equal(5, core.Target.Rows.Count);
+        Assert.Single(core.Target.Ports);
+        Assert.False(core.Programmer.GetStatus().Reconciled);
+        core.Target.Refuses = _ => StatusCode.OK;
+        await core.SettledAsync();
+        await core.UntilAsync(() => core.Target.Ports.Count == 0, "port removed");
+    }
+
+    [Fact]
+    public async Task Ports_that_were_there_before_are_used_and_left()
+    {
+        var target = new FakeTarget { CanList = false };
+        target.AddForeignPort("tap0");
+        await using CoreHarness core = await CoreHarness.StartAsync(target);
+        EndpointSpec spec = TestNode.Pod(1) with { PortName = "tap0", Origin = ApiOrigin.InfraAgent };
+        Assert.Equal(1u, (await core.AttachAsync(spec)).Port);
+        await core.DetachAsync(spec);
+        Assert.True(target.Ports.ContainsKey("tap0"));
+        await core.AttachAsync(spec with { PortName = "tap1" });
+        await core.DetachAsync(spec);
+        await core.UntilAsync(() => target.Ports.Count == 1, "tap1 removed");
+    }
+
+    [Fact]
+    public async Task Full_queue_is_refused_at_once_and_a_stop_answers_everybody()
+    {
+        CoreHarness core = await CoreHarness.StartAsync(options: o => o with { QueueIntents = 4, MaxBatch = 1, WriteLimit = TimeSpan.FromSeconds(20) });
+        await using CoreHarness owned = core;
+        core.Target.NextFault = () => TargetFault.Hang;
+        Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 8).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
+        await core.UntilAsync(() => calls.Count(c => c.IsFaulted) >= 3, "the queue is full");
+        Assert.All(calls.Where(c => c.IsFaulted), c => Assert.Equal(IntentError.ResourceExhausted, Assert.IsType<IntentException>(c.Exception!.InnerException).Code));
+        using var gaveUp = new CancellationTokenSource();
+        Task<DetachOutcome> withdrawn = core.Programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 90), gaveUp.Token);
+        await core.Programmer.StopAsync(TimeSpan.FromMilliseconds(50));
+        await Task.WhenAll(calls.Select(c => c.ContinueWith(_ => { }, TaskScheduler.Default))).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.All(calls, c => Assert.True(c.IsFaulted));
+        Assert.True(withdrawn.IsCompleted || withdrawn.IsFaulted);
+        await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(50, 50)));
+        core.Target.NextFault = () => TargetFault.None;
+        await core.RestartAsync();
+        Assert.Empty(await core.SettledAsync());
+    }
+
+    [Fact]
+    public async Task Stop_works_off_the_queue_and_leaves_the_entries()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 50).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
+        await core.Programmer.StopAsync(TimeSpan.FromSeconds(30));
+        await Task.WhenAll(calls);
+        Assert.Equal(250, core.Target.Rows.Count);
+        Assert.Equal(0, new FileInfo(core.DatabasePath + "-wal").Length);
+        Assert.False(core.Programmer.IsHealthy);
+        await core.RestartAsync();
+        Assert.Equal(50, (await core.SettledAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Who_gives_up_early_withdraws_and_who_gives_up_late_does_not()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { MaxBatch = 1 });
+        var gate = new ManualResetEventSlim();
+        core.Hook = p =>
+        {
+            if (p == CrashPoint.AfterJudge)
+                gate.Wait();
+        };
+        using var first = new CancellationTokenSource();
+        using var second = new CancellationTokenSource();
+        Task late = core.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), first.Token);
+        await core.UntilAsync(() => core.Programmer.GetStatus().QueueLength == 0, "drained");
+        Task early = core.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(2, 2)), second.Token);
+        await first.CancelAsync();
+        await second.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => early);
+        core.Hook = _ => { };
+        gate.Set();
+        await core.AttachAsync(TestNode.Pod(3, 3));
+        Assert.Equal([TestNode.Key(1), TestNode.Key(3)], (await core.SettledAsync()).Select(v => v.Endpoint.Key));
+    }
+
+    [Fact]
+    public async Task Unexpected_error_fails_the_batch_and_the_loop_starts_over_from_the_store()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        bool thrown = false;
+        core.Hook = p =>
+        {
+            if (p == CrashPoint.AfterJudge && !thrown)
+            {
+                thrown = true;
+                throw new InvalidOperationException("a bug");
+            }
+        };
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
+        Assert.Equal(IntentError.Internal, e.Code);
+        await core.ReadyAsync();
+        await core.UntilAsync(() => core.Programmer.GetStatus().Ready, "ready");
+        await core.AttachAsync(TestNode.Pod(3, 3));
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+        Assert.True(core.Programmer.IsHealthy);
+    }
+
+    [Fact]
+    public async Task Failing_commit_fails_the_request_and_nothing_else()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Store.BeforeCommit = () => throw new InfraManager.Store.StoreException(InfraManager.Store.StoreFailure.Full, "store x: the disk is full");
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
+        Assert.Equal((IntentError.ResourceExhausted, "store x: the disk is full"), (e.Code, e.Message));
+        await Assert.ThrowsAsync<IntentException>(() => core.DetachAsync(TestNode.Pod(1), 3));
+        Assert.Equal("store x: the disk is full", core.Programmer.GetStatus().StoreProblem);
+        Assert.Single(core.Programmer.GetEndpoints());
+        core.Store.BeforeCommit = null;
+        await core.AttachAsync(TestNode.Pod(2, 4));
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+        Assert.Equal("", core.Programmer.GetStatus().StoreProblem);
+    }
+
+    /// <summary>Posts calls such that they are one batch.</summary>
+    private static async Task<Task<AttachOutcome>[]> BatchAsync(CoreHarness core, params Func<Task<AttachOutcome>>[] calls)
+    {
+        var gate = new ManualResetEventSlim();
+        core.Hook = p =>
+        {
+            if (p == CrashPoint.BeforeComplete)
+                gate.Wait();
+        };
+        Task<DetachOutcome> first = core.DetachAsync(TestNode.Pod(999));
+        await core.UntilAsync(() => core.Programmer.GetStatus().QueueLength == 0, "drained");
+        Task<AttachOutcome>[] running = [.. calls.Select(c => c())];
+        core.Hook = _ => { };
+        gate.Set();
+        await first;
+        await Task.WhenAll(running.Select(r => r.ContinueWith(_ => { }, TaskScheduler.Default)));
+        return running;
+    }
+
+    private static Entry Route(int ip, int port) => TestPipeline.Artifacts.Pipeline.Table("pods").NewEntry()
+        .Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod").Param("port", (ulong)port).Param("src_mac", 1).Param("dst_mac", 2).Build();
+}

@@ -1,0 +1,187 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+using CsCheck;
+
+namespace ACCOffload.InfraManager.Tests.Programming;
+
+public class TableStateTests
+{
+    private static readonly Pipeline Pipeline = TestPipeline.Artifacts.Pipeline;
+    private static readonly OwnerId A = OwnerId.OfEndpoint(1);
+    private static readonly OwnerId B = OwnerId.OfEndpoint(2);
+    private readonly TableState _tables = new();
+
+    [Fact]
+    public void Shared_identical_rows_are_one_row_and_go_with_the_last_owner()
+    {
+        Assert.Null(_tables.Acquire(A, [Route(1, 5), Route(2, 5)]));
+        Assert.Null(_tables.Acquire(B, [Route(2, 5)]));
+        Assert.Equal(2, _tables.DesiredCount);
+        WriteAll(2);
+        _tables.Release(A);
+        EntryUpdate delete = Assert.Single(_tables.Plan());
+        Assert.Equal("DELETE pods dst_ip=10.244.0.1", delete.ToString());
+        WriteAll(1);
+        _tables.Release(B);
+        WriteAll(1);
+        Assert.Equal((0L, 0), (_tables.DesiredCount, _tables.DirtyCount));
+    }
+
+    [Fact]
+    public void Conflicting_contents_are_refused_and_change_nothing()
+    {
+        Assert.Null(_tables.Acquire(A, [Route(1, 5)]));
+        Assert.NotNull(_tables.Acquire(B, [Route(2, 6), Route(1, 6)]));
+        Assert.Equal(1, _tables.DesiredCount);
+        Assert.DoesNotContain(B, _tables.Owners);
+    }
+
+    [Fact]
+    public void Change_is_a_modify_and_no_change_is_nothing()
+    {
+        _tables.Acquire(A, [Route(1, 5)]);
+        WriteAll(1);
+        _tables.Release(A);
+        _tables.Acquire(A, [Route(1, 5)]);
+        Assert.Empty(_tables.Plan());
+        _tables.Release(A);
+        _tables.Acquire(A, [Route(1, 6)]);
+        Assert.Equal(UpdateKind.Modify, Assert.Single(_tables.Plan()).Kind);
+        Assert.False(_tables.IsProgrammed(A));
+        WriteAll(1);
+        Assert.True(_tables.IsProgrammed(A));
+    }
+
+    [Fact]
+    public void Read_back_finds_missing_drifted_and_foreign_rows()
+    {
+        _tables.Acquire(A, [Route(1, 5), Route(2, 5), Route(3, 5)]);
+        _tables.BeginReadBack();
+        _tables.Seen(Route(1, 5));
+        _tables.Seen(Route(2, 9));
+        _tables.Seen(Route(4, 5));
+        _tables.EndReadBack();
+        Assert.Equal(
+            ["DELETE pods dst_ip=10.244.0.4", "INSERT pods dst_ip=10.244.0.3", "MODIFY pods dst_ip=10.244.0.2"],
+            _tables.Plan().Select(u => u.ToString().Split(" ->")[0]).Order());
+    }
+
+    [Fact]
+    public void Refused_rows_are_not_tried_again_until_told_or_touched()
+    {
+        _tables.Acquire(A, [Route(1, 5)]);
+        _tables.Refused(_tables.Plan()[0]);
+        Assert.Empty(_tables.Plan());
+        Assert.True(_tables.RetryRefused());
+        _tables.Refused(Assert.Single(_tables.Plan()));
+        _tables.Release(A);
+        _tables.Acquire(A, [Route(1, 5)]);
+        Assert.Single(_tables.Plan());
+    }
+
+    [Fact]
+    public void Doubtful_row_is_modified_or_deleted_without_trust()
+    {
+        _tables.Acquire(A, [Route(1, 5)]);
+        _tables.Doubt(_tables.Plan()[0]);
+        Assert.Equal(UpdateKind.Modify, _tables.Plan()[0].Kind);
+        _tables.Release(A);
+        EntryUpdate delete = Assert.Single(_tables.Plan());
+        Assert.Equal(UpdateKind.Delete, delete.Kind);
+        _tables.FoundAbsent(delete);
+        Assert.Equal(0, _tables.DirtyCount);
+    }
+
+    [Fact]
+    public void Any_sequence_ends_with_the_target_equal_to_the_owners()
+    {
+        // Each operation: an owner takes a set of rows (or none), or the target is found changed, or what is left is written.
+        Gen.Select(Gen.Int[0, 5], Gen.Int[0, 7], Gen.Int[0, 255]).List[1, 60].Sample(
+            operations =>
+            {
+                var tables = new TableState();
+                var owners = new Dictionary<int, Entry[]>();
+                var target = new Dictionary<EntryKey, Entry>();
+                foreach ((int kind, int who, int bits) in operations)
+                {
+                    switch (kind)
+                    {
+                        case <= 2:
+                            Entry[] entries = [.. Enumerable.Range(0, 8).Where(i => (bits & (1 << i)) != 0).Select(i => Route(i, i < 4 ? 1 : who))];
+                            tables.Release(OwnerId.OfEndpoint(who));
+                            owners.Remove(who);
+                            bool conflicts = entries.Any(e => owners.Values.Any(o => o.Any(x => x.Key == e.Key && !x.SameAs(e))));
+                            Assert.Equal(conflicts, tables.Acquire(OwnerId.OfEndpoint(who), entries) is not null);
+                            if (!conflicts)
+                                owners[who] = entries;
+                            break;
+                        case 3:
+                            Entry drift = Route(who, bits);
+                            target.Remove(drift.Key);
+                            if (bits % 2 == 0)
+                                target.Add(drift.Key, drift);
+                            tables.BeginReadBack();
+                            foreach (Entry entry in target.Values)
+                                tables.Seen(entry);
+                            tables.EndReadBack();
+                            break;
+                        default:
+                            Write(tables, target);
+                            break;
+                    }
+                }
+
+                Write(tables, target);
+                Dictionary<EntryKey, Entry> wanted = owners.Values.SelectMany(o => o).DistinctBy(e => e.Key).ToDictionary(e => e.Key);
+                Assert.Equal(wanted.Count, target.Count);
+                Assert.All(wanted, w => Assert.True(target[w.Key].SameAs(w.Value)));
+                Assert.Equal((wanted.Count, 0), ((int)tables.DesiredCount, tables.DirtyCount));
+            },
+            iter: 2000);
+    }
+
+    [Fact]
+    public void Writes_are_ranked_and_bounded()
+    {
+        EntryUpdate Update(UpdateKind kind, Entry entry) => new(kind, entry);
+        var compiler = new EndpointCompiler(Pipeline, TestNode.Settings);
+        var updates = new List<EntryUpdate>();
+        for (int i = 1; i <= 10; i++)
+        {
+            foreach (Entry entry in compiler.Compile(new Endpoint(i, TestNode.Pod(i), true), (uint)i))
+                updates.Add(Update((UpdateKind)(1 + (i % 3)), entry));
+        }
+
+        List<ReadOnlyMemory<EntryUpdate>> writes = WritePlan.Order([.. updates], 4);
+        Assert.All(writes, w => Assert.InRange(w.Length, 1, 4));
+        Assert.All(writes, w => Assert.Single(w.ToArray().Select(Step).Distinct()));
+        Assert.Equal(writes.Select(w => Step(w.Span[0])), writes.Select(w => Step(w.Span[0])).Order());
+        Assert.Equal(updates.Select(u => u.ToString()).Order(), writes.SelectMany(w => w.ToArray()).Select(u => u.ToString()).Order());
+
+        static int Step(EntryUpdate u) => u.Kind == UpdateKind.Delete ? -1 - TableRanks.Of(u.Entry.Table) : TableRanks.Of(u.Entry.Table);
+    }
+
+    private static Entry Route(int ip, int port) => Pipeline.Table("pods").NewEntry().Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod")
+        .Param("port", (ulong)port).Param("src_mac", 1).Param("dst_mac", 2).Build();
+
+    private static void Write(TableState tables, Dictionary<EntryKey, Entry> target)
+    {
+        foreach (EntryUpdate update in tables.Plan())
+        {
+            Assert.Equal(update.Kind != UpdateKind.Insert, target.Remove(update.Entry.Key));
+            if (update.Kind != UpdateKind.Delete)
+                target.Add(update.Entry.Key, update.Entry);
+            tables.Applied(update);
+        }
+    }
+
+    private void WriteAll(int expected)
+    {
+        List<EntryUpdate> updates = _tables.Plan();
+        Assert.Equal(expected, updates.Count);
+        updates.ForEach(_tables.Applied);
+    }
+}

@@ -1,0 +1,260 @@
+using System.Diagnostics;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Tests.Support;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Store;
+
+public sealed class SqliteStoreTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("im-store-").FullName;
+
+    private string DatabasePath => Path.Combine(_folder, "sub", "state.db");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void What_was_committed_is_loaded_again()
+    {
+        var endpoint = new Endpoint(7, TestNode.Pod(1, ulong.MaxValue, epoch: ulong.MaxValue - 1) with { Mtu = 9000, PodUid = "uid", Addresses = [TestNode.Ip(1), TestNode.Ip(2)] }, false);
+        var floor = new FloorKey("node-1", "net");
+        var tombstone = new Tombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(3)), "node-1", new RequestStamp(1, 2));
+        using (SqliteStore store = Open())
+        {
+            store.Commit(
+            [
+                new(new StateKey(StateKind.Endpoint, 7L), endpoint),
+                new(new StateKey(StateKind.SyncFloor, floor), new RequestStamp(ulong.MaxValue, 3)),
+                new(new StateKey(StateKind.Tombstone, tombstone.Address), tombstone),
+                new(new StateKey(StateKind.PortRemoval, "acc1"), true),
+            ]);
+        }
+
+        using SqliteStore again = Open();
+        NetworkModel model = again.Load();
+        Endpoint loaded = Assert.Single(model.Endpoints);
+        Assert.True(loaded.Spec.SameContent(endpoint.Spec));
+        Assert.Equal((endpoint.Id, endpoint.OwnsPort, endpoint.Spec.Stamp), (loaded.Id, loaded.OwnsPort, loaded.Spec.Stamp));
+        Assert.Equal(new RequestStamp(ulong.MaxValue, 3), model.Floor(floor));
+        Assert.Equal(tombstone, Assert.Single(model.Tombstones.Values));
+        Assert.Equal("acc1", Assert.Single(model.PortRemovals));
+        Assert.Equal(8, model.NextId());
+
+        foreach (StateKey key in new StateKey[] { new(StateKind.Endpoint, 7L), new(StateKind.SyncFloor, floor), new(StateKind.Tombstone, tombstone.Address), new(StateKind.PortRemoval, "acc1") })
+            again.Commit([new(key, null)]);
+        NetworkModel empty = again.Load();
+        Assert.Equal((0, 0, 0, 0), (empty.Count, empty.Floors.Count, empty.Tombstones.Count, empty.PortRemovals.Count));
+    }
+
+    [Fact]
+    public void Files_are_for_their_owner_only()
+    {
+        using SqliteStore store = Open();
+        store.Commit([new(new StateKey(StateKind.PortRemoval, "x"), true)]);
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(DatabasePath)!))
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+    }
+
+    [Fact]
+    public void Second_process_on_the_same_store_is_refused()
+    {
+        using SqliteStore store = Open();
+        StoreException e = Assert.Throws<StoreException>(Open);
+        Assert.Equal(StoreFailure.InUse, e.Failure);
+        Assert.Contains(DatabasePath, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Corrupt_foreign_and_newer_databases_are_refused_in_one_line_and_left_alone()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(DatabasePath)!);
+        File.WriteAllText(DatabasePath, new string('x', 8192));
+        Refused(StoreFailure.Corrupt, "damaged");
+
+        File.Delete(DatabasePath);
+        Sql("CREATE TABLE something (x)");
+        Refused(StoreFailure.Corrupt, "another program's");
+
+        File.Delete(DatabasePath);
+        using (Open())
+        {
+        }
+
+        Sql($"PRAGMA user_version = {StoreSchema.Version + 1}");
+        Refused(StoreFailure.NewerSchema, $"schema version {StoreSchema.Version + 1}");
+
+        void Refused(StoreFailure failure, string part)
+        {
+            byte[] before = File.ReadAllBytes(DatabasePath);
+            StoreException e = Assert.Throws<StoreException>(Open);
+            Assert.Equal(failure, e.Failure);
+            Assert.Contains(part, e.Message, StringComparison.Ordinal);
+            Assert.Contains(DatabasePath, e.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', e.Message);
+            if (failure != StoreFailure.NewerSchema)
+                Assert.Equal(before.Length, new FileInfo(DatabasePath).Length);
+        }
+    }
+
+    [Fact]
+    public void Contents_that_make_no_sense_are_refused()
+    {
+        using (SqliteStore store = Open())
+            store.Commit([.. Enumerable.Range(1, 2).Select(i => new StoreChange(new StateKey(StateKind.Endpoint, (long)i), new Endpoint(i, TestNode.Pod(i), true)))]);
+        Sql("UPDATE endpoints SET mac = 1");
+        Assert.Contains("MAC", Fails().Message, StringComparison.Ordinal);
+        Sql("UPDATE endpoints SET mac = id, addresses = 'nonsense' || id");
+        Assert.Equal(StoreFailure.Corrupt, Fails().Failure);
+        Sql("UPDATE endpoints SET addresses = '', kind = 99");
+        Assert.Equal(StoreFailure.Corrupt, Fails().Failure);
+
+        StoreException Fails()
+        {
+            using SqliteStore store = Open();
+            return Assert.Throws<StoreException>(store.Load);
+        }
+    }
+
+    [Fact]
+    public void Unwritable_place_is_a_clear_error()
+    {
+        StoreException e = Assert.Throws<StoreException>(() => SqliteStore.Open("/proc/nothing/state.db", NullLogger.Instance));
+        Assert.Equal(StoreFailure.CannotOpen, e.Failure);
+        Assert.Contains("/proc/nothing/state.db", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Log_stays_bounded()
+    {
+        using SqliteStore store = Open();
+        for (int i = 0; i < 3000; i++)
+            store.Commit([.. Enumerable.Range(1, 20).Select(k => new StoreChange(new StateKey(StateKind.Endpoint, (long)k), new Endpoint(k, TestNode.Pod(k, (ulong)i + 1), true)))]);
+        Assert.InRange(new FileInfo(DatabasePath + "-wal").Length, 0, 5 << 20);
+        store.Checkpoint();
+        Assert.Equal(0, new FileInfo(DatabasePath + "-wal").Length);
+    }
+
+    [Fact]
+    public async Task Killed_at_any_instant_every_acknowledged_commit_is_there_and_none_is_torn()
+    {
+        var random = new Random(7);
+        ulong highest = 0;
+        for (int round = 0; round < 8; round++)
+        {
+            var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ACCOffload.InfraManager.Tests.dll"), "store-writer", DatabasePath])
+            {
+                RedirectStandardOutput = true,
+            };
+            using Process child = Process.Start(start)!;
+            ulong acknowledged = 0;
+            for (int lines = random.Next(1, 200); lines > 0; lines--)
+                acknowledged = ulong.Parse((await child.StandardOutput.ReadLineAsync())!, null);
+            child.Kill();
+            string rest = await child.StandardOutput.ReadToEndAsync();
+            await child.WaitForExitAsync();
+            foreach (string line in rest.Split('\n')[..^1])
+                acknowledged = ulong.Parse(line, null);
+
+            using SqliteStore store = Open();
+            Endpoint[] endpoints = [.. store.Load().Endpoints];
+            Assert.Equal(2, endpoints.Length);
+            Assert.Equal(endpoints[0].Spec.Sequence, endpoints[1].Spec.Sequence);
+            Assert.InRange(endpoints[0].Spec.Sequence, acknowledged, acknowledged + 1);
+            highest = Math.Max(highest, acknowledged);
+        }
+
+        Assert.True(highest > 0);
+    }
+
+    [RootFact]
+    public async Task Full_disk_fails_requests_clearly_and_heals()
+    {
+        string mount = Path.Combine(_folder, "small");
+        Directory.CreateDirectory(mount);
+        await RunAsync("mount", "-t", "tmpfs", "-o", "size=512k", "accoffload-test", mount);
+        try
+        {
+            string path = Path.Combine(mount, "state.db");
+            var target = new FakeTarget();
+            using (SqliteStore store = SqliteStore.Open(path, NullLogger.Instance))
+            {
+                await using var programmer = new InfraManager.Programming.Programmer(
+                    TestNode.Settings, store, target, new InfraManager.Programming.ProgrammerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+                programmer.Start();
+                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+                await programmer.WaitReadyAsync(limit.Token);
+                await programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), limit.Token);
+                Fill(Path.Combine(mount, "filler"));
+
+                IntentException? error = null;
+                int held = 1;
+                for (int i = 2; i < 4000 && error is null; i++)
+                {
+                    try
+                    {
+                        await programmer.SubmitAsync(new AttachIntent(TestNode.Pod(i, (ulong)i)), limit.Token);
+                        held++;
+                    }
+                    catch (IntentException e)
+                    {
+                        error = e;
+                    }
+                }
+
+                Assert.Equal(IntentError.ResourceExhausted, error?.Code);
+                Assert.Contains("the disk is full", error!.Message, StringComparison.Ordinal);
+                Assert.True(programmer.IsHealthy);
+                Assert.Equal(held, programmer.GetEndpoints().Count);
+                File.Delete(Path.Combine(mount, "filler"));
+                await programmer.SubmitAsync(new AttachIntent(TestNode.Pod(5000, 5000)), limit.Token);
+                Assert.Equal(held + 1, programmer.GetEndpoints().Count);
+                await programmer.StopAsync(TimeSpan.FromSeconds(10));
+            }
+
+            using SqliteStore again = SqliteStore.Open(path, NullLogger.Instance);
+            Assert.NotNull(again.Load().Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(5000))));
+        }
+        finally
+        {
+            await RunAsync("umount", "-l", mount);
+        }
+    }
+
+    private static void Fill(string path)
+    {
+        using FileStream file = File.Create(path);
+        var block = new byte[4096];
+        try
+        {
+            while (true)
+            {
+                file.Write(block);
+                file.Flush();
+            }
+        }
+        catch (IOException)
+        {
+            // Full, as wanted.
+        }
+    }
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(program, arguments);
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    private SqliteStore Open() => SqliteStore.Open(DatabasePath, NullLogger.Instance);
+
+    private void Sql(string text)
+    {
+        using var connection = new SqliteConnection($"Data Source={DatabasePath};Pooling=False");
+        connection.Open();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = text;
+        command.ExecuteNonQuery();
+    }
+}

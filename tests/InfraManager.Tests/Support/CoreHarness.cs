@@ -1,0 +1,152 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>A programmer on a real database and a target in memory, which can be killed and started again.</summary>
+internal sealed class CoreHarness : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private readonly string _folder;
+    private SqliteStore _store;
+    private bool _closed;
+
+    private CoreHarness(string folder, FakeTarget target)
+    {
+        _folder = folder;
+        Target = target;
+        Options = new ProgrammerOptions
+        {
+            RetryMin = TimeSpan.FromMilliseconds(1),
+            RetryMax = TimeSpan.FromMilliseconds(20),
+            OutcomeLimit = TimeSpan.FromSeconds(5),
+            WriteLimit = TimeSpan.FromMilliseconds(500),
+            PortLimit = TimeSpan.FromMilliseconds(500),
+            AuditAfterUnknown = TimeSpan.FromMilliseconds(15),
+            FaultHook = p => Hook(p),
+        };
+        _store = null!;
+        Programmer = null!;
+    }
+
+    public FakeTarget Target { get; }
+
+    public Programmer Programmer { get; private set; }
+
+    public SqliteStore Store => _store;
+
+    public ProgrammerOptions Options { get; set; }
+
+    public Action<CrashPoint> Hook { get; set; } = _ => { };
+
+    public string DatabasePath => Path.Combine(_folder, "state.db");
+
+    public static async Task<CoreHarness> StartAsync(FakeTarget? target = null, Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
+    {
+        // Memory-backed where there is one: the tests that make thousands of commits are about order, not about the disk.
+        string parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        string folder = Path.Combine(parent, "im-core-" + Path.GetRandomFileName());
+        Directory.CreateDirectory(folder);
+        var harness = new CoreHarness(folder, target ?? new FakeTarget());
+        harness.Options = options?.Invoke(harness.Options) ?? harness.Options;
+        harness.Open();
+        if (ready)
+            await harness.ReadyAsync();
+        return harness;
+    }
+
+    public void Open()
+    {
+        _store = SqliteStore.Open(DatabasePath, NullLogger.Instance);
+        Programmer = new Programmer(TestNode.Settings, _store, Target, Options, TimeProvider.System, NullLoggerFactory.Instance);
+        Programmer.Start();
+        _closed = false;
+    }
+
+    /// <summary>Stops without a word, as kill -9 does, if a crash did not stop it before.</summary>
+    public async Task KillAsync()
+    {
+        Hook = _ => throw new SimulatedCrashException();
+        Task stopped = Programmer.StopAsync(TimeSpan.Zero);
+        await stopped.WaitAsync(Limit);
+        _store.Dispose();
+        _closed = true;
+        Hook = _ => { };
+    }
+
+    public async Task RestartAsync(bool ready = true)
+    {
+        if (!_closed)
+            await KillAsync();
+        Open();
+        if (ready)
+            await ReadyAsync();
+    }
+
+    public Task ReadyAsync() => UntilAsync(() => Programmer.GetStatus().Ready, "ready");
+
+    public async Task UntilAsync(Func<bool> condition, string what)
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > Limit)
+                throw new TimeoutException($"not within {Limit.TotalSeconds:0} s: {what}; {Programmer.GetStatus()}");
+            await Task.Delay(1);
+        }
+    }
+
+    public Task<AttachOutcome> AttachAsync(EndpointSpec spec) => Programmer.SubmitAsync(new AttachIntent(spec), default).WaitAsync(Limit);
+
+    public Task<DetachOutcome> DetachAsync(EndpointSpec spec, ulong sequence = 0) =>
+        Programmer.SubmitAsync(TestNode.Detach(spec, sequence), default).WaitAsync(Limit);
+
+    public Task<SyncOutcome> SyncAsync(SyncIntent sync) => Programmer.SubmitAsync(sync, default).WaitAsync(Limit);
+
+    /// <summary>Waits until nothing is left to do, then demands that tables and ports are what the endpoints compile to, and the store holds the same.</summary>
+    public async Task<IReadOnlyList<EndpointView>> SettledAsync()
+    {
+        await UntilAsync(() => Difference() is null && Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }, "settled: " + Difference());
+        Assert.Null(Difference());
+        return Programmer.GetEndpoints();
+    }
+
+    /// <summary>Null, or how the target differs from the endpoints.</summary>
+    public string? Difference()
+    {
+        IReadOnlyList<EndpointView> endpoints = Programmer.GetEndpoints();
+        IReadOnlyDictionary<string, uint> ports = Target.Ports;
+        var compiler = new EndpointCompiler(Target.Pipeline, TestNode.Settings);
+        var wanted = new Dictionary<EntryKey, Entry>();
+        foreach (EndpointView view in endpoints)
+        {
+            if (!ports.TryGetValue(view.Endpoint.Spec.PortName, out uint port))
+                return $"port {view.Endpoint.Spec.PortName} is missing";
+            foreach (Entry entry in compiler.Compile(view.Endpoint, port))
+                wanted.Add(entry.Key, entry);
+        }
+
+        if (ports.Keys.FirstOrDefault(p => DeviceSync.IsOurName(p) && endpoints.All(e => e.Endpoint.Spec.PortName != p)) is { } orphan)
+            return $"port {orphan} belongs to nobody";
+        foreach (Entry row in Target.Rows)
+        {
+            if (!wanted.Remove(row.Key, out Entry? entry))
+                return $"foreign row {row}";
+            if (!entry.SameAs(row))
+                return $"row {row} instead of {entry}";
+        }
+
+        return wanted.Count == 0 ? null : $"missing row {wanted.Values.First()}";
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_closed)
+            await KillAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

@@ -1,0 +1,318 @@
+using System.Runtime.CompilerServices;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>What goes wrong with one call.</summary>
+internal enum TargetFault
+{
+    None,
+
+    /// <summary>Everything is done, the reply is lost.</summary>
+    LoseReply,
+
+    /// <summary>Nothing is done, and there is no reply.</summary>
+    LoseRequest,
+
+    /// <summary>Half of it is done, the reply is lost.</summary>
+    ApplyHalf,
+
+    /// <summary>Everything is done later, after the caller gave up.</summary>
+    ApplyLate,
+
+    /// <summary>Every other update is refused.</summary>
+    RefuseSome,
+
+    /// <summary>All is refused.</summary>
+    RefuseAll,
+
+    /// <summary>The code leaves open whether anything was done; half was.</summary>
+    Ambiguous,
+
+    /// <summary>The call never ends by itself.</summary>
+    Hang,
+
+    /// <summary>The target restarts, empty, before anything is done.</summary>
+    Die,
+
+    /// <summary>All is done, then the connection breaks for a moment.</summary>
+    Flap,
+
+    /// <summary>Another controller takes over before anything is done, and leaves again.</summary>
+    Stolen,
+}
+
+/// <summary>A target in memory that keeps P4Runtime's rules, reorders what it may, and goes wrong when told to.</summary>
+internal sealed class FakeTarget : ITarget
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<EntryKey, Entry> _rows = [];
+    private readonly Dictionary<string, uint> _ports = [];
+    private readonly Random _random = new(1);
+    private TargetConnection _connection = new(SessionState.Primary, "", 1);
+    private uint _nextPort = 1;
+    private bool _hasPipeline;
+
+    public event Action? ConnectionChanged;
+
+    public TargetConnection Connection => Volatile.Read(ref _connection);
+
+    public Pipeline Pipeline => TestPipeline.Artifacts.Pipeline;
+
+    /// <summary>Asked before each Write and each change of a port.</summary>
+    public Func<TargetFault> NextFault { get; set; } = () => TargetFault.None;
+
+    /// <summary>Whether an update is refused always.</summary>
+    public Func<EntryUpdate, StatusCode> Refuses { get; set; } = _ => StatusCode.OK;
+
+    public Func<string, StatusCode> RefusesPort { get; set; } = _ => StatusCode.OK;
+
+    public int Writes { get; private set; }
+
+    public int Updates { get; private set; }
+
+    public int Pushes { get; private set; }
+
+    public bool CanList { get; set; } = true;
+
+    public IReadOnlyList<Entry> Rows
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _rows.Values];
+        }
+    }
+
+    public IReadOnlyDictionary<string, uint> Ports
+    {
+        get
+        {
+            lock (_gate)
+                return new Dictionary<string, uint>(_ports);
+        }
+    }
+
+    public void Disconnect() => Change(SessionState.Disconnected, "cut by the test");
+
+    public void Connect() => Change(SessionState.Primary, "");
+
+    /// <summary>The target restarts: tables, ports and pipeline are gone, and ports get other numbers.</summary>
+    public void Restart()
+    {
+        Disconnect();
+        Wipe();
+        Connect();
+    }
+
+    public void Wipe()
+    {
+        lock (_gate)
+        {
+            _rows.Clear();
+            _ports.Clear();
+            _hasPipeline = false;
+            _nextPort += 7;
+        }
+    }
+
+    /// <summary>Somebody else changes the tables.</summary>
+    public void Drift(Action<Dictionary<EntryKey, Entry>> change)
+    {
+        lock (_gate)
+            change(_rows);
+    }
+
+    public void AddForeignPort(string name)
+    {
+        lock (_gate)
+            _ports.TryAdd(name, _nextPort++);
+    }
+
+    public Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfAway();
+        lock (_gate)
+        {
+            bool pushed = !_hasPipeline;
+            _hasPipeline = true;
+            Pushes += pushed ? 1 : 0;
+            return Task.FromResult(pushed);
+        }
+    }
+
+    public async IAsyncEnumerable<Entry> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ThrowIfAway();
+        await Task.Yield();
+        foreach (Entry entry in Rows)
+        {
+            ThrowIfAway();
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return entry;
+        }
+    }
+
+    public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
+    {
+        if (!Connection.IsPrimary)
+            return new WriteResult(WriteOutcome.NotSent, StatusCode.Unavailable, "not sent", []);
+        Writes++;
+        Updates += updates.Length;
+        EntryUpdate[] all = updates.ToArray();
+        switch (NextFault())
+        {
+            case TargetFault.LoseReply:
+                Apply(all, _ => true);
+                return Unknown();
+            case TargetFault.LoseRequest:
+                return Unknown();
+            case TargetFault.ApplyHalf:
+                Apply(all, i => i % 2 == 0);
+                return Unknown();
+            case TargetFault.ApplyLate:
+                _ = Task.Delay(5, CancellationToken.None).ContinueWith(_ => Apply(all, _ => true), TaskScheduler.Default);
+                return Unknown();
+            case TargetFault.RefuseSome:
+                return Apply(all, i => i % 2 == 0, StatusCode.ResourceExhausted);
+            case TargetFault.RefuseAll:
+                return new WriteResult(WriteOutcome.Rejected, StatusCode.InvalidArgument, "refused by the test", []);
+            case TargetFault.Ambiguous:
+                Apply(all, i => i % 2 == 0);
+                return new WriteResult(WriteOutcome.Failed, StatusCode.Unknown, "ambiguous", [.. all.Select((_, i) => new UpdateError(i, StatusCode.Internal, "ambiguous", "ambiguous"))]);
+            case TargetFault.Hang:
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+                return Unknown();
+            case TargetFault.Die:
+                Restart();
+                return Unknown();
+            case TargetFault.Flap:
+                Apply(all, _ => true);
+                Disconnect();
+                Connect();
+                return WriteResult.Success;
+            case TargetFault.Stolen:
+                Change(SessionState.Backup, "stolen by the test");
+                _ = Task.Delay(5, CancellationToken.None).ContinueWith(_ => Connect(), TaskScheduler.Default);
+                return new WriteResult(WriteOutcome.Rejected, StatusCode.PermissionDenied, "not primary", []);
+            default:
+                return Apply(all, _ => true);
+        }
+    }
+
+    public Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfAway();
+        return Task.FromResult(CanList ? Ports : null);
+    }
+
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken)
+    {
+        ThrowIfAway();
+        return Task.FromResult<uint?>(Ports.TryGetValue(name, out uint id) ? id : null);
+    }
+
+    public async Task<uint> AddPortAsync(string name, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        ThrowIfAway();
+        if (RefusesPort(name) is var refusal and not StatusCode.OK)
+            throw new P4RuntimeException(refusal, "refused by the test");
+        TargetFault fault = NextFault();
+        if (fault is TargetFault.LoseRequest)
+            throw Lost();
+        if (fault is TargetFault.RefuseAll or TargetFault.RefuseSome)
+            throw new P4RuntimeException(StatusCode.ResourceExhausted, "no more ports");
+        if (fault is TargetFault.Hang)
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        if (fault is TargetFault.Die)
+            Restart();
+        uint id;
+        lock (_gate)
+        {
+            if (!_ports.TryGetValue(name, out id))
+                _ports.Add(name, id = _nextPort++);
+        }
+
+        if (fault is TargetFault.Flap or TargetFault.Stolen)
+        {
+            Disconnect();
+            Connect();
+        }
+
+        return fault is TargetFault.LoseReply or TargetFault.ApplyHalf or TargetFault.ApplyLate or TargetFault.Ambiguous or TargetFault.Die ? throw Lost() : id;
+    }
+
+    public async Task RemovePortAsync(string name, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        ThrowIfAway();
+        TargetFault fault = NextFault();
+        if (fault is TargetFault.LoseRequest)
+            throw Lost();
+        if (fault is TargetFault.Hang)
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        lock (_gate)
+            _ports.Remove(name);
+        if (fault != TargetFault.None)
+            throw Lost();
+    }
+
+    private static P4RuntimeException Lost() => new(StatusCode.Unavailable, "lost by the test");
+
+    private static WriteResult Unknown() => new(WriteOutcome.Unknown, StatusCode.Unavailable, "lost by the test", []);
+
+    private void ThrowIfAway()
+    {
+        if (Connection.State == SessionState.Disconnected)
+            throw new P4RuntimeException(StatusCode.Unavailable, "away");
+    }
+
+    private void Change(SessionState state, string reason)
+    {
+        lock (_gate)
+            _connection = new TargetConnection(state, reason, state == SessionState.Primary ? _connection.Generation + 1 : _connection.Generation);
+        ConnectionChanged?.Invoke();
+    }
+
+    private WriteResult Apply(EntryUpdate[] all, Func<int, bool> applies, StatusCode refusal = StatusCode.OK)
+    {
+        var codes = new StatusCode[all.Length];
+        lock (_gate)
+        {
+            if (!_hasPipeline)
+                return new WriteResult(WriteOutcome.Rejected, StatusCode.FailedPrecondition, "no pipeline", []);
+            int[] order = [.. Enumerable.Range(0, all.Length)];
+            _random.Shuffle(order);
+            foreach (int i in order)
+            {
+                StatusCode always = Refuses(all[i]);
+                codes[i] = always != StatusCode.OK ? always : applies(i) ? ApplyOne(all[i]) : refusal;
+            }
+        }
+
+        UpdateError[] errors = [.. codes.Select((c, i) => new UpdateError(i, c, $"{all[i]}: {c}", $"{c}")).Where(e => e.Code != StatusCode.OK)];
+        return errors.Length == 0 ? WriteResult.Success : new WriteResult(WriteOutcome.Failed, StatusCode.Unknown, "some failed", errors);
+    }
+
+    private StatusCode ApplyOne(EntryUpdate update)
+    {
+        bool exists = _rows.ContainsKey(update.Entry.Key);
+        switch (update.Kind)
+        {
+            case UpdateKind.Insert when exists:
+                return StatusCode.AlreadyExists;
+            case UpdateKind.Modify or UpdateKind.Delete when !exists:
+                return StatusCode.NotFound;
+            case UpdateKind.Delete:
+                _rows.Remove(update.Entry.Key);
+                return StatusCode.OK;
+            default:
+                _rows.Remove(update.Entry.Key);
+                _rows.Add(update.Entry.Key, update.Entry);
+                return StatusCode.OK;
+        }
+    }
+}

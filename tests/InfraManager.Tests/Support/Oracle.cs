@@ -1,0 +1,133 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>
+/// What must hold, from the callers' side alone: an acknowledged request holds; a failed one holds not at all; one that was never answered holds wholly
+/// or not at all.
+/// </summary>
+internal sealed class Oracle
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private readonly Dictionary<AttachmentKey, List<EndpointSpec?>> _allowed = [];
+    private readonly Dictionary<AttachmentKey, List<EndpointSpec?>> _afterCrash = [];
+
+    /// <summary>A commit may have failed after it reached the disk: what failed may come back with a crash.</summary>
+    public bool DiskIsDoubtful { get; set; }
+
+    public IEnumerable<EndpointSpec> Certain => _allowed.Values.Where(a => a.Count == 1 && a[0] is not null).Select(a => a[0]!);
+
+    /// <summary>Posts the intents at once, in order, and takes in how they ended. A crash leaves them unanswered.</summary>
+    public async Task RunAsync(Programmer programmer, params Intent[] batch)
+    {
+        List<Task<object>> calls = [.. batch.Select(i => Submit(programmer, i))];
+        Task all = Task.WhenAll(calls.Select(c => c.ContinueWith(_ => { }, TaskScheduler.Default)));
+        await Task.WhenAny(all, programmer.Completion).WaitAsync(Limit);
+        if (!programmer.Completion.IsCompleted)
+            await all.WaitAsync(Limit);
+        for (int i = 0; i < batch.Length; i++)
+            TakeIn(batch[i], calls[i]);
+    }
+
+    /// <summary>The process died.</summary>
+    public void Crashed()
+    {
+        foreach ((AttachmentKey key, List<EndpointSpec?> specs) in _afterCrash)
+            Allowed(key).AddRange(specs);
+        Settled();
+    }
+
+    /// <summary>Everything that was owed to the disk was paid.</summary>
+    public void Settled()
+    {
+        _afterCrash.Clear();
+        DiskIsDoubtful = false;
+    }
+
+    /// <summary>Compares, and takes what is there for certain from now on.</summary>
+    public void Check(IReadOnlyList<EndpointView> endpoints)
+    {
+        Dictionary<AttachmentKey, EndpointSpec> actual = endpoints.ToDictionary(e => e.Endpoint.Key, e => e.Endpoint.Spec);
+        foreach ((AttachmentKey key, List<EndpointSpec?> allowed) in _allowed)
+        {
+            EndpointSpec? spec = actual.GetValueOrDefault(key);
+            Assert.True(allowed.Exists(a => Same(a, spec)), $"{key} is {Text(spec)}, allowed: {string.Join(" or ", allowed.Select(Text))}");
+            allowed.Clear();
+            allowed.Add(spec);
+        }
+
+        Assert.DoesNotContain(actual.Keys, k => !_allowed.ContainsKey(k));
+    }
+
+    private static async Task<object> Submit(Programmer programmer, Intent intent) => intent switch
+    {
+        AttachIntent attach => await programmer.SubmitAsync(attach, default),
+        DetachIntent detach => await programmer.SubmitAsync(detach, default),
+        SyncIntent sync => await programmer.SubmitAsync(sync, default),
+        _ => throw new InvalidOperationException(),
+    };
+
+    private static bool Same(EndpointSpec? a, EndpointSpec? b) => a is null ? b is null : b is not null && a.SameContent(b);
+
+    private static string Text(EndpointSpec? spec) => spec is null ? "absent" : $"{string.Join(',', spec.Addresses)} {spec.Mac} {spec.PortName} {spec.Stamp}";
+
+    private void TakeIn(Intent intent, Task<object> call)
+    {
+        if (call.Exception is { } failure && failure.InnerException is not IntentException)
+            throw failure;
+        bool answered = call.IsCompleted;
+        bool succeeded = call.IsCompletedSuccessfully;
+        switch (intent)
+        {
+            case AttachIntent attach:
+                Take(attach.Spec.Key, attach.Spec, answered, succeeded);
+                break;
+            case DetachIntent detach:
+                Take(detach.Key, null, answered, succeeded);
+                break;
+            case SyncIntent sync:
+                HashSet<AttachmentKey> failed = succeeded ? [.. ((SyncOutcome)call.Result).Failures.Select(f => f.Key)] : [];
+                foreach (EndpointSpec item in sync.Attachments)
+                    Take(item.Key, item, answered, succeeded && !failed.Contains(item.Key));
+                foreach (AttachmentKey key in _allowed.Keys.Where(k => sync.Attachments.All(a => a.Key != k)).ToArray())
+                    Take(key, null, answered, succeeded);
+                break;
+        }
+    }
+
+    private void Take(AttachmentKey key, EndpointSpec? spec, bool answered, bool succeeded)
+    {
+        if (succeeded)
+        {
+            if (DiskIsDoubtful)
+                AfterCrash(key).AddRange(Allowed(key));
+            Allowed(key).Clear();
+            Allowed(key).Add(spec);
+            if (!DiskIsDoubtful)
+                _afterCrash.Remove(key);
+        }
+        else if (!answered)
+        {
+            Allowed(key).Add(spec);
+        }
+        else if (DiskIsDoubtful)
+        {
+            AfterCrash(key).Add(spec);
+        }
+    }
+
+    private List<EndpointSpec?> Allowed(AttachmentKey key)
+    {
+        if (!_allowed.TryGetValue(key, out List<EndpointSpec?>? allowed))
+            _allowed.Add(key, allowed = [null]);
+        return allowed;
+    }
+
+    private List<EndpointSpec?> AfterCrash(AttachmentKey key)
+    {
+        if (!_afterCrash.TryGetValue(key, out List<EndpointSpec?>? specs))
+            _afterCrash.Add(key, specs = []);
+        return specs;
+    }
+}

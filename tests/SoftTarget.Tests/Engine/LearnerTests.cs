@@ -1,0 +1,241 @@
+using ACCOffload.SoftTarget.Engine;
+using Microsoft.Extensions.Time.Testing;
+
+namespace ACCOffload.SoftTarget.Tests.Engine;
+
+public class LearnerTests
+{
+    private static string Program(int size = 64) => $$"""
+        struct args_t {
+            bit<32> value
+            bit<48> mac
+        }
+        action pinned args instanceof args_t {
+            mov m.out t.value
+            mov m.m48 t.mac
+            jmpeq FORGET m.flag 1
+            jmpeq REARM m.flag 2
+            jmpeq NEW m.flag 3
+            jmpeq AGAIN m.flag 4
+            return
+            FORGET : forget
+            return
+            REARM : rearm
+            return
+            NEW : rearm m.timeout
+            return
+            AGAIN : learn pinned m.arg32 m.timeout
+            return
+        }
+        action plain args none {
+            mov m.out 0x50
+            return
+        }
+        action missed args none {
+            jmpeq SKIP m.flag 9
+            jmpeq PLAIN m.flag 8
+            learn pinned m.arg32 m.timeout
+            SKIP : mov m.out 0
+            return
+            PLAIN : learn plain m.timeout
+            mov m.out 0
+            return
+        }
+        learner flows {
+            key {
+                h.ip.src
+                h.ip.dst
+            }
+            actions {
+                pinned @tableonly
+                plain
+                missed
+            }
+            default_action missed args none
+            size {{size}}
+            timeout {
+                10
+                20
+                300
+            }
+        }
+        apply {
+            rx m.port
+            extract h.ip
+            mov m.arg32 h.ip.id
+            mov m.arg48 0x0A0B0C0D0E0F
+            mov m.flag h.ip.tos
+            mov m.timeout h.ip.ttl
+            table flows
+            entryid m.n32
+            mov h.ip.frag m.n32
+            mov h.ip.checksum m.m48
+            emit h.ip
+            tx m.out
+        }
+        """;
+
+    private readonly FakeTimeProvider _time = new();
+
+    private SpecBench Bench(int size = 64) => new(Program(size), new SwxPipelineOptions { TimeProvider = _time });
+
+    private static uint Send(SpecBench bench, int flow, int value = 0x1234, int flag = 0, int timeout = 0)
+        => bench.Send($"45{flag:X2}0028{value:X4}4000{timeout:X2}060000{flow:X8}0A000001")!.Value.Port;
+
+    [Fact]
+    public void A_flow_is_learned_with_its_arguments_and_found()
+    {
+        var bench = Bench();
+        Assert.Equal(0u, Send(bench, 1, 0x1234));
+        Assert.Equal(0x1234u, Send(bench, 1, 0x9999, flag: 9));
+        Assert.Equal(0u, Send(bench, 2, flag: 9));
+        Assert.Equal(new SwxLookups(1, 2), bench.Pipeline.LearnerLookups(0));
+        var sent = bench.Send("45090028000040000006000000000001" + "0A000001")!.Value.Frame;
+        Assert.Equal("0E0F", sent.Substring(20, 4));
+        Assert.Equal("0001", sent.Substring(12, 4));
+        // Without arguments.
+        Assert.Equal(0u, Send(bench, 3, flag: 8));
+        Assert.Equal(0x50u, Send(bench, 3, flag: 9));
+    }
+
+    [Fact]
+    public void An_entry_times_out_unless_it_is_rearmed()
+    {
+        var bench = Bench();
+        Send(bench, 1, timeout: 0);
+        Send(bench, 2, timeout: 2);
+        _time.Advance(TimeSpan.FromSeconds(9.9));
+        Assert.NotEqual(0u, Send(bench, 1, flag: 9));
+        Assert.NotEqual(0u, Send(bench, 1, flag: 2));
+        _time.Advance(TimeSpan.FromSeconds(9.9));
+        Assert.NotEqual(0u, Send(bench, 1, flag: 3, timeout: 1));
+        _time.Advance(TimeSpan.FromSeconds(19.9));
+        Assert.NotEqual(0u, Send(bench, 1, flag: 9));
+        _time.Advance(TimeSpan.FromSeconds(0.2));
+        Assert.Equal(0u, Send(bench, 1, flag: 9));
+        Assert.NotEqual(0u, Send(bench, 2, flag: 9));
+        // Three timeouts become four, the fourth is the first; ids are cut to that.
+        Send(bench, 5, timeout: 3);
+        Send(bench, 6, timeout: 6);
+        _time.Advance(TimeSpan.FromSeconds(10.1));
+        Assert.Equal(0u, Send(bench, 5, flag: 9));
+        Assert.NotEqual(0u, Send(bench, 6, flag: 9));
+    }
+
+    [Fact]
+    public void A_hit_can_forget_and_can_learn_anew()
+    {
+        var bench = Bench();
+        Send(bench, 1, 0x11);
+        Assert.Equal(0x11u, Send(bench, 1, 0x22, flag: 4, timeout: 2));
+        Assert.Equal(0x22u, Send(bench, 1, flag: 9));
+        _time.Advance(TimeSpan.FromSeconds(299));
+        Assert.Equal(0x22u, Send(bench, 1, flag: 1));
+        Assert.Equal(0u, Send(bench, 1, flag: 9));
+    }
+
+    [Fact]
+    public void A_full_learner_refuses_and_takes_timed_out_entries_back_without_a_scan()
+    {
+        const int size = 64;
+        var bench = Bench(size);
+        for (var i = 0; i < size; i++)
+            Send(bench, i, timeout: i < size / 2 ? 0 : 2);
+        Assert.Equal(0, bench.Pipeline.Statistics.NotLearned);
+        Assert.Equal(0u, Send(bench, 1000));
+        Assert.Equal(1, bench.Pipeline.Statistics.NotLearned);
+        Assert.Equal(0u, Send(bench, 1000, flag: 9));
+        _time.Advance(TimeSpan.FromSeconds(11));
+        // Nobody looks the old flows up; new ones still find room, some after another packet's try.
+        var tries = 0;
+        for (var i = 0; i < size / 2; tries++)
+        {
+            Send(bench, 2000 + i, timeout: 2);
+            if (Send(bench, 2000 + i, flag: 9) != 0)
+                i++;
+            Assert.True(tries < size * 2, "no room was made");
+        }
+        for (var i = size / 2; i < size; i++)
+            Assert.NotEqual(0u, Send(bench, i, flag: 9));
+        Send(bench, 3000);
+        Assert.Equal(0u, Send(bench, 3000, flag: 9));
+    }
+
+    [Fact]
+    public void Entries_are_listed_forgotten_and_cleared()
+    {
+        var bench = Bench();
+        Send(bench, 1, 0x11);
+        Send(bench, 2, 0x22, timeout: 2);
+        Send(bench, 3, 0x33);
+        _time.Advance(TimeSpan.FromSeconds(4));
+        var seen = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        bench.Pipeline.ForEachLearned(0, (key, action, data, timeout, remaining) =>
+        {
+            Assert.Equal(bench.Action("pinned"), action);
+            seen.Add(SpecBench.Hex(key), $"{SpecBench.Hex(data)} {timeout} {remaining.TotalSeconds:F0}");
+            return true;
+        });
+        Assert.Equal(["00000011" + "0A0B0C0D0E0F 0 6", "00000022" + "0A0B0C0D0E0F 2 296", "00000033" + "0A0B0C0D0E0F 0 6"], seen.Values);
+        Assert.Equal("000000010A000001", seen.Keys.First());
+        Assert.True(bench.Pipeline.ForgetLearned(0, SpecBench.Hex("000000010A000001")));
+        Assert.False(bench.Pipeline.ForgetLearned(0, SpecBench.Hex("000000010A000001")));
+        Assert.Throws<ArgumentException>(() => bench.Pipeline.ForgetLearned(0, [1]));
+        Assert.Equal(0u, Send(bench, 1, flag: 9));
+        bench.Pipeline.ClearLearned(0);
+        Assert.Equal(0u, Send(bench, 2, flag: 9));
+        bench.Pipeline.ForEachLearned(0, (_, _, _, _, _) => throw new InvalidOperationException("nothing is left"));
+    }
+
+    [Fact]
+    public void Timeouts_can_be_changed_at_run_time()
+    {
+        var bench = Bench();
+        bench.Pipeline.SetLearnerTimeout(0, 0, TimeSpan.FromSeconds(1));
+        Send(bench, 1);
+        _time.Advance(TimeSpan.FromSeconds(1.1));
+        Assert.Equal(0u, Send(bench, 1, flag: 9));
+        Assert.Throws<ArgumentOutOfRangeException>(() => bench.Pipeline.SetLearnerTimeout(0, 4, TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
+    public void A_trace_learns_nothing()
+    {
+        var bench = Bench();
+        var steps = bench.Trace("45000028123440000006000000000001" + "0A000001");
+        Assert.Contains(steps, s => s is SwxNoteStep { Kind: "learn", Subject: "flows" });
+        Assert.Contains(steps, s => s is SwxTableStep { Table: "flows", Hit: false, Action: "missed" });
+        Assert.Equal(0u, Send(bench, 1, flag: 9));
+        Assert.Equal(1, bench.Pipeline.Statistics.Received);
+    }
+
+    [Fact]
+    public async Task Workers_share_a_learner()
+    {
+        var bench = new SpecBench(Program(1 << 12));
+        var tasks = Enumerable.Range(0, 3).Select(seed => Task.Run(() =>
+        {
+            using var worker = bench.Pipeline.CreateWorker();
+            var random = new Random(seed);
+            var buffer = new byte[64];
+            for (var i = 0; i < 30_000; i++)
+            {
+                // Key and value agree, so a torn entry would show.
+                var flow = random.Next(5000);
+                var flag = random.Next(10) == 0 ? 1 : 0;
+                SpecBench.Hex($"45{flag:X2}0028{flow:X4}400000060000{flow:X8}0A000001").CopyTo(buffer, 0);
+                var (offset, length) = (0, 20);
+                worker.Process(buffer, ref offset, ref length, 1, out var port);
+                Assert.True(port == 0 || port == flow, $"flow {flow} came out as {port}");
+            }
+        })).ToArray();
+        await Task.WhenAll(tasks);
+        var live = 0;
+        bench.Pipeline.ForEachLearned(0, (key, _, data, _, _) =>
+        {
+            live++;
+            return key[..4].SequenceEqual(data[..4]) ? true : throw new InvalidOperationException("an entry has another's data");
+        });
+        Assert.InRange(live, 1, 1 << 12);
+    }
+}
