@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cri;
@@ -36,7 +37,10 @@ internal sealed class Containerd : IAsyncDisposable
         foreach (var plugin in new[] { "host-local", "loopback" })
             File.CreateSymbolicLink(lab.At($"cni-bin/{plugin}"), $"/usr/lib/cni/{plugin}");
         Directory.CreateDirectory(lab.At("cni-conf"));
-        File.Copy(lab.At("10-accoffload.conflist"), lab.At("cni-conf/10-accoffload.conflist"));
+        // This containerd knows no newer version of CNI.
+        var list = JsonNode.Parse(await File.ReadAllTextAsync(lab.At("10-accoffload.conflist")))!;
+        list["cniVersion"] = "1.0.0";
+        await File.WriteAllTextAsync(lab.At("cni-conf/10-accoffload.conflist"), list.ToJsonString());
 
         var snapshotter = await SnapshotterAsync(lab);
         var configuration = Path.Combine(Folder(lab), "config.toml");
