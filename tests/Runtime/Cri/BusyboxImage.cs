@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -14,6 +15,23 @@ internal static class BusyboxImage
 
     private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
     private static readonly string[] Applets = ["cat", "hostname", "httpd", "ip", "ping", "sh", "sleep", "wget"];
+
+    /// <summary>A program that asks for a loader (ELF's PT_INTERP, 3) can't run in an image that has none.</summary>
+    public static bool IsStatic()
+    {
+        if (!File.Exists(Busybox))
+            return false;
+        ReadOnlySpan<byte> elf = File.ReadAllBytes(Busybox);
+        var header = (int)BinaryPrimitives.ReadInt64LittleEndian(elf[32..]);
+        var (size, count) = (BinaryPrimitives.ReadUInt16LittleEndian(elf[54..]), BinaryPrimitives.ReadUInt16LittleEndian(elf[56..]));
+        for (var i = 0; i < count; i++)
+        {
+            if (BinaryPrimitives.ReadUInt32LittleEndian(elf[(header + (i * size))..]) == 3)
+                return false;
+        }
+
+        return true;
+    }
 
     public static async Task WriteAsync(string path)
     {

@@ -46,7 +46,7 @@ internal sealed class Containerd : IAsyncDisposable
         var configuration = Path.Combine(Folder(lab), "config.toml");
         await File.WriteAllTextAsync(configuration, Configuration(lab, snapshotter));
         var cgroup = $"accoffload-{Path.GetFileName(lab.Folder).ToLowerInvariant()}";
-        var process = new BackgroundProcess(lab.HostNamespace, "containerd", ["--config", configuration]);
+        var process = new BackgroundProcess(lab.HostNamespace, Programs.Containerd!, ["--config", configuration]);
         var containerd = new Containerd(lab, process, cgroup);
         try
         {
@@ -129,7 +129,7 @@ internal sealed class Containerd : IAsyncDisposable
               runtime_type = "io.containerd.runc.v2"
 
               [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-                BinaryName = "/usr/sbin/runc"
+                BinaryName = "{Programs.Runc}"
                 SystemdCgroup = false
         """;
 
@@ -156,7 +156,7 @@ internal sealed class Containerd : IAsyncDisposable
         var image = _lab.At("containerd/busybox.tar");
         await BusyboxImage.WriteAsync(image);
         (await Shell.RunAsync(
-            null, "ctr", ["--address", SocketOf(_lab), "--namespace", "k8s.io", "images", "import", "--snapshotter", snapshotter, image])).MustSucceed();
+            null, Programs.Ctr!, ["--address", SocketOf(_lab), "--namespace", "k8s.io", "images", "import", "--snapshotter", snapshotter, image])).MustSucceed();
         await Eventually.TrueAsync(() => Cri.HasImageAsync(BusyboxImage.Name), "the runtime sees the imported image");
     }
 

@@ -4,13 +4,10 @@ namespace ACCOffload.Runtime.Tests.Cri;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ContainerdFactAttribute : FactAttribute
 {
-    private static readonly string[] Needed =
-        ["/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/usr/bin/ctr", "/usr/sbin/runc", BusyboxImage.Busybox, "/usr/lib/cni/host-local", "/usr/lib/cni/loopback"];
-
     public ContainerdFactAttribute()
     {
         Skip = new Integration.RootFactAttribute().Skip;
-        if (Skip is null && Array.Find(Needed, file => !File.Exists(file)) is { } missing)
-            Skip = $"needs containerd, runc, busybox-static and containernetworking-plugins: run 'make deps' ({missing} is missing)";
+        if (Skip is null && Programs.Missing() is { } missing)
+            Skip = $"needs {missing}: run 'make deps'";
     }
 }
