@@ -8,6 +8,9 @@ internal static class CommandLine
 {
     private const int UsageError = 2;
 
+    // EX_CONFIG of sysexits.h: systemd is told not to try it again.
+    private const int ConfigurationError = 78;
+
     public static int Run(string[] args)
     {
         try
@@ -16,6 +19,8 @@ internal static class CommandLine
             {
                 ["agent"] => AgentCommand.Run(ConfigurationSource.DefaultPath),
                 ["agent", "--config", var path] => AgentCommand.Run(path),
+                ["prepare"] => PrepareCommand.Run(ConfigurationSource.DefaultPath),
+                ["prepare", "--config", var path] => PrepareCommand.Run(path),
                 ["status", .. var rest] => Status(rest),
                 ["--version"] => Print(Version),
                 ["--help" or "-h" or "help"] => Print(Usage),
@@ -24,7 +29,7 @@ internal static class CommandLine
         }
         catch (ConfigurationException e)
         {
-            return Fail($"host-stub: {e.Message}", 1);
+            return Fail($"host-stub: {e.Message}", ConfigurationError);
         }
     }
 
@@ -35,6 +40,7 @@ internal static class CommandLine
         {Version}: CNI plugin of ACCOffload and its agent (CNI {string.Join(", ", CniVersions.All.ToArray())})
 
         host-stub agent [--config FILE]             serve the plugin, {ConfigurationSource.DefaultPath} by default
+        host-stub prepare [--config FILE]           make the ports' namespace and end
         host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
         host-stub --version
 

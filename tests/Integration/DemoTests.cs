@@ -22,12 +22,13 @@ public sealed class DemoTests
     public async Task The_demo_cleans_up_after_an_interrupt()
     {
         var before = await WorldAsync();
-        await using var demo = new BackgroundProcess(null, "setsid", [Demo], Environment());
+        await using var demo = new BackgroundProcess(null, "setsid", ["--wait", Demo], Environment());
         await Eventually.TrueAsync(
             () => demo.HasExited ? throw new InvalidOperationException(demo.Log) : Task.FromResult(demo.Log.Contains("pod a → pod b", StringComparison.Ordinal)),
             () => $"the demo is on its way:\n{demo.Log}", 60);
         // As a terminal does on Ctrl-C: to the whole process group.
-        await Shell.RunAsync(null, "kill", ["-INT", $"-{demo.Id}"]);
+        var leader = (await Shell.RunAsync(null, "pgrep", ["-o", "-f", $"bash {Demo}"]).Succeeded()).Output.Trim();
+        await Shell.RunAsync(null, "kill", ["-INT", "--", $"-{leader}"]).Succeeded();
         Assert.NotEqual(0, await demo.WaitAsync());
         await Eventually.TrueAsync(async () => before == await WorldAsync(), "nothing is left");
     }

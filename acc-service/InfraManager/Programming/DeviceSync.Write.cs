@@ -13,18 +13,20 @@ internal sealed partial class DeviceSync
     /// <summary>Writes what is left to write.</summary>
     /// <returns>How many updates were applied.</returns>
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
-    private async Task<long> FlushAsync(
-        Dictionary<long, IntentException> refusals, bool doubtIsRefusal, Counts? counts, CancellationToken cancellationToken)
+    private async Task<long> FlushAsync(Dictionary<long, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
     {
-        var pass = new WritePass(doubtIsRefusal, counts);
+        var pass = new WritePass(mode);
         for (int round = 0; round <= MaxCorrections; round++)
         {
-            List<EntryUpdate> updates = Tables.Plan();
-            if (updates.Count == 0)
+            TablePlan plan = Tables.Plan();
+            if (plan.IsEmpty)
                 break;
             pass.Corrected = false;
-            foreach (ReadOnlyMemory<EntryUpdate> write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
-                await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
+            await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
+            int refused = pass.Refused.Count;
+            await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
+            if (!mode.HoldBack || pass.Refused.Count == refused)
+                await WriteAllAsync(plan.Superseded, pass, cancellationToken).ConfigureAwait(false);
             if (!pass.Corrected)
                 break;
             pass.HasCorrected = true;
@@ -33,11 +35,17 @@ internal sealed partial class DeviceSync
         SuspectsDrift |= pass.HasCorrected;
         if (pass.Doubt is { } doubt)
             throw new DeviceLostException(doubt);
-        if (Tables.Plan().Count > 0)
+        if (pass.Corrected)
             throw new DeviceLostException("the target's answers contradict each other");
         Hook(CrashPoint.AfterWrites);
         Attribute(pass, refusals);
         return pass.Applied;
+    }
+
+    private async Task WriteAllAsync(List<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
+    {
+        foreach (ReadOnlyMemory<EntryUpdate> write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
+            await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>One Write; where the target refuses it as a whole without saying which update is wrong, its halves.</summary>
@@ -159,12 +167,17 @@ internal sealed partial class DeviceSync
         }
     }
 
-    private sealed class WritePass(bool doubtIsRefusal, Counts? counts)
-    {
-        /// <summary>Codes that leave open whether an update was applied count as refusals, since reading back did not help before.</summary>
-        public bool DoubtIsRefusal => doubtIsRefusal;
+    /// <param name="Verify">What was written is read back.</param>
+    /// <param name="DoubtIsRefusal">Codes that leave open whether an update was applied count as refusals, since reading back did not help before.</param>
+    /// <param name="HoldBack">Once a change is refused, rows that it would have superseded stay: the caller takes the change back.</param>
+    /// <param name="Counts">Counts what is done.</param>
+    private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);
 
-        public Counts? Counts => counts;
+    private sealed class WritePass(PassMode mode)
+    {
+        public bool DoubtIsRefusal => mode.DoubtIsRefusal;
+
+        public Counts? Counts => mode.Counts;
 
         public Dictionary<EntryKey, IntentException> Refused { get; } = [];
 

@@ -94,7 +94,7 @@ internal sealed partial class DeviceSync
             {
                 if (!IsReady)
                     await RecoverAsync(cancellationToken).ConfigureAwait(false);
-                await PassAsync(ids, refusals, verify: OutcomeUnknown, doubtIsRefusal: attempt > 0, null, cancellationToken).ConfigureAwait(false);
+                await PassAsync(ids, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken).ConfigureAwait(false);
                 return new RealiseResult(null, refusals);
             }
             catch (DeviceLostException e)
@@ -120,7 +120,7 @@ internal sealed partial class DeviceSync
             var counts = new Counts();
             await ReadBackAsync(cancellationToken).ConfigureAwait(false);
             var refusals = new Dictionary<long, IntentException>();
-            await PassAsync([], refusals, verify: true, doubtIsRefusal: true, counts, cancellationToken).ConfigureAwait(false);
+            await PassAsync([], refusals, new PassMode(Verify: true, DoubtIsRefusal: true, Counts: counts), cancellationToken).ConfigureAwait(false);
             await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
             ReconcileCounts result = counts.ToResult();
             if (!isAudit || result.Total > 0)
@@ -147,7 +147,7 @@ internal sealed partial class DeviceSync
         try
         {
             Tables.RetryRefused();
-            await PassAsync([], [], verify: false, doubtIsRefusal: true, null, cancellationToken).ConfigureAwait(false);
+            await PassAsync([], [], new PassMode(Verify: false, DoubtIsRefusal: true), cancellationToken).ConfigureAwait(false);
             await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (DeviceLostException e)
@@ -160,8 +160,7 @@ internal sealed partial class DeviceSync
 
     /// <summary>One way to the desired state: ports of the endpoints, their rows, writes. Whatever else is not as it should be is mended with it.</summary>
     private async Task PassAsync(
-        IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, bool verify, bool doubtIsRefusal, Counts? counts,
-        CancellationToken cancellationToken)
+        IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
     {
         HashSet<long> all = [.. ids];
         foreach (Endpoint endpoint in _model.Endpoints)
@@ -174,10 +173,10 @@ internal sealed partial class DeviceSync
         Declare(all, refusals);
         for (int round = 0; ; round++)
         {
-            long applied = await FlushAsync(refusals, doubtIsRefusal, counts, cancellationToken).ConfigureAwait(false);
+            long applied = await FlushAsync(refusals, mode, cancellationToken).ConfigureAwait(false);
             if (!IsReady)
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
-            if (!verify || applied == 0 || round == MaxAttempts)
+            if (!mode.Verify || applied == 0 || round == MaxAttempts)
                 break;
             await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
         }

@@ -16,6 +16,7 @@ internal sealed partial class Programmer
     private RetryTimer? _auditTimer;
     private long _seenGeneration = -1;
     private bool _mustReload;
+    private bool _firstReconcile = true;
 
     private RetryTimer ReconcileTimer => _reconcileTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
 
@@ -50,6 +51,7 @@ internal sealed partial class Programmer
                     // Whatever it was, memory may be half changed. The store is not: start over from it.
                     LogUnexpected(e);
                     _mustReload = true;
+                    PublishStatus();
                     foreach (PendingIntent pending in batch)
                         pending.Fail(new IntentException(IntentError.Internal, $"internal error: {e.Message.ReplaceLineEndings(" ")}"));
                     ReconcileTimer.Failed();
@@ -148,10 +150,12 @@ internal sealed partial class Programmer
             ReconcileTimer.Reset();
             if (_device.HasLeftovers)
                 LeftoverTimer.Failed();
-            if (afterUnknown)
+            // What a lost request, or one of a killed predecessor, may still do on the target, it has done by then.
+            if (afterUnknown || _firstReconcile)
                 ScheduleAudit(_options.AuditAfterUnknown);
             else if (_options.AuditInterval > TimeSpan.Zero)
                 ScheduleAudit(_options.AuditInterval);
+            _firstReconcile = false;
         }
         else
         {

@@ -46,7 +46,7 @@ internal sealed partial class Programmer
 
     private ProgrammerStatus TakeStatus() => new()
     {
-        Ready = _device.IsReady,
+        Ready = _device.IsReady && !_mustReload,
         TargetState = _target.Connection.State switch
         {
             SessionState.Disconnected => TargetState.Away,

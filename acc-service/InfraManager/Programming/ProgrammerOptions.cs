@@ -33,7 +33,7 @@ internal sealed record ProgrammerOptions
     public TimeSpan AuditInterval { get; init; }
 
     /// <summary>
-    /// When the tables are read back once more after a lost reply: a request that the target still held then could not be seen before.
+    /// When the tables are read back once more after a lost reply, or after a start: a request that the target still held then could not be seen before.
     /// </summary>
     public TimeSpan AuditAfterUnknown { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -52,6 +52,7 @@ internal sealed class TableState
             if (--row.Owners == 0)
             {
                 row.Desired = null;
+                row.LastOwner = owner;
                 DesiredCount--;
             }
 
@@ -111,16 +112,23 @@ internal sealed class TableState
     }
 
     /// <summary>What is left to write, except what the target refused and nothing changed since.</summary>
-    public List<EntryUpdate> Plan()
+    public TablePlan Plan()
     {
-        var updates = new List<EntryUpdate>(_dirty.Count);
+        var plan = new TablePlan([], [], []);
         foreach (Row row in _dirty)
         {
-            if (!row.IsRefused)
-                updates.Add(row.Update());
+            if (row.IsRefused)
+                continue;
+            EntryUpdate update = row.Update();
+            if (update.Kind != UpdateKind.Delete)
+                plan.Changes.Add(update);
+            else if (row.LastOwner is { } owner && _owners.ContainsKey(owner))
+                plan.Superseded.Add(update);
+            else
+                plan.Removals.Add(update);
         }
 
-        return updates;
+        return plan;
     }
 
     /// <summary>The target applied the update.</summary>
@@ -202,6 +210,9 @@ internal sealed class TableState
         public Entry? Actual { get; set; }
 
         public int Owners { get; set; }
+
+        /// <summary>Who wanted the row last, if anybody ever did.</summary>
+        public OwnerId? LastOwner { get; set; }
 
         public int ReadBack { get; set; }
 

@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime;
 
-namespace ACCOffload.InfraManager.Tests.Compile;
+namespace ACCOffload.InfraManager.Tests;
 
 public class EndpointCompilerTests
 {

@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop;
 
-namespace ACCOffload.InfraManager.Tests.Model;
+namespace ACCOffload.InfraManager.Tests;
 
 public class EndpointRulesTests
 {

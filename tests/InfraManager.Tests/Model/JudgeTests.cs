@@ -1,7 +1,7 @@
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests.Model;
+namespace ACCOffload.InfraManager.Tests;
 
 public class JudgeTests
 {

@@ -2,7 +2,7 @@ using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests.Programming;
+namespace ACCOffload.InfraManager.Tests;
 
 /// <summary>One scenario, with each thing that can go wrong at each step where it can, and the promise checked after each.</summary>
 public class FaultEnumerationTests

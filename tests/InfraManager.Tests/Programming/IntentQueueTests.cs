@@ -1,7 +1,7 @@
 using ACCOffload.InfraManager.Programming;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests.Programming;
+namespace ACCOffload.InfraManager.Tests;
 
 public class IntentQueueTests
 {

@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests.Programming;
+namespace ACCOffload.InfraManager.Tests;
 
 /// <summary>Random sequences of requests, faults, crashes and restarts; a failing sequence is shrunk.</summary>
 public class ModelBasedTests

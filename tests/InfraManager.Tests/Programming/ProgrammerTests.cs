@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
 
-namespace ACCOffload.InfraManager.Tests.Programming;
+namespace ACCOffload.InfraManager.Tests;
 
 public class ProgrammerTests
 {
@@ -182,9 +182,11 @@ public class ProgrammerTests
     {
         await using CoreHarness core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
+        // Full for good: a row that was deleted could not be put back.
         core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods" ? StatusCode.ResourceExhausted : StatusCode.OK;
         IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, ip: 9, mac: 9, port: 9)));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
+        Assert.Equal(5, core.Target.Rows.Count);
         Assert.Equal(TestNode.Ip(1), Assert.Single(await core.SettledAsync()).Endpoint.Spec.Addresses[0]);
     }
 

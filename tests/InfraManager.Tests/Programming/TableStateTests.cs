@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests.Programming;
+namespace ACCOffload.InfraManager.Tests;
 
 public class TableStateTests
 {
@@ -22,7 +22,7 @@ public class TableStateTests
         Assert.Equal(2, _tables.DesiredCount);
         WriteAll(2);
         _tables.Release(A);
-        EntryUpdate delete = Assert.Single(_tables.Plan());
+        EntryUpdate delete = Assert.Single(_tables.Plan().All);
         Assert.Equal("DELETE pods dst_ip=10.244.0.1", delete.ToString());
         WriteAll(1);
         _tables.Release(B);
@@ -46,13 +46,29 @@ public class TableStateTests
         WriteAll(1);
         _tables.Release(A);
         _tables.Acquire(A, [Route(1, 5)]);
-        Assert.Empty(_tables.Plan());
+        Assert.Empty(_tables.Plan().All);
         _tables.Release(A);
         _tables.Acquire(A, [Route(1, 6)]);
-        Assert.Equal(UpdateKind.Modify, Assert.Single(_tables.Plan()).Kind);
+        Assert.Equal(UpdateKind.Modify, Assert.Single(_tables.Plan().All).Kind);
         Assert.False(_tables.IsProgrammed(A));
         WriteAll(1);
         Assert.True(_tables.IsProgrammed(A));
+    }
+
+    [Fact]
+    public void Rows_of_an_owner_that_goes_on_are_deleted_last()
+    {
+        _tables.Acquire(A, [Route(1, 5)]);
+        _tables.Acquire(B, [Route(2, 5)]);
+        WriteAll(2);
+        _tables.Release(A);
+        _tables.Release(B);
+        _tables.Acquire(B, [Route(3, 5)]);
+        TablePlan plan = _tables.Plan();
+        Assert.Equal(
+            ("DELETE pods dst_ip=10.244.0.1", "DELETE pods dst_ip=10.244.0.2"),
+            ($"{Assert.Single(plan.Removals)}", $"{Assert.Single(plan.Superseded)}"));
+        Assert.Single(plan.Changes);
     }
 
     [Fact]
@@ -66,30 +82,30 @@ public class TableStateTests
         _tables.EndReadBack();
         Assert.Equal(
             ["DELETE pods dst_ip=10.244.0.4", "INSERT pods dst_ip=10.244.0.3", "MODIFY pods dst_ip=10.244.0.2"],
-            _tables.Plan().Select(u => u.ToString().Split(" ->")[0]).Order());
+            _tables.Plan().All.Select(u => u.ToString().Split(" ->")[0]).Order());
     }
 
     [Fact]
     public void Refused_rows_are_not_tried_again_until_told_or_touched()
     {
         _tables.Acquire(A, [Route(1, 5)]);
-        _tables.Refused(_tables.Plan()[0]);
-        Assert.Empty(_tables.Plan());
+        _tables.Refused(_tables.Plan().All.First());
+        Assert.Empty(_tables.Plan().All);
         Assert.True(_tables.RetryRefused());
-        _tables.Refused(Assert.Single(_tables.Plan()));
+        _tables.Refused(Assert.Single(_tables.Plan().All));
         _tables.Release(A);
         _tables.Acquire(A, [Route(1, 5)]);
-        Assert.Single(_tables.Plan());
+        Assert.Single(_tables.Plan().All);
     }
 
     [Fact]
     public void Doubtful_row_is_modified_or_deleted_without_trust()
     {
         _tables.Acquire(A, [Route(1, 5)]);
-        _tables.Doubt(_tables.Plan()[0]);
-        Assert.Equal(UpdateKind.Modify, _tables.Plan()[0].Kind);
+        _tables.Doubt(_tables.Plan().All.First());
+        Assert.Equal(UpdateKind.Modify, _tables.Plan().All.First().Kind);
         _tables.Release(A);
-        EntryUpdate delete = Assert.Single(_tables.Plan());
+        EntryUpdate delete = Assert.Single(_tables.Plan().All);
         Assert.Equal(UpdateKind.Delete, delete.Kind);
         _tables.FoundAbsent(delete);
         Assert.Equal(0, _tables.DirtyCount);
@@ -169,7 +185,7 @@ public class TableStateTests
 
     private static void Write(TableState tables, Dictionary<EntryKey, Entry> target)
     {
-        foreach (EntryUpdate update in tables.Plan())
+        foreach (EntryUpdate update in tables.Plan().All)
         {
             Assert.Equal(update.Kind != UpdateKind.Insert, target.Remove(update.Entry.Key));
             if (update.Kind != UpdateKind.Delete)
@@ -180,7 +196,7 @@ public class TableStateTests
 
     private void WriteAll(int expected)
     {
-        List<EntryUpdate> updates = _tables.Plan();
+        List<EntryUpdate> updates = [.. _tables.Plan().All];
         Assert.Equal(expected, updates.Count);
         updates.ForEach(_tables.Applied);
     }

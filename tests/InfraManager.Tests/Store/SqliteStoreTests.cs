@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace ACCOffload.InfraManager.Tests.Store;
+namespace ACCOffload.InfraManager.Tests;
 
 public sealed class SqliteStoreTests : IDisposable
 {

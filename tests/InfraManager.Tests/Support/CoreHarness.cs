@@ -63,6 +63,7 @@ internal sealed class CoreHarness : IAsyncDisposable
     {
         _store = SqliteStore.Open(DatabasePath, NullLogger.Instance);
         Programmer = new Programmer(TestNode.Settings, _store, Target, Options, TimeProvider.System, NullLoggerFactory.Instance);
+        Target.NewSession();
         Programmer.Start();
         _closed = false;
     }

@@ -54,6 +54,7 @@ internal sealed class FakeTarget : ITarget
     private TargetConnection _connection = new(SessionState.Primary, "", 1);
     private uint _nextPort = 1;
     private bool _hasPipeline;
+    private long _session;
 
     public event Action? ConnectionChanged;
 
@@ -94,6 +95,9 @@ internal sealed class FakeTarget : ITarget
                 return new Dictionary<string, uint>(_ports);
         }
     }
+
+    /// <summary>A client with a higher election id is there: what older ones still have under way is refused.</summary>
+    public void NewSession() => Interlocked.Increment(ref _session);
 
     public void Disconnect() => Change(SessionState.Disconnected, "cut by the test");
 
@@ -173,7 +177,8 @@ internal sealed class FakeTarget : ITarget
                 Apply(all, i => i % 2 == 0);
                 return Unknown();
             case TargetFault.ApplyLate:
-                _ = Task.Delay(5, CancellationToken.None).ContinueWith(_ => Apply(all, _ => true), TaskScheduler.Default);
+                long session = Volatile.Read(ref _session);
+                _ = Task.Delay(5, CancellationToken.None).ContinueWith(_ => session == Volatile.Read(ref _session) ? Apply(all, _ => true) : null, TaskScheduler.Default);
                 return Unknown();
             case TargetFault.RefuseSome:
                 return Apply(all, i => i % 2 == 0, StatusCode.ResourceExhausted);

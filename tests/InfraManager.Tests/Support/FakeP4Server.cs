@@ -1,0 +1,362 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using P4.V1;
+using Action = System.Action;
+using Status = Grpc.Core.Status;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>
+/// A P4Runtime and gNMI server of the tests' own, over a real socket. It keeps the protocol's rules for tables and ports, and goes wrong at the step it is told to.
+/// </summary>
+internal sealed class FakeP4Server : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, TableEntry> _rows = [];
+    private readonly Dictionary<string, uint> _ports = [];
+    private readonly string _path;
+    private readonly Random _random = new(3);
+    private WebApplication? _app;
+    private ForwardingPipelineConfig? _config;
+    private Uint128 _primary = new();
+    private IServerStreamWriter<StreamMessageResponse>? _stream;
+    private uint _nextPort = 1;
+
+    private FakeP4Server(string path) => _path = path;
+
+    public string Address => "unix:" + _path;
+
+    /// <summary>Asked at each RPC, with its name.</summary>
+    public Func<string, TargetFault> OnStep { get; set; } = _ => TargetFault.None;
+
+    public int Writes { get; private set; }
+
+    public int Pushes { get; private set; }
+
+    public IReadOnlyList<TableEntry> Rows
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _rows.Values];
+        }
+    }
+
+    public IReadOnlyDictionary<string, uint> Ports
+    {
+        get
+        {
+            lock (_gate)
+                return new Dictionary<string, uint>(_ports);
+        }
+    }
+
+    public static async Task<FakeP4Server> StartAsync(string path)
+    {
+        var server = new FakeP4Server(path);
+        await server.ListenAsync();
+        return server;
+    }
+
+    /// <summary>The process dies and is started again; what it held is gone unless told otherwise.</summary>
+    public async Task RestartAsync(bool empty)
+    {
+        await StopAsync();
+        if (empty)
+            Wipe();
+        await ListenAsync();
+    }
+
+    public async Task StopAsync()
+    {
+        if (_app is { } app)
+        {
+            _app = null;
+            using var now = new CancellationTokenSource(TimeSpan.Zero);
+            await app.StopAsync(now.Token);
+            await app.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    public void Drift(Action<Dictionary<string, TableEntry>> change)
+    {
+        lock (_gate)
+            change(_rows);
+    }
+
+    private void Wipe()
+    {
+        lock (_gate)
+        {
+            _rows.Clear();
+            _ports.Clear();
+            _config = null;
+            _nextPort += 5;
+        }
+    }
+
+    private async Task ListenAsync()
+    {
+        File.Delete(_path);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(_path, l => l.Protocols = HttpProtocols.Http2));
+        builder.Services.AddGrpc();
+        builder.Services.AddSingleton(this);
+        WebApplication app = builder.Build();
+        app.MapGrpcService<P4Service>();
+        app.MapGrpcService<GnmiService>();
+        await app.StartAsync();
+        _app = app;
+    }
+
+    private static RpcException Lost() => new(new Status(StatusCode.Unavailable, "lost by the test"));
+
+    private async Task<T> StepAsync<T>(string name, ServerCallContext context, Func<T> apply, Action? half = null, Func<RpcException>? refuse = null)
+    {
+        switch (OnStep(name))
+        {
+            case TargetFault.LoseReply:
+                apply();
+                throw Lost();
+            case TargetFault.LoseRequest:
+                throw Lost();
+            case TargetFault.ApplyHalf:
+                half?.Invoke();
+                throw Lost();
+            case TargetFault.ApplyLate:
+                await Cancelled(context);
+                apply();
+                throw Lost();
+            case TargetFault.Hang:
+                await Cancelled(context);
+                throw Lost();
+            case TargetFault.RefuseSome or TargetFault.RefuseAll:
+                throw refuse?.Invoke() ?? new RpcException(new Status(StatusCode.ResourceExhausted, "refused by the test"));
+            case TargetFault.Ambiguous:
+                half?.Invoke();
+                throw new RpcException(new Status(StatusCode.Internal, "ambiguous"));
+            case TargetFault.Die:
+                Wipe();
+                context.GetHttpContext().Abort();
+                throw Lost();
+            case TargetFault.Flap:
+                apply();
+                context.GetHttpContext().Abort();
+                throw Lost();
+            case TargetFault.Stolen:
+                await StealAsync();
+                throw new RpcException(new Status(StatusCode.PermissionDenied, "not primary"));
+            default:
+                return apply();
+        }
+    }
+
+    // Another controller with a higher election id comes and goes.
+    private async Task StealAsync()
+    {
+        Uint128 theirs;
+        IServerStreamWriter<StreamMessageResponse>? stream;
+        lock (_gate)
+        {
+            theirs = new Uint128 { High = _primary.High + 1, Low = 0 };
+            _primary = theirs;
+            stream = _stream;
+        }
+
+        if (stream is not null)
+        {
+            await stream.WriteAsync(Arbitration(theirs, StatusCode.AlreadyExists));
+            await stream.WriteAsync(Arbitration(theirs, StatusCode.NotFound));
+        }
+    }
+
+    private static StreamMessageResponse Arbitration(Uint128 id, StatusCode code) => new()
+    {
+        Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = id, Status = new Google.Rpc.Status { Code = (int)code } },
+    };
+
+    private static async Task Cancelled(ServerCallContext context)
+    {
+        try
+        {
+            await Task.Delay(TimeSpan.FromSeconds(30), context.CancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The caller gave up.
+        }
+    }
+
+    private static string KeyOf(TableEntry entry)
+    {
+        var key = new TableEntry { TableId = entry.TableId, Priority = entry.Priority };
+        key.Match.AddRange(entry.Match.OrderBy(m => m.FieldId));
+        return key.ToByteString().ToBase64();
+    }
+
+    private StatusCode[] Apply(WriteRequest request, Func<int, bool> applies)
+    {
+        var codes = new StatusCode[request.Updates.Count];
+        int[] order = [.. Enumerable.Range(0, codes.Length)];
+        lock (_gate)
+        {
+            _random.Shuffle(order);
+            foreach (int i in order)
+                codes[i] = applies(i) ? ApplyOne(request.Updates[i]) : StatusCode.ResourceExhausted;
+        }
+
+        return codes;
+    }
+
+    private StatusCode ApplyOne(P4.V1.Update update)
+    {
+        TableEntry entry = update.Entity.TableEntry;
+        string key = KeyOf(entry);
+        bool exists = _rows.ContainsKey(key);
+        switch (update.Type)
+        {
+            case P4.V1.Update.Types.Type.Insert when exists:
+                return StatusCode.AlreadyExists;
+            case P4.V1.Update.Types.Type.Modify or P4.V1.Update.Types.Type.Delete when !exists:
+                return StatusCode.NotFound;
+            case P4.V1.Update.Types.Type.Delete:
+                _rows.Remove(key);
+                return StatusCode.OK;
+            default:
+                _rows[key] = entry;
+                return StatusCode.OK;
+        }
+    }
+
+    private static RpcException Failed(StatusCode[] codes)
+    {
+        var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown };
+        foreach (StatusCode code in codes)
+            status.Details.Add(Any.Pack(new P4.V1.Error { CanonicalCode = (int)code, Message = code == StatusCode.OK ? "" : "refused by the test" }));
+        return new RpcException(new Status(StatusCode.Unknown, "some failed"), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
+    }
+
+    private sealed class P4Service(FakeP4Server server) : P4.V1.P4Runtime.P4RuntimeBase
+    {
+        public override async Task StreamChannel(
+            IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
+        {
+            try
+            {
+                while (await requestStream.MoveNext(context.CancellationToken))
+                {
+                    Uint128 id = requestStream.Current.Arbitration.ElectionId;
+                    lock (server._gate)
+                    {
+                        server._primary = id;
+                        server._stream = responseStream;
+                    }
+
+                    await responseStream.WriteAsync(Arbitration(id, StatusCode.OK));
+                }
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException)
+            {
+                // The client is gone.
+            }
+        }
+
+        public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) =>
+            Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = "1.5.0" });
+
+        public override Task<WriteResponse> Write(WriteRequest request, ServerCallContext context)
+        {
+            lock (server._gate)
+            {
+                server.Writes++;
+                if (!request.ElectionId.Equals(server._primary))
+                    throw new RpcException(new Status(StatusCode.PermissionDenied, "not primary"));
+                if (server._config is null)
+                    throw new RpcException(new Status(StatusCode.FailedPrecondition, "no pipeline"));
+            }
+
+            return server.StepAsync(
+                "write",
+                context,
+                () =>
+                {
+                    StatusCode[] codes = server.Apply(request, _ => true);
+                    return codes.All(c => c == StatusCode.OK) ? new WriteResponse() : throw Failed(codes);
+                },
+                () => server.Apply(request, i => i % 2 == 0),
+                () => Failed(server.Apply(request, i => i % 2 == 1)));
+        }
+
+        public override Task Read(ReadRequest request, IServerStreamWriter<ReadResponse> responseStream, ServerCallContext context) => server.StepAsync(
+            "read",
+            context,
+            async () =>
+            {
+                var tables = request.Entities.Select(e => e.TableEntry.TableId).ToHashSet();
+                foreach (TableEntry[] some in server.Rows.Where(r => tables.Contains(r.TableId)).Chunk(7))
+                    await responseStream.WriteAsync(new ReadResponse { Entities = { some.Select(r => new Entity { TableEntry = r }) } });
+                return true;
+            }).Unwrap();
+
+        public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context) =>
+            server.StepAsync("pipeline.get", context, () => new GetForwardingPipelineConfigResponse { Config = server._config });
+
+        public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request, ServerCallContext context) =>
+            server.StepAsync("pipeline.set", context, () =>
+            {
+                lock (server._gate)
+                {
+                    server.Pushes++;
+                    server._config = request.Config;
+                    server._rows.Clear();
+                    return new SetForwardingPipelineConfigResponse();
+                }
+            });
+    }
+
+    private sealed class GnmiService(FakeP4Server server) : Gnmi.gNMI.gNMIBase
+    {
+        public override Task<Gnmi.GetResponse> Get(Gnmi.GetRequest request, ServerCallContext context) => server.StepAsync("gnmi.get", context, () =>
+        {
+            Gnmi.Path path = request.Path.Single();
+            string name = path.Elem[1].Key["name"];
+            var notification = new Gnmi.Notification();
+            foreach ((string port, uint id) in server.Ports.Where(p => name == "*" || p.Key == name))
+            {
+                Gnmi.Path own = path.Clone();
+                own.Elem[1].Key["name"] = port;
+                notification.Update.Add(new Gnmi.Update { Path = own, Val = new Gnmi.TypedValue { UintVal = id } });
+            }
+
+            if (notification.Update.Count == 0 && name != "*")
+                throw new RpcException(new Status(StatusCode.NotFound, "no such port"));
+            return new Gnmi.GetResponse { Notification = { notification } };
+        });
+
+        public override Task<Gnmi.SetResponse> Set(Gnmi.SetRequest request, ServerCallContext context) => server.StepAsync("gnmi.set", context, () =>
+        {
+            lock (server._gate)
+            {
+                foreach (Gnmi.Path path in request.Delete)
+                    server._ports.Remove(path.Elem[1].Key["name"]);
+                foreach (Gnmi.Update update in request.Update)
+                {
+                    string name = update.Path.Elem[1].Key["name"];
+                    if (!server._ports.ContainsKey(name))
+                        server._ports.Add(name, server._nextPort++);
+                }
+            }
+
+            return new Gnmi.SetResponse();
+        });
+    }
+}

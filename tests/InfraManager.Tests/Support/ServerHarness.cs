@@ -1,0 +1,132 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>The programmer with its real session, gNMI client and database, against a server of the tests' own.</summary>
+internal sealed class ServerHarness : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private readonly string _folder;
+    private SqliteStore? _store;
+    private P4RuntimeSession? _session;
+    private GnmiClient? _ports;
+    private P4Target? _target;
+
+    private ServerHarness(string folder, FakeP4Server server)
+    {
+        _folder = folder;
+        Server = server;
+        Programmer = null!;
+    }
+
+    public FakeP4Server Server { get; }
+
+    public Programmer Programmer { get; private set; }
+
+    public P4Target Target => _target!;
+
+    public static async Task<ServerHarness> StartAsync(Action<FakeP4Server>? prepare = null)
+    {
+        string folder = Directory.CreateTempSubdirectory("im-p4-").FullName;
+        FakeP4Server server = await FakeP4Server.StartAsync(Path.Combine(folder, "p4.sock"));
+        prepare?.Invoke(server);
+        var harness = new ServerHarness(folder, server);
+        harness.Open();
+        return harness;
+    }
+
+    public void Open()
+    {
+        var endpoint = new TargetEndpoint { Address = Server.Address };
+        _store = SqliteStore.Open(Path.Combine(_folder, "state.db"), NullLogger.Instance);
+        _session = new P4RuntimeSession(
+            new P4RuntimeSessionOptions
+            {
+                Endpoint = endpoint,
+                RpcTimeout = TimeSpan.FromSeconds(1),
+                ReadTimeout = TimeSpan.FromSeconds(1),
+                PipelineTimeout = TimeSpan.FromSeconds(1),
+                BackoffMin = TimeSpan.FromMilliseconds(5),
+                BackoffMax = TimeSpan.FromMilliseconds(50),
+            },
+            NullLogger.Instance);
+        _ports = new GnmiClient(endpoint, TimeSpan.FromSeconds(1));
+        _target = new P4Target(_session, _ports, TestPipeline.Artifacts, NullLogger.Instance);
+        var options = new ProgrammerOptions
+        {
+            RetryMin = TimeSpan.FromMilliseconds(5),
+            RetryMax = TimeSpan.FromMilliseconds(50),
+            WriteLimit = TimeSpan.FromMilliseconds(700),
+            PortLimit = TimeSpan.FromMilliseconds(700),
+            AuditAfterUnknown = TimeSpan.FromMilliseconds(50),
+        };
+        Programmer = new Programmer(TestNode.Settings, _store, _target, options, TimeProvider.System, NullLoggerFactory.Instance);
+        _session.Start();
+        Programmer.Start();
+    }
+
+    public async Task CloseAsync()
+    {
+        await Programmer.StopAsync(TimeSpan.Zero);
+        _target!.Dispose();
+        await _ports!.DisposeAsync();
+        await _session!.DisposeAsync();
+        _store!.Dispose();
+        _store = null;
+    }
+
+    public async Task ReadyAsync()
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        await Programmer.WaitReadyAsync(limit.Token);
+    }
+
+    public async Task<IReadOnlyList<EndpointView>> SettledAsync()
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (!(Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }) || Difference() is not null)
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > Limit)
+                throw new TimeoutException($"not settled: {Difference()}; {Programmer.GetStatus()}");
+            await Task.Delay(2);
+        }
+
+        return Programmer.GetEndpoints();
+    }
+
+    /// <summary>Null, or how the server differs from the endpoints.</summary>
+    public string? Difference()
+    {
+        IReadOnlyList<EndpointView> endpoints = Programmer.GetEndpoints();
+        IReadOnlyDictionary<string, uint> ports = Server.Ports;
+        if (!ports.Keys.ToHashSet().SetEquals(endpoints.Select(e => e.Endpoint.Spec.PortName)))
+            return $"ports are {string.Join(' ', ports.Keys)}";
+        var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
+        HashSet<string> wanted = [.. endpoints.SelectMany(e => compiler.Compile(e.Endpoint, ports[e.Endpoint.Spec.PortName])).Select(Text)];
+        HashSet<string> actual = [.. Server.Rows.Select(Text)];
+        return wanted.SetEquals(actual) ? null : $"missing {string.Join(", ", wanted.Except(actual))}, foreign {string.Join(", ", actual.Except(wanted))}";
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_store is not null)
+            await CloseAsync();
+        await Server.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    // Both sides as table, values and action, without leading zeros.
+    private static string Text(Entry entry) =>
+        $"{entry.Table.Id} {string.Join(' ', entry.EnumerateMatch().Select(m => Hex(m.Value.Span)))} {entry.Action.Id} {string.Join(' ', entry.EnumerateParams().Select(p => Hex(p.Value.Span)))}";
+
+    private static string Text(P4.V1.TableEntry entry) =>
+        $"{entry.TableId} {string.Join(' ', entry.Match.OrderBy(m => m.FieldId).Select(m => Hex((m.Exact?.Value ?? m.Lpm.Value).Span)))} {entry.Action.Action.ActionId} "
+        + string.Join(' ', entry.Action.Action.Params.OrderBy(p => p.ParamId).Select(p => Hex(p.Value.Span)));
+
+    private static string Hex(ReadOnlySpan<byte> value) => Convert.ToHexString(value).TrimStart('0');
+}

@@ -1,0 +1,104 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>The whole way over a real socket: what goes wrong at each RPC, and the promise after each.</summary>
+public class ServerFaultTests
+{
+    public static TheoryData<string> Faults => [.. Enum.GetNames<TargetFault>().Where(f => f != nameof(TargetFault.None))];
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task Every_fault_at_every_step(string name)
+    {
+        var fault = Enum.Parse<TargetFault>(name);
+        int steps = int.MaxValue;
+        for (int at = 0; at < steps; at++)
+        {
+            int step = -1;
+            int target = at;
+            await using ServerHarness harness = await ServerHarness.StartAsync(
+                s => s.OnStep = _ => Interlocked.Increment(ref step) == target ? fault : TargetFault.None);
+            var oracle = new Oracle();
+            await harness.ReadyAsync();
+            await oracle.RunAsync(harness.Programmer, new AttachIntent(TestNode.Pod(1, 1)), new AttachIntent(TestNode.Pod(2, 2)));
+            await oracle.RunAsync(
+                harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3), new AttachIntent(TestNode.Pod(3, 4, ip: 1)), new AttachIntent(TestNode.Pod(2, 5, ip: 20)));
+            oracle.Check(await harness.SettledAsync());
+            if (at == 0)
+                steps = Volatile.Read(ref step) + 1;
+
+            int writes = harness.Server.Writes;
+            await harness.CloseAsync();
+            harness.Open();
+            await harness.ReadyAsync();
+            oracle.Check(await harness.SettledAsync());
+            Assert.Equal(writes, harness.Server.Writes);
+        }
+
+        Assert.InRange(steps, 15, 80);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Restarted_target_is_compared_and_filled(bool empty)
+    {
+        await using ServerHarness harness = await ServerHarness.StartAsync();
+        await harness.ReadyAsync();
+        var oracle = new Oracle();
+        await oracle.RunAsync(harness.Programmer, [.. Enumerable.Range(1, 250).Select(i => new AttachIntent(TestNode.Pod(i, (ulong)i)))]);
+        oracle.Check(await harness.SettledAsync());
+        int writes = harness.Server.Writes;
+        long generation = harness.Target.Connection.Generation;
+        await harness.Server.RestartAsync(empty);
+        long start = TimeProvider.System.GetTimestamp();
+        while (harness.Target.Connection.Generation == generation || !harness.Programmer.GetStatus().Ready)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not back");
+            await Task.Delay(2);
+        }
+
+        oracle.Check(await harness.SettledAsync());
+        Assert.Equal(250, harness.Programmer.GetEndpoints().Count(e => e.Programmed));
+        Assert.Equal(empty ? 2 : 1, harness.Server.Pushes);
+        if (!empty)
+            Assert.Equal(writes, harness.Server.Writes);
+    }
+
+    [Fact]
+    public async Task Drift_is_repaired_when_it_is_met()
+    {
+        await using ServerHarness harness = await ServerHarness.StartAsync();
+        await harness.ReadyAsync();
+        var oracle = new Oracle();
+        await oracle.RunAsync(harness.Programmer, new AttachIntent(TestNode.Pod(1, 1)), new AttachIntent(TestNode.Pod(2, 2)));
+        harness.Server.Drift(rows => rows.Clear());
+
+        // The deletes find nothing, which says that more may be missing.
+        await oracle.RunAsync(harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3));
+        oracle.Check(await harness.SettledAsync());
+        Assert.Equal(5, harness.Server.Rows.Count);
+    }
+
+    [Fact]
+    public async Task Target_that_stays_away_is_reported_and_adds_fail()
+    {
+        await using ServerHarness harness = await ServerHarness.StartAsync();
+        await harness.ReadyAsync();
+        await harness.Server.StopAsync();
+        long start = TimeProvider.System.GetTimestamp();
+        while (harness.Programmer.GetStatus().TargetState != TargetState.Away)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not noticed");
+            await Task.Delay(2);
+        }
+
+        IntentException e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), default));
+        Assert.Equal(IntentError.Unavailable, e.Code);
+        Assert.True(harness.Programmer.IsHealthy);
+        Assert.NotEqual("", harness.Programmer.GetStatus().TargetReason);
+    }
+}

@@ -1,0 +1,210 @@
+using ACCOffload.SoftTarget.Tests.Server;
+using ACCOffload.SoftTarget.Tests.Support;
+using Gnmi;
+using P4.V1;
+using static ACCOffload.SoftTarget.Tests.Support.Fields;
+
+namespace ACCOffload.SoftTarget.Tests.Ports;
+
+/// <summary>Real frames over veth pairs, through a small pipeline.</summary>
+public sealed class PortTests
+{
+    private static readonly TestPipeline Pipeline = SmallPipelines.BigTable;
+
+    private static TableEntry Forward(ulong from, ulong to) => Pipeline.Entry("big", [Exact(1, from)], Pipeline.Do("out_of", to));
+
+    private static async Task<TestTarget> StartAsync(Wires wires, params string[] ports)
+    {
+        var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
+        foreach (var port in ports)
+            await target.Client.Gnmi.SetAsync(GnmiTests.Add(port));
+        foreach (var port in ports)
+            await BoundAsync(target, port);
+        return target;
+    }
+
+    private static async Task<Dictionary<string, TypedValue>> StateAsync(TestTarget target, string port)
+    {
+        var response = await target.Client.Gnmi.GetAsync(new GetRequest { Path = { GnmiTests.PathOf(port, "state") } });
+        return response.Notification.Single().Update.ToDictionary(u => u.Path.Elem[^1].Name, u => u.Val);
+    }
+
+    private static async Task BoundAsync(TestTarget target, string port, bool bound = true)
+    {
+        var end = DateTime.UtcNow.AddSeconds(20);
+        while ((await StateAsync(target, port))["oper-status"].StringVal != (bound ? "UP" : "DOWN"))
+            Assert.True(DateTime.UtcNow < end, $"port {port} does not become {(bound ? "bound" : "unbound")}");
+    }
+
+    [RootFact]
+    public async Task Frames_go_where_the_table_says_and_changes_count_at_once()
+    {
+        using var wires = new Wires();
+        wires.Lay("a");
+        wires.Lay("b");
+        wires.Lay("c");
+        await using var target = await StartAsync(wires, "a", "b", "c");
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));
+        wires.Send("a", Wires.Frame(1, 1514));
+        Assert.Equal(Wires.Frame(1, 1514), wires.Receive("b"));
+        await target.Client.WriteAsync(TargetClient.Modify(Forward(1, 3)));
+        wires.Send("a", Wires.Frame(2));
+        Assert.Equal(Wires.Frame(2), wires.Receive("c"));
+        await target.Client.WriteAsync(TargetClient.Delete(Forward(1, 3)));
+        wires.Send("a", Wires.Frame(3));
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));
+        wires.Send("a", Wires.Frame(4));
+        Assert.Equal(Wires.Frame(4), wires.Receive("b"));
+        var a = await StateAsync(target, "a");
+        Assert.True(a["in-pkts"].UintVal >= 4);
+        Assert.True(a["in-octets"].UintVal >= 1514 + (3 * 60));
+        var b = await StateAsync(target, "b");
+        Assert.Equal(2u, b["out-pkts"].UintVal);
+        Assert.Equal(1514u + 60, b["out-octets"].UintVal);
+    }
+
+    [RootFact]
+    public async Task One_changed_rule_of_the_spec_changes_the_forwarding()
+    {
+        using var wires = new Wires();
+        wires.Lay("a");
+        wires.Lay("b");
+        foreach (var (rule, expected) in new[] { ("mov m.output_port t.port", "b"), ("mov m.output_port 0x1", "a") })
+        {
+            var changed = TestPipeline.Of(Pipeline.Info, Pipeline.Spec.Replace("mov m.output_port t.port", rule, StringComparison.Ordinal));
+            await using var target = await TestTarget.StartAsync(changed, o => o with { ServePorts = true, PortNamespace = wires.Path });
+            await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));
+            await target.Client.Gnmi.SetAsync(GnmiTests.Add("b"));
+            await BoundAsync(target, "a");
+            await BoundAsync(target, "b");
+            await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));
+            wires.Send("a", Wires.Frame(7));
+            Assert.Equal(Wires.Frame(7), wires.Receive(expected));
+        }
+    }
+
+    [RootFact]
+    public async Task A_port_waits_for_its_link_and_is_bound_again_when_it_comes_back()
+    {
+        using var wires = new Wires();
+        wires.Lay("b");
+        await using var target = await StartAsync(wires, "b");
+        await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)), TargetClient.Insert(Forward(2, 1)));
+        await BoundAsync(target, "a", bound: false);
+        wires.Send("b", Wires.Frame(1));
+        for (byte round = 2; round < 5; round++)
+        {
+            wires.Lay("a");
+            await BoundAsync(target, "a");
+            wires.Send("a", Wires.Frame(round));
+            Assert.Equal(Wires.Frame(round), wires.Receive("b"));
+            wires.Send("b", Wires.Frame(round));
+            Assert.Equal(Wires.Frame(round), wires.Receive("a"));
+            wires.Cut("a");
+            await BoundAsync(target, "a", bound: false);
+        }
+    }
+
+    [RootFact]
+    public async Task A_renamed_link_is_another_ports()
+    {
+        using var wires = new Wires();
+        wires.Lay("a");
+        await using var target = await StartAsync(wires, "a");
+        await target.Client.Gnmi.SetAsync(GnmiTests.Add("z"));
+        wires.Rename("a", "z");
+        await BoundAsync(target, "z");
+        await BoundAsync(target, "a", bound: false);
+    }
+
+    [RootFact]
+    public async Task The_namespace_may_come_later_and_come_again()
+    {
+        using var wires = new Wires(createNear: false);
+        await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
+        await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 1)));
+        for (byte round = 1; round < 3; round++)
+        {
+            wires.CreateNear();
+            wires.Lay("a");
+            await BoundAsync(target, "a");
+            wires.Send("a", Wires.Frame(round));
+            Assert.Equal(Wires.Frame(round), wires.Receive("a"));
+            wires.DeleteNear();
+            await BoundAsync(target, "a", bound: false);
+
+            // The target keeps nothing of the old namespace: the kernel takes it away, and the wire with it.
+            wires.WaitForCut("a");
+        }
+    }
+
+    [RootFact]
+    public async Task A_removed_port_moves_no_more_frames()
+    {
+        using var wires = new Wires();
+        wires.Lay("a");
+        wires.Lay("b");
+        await using var target = await StartAsync(wires, "a", "b");
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)), TargetClient.Insert(Forward(2, 2)));
+        await target.Client.Gnmi.SetAsync(new SetRequest { Delete = { GnmiTests.PathOf("a") } });
+        wires.Send("a", Wires.Frame(1));
+        Assert.Null(wires.Receive("b", TimeSpan.FromMilliseconds(300)));
+        await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));
+        await BoundAsync(target, "a");
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(3, 2)));
+        wires.Send("a", Wires.Frame(2));
+        Assert.Equal(Wires.Frame(2), wires.Receive("b"));
+    }
+
+    [RootFact]
+    public async Task Frames_to_and_from_the_controller()
+    {
+        using var wires = new Wires();
+        wires.Lay("a");
+        await using var target = await TestTarget.StartAsync(o => o with { ServePorts = true, PortNamespace = wires.Path });
+        var controller = await target.Client.BecomePrimaryAsync();
+        await target.Client.PushAsync(SmallPipelines.PacketIo.Config());
+        await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));
+        await BoundAsync(target, "a");
+        wires.Send("a", Wires.Frame(9));
+        PacketIn packet;
+        do
+        {
+            packet = (await controller.NextAsync()).Packet;
+        }
+        while (packet.Payload.Length < 14 || packet.Payload[12] != 0x88);
+        Assert.Equal(Wires.Frame(9), packet.Payload.ToByteArray());
+        Assert.Equal(Number(1), packet.Metadata[0].Value);
+        await controller.SendAsync(new StreamMessageRequest
+        {
+            Packet = new PacketOut
+            {
+                Payload = Bytes(Wires.Frame(8)),
+                Metadata = { new PacketMetadata { MetadataId = 1, Value = Number(1) } },
+            },
+        });
+        Assert.Equal(Wires.Frame(8), wires.Receive("a"));
+    }
+
+    [RootFact]
+    public async Task Starting_and_stopping_leaks_no_thread_and_no_descriptor()
+    {
+        using var wires = new Wires();
+        wires.Lay("a");
+        async Task RoundAsync()
+        {
+            await using var target = await StartAsync(wires, "a");
+        }
+
+        static (int Threads, int Files) Count() => (
+            Directory.GetDirectories("/proc/self/task").Count(t => File.ReadAllText(System.IO.Path.Combine(t, "comm")).StartsWith("softtarget", StringComparison.Ordinal)),
+            Directory.GetFiles("/proc/self/fd").Count(f => new FileInfo(f).LinkTarget is { } t && (t.Contains("eventpoll", StringComparison.Ordinal) || t.Contains("eventfd", StringComparison.Ordinal))));
+        await RoundAsync();
+        var before = Count();
+        for (var i = 0; i < 5; i++)
+            await RoundAsync();
+        Assert.True(Count().Threads <= before.Threads && Count().Files <= before.Files + 2, $"{before} → {Count()}");
+    }
+}

@@ -1,0 +1,255 @@
+using ACCOffload.SoftTarget.Tests.Support;
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.SoftTarget.Tests.Server;
+
+public sealed class ArbitrationTests
+{
+    [Fact]
+    public async Task The_first_controller_becomes_primary()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var controller = target.Client.Open();
+        await controller.ArbitrateAsync(5);
+        var reply = (await controller.NextAsync()).Arbitration;
+        Assert.Equal(TargetClient.DeviceId, reply.DeviceId);
+        Assert.Equal(5u, reply.ElectionId.Low);
+        Assert.Null(reply.Role);
+        Assert.Equal((int)StatusCode.OK, reply.Status.Code);
+    }
+
+    [Fact]
+    public async Task A_lower_election_id_makes_a_backup_that_learns_the_highest()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await target.Client.BecomePrimaryAsync(10);
+        var backup = target.Client.Open();
+        await backup.ArbitrateAsync(9);
+        var reply = (await backup.NextAsync()).Arbitration;
+        Assert.Equal(10u, reply.ElectionId.Low);
+        Assert.Equal((int)StatusCode.AlreadyExists, reply.Status.Code);
+    }
+
+    [Fact]
+    public async Task A_higher_election_id_takes_over_and_all_are_told()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var old = await target.Client.BecomePrimaryAsync(10);
+        var backup = target.Client.Open();
+        await backup.ArbitrateAsync(3);
+        await backup.NextAsync();
+        await target.Client.BecomePrimaryAsync(11);
+        foreach (var other in new[] { old, backup })
+        {
+            var news = (await other.NextAsync()).Arbitration;
+            Assert.Equal(11u, news.ElectionId.Low);
+            Assert.Equal((int)StatusCode.AlreadyExists, news.Status.Code);
+        }
+    }
+
+    [Fact]
+    public async Task The_high_half_of_an_election_id_counts_first()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await target.Client.BecomePrimaryAsync(ulong.MaxValue);
+        var other = target.Client.Open();
+        await other.SendAsync(new StreamMessageRequest
+        {
+            Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = new Uint128 { High = 1 } },
+        });
+        Assert.Equal((int)StatusCode.OK, (await other.NextAsync()).Arbitration.Status.Code);
+    }
+
+    [Fact]
+    public async Task When_the_primary_leaves_backups_are_told_and_stay_backups()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var primary = await target.Client.BecomePrimaryAsync(10);
+        var backup = target.Client.Open();
+        await backup.ArbitrateAsync(9);
+        await backup.NextAsync();
+        await primary.CompleteAsync();
+        var news = (await backup.NextAsync()).Arbitration;
+        Assert.Equal((int)StatusCode.NotFound, news.Status.Code);
+        Assert.Equal(10u, news.ElectionId.Low);
+
+        // Below the highest id ever seen it stays a backup; with it, it takes over.
+        await backup.ArbitrateAsync(9);
+        Assert.Equal((int)StatusCode.NotFound, (await backup.NextAsync()).Arbitration.Status.Code);
+        await backup.ArbitrateAsync(10);
+        Assert.Equal((int)StatusCode.OK, (await backup.NextAsync()).Arbitration.Status.Code);
+    }
+
+    [Fact]
+    public async Task A_primary_that_steps_down_leaves_no_primary()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var primary = await target.Client.BecomePrimaryAsync(10);
+        var backup = target.Client.Open();
+        await backup.ArbitrateAsync(7);
+        await backup.NextAsync();
+        await primary.ArbitrateAsync(8);
+        Assert.Equal((int)StatusCode.NotFound, (await primary.NextAsync()).Arbitration.Status.Code);
+        Assert.Equal((int)StatusCode.NotFound, (await backup.NextAsync()).Arbitration.Status.Code);
+    }
+
+    [Fact]
+    public async Task Repeating_the_arbitration_is_answered_and_disturbs_nobody()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var primary = await target.Client.BecomePrimaryAsync(10);
+        var backup = target.Client.Open();
+        await backup.ArbitrateAsync(4);
+        await backup.NextAsync();
+        await primary.ArbitrateAsync(10);
+        Assert.Equal((int)StatusCode.OK, (await primary.NextAsync()).Arbitration.Status.Code);
+        await backup.ArbitrateAsync(5);
+        Assert.Equal((int)StatusCode.AlreadyExists, (await backup.NextAsync()).Arbitration.Status.Code);
+    }
+
+    [Fact]
+    public async Task Device_zero_is_refused()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var controller = target.Client.Open();
+        await controller.ArbitrateAsync(1, deviceId: 0);
+        Assert.Equal(StatusCode.InvalidArgument, (await controller.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task Election_id_zero_is_refused()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var controller = target.Client.Open();
+        await controller.ArbitrateAsync(0);
+        Assert.Equal(StatusCode.InvalidArgument, (await controller.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_election_id_in_use_is_refused_and_the_holder_stays()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var primary = await target.Client.BecomePrimaryAsync(10);
+        var other = target.Client.Open();
+        await other.ArbitrateAsync(10);
+        Assert.Equal(StatusCode.InvalidArgument, (await other.EndAsync()).StatusCode);
+        await primary.ArbitrateAsync(10);
+        Assert.Equal((int)StatusCode.OK, (await primary.NextAsync()).Arbitration.Status.Code);
+    }
+
+    [Fact]
+    public async Task The_first_controller_binds_the_device_id()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var first = target.Client.Open();
+        await first.ArbitrateAsync(1, deviceId: 77);
+        await first.NextAsync();
+        var other = target.Client.Open();
+        await other.ArbitrateAsync(2, deviceId: 78);
+        Assert.Equal(StatusCode.NotFound, (await other.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_configured_device_id_is_the_only_one()
+    {
+        await using var target = await TestTarget.StartAsync(o => o with { DeviceId = 5 });
+        var controller = target.Client.Open();
+        await controller.ArbitrateAsync(1, deviceId: 1);
+        Assert.Equal(StatusCode.NotFound, (await controller.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_stream_keeps_its_device_and_role()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var first = await target.Client.BecomePrimaryAsync(1);
+        await first.ArbitrateAsync(2, deviceId: 9);
+        Assert.Equal(StatusCode.FailedPrecondition, (await first.EndAsync()).StatusCode);
+        var second = await target.Client.BecomePrimaryAsync(3);
+        await second.ArbitrateAsync(3, role: "other");
+        Assert.Equal(StatusCode.FailedPrecondition, (await second.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task Each_role_has_a_primary_of_its_own()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await target.Client.BecomePrimaryAsync(10);
+        var other = target.Client.Open();
+        await other.ArbitrateAsync(1, role: "routing");
+        var reply = (await other.NextAsync()).Arbitration;
+        Assert.Equal((int)StatusCode.OK, reply.Status.Code);
+        Assert.Equal("routing", reply.Role.Name);
+    }
+
+    [Fact]
+    public async Task A_role_config_is_refused()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var controller = target.Client.Open();
+        await controller.SendAsync(new StreamMessageRequest
+        {
+            Arbitration = new MasterArbitrationUpdate
+            {
+                DeviceId = 1,
+                ElectionId = new Uint128 { Low = 1 },
+                Role = new Role { Name = "r", Config = Google.Protobuf.WellKnownTypes.Any.Pack(new Uint128()) },
+            },
+        });
+        Assert.Equal(StatusCode.InvalidArgument, (await controller.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task Too_many_streams_of_a_role_are_refused()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await target.Client.BecomePrimaryAsync(1000);
+        for (var i = 1u; i < 64; i++)
+        {
+            var backup = target.Client.Open();
+            await backup.ArbitrateAsync(i);
+            await backup.NextAsync();
+        }
+
+        var late = target.Client.Open();
+        await late.ArbitrateAsync(500);
+        Assert.Equal(StatusCode.ResourceExhausted, (await late.EndAsync()).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_unknown_stream_message_is_answered_by_an_error()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var controller = await target.Client.BecomePrimaryAsync();
+        await controller.SendAsync(new StreamMessageRequest());
+        var error = (await controller.NextAsync()).Error;
+        Assert.Equal((int)StatusCode.Unimplemented, error.CanonicalCode);
+    }
+
+    [Fact]
+    public async Task A_packet_from_a_backup_is_answered_by_an_error_that_holds_it()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await target.Client.BecomePrimaryAsync(10);
+        var backup = target.Client.Open();
+        await backup.ArbitrateAsync(9);
+        await backup.NextAsync();
+        await backup.SendAsync(new StreamMessageRequest { Packet = new PacketOut { Payload = Fields.Bytes(1, 2, 3) } });
+        var error = (await backup.NextAsync()).Error;
+        Assert.Equal((int)StatusCode.PermissionDenied, error.CanonicalCode);
+        Assert.Equal(Fields.Bytes(1, 2, 3), error.PacketOut.PacketOut.Payload);
+    }
+
+    [Fact]
+    public async Task Stopping_the_target_ends_the_streams()
+    {
+        await using var target = await TestTarget.StartAsync();
+        var controller = await target.Client.BecomePrimaryAsync();
+        var ending = controller.EndAsync();
+        await target.Host.DisposeAsync();
+        var status = await ending;
+        Assert.True(status.StatusCode == StatusCode.Unavailable, status.ToString());
+        Assert.False(File.Exists(target.Socket));
+    }
+}

@@ -1,0 +1,11 @@
+namespace ACCOffload.SoftTarget.Tests.Support;
+
+/// <summary>One target with the conformance pipeline for the tests of a class, which run one after the other.</summary>
+public sealed class ConformanceFixture : IAsyncLifetime
+{
+    internal TestTarget Target { get; private set; } = null!;
+
+    public async Task InitializeAsync() => Target = await TestTarget.StartAsync(TestPipeline.Conformance);
+
+    public async Task DisposeAsync() => await Target.DisposeAsync();
+}

@@ -1,0 +1,11 @@
+namespace ACCOffload.SoftTarget.Tests.Support;
+
+/// <summary>A test that makes namespaces and links.</summary>
+public sealed class RootFactAttribute : FactAttribute
+{
+    public RootFactAttribute()
+    {
+        if (!Environment.IsPrivilegedProcess)
+            Skip = "needs root";
+    }
+}
