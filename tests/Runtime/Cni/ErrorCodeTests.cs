@@ -65,7 +65,6 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootTheory]
-    [InlineData("ADD", "CNI_COMMAND")]
     [InlineData("ADD", "CNI_CONTAINERID")]
     [InlineData("ADD", "CNI_NETNS")]
     [InlineData("ADD", "CNI_IFNAME")]
@@ -107,6 +106,15 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var outcome = await runtime.RunAsync("ADD", attachment, null, v => v[variable] = value);
         Assert.Contains(variable, FailedBeforeTheConfiguration(outcome), StringComparison.Ordinal);
         await IsNowhereAsync(runtime, attachment);
+    }
+
+    [RootFact]
+    public async Task Code_4_no_command()
+    {
+        var runtime = await shared.RuntimeAsync();
+        var attachment = await runtime.NewAsync();
+        var outcome = await runtime.RunAsync("", attachment);
+        Assert.Contains("CNI_COMMAND", FailedBeforeTheConfiguration(outcome), StringComparison.Ordinal);
     }
 
     [RootFact]
@@ -269,7 +277,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     // The configuration was not read yet, so the error is in the newest version or in the configuration's.
-    private static string FailedBeforeTheConfiguration(CniOutcome outcome) => outcome.Failed(4).Message + outcome.Failed(4).Details;
+    private static string FailedBeforeTheConfiguration(CniOutcome outcome) => outcome.Failed(4).Text;
 
     private static JsonObject WithAttachments(JsonObject configuration)
     {

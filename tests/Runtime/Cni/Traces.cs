@@ -40,7 +40,7 @@ internal static class Traces
         return
         [
             .. status["attachments"]!.AsArray()
-                .Where(a => !((string)a!["network"]!).StartsWith('_') && (string?)a["interface"] != "accoffload0")
+                .Where(a => (string?)a!["interface"] != "accoffload0")
                 .Select(a => $"{a!["network"]}/{a["containerId"]}/{a["interface"]}={a["state"]}")
                 .Order(),
         ];
