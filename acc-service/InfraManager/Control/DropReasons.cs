@@ -17,7 +17,7 @@ internal static class DropReasons
         var bracket = cell.IndexOf('[', StringComparison.Ordinal);
         if (bracket < 0 || !cell.EndsWith(']') || !int.TryParse(cell.AsSpan(bracket + 1, cell.Length - bracket - 2), out var index))
             return cell;
-        return Label(cell[..bracket], index) is { Length: > 0 } label ? label : cell;
+        return Label(cell[(cell.LastIndexOf('.', bracket) + 1)..bracket], index) is { Length: > 0 } label ? label : cell;
     }
 
     /// <summary>The reason's name; empty for an index without one, or of another counter.</summary>

@@ -20,6 +20,7 @@ public sealed class TraceNamesTests
 
     [Theory]
     [InlineData("drops[3]", "spoofed_ip")]
+    [InlineData("k8s_dp_control.drops[1]", "unknown_port")]
     [InlineData("drops[99]", "drops[99]")]
     [InlineData("drops[-1]", "drops[-1]")]
     [InlineData("other[3]", "other[3]")]
