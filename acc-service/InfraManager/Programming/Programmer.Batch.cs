@@ -64,7 +64,11 @@ internal sealed partial class Programmer
         Answer(run, attaches: false);
         Hook(CrashPoint.AfterComplete);
         if (_logger.IsEnabled(LogLevel.Debug))
-            LogBatch(batch.Count, run.Touched.Count, run.Verdicts.Count(v => v is IntentException), _time.GetElapsedTime(start));
+        {
+            int failed = run.Verdicts.Count(v => v is IntentException);
+            TimeSpan elapsed = _time.GetElapsedTime(start);
+            LogBatch(batch.Count, run.Touched.Count, failed, elapsed);
+        }
         if (_device.HasLeftovers && LeftoverTimer.IsDue)
             LeftoverTimer.Failed();
     }
