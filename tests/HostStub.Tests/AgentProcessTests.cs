@@ -68,7 +68,7 @@ public sealed class AgentProcessTests
         File.WriteAllText(file, "{\"Mtu\":1}");
         var (exit, output, error) = await Programs.RunAsync(Program, ["agent", "--config", file], "", new Dictionary<string, string>());
         File.Delete(file);
-        Assert.Equal(1, exit);
+        Assert.Equal(78, exit);
         Assert.Equal("", output);
         Assert.StartsWith($"host-stub: {file}: Acc:Address", error, StringComparison.Ordinal);
         Assert.Single(error.TrimEnd().Split('\n'));
