@@ -93,7 +93,6 @@ public sealed class SoftTargetHost : IAsyncDisposable
             binder?.Dispose();
             dataPlane?.Dispose();
             addresses.Dispose();
-            shutdown.Dispose();
             throw;
         }
     }
@@ -110,7 +109,6 @@ public sealed class SoftTargetHost : IAsyncDisposable
         _binder?.Dispose();
         _dataPlane?.Dispose();
         _addresses.Dispose();
-        _shutdown.Dispose();
     }
 
     private static WebApplication Build(

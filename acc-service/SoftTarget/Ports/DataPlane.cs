@@ -67,6 +67,9 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     /// <summary>Stops to serve a port, and closes its link.</summary>
     public void Unbind(SoftPort port) => Post(() => Unbind(port.Id));
 
+    /// <summary>Completes a task when all that was asked for before is done.</summary>
+    public void OnSettled(TaskCompletionSource settled) => Post(() => settled.TrySetResult());
+
     /// <summary>Runs a controller's packet through the pipeline, as if it came from the CPU port. False if too many wait.</summary>
     public bool TryInject(byte[] frame)
     {

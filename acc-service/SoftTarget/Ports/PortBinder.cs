@@ -56,6 +56,14 @@ internal sealed partial class PortBinder : IDisposable
     /// <summary>Lets go of a port that is no more.</summary>
     public void Removed(SoftPort port) => Post(() => Release(port));
 
+    /// <summary>Completes when all that was asked for before is done by the data plane too.</summary>
+    public Task SettleAsync()
+    {
+        var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() => _dataPlane.OnSettled(settled));
+        return settled.Task;
+    }
+
     /// <summary>Stops the thread; the links stay with the data plane.</summary>
     public void Dispose()
     {
@@ -82,27 +90,32 @@ internal sealed partial class PortBinder : IDisposable
         var events = new EpollEvent[4];
         while (!_stopping)
         {
-            try
+            Guarded(CheckNamespace);
+            var count = _epoll.Wait(events, _monitor is null ? LookForNamespaceMilliseconds : CheckNamespaceMilliseconds);
+            for (var i = 0; i < count; i++)
             {
-                CheckNamespace();
-                var timeout = _monitor is null ? LookForNamespaceMilliseconds : CheckNamespaceMilliseconds;
-                var count = _epoll.Wait(events, timeout);
-                for (var i = 0; i < count; i++)
-                {
-                    if (events[i].Token == MonitorToken)
-                        ReadEvents();
-                    else
-                        _wake.Drain();
-                }
+                if (events[i].Token == MonitorToken)
+                    Guarded(ReadEvents);
+                else
+                    _wake.Drain();
+            }
 
-                while (_commands.TryDequeue(out var command))
-                    command();
-            }
-            catch (LinuxException e)
-            {
-                Problem(e.Message);
-                CloseNamespace();
-            }
+            while (_commands.TryDequeue(out var command))
+                Guarded(command);
+        }
+    }
+
+    /// <summary>What fails here is tried again with everything opened anew; ports must not end with one bad link.</summary>
+    private void Guarded(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (LinuxException e)
+        {
+            Problem(e.Message);
+            CloseNamespace();
         }
     }
 

@@ -5,6 +5,8 @@ namespace ACCOffload.SoftTarget.Ports;
 /// <summary>Adds and removes ports, and keeps those who serve them informed.</summary>
 internal sealed partial class PortManager(PortTable table, PortBinder? binder, ILogger logger)
 {
+    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(5);
+
     private readonly ILogger _logger = logger;
 
     public PortTable Table { get; } = table;
@@ -29,6 +31,24 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
         binder?.Removed(port);
         return true;
     }
+
+    /// <summary>Waits until packets go as the ports are now: a removed port's no more, a new one's if its link is there.</summary>
+    public async Task SettleAsync(CancellationToken cancellation)
+    {
+        if (binder is null)
+            return;
+        try
+        {
+            await binder.SettleAsync().WaitAsync(SettleLimit, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            LogUnsettled(_logger, SettleLimit.TotalSeconds);
+        }
+    }
+
+    [LoggerMessage(52, LogLevel.Warning, "The data plane has not taken the changed ports within {Seconds} s")]
+    private static partial void LogUnsettled(ILogger logger, double seconds);
 
     [LoggerMessage(50, LogLevel.Information, "Port {Port} added as {Id}")]
     private static partial void LogAdded(ILogger logger, string port, uint id);

@@ -22,7 +22,7 @@ internal sealed class GnmiService(PortManager ports, TimeProvider time) : gNMI.g
         });
 
     /// <inheritdoc/>
-    public override Task<SetResponse> Set(SetRequest request, ServerCallContext context)
+    public override async Task<SetResponse> Set(SetRequest request, ServerCallContext context)
     {
         // All paths are checked before anything is done: a Set is one transaction.
         var deletes = request.Delete.Select(p => PortPath.ForDelete(request.Prefix, p)).ToList();
@@ -47,7 +47,8 @@ internal sealed class GnmiService(PortManager ports, TimeProvider time) : gNMI.g
             response.Response.Add(new UpdateResult { Path = update.Path, Op = UpdateResult.Types.Operation.Update });
         }
 
-        return Task.FromResult(response);
+        await ports.SettleAsync(context.CancellationToken);
+        return response;
     }
 
     /// <inheritdoc/>

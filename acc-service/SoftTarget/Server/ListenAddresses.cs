@@ -72,7 +72,6 @@ internal sealed class ListenAddresses : IDisposable
 
     public void Dispose()
     {
-        _tls?.Dispose();
         foreach (var path in _sockets)
             File.Delete(path);
     }

@@ -10,19 +10,15 @@ internal sealed partial class P4RuntimeEndpoint
         IAsyncStreamReader<StreamMessageRequest> requests, IServerStreamWriter<StreamMessageResponse> responses, ServerCallContext call)
     {
         var session = new StreamSession();
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, shutdown.Token);
-        var sending = SendAsync(session, responses, ending);
+        var sending = SendAsync(session, responses, call.CancellationToken);
         try
         {
-            while (await requests.MoveNext(ending.Token))
+            while (await NextAsync(requests, call.CancellationToken))
                 Handle(session, requests.Current);
         }
-        catch (Exception e) when (ending.IsCancellationRequested && e is OperationCanceledException or IOException)
+        catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            // The controller is gone, or we are going.
-        }
-        catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled)
-        {
+            // The controller is gone.
         }
         finally
         {
@@ -33,26 +29,41 @@ internal sealed partial class P4RuntimeEndpoint
             await sending;
         }
 
-        if (shutdown.Token.IsCancellationRequested)
+        if (shutdown.Begun.IsCompleted)
             throw new RpcException(new Status(StatusCode.Unavailable, "the soft target is stopping"));
     }
 
+    /// <summary>
+    /// Waits for the next message; false at the end of the stream, or when the server stops. The read is abandoned then, not
+    /// cancelled: that would abort the stream, and the controller would never learn why it ended.
+    /// </summary>
+    private async Task<bool> NextAsync(IAsyncStreamReader<StreamMessageRequest> requests, CancellationToken cancellation)
+    {
+        var next = requests.MoveNext(cancellation);
+        if (!next.IsCompleted && await Task.WhenAny(next, shutdown.Begun) != next)
+        {
+            _ = next.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            return false;
+        }
+
+        return await next;
+    }
+
     private async Task SendAsync(
-        StreamSession session, IServerStreamWriter<StreamMessageResponse> responses, CancellationTokenSource ending)
+        StreamSession session, IServerStreamWriter<StreamMessageResponse> responses, CancellationToken cancellation)
     {
         try
         {
-            await foreach (var message in session.Outbox.ReadAllAsync(ending.Token))
+            await foreach (var message in session.Outbox.ReadAllAsync(cancellation))
             {
                 session.OnSent(message);
-                await responses.WriteAsync(message, ending.Token);
+                await responses.WriteAsync(message, cancellation);
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException or RpcException)
         {
-            // The stream can't be written: it has ended, and its reader will find out, at once.
+            // The stream has ended; whoever reads from it finds out too.
             LogStreamLost(_logger, e.Message);
-            await ending.CancelAsync();
         }
     }
 

@@ -1,13 +1,12 @@
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>Tells open streams that the server stops.</summary>
-internal sealed class ServerShutdown : IDisposable
+internal sealed class ServerShutdown
 {
-    private readonly CancellationTokenSource _source = new();
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public CancellationToken Token => _source.Token;
+    /// <summary>Completes when the server stops.</summary>
+    public Task Begun => _begun.Task;
 
-    public void Begin() => _source.Cancel();
-
-    public void Dispose() => _source.Dispose();
+    public void Begin() => _begun.TrySetResult();
 }

@@ -10,7 +10,7 @@ namespace ACCOffload.SoftTarget.Server;
 /// TLS 1.3 with client certificates, from PEM files. They are read anew when they changed; files that can't be read leave the
 /// last good ones in place.
 /// </summary>
-internal sealed partial class TlsIdentity : IDisposable
+internal sealed partial class TlsIdentity
 {
     private readonly SoftTargetTlsOptions _options;
     private readonly ILogger _logger;
@@ -18,14 +18,20 @@ internal sealed partial class TlsIdentity : IDisposable
     private (DateTime, DateTime, DateTime) _stamps;
     private SslServerAuthenticationOptions _current;
 
-    /// <exception cref="IOException">A file can't be read.</exception>
-    /// <exception cref="CryptographicException">A file holds no certificate or key, or they don't belong together.</exception>
+    /// <exception cref="IOException">A file can't be read, or holds no certificate or key, or they don't belong together.</exception>
     public TlsIdentity(SoftTargetTlsOptions options, ILogger logger)
     {
         _options = options;
         _logger = logger;
         _stamps = Stamps();
-        _current = Load();
+        try
+        {
+            _current = Load();
+        }
+        catch (CryptographicException e)
+        {
+            throw new IOException($"{options.CertificateFile}, {options.KeyFile}, {options.CaFile}: {e.Message}", e);
+        }
     }
 
     /// <summary>What a new connection is held to.</summary>
@@ -53,8 +59,6 @@ internal sealed partial class TlsIdentity : IDisposable
             }
         }
     }
-
-    public void Dispose() => _current.ServerCertificateContext = null;
 
     private (DateTime Certificate, DateTime Key, DateTime Ca) Stamps()
         => (File.GetLastWriteTimeUtc(_options.CertificateFile),

@@ -18,6 +18,9 @@ internal sealed partial class EntryDecoder
     private const uint MeterCounterTag = (12 << 3) | WireReader.BytesType;
     private const uint IsConstTag = 13 << 3;
 
+    // An entry has to fit a message of a Read.
+    private const int MaxMetadataBytes = 16 << 10;
+
     /// <summary>False if the entry is not in plain form (see <see cref="Decode"/>).</summary>
     private bool TryDecode(ReadOnlySpan<byte> entry, EntryUse use, bool normalized, out Outcome outcome)
     {
@@ -105,6 +108,12 @@ internal sealed partial class EntryDecoder
             outcome = FinishWrite(idleTimeout, lastHit, isConst, meter);
         if (!outcome.IsOk || use is EntryUse.Delete or EntryUse.Find)
             return true;
+        if (metadata.Length > MaxMetadataBytes)
+        {
+            outcome = Outcome.Invalid($"{Table!.Label}: metadata has {metadata.Length} bytes, at most {MaxMetadataBytes} are kept");
+            return true;
+        }
+
         if (!metadata.IsEmpty || controllerMetadata != 0)
             Extras = new EntryExtras(metadata.ToArray(), controllerMetadata);
         return !hasAction || TryDecodeTableAction(action, normalized, out outcome);

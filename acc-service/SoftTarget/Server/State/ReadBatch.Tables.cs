@@ -134,6 +134,7 @@ internal sealed partial class ReadBatch
             Counters = withCounters ? [] : null,
             CountersOnly = countersOnly,
             References = table.Profile is null ? null : [],
+            Timeouts = table.IsLearner ? [] : null,
         };
         _sections.Add(section);
         var copy = new RowCopy(_state, section, filter);
@@ -144,7 +145,7 @@ internal sealed partial class ReadBatch
         }
         else if (table.IsLearner)
         {
-            _state.Engine.ForEachLearned(table.Engine, (key, action, data, _, _) => copy.Add(key, default, 0, action, data));
+            AddLearned(table, section, copy);
         }
         else if (filter.Key is { } key && (!table.NeedsPriority || filter.Priority != 0))
         {
@@ -158,6 +159,19 @@ internal sealed partial class ReadBatch
         }
 
         return rows.Count;
+    }
+
+    /// <summary>Learned entries carry their timeout, by which a controller tells them from its own.</summary>
+    private void AddLearned(BoundTable table, TableSection section, RowCopy copy)
+    {
+        var timeouts = _state.Bound.Program.Learners[table.Engine].Timeouts;
+        _state.Engine.ForEachLearned(table.Engine, (key, action, data, timeout, _) =>
+        {
+            copy.Add(key, default, 0, action, data);
+            while (section.Timeouts!.Count < section.Rows.Count)
+                section.Timeouts.Add((ulong)timeouts[timeout] * 1_000_000_000);
+            return true;
+        });
     }
 
     /// <summary>What a request selects; defaults are wildcards.</summary>

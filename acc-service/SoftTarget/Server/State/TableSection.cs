@@ -20,6 +20,9 @@ internal sealed class TableSection(TableRows rows) : ReadSection
     /// <summary>For a table with a profile: what each row's reference was for the controller.</summary>
     public List<ReadReference>? References { get; init; }
 
+    /// <summary>Timeouts of learned entries, in nanoseconds.</summary>
+    public List<ulong>? Timeouts { get; init; }
+
     public TableRows Rows => rows;
 
     public override int EntityBytes
@@ -53,6 +56,8 @@ internal sealed class TableSection(TableRows rows) : ReadSection
         var extras = Extras.GetValueOrDefault(_index);
         if (extras is not null)
             writer.Bytes(11, extras.Metadata);
+        if (Timeouts is not null)
+            writer.Number(9, Timeouts[_index]);
         if (Counters is not null)
             EntryWriter.Counter(ref writer, 7, Counters[_index].Packets, Counters[_index].Bytes);
         if (extras is not null)

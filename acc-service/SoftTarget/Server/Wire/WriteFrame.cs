@@ -12,13 +12,13 @@ internal sealed class WriteFrame : IDisposable
 
     private byte[] _bytes;
     private readonly int _length;
+    private readonly bool _isPooled;
 
     public WriteFrame(ReadOnlySequence<byte> payload)
     {
         _length = checked((int)payload.Length);
-        _bytes = _length <= PooledBytes
-            ? ArrayPool<byte>.Shared.Rent(_length)
-            : GC.AllocateUninitializedArray<byte>(_length);
+        _isPooled = _length <= PooledBytes;
+        _bytes = _isPooled ? ArrayPool<byte>.Shared.Rent(_length) : GC.AllocateUninitializedArray<byte>(_length);
         payload.CopyTo(_bytes);
     }
 
@@ -83,7 +83,7 @@ internal sealed class WriteFrame : IDisposable
     public void Dispose()
     {
         var bytes = Interlocked.Exchange(ref _bytes, []);
-        if (bytes.Length is > 0 and <= 2 * PooledBytes && _length <= PooledBytes)
+        if (_isPooled && bytes.Length != 0)
             ArrayPool<byte>.Shared.Return(bytes);
     }
 
