@@ -137,6 +137,9 @@ internal sealed partial class AccLink
         {
             if (_state.Ready != reply.Ready && _state.Synced)
                 LogReadiness(reply.Ready ? "ready" : $"not ready: {reply.Reason}");
+            // What could not be applied without the target can be now.
+            if (reply.Ready && !_state.Ready && _state.SyncFailures.Count > 0)
+                _resync = true;
             _state = _state with
             {
                 Ready = reply.Ready,

@@ -14,6 +14,8 @@ namespace ACCOffload.HostStub.Acc;
 /// </summary>
 internal sealed partial class AccLink : IAsyncDisposable
 {
+    private const int MostOvertaken = 3;
+
     private readonly AccConfig _config;
     private readonly ClaimTable _claims;
     private readonly TimeProvider _time;
@@ -67,11 +69,14 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
     }
 
-    /// <summary>Attaches; waits while the channel is being re-made, and repeats what a lost connection swallowed, since the request is idempotent.</summary>
+    /// <summary>
+    /// Attaches; waits while the channel is being re-made, and repeats what a lost connection swallowed or a Sync overtook, each time as a new
+    /// request: the ACC refuses one that is older than a Sync it has seen.
+    /// </summary>
     /// <exception cref="CniException">The ACC refused, or the time is over.</exception>
-    public async Task<AttachReply> AttachAsync(AttachRequest request, DateTime deadline, CancellationToken cancel)
+    public async Task<AttachReply> AttachAsync(Claim claim, DateTime deadline, CancellationToken cancel)
     {
-        while (true)
+        for (int overtaken = 0; ;)
         {
             var left = deadline - DateTime.UtcNow;
             if (left <= TimeSpan.Zero)
@@ -79,17 +84,19 @@ internal sealed partial class AccLink : IAsyncDisposable
             await WaitOpenAsync(left, cancel).ConfigureAwait(false);
             if (Current() is not { } connection)
                 continue;
+            var (epoch, sequence) = _claims.NextSequence();
             try
             {
-                return await connection.Client.AttachAsync(request, deadline: deadline, cancellationToken: cancel).ConfigureAwait(false);
+                return await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: deadline, cancellationToken: cancel).ConfigureAwait(false);
             }
             catch (RpcException e)
             {
                 if (e.StatusCode == StatusCode.FailedPrecondition || !AccErrors.IsDefinite(e.StatusCode))
                     RequestResync();
-                if (!connection.Lost.IsCancellationRequested)
-                    throw AccErrors.ToCni($"attach {request.Key.ContainerId}/{request.Key.InterfaceName}", e);
-                Close(connection, "the connection was lost");
+                if (connection.Lost.IsCancellationRequested)
+                    Close(connection, "the connection was lost");
+                else if (e.StatusCode != StatusCode.FailedPrecondition || ++overtaken > MostOvertaken)
+                    throw AccErrors.ToCni($"attach {claim.Key.ContainerId}/{claim.Key.InterfaceName}", e);
             }
             catch (ObjectDisposedException)
             {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
@@ -90,7 +89,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             services.Acc.RequestResync();
             return;
         }
-        var reply = await services.Acc.AttachAsync(claim.ToProto(claim.Epoch, claim.Sequence), DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        var reply = await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
         var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork) ?? PodRoutes.DefaultGateway;
         if (gateway.Equals(_gateway))
             return;

@@ -20,6 +20,7 @@ public sealed class AgentProcessTests
         start.Environment["NOTIFY_SOCKET"] = lab.At("notify.sock");
         start.Environment["WATCHDOG_USEC"] = "200000";
         using var process = Process.Start(start)!;
+        using var ending = new Killer(process);
         var output = new StringBuilder();
         process.OutputDataReceived += (_, e) =>
         {
@@ -80,6 +81,16 @@ public sealed class AgentProcessTests
         var (exit, _, error) = await Programs.RunAsync(Program, ["status", "--socket", "/run/there-is-none.sock"], "", new Dictionary<string, string>());
         Assert.Equal(2, exit);
         Assert.Contains("is it running?", error, StringComparison.Ordinal);
+    }
+
+    // Also when the test fails on the way.
+    private sealed class Killer(Process process) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
     }
 
     private static async Task ReceiveAsync(Socket socket, string expected)

@@ -1,5 +1,4 @@
 using System.Net;
-using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
@@ -54,7 +53,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence };
             services.Claims.PutInMemory(claim);
             accTold = true;
-            var attach = services.Acc.AttachAsync(claim.ToProto(epoch, sequence), deadline, CancellationToken.None);
+            var attach = services.Acc.AttachAsync(claim, deadline, CancellationToken.None);
             var configured = services.OnDevicesAsync(() => Configure(pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;

@@ -1,4 +1,3 @@
-using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
@@ -20,8 +19,7 @@ internal sealed class CheckOperation(AgentServices services)
             call.AddErrorText((await services.Ipam.RunAsync("CHECK", call.ToIpam()).ConfigureAwait(false)).ErrorText);
 
         // There is no asking without stating: the same attachment once more. If the ACC had lost it, it is whole again now.
-        var (epoch, sequence) = services.Claims.NextSequence();
-        await services.Acc.AttachAsync(claim.ToProto(epoch, sequence), DateTime.UtcNow + AccPatience, CancellationToken.None).ConfigureAwait(false);
+        await services.Acc.AttachAsync(claim, DateTime.UtcNow + AccPatience, CancellationToken.None).ConfigureAwait(false);
     }
 
     private bool CheckHost(CniCall call, Claim claim)

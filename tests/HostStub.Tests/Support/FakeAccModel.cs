@@ -67,6 +67,8 @@ internal sealed class FakeAccModel
         uint port;
         lock (_lock)
         {
+            if ((request.Epoch, request.Sequence).CompareTo(_lastSync) < 0)
+                throw new RpcException(new Status(StatusCode.FailedPrecondition, "sequence: older than the Sync"));
             foreach (var other in _endpoints.Values)
             {
                 if (!other.Key.Equals(request.Key) && other.Addresses.Intersect(request.Addresses).Any())
