@@ -140,6 +140,7 @@ internal sealed partial class AccLink
             _state = _state with
             {
                 Ready = reply.Ready,
+                NotReady = reply.Reason,
                 Version = reply.Version,
                 Endpoints = reply.Endpoints,
                 Reason = _open is null ? _state.Reason : reply.Reason,
@@ -180,7 +181,7 @@ internal sealed partial class AccLink
             _state = _state with
             {
                 Synced = true,
-                Reason = "",
+                Reason = _state.NotReady,
                 LastSync = _time.GetUtcNow(),
                 SyncFailures = failures,
                 UnusableSince = _state.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),

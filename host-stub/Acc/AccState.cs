@@ -9,6 +9,9 @@ internal sealed record AccState
     /// <summary>The ACC says that it can program its target.</summary>
     public bool Ready { get; init; }
 
+    /// <summary>Why it can't, in its own words.</summary>
+    public string NotReady { get; init; } = "";
+
     /// <summary>One line; empty when all is well.</summary>
     public string Reason { get; init; } = "";
 

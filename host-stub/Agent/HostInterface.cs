@@ -117,9 +117,10 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         using var host = PodNetwork.OpenHost(_config.Name);
         var link = host.Find();
         bool made = false;
-        if (link is null || link.Mac != claim.Mac || services.Devices.Find(claim.PortName) is null)
+        bool farEnd = services.Devices.Find(claim.PortName) is not null;
+        if (link is null || link.Mac != claim.Mac || !farEnd)
         {
-            if (link is not null && link.Kind != services.Devices.Kind)
+            if (link is not null && link.Mac != claim.Mac && !farEnd)
                 throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {ConfigurationSource.DefaultPath}");
             services.Devices.Delete(claim.PortName);
             if (host.Find() is { } half)

@@ -20,14 +20,21 @@ internal static class AgentCommand
         // Empty: no configuration of the framework's own, from whatever directory this is started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = "/" });
         LoggingSetup.Configure(builder.Logging, config.Logging.Format, levels);
-        builder.Services.AddSystemd();
+        // Not AddSystemd(): it asks for the parent's name, which is not always "systemd"; whoever sets NOTIFY_SOCKET wants to be told.
+        ISystemdNotifier notifier = new SilentNotifier();
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
+        {
+            notifier = new SystemdNotifier();
+            builder.Services.AddSingleton<IHostLifetime, SystemdLifetime>();
+        }
+        builder.Services.AddSingleton(notifier);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownLimit);
         builder.Services.AddSingleton<IHostedService>(services => new AgentService(
             config,
             path,
             levels,
             services.GetRequiredService<ILoggerFactory>(),
-            services.GetService<ISystemdNotifier>() ?? new SilentNotifier()));
+            notifier));
         using var host = builder.Build();
         host.Run();
         return 0;

@@ -82,7 +82,8 @@ internal static class AgentConfigReader
         var routes = new List<IPNetwork>();
         foreach (string text in reader.List("HostInterface:Routes"))
         {
-            if (!IPNetwork.TryParse(text, out var network))
+            // The framework takes host bits and drops them; whoever wrote them meant something else.
+            if (!IPNetwork.TryParse(text, out var network) || !text.StartsWith($"{network.BaseAddress}/", StringComparison.Ordinal))
                 throw reader.Wrong("HostInterface:Routes", text, "a network such as 10.244.0.0/16 without host bits is needed");
             routes.Add(network);
         }

@@ -24,7 +24,7 @@ public sealed class DemoTests
         var before = await WorldAsync();
         await using var demo = new BackgroundProcess(null, "setsid", ["--wait", Demo], Environment());
         await Eventually.TrueAsync(
-            () => demo.HasExited ? throw new InvalidOperationException(demo.Log) : Task.FromResult(demo.Log.Contains("pod a → pod b", StringComparison.Ordinal)),
+            () => demo.HasExited ? throw new InvalidOperationException(demo.Log) : Task.FromResult(demo.Log.Contains("inframanager on the ACC", StringComparison.Ordinal)),
             () => $"the demo is on its way:\n{demo.Log}", 60);
         // As a terminal does on Ctrl-C: to the whole process group.
         var leader = (await Shell.RunAsync(null, "pgrep", ["-o", "-f", $"bash {Demo}"]).Succeeded()).Output.Trim();

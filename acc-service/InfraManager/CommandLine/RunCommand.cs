@@ -18,7 +18,7 @@ internal static class RunCommand
         return command;
     }
 
-    public static Task<int> RunAsync(string? file) => Process.RunAsync(file, sections: null, async (settings, loggers, signals) =>
+    public static Task<int> RunAsync(string? file) => Daemon.RunAsync(file, sections: null, async (settings, loggers, signals) =>
     {
         try
         {
@@ -29,7 +29,7 @@ internal static class RunCommand
         }
         catch (StoreException e)
         {
-            await Console.Error.WriteLineAsync($"inframanager: {settings.Store.Path}: {e.Message}");
+            await Console.Error.WriteLineAsync($"inframanager: {e.Message}");
             return 1;
         }
         return 0;

@@ -26,7 +26,7 @@ internal static class SoftTargetCommand
             return RefuseAsync("--listen", listen, problem, "give unix:/path or address:port");
         if (portNamespace is not null && Parsers.AbsolutePath(portNamespace, out _) is { } wrong)
             return RefuseAsync("--port-namespace", portNamespace, wrong, "give an absolute path");
-        return Process.RunAsync(file, Sections, async (settings, loggers, signals) =>
+        return Daemon.RunAsync(file, Sections, async (settings, loggers, signals) =>
         {
             var own = settings.SoftTarget with
             {

@@ -78,7 +78,7 @@ internal static class SettingsLoader
             new StoreSettings(reader.Value<string>("Store:Path", "/var/lib/accoffload/inframanager.db", Parsers.AbsolutePath, PathRemedy)),
             new ControlSettings(reader.Value<string>("Control:Socket", "/run/accoffload/control.sock", Parsers.SocketPath, PathRemedy)),
             new LimitsSettings(
-                (int)reader.Number("Limits:QueueIntents", 4096, 1, 1 << 20),
+                (int)reader.Number("Limits:QueueIntents", 16384, 1, 1 << 20),
                 reader.Number("Limits:QueueBytes", 64 << 20, 1 << 16, 1L << 32),
                 TimeSpan.FromSeconds(reader.Number("Limits:ShutdownSeconds", 10, 1, 300))),
             ReadLogging(reader));
@@ -124,7 +124,7 @@ internal static class SettingsLoader
         reader.Value<string>("Target:KeyFile", "/etc/pki/inframanager/client/tls.key", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Target:CaFile", "/etc/pki/inframanager/client/ca.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value("Target:ServerName", "", (string text, out string? name) => Optional(text, out name), "give the name in the server's certificate"),
-        (int)reader.Number("Target:BatchSize", 1024, 1, 10_000),
+        (int)reader.Number("Target:BatchSize", 4096, 1, 10_000),
         TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)));
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(

@@ -29,7 +29,7 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
             Target = targetName,
             TargetState = StateName(status.TargetState),
             TargetReason = status.TargetReason,
-            Pipeline = target.Pipeline.Name,
+            Pipeline = target.PipelineName,
             Cookie = target.Cookie,
             Endpoints = (uint)status.Endpoints,
             TableEntries = (ulong)status.TableEntries,
@@ -135,7 +135,9 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
         if (request.Packet.Length is < ShortestFrame or > LongestFrame)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"packet: {request.Packet.Length} bytes, not {ShortestFrame} to {LongestFrame}"));
         var port = await FindPortAsync(request.Port, context.CancellationToken);
-        return TraceText.MakeReadable(await tracer.TraceAsync(port, request.Packet, context.CancellationToken), target.Pipeline);
+        var reply = await tracer.TraceAsync(port, request.Packet, context.CancellationToken);
+        TraceNames.Apply(reply, target.Pipeline);
+        return reply;
     });
 
     private static string StateName(TargetState state) => state switch

@@ -11,6 +11,15 @@ internal static class DropReasons
         "unsupported_ethertype", "ip_options", "malformed", "arp_ignored", "bad_source", "not_for_gateway", "multicast",
     ];
 
+    /// <summary>The reason's name in place of a cell such as drops[3], which is how the soft target, knowing no meaning, calls it.</summary>
+    public static string Name(string cell)
+    {
+        var bracket = cell.IndexOf('[', StringComparison.Ordinal);
+        if (bracket < 0 || !cell.EndsWith(']') || !int.TryParse(cell.AsSpan(bracket + 1, cell.Length - bracket - 2), out var index))
+            return cell;
+        return Label(cell[(cell.LastIndexOf('.', bracket) + 1)..bracket], index) is { Length: > 0 } label ? label : cell;
+    }
+
     /// <summary>The reason's name; empty for an index without one, or of another counter.</summary>
     public static string Label(string counter, long index) =>
         counter == Counter && index >= 0 && index < Names.Length ? Names[index] : "";

@@ -8,6 +8,8 @@ internal interface ITargetView
     /// <summary>The pipeline that the service programs.</summary>
     Pipeline Pipeline { get; }
 
+    string PipelineName { get; }
+
     ulong Cookie { get; }
 
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>

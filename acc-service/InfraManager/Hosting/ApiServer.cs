@@ -33,7 +33,7 @@ internal sealed class ApiServer : IAsyncDisposable
         _monitor = new FileMonitor(_trust.Files, _trust.Reload, TimeSpan.FromSeconds(10), time, security);
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
         AddGrpc(builder.Services, settings, core, control, loggers);

@@ -21,8 +21,7 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            if (Path.GetDirectoryName(path) is { Length: > 0 } directory && !Directory.Exists(directory))
-                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            SocketDirectory.Create(path);
             RemoveStale();
             // The kernel gives the file the mode that the socket has when it is bound.
             using (var handle = new Microsoft.Win32.SafeHandles.SafeFileHandle(socket.Handle, ownsHandle: false))

@@ -14,14 +14,23 @@ internal static class SoftTargetProcess
     /// <exception cref="ConfigurationException">Its address can't be served.</exception>
     public static async Task<IAsyncDisposable> StartAsync(SoftTargetSettings settings, string source, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
+        var options = new SoftTargetOptions
+        {
+            Listen = [settings.Listen],
+            PortNamespace = settings.PortNamespace,
+            Tls = settings.CertificateFile is null
+                ? null
+                : new SoftTargetTlsOptions { CertificateFile = settings.CertificateFile, KeyFile = settings.KeyFile!, CaFile = settings.CaFile! },
+        };
         try
         {
-            var options = new SoftTargetOptions { Listen = [settings.Listen], PortNamespace = settings.PortNamespace };
+            if (settings.Listen.StartsWith("unix:", StringComparison.Ordinal))
+                SocketDirectory.Create(settings.Listen["unix:".Length..]);
             return await SoftTargetHost.StartAsync(options, loggers, cancellationToken);
         }
-        catch (Exception e) when (e is IOException or ArgumentException)
+        catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException(new ConfigurationError(source, "SoftTarget:Listen", settings.Listen, e.Message, "give an address that nobody else serves"));
+            throw new ConfigurationException(new ConfigurationError(source, "SoftTarget:Listen", settings.Listen, $"cannot be served: {e.Message.ReplaceLineEndings(" ")}", "stop what uses it, or name another address"));
         }
     }
 }

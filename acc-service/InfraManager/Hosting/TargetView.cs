@@ -9,6 +9,8 @@ internal sealed class TargetView(P4Target target) : ITargetView
 {
     public Pipeline Pipeline => target.Pipeline;
 
+    public string PipelineName => PipelineArtifacts.PipelineName;
+
     public ulong Cookie => target.Cookie;
 
     public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken) => target.Session.ReadTableAsync(table, cancellationToken);

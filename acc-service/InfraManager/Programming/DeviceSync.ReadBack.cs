@@ -7,13 +7,14 @@ namespace ACCOffload.InfraManager.Programming;
 internal sealed partial class DeviceSync
 {
     private const int EntriesPerProgress = 4096;
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(5);
 
     /// <summary>Waits for the target and reads it back, within the limit.</summary>
     /// <exception cref="DeviceLostException">It did not come back in time.</exception>
-    private async Task RecoverAsync(CancellationToken cancellationToken)
+    private async Task RecoverAsync(TimeSpan within, CancellationToken cancellationToken)
     {
         long start = _time.GetTimestamp();
-        using var limit = new CancellationTokenSource(_options.OutcomeLimit, _time);
+        using var limit = new CancellationTokenSource(within, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         string reason = NotReadyReason;
         while (!either.IsCancellationRequested)
@@ -78,14 +79,22 @@ internal sealed partial class DeviceSync
         var early = new Dictionary<long, IntentException>();
         await EnsurePortsAsync([.. _model.Endpoints.Select(e => e.Id)], early, cancellationToken).ConfigureAwait(false);
         Hook(CrashPoint.ReconcilePorts);
-        await CallAsync(() => _target.EnsurePipelineAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
-        _progress();
+        await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
         Hook(CrashPoint.ReconcilePipeline);
         await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
             throw new DeviceLostException("the connection to the target was lost meanwhile");
         _generation = connection.Generation;
         _mustReadBack = false;
+    }
+
+    /// <summary>Waits for a call that may take minutes and has a limit of its own, such as a push to hardware: not a stuck programmer.</summary>
+    private async Task<T> BeatingAsync<T>(Task<T> call)
+    {
+        while (await Task.WhenAny(call, Task.Delay(Beat, _time)).ConfigureAwait(false) != call)
+            _progress();
+        _progress();
+        return await call.ConfigureAwait(false);
     }
 
     private async Task ReadTablesAsync(CancellationToken cancellationToken)

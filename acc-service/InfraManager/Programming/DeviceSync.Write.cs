@@ -84,7 +84,8 @@ internal sealed partial class DeviceSync
     {
         WritesSent++;
         UpdatesSent += updates.Length;
-        using var limit = new CancellationTokenSource(_options.WriteLimit, _time);
+        TimeSpan allowed = _options.WriteLimit + TimeSpan.FromMilliseconds(updates.Length);
+        using var limit = new CancellationTokenSource(allowed, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
@@ -93,7 +94,7 @@ internal sealed partial class DeviceSync
         catch (OperationCanceledException e)
         {
             throw new DeviceLostException(
-                cancellationToken.IsCancellationRequested ? "stopped in the middle of a Write" : $"no answer to a Write within {_options.WriteLimit.TotalSeconds:0.#} s", e);
+                cancellationToken.IsCancellationRequested ? "stopped in the middle of a Write" : $"no answer to a Write within {allowed.TotalSeconds:0.#} s", e);
         }
     }
 

@@ -87,18 +87,23 @@ internal sealed partial class DeviceSync
     public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
     {
         string lost = NotReadyReason;
+        long? since = null;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
+            TimeSpan left = _options.OutcomeLimit - (since is { } first ? _time.GetElapsedTime(first) : TimeSpan.Zero);
+            if (left <= TimeSpan.Zero)
+                break;
             var refusals = new Dictionary<long, IntentException>();
             try
             {
                 if (!IsReady)
-                    await RecoverAsync(cancellationToken).ConfigureAwait(false);
+                    await RecoverAsync(left, cancellationToken).ConfigureAwait(false);
                 await PassAsync(ids, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken).ConfigureAwait(false);
                 return new RealiseResult(null, refusals);
             }
             catch (DeviceLostException e)
             {
+                since ??= _time.GetTimestamp();
                 lost = e.Message;
                 LogLost(e.Message);
                 Lose();

@@ -18,6 +18,7 @@ internal sealed partial class Programmer
             return;
         }
 
+        long start = _time.GetTimestamp();
         _device.TakeStrayPorts();
         var run = new BatchRun(batch) { DeviceLost = !_device.IsReady };
         if (run.DeviceLost)
@@ -62,6 +63,12 @@ internal sealed partial class Programmer
             await _device.RemovePortsAsync(_abort.Token).ConfigureAwait(false);
         Answer(run, attaches: false);
         Hook(CrashPoint.AfterComplete);
+        if (_logger.IsEnabled(LogLevel.Debug))
+        {
+            int failed = run.Verdicts.Count(v => v is IntentException);
+            TimeSpan elapsed = _time.GetElapsedTime(start);
+            LogBatch(batch.Count, run.Touched.Count, failed, elapsed);
+        }
         if (_device.HasLeftovers && LeftoverTimer.IsDue)
             LeftoverTimer.Failed();
     }

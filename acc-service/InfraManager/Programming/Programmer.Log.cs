@@ -5,6 +5,9 @@ internal sealed partial class Programmer
     [LoggerMessage(Level = LogLevel.Information, Message = "started with {Endpoints} endpoints from {Store}")]
     private partial void LogStarted(int endpoints, string store);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "batch of {Intents} requests: {Endpoints} endpoints touched, {Failed} requests failed, {Elapsed}")]
+    private partial void LogBatch(int intents, int endpoints, int failed, TimeSpan elapsed);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "stopped: every request is answered, the store is checkpointed")]
     private partial void LogStopped();
 

@@ -15,13 +15,16 @@ internal sealed record ProgrammerOptions
     /// <summary>Most updates in one Write.</summary>
     public int MaxUpdatesPerWrite { get; init; } = 4096;
 
-    /// <summary>Limit of one Write; what has no answer then has an unknown outcome.</summary>
-    public TimeSpan WriteLimit { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// Limit of one Write, and a millisecond more for each update in it; what has no answer then has an unknown outcome. With
+    /// <see cref="OutcomeLimit"/> it keeps the answer to a request below the ten seconds that a host waits.
+    /// </summary>
+    public TimeSpan WriteLimit { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Limit of one call about a port.</summary>
-    public TimeSpan PortLimit { get; init; } = TimeSpan.FromSeconds(4);
+    public TimeSpan PortLimit { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a request waits for the target to come back after a lost reply before its change is taken back.</summary>
+    /// <summary>How long after a lost reply a request waits for the target to be read back before its change is taken back.</summary>
     public TimeSpan OutcomeLimit { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Wait before a failed reconciliation, a refused row or a failed commit is tried again; doubles up to <see cref="RetryMax"/>.</summary>

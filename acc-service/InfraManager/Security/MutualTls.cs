@@ -39,16 +39,11 @@ internal sealed class MutualTls(ApiSettings settings, TrustStore trust, PeerConn
     /// <summary>Tells of handshakes that failed before a certificate could be judged.</summary>
     private async Task BeforeTlsAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var started = time.GetTimestamp();
+        var note = HandshakeErrors.Begin();
         await next(connection);
-        var handshake = connection.Features.Get<Handshake>();
-        if (connection.Features.Get<PeerConnection>() is not null || handshake is { Told: true })
+        if (connection.Features.Get<PeerConnection>() is not null || connection.Features.Get<Handshake>() is { Told: true })
             return;
-        var late = time.GetElapsedTime(started) >= settings.HandshakeTimeout;
-        refusals.Refused(
-            PeerName.Of(connection),
-            "",
-            late ? "the TLS handshake timed out" : handshake is null ? "it speaks no TLS" : "the TLS handshake failed or the client broke it off (does it trust this server's certificate?)");
+        refusals.Refused(PeerName.Of(connection), "", HandshakeErrors.Explain(note));
     }
 
     private ValueTask<SslServerAuthenticationOptions> OnConnection(TlsHandshakeCallbackContext context)
@@ -56,11 +51,6 @@ internal sealed class MutualTls(ApiSettings settings, TrustStore trust, PeerConn
         // One connection is judged by one snapshot, and again by the newest one once it stands.
         var handshake = new Handshake { Trust = trust.Current };
         context.Connection.Features.Set(handshake);
-        if (!context.ClientHelloInfo.SslProtocols.HasFlag(SslProtocols.Tls13))
-        {
-            handshake.Told = true;
-            refusals.Refused(PeerName.Of(context.Connection), "", "it does not offer TLS 1.3");
-        }
         return ValueTask.FromResult(new SslServerAuthenticationOptions
         {
             ServerCertificateContext = handshake.Trust.Server,

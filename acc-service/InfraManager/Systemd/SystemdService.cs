@@ -10,6 +10,7 @@ internal sealed partial class SystemdService : IDisposable
     private readonly ILogger _logger;
     private ITimer? _watchdog;
     private bool _stalled;
+    private int _beating;
 
     public SystemdService(ILogger logger)
     {
@@ -44,6 +45,9 @@ internal sealed partial class SystemdService : IDisposable
 
     private void Beat(Func<bool> alive)
     {
+        // A supervisor that doesn't read holds one thread up, not one more with each beat.
+        if (Interlocked.Exchange(ref _beating, 1) != 0)
+            return;
         if (alive())
         {
             _stalled = false;
@@ -54,6 +58,7 @@ internal sealed partial class SystemdService : IDisposable
             _stalled = true;
             LogStalled();
         }
+        Volatile.Write(ref _beating, 0);
     }
 
     private void Notify(string state)

@@ -43,8 +43,4 @@ public sealed class MatchFieldSchema
     internal int Offset { get; }
 
     internal int PackedSize { get; }
-
-    /// <summary>A value of this field as people read it.</summary>
-    /// <param name="value">Big-endian, full width.</param>
-    public string FormatValue(ReadOnlySpan<byte> value) => ValueText.Format(value, Format);
 }

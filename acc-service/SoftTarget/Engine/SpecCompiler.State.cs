@@ -102,6 +102,8 @@ internal sealed partial class SpecCompiler
                     Index = RegisterArray(line, tokens[1]).Index,
                 };
                 Emit(WithSource(line, tokens[3], WithIndex(line, tokens[2], write), "source"));
+                if (write.Index != 0 && !_scope.TryField(tokens[2], Arguments, out _) && !_scope.TryField(tokens[3], Arguments, out _))
+                    _warnings.Add($"line {line.Number}: '{line.Keyword}' with two constants; DPDK 22.11 takes the program's first register array");
                 break;
             default:
                 TranslateMeter(line);

@@ -48,6 +48,9 @@ internal sealed partial class Remover(AgentServices services)
         // Not waited for: a restart finds it as being deleted and does all this again, to no effect.
         if (claim is not null)
             _ = confirmed ? services.Claims.RemoveAsync(key) : services.Claims.PutAsync(claim with { State = ClaimState.Released });
+        // Also when a Sync is just under way: it may have been stated before the claim was released.
+        if (!confirmed)
+            services.Acc.RequestResync();
         services.Step("del.done");
         LogRemoved(key, confirmed ? "" : "; the ACC learns of it at the next Sync");
         return errorText;

@@ -1,4 +1,5 @@
 using ACCOffload.Differential.Coverage;
+using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.K8s;
 
@@ -9,6 +10,10 @@ namespace ACCOffload.Differential.K8s;
 public sealed class K8sLimitsTests
 {
     private readonly SpecLines _spec = new(TestSettings.Spec("k8s_dp.spec"));
+
+    [Fact]
+    public void The_engine_knows_of_no_difference()
+        => Assert.Empty(SwxProgram.Parse(TestSettings.Spec("k8s_dp.spec")).Warnings);
 
     [Fact]
     public void Operands_are_within_the_first_256_bytes()

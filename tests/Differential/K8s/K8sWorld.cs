@@ -49,7 +49,7 @@ internal sealed class K8sWorld
         for (var i = _dice.Below(6); i > 0; i--)
         {
             var table = _dice.Pick(both.Program.Tables);
-            if (_dice.Percent(50))
+            if (_dice.Percent(50) && both.Entries(table).Count < 60)
                 both.Put(_entries.Entry(table));
             else if (both.Entries(table).Count > 0)
                 both.Remove(_dice.Pick([.. both.Entries(table)]));

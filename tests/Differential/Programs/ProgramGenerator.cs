@@ -45,9 +45,9 @@ internal sealed class ProgramGenerator
         var text = new StringBuilder();
         Header(text, "first", withWide: true, 0);
         Header(text, "second", withWide: true, 0);
-        // The checksum instructions add whole headers of 20 bytes, and of any number of 4 bytes.
+        // The checksum instructions add whole headers of 20 bytes, and of others what is a multiple of 4 bytes.
         Header(text, "twenty", withWide: false, 20);
-        Header(text, "words", withWide: false, 4 * (1 + _dice.Below(9)));
+        Header(text, "words", withWide: false, 4 + _dice.Below(33));
         Metadata(text);
         for (var i = 0; i < Actions; i++)
             ActionArguments(text, i);

@@ -63,16 +63,19 @@ public sealed class TableKindTests(ITestOutputHelper output)
         await using var both = await SideBySide.StartAsync("counters", TestSettings.Spec("tables.spec"));
         var table = both.Program.FindTable("exact")!;
         var count = both.Program.FindAction("count_exact")!;
-        // Entry ids of deleted entries are given again, on either side, so nothing is deleted here.
-        for (var state = 0; state < 10; state++)
+        // One change each time: in a transaction DPDK gives ids in an order of its own.
+        for (var state = 0; state < 60; state++)
         {
-            for (var i = 0; i < 4; i++)
+            if (both.Entries(table).Count < 8 || dice.Percent(60))
                 both.Put(entries.Entry(table) with { Action = count, Data = [] });
+            else
+                both.Remove(dice.Pick([.. both.Entries(table)]));
             both.Commit();
-            for (var i = 0; i < PacketsPerState; i++)
+            for (var i = 0; i < 10; i++)
                 both.Send(new Packet(0, Frame(dice)));
             both.CompareKeyedRegisters("by_entry", "exact");
             both.CompareKeyedRegisters("by_entry_bytes", "exact");
+            both.CompareRegisters();
             await both.FlushAsync();
         }
     }
@@ -100,7 +103,8 @@ public sealed class TableKindTests(ITestOutputHelper output)
         for (var i = 0; i < 14; i++)
         {
             var table = dice.Pick([.. both.Program.Tables.Where(t => t.Key.Count > 0)]);
-            if (dice.Percent(70))
+            // DPDK builds a wildcard table anew for each change: the time and memory grow with its entries.
+            if (dice.Percent(70) && both.Entries(table).Count < 40)
                 both.Put(MostlyKept(both, dice, entries.Entry(table)));
             else if (both.Entries(table).Count > 0)
                 both.Remove(dice.Pick([.. both.Entries(table)]));

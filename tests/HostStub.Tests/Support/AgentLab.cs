@@ -89,8 +89,7 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>An agent as a process of its own, which kills itself after a step ("" for none).</summary>
     public async Task StartDyingAgentAsync(string step)
     {
-        string program = Path.ChangeExtension(typeof(AgentLab).Assembly.Location, null);
-        var start = new ProcessStartInfo(program, ["dying-agent", ConfigFile, step]);
+        var start = new ProcessStartInfo("dotnet", [typeof(AgentLab).Assembly.Location, "dying-agent", ConfigFile, step]);
         _process = Process.Start(start)!;
         await Eventually.TrueAsync(() => Request("STATUS", "", "", version: "1.1.0").ExitCode == 0, "the agent process is ready");
     }
@@ -207,7 +206,7 @@ internal sealed class AgentLab : IAsyncDisposable
         },
         ["Agent"] = new JsonObject { ["Socket"] = Socket, ["Store"] = At("host-stub.db") },
         ["Device"] = new JsonObject { ["PortNamespace"] = $"/run/netns/{DataPlane}" },
-        ["HostInterface"] = new JsonObject { ["Enabled"] = hostInterface, ["Name"] = HostInterfaceName, ["Addresses"] = new JsonArray("200.1.1.2/32"), ["Routes"] = new JsonArray("10.244.0.0/16") },
+        ["HostInterface"] = new JsonObject { ["Enabled"] = hostInterface, ["Name"] = HostInterfaceName, ["Addresses"] = new JsonArray("198.19.0.1/32"), ["Routes"] = new JsonArray("198.18.0.0/24") },
     };
 }
 

@@ -20,17 +20,20 @@ public sealed class RootTheoryAttribute : TheoryAttribute
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class CniFactAttribute : FactAttribute
 {
-    public CniFactAttribute() => Skip = CniTheoryAttribute.Reason;
+    public CniFactAttribute(params string[] alsoNeeded) => Skip = CniTheoryAttribute.ReasonFor([.. alsoNeeded, "host-local"]);
 }
 
 /// <summary>As <see cref="CniFactAttribute"/>, with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class CniTheoryAttribute : TheoryAttribute
 {
-    public CniTheoryAttribute() => Skip = Reason;
+    public CniTheoryAttribute() => Skip = ReasonFor(["host-local"]);
 
     internal static string PluginDirectory => "/usr/lib/cni";
 
-    internal static string? Reason =>
-        RootTheoryAttribute.Reason ?? (File.Exists(Path.Combine(PluginDirectory, "host-local")) ? null : $"needs host-local in {PluginDirectory} (containernetworking-plugins)");
+    internal static string? ReasonFor(string[] plugins)
+    {
+        string missing = string.Join(", ", plugins.Where(p => !File.Exists(Path.Combine(PluginDirectory, p))));
+        return RootTheoryAttribute.Reason ?? (missing.Length > 0 ? $"needs {missing} in {PluginDirectory} (containernetworking-plugins)" : null);
+    }
 }

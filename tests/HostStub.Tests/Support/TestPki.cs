@@ -47,3 +47,12 @@ internal sealed class TestPki
         File.WriteAllText(Path.Combine(directory, "tls.crt"), used.ExportCertificatePem());
     }
 }
+
+internal static class CertificateExtensions
+{
+    public static string GetECDsaPrivateKeyPem(this X509Certificate2 certificate)
+    {
+        using var key = certificate.GetECDsaPrivateKey();
+        return key!.ExportPkcs8PrivateKeyPem();
+    }
+}

@@ -30,8 +30,8 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
         Assert.Equal("node-1", spec.Node);
         Assert.Equal(ApiOrigin.Offload, spec.Origin);
-        Assert.Equal(new Model.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
-        Assert.Equal(Model.EndpointKind.Pod, spec.Kind);
+        Assert.Equal(new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
+        Assert.Equal(InfraManager.Model.EndpointKind.Pod, spec.Kind);
         Assert.Equal(DeviceKind.Veth, spec.Device);
         Assert.Equal("acc0123456789a", spec.PortName);
         Assert.Equal("02:00:00:00:00:01", spec.Mac.ToString());

@@ -29,7 +29,7 @@ public sealed class CtlTests : IAsyncLifetime
     {
         var text = await RunAsync("status");
         Assert.Contains("target state   primary", text, StringComparison.Ordinal);
-        Assert.Contains($"pipeline       {_api.Target.Pipeline.Name}, cookie 0123456789abcdef", text, StringComparison.Ordinal);
+        Assert.Contains("pipeline       k8s_dp, cookie 0123456789abcdef", text, StringComparison.Ordinal);
         var json = JsonNode.Parse(await RunAsync("--json", "status"))!;
         Assert.Equal("node-1", (string?)json["node"]);
         Assert.True((bool)json["ready"]!);
@@ -102,6 +102,8 @@ public sealed class CtlTests : IAsyncLifetime
         var text = await RunAsync("trace", "--port", "acc0123456789a", "--dst", "10.244.1.3");
         Assert.Contains("in    port acc0123456789a:", text, StringComparison.Ordinal);
         Assert.Contains("port_class", text, StringComparison.Ordinal);
+        Assert.Contains("pod_port(port=7, gateway_mac=02:ac:c0:00:00:01)", text, StringComparison.Ordinal);
+        Assert.Contains("count drops[3] spoofed_ip", text, StringComparison.Ordinal);
         Assert.Contains("dropped: spoofed_ip", text, StringComparison.Ordinal);
         // A port that no endpoint has, and a whole frame.
         var frame = JsonNode.Parse(await RunAsync("trace", "--json", "--port", "uplink0", "--hex", "ffffffffffff 020000000001 88cc 00"))!;
@@ -196,8 +198,8 @@ public sealed class CtlTests : IAsyncLifetime
         {
             Node = "node-1",
             Origin = ApiOrigin.Offload,
-            Key = new Model.AttachmentKey("podnet", "c1", "eth0"),
-            Kind = Model.EndpointKind.Pod,
+            Key = new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"),
+            Kind = InfraManager.Model.EndpointKind.Pod,
             PortName = "acc0123456789a",
             Mac = MacAddress.Parse("02:00:00:00:00:01"),
             Addresses = [IPAddress.Parse("10.244.1.2")],
@@ -249,11 +251,11 @@ public sealed class CtlTests : IAsyncLifetime
         {
             Steps =
             {
-                new TraceStep { Table = "port_class", Key = { new NamedValue { Name = "port", Value = $"{request.Port}" } }, Hit = true, Action = "pod_port", Params = { new NamedValue { Name = "port", Value = "7" } } },
-                new TraceStep { Note = "drop" },
+                new TraceStep { Table = "port_class", Key = { new NamedValue { Name = "m.local_metadata_input_port", Value = $"0x{request.Port:x8}" } }, Hit = true, Action = "pod_port", Params = { new NamedValue { Name = "port", Value = "0x00000007" }, new NamedValue { Name = "gateway_mac", Value = "0x000002acc0000001" } } },
+                new TraceStep { Note = "count drops_0[3]" },
             },
             Fate = "dropped",
-            DropReason = "spoofed_ip",
+            DropReason = "drops[3]",
         });
     }
 }

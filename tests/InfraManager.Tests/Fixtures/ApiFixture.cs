@@ -56,7 +56,7 @@ internal sealed class ApiFixture : IAsyncDisposable
             {
               "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] },
               "Api": { "Listen": "127.0.0.1:0", "HealthListen": "127.0.0.1:0", "CertificateFile": "{{folder.At("tls.crt")}}", "KeyFile": "{{folder.At("tls.key")}}",
-                       "CaFile": "{{folder.At("ca.crt")}}", "CrlFile": "{{(revocation ? folder.At("ca.crl") : "")}}", "HandshakeSeconds": 2 },
+                       "CaFile": "{{folder.At("ca.crt")}}", "CrlFile": "{{(revocation ? folder.At("ca.crl") : "")}}", "HandshakeSeconds": 30 },
               "Control": { "Socket": "{{fixture.ControlSocket}}" }
             }
             """;

@@ -11,6 +11,8 @@ internal sealed class FakeTargetView : ITargetView
     public Pipeline Pipeline { get; } =
         Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin"))));
 
+    public string PipelineName => "k8s_dp";
+
     public ulong Cookie => 0x0123456789abcdef;
 
     public List<Entry> Entries { get; } = [];

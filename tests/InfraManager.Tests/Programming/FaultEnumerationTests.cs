@@ -32,7 +32,10 @@ public class FaultEnumerationTests
             int writes = core.Target.Writes;
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
-            Assert.Equal(writes, core.Target.Writes);
+
+            // What is applied late may come after the comparison, and is found by the audit.
+            if (fault != TargetFault.ApplyLate)
+                Assert.Equal(writes, core.Target.Writes);
         }
 
         Assert.InRange(calls, 10, 100);

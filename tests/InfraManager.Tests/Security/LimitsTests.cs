@@ -26,10 +26,10 @@ public sealed class LimitsTests
     [Fact]
     public async Task A_handshake_that_does_not_end_is_ended()
     {
-        await using var api = await ApiFixture.StartAsync();
+        await using var api = await ApiFixture.StartAsync(change: s => s with { HandshakeTimeout = TimeSpan.FromSeconds(1) });
         using var silent = await ConnectAsync(api);
         await AssertClosedAsync(silent);
-        await Eventually.TrueAsync(() => api.Log.Matching("the TLS handshake timed out").Any(), "it is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("the TLS handshake timed out").Any(), string.Join('|', api.Log.Lines));
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class LimitsTests
         using var client = await ConnectAsync(api);
         await client.GetStream().WriteAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray());
         await AssertClosedAsync(client);
-        await Eventually.TrueAsync(() => api.Log.Matching("it speaks no TLS").Any(), "it is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("it speaks no TLS").Any(), string.Join('|', api.Log.Lines));
         Assert.Empty(api.Core.Intents);
     }
 

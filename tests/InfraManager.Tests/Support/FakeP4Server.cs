@@ -26,6 +26,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
     private ForwardingPipelineConfig? _config;
     private Uint128 _primary = new();
     private IServerStreamWriter<StreamMessageResponse>? _stream;
+    private Microsoft.AspNetCore.Http.HttpContext? _streamContext;
     private uint _nextPort = 1;
 
     private FakeP4Server(string path) => _path = path;
@@ -147,6 +148,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
             case TargetFault.Die:
                 Wipe();
                 context.GetHttpContext().Abort();
+                AbortStream();
                 throw Lost();
             case TargetFault.Flap:
                 apply();
@@ -158,6 +160,13 @@ internal sealed class FakeP4Server : IAsyncDisposable
             default:
                 return apply();
         }
+    }
+
+    // A process that dies takes every connection with it, not just the one at hand.
+    private void AbortStream()
+    {
+        lock (_gate)
+            _streamContext?.Abort();
     }
 
     // Another controller with a higher election id comes and goes.
@@ -259,6 +268,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
                     {
                         server._primary = id;
                         server._stream = responseStream;
+                        server._streamContext = context.GetHttpContext();
                     }
 
                     await responseStream.WriteAsync(Arbitration(id, StatusCode.OK));

@@ -22,8 +22,8 @@ internal sealed record LabOptions
 internal sealed class Lab : IAsyncDisposable
 {
     private const string AccAddress = "192.0.2.1";
-    private static int s_count;
-    private readonly string _id = $"al{Environment.ProcessId % 0xffff:x4}{Interlocked.Increment(ref s_count):x}";
+    private static int _count;
+    private readonly string _id = $"al{Environment.ProcessId % 0xffff:x4}{Interlocked.Increment(ref _count):x}";
     private readonly List<string> _namespaces = [];
     private readonly LabOptions _options;
 

@@ -13,17 +13,17 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.NewAsync();
-        await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type dummy").Succeeded();
+        await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
         await Shell.RunLineAsync(attachment.Namespace, "ip addr add 192.168.7.7/24 dev eth0").Succeeded();
 
         Assert.Contains("eth0", (await runtime.RunAsync("ADD", attachment)).Failed(999).Text, StringComparison.Ordinal);
 
-        Assert.Equal(["eth0", "lo"], await Traces.LinksAsync(attachment.Namespace));
+        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
         Assert.Contains("192.168.7.7", (await Shell.RunLineAsync(attachment.Namespace, "ip addr show dev eth0").Succeeded()).Output, StringComparison.Ordinal);
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
         // The runtime's clean-up after the failed ADD must not take what is not ours.
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
-        Assert.Equal(["eth0", "lo"], await Traces.LinksAsync(attachment.Namespace));
+        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 

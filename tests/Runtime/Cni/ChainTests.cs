@@ -57,12 +57,12 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var runtime = await shared.RuntimeAsync();
         WriteEarlier(runtime, "1.0.0", "eth0");
         var attachment = await runtime.NewAsync(runtime.Configuration("1.0.0"));
-        await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type dummy").Succeeded();
+        await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
         var before = await Traces.TakeAsync(runtime.Lab);
         var chain = new Chain(runtime, attachment, new JsonObject { ["type"] = "earlier" }, Ours);
         await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(chain.AddAsync);
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
-        Assert.Equal(["eth0", "lo"], await Traces.LinksAsync(attachment.Namespace));
+        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
     }
 
     /// <summary>The plugin after ours gets our result as it is, and on DEL everyone gets the final one, in the reverse order.</summary>

@@ -118,7 +118,7 @@ public sealed class PodSandboxTests
         var script = new StringBuilder("""
             ask() {
                 ping -q -c 1 -W 5 $2 > /dev/null || echo "no ping to $1 $2"
-                name=$(wget -q -T 10 -O - http://$2:8080/) || name="nothing"
+                name=$(wget -q -O - http://$2:8080/) || name="nothing"
                 [ "$name" = "$1" ] || echo "$2 should be $1 and answers $name"
             }
 

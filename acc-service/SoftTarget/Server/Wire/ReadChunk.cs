@@ -17,6 +17,8 @@ internal sealed class ReadChunk : IDisposable
 
     public bool IsEmpty => _length == 0;
 
+    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
+
     public void Clear() => _length = 0;
 
     /// <summary>Appends entities of a section; true if the chunk is full, false if the section is at its end.</summary>

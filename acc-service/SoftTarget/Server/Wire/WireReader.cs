@@ -13,9 +13,13 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
     public const int Fixed64Type = 1;
     public const int BytesType = 2;
     public const int Fixed32Type = 5;
+    private const int StartGroupType = 3;
+    private const int EndGroupType = 4;
+    private const int MaxDepth = 64;
 
     private readonly ReadOnlySpan<byte> _data = data;
     private int _at;
+    private int _depth;
 
     /// <summary>Reads the next tag (field number × 8 + wire type); false at the end.</summary>
     public bool Next(out uint tag)
@@ -74,10 +78,34 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
             case Fixed32Type:
                 Advance(4);
                 break;
+            case StartGroupType:
+                SkipGroup(tag >> 3);
+                break;
             default:
-                // Groups: nobody has sent one since proto2.
-                throw new WireException($"unsupported wire type {tag & 7} at byte {_at}");
+                throw new WireException($"unexpected wire type {tag & 7} at byte {_at}");
         }
+    }
+
+    /// <summary>Skips a group of proto2; nobody sends one, but it is legal in what a newer peer may add.</summary>
+    private void SkipGroup(uint field)
+    {
+        if (++_depth > MaxDepth)
+            throw new WireException($"groups are nested too deep at byte {_at}");
+        while (Next(out var tag))
+        {
+            if ((tag & 7) != EndGroupType)
+            {
+                Skip(tag);
+                continue;
+            }
+
+            if (tag >> 3 != field)
+                break;
+            _depth--;
+            return;
+        }
+
+        throw new WireException($"a group is not closed at byte {_at}");
     }
 
 

@@ -13,7 +13,7 @@ internal sealed class WriteFrame : IDisposable
     private byte[] _bytes;
     private readonly int _length;
 
-    private WriteFrame(ReadOnlySequence<byte> payload)
+    public WriteFrame(ReadOnlySequence<byte> payload)
     {
         _length = checked((int)payload.Length);
         _bytes = _length <= PooledBytes

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Logging;
 namespace ACCOffload.InfraManager.CommandLine;
 
 /// <summary>What every long-running command shares: configuration, log, signals, exit codes.</summary>
-internal static partial class Process
+internal static partial class Daemon
 {
     /// <param name="file">The configuration file; null for the default one.</param>
     /// <param name="sections">The sections that must be right; null for all.</param>

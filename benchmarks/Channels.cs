@@ -1,0 +1,56 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using ACCOffload.Integration.Lab;
+using ACCOffload.NativeInterop;
+using Grpc.Net.Client;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>Ways to a lab's inframanager: its API as the node's agent has it, and its control socket.</summary>
+internal static class Channels
+{
+    private static readonly IPEndPoint Api = new(IPAddress.Parse("192.0.2.1"), 50002);
+
+    /// <summary>Mutual TLS with the host's certificate, from the host's network namespace.</summary>
+    public static GrpcChannel Offload(Lab lab)
+    {
+        var client = X509Certificate2.CreateFromPemFile($"{lab.Pki}/host-client/tls.crt", $"{lab.Pki}/host-client/tls.key");
+        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        trust.CustomTrustStore.ImportFromPemFile($"{lab.Pki}/host-client/ca.crt");
+        var handler = Handler(async cancellationToken =>
+        {
+            // A socket belongs to the namespace of the thread that makes it.
+            using var host = NetNamespace.OpenNamed(lab.HostNamespace);
+            var socket = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+            await socket.ConnectAsync(Api, cancellationToken);
+            return socket;
+        });
+        handler.SslOptions = new SslClientAuthenticationOptions
+        {
+            TargetHost = "accoffload-acc",
+            ClientCertificateContext = SslStreamCertificateContext.Create(client, null, offline: true),
+            CertificateChainPolicy = trust,
+        };
+        return GrpcChannel.ForAddress("https://accoffload-acc:50002", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    /// <summary>What `inframanager ctl` speaks to, without a process for each question.</summary>
+    public static GrpcChannel Control(Lab lab)
+    {
+        var handler = Handler(async cancellationToken =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(lab.ControlSocket), cancellationToken);
+            return socket;
+        });
+        return GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    private static SocketsHttpHandler Handler(Func<CancellationToken, Task<Socket>> connect) => new()
+    {
+        UseProxy = false,
+        ConnectCallback = async (_, cancellationToken) => new NetworkStream(await connect(cancellationToken), ownsSocket: true),
+    };
+}

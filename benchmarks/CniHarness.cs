@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>Runs a CNI plugin as a runtime does, ours and the reference in the same way: a process in the host's namespace, configuration on standard input.</summary>
+internal sealed class CniHarness
+{
+    private readonly Lab _lab;
+    private readonly string _plugin;
+    private readonly JsonObject _configuration;
+
+    private CniHarness(Lab lab, string plugin, JsonObject configuration)
+    {
+        _lab = lab;
+        _plugin = plugin;
+        _configuration = configuration;
+    }
+
+    public static CniHarness Ours(Lab lab) => new(lab, lab.At("cni-bin/accoffload"), lab.PluginConfiguration());
+
+    /// <summary>Debian's containernetworking-plugins, with the same IPAM plugin.</summary>
+    public static CniHarness Bridge(Lab lab) => new(lab, "/usr/lib/cni/bridge", new JsonObject
+    {
+        ["cniVersion"] = "1.0.0",
+        ["name"] = "reference",
+        ["type"] = "bridge",
+        ["bridge"] = "bench0",
+        ["isDefaultGateway"] = true,
+        ["ipam"] = new JsonObject
+        {
+            ["type"] = "host-local",
+            ["dataDir"] = lab.At("ipam-reference"),
+            ["ranges"] = new JsonArray(new JsonArray(new JsonObject { ["subnet"] = "10.245.1.0/24" })),
+        },
+    });
+
+    public async Task<(double Milliseconds, JsonNode Result)> AddAsync(string netns, string containerId)
+    {
+        var (time, output) = await RunAsync("ADD", netns, containerId, _configuration.ToJsonString());
+        return (time, JsonNode.Parse(output)!);
+    }
+
+    public async Task<double> DeleteAsync(string netns, string containerId, JsonNode result)
+    {
+        var configuration = _configuration.DeepClone().AsObject();
+        configuration["prevResult"] = result.DeepClone();
+        return (await RunAsync("DEL", netns, containerId, configuration.ToJsonString())).Milliseconds;
+    }
+
+    private async Task<(double Milliseconds, string Output)> RunAsync(string command, string netns, string containerId, string configuration)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["CNI_COMMAND"] = command,
+            ["CNI_PATH"] = $"{_lab.At("cni-bin")}:/usr/lib/cni",
+            ["CNI_CONTAINERID"] = containerId,
+            ["CNI_NETNS"] = $"/run/netns/{netns}",
+            ["CNI_IFNAME"] = "eth0",
+            ["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={containerId}",
+        };
+        var started = Stopwatch.GetTimestamp();
+        var result = await Shell.RunAsync(_lab.HostNamespace, _plugin, [], configuration, variables);
+        var time = Statistics.Milliseconds(started);
+        return result.ExitCode == 0
+            ? (time, result.Output)
+            : throw new InvalidOperationException($"{_plugin} {command}: {result.Output}{result.Error}\n{_lab.Agent?.Log}\n{_lab.Manager?.Log}");
+    }
+}

@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>The same small UDP packets from one pod to another, as fast as one sender can: through the soft target, and through the kernel's bridge.</summary>
+internal static class Forwarding
+{
+    private const int Payload = 22;
+
+    public static async Task RunAsync(BenchOptions options, Report report)
+    {
+        await using var lab = await Lab.StartAsync();
+        var ours = await PairAsync(lab, CniHarness.Ours(lab), "soft");
+        var bridge = await PairAsync(lab, CniHarness.Bridge(lab), "bridge");
+        // Pods of the bridge are neighbours; ours have the gateway between them.
+        var oursFrame = Frames.Udp(ours.From.Mac, MacAddress.Parse("02:ac:c0:00:00:01"), ours.From.Address, ours.To.Address, payload: Payload);
+        var bridgeFrame = Frames.Udp(bridge.From.Mac, bridge.To.Mac, bridge.From.Address, bridge.To.Address, payload: Payload);
+
+        var duration = TimeSpan.FromMilliseconds(options.Rounds(1000, 300));
+        var soft = new List<Measure>();
+        var kernel = new List<Measure>();
+        await BlastAsync(ours, oursFrame, duration);
+        for (var round = 0; round < options.Rounds(5, 1); round++)
+        {
+            soft.Add(await BlastAsync(ours, oursFrame, duration));
+            kernel.Add(await BlastAsync(bridge, bridgeFrame, duration));
+        }
+
+        report.AddCompared(
+            $"forwarding: {oursFrame.Length} byte frames delivered", Statistics.Median(soft.Select(m => m.Delivered)), "packets/s", Statistics.Median(kernel.Select(m => m.Delivered)));
+        report.AddCompared("forwarding: offered by the sender", Statistics.Median(soft.Select(m => m.Sent)), "packets/s", Statistics.Median(kernel.Select(m => m.Sent)));
+    }
+
+    private static async Task<(End From, End To)> PairAsync(Lab lab, CniHarness harness, string name)
+    {
+        var ends = new List<End>();
+        foreach (var side in new[] { "a", "b" })
+        {
+            var netns = await lab.AddNamespaceAsync(name + side);
+            var (_, result) = await harness.AddAsync(netns, name + side);
+            using var ns = NetNamespace.OpenNamed(netns);
+            using var links = RouteNetlink.Open(ns);
+            ends.Add(new End(netns, links.GetLink("eth0")!.Mac, result["ips"]![0]!["address"]!.GetValue<string>().Split('/')[0]));
+        }
+
+        return (ends[0], ends[1]);
+    }
+
+    private static async Task<Measure> BlastAsync((End From, End To) pair, byte[] frame, TimeSpan duration)
+    {
+        var before = await ReceivedAsync(pair.To);
+        var (sent, seconds) = await Task.Factory.StartNew(() => Send(pair.From, frame, duration), TaskCreationOptions.LongRunning);
+        // What is still queued in front of the soft target comes within this; it is a small part of what was sent.
+        var last = await ReceivedAsync(pair.To);
+        while (true)
+        {
+            await Task.Delay(20);
+            var now = await ReceivedAsync(pair.To);
+            if (now == last)
+                break;
+            last = now;
+        }
+
+        var delivered = last - before;
+        return delivered > 0
+            ? new Measure(sent / seconds, delivered / seconds)
+            : throw new InvalidOperationException($"none of {sent} packets from {pair.From.Address} reached {pair.To.Address}");
+    }
+
+    private static (long Sent, double Seconds) Send(End from, byte[] frame, TimeSpan duration)
+    {
+        using var ns = NetNamespace.OpenNamed(from.Namespace);
+        using var port = PacketPort.Open(ns, "eth0");
+        using var batch = new PacketBatch();
+        using var sender = port.CreateSender(64);
+        frame.CopyTo(batch.Buffer(0)[batch.Headroom..]);
+        batch.SetFrame(0, batch.Headroom, frame.Length);
+        var started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) < duration)
+        {
+            for (var i = 0; i < sender.Capacity; i++)
+                sender.Add(batch, 0);
+            sender.Flush();
+        }
+
+        return (port.Sent, Stopwatch.GetElapsedTime(started).TotalSeconds);
+    }
+
+    private static async Task<long> ReceivedAsync(End end)
+    {
+        var result = await Shell.RunLineAsync(end.Namespace, "ip -j -s link show eth0").Succeeded();
+        return JsonNode.Parse(result.Output)![0]!["stats64"]!["rx"]!["packets"]!.GetValue<long>();
+    }
+
+    private sealed record End(string Namespace, MacAddress Mac, string Address);
+
+    private sealed record Measure(double Sent, double Delivered);
+}

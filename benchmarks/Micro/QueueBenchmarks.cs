@@ -1,0 +1,72 @@
+using BenchmarkDotNet.Attributes;
+
+namespace ACCOffload.Benchmarks.Micro;
+
+/// <summary>Items from some producers to one consumer, through queues that promise the same. Figures are per item.</summary>
+// BenchmarkDotNet makes and drops it: Setup and Cleanup are its lifetime.
+#pragma warning disable CA1001
+public class QueueBenchmarks
+{
+    // Less than the queues hold: no producer is ever refused, so the queue is measured and not the waiting for room.
+    private const int Items = 1 << 15;
+    private readonly IQueuePath _intentQueue = new IntentQueuePath();
+    private readonly IQueuePath _channel = new ChannelPath();
+    private readonly IQueuePath _concurrentQueue = new ConcurrentQueuePath();
+    private readonly object _item = new();
+    private Barrier _start = new(1);
+    private Thread[] _producers = [];
+    private IQueuePath? _path;
+
+    [Params(1, 2, 8)]
+    public int Producers { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _start = new Barrier(Producers + 1);
+        _producers = [.. Enumerable.Range(0, Producers).Select(_ => new Thread(Produce) { IsBackground = true })];
+        foreach (var producer in _producers)
+            producer.Start();
+    }
+
+    [GlobalCleanup]
+    public void Cleanup()
+    {
+        _path = null;
+        _start.SignalAndWait();
+        foreach (var producer in _producers)
+            producer.Join();
+        _start.Dispose();
+    }
+
+    [Benchmark(OperationsPerInvoke = Items)]
+    public Task IntentQueue() => PassAsync(_intentQueue);
+
+    [Benchmark(OperationsPerInvoke = Items)]
+    public Task Channel() => PassAsync(_channel);
+
+    [Benchmark(OperationsPerInvoke = Items)]
+    public Task ConcurrentQueue() => PassAsync(_concurrentQueue);
+
+    private Task PassAsync(IQueuePath path)
+    {
+        _path = path;
+        _start.SignalAndWait();
+        return path.ConsumeAsync(Items);
+    }
+
+    private void Produce()
+    {
+        while (true)
+        {
+            _start.SignalAndWait();
+            if (_path is not { } path)
+                return;
+            for (var i = 0; i < Items / Producers; i++)
+            {
+                while (!path.TryEnqueue(_item))
+                    Thread.Yield();
+            }
+        }
+    }
+}

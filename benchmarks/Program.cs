@@ -1,0 +1,57 @@
+using ACCOffload.Benchmarks.Micro;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>Runs the parts one after the other; exit code 1 if one could not be measured. A target that is missed is a row, not a failure.</summary>
+internal static class Program
+{
+    private static readonly (string Name, Func<BenchOptions, Report, Task> Run)[] Parts =
+    [
+        ("tables", TableProgramming.RunAsync),
+        ("cni", CniPlugins.RunAsync),
+        ("start", ColdStart.RunAsync),
+        ("restart", Restart.RunAsync),
+        ("forwarding", Forwarding.RunAsync),
+        ("micro", MicroBenchmarks.RunAsync),
+    ];
+
+    public static async Task<int> Main(string[] arguments)
+    {
+        BenchOptions options;
+        try
+        {
+            options = BenchOptions.Parse(arguments, Parts.Select(part => part.Name));
+        }
+        catch (ArgumentException e)
+        {
+            await Console.Error.WriteLineAsync($"benchmarks/run: {e.Message}");
+            return 2;
+        }
+
+        var path = Path.Combine(Published.Root, "out", "bench.json");
+        var report = new Report(path);
+        var failed = false;
+        var load = await File.ReadAllTextAsync("/proc/loadavg");
+        report.Add("machine: load average before the run", double.Parse(load.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture), "processes");
+        foreach (var (name, run) in Parts)
+        {
+            if (options.Only.Count > 0 && !options.Only.Contains(name))
+                continue;
+            await Console.Error.WriteLineAsync($"{DateTime.Now:HH:mm:ss} {name}");
+            try
+            {
+                await run(options, report);
+            }
+            catch (Exception e)
+            {
+                failed = true;
+                await Console.Error.WriteLineAsync($"{name} could not be measured: {e}");
+            }
+        }
+
+        report.Print(Console.Out);
+        await Console.Out.WriteLineAsync($"\n{report.Rows.Count(row => row.Met == true)} targets met, {report.Rows.Count(row => row.Met == false)} missed; rows in {path}");
+        return failed ? 1 : 0;
+    }
+}

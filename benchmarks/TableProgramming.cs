@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.Integration.Lab;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>Rows of `pods` through P4Runtime into a soft target in a process of its own: one a Write, and many.</summary>
+internal static class TableProgramming
+{
+    // `pods` holds 16384.
+    private const int Entries = 16_000;
+    private static readonly int[] BatchSizes = [64, 256, 1024, 4096];
+
+    public static async Task RunAsync(BenchOptions options, Report report)
+    {
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
+        await lab.StartTargetAsync();
+        await using var session = await ConnectAsync(lab.TargetSocket);
+        var entries = PodEntries.Make(session.Pipeline!, Entries);
+        var inserts = entries.Select(entry => new EntryUpdate(UpdateKind.Insert, entry)).ToArray();
+        var deletes = entries.Select(entry => new EntryUpdate(UpdateKind.Delete, entry)).ToArray();
+        var singles = options.Rounds(1000, 200);
+
+        // Both sides compile and grow their buffers.
+        await RoundAsync(session, inserts, deletes, 256);
+        var single = new List<double>();
+        var batched = BatchSizes.ToDictionary(size => size, _ => new List<Measure>());
+        for (var round = 0; round < options.Rounds(7, 1); round++)
+        {
+            single.Add((await RoundAsync(session, inserts.AsMemory(0, singles), deletes.AsMemory(0, singles), 1)).Rate);
+            foreach (var size in BatchSizes)
+                batched[size].Add(await RoundAsync(session, inserts, deletes, size));
+        }
+
+        var one = Statistics.Median(single);
+        report.Add("tables: 1 entry a Write", one, "entries/s");
+        var best = BatchSizes.MaxBy(size => Statistics.Median(batched[size].Select(measure => measure.Rate)));
+        foreach (var size in BatchSizes)
+            report.AddRatioAtLeast($"tables: {size} entries a Write", Statistics.Median(batched[size].Select(measure => measure.Rate)), "entries/s", one, 20);
+        report.AddAtLeast($"tables: best batch ({best})", Statistics.Median(batched[best].Select(measure => measure.Rate)), "entries/s", 200_000);
+        report.Add($"tables: inserts alone, batch {best}", Statistics.Median(batched[best].Select(measure => measure.InsertRate)), "entries/s");
+        report.Add("tables: allocated by the client", Statistics.Median(batched[best].Select(measure => measure.Allocated)), "bytes/entry");
+    }
+
+    public static async Task<P4RuntimeSession> ConnectAsync(string socket)
+    {
+        var artifacts = PipelineArtifacts.Load(PodEntries.PipelineDirectory);
+        var session = new P4RuntimeSession(
+            new P4RuntimeSessionOptions { Endpoint = new TargetEndpoint { Address = $"unix:{socket}" } }, NullLogger.Instance);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        session.Start();
+        await session.WaitForPrimaryAsync(limit.Token);
+        await session.EnsurePipelineAsync(artifacts.Pipeline, artifacts.DeviceConfig, artifacts.Cookie, limit.Token);
+        return session;
+    }
+
+    private static async Task<Measure> RoundAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> inserts, ReadOnlyMemory<EntryUpdate> deletes, int batch)
+    {
+        var allocated = GC.GetTotalAllocatedBytes(precise: true);
+        var inserting = await WriteAsync(session, inserts, batch);
+        var deleting = await WriteAsync(session, deletes, batch);
+        var count = inserts.Length + deletes.Length;
+        return new Measure(
+            count / (inserting + deleting), inserts.Length / inserting, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)count);
+    }
+
+    /// <summary>Seconds.</summary>
+    private static async Task<double> WriteAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> updates, int batch)
+    {
+        var started = Stopwatch.GetTimestamp();
+        for (var at = 0; at < updates.Length; at += batch)
+        {
+            var result = await session.WriteAsync(updates.Slice(at, Math.Min(batch, updates.Length - at)), CancellationToken.None);
+            if (!result.AllOk)
+                throw new InvalidOperationException($"the target did not take a Write: {result}");
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <param name="Rate">Inserts and deletes, entries/s.</param>
+    /// <param name="InsertRate">Inserts alone, entries/s.</param>
+    /// <param name="Allocated">By this process, bytes an entry.</param>
+    private sealed record Measure(double Rate, double InsertRate, double Allocated);
+}

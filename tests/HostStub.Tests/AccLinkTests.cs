@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using System.Security.Authentication;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class AccLinkTests
+{
+    [RootTheory]
+    [InlineData("foreign", "is not trusted")]
+    [InlineData("role", "does not have the role urn:accoffload:role:acc")]
+    [InlineData("name", "is not for the name accoffload-acc")]
+    [InlineData("expired", "is not trusted")]
+    [InlineData("tls12", "")]
+    public async Task An_ACC_that_is_not_the_ACC_is_refused_with_the_reason(string wrong, string reason)
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false);
+        switch (wrong)
+        {
+            case "foreign": lab.Acc.Certificate = new TestPki().Issue(TestPki.AccRole); break;
+            case "role": lab.Acc.Certificate = lab.Pki.Issue(TestPki.HostRole); break;
+            case "name": lab.Acc.Certificate = lab.Pki.Issue(TestPki.AccRole, "somebody-else"); break;
+            case "expired": lab.Acc.Certificate = lab.Pki.Issue(TestPki.AccRole, until: DateTimeOffset.UtcNow.AddHours(-1)); break;
+            default: lab.Acc.Protocols = SslProtocols.Tls12; break;
+        }
+        string before = lab.Agent!.Services.Acc.State.Reason;
+        await lab.Acc.StartAsync();
+
+        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Reason is var now && now != before && !now.Contains("refused", StringComparison.Ordinal) && now.Contains(reason, StringComparison.Ordinal),
+            () => $"the reason \"{reason}\" instead of \"{lab.Agent.Services.Acc.State.Reason}\"");
+
+        Assert.False(lab.Agent.Services.Acc.State.Synced);
+        Assert.Empty(lab.Acc.Model.Calls);
+    }
+
+    [RootTheory]
+    [InlineData("missing", "tls.crt")]
+    [InlineData("corrupt", "tls.crt")]
+    [InlineData("other key", "not the private key of")]
+    [InlineData("expired", "valid only from")]
+    [InlineData("no ca", "ca.crt")]
+    public async Task A_bad_certificate_of_our_own_is_named_and_the_agent_serves_on(string wrong, string reason)
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        switch (wrong)
+        {
+            case "missing": File.Delete(lab.At("pki/tls.crt")); break;
+            case "corrupt": File.WriteAllText(lab.At("pki/tls.crt"), "garbage"); break;
+            case "other key": File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.Issue("").GetECDsaPrivateKeyPem()); break;
+            case "expired": lab.Pki.WriteClient(lab.At("pki"), lab.Pki.Issue(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1))); break;
+            default: File.WriteAllText(lab.At("pki/ca.crt"), ""); break;
+        }
+        await lab.StartAgentAsync(waitSynced: false);
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains(reason, StringComparison.Ordinal), () => $"\"{reason}\" instead of \"{lab.Agent!.Services.Acc.State.Reason}\"");
+        (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
+        Assert.Empty(lab.Acc.Model.Calls);
+
+        // Repaired files are used without a restart.
+        lab.Pki.WriteClient(lab.At("pki"));
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects with the new files");
+    }
+
+    [RootFact]
+    public async Task A_foreign_certificate_of_ours_is_never_served()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        lab.Pki.WriteClient(lab.At("pki"), new TestPki().Issue(TestPki.HostRole, null));
+        await lab.StartAgentAsync(waitSynced: false);
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason != "not connected yet", "a first attempt fails");
+
+        Assert.False(lab.Agent!.Services.Acc.State.Synced);
+        Assert.Empty(lab.Acc.Model.Calls);
+    }
+
+    [CniFact]
+    public async Task An_unreachable_ACC_fails_Add_in_time_with_error_11_and_nothing_is_made()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false);
+        var pod = lab.NewPod();
+        long started = Stopwatch.GetTimestamp();
+
+        var answer = (await lab.RunAsync("ADD", pod)).Failed(11);
+
+        Assert.Contains($"the ACC at 127.0.0.1:{lab.Acc.Port} is unreachable", answer.Message, StringComparison.Ordinal);
+        Assert.Contains("refused", answer.Message, StringComparison.Ordinal);
+        // Not a measure of speed: the promise is that it never hangs.
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30));
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task An_Add_waits_for_an_ACC_that_is_just_coming_back_and_Sync_goes_first()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (old, fresh) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", old)).Succeeded();
+        await lab.Acc.StopAsync();
+        lab.Acc.Model.Clear();
+        lab.Acc.Model.Calls.Clear();
+        var adding = lab.RunAsync("ADD", fresh);
+
+        await lab.Acc.StartAsync();
+
+        (await adding).Succeeded();
+        Assert.Equal(["Sync", "Attach"], lab.Acc.Model.Calls);
+        Assert.Equal(2, lab.Acc.Model.Pods.Count);
+    }
+
+    [CniFact]
+    public async Task A_connection_lost_during_Attach_is_made_good_within_the_Add()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        lab.Acc.Model.HangAttach = true;
+        var adding = lab.RunAsync("ADD", pod);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Contains("Attach"), "the ACC gets the request");
+
+        await lab.Acc.StopAsync();
+        await lab.Acc.StartAsync();
+
+        (await adding).Succeeded();
+        Assert.Single(lab.Acc.Model.Pods);
+    }
+
+    [CniFact]
+    public async Task New_certificates_are_used_on_a_live_channel()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        lab.Acc.Model.Calls.Clear();
+
+        lab.Pki.WriteClient(lab.At("pki"));
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Contains("Sync"), "a new connection is synchronized");
+        Assert.True(lab.Log.Contains("The certificate files changed"));
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+    }
+
+    [CniFact]
+    public async Task Half_written_certificates_leave_the_channel_as_it_is()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+
+        File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.Issue("").GetECDsaPrivateKeyPem());
+
+        await Eventually.TrueAsync(() => lab.Log.Contains("the old ones stay"), "the bad key is reported");
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+    }
+
+    [CniFact]
+    public async Task An_authority_that_no_longer_signs_the_ACC_ends_the_channel()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+
+        lab.Pki.WriteClient(lab.At("pki"), authority: new TestPki().Authority);
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal), "the agent leaves the ACC");
+        Assert.False(lab.Agent!.Services.Acc.State.Synced);
+    }
+
+    [CniFact]
+    public async Task A_refused_epoch_is_left_behind()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        lab.Acc.Model.LeastEpoch = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3;
+
+        await lab.StartAgentAsync();
+
+        Assert.True(lab.Log.Contains("The ACC has seen a newer epoch"));
+        Assert.True(lab.Agent!.Services.Claims.Epoch >= lab.Acc.Model.LeastEpoch);
+        ulong epoch = lab.Agent.Services.Claims.Epoch;
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        Assert.True(lab.Agent!.Services.Claims.Epoch > epoch);
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>`host-stub agent` and `host-stub status` as processes.</summary>
+public sealed class AgentProcessTests
+{
+    private static string Program => Programs.HostStub;
+
+    [CniFact]
+    public async Task It_notifies_systemd_follows_log_levels_tells_its_status_and_ends_cleanly()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        using var notify = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        notify.Bind(new UnixDomainSocketEndPoint(lab.At("notify.sock")));
+        var start = new ProcessStartInfo(Program, ["agent", "--config", lab.ConfigFile]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["NOTIFY_SOCKET"] = lab.At("notify.sock");
+        start.Environment["WATCHDOG_USEC"] = "200000";
+        using var process = Process.Start(start)!;
+        var output = new StringBuilder();
+        process.OutputDataReceived += (_, e) =>
+        {
+            lock (output)
+                output.AppendLine(e.Data);
+        };
+        process.BeginOutputReadLine();
+        bool Said(string text)
+        {
+            lock (output)
+                return output.ToString().Contains(text, StringComparison.Ordinal);
+        }
+
+        await ReceiveAsync(notify, "READY=1");
+        await ReceiveAsync(notify, "WATCHDOG=1");
+        await ReceiveAsync(notify, "WATCHDOG=1");
+        await Eventually.TrueAsync(() => Said("Synchronized with the ACC"), "the agent logs its Sync");
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+
+        var (exit, text, _) = await Programs.RunAsync(Program, ["status", "--socket", lab.Socket], "", new Dictionary<string, string>());
+        Assert.True(exit == 0 && text.Contains("10.244.1.2", StringComparison.Ordinal) && text.Contains("default/web-0", StringComparison.Ordinal), text);
+        (exit, text, _) = await Programs.RunAsync(Program, ["status", "--json", "--socket", lab.Socket], "", new Dictionary<string, string>());
+        var status = JsonNode.Parse(text)!;
+        Assert.True(exit == 0 && status["acc"]!["ready"]!.GetValue<bool>());
+        Assert.Equal("attached", status["attachments"]!.AsArray().Single(a => a!["containerId"]!.GetValue<string>() == pod.ContainerId)!["state"]!.GetValue<string>());
+
+        Assert.False(Said("DEL of"));
+        lab.Config["Logging"] = new JsonObject { ["Features"] = new JsonObject { ["Cni"] = "Debug" } };
+        lab.WriteConfig();
+        await Eventually.TrueAsync(() => Said("the log levels are in force"), "the new levels are read");
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+        await Eventually.TrueAsync(() => Said("DEL of"), "the debug line is there");
+
+        await Programs.RunAsync("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)], "", new Dictionary<string, string>());
+        await ReceiveAsync(notify, "STOPPING=1");
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(0, process.ExitCode);
+        Assert.False(File.Exists(lab.Socket));
+    }
+
+    [Fact]
+    public async Task A_bad_configuration_ends_it_with_one_line()
+    {
+        string file = Path.GetTempFileName();
+        File.WriteAllText(file, "{\"Mtu\":1}");
+        var (exit, output, error) = await Programs.RunAsync(Program, ["agent", "--config", file], "", new Dictionary<string, string>());
+        File.Delete(file);
+        Assert.Equal(78, exit);
+        Assert.Equal("", output);
+        Assert.StartsWith($"host-stub: {file}: Acc:Address", error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Status_without_an_agent_ends_with_2()
+    {
+        var (exit, _, error) = await Programs.RunAsync(Program, ["status", "--socket", "/run/there-is-none.sock"], "", new Dictionary<string, string>());
+        Assert.Equal(2, exit);
+        Assert.Contains("is it running?", error, StringComparison.Ordinal);
+    }
+
+    private static async Task ReceiveAsync(Socket socket, string expected)
+    {
+        byte[] buffer = new byte[1024];
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            int length = await socket.ReceiveAsync(buffer, limit.Token);
+            if (Encoding.UTF8.GetString(buffer, 0, length).Contains(expected, StringComparison.Ordinal))
+                return;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text;
+using ACCOffload.HostStub.Cni;
+using CsCheck;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class CniNetworkConfigTests
+{
+    private const string Good = "\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"type\":\"accoffload\"";
+
+    [Theory]
+    // 1: versions
+    [InlineData("{\"cniVersion\":\"0.2.0\",\"name\":\"n\"}", "ADD", 1, "0.2.0")]
+    [InlineData("{\"cniVersion\":\"2.0.0\",\"name\":\"n\"}", "ADD", 1, "2.0.0")]
+    [InlineData("{\"name\":\"n\"}", "ADD", 1, "no cniVersion")]
+    [InlineData("{\"cniVersion\":\"0.3.1\",\"name\":\"n\"}", "CHECK", 1, "CHECK")]
+    [InlineData("{\"cniVersion\":\"1.0.0\",\"name\":\"n\"}", "GC", 1, "GC")]
+    [InlineData("{\"cniVersion\":\"1.0.0\",\"name\":\"n\"}", "STATUS", 1, "STATUS")]
+    // 2: fields with a meaning that we can't give them, key and value named
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"ipMasq\":true}", "ADD", 2, "ipMasq = true")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"runtimeConfig\":{\"mac\":\"02:00:00:00:00:01\"}}", "ADD", 2, "runtimeConfig.mac = \"02:00:00:00:00:01\"")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"runtimeConfig\":{\"portMappings\":[]}}", "ADD", 2, "runtimeConfig.portMappings = []")]
+    // 6: not decodable
+    [InlineData("", "ADD", 6, "JSON")]
+    [InlineData("[]", "ADD", 6, "object")]
+    [InlineData("{" + Good, "ADD", 6, "JSON")]
+    [InlineData("{" + Good + "} x", "ADD", 6, "JSON")]
+    [InlineData("{\"cniVersion\":1,\"name\":\"n\"}", "ADD", 6, "cniVersion")]
+    [InlineData("{\"cniVersion\":\"1.0.0\",\"name\":{}}", "ADD", 6, "name")]
+    [InlineData("{" + Good + ",\"ipam\":\"x\"}", "ADD", 6, "ipam")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"mtu\":\"1500\"}", "ADD", 6, "mtu")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"mtu\":1e99}", "ADD", 6, "mtu")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"prevResult\":[]}", "ADD", 6, "prevResult")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"prevResult\":{\"ips\":[{\"address\":\"1.2.3.4\"}]}}", "ADD", 6, "prevResult.ips.address")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"prevResult\":{\"interfaces\":[{}],\"ips\":[{\"address\":\"1.2.3.4/24\",\"interface\":1}]}}", "ADD", 6, "prevResult.ips.interface")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"prevResult\":{\"routes\":[{\"dst\":\"0.0.0.0/33\"}]}}", "ADD", 6, "prevResult.routes.dst")]
+    [InlineData("{" + Good + ",\"dns\":{\"nameservers\":[1]}}", "DEL", 6, "dns.nameservers")]
+    [InlineData("{" + Good + ",\"cni.dev/valid-attachments\":{}}", "GC", 6, "cni.dev/valid-attachments")]
+    [InlineData("{\"cniVersion\":\"1.0.0\",\"name\":\"\\ud800\"}", "ADD", 6, "name")]
+    // 7: decodable and wrong
+    [InlineData("{\"cniVersion\":\"1.0.0\"}", "ADD", 7, "name")]
+    [InlineData("{\"cniVersion\":\"1.0.0\",\"name\":\"a/b\"}", "ADD", 7, "name")]
+    [InlineData("{" + Good + "}", "ADD", 7, "ipam.type")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"../../bin/sh\"}}", "ADD", 7, "ipam.type")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"mtu\":100}", "ADD", 7, "mtu 100")]
+    [InlineData("{" + Good + ",\"socket\":\"relative\"}", "ADD", 7, "socket")]
+    [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"}}", "CHECK", 7, "prevResult")]
+    [InlineData("{" + Good + "}", "GC", 7, "cni.dev/valid-attachments")]
+    public void What_is_wrong_has_its_code_and_is_named(string json, string command, int code, string named)
+    {
+        var e = Assert.Throws<CniException>(() => CniNetworkConfig.Parse(Encoding.UTF8.GetBytes(json), command));
+        Assert.Equal(code, e.Code);
+        Assert.Contains(named, e.OneLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Unknown_fields_and_an_empty_prevResult_are_accepted()
+    {
+        var config = Parse("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"keyA\":[1,{\"b\":null}],\"prevResult\":{},\"dns\":{},\"ipMasq\":false,\"runtimeConfig\":{\"ips\":[\"1.2.3.4\"]}}", "ADD");
+        Assert.NotNull(config.PrevResult);
+        Assert.Equal("x", config.IpamType);
+    }
+
+    [Fact]
+    public void Random_bytes_are_refused_as_CNI_errors()
+    {
+        Gen.Byte.Array[0, 200].Sample(bytes =>
+        {
+            var e = Assert.Throws<CniException>(() => { CniNetworkConfig.Parse(bytes, "ADD"); });
+            Assert.InRange(e.Code, 1, 7);
+        });
+    }
+
+    [Fact]
+    public void A_damaged_configuration_is_read_or_refused_and_nothing_else()
+    {
+        byte[] good = Encoding.UTF8.GetBytes("{" + Good + ",\"mtu\":1400,\"ipam\":{\"type\":\"x\"},\"dns\":{\"search\":[\"a\"]},\"prevResult\":{\"interfaces\":[{\"name\":\"e\",\"mtu\":1}],\"ips\":[{\"address\":\"10.0.0.1/24\",\"gateway\":\"10.0.0.254\",\"interface\":0}],\"routes\":[{\"dst\":\"0.0.0.0/0\",\"mtu\":9}]}}");
+        Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte).Sample(change =>
+        {
+            byte[] bytes = [.. good];
+            bytes[change.Item1] = change.Item2;
+            try
+            {
+                CniNetworkConfig.Parse(bytes, "ADD");
+            }
+            catch (CniException)
+            {
+                // The only way to refuse.
+            }
+        });
+    }
+
+    private static CniNetworkConfig Parse(string json, string command) => CniNetworkConfig.Parse(Encoding.UTF8.GetBytes(json), command);
+}

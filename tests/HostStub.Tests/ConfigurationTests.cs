@@ -1,0 +1,105 @@
+using System.Collections;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Logging;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class ConfigurationTests : IDisposable
+{
+    private const string Acc = "\"Acc\":{\"Address\":\"https://acc:50002\"}";
+    private const string Host = "\"HostInterface\":{\"Enabled\":false}";
+
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Theory]
+    [InlineData("{" + Host + "}", "Acc:Address = : https://HOST:PORT")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"http://acc:1\"}}", "Acc:Address = http://acc:1: ")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"CaFile\":\"ca\"}}", "Acc:CaFile = ca: an absolute path")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"ServerName\":\"a b\"}}", "Acc:ServerName = a b: ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":99999}", "Mtu = 99999: a number from 576 to 9216")]
+    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":\"big\"}", "Mtu = big: a number")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"sf\"}}", "Device:Kind = sf: one of veth")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/tmp/x\"}}", "Device:PortNamespace = /tmp/x: a name below /run/netns/")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/run/netns/../x\"}}", "Device:PortNamespace = /run/netns/../x: ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Agent\":{\"Socket\":\"x\"}}", "Agent:Socket = x: an absolute path")]
+    [InlineData("{" + Acc + "}", "HostInterface:Addresses = []: ")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4\"]}}", "HostInterface:Addresses = 1.2.3.4: ")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.1/8\"]}}", "HostInterface:Routes = 10.0.0.1/8: ")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Enabled\":\"maybe\"}}", "HostInterface:Enabled = maybe: true or false")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Name\":\"much-too-long-name\"}}", "HostInterface:Name = much-too-long-name: ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Level\":\"Loud\"}}", "Logging:Level = Loud: one of Trace, ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Xyz\":\"Debug\"}}}", "Logging:Features:Xyz = Debug: unknown feature")]
+    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Acc\":\"7\"}}}", "Logging:Features:Acc = 7: one of")]
+    [InlineData("{" + Host + "," + Acc + ",\"Tpyo\":1}", "Tpyo = 1: unknown key")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"Adress\":\"x\"}}", "Acc:Adress = x: unknown key")]
+    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":1500,\"mtu\":1400}", "given twice")]
+    [InlineData("{", "not valid JSON")]
+    [InlineData("[]", "a JSON object is needed")]
+    public void A_bad_value_is_one_line_with_file_key_value_and_reason(string json, string expected)
+    {
+        File.WriteAllText(_file, json);
+        var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
+        Assert.StartsWith(_file + ": ", e.Message, StringComparison.Ordinal);
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', e.Message);
+    }
+
+    [Fact]
+    public void A_missing_file_is_named()
+    {
+        var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load("/there/is/none.json", new Hashtable()));
+        Assert.StartsWith("/there/is/none.json: ", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_environment_goes_before_the_file_and_is_named_in_errors()
+    {
+        File.WriteAllText(_file, "{" + Acc + ",\"Mtu\":1500,\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.0/8\",\"11.0.0.0/8\"]}}");
+        var config = AgentConfigReader.Load(_file, new Hashtable
+        {
+            ["ACCOFFLOAD_Mtu"] = "1400",
+            ["ACCOFFLOAD_HostInterface__Routes"] = "12.0.0.0/8, 13.0.0.0/8",
+            ["ACCOFFLOAD_Logging__Features__Acc"] = "Debug",
+            // inframanager's
+            ["ACCOFFLOAD_Node__Name"] = "node-1",
+        });
+        Assert.Equal(1400, config.Mtu);
+        Assert.Equal(["12.0.0.0/8", "13.0.0.0/8"], config.HostInterface.Routes.Select(r => r.ToString()));
+        Assert.Equal(LogLevel.Debug, config.Logging.Features["acc"]);
+
+        var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable { ["ACCOFFLOAD_Mtu"] = "1" }));
+        Assert.StartsWith("environment ACCOFFLOAD_Mtu: Mtu = 1: ", e.Message, StringComparison.Ordinal);
+        Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable { ["ACCOFFLOAD_Acc__Adress"] = "1" }));
+    }
+
+    [Fact]
+    public void The_sample_is_what_holds_without_it()
+    {
+        string root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
+            root = Path.GetDirectoryName(root)!;
+        var sample = AgentConfigReader.Load(Path.Combine(root, "rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());
+        File.WriteAllText(_file, "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");
+        var defaults = AgentConfigReader.Load(_file, new Hashtable());
+        Assert.Equal(defaults with { HostInterface = sample.HostInterface, Logging = sample.Logging }, sample);
+        Assert.Equal(defaults.HostInterface.Addresses, sample.HostInterface.Addresses);
+        Assert.Equal(CniNetworkHeader.DefaultSocket, sample.Socket);
+    }
+
+    [Fact]
+    public void Levels_follow_features_and_can_be_replaced()
+    {
+        var levels = new LogLevels(new LoggingConfig("text", LogLevel.Information, new Dictionary<string, LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None }));
+        Assert.True(levels.IsEnabled("Acc", LogLevel.Debug));
+        Assert.False(levels.IsEnabled("Cni", LogLevel.Debug));
+        Assert.False(levels.IsEnabled("Ipam", LogLevel.Critical));
+        Assert.False(levels.IsEnabled("Grpc.Net.Client", LogLevel.Information));
+        Assert.True(levels.IsEnabled("Grpc.Net.Client", LogLevel.Warning));
+        levels.Set(new LoggingConfig("text", LogLevel.Debug, new Dictionary<string, LogLevel>()));
+        Assert.True(levels.IsEnabled("Cni", LogLevel.Debug));
+    }
+}

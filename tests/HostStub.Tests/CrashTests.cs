@@ -1,0 +1,93 @@
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class CrashTests
+{
+    [CniTheory]
+    [InlineData("add.claimed")]
+    [InlineData("add.made")]
+    [InlineData("add.attached")]
+    public async Task An_Add_that_was_cut_off_leaves_nothing_after_the_restart(string step)
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        var pod = lab.NewPod();
+        await lab.StartDyingAgentAsync(step);
+
+        (await lab.RunAsync("ADD", pod)).Failed(11);
+        await lab.WaitProcessEndAsync();
+        await lab.StartAgentAsync();
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, () => $"the half is undone; log:\n{string.Join('\n', lab.Log.Lines)}");
+        lab.AssertNothingLeft();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+    }
+
+    [CniFact]
+    public async Task An_Add_that_was_finished_but_not_answered_stays_until_the_runtimes_Del()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        var pod = lab.NewPod();
+        await lab.StartDyingAgentAsync("add.recorded");
+
+        (await lab.RunAsync("ADD", pod)).Failed(11);
+        await lab.WaitProcessEndAsync();
+        await lab.StartAgentAsync();
+
+        Assert.Single(lab.Acc.Model.Pods);
+        Assert.Single(lab.DataPlaneLinks());
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+        lab.AssertNothingLeft();
+    }
+
+    [CniTheory]
+    [InlineData("del.detached")]
+    [InlineData("del.released")]
+    [InlineData("del.done")]
+    public async Task A_Del_that_was_cut_off_is_finished_after_the_restart(string step)
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        var pod = lab.NewPod();
+        await lab.StartDyingAgentAsync(step);
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+
+        (await lab.RunAsync("DEL", pod)).Failed(11);
+        await lab.WaitProcessEndAsync();
+        await lab.StartAgentAsync();
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, () => $"the removal is finished; log:\n{string.Join('\n', lab.Log.Lines)}");
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task Killed_at_random_under_load_it_leaks_nothing_and_forgets_nobody()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        var pods = Enumerable.Range(0, 8).Select(_ => lab.NewPod()).ToArray();
+        for (int round = 0; round < 4; round++)
+        {
+            await lab.StartDyingAgentAsync("");
+            var working = Task.WhenAll(pods.Select(p => Task.Run(async () =>
+            {
+                var added = await lab.RunAsync("ADD", p);
+                return added.ExitCode == 0 && Random.Shared.Next(2) == 0 && (await lab.RunAsync("DEL", p)).ExitCode == 0 ? "deleted" : added.ExitCode == 0 ? "added" : "failed";
+            })));
+            await Task.WhenAny(working, Task.Delay(Random.Shared.Next(20, 600)));
+            lab.KillProcess();
+            await lab.WaitProcessEndAsync();
+            string[] outcomes = await working;
+
+            await lab.StartAgentAsync();
+            var attached = lab.Acc.Model.Pods.Select(e => e.Key.ContainerId).ToHashSet();
+            for (int i = 0; i < pods.Length; i++)
+            {
+                // What the runtime was told holds; a DEL without an answer may have come through.
+                if (outcomes[i] == "deleted")
+                    Assert.DoesNotContain(pods[i].ContainerId, attached);
+            }
+            foreach (var pod in pods)
+                (await lab.RunAsync("DEL", pod)).Succeeded();
+            await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, "no claim is left");
+            lab.AssertNothingLeft();
+            await lab.StopAgentAsync();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+using System.Text.Json.Nodes;
+using ACCOffload.NativeInterop;
+using Grpc.Core;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class DelTests
+{
+    [CniFact]
+    public async Task Del_removes_everything_and_may_be_repeated()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
+
+        var answer = (await lab.RunAsync("DEL", pod, prevResult: added.Output)).Succeeded();
+
+        Assert.Equal("", answer.Text);
+        lab.AssertNothingLeft();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
+        (await lab.RunAsync("DEL", pod, prevResult: added.Output)).Succeeded();
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task Del_succeeds_without_namespace_without_prevResult_and_without_CNI_NETNS()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        lab.DeletePod(pod);
+
+        (await Task.Run(() => lab.Request("DEL", pod.ContainerId, "", change: c => c["prevResult"] = null))).Succeeded();
+
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task Del_of_a_container_that_was_never_added_succeeds()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+
+        (await Task.Run(() => lab.Request("DEL", "unknown", ""))).Succeeded();
+        (await Task.Run(() => lab.Request("DEL", "unknown", "", change: c => c["prevResult"] = new JsonObject()))).Succeeded();
+
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task Del_without_a_claim_still_gives_the_address_back_and_removes_the_device()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        // As after a lost database.
+        await lab.StopAgentAsync();
+        File.Delete(lab.At("host-stub.db"));
+        await lab.StartAgentAsync();
+        Assert.Single(lab.DataPlaneLinks());
+
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task A_missed_Del_is_made_good_by_Sync_and_the_address_can_be_used_again()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (first, second) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", first)).Succeeded();
+        (await lab.RunAsync("ADD", second)).Succeeded();
+        await lab.Acc.StopAsync();
+
+        (await lab.RunAsync("DEL", first)).Succeeded();
+
+        Assert.Equal(2, lab.Acc.Model.Pods.Count);
+        Assert.Single(lab.DataPlaneLinks());
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the ACC forgets the pod that was deleted while it was away");
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 1, "the claim is forgotten after Sync");
+        Assert.Equal(second.ContainerId, lab.Acc.Model.Pods[0].Key.ContainerId);
+    }
+
+    [CniFact]
+    public async Task A_missed_Del_survives_a_restart_of_the_agent()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        await lab.Acc.StopAsync();
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync(waitSynced: false);
+        Assert.Single(lab.Acc.Model.Pods);
+        await lab.Acc.StartAsync();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC forgets the pod");
+    }
+
+    [CniFact]
+    public async Task A_Detach_with_unknown_outcome_closes_the_gate_until_Sync()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Subnet = "10.244.1.0/30");
+        var (first, second) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", first)).Succeeded();
+        lab.Acc.Model.DetachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is away"));
+        lab.Acc.Model.Calls.Clear();
+
+        (await lab.RunAsync("DEL", first)).Succeeded();
+        // The only address goes to the next pod: had the ACC kept the old holder, it would refuse.
+        (await lab.RunAsync("ADD", second)).Succeeded();
+
+        Assert.Equal(["Detach", "Sync", "Attach"], lab.Acc.Model.Calls.Distinct());
+        Assert.Equal("Attach", lab.Acc.Model.Calls.Last());
+        Assert.Equal(second.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
+    }
+
+    [CniFact]
+    public async Task A_pod_that_went_without_a_Del_is_reported_and_kept_until_Del()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        lab.DeletePod(pod);
+        await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 0, "the kernel removes the device with the namespace");
+
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+
+        var claim = Assert.Single(lab.Agent!.Services.Claims.All());
+        Assert.True(claim.Vanished);
+        Assert.True(lab.Log.Contains("went without a DEL"));
+        Assert.Empty(lab.Acc.Model.Pods);
+        Assert.Single(lab.ReservedAddresses());
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+        Assert.Empty(lab.Agent.Services.Claims.All());
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task A_vanished_pod_can_be_added_again()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        using (var ns = pod.Open())
+        using (var links = RouteNetlink.Open(ns))
+            links.DeleteLink(links.GetLink("eth0")!.Index);
+
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+
+        Assert.Single(lab.DataPlaneLinks());
+        Assert.Single(lab.ReservedAddresses());
+    }
+}

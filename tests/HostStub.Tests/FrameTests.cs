@@ -1,0 +1,136 @@
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+using CsCheck;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class FrameTests
+{
+    [Fact]
+    public void A_request_arrives_however_it_is_cut() =>
+        Gen.Select(Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 1, 10], Gen.String[Gen.Char['\u0001', '\u1000'], 0, 20]).Array[0, 10], Gen.Byte.Array[0, 3000], Gen.Int[1, 500]).SampleAsync(async (pairs, stdin, piece) =>
+        {
+            var environment = pairs.DistinctBy(p => p.Item1).ToDictionary(p => p.Item1, p => p.Item2);
+            byte[] frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, stdin);
+            var pipe = new Pipe();
+            var reading = FrameReader.ReadAsync(pipe.Reader, AgentRequest.MaxBody, CancellationToken.None).AsTask();
+            for (int i = 0; i < frame.Length; i += piece)
+                await pipe.Writer.WriteAsync(frame.AsMemory(i, Math.Min(piece, frame.Length - i)));
+            var request = AgentRequest.Decode((await reading)!);
+            Assert.Equal(environment, request.Environment);
+            Assert.Equal(stdin, request.Stdin.ToArray());
+        }, iter: 200);
+
+    [Fact]
+    public async Task The_end_between_frames_is_none_and_inside_one_an_error()
+    {
+        Assert.Null(await ReadAsync([]));
+        await Assert.ThrowsAsync<FrameException>(() => ReadAsync([0, 0]));
+        await Assert.ThrowsAsync<FrameException>(() => ReadAsync([0, 0, 0, 9, 1]));
+    }
+
+    [Theory]
+    [InlineData(0x7fffffff)]
+    [InlineData(-1)]
+    [InlineData(AgentRequest.MaxBody + 1)]
+    public async Task A_length_over_the_limit_is_refused_before_its_bytes_come(int length)
+    {
+        byte[] prefix = new byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(prefix, length);
+        await Assert.ThrowsAsync<FrameException>(() => ReadAsync(prefix));
+    }
+
+    [Fact]
+    public void Garbage_is_refused_or_a_request() =>
+        Gen.Byte.Array[0, 100].Sample(bytes =>
+        {
+            try
+            {
+                AgentRequest.Decode(bytes);
+            }
+            catch (FrameException)
+            {
+                // The only way to refuse.
+            }
+        });
+
+    [Theory]
+    [InlineData(new byte[] { 2, 1, 0, 0, 0, 0 })]
+    [InlineData(new byte[] { 1, 9, 0, 0, 0, 0 })]
+    [InlineData(new byte[] { 1, 1, 0, 0, 0, 1 })]
+    [InlineData(new byte[] { 1, 1, 255, 255, 255, 255 })]
+    [InlineData(new byte[] { 1, 1, 0, 0, 0, 2, (byte)'A', 0 })]
+    [InlineData(new byte[] { 1, 1, 0, 0, 0, 3, (byte)'A', (byte)'=', (byte)'b' })]
+    public void Malformed_requests_are_refused(byte[] body) => Assert.Throws<FrameException>(() => AgentRequest.Decode(body));
+
+    [Fact]
+    public void A_response_round_trips() =>
+        Gen.Select(Gen.Byte, Gen.Byte.Array[0, 100], Gen.Byte.Array[0, 100]).Sample((exit, output, error) =>
+        {
+            var response = AgentResponse.Decode(new AgentResponse(exit, output, error).Encode().AsMemory(4));
+            Assert.Equal(exit, response.ExitCode);
+            Assert.Equal(output, response.Output.ToArray());
+            Assert.Equal(error, response.Error.ToArray());
+        });
+
+    [RootFact]
+    public async Task The_agent_answers_garbage_with_error_5_and_lives()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false);
+        foreach (byte[] bytes in (byte[][])[[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 3, 1, 1, 0], [0, 0, 0, 6, 1, 7, 0, 0, 0, 0]])
+            (await SendAsync(lab.Socket, bytes)).Failed(5);
+        (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
+    }
+
+    [RootFact]
+    public async Task Many_silent_connections_do_not_stop_the_agent()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false);
+        var silent = new List<Socket>();
+        for (int i = 0; i < 50; i++)
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(lab.Socket));
+            silent.Add(socket);
+        }
+        (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
+        // The agent ends them by itself.
+        Assert.Equal(0, await silent[0].ReceiveAsync(new byte[1]).WaitAsync(TimeSpan.FromSeconds(30)));
+        silent.ForEach(s => s.Dispose());
+    }
+
+    [RootFact]
+    public async Task The_socket_is_for_root_only()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(lab.Socket));
+        Assert.Throws<AgentUnavailableException>(() => AgentSocket.Ask(lab.At("none"), [], TimeSpan.FromSeconds(1)));
+        // Even where a careless administrator opens the way, the peer's user id decides.
+        File.SetUnixFileMode(lab.Directory, (UnixFileMode)0b111_111_111);
+        File.SetUnixFileMode(lab.Socket, (UnixFileMode)0b110_110_110);
+        var (exit, output, error) = await Programs.RunAsync("setpriv", ["--reuid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e", $"print IO::Socket::UNIX->new(Peer => '{lab.Socket}')->getline"], "", new Dictionary<string, string>());
+        Assert.True(exit == 0 && output.Contains("only root may talk to the agent", StringComparison.Ordinal), output + error);
+    }
+
+    private static async Task<PluginAnswer> SendAsync(string path, byte[] bytes)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
+        using var stream = new NetworkStream(socket);
+        await stream.WriteAsync(bytes);
+        socket.Shutdown(SocketShutdown.Send);
+        var body = await FrameReader.ReadAsync(PipeReader.Create(stream), AgentResponse.MaxBody, CancellationToken.None);
+        return PluginAnswer.From(AgentResponse.Decode(body));
+    }
+
+    private static async Task<byte[]?> ReadAsync(byte[] bytes)
+    {
+        var pipe = new Pipe();
+        await pipe.Writer.WriteAsync(bytes);
+        await pipe.Writer.CompleteAsync();
+        return await FrameReader.ReadAsync(pipe.Reader, AgentRequest.MaxBody, CancellationToken.None);
+    }
+}

@@ -1,0 +1,103 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class GcTests
+{
+    [CniFact]
+    public async Task Gc_removes_what_is_not_on_the_list()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (stale, valid) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", stale)).Succeeded();
+        (await lab.RunAsync("ADD", valid)).Succeeded();
+
+        var answer = (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
+
+        Assert.Equal("", answer.Text);
+        Assert.Equal(valid.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
+        Assert.Single(lab.DataPlaneLinks());
+        Assert.Single(lab.ReservedAddresses());
+    }
+
+    [CniFact]
+    public async Task Gc_of_one_network_leaves_another_alone()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (here, there) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", here)).Succeeded();
+        (await lab.RunAsync("ADD", there, change: c =>
+        {
+            c["name"] = "othernet";
+            c["ipam"]!["ranges"]![0]![0]!["subnet"] = "10.244.2.0/24";
+        })).Succeeded();
+
+        (await lab.RunAsync("GC", here, change: Valid())).Succeeded();
+
+        Assert.Equal("othernet", Assert.Single(lab.Acc.Model.Pods).Key.Network);
+        Assert.Single(lab.DataPlaneLinks());
+    }
+
+    [CniFact]
+    public async Task Gc_removes_what_only_the_ACC_has_of_the_network()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        foreach (string network in (string[])["podnet", "othernet"])
+            lab.Acc.Model.Add(new AttachRequest { Key = new AttachmentKey { Network = network, ContainerId = "lost", InterfaceName = "eth0" }, Kind = EndpointKind.Pod, Addresses = { ByteString.CopyFrom(10, 244, 9, 9) } });
+
+        (await Task.Run(() => lab.Request("GC", "", "", change: Valid()))).Succeeded();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ Key.Network: "othernet" }], "the network's endpoint is removed, the other's not");
+    }
+
+    [CniFact]
+    public async Task Gc_removes_devices_whose_claim_was_lost()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (stale, valid) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", stale)).Succeeded();
+        (await lab.RunAsync("ADD", valid)).Succeeded();
+        await lab.StopAgentAsync();
+        File.Delete(lab.At("host-stub.db"));
+        await lab.StartAgentAsync();
+        Assert.True(lab.Log.Contains("No claim knows the device"));
+
+        (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
+
+        Assert.Contains(valid.ContainerId, Assert.Single(lab.DataPlaneLinks()).Alias, StringComparison.Ordinal);
+    }
+
+    [CniFact]
+    public async Task Gc_works_while_the_ACC_is_away()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var stale = lab.NewPod();
+        (await lab.RunAsync("ADD", stale)).Succeeded();
+        await lab.Acc.StopAsync();
+
+        (await lab.RunAsync("GC", stale, change: Valid())).Succeeded();
+
+        Assert.Empty(lab.DataPlaneLinks());
+        Assert.Empty(lab.ReservedAddresses());
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC learns of it");
+    }
+
+    [CniFact]
+    public async Task Gc_without_a_list_is_error_7_and_before_1_1_0_error_1()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+
+        (await lab.RunAsync("GC", pod)).Failed(7);
+        (await lab.RunAsync("GC", pod, "1.0.0", change: Valid())).Failed(1);
+
+        Assert.Single(lab.Acc.Model.Pods);
+    }
+
+    private static Action<JsonObject> Valid(params Pod[] pods) => config =>
+        config["cni.dev/valid-attachments"] = new JsonArray([.. pods.Select(p => (JsonNode)new JsonObject { ["containerID"] = p.ContainerId, ["ifname"] = "eth0" })]);
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class HostInterfaceTests
+{
+    [RootFact]
+    public async Task It_is_made_at_the_start_attached_and_stays_over_a_restart()
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true);
+        using var links = RouteNetlink.Open();
+        var link = AssertWhole(lab, links);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
+        var endpoint = lab.Acc.Model.Endpoints[0];
+        Assert.Equal(EndpointKind.Host, endpoint.Kind);
+        Assert.Equal(link.Mac.ToArray(), endpoint.Device.Mac.ToByteArray());
+        Assert.Equal([198, 19, 0, 1], endpoint.Addresses.Single().ToByteArray());
+        Assert.Equal(lab.DataPlaneLinks().Single().Name, endpoint.Device.PortName);
+
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+
+        Assert.Equal(link.Index, links.GetLink(lab.HostInterfaceName)!.Index);
+        Assert.Single(lab.Acc.Model.Endpoints);
+    }
+
+    [RootTheory]
+    [InlineData("device")]
+    [InlineData("address")]
+    [InlineData("route")]
+    [InlineData("down")]
+    public async Task What_is_missing_is_made_again(string what)
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true);
+        using var links = RouteNetlink.Open();
+        var link = AssertWhole(lab, links);
+        switch (what)
+        {
+            case "device": links.DeleteLink(link.Index); break;
+            case "address": links.DeleteAddress(link.Index, IPAddress.Parse("198.19.0.1"), 32); break;
+            case "route": links.DeleteRoute(links.GetRoutes(link.Index).Single(r => r.Gateway is not null)); break;
+            default: links.SetDown(link.Index); break;
+        }
+
+        await Eventually.TrueAsync(() => IsWhole(lab, links), "the host interface is whole again");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
+        Assert.Equal(links.GetLink(lab.HostInterfaceName)!.Mac.ToArray(), lab.Acc.Model.Endpoints[0].Device.Mac.ToByteArray());
+    }
+
+    [RootFact]
+    public async Task It_is_there_before_the_ACC_is()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false, hostInterface: true);
+        using var links = RouteNetlink.Open();
+        AssertWhole(lab, links);
+
+        await lab.Acc.StartAsync();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC learns of it by Sync");
+    }
+
+    [RootFact]
+    public async Task A_foreign_interface_of_the_name_is_left_alone()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false, hostInterface: true);
+        using var links = RouteNetlink.Open();
+        var foreign = links.CreateVeth(new VethSpec { Name = lab.HostInterfaceName, PeerName = lab.HostInterfaceName + "p" })!;
+
+        await lab.StartAgentAsync();
+
+        Assert.True(lab.Log.Contains("is not ours"));
+        Assert.Equal(foreign.Index, links.GetLink(lab.HostInterfaceName)!.Index);
+    }
+
+    [RootFact]
+    public async Task Another_address_replaces_the_endpoint_and_disabling_removes_it()
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
+        await lab.StopAgentAsync();
+        lab.Config["HostInterface"]!["Addresses"]![0] = "198.19.0.2/32";
+        lab.WriteConfig();
+        await lab.StartAgentAsync();
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints is [{ } e] && e.Addresses.Single().ToByteArray()[3] == 2, "the endpoint has the new address");
+        await lab.StopAgentAsync();
+
+        lab.Config["HostInterface"]!["Enabled"] = false;
+        lab.WriteConfig();
+        await lab.StartAgentAsync();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 0, "the endpoint is gone");
+        using var links = RouteNetlink.Open();
+        Assert.Null(links.GetLink(lab.HostInterfaceName));
+        Assert.Empty(lab.DataPlaneLinks());
+    }
+
+    private static LinkInfo AssertWhole(AgentLab lab, RouteNetlink links)
+    {
+        Assert.True(IsWhole(lab, links), string.Join('\n', lab.Log.Lines));
+        return links.GetLink(lab.HostInterfaceName)!;
+    }
+
+    private static bool IsWhole(AgentLab lab, RouteNetlink links) =>
+        links.GetLink(lab.HostInterfaceName) is { HasCarrier: true } link
+        && links.GetAddresses(link.Index).Any(a => a.Address.Equals(IPAddress.Parse("198.19.0.1")) && a.PrefixLength == 32)
+        && links.GetRoutes(link.Index).Any(r => r.Destination == IPNetwork.Parse("198.18.0.0/24") && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
+}

@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class IpamTests
+{
+    private const string Address = "echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}],\"routes\":[{\"dst\":\"10.0.0.0/8\",\"gw\":\"10.244.1.1\"}],\"dns\":{\"nameservers\":[\"10.96.0.10\"]}}'";
+
+    [RootFact]
+    public async Task Routes_and_dns_of_the_plugin_come_through_by_our_gateway()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", Address);
+        var pod = lab.NewPod();
+
+        var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded().Output!;
+
+        Assert.Equal("10.244.1.77/32", answer["ips"]![0]!["address"]!.GetValue<string>());
+        Assert.Equal("10.96.0.10", answer["dns"]!["nameservers"]![0]!.GetValue<string>());
+        var route = answer["routes"]!.AsArray().Single(r => r!["dst"]!.GetValue<string>() == "10.0.0.0/8")!;
+        Assert.Equal("169.254.1.1", route["gw"]!.GetValue<string>());
+    }
+
+    [RootFact]
+    public async Task The_plugin_gets_the_whole_configuration_in_a_version_that_it_knows_and_the_callers_environment()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"echo \"$input\" > {lab.At("input")}; env > {lab.At("env")}; {Address}");
+        var pod = lab.NewPod();
+
+        (await Task.Run(() => lab.Run("ADD", pod, change: c =>
+        {
+            Fake(c);
+            c["keyA"] = new JsonArray("kept", 1);
+            c["prevResult"] = new JsonObject { ["cniVersion"] = "1.1.0", ["interfaces"] = new JsonArray(new JsonObject { ["name"] = "br0", ["mtu"] = 1400 }) };
+        }, environment: e => e["SOME_VARIABLE"] = "seen"))).Succeeded();
+
+        var input = JsonNode.Parse(File.ReadAllText(lab.At("input")))!;
+        Assert.Equal("1.0.0", input["cniVersion"]!.GetValue<string>());
+        Assert.Equal("kept", input["keyA"]![0]!.GetValue<string>());
+        Assert.Equal("1.0.0", input["prevResult"]!["cniVersion"]!.GetValue<string>());
+        Assert.Null(input["prevResult"]!["interfaces"]![0]!["mtu"]);
+        string environment = File.ReadAllText(lab.At("env"));
+        Assert.Contains("SOME_VARIABLE=seen", environment, StringComparison.Ordinal);
+        Assert.Contains($"CNI_CONTAINERID={pod.ContainerId}", environment, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task An_old_plugin_is_spoken_to_in_its_own_version()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"0.3.1\",\"0.4.0\"]",
+            "case \"$input\" in *'\"cniVersion\":\"0.4.0\"'*) echo '{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":\"4\",\"address\":\"10.244.1.78/24\"}]}';; *) echo '{\"code\":1,\"msg\":\"incompatible CNI versions\"}'; exit 1;; esac");
+        var pod = lab.NewPod();
+
+        var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded().Output!;
+
+        Assert.Equal("1.1.0", answer["cniVersion"]!.GetValue<string>());
+        Assert.Equal("10.244.1.78/32", answer["ips"]![0]!["address"]!.GetValue<string>());
+    }
+
+    [RootTheory]
+    [InlineData("echo '{\"code\":107,\"msg\":\"the pool is closed\",\"details\":\"ask Ann\"}'; exit 1", 107, "the pool is closed: ask Ann")]
+    [InlineData("echo oops >&2; exit 3", 999, "failed with exit code 3: oops")]
+    [InlineData("echo not json", 6, "no result")]
+    [InlineData("echo '{\"ips\":[{\"address\":\"10.244.1.300/24\"}]}'", 6, "10.244.1.300/24")]
+    [InlineData("echo '{}'", 7, "gave no address")]
+    [InlineData("head -c 2000000 /dev/zero", 6, "printed more than")]
+    public async Task What_the_plugin_does_wrong_is_told_and_undone(string body, int code, string message)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; {body}");
+        var pod = lab.NewPod();
+
+        var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Failed(code);
+
+        Assert.Contains(message, answer.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(lab.At("released")));
+        lab.AssertNothingLeft();
+    }
+
+    [RootFact]
+    public async Task A_plugin_that_hangs_is_killed_in_time()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["IpamTimeoutSeconds"] = 1);
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo $$ > {lab.At("pid")}; exec sleep 1000");
+        var pod = lab.NewPod();
+
+        var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Failed(11);
+
+        Assert.Contains("did not end within 1 s", answer.Message, StringComparison.Ordinal);
+        int pid = int.Parse(File.ReadAllText(lab.At("pid")), System.Globalization.CultureInfo.InvariantCulture);
+        await Eventually.TrueAsync(() => !IsRunning(pid), "the plugin's process ends");
+        lab.AssertNothingLeft();
+    }
+
+    [RootFact]
+    public async Task What_the_plugin_writes_for_people_reaches_the_runtime()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"echo 'half full' >&2; {Address}");
+
+        var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Succeeded();
+
+        Assert.Contains("half full", answer.ErrorText, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task A_plugin_that_is_not_there_is_error_7()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
+        Assert.Contains("\"fake\" is not in CNI_PATH", answer.Message, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task A_release_that_fails_is_told_and_tried_again()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; {Address}");
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded();
+
+        (await lab.RunAsync("DEL", pod, change: Fake)).Failed(100);
+        Assert.Empty(lab.DataPlaneLinks());
+        File.WriteAllText(lab.At("works"), "");
+        (await lab.RunAsync("DEL", pod, change: Fake)).Succeeded();
+
+        lab.AssertNothingLeft();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
+    }
+
+    private static void Fake(JsonObject config) => config["ipam"]!["type"] = "fake";
+
+    private static bool IsRunning(int pid)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class StatusTests
+{
+    [RootFact]
+    public async Task Status_is_50_on_a_fresh_node_until_the_ACC_is_there()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false);
+
+        var answer = (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
+        Assert.Contains("can't attach pods", answer.Message, StringComparison.Ordinal);
+
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects");
+        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
+    }
+
+    [RootFact]
+    public async Task Status_outlasts_an_ACC_reboot_and_then_is_50()
+    {
+        var time = new SkippingTime();
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
+        await lab.Acc.StopAsync();
+        await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+
+        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
+        time.Skip(TimeSpan.FromSeconds(179));
+        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
+        time.Skip(TimeSpan.FromSeconds(10));
+        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
+
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects again");
+        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
+    }
+
+    [RootFact]
+    public async Task A_target_that_is_away_counts_as_well()
+    {
+        var time = new SkippingTime();
+        await using var lab = await AgentLab.CreateAsync(prepare: l =>
+        {
+            l.Time = time;
+            l.Acc.Model.Ready = false;
+        });
+
+        var answer = (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
+
+        Assert.Contains("the target is away", answer.Message, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task Status_asks_the_delegated_plugin_only_if_it_knows_the_command()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        FakeIpam.Write(lab, "old", "[\"0.4.0\",\"1.0.0\"]", "echo '{\"code\":50,\"msg\":\"never asked\"}'; exit 1");
+        FakeIpam.Write(lab, "new", "[\"1.0.0\",\"1.1.0\"]", "echo '{\"code\":50,\"msg\":\"the IPAM daemon is down\"}'; exit 1");
+
+        (await lab.RunAsync("STATUS", pod, change: c => c["ipam"]!["type"] = "old")).Succeeded();
+        var answer = (await lab.RunAsync("STATUS", pod, change: c => c["ipam"]!["type"] = "new")).Failed(50);
+
+        Assert.Contains("the IPAM daemon is down", answer.Message, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task Status_before_1_1_0_is_error_1()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        (await Task.Run(() => lab.Request("STATUS", "", "", "1.0.0"))).Failed(1);
+    }
+
+    // The real clock, with jumps: the channel's own waiting goes on.
+    private sealed class SkippingTime : TimeProvider
+    {
+        private long _skipped;
+
+        public void Skip(TimeSpan time) => Interlocked.Add(ref _skipped, time.Ticks);
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _skipped));
+    }
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>Other people's executables.</summary>
+internal static class Programs
+{
+    /// <summary>Our own, from its own output directory: beside the tests it would lack what the test's framework brings.</summary>
+    public static string HostStub
+    {
+        get
+        {
+            string output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+            string configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
+            string root = output;
+            while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
+                root = Path.GetDirectoryName(root)!;
+            return Path.Combine(root, "host-stub", "bin", configuration, Path.GetFileName(output), "host-stub");
+        }
+    }
+
+    public static async Task<JsonNode> RunCniAsync(string file, string command, Pod pod, JsonObject config)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["CNI_COMMAND"] = command,
+            ["CNI_CONTAINERID"] = pod.ContainerId,
+            ["CNI_NETNS"] = pod.Path,
+            ["CNI_IFNAME"] = "eth0",
+            ["CNI_PATH"] = CniTheoryAttribute.PluginDirectory,
+        };
+        var (exit, output, error) = await RunAsync(file, [], config.ToJsonString(), environment);
+        Assert.True(exit == 0, $"{file} failed: {output} {error}");
+        return JsonNode.Parse(output)!;
+    }
+
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(string file, string[] arguments, string input, IReadOnlyDictionary<string, string> environment)
+    {
+        var start = new ProcessStartInfo(file, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        try
+        {
+            await process.StandardInput.WriteAsync(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It answered without reading.
+        }
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        return (process.ExitCode, await output, await error);
+    }
+}

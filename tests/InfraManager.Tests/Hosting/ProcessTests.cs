@@ -1,0 +1,254 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace ACCOffload.InfraManager.Tests.Hosting;
+
+/// <summary>The service as a process: exit codes, signals, systemd, and the whole way from an Attach to the embedded target's tables.</summary>
+public sealed class ProcessTests : IDisposable
+{
+    private readonly Folder _folder = new();
+    private readonly TestPki _pki = new(DateTimeOffset.UtcNow);
+    private readonly List<Process> _processes = [];
+
+    public void Dispose()
+    {
+        foreach (var process in _processes)
+        {
+            if (!process.HasExited)
+                process.Kill();
+            process.Dispose();
+        }
+        _pki.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task The_version_is_printed()
+    {
+        var (code, output, _) = await RunAsync("--version");
+        Assert.Equal(0, code);
+        Assert.Matches(@"^\d+\.\d+\.\d+", output);
+    }
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("soft-target")]
+    public async Task A_wrong_value_ends_with_78_and_one_line(string command)
+    {
+        var file = _folder.Write("c.json", """{ "Node": { "Name": "n", "PodRanges": ["10.0.0.0/24"] }, "Logging": { "Level": "Loud" } }""");
+        var (code, output, error) = await RunAsync(command, "--config", file);
+        Assert.Equal(78, code);
+        Assert.Equal("", output);
+        Assert.Equal($"{file}: Logging:Level = \"Loud\": is no log level; give Trace, Debug, Information, Warning, Error, Critical or None\n", error);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_cannot_be_used_ends_with_78_and_one_line()
+    {
+        var file = WriteConfiguration();
+        File.Delete(_folder.At("tls.crt"));
+        var (code, _, error) = await RunAsync("--config", file);
+        Assert.Equal(78, code);
+        Assert.Equal($"{_folder.At("tls.crt")}: Api:CertificateFile: no such file; make certificates with 'make certs', or name the right file\n", error);
+        Assert.False(File.Exists(_folder.At("control.sock")));
+    }
+
+    [Fact]
+    public async Task A_pipeline_that_is_not_there_ends_with_78_and_one_line()
+    {
+        var (code, _, error) = await RunAsync("run", "--config", WriteConfiguration(pipeline: _folder.At("nowhere")));
+        Assert.Equal(78, code);
+        Assert.StartsWith($"{_folder.At("c.json")}: Pipeline:Directory = \"{_folder.At("nowhere")}\": ", error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task It_is_ready_serves_reloads_and_stops_as_systemd_expects()
+    {
+        using var notify = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 60_000 };
+        notify.Bind(new UnixDomainSocketEndPoint(_folder.At("notify")));
+        var file = WriteConfiguration();
+        var service = Start(new() { ["NOTIFY_SOCKET"] = _folder.At("notify"), ["WATCHDOG_USEC"] = "200000" }, "run", "--config", file);
+        Assert.StartsWith("READY=1\nSTATUS=Serving node node-1 on ", await ReceiveAsync(notify), StringComparison.Ordinal);
+        Assert.Equal("WATCHDOG=1", await ReceiveAsync(notify));
+        // From here on nobody reads for a while; the service must not mind.
+        // READY means that it is served now.
+        var status = JsonNode.Parse(await CtlAsync("status"))!;
+        Assert.Equal("node-1", (string?)status["node"]);
+        await Eventually.TrueAsync(async () => (bool)JsonNode.Parse(await CtlAsync("status"))!["reconciled"]!, "the tables equal the model");
+
+        // A second one finds the store in use.
+        var (code, _, error) = await RunAsync("run", "--config", file);
+        Assert.Equal(1, code);
+        Assert.Contains("in use by another process", Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+
+        Kill(service, "HUP");
+        Kill(service, "TERM");
+        while (await ReceiveAsync(notify) is var state && state != "STOPPING=1")
+            Assert.Equal("WATCHDOG=1", state);
+        await service.WaitForExitAsync();
+        Assert.Equal(0, service.ExitCode);
+    }
+
+    [Fact]
+    public async Task An_attach_goes_all_the_way_to_the_embedded_targets_tables()
+    {
+        var listen = FreePort();
+        Start([], "run", "--config", WriteConfiguration(listen));
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
+        using var channel = Connect(listen);
+        var client = new Offload.OffloadClient(channel);
+
+        var reply = await client.AttachAsync(Requests.Attach());
+        Assert.Equal(1u, reply.Port);
+        var endpoint = JsonNode.Parse(await CtlAsync("endpoints"))!["endpoints"]![0]!;
+        Assert.Equal(("programmed", 1), ((string?)endpoint["state"], (int)endpoint["port"]!));
+        var pods = JsonNode.Parse(await CtlAsync("tables", "pods"))!["tables"]![0]!["rows"]!.AsArray();
+        Assert.Equal(("10.244.1.2", "02:00:00:00:00:01"), ((string?)pods[0]!["match"]!["dst_ip"], (string?)pods[0]!["params"]!["dst_mac"]));
+
+        // To itself, and by a source that is not its own.
+        var trace = JsonNode.Parse(await CtlAsync("trace", "--from-pod", "web-0", "--dst", "10.244.1.2"))!;
+        Assert.Equal(("sent", 1), ((string?)trace["fate"], (int)trace["outPort"]!));
+        trace = JsonNode.Parse(await CtlAsync("trace", "--from-pod", "web-0", "--dst", "10.244.1.2", "--src", "10.244.1.77"))!;
+        Assert.Equal(("dropped", "spoofed_ip"), ((string?)trace["fate"], (string?)trace["dropReason"]));
+
+        // Refused with the field, and nothing changed.
+        var spoiled = Requests.Attach();
+        spoiled.Key.ContainerId = "c2";
+        spoiled.Device.PortName = "acc0123456789b";
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await client.AttachAsync(spoiled));
+        Assert.Equal(StatusCode.AlreadyExists, e.StatusCode);
+        spoiled.Device.Mac = ByteString.CopyFrom(2, 0, 0, 0, 0, 2);
+        spoiled.Addresses[0] = ByteString.CopyFrom(10, 9, 9, 9);
+        e = await Assert.ThrowsAsync<RpcException>(async () => await client.AttachAsync(spoiled));
+        Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+        Assert.StartsWith("addresses[0]: ", e.Status.Detail, StringComparison.Ordinal);
+        Assert.Single(JsonNode.Parse(await CtlAsync("endpoints"))!["endpoints"]!.AsArray());
+
+        Assert.True((await client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key, Epoch = 3, Sequence = 5 })).Removed);
+        Assert.All(JsonNode.Parse(await CtlAsync("tables"))!["tables"]!.AsArray(), t => Assert.Empty(t!["rows"]!.AsArray()));
+    }
+
+    [Fact]
+    public async Task The_soft_target_runs_alone_for_an_external_service()
+    {
+        var file = WriteConfiguration(kind: "external");
+        var target = Start([], "soft-target", "--config", file, "--listen", $"unix:{_folder.At("p4rt.sock")}", "--port-namespace", "/run/netns/none-of-this-name");
+        await Eventually.TrueAsync(() => File.Exists(_folder.At("p4rt.sock")), () => $"it listens: {_log}");
+        Start([], "run", "--config", file);
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
+        Kill(target, "TERM");
+        await target.WaitForExitAsync();
+        Assert.Equal(0, target.ExitCode);
+        await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "away", "the loss is told");
+    }
+
+    private readonly StringBuilder _log = new();
+
+    private static string Executable => Path.Combine(AppContext.BaseDirectory, "inframanager.dll");
+
+    private string WriteConfiguration(int listen = 0, string pipeline = "", string kind = "embedded")
+    {
+        using var server = _pki.IssueServer();
+        _folder.Write("tls.crt", server.ExportCertificatePem());
+        _folder.Write("tls.key", server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        _folder.Write("ca.crt", _pki.Authority.ExportCertificatePem());
+        return _folder.Write("c.json", $$"""
+            {
+              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] },
+              "Api": { "Listen": "127.0.0.1:{{listen}}", "HealthListen": "", "CertificateFile": "{{_folder.At("tls.crt")}}", "KeyFile": "{{_folder.At("tls.key")}}", "CaFile": "{{_folder.At("ca.crt")}}" },
+              "Target": { "Kind": "{{kind}}", "P4Runtime": "unix:{{_folder.At("p4rt.sock")}}", "Gnmi": "unix:{{_folder.At("p4rt.sock")}}" },
+              "SoftTarget": { "Listen": "unix:{{_folder.At("p4rt.sock")}}", "PortNamespace": "/run/netns/none-of-this-name" },
+              "Pipeline": { "Directory": "{{pipeline}}" }, "Store": { "Path": "{{_folder.At("state.db")}}" }, "Control": { "Socket": "{{_folder.At("control.sock")}}" },
+              "Limits": { "ShutdownSeconds": 5 }
+            }
+            """);
+    }
+
+    private GrpcChannel Connect(int port)
+    {
+        var certificate = _pki.IssueHost();
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            SslOptions = new System.Net.Security.SslClientAuthenticationOptions
+            {
+                LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate,
+                TargetHost = "accoffload-acc",
+                RemoteCertificateValidationCallback = (_, server, _, _) => server?.Issuer == _pki.Authority.Subject,
+            },
+        };
+        return GrpcChannel.ForAddress($"https://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        return ((System.Net.IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    private async Task<string> CtlAsync(params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = await Commands.RunAsync(["ctl", "--socket", _folder.At("control.sock"), "--json", .. arguments], output, error);
+        Assert.True(code == 0, $"{error}\n{_log}");
+        return output.ToString();
+    }
+
+    private async Task<JsonNode?> TryCtlAsync(params string[] arguments)
+    {
+        using var output = new StringWriter();
+        return await Commands.RunAsync(["ctl", "--socket", _folder.At("control.sock"), "--json", .. arguments], output, TextWriter.Null) == 0 ? JsonNode.Parse(output.ToString()) : null;
+    }
+
+    private Process Start(Dictionary<string, string> environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        var process = Process.Start(start)!;
+        DataReceivedEventHandler keep = (_, e) =>
+        {
+            lock (_log)
+                _log.AppendLine(e.Data);
+        };
+        process.OutputDataReceived += keep;
+        process.ErrorDataReceived += keep;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        _processes.Add(process);
+        return process;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output, await error);
+    }
+
+    private static void Kill(Process process, string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
+        kill.WaitForExit();
+    }
+
+    private static Task<string> ReceiveAsync(Socket socket) => Task.Run(() =>
+    {
+        var buffer = new byte[512];
+        return Encoding.UTF8.GetString(buffer, 0, socket.Receive(buffer));
+    });
+}
