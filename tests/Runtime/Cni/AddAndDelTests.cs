@@ -53,6 +53,9 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.AddAsync(second);
 
         Assert.NotEqual(first.Address, second.Address);
+        // The first one's default route is the pod's; the second has its own way to the gateway, for who names the interface.
+        Assert.DoesNotContain(second.Result!["routes"]!.AsArray(), route => (string?)route!["dst"] == "0.0.0.0/0");
+        Assert.Contains("169.254.1.1", (await Shell.RunLineAsync(first.Namespace, "ip route show dev net1").Succeeded()).Output, StringComparison.Ordinal);
         Assert.Equal(["eth0", "lo", "net1"], await Traces.LinksAsync(first.Namespace));
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface answers");
         (await runtime.RunAsync("CHECK", first)).IsSilent();
