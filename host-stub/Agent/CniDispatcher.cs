@@ -40,8 +40,9 @@ internal sealed partial class CniDispatcher
         CniCall? call = null;
         try
         {
+            // First, so that whatever else is wrong is told in the request's own version.
+            version = CniNetworkHeader.Read(request.Stdin.Span).Version;
             call = CniCall.Read(request);
-            version = call.Config.Version.Text();
             byte[] output = await RunAsync(call).ConfigureAwait(false);
             LogDone(command, call.Key, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             return new AgentResponse(0, output, Encoding.UTF8.GetBytes(call.ErrorText));

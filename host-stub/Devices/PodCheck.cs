@@ -16,7 +16,7 @@ internal static class PodCheck
         var link = pod.Find() ?? throw Missing($"interface {pod.InterfaceName} is gone", sandbox);
         CheckLink(link, expected.Interfaces[index], sandbox);
         CheckAddresses(pod, link, expected, index, sandbox);
-        CheckRoutes(pod, expected, sandbox);
+        CheckRoutes(pod, expected, index, sandbox);
     }
 
     private static void CheckLink(LinkInfo link, CniInterface expected, string sandbox)
@@ -32,19 +32,18 @@ internal static class PodCheck
     private static void CheckAddresses(PodNetwork pod, LinkInfo link, CniResult expected, int index, string sandbox)
     {
         var present = pod.Links.GetAddresses(link.Index);
-        foreach (var address in expected.Addresses)
+        foreach (var address in AddressesOf(expected, index))
         {
-            // Without an index it is of the only interface there is.
-            if (address.Interface is { } of ? of != index : expected.Interfaces.Count > 1)
-                continue;
             if (!present.Any(p => p.Address.Equals(address.Address) && p.PrefixLength == address.PrefixLength))
                 throw Missing($"interface {link.Name} lacks the address {address.Address}/{address.PrefixLength}", sandbox);
         }
     }
 
-    private static void CheckRoutes(PodNetwork pod, CniResult expected, string sandbox)
+    // Ours are those by the gateway of our own addresses, and the way to that; other plugins' are theirs to check.
+    private static void CheckRoutes(PodNetwork pod, CniResult expected, int index, string sandbox)
     {
-        foreach (var table in expected.Routes.GroupBy(r => r.Table ?? Route.MainTable))
+        var gateways = AddressesOf(expected, index).Select(a => a.Gateway).OfType<IPAddress>().ToHashSet();
+        foreach (var table in expected.Routes.Where(r => gateways.Contains(r.Gateway ?? r.Destination.BaseAddress)).GroupBy(r => r.Table ?? Route.MainTable))
         {
             var present = pod.Links.GetRoutes(0, table.Key);
             foreach (var route in table)
@@ -54,6 +53,10 @@ internal static class PodCheck
             }
         }
     }
+
+    // Without an index it is of the only interface there is.
+    private static IEnumerable<CniAddress> AddressesOf(CniResult expected, int index) =>
+        expected.Addresses.Where(a => a.Interface is { } of ? of == index : expected.Interfaces.Count == 1);
 
     private static string Via(IPAddress? gateway) => gateway is null ? "" : $" via {gateway}";
 

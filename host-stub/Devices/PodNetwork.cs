@@ -8,6 +8,8 @@ namespace ACCOffload.HostStub.Devices;
 /// <summary>A pod's network namespace with a netlink socket in it, for one request and one interface name.</summary>
 internal sealed class PodNetwork : IDisposable
 {
+    private const int BehindOthers = 1000;
+
     private readonly NetNamespace _namespace;
 
     private PodNetwork(NetNamespace ns, RouteNetlink links, string interfaceName)
@@ -82,24 +84,37 @@ internal sealed class PodNetwork : IDisposable
         Links.SetUp(index);
     }
 
-    /// <summary>Adds routes; a default route that another interface already gives stays.</summary>
+    /// <summary>Adds routes; one that another interface already gives stays.</summary>
     /// <returns>Those that are there now by us.</returns>
     public IReadOnlyList<CniRoute> AddRoutes(int index, IReadOnlyList<CniRoute> routes)
     {
         var added = new List<CniRoute>(routes.Count);
         foreach (var route in routes)
         {
-            try
+            if (TryAddRoute(route, index))
             {
-                Links.AddRoute(ToKernel(route, index));
                 added.Add(route);
+                continue;
             }
-            catch (NetlinkException e) when (e.Errno == Errno.EEXIST && route.Destination.PrefixLength == 0)
-            {
-                // A second attachment of the pod: the first one's default route is the pod's.
-            }
+            // A second attachment of the pod: the first one's routes are the pod's. But each interface has its way to the gateway, told apart by its index.
+            var behind = route with { Priority = BehindOthers + index };
+            if (route.Gateway is null && TryAddRoute(behind, index))
+                added.Add(behind);
         }
         return added;
+    }
+
+    private bool TryAddRoute(CniRoute route, int index)
+    {
+        try
+        {
+            Links.AddRoute(ToKernel(route, index));
+            return true;
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.EEXIST)
+        {
+            return false;
+        }
     }
 
     public void Dispose()

@@ -37,6 +37,9 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         return new IpamOutcome(command == "ADD" ? ReadResult(file, exit) : new CniResult(), exit.ErrorText);
     }
 
+    /// <summary>Error 7 where the plugin is not there at all.</summary>
+    public static void Require(IpamRequest request) => Find(request);
+
     /// <summary>Runs STATUS or GC, which most plugins don't know yet.</summary>
     /// <returns>False when the plugin is too old for it.</returns>
     public async Task<bool> RunIfSupportedAsync(string command, IpamRequest request)

@@ -2,6 +2,7 @@ using System.Net;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
@@ -26,6 +27,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         var deadline = DateTime.UtcNow + services.Config.AddTimeout;
         var patience = AccPatience < services.Config.AddTimeout ? AccPatience : services.Config.AddTimeout;
+        // Before anything is made, because without the plugin nothing could be undone either.
+        IpamDelegate.Require(call.ToIpam());
         await services.Acc.WaitOpenAsync(patience, CancellationToken.None).ConfigureAwait(false);
         await ClearOldAsync(call).ConfigureAwait(false);
 

@@ -1,0 +1,189 @@
+using ACCOffload.Integration;
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Runtime.Tests.Cni;
+
+/// <summary>Our plugin in a list with others, executed as the specification's section 3 says.</summary>
+public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
+{
+    private const string Earlier = """
+        {
+          "cniVersion": "@VERSION@",
+          "interfaces": [ { "name": "bond7", "mac": "02:00:00:00:00:07" }, { "name": "vlan7", "mac": "02:00:00:00:00:08", "sandbox": "/run/netns/elsewhere" } ],
+          "ips": [ { @FAMILY@ "interface": 1, "address": "192.168.50.5/24", "gateway": "192.168.50.1" } ],
+          "routes": [ { "dst": "172.20.0.0/16", "gw": "192.168.50.1" } ],
+          "dns": { "nameservers": [ "192.168.50.53" ], "domain": "earlier.test", "search": [ "a.test" ], "options": [ "ndots:5" ] }
+        }
+        """;
+
+    [RootTheory]
+    [InlineData("0.3.1")]
+    [InlineData("0.4.0")]
+    [InlineData("1.0.0")]
+    [InlineData("1.1.0")]
+    public async Task After_a_plugin_that_makes_another_interface_its_result_is_kept_and_ours_added(string version)
+    {
+        var runtime = await shared.RuntimeAsync();
+        var before = await Traces.TakeAsync(runtime.Lab);
+        var earlier = WriteEarlier(runtime, version);
+        var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration(version)), new JsonObject { ["type"] = "earlier" }, Ours);
+
+        var result = await chain.AddAsync();
+
+        var interfaces = result["interfaces"]!.AsArray();
+        Assert.Equal(["bond7", "vlan7", "eth0"], interfaces.Select(i => (string?)i!["name"]));
+        Assert.True(JsonNode.DeepEquals(earlier["interfaces"]![0], interfaces[0]), interfaces[0]!.ToJsonString());
+        Assert.True(JsonNode.DeepEquals(earlier["interfaces"]![1], interfaces[1]), interfaces[1]!.ToJsonString());
+        var addresses = result["ips"]!.AsArray();
+        Assert.True(JsonNode.DeepEquals(earlier["ips"]![0], addresses[0]), addresses[0]!.ToJsonString());
+        Assert.Equal(2, (int?)addresses[1]!["interface"]);
+        Assert.Contains(result["routes"]!.AsArray(), route => JsonNode.DeepEquals(route, earlier["routes"]![0]));
+        Assert.Contains(result["routes"]!.AsArray(), route => (string?)route!["dst"] == "0.0.0.0/0");
+        Assert.True(JsonNode.DeepEquals(earlier["dns"], result["dns"]), result["dns"]!.ToJsonString());
+        var own = ((string)addresses[1]!["address"]!).Split('/')[0];
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, own));
+
+        // An error is for "a resource [that] was created by the plugin": the other plugin's address and route are in no namespace of ours.
+        if (version != "0.3.1")
+            await chain.CheckAsync();
+        await chain.DelAsync();
+        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+    }
+
+    [RootFact]
+    public async Task After_a_plugin_that_made_our_interface_ADD_fails()
+    {
+        var runtime = await shared.RuntimeAsync();
+        WriteEarlier(runtime, "1.0.0", "eth0");
+        var attachment = await runtime.NewAsync(runtime.Configuration("1.0.0"));
+        await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
+        var before = await Traces.TakeAsync(runtime.Lab);
+        var chain = new Chain(runtime, attachment, new JsonObject { ["type"] = "earlier" }, Ours);
+        await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(chain.AddAsync);
+        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
+    }
+
+    /// <summary>The plugin after ours gets our result as it is, and on DEL everyone gets the final one, in the reverse order.</summary>
+    [RootFact]
+    public async Task Before_a_plugin_that_writes_down_what_it_gets()
+    {
+        var runtime = await shared.RuntimeAsync();
+        var log = runtime.Lab.At("later.log");
+        runtime.WritePlugin("later", $$"""
+            input=$(cat | tr -d '\n')
+            echo "$CNI_COMMAND $CNI_CONTAINERID $CNI_NETNS $CNI_IFNAME $input" >> {{log}}
+            [ $CNI_COMMAND != ADD ] || echo "$input" | jq '.prevResult | .routes += [{"dst":"172.30.0.0/16","gw":"169.254.1.1"}]'
+            """ + "\n");
+        var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration("1.0.0")), Ours, new JsonObject { ["type"] = "later" });
+
+        var result = await chain.AddAsync();
+
+        var attachment = chain.Attachment;
+        var line = Assert.Single(await File.ReadAllLinesAsync(log));
+        var words = line.Split(' ', 5);
+        Assert.Equal(["ADD", attachment.ContainerId, attachment.NetNsPath, "eth0"], words[..4]);
+        var given = JsonNode.Parse(words[4])!["prevResult"]!;
+        Assert.Equal("1.0.0", (string?)given["cniVersion"]);
+        Assert.Equal(attachment.NetNsPath, (string?)Assert.Single(given["interfaces"]!.AsArray(), i => (string?)i!["name"] == "eth0")!["sandbox"]);
+        Assert.Equal("172.30.0.0/16", (string?)result["routes"]!.AsArray()[^1]!["dst"]);
+
+        // This one only claims to have made it.
+        await Shell.RunLineAsync(attachment.Namespace, "ip route add 172.30.0.0/16 via 169.254.1.1 dev eth0").Succeeded();
+        await chain.CheckAsync();
+        await chain.DelAsync();
+        var lines = await File.ReadAllLinesAsync(log);
+        Assert.Equal(["ADD", "CHECK", "DEL"], lines.Select(l => l.Split(' ')[0]));
+        Assert.True(JsonNode.DeepEquals(result, JsonNode.Parse(lines[2].Split(' ', 5)[4])!["prevResult"]), lines[2]);
+    }
+
+    [RootFact]
+    public async Task Before_Debians_tuning_plugin()
+    {
+        if (!File.Exists("/usr/lib/cni/tuning"))
+            return;
+        var runtime = await shared.RuntimeAsync();
+        var before = await Traces.TakeAsync(runtime.Lab);
+        var tuning = new JsonObject
+        {
+            ["type"] = "tuning",
+            ["mtu"] = 1400,
+            ["dataDir"] = runtime.Lab.At("tuning"),
+            ["sysctl"] = new JsonObject { ["net.ipv4.conf.eth0.arp_notify"] = "1" },
+        };
+        var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration("1.0.0")), Ours, tuning);
+
+        var result = await chain.AddAsync();
+
+        var link = await Shell.RunLineAsync(chain.Attachment.Namespace, "ip -o link show eth0").Succeeded();
+        Assert.Contains("mtu 1400", link.Output, StringComparison.Ordinal);
+        Assert.Equal("169.254.1.1", (string?)result["ips"]![0]!["gateway"]);
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, ((string)result["ips"]![0]!["address"]!).Split('/')[0]));
+        await chain.CheckAsync();
+        await chain.DelAsync();
+        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+    }
+
+    private static JsonObject Ours => new() { ["type"] = "accoffload" };
+
+    private static JsonObject WriteEarlier(CniRuntime runtime, string version, string? lastName = null)
+    {
+        var text = Earlier
+            .Replace("@VERSION@", version, StringComparison.Ordinal)
+            .Replace("@FAMILY@", version is "0.3.1" or "0.4.0" ? "\"version\": \"4\"," : "", StringComparison.Ordinal)
+            .Replace("vlan7", lastName ?? "vlan7", StringComparison.Ordinal);
+        runtime.WritePlugin("earlier", $"""
+            cat > /dev/null
+            [ $CNI_COMMAND != ADD ] || cat <<'RESULT'
+            {JsonNode.Parse(text)!.ToJsonString()}
+            RESULT
+            """ + "\n");
+        return JsonNode.Parse(text)!.AsObject();
+    }
+
+    /// <summary>A network configuration list: ADD in order, each with the result before it; CHECK in order and DEL in reverse, with the final one.</summary>
+    private sealed class Chain(CniRuntime runtime, Attachment attachment, params JsonObject[] plugins)
+    {
+        private JsonNode? _final;
+
+        public Attachment Attachment => attachment;
+
+        public async Task<JsonObject> AddAsync()
+        {
+            JsonObject? previous = null;
+            foreach (var plugin in plugins)
+            {
+                var outcome = await runtime.RunAsync("ADD", attachment, request => Derive(request, plugin, previous));
+                previous = outcome.Result();
+            }
+
+            _final = previous;
+            return previous!;
+        }
+
+        public Task CheckAsync() => EachAsync("CHECK", plugins);
+
+        public Task DelAsync() => EachAsync("DEL", [.. plugins.Reverse()]);
+
+        private async Task EachAsync(string command, JsonObject[] order)
+        {
+            foreach (var plugin in order)
+                (await runtime.RunAsync(command, attachment, request => Derive(request, plugin, _final))).Succeeded();
+        }
+
+        private static void Derive(JsonObject request, JsonObject plugin, JsonNode? previous)
+        {
+            if ((string)plugin["type"]! != "accoffload")
+            {
+                foreach (var key in request.Select(pair => pair.Key).Except(["cniVersion", "name"]).ToArray())
+                    request.Remove(key);
+            }
+
+            foreach (var (key, value) in plugin)
+                request[key] = value?.DeepClone();
+            if (previous is not null)
+                request["prevResult"] = previous.DeepClone();
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Runtime.Tests.Cni;
+
+/// <summary>
+/// Does what the specification's section 3 has a container runtime do, for one plugin: derives the request configuration, sets the environment, runs
+/// the executable in the host's namespace, keeps the result. And what no runtime should do, where a test asks for it.
+/// </summary>
+internal sealed class CniRuntime(Lab lab)
+{
+    private static int s_count;
+
+    public Lab Lab => lab;
+
+    /// <summary>The lab's configuration under a network name, in a version, with addresses that no other network of the lab gives.</summary>
+    public JsonObject Configuration(string version = "1.1.0", string network = "podnet", int firstAddress = 10, int lastAddress = 99)
+    {
+        var configuration = lab.PluginConfiguration();
+        configuration["cniVersion"] = version;
+        configuration["name"] = network;
+        var range = configuration["ipam"]!["ranges"]![0]![0]!.AsObject();
+        range["rangeStart"] = $"10.244.1.{firstAddress}";
+        range["rangeEnd"] = $"10.244.1.{lastAddress}";
+        return configuration;
+    }
+
+    /// <summary>Makes a namespace; nothing is attached yet.</summary>
+    public async Task<Attachment> NewAsync(JsonObject? configuration = null, string interfaceName = "eth0")
+    {
+        var name = $"c{Interlocked.Increment(ref s_count)}";
+        var netns = await lab.AddNamespaceAsync(name);
+        return new Attachment($"container-{name}", netns, interfaceName, configuration ?? Configuration());
+    }
+
+    public async Task<Attachment> AddAsync(JsonObject? configuration = null)
+    {
+        var attachment = await NewAsync(configuration);
+        await AddAsync(attachment);
+        return attachment;
+    }
+
+    public async Task<JsonObject> AddAsync(Attachment attachment)
+    {
+        var outcome = await RunAsync("ADD", attachment);
+        return attachment.Result = outcome.Result();
+    }
+
+    /// <summary>DEL and the end of the namespace, as at a pod's end.</summary>
+    public async Task RemoveAsync(Attachment attachment)
+    {
+        (await RunAsync("DEL", attachment)).IsSilent();
+        await lab.RemoveNamespaceAsync(attachment.Namespace);
+    }
+
+    public Dictionary<string, string> Environment(string command, Attachment? attachment)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["CNI_COMMAND"] = command,
+            ["CNI_PATH"] = $"{lab.At("cni-bin")}:/usr/lib/cni",
+        };
+        if (attachment is not null)
+        {
+            environment["CNI_CONTAINERID"] = attachment.ContainerId;
+            environment["CNI_NETNS"] = attachment.NetNsPath;
+            environment["CNI_IFNAME"] = attachment.InterfaceName;
+            environment["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={attachment.ContainerId}";
+        }
+
+        return environment;
+    }
+
+    /// <summary>The configuration that a request gets: for CHECK and DEL with the result of ADD.</summary>
+    public static JsonObject Request(string command, Attachment attachment)
+    {
+        var configuration = attachment.Configuration.DeepClone().AsObject();
+        if (command is "CHECK" or "DEL" && attachment.Result is { } result)
+            configuration["prevResult"] = result.DeepClone();
+        return configuration;
+    }
+
+    /// <summary>ADD, DEL or CHECK; the test may change the request and the environment.</summary>
+    public Task<CniOutcome> RunAsync(string command, Attachment attachment, Action<JsonObject>? change = null, Action<Dictionary<string, string>>? variables = null)
+    {
+        var request = Request(command, attachment);
+        change?.Invoke(request);
+        var environment = Environment(command, attachment);
+        variables?.Invoke(environment);
+        return ExecuteAsync((string?)request["type"] ?? "accoffload", request.ToJsonString(), environment);
+    }
+
+    /// <summary>STATUS, GC, VERSION, or anything without an attachment.</summary>
+    public Task<CniOutcome> RunAsync(string command, JsonObject configuration) =>
+        ExecuteAsync("accoffload", configuration.ToJsonString(), Environment(command, null));
+
+    public Task<CniOutcome> GcAsync(JsonObject configuration, params Attachment[] valid)
+    {
+        var request = configuration.DeepClone().AsObject();
+        request["cni.dev/valid-attachments"] = new JsonArray(
+            [.. valid.Select(a => new JsonObject { ["containerID"] = a.ContainerId, ["ifname"] = a.InterfaceName })]);
+        return RunAsync("GC", request);
+    }
+
+    public async Task<CniOutcome> ExecuteAsync(string plugin, string input, IReadOnlyDictionary<string, string> environment)
+    {
+        var run = await Shell.RunAsync(lab.HostNamespace, Find(plugin), [], input, environment);
+        return new CniOutcome($"{environment.GetValueOrDefault("CNI_COMMAND")} of {plugin}", run);
+    }
+
+    public string Find(string plugin) =>
+        File.Exists(lab.At($"cni-bin/{plugin}")) ? lab.At($"cni-bin/{plugin}") : $"/usr/lib/cni/{plugin}";
+
+    /// <summary>A plugin in shell, found where ours is.</summary>
+    public void WritePlugin(string name, string script)
+    {
+        var path = lab.At($"cni-bin/{name}");
+        File.WriteAllText(path, "#!/bin/sh\nset -eu\n" + script);
+        File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+    }
+}

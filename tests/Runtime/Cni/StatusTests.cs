@@ -1,0 +1,154 @@
+using ACCOffload.Integration;
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Runtime.Tests.Cni;
+
+/// <summary>
+/// STATUS and ADD while something is away. A runtime that polls STATUS marks the node as not ready when it fails, and healthy pods are evicted: 50 means
+/// that no ADD can work at all, and not only for a moment.
+/// </summary>
+public sealed class StatusTests
+{
+    [RootFact]
+    public async Task Code_50_when_the_ACC_stays_away_and_success_when_it_is_back()
+    {
+        await using var lab = await StartAsync(statusGraceSeconds: 1);
+        var runtime = new CniRuntime(lab);
+        var attachment = await runtime.AddAsync();
+        (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
+        var before = await Traces.TakeAsync(lab);
+
+        await lab.KillManagerAsync();
+        CniOutcome? status = null;
+        await Eventually.TrueAsync(
+            async () => (status = await runtime.RunAsync("STATUS", attachment.Configuration)).ExitCode != 0, () => $"STATUS fails\n{lab.Agent!.Log}");
+        Assert.Contains("ACC", status!.Failed(50).Text, StringComparison.Ordinal);
+        // "Plugins should always expect other CNI operations even if STATUS returns an error": ADD fails with a reason and is undone, DEL works.
+        var second = await runtime.NewAsync();
+        Assert.Contains("ACC", (await runtime.RunAsync("ADD", second)).Failed(11).Text, StringComparison.Ordinal);
+        Assert.Equal(["lo"], await Traces.LinksAsync(second.Namespace));
+        (await runtime.RunAsync("DEL", second)).IsSilent();
+        // CHECK can't say that all is well while the pod's network is out of sight.
+        (await runtime.RunAsync("CHECK", attachment)).Failed(11);
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "traffic goes on");
+
+        await lab.StartManagerAsync();
+        await Eventually.TrueAsync(
+            async () => (await runtime.RunAsync("STATUS", attachment.Configuration)).ExitCode == 0, () => $"STATUS succeeds again\n{lab.Agent!.Log}");
+        Assert.Equal(before, await Traces.TakeAsync(lab));
+        await runtime.AddAsync(second);
+        Assert.True(await Lab.PingAsync(second.Namespace, attachment.Address));
+        await runtime.RemoveAsync(second);
+        await runtime.RemoveAsync(attachment);
+    }
+
+    [RootFact]
+    public async Task Success_while_the_ACC_may_only_be_rebooting()
+    {
+        await using var lab = await StartAsync(statusGraceSeconds: 3600);
+        var runtime = new CniRuntime(lab);
+        var attachment = await runtime.AddAsync();
+
+        await lab.KillManagerAsync();
+        await Eventually.TrueAsync(
+            async () => (await Traces.AgentStatusAsync(lab))["acc"]!["unusableSince"] is not null, () => $"the agent notices that the ACC is away\n{lab.Agent!.Log}");
+        (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
+
+        // Not after the agent's own restart either, while there are pods that would be evicted.
+        await lab.Agent!.KillAsync();
+        await lab.StartAgentAsync();
+        (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
+        (await runtime.RunAsync("ADD", await runtime.NewAsync())).Failed(11);
+        (await runtime.RunAsync("DEL", attachment)).IsSilent();
+    }
+
+    [RootFact]
+    public async Task Code_50_on_a_new_node_that_never_reached_its_ACC()
+    {
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
+        await lab.StartAgentAsync(waitReady: false);
+        var runtime = new CniRuntime(lab);
+        await Eventually.TrueAsync(() => Task.FromResult(File.Exists(lab.At("host-stub.sock"))), () => $"the agent listens\n{lab.Agent!.Log}");
+        CniOutcome? status = null;
+        await Eventually.TrueAsync(async () => (status = await runtime.RunAsync("STATUS", runtime.Configuration())).ExitCode != 0, "STATUS fails");
+        Assert.Contains("ACC", status!.Failed(50).Text, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task Code_50_and_11_without_the_agent()
+    {
+        await using var lab = await StartAsync(statusGraceSeconds: 180);
+        var runtime = new CniRuntime(lab);
+        var attachment = await runtime.AddAsync();
+        await lab.Agent!.KillAsync();
+
+        Assert.Contains("agent", (await runtime.RunAsync("STATUS", attachment.Configuration)).Failed(50).Text, StringComparison.Ordinal);
+        Assert.Contains("agent", (await runtime.RunAsync("ADD", await runtime.NewAsync())).Failed(11).Text, StringComparison.Ordinal);
+        // Nothing can be freed now: the runtime has to come again, so this must not be a success.
+        Assert.Contains("agent", (await runtime.RunAsync("DEL", attachment)).Failed(11).Text, StringComparison.Ordinal);
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "traffic goes on");
+
+        await lab.StartAgentAsync();
+        (await runtime.RunAsync("CHECK", attachment)).IsSilent();
+        await runtime.RemoveAsync(attachment);
+    }
+
+    [RootFact]
+    public async Task Success_while_no_address_is_left()
+    {
+        await using var lab = await StartAsync(statusGraceSeconds: 0);
+        var runtime = new CniRuntime(lab);
+        var configuration = runtime.Configuration(firstAddress: 50, lastAddress: 51);
+        var (first, second) = (await runtime.AddAsync(configuration), await runtime.AddAsync(configuration));
+        var third = await runtime.NewAsync(configuration);
+
+        (await runtime.RunAsync("ADD", third)).Failed(11);
+        (await runtime.RunAsync("STATUS", configuration)).IsSilent();
+        (await runtime.RunAsync("CHECK", first)).IsSilent();
+        await runtime.RemoveAsync(second);
+        await runtime.AddAsync(third);
+        Assert.True(await Lab.PingAsync(third.Namespace, first.Address));
+    }
+
+    /// <summary>"If a plugin relies on a delegated plugin, it must also execute a STATUS request to that plugin … if it returns an error result, the executing plugin should."</summary>
+    [RootFact]
+    public async Task A_delegated_plugins_STATUS_is_asked_and_passed_on()
+    {
+        await using var lab = await StartAsync(statusGraceSeconds: 180);
+        var runtime = new CniRuntime(lab);
+        var log = lab.At("ipam-status.log");
+        var configuration = runtime.Configuration();
+        configuration["ipam"] = new JsonObject { ["type"] = "ipam-status" };
+        GcTests.WriteIpam(runtime, "ipam-status", log, "");
+        (await runtime.RunAsync("STATUS", configuration)).IsSilent();
+        Assert.Contains(await File.ReadAllLinesAsync(log), line => line.StartsWith("STATUS ", StringComparison.Ordinal));
+
+        foreach (var code in new[] { 50, 51 })
+        {
+            var failure = new JsonObject { ["cniVersion"] = "1.1.0", ["code"] = code, ["msg"] = "the server is away" };
+            GcTests.WriteIpam(runtime, "ipam-status", log, $"[ $CNI_COMMAND != STATUS ] || {{ echo '{failure.ToJsonString()}'; exit 1; }}\n");
+            Assert.Contains("server is away", (await runtime.RunAsync("STATUS", configuration)).Failed(code).Text, StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task<Lab> StartAsync(int statusGraceSeconds)
+    {
+        var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
+        try
+        {
+            var configuration = JsonNode.Parse(await File.ReadAllTextAsync(lab.AgentConfig))!;
+            configuration["Acc"]!["StatusGraceSeconds"] = statusGraceSeconds;
+            await File.WriteAllTextAsync(lab.AgentConfig, configuration.ToJsonString());
+            await lab.StartTargetAsync();
+            await lab.StartManagerAsync();
+            await lab.StartAgentAsync();
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
+}

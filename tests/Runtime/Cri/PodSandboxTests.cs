@@ -1,0 +1,144 @@
+using System.Text;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Runtime.Tests.Cni;
+using Grpc.Core;
+
+namespace ACCOffload.Runtime.Tests.Cri;
+
+/// <summary>A container runtime that we did not write runs pods with the plugin, as kubelet has it do.</summary>
+public sealed class PodSandboxTests
+{
+    private const int Pods = 20;
+
+    [ContainerdFact]
+    public async Task Twenty_pods_at_once_reach_each_other_and_leave_nothing()
+    {
+        await using var lab = await Lab.StartAsync();
+        await using var containerd = await Containerd.StartAsync(lab);
+        Assert.Equal("containerd", (await containerd.Cri.VersionAsync()).RuntimeName);
+        var before = await Traces.TakeAsync(lab);
+
+        var pods = await Task.WhenAll(Enumerable.Range(1, Pods).Select(i => RunPodAsync(containerd, $"pod-{i}")));
+
+        Assert.Equal(Pods, pods.Select(pod => pod.Address).Distinct().Count());
+        Assert.All(pods, pod => Assert.StartsWith("10.244.1.", pod.Address, StringComparison.Ordinal));
+        await EndpointsMatchAsync(lab, pods);
+        Assert.Equal(Pods, Directory.GetFiles(containerd.NamespaceFolder).Length);
+
+        // Everyone asks everyone, and each answer must come from the pod whose address was asked.
+        var failures = await Task.WhenAll(pods.Select(pod => AskAllAsync(containerd.Cri, pod, pods)));
+        Assert.True(failures.All(text => text.Length == 0), string.Join('\n', failures.Where(text => text.Length > 0)));
+        foreach (var pod in pods)
+            Assert.True(await Lab.PingAsync(lab.HostNamespace, pod.Address), $"the host reaches {pod.Name}");
+
+        await Task.WhenAll(pods.Select(pod => containerd.Cri.RemoveSandboxAsync(pod.Sandbox)));
+
+        Assert.Equal(before, await Traces.TakeAsync(lab));
+        Assert.Empty(await containerd.Cri.SandboxesAsync());
+        Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
+        await Eventually.TrueAsync(() => Task.FromResult(containerd.Shims().Count == 0), "no process of a pod is left");
+        // Again: what was released is there for the next.
+        var next = await RunPodAsync(containerd, "next");
+        Assert.Equal(string.Empty, await AskAllAsync(containerd.Cri, next, [next]));
+        await containerd.Cri.RemoveSandboxAsync(next.Sandbox);
+        Assert.Equal(before, await Traces.TakeAsync(lab));
+    }
+
+    [ContainerdFact]
+    public async Task Pods_come_and_go_while_others_talk()
+    {
+        await using var lab = await Lab.StartAsync();
+        await using var containerd = await Containerd.StartAsync(lab);
+        var (a, b) = (await RunPodAsync(containerd, "a"), await RunPodAsync(containerd, "b"));
+        var before = await Traces.TakeAsync(lab);
+
+        var talk = containerd.Cri.ShellAsync(a.Container, $"ping -q -i 0.05 -c 100 -W 2 {b.Address}");
+        for (var round = 0; round < 2; round++)
+        {
+            var others = await Task.WhenAll(Enumerable.Range(1, 3).Select(i => RunPodAsync(containerd, $"round-{round}-{i}")));
+            await Task.WhenAll(others.Select(pod => containerd.Cri.RemoveSandboxAsync(pod.Sandbox)));
+        }
+
+        var (exitCode, output) = await talk;
+        Assert.True(exitCode == 0 && output.Contains(" 0% packet loss", StringComparison.Ordinal), output);
+        Assert.Equal(before, await Traces.TakeAsync(lab));
+    }
+
+    [ContainerdFact]
+    public async Task While_the_ACC_is_away_pods_fail_to_start_with_a_reason_and_stop_without_one()
+    {
+        await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
+        await using var containerd = await Containerd.StartAsync(lab);
+        var empty = await Traces.TakeAsync(lab);
+        var stays = await RunPodAsync(containerd, "stays");
+        var with = await Traces.TakeAsync(lab);
+        var goes = await RunPodAsync(containerd, "goes");
+
+        await lab.KillManagerAsync();
+        var refused = await Assert.ThrowsAsync<RpcException>(() => containerd.Cri.RunSandboxAsync("early"));
+        Assert.Contains("ACC", refused.Status.Detail, StringComparison.Ordinal);
+        await containerd.Cri.RemoveSandboxAsync(goes.Sandbox);
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, stays.Address), "traffic goes on");
+
+        await lab.StartManagerAsync();
+        await Eventually.TrueAsync(
+            async () => await Traces.TakeAsync(lab) == with,
+            () => $"the ACC learns what went meanwhile; the agent's log:\n{lab.Agent!.Log}");
+        var late = await RunPodAsync(containerd, "late");
+        Assert.Equal(string.Empty, await AskAllAsync(containerd.Cri, late, [stays, late]));
+        await containerd.Cri.RemoveSandboxAsync(late.Sandbox);
+        await containerd.Cri.RemoveSandboxAsync(stays.Sandbox);
+        foreach (var sandbox in await containerd.Cri.SandboxesAsync())
+            await containerd.Cri.RemoveSandboxAsync(sandbox.Id);
+        Assert.Equal(empty, await Traces.TakeAsync(lab));
+        Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
+    }
+
+    private static async Task<RunningPod> RunPodAsync(Containerd containerd, string name)
+    {
+        try
+        {
+            var sandbox = await containerd.Cri.RunSandboxAsync(name);
+            var status = await containerd.Cri.SandboxStatusAsync(sandbox);
+            Assert.Equal(PodSandboxState.SandboxReady, status.State);
+            // Each pod serves its own name.
+            var container = await containerd.Cri.RunContainerAsync(
+                sandbox, name, "/bin/sh", "-c", $"echo {name} > /www/index.html && exec httpd -f -p 8080 -h /www");
+            return new RunningPod(name, sandbox, container, status.Network.Ip);
+        }
+        catch (RpcException e)
+        {
+            throw new InvalidOperationException($"pod {name}: {e.Status.Detail}\n{containerd.Log}", e);
+        }
+    }
+
+    /// <summary>Pings every pod and gets its page over TCP; says what did not work.</summary>
+    private static async Task<string> AskAllAsync(CriClient cri, RunningPod from, IReadOnlyList<RunningPod> pods)
+    {
+        var script = new StringBuilder("""
+            ask() {
+                ping -q -c 1 -W 5 $2 > /dev/null || echo "no ping to $1 $2"
+                name=$(wget -q -O - http://$2:8080/) || name="nothing"
+                [ "$name" = "$1" ] || echo "$2 should be $1 and answers $name"
+            }
+
+            """);
+        foreach (var pod in pods)
+            script.Append("ask ").Append(pod.Name).Append(' ').Append(pod.Address).Append('\n');
+        var (exitCode, output) = await cri.ShellAsync(from.Container, script.ToString());
+        return exitCode == 0 && output.Length == 0 ? string.Empty : $"{from.Name} {from.Address}, exit code {exitCode}: {output}";
+    }
+
+    private static async Task EndpointsMatchAsync(Lab lab, IReadOnlyList<RunningPod> pods)
+    {
+        var endpoints = await Traces.EndpointsAsync(lab);
+        foreach (var pod in pods)
+        {
+            var endpoint = Assert.Single(endpoints, e => (string?)e["containerId"] == pod.Sandbox);
+            Assert.Equal(pod.Address, (string?)endpoint["addresses"]![0]);
+            Assert.Equal(pod.Name, (string?)endpoint["podName"]);
+        }
+    }
+
+    private sealed record RunningPod(string Name, string Sandbox, string Container, string Address);
+}

@@ -1,0 +1,28 @@
+namespace ACCOffload.Runtime.Tests.Cri;
+
+/// <summary>The programs of other people that a container runtime is made of.</summary>
+internal static class Programs
+{
+    private static readonly string[] s_folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+    public static string? Containerd { get; } = Find("containerd");
+
+    public static string? Ctr { get; } = Find("ctr");
+
+    public static string? Runc { get; } = Find("runc");
+
+    /// <summary>The first thing that is not there, in words; null when all is.</summary>
+    public static string? Missing()
+    {
+        if (Containerd is null || Ctr is null || Find("containerd-shim-runc-v2") is null)
+            return "containerd";
+        if (Runc is null)
+            return "runc";
+        if (!File.Exists("/usr/lib/cni/host-local") || !File.Exists("/usr/lib/cni/loopback"))
+            return "containernetworking-plugins";
+        return BusyboxImage.IsStatic() ? null : "busybox-static";
+    }
+
+    private static string? Find(string name) =>
+        s_folders.Where(folder => folder.StartsWith('/')).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+}
