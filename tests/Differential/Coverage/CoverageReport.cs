@@ -25,10 +25,14 @@ internal sealed class CoverageReport
     /// <summary>Variants that are in the texts and were not executed.</summary>
     public IReadOnlyCollection<string> Missed => [.. _variants.Where(v => v.Value == 0).Select(v => v.Key)];
 
-    /// <summary>The report for people.</summary>
-    public string Text(Tally tally)
+    /// <summary>The report for people; <c>tests/run</c> shows the first line.</summary>
+    public string Text(string name, Tally tally)
     {
-        var text = new StringBuilder().Append(tally).Append('\n');
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"differential {name}, seed {TestSettings.Seed}: {tally}; ");
+        text.Append(CultureInfo.InvariantCulture, $"executed {Instructions.Executed} of {Instructions.Total} instructions, {Executed.Count} of {_variants.Count} variants, ");
+        text.Append(CultureInfo.InvariantCulture, $"{tally.Actions.Count(a => a.Value > 0)} of {tally.Actions.Count} actions, ");
+        text.Append(CultureInfo.InvariantCulture, $"tables of {tally.Lookups.Values.Select(l => l.Kind).Distinct().Count()} kinds\n");
         text.Append(CultureInfo.InvariantCulture, $"instructions: {Instructions.Executed} of {Instructions.Total} executed (both ways of a jump count), ");
         text.Append(CultureInfo.InvariantCulture, $"{Executed.Count} of {_variants.Count} variants: {string.Join(", ", Executed)}\n");
         if (Missed.Count > 0)

@@ -16,7 +16,6 @@ public sealed class HeaderTests(ITestOutputHelper output)
     [DpdkFact]
     public async Task Headers_move_the_same_way()
     {
-        output.WriteLine($"seed {TestSettings.Seed}");
         var spec = TestSettings.Spec("headers.spec");
         var instrumented = new InstrumentedSpec(spec);
         var report = new CoverageReport();
@@ -24,7 +23,7 @@ public sealed class HeaderTests(ITestOutputHelper output)
         var counted = await RunAsync("headers-counted", instrumented.Text, TestSettings.Seed + 1);
         instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
         total.Add(counted);
-        output.WriteLine(report.Text(total));
+        output.WriteLine(report.Text("headers", total));
         Assert.True(total.Transmitted > total.Packets / 2);
         Assert.Empty(report.Missed);
         Assert.True(total.Clones > 0);

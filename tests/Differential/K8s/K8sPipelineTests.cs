@@ -16,7 +16,6 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
     {
         var spec = TestSettings.Spec("k8s_dp.spec");
         var instrumented = new InstrumentedSpec(spec);
-        output.WriteLine($"seed {TestSettings.Seed}");
 
         // As it is, and with a counter before each instruction: the counters also break up what DPDK fuses.
         var tally = await RunAsync("k8s_dp", spec, seed: TestSettings.Seed);
@@ -25,11 +24,11 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
         var report = new CoverageReport();
         instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
         tally.Add(counted);
-        output.WriteLine(report.Text(tally));
+        output.WriteLine(report.Text("k8s_dp", tally));
 
         Assert.True(tally.Packets >= 10_000 && tally.States >= 200);
         Assert.True(tally.Transmitted > tally.Packets / 2, $"only {tally.Transmitted} of {tally.Packets} packets came out");
-        // p4c leaves jumps behind jumps that nothing reaches.
+        // Kinds of instructions: p4c leaves single jumps behind jumps that nothing reaches.
         Assert.Empty(report.Missed);
         Assert.All(tally.Lookups, l => Assert.True(l.Value.Hits > 0 && l.Value.Misses > 0, l.Key));
         Assert.Empty(tally.Actions.Where(a => a.Value == 0).Select(a => a.Key));

@@ -18,7 +18,6 @@ public sealed class LearnerTests(ITestOutputHelper output)
     [DpdkClockFact]
     public async Task Learners_remember_and_forget_alike()
     {
-        output.WriteLine($"seed {TestSettings.Seed}");
         var spec = TestSettings.Spec("learners.spec");
         var instrumented = new InstrumentedSpec(spec);
         var report = new CoverageReport();
@@ -26,7 +25,7 @@ public sealed class LearnerTests(ITestOutputHelper output)
         var counted = await RunAsync("learners-counted", instrumented.Text, TestSettings.Seed + 1);
         instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
         total.Add(counted);
-        output.WriteLine(report.Text(total));
+        output.WriteLine(report.Text("learners", total));
         Assert.Equal(total.Packets, total.Transmitted);
         Assert.Empty(report.Missed);
         Assert.All(total.Lookups, l => Assert.True(l.Value.Hits > 100 && l.Value.Misses > 100, l.Key));

@@ -15,7 +15,6 @@ public sealed class ProgramTests(ITestOutputHelper output)
     [DpdkFact]
     public async Task Random_programs_compute_the_same()
     {
-        output.WriteLine($"seed {TestSettings.Seed}");
         var dice = new Dice(TestSettings.Seed);
         var generator = new ProgramGenerator(dice);
         var (total, report) = (new Tally(), new CoverageReport());
@@ -31,7 +30,7 @@ public sealed class ProgramTests(ITestOutputHelper output)
             if (counted)
                 instrumented.Report(both.Tally.Registers[InstrumentedSpec.Array], report);
         }
-        output.WriteLine(report.Text(total));
+        output.WriteLine(report.Text("programs", total));
         Assert.Equal(total.Packets, total.Transmitted);
         Assert.Empty(ProgramGenerator.Variants.SelectMany(BothWays).Except(report.Executed));
     }

@@ -20,7 +20,6 @@ public sealed class TableKindTests(ITestOutputHelper output)
     [DpdkFact]
     public async Task Every_kind_of_table_looks_up_the_same()
     {
-        output.WriteLine($"seed {TestSettings.Seed}");
         var spec = TestSettings.Spec("tables.spec");
         var instrumented = new InstrumentedSpec(spec);
         var report = new CoverageReport();
@@ -28,7 +27,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         var counted = await RunAsync("tables-counted", instrumented.Text, TestSettings.Seed + 1);
         instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
         total.Add(counted);
-        output.WriteLine(report.Text(total));
+        output.WriteLine(report.Text("tables", total));
         Assert.True(total.Transmitted > total.Packets / 2);
         Assert.Empty(report.Missed);
         Assert.All(total.Lookups.Where(l => l.Key != "keyless"), l => Assert.True(l.Value.Hits > 0 && l.Value.Misses > 0, l.Key));
