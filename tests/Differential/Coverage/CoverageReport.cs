@@ -37,8 +37,8 @@ internal sealed class CoverageReport
         text.Append(CultureInfo.InvariantCulture, $"{Executed.Count} of {_variants.Count} variants: {string.Join(", ", Executed)}\n");
         if (Missed.Count > 0)
             text.Append(CultureInfo.InvariantCulture, $"not executed: {string.Join(", ", Missed)}\n");
-        foreach (var (name, (kind, hits, misses)) in tally.Lookups)
-            text.Append(CultureInfo.InvariantCulture, $"table {name} ({kind}): {hits} hits, {misses} misses\n");
+        foreach (var (table, (kind, hits, misses)) in tally.Lookups)
+            text.Append(CultureInfo.InvariantCulture, $"table {table} ({kind}): {hits} hits, {misses} misses\n");
         text.Append(CultureInfo.InvariantCulture, $"actions: {tally.Actions.Count(a => a.Value > 0)} of {tally.Actions.Count} executed: ");
         text.AppendJoin(", ", tally.Actions.Where(a => a.Value > 0)
             .Select(a => $"{a.Key.Table}.{a.Key.Action} {a.Value}")).Append('\n');

@@ -104,9 +104,13 @@ public class UpdateTests
             bench.Pipeline.Commit(update);
         }
         using var stop = new CancellationTokenSource();
-        var workers = Enumerable.Range(0, 2).Select(i => Task.Run(() => RunWorker(bench, burst: i * 16, stop.Token))).ToArray();
-        // Commit only while packets flow.
-        SpinWait.SpinUntil(() => bench.Pipeline.Statistics.Received > 100, TimeSpan.FromSeconds(30));
+        // Threads of their own: the pool of a machine with few cores may start the second one only when the first is done.
+        using var running = new CountdownEvent(2);
+        var workers = Enumerable.Range(0, 2)
+            .Select(i => Task.Factory.StartNew(() => RunWorker(bench, burst: i * 16, running, stop.Token), TaskCreationOptions.LongRunning))
+            .ToArray();
+        // Commit only while packets flow through both.
+        Assert.True(running.Wait(TimeSpan.FromSeconds(30)), "the workers did not start");
         for (var i = 1; i <= commits; i++)
         {
             using var update = bench.Pipeline.BeginUpdate();
@@ -119,7 +123,7 @@ public class UpdateTests
         Assert.Equal(commits + 2, bench.Pipeline.Version);
     }
 
-    private static (long Packets, int Mixed) RunWorker(SpecBench bench, int burst, CancellationToken stop)
+    private static (long Packets, int Mixed) RunWorker(SpecBench bench, int burst, CountdownEvent running, CancellationToken stop)
     {
         using var worker = bench.Pipeline.CreateWorker();
         var frame = SpecBench.Hex(Frame);
@@ -138,6 +142,8 @@ public class UpdateTests
             }
             if (burst > 0)
                 worker.Exit();
+            if (packets == Math.Max(burst, 1))
+                running.Signal();
         }
         return (packets, mixed);
     }
