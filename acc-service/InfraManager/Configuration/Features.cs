@@ -12,6 +12,7 @@ internal static class Features
     public const string Control = "Control";
     public const string Config = "Config";
     public const string Host = "Host";
+    public const string Kubernetes = "Kubernetes";
 
-    public static IReadOnlyList<string> All { get; } = [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host];
+    public static IReadOnlyList<string> All { get; } = [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes];
 }
