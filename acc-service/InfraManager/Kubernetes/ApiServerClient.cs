@@ -162,7 +162,7 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
             using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), options.BodyIdleLimit, time);
             status = JsonSerializer.Deserialize((await body.ReadAllAsync(LargestError, cancellationToken).ConfigureAwait(false)).Span, KubeJson.Default.StatusDocument);
         }
-        catch (Exception e) when (e is JsonException or BodyTooLargeException or IOException or TimeoutException)
+        catch (Exception e) when (JsonFields.IsNonsense(e) || e is BodyTooLargeException or IOException or TimeoutException)
         {
             // A proxy in between answers with something else; the code says enough.
         }

@@ -14,6 +14,19 @@ internal static class JsonFields
         ? $"is not valid JSON (byte {e.BytePositionInLine ?? 0} of line {(e.LineNumber ?? 0) + 1})"
         : "has a value of another type, or is not valid JSON";
 
-    public static string Describe(string subject, Exception e) =>
-        e is JsonException json ? new KubeFormatException(subject, Of(json), Reason(json)).Message : e.Message;
+    /// <summary>
+    /// Whether reading JSON threw it. A text with half a surrogate pair is valid JSON that is no text for .NET, which tells so by
+    /// <see cref="InvalidOperationException"/>.
+    /// </summary>
+    public static bool IsNonsense(Exception e) => e is JsonException or InvalidOperationException;
+
+    /// <summary>As <see cref="KubeFormatException"/> tells it.</summary>
+    public static KubeFormatException Wrap(string subject, Exception e) => e switch
+    {
+        KubeFormatException told => told,
+        JsonException json => new KubeFormatException(subject, Of(json), Reason(json)),
+        _ => new KubeFormatException(subject, "", "has a text that is no valid Unicode"),
+    };
+
+    public static string Describe(string subject, Exception e) => Wrap(subject, e).Message;
 }

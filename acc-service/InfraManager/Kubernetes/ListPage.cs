@@ -51,9 +51,9 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
             {
             }
         }
-        catch (JsonException e)
+        catch (Exception e) when (JsonFields.IsNonsense(e))
         {
-            throw new KubeFormatException(subject, JsonFields.Of(e), JsonFields.Reason(e));
+            throw JsonFields.Wrap(subject, e);
         }
         if (string.IsNullOrEmpty(metadata?.ResourceVersion))
             throw new KubeFormatException(subject, "metadata.resourceVersion", "is missing");
@@ -71,7 +71,7 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
         {
             objects.Add(kind.Read(json));
         }
-        catch (Exception e) when (e is JsonException or KubeFormatException)
+        catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
         {
             if (ObjectReaders.TryName(json) is not { } name)
                 throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", JsonFields.Describe(kind.Kind, e));

@@ -101,7 +101,7 @@ internal static class ObjectReaders
                 ? new ObjectName(metadata.Namespace ?? "", name)
                 : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (JsonFields.IsNonsense(e))
         {
             return null;
         }

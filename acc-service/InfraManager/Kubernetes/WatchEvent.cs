@@ -47,9 +47,9 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
                     throw new KubeFormatException(subject, "type", $"{KubeValues.Shown(type)} is no type of event");
             }
         }
-        catch (JsonException e)
+        catch (Exception e) when (JsonFields.IsNonsense(e))
         {
-            throw new KubeFormatException(subject, JsonFields.Of(e), JsonFields.Reason(e));
+            throw JsonFields.Wrap(subject, e);
         }
     }
 
@@ -62,7 +62,7 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
                 throw new KubeFormatException($"{kind.Kind} {read.Name}", "metadata.resourceVersion", "is missing");
             return new(WatchEventType.Changed, read.Name, read.ResourceVersion, read, null, null);
         }
-        catch (Exception e) when (e is JsonException or KubeFormatException)
+        catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
         {
             // Without a name there is nothing to go on with; with one, only this object is left as it was.
             if (ObjectReaders.TryName(json) is not { } name)

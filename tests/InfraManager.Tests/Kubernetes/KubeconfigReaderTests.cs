@@ -55,7 +55,6 @@ public sealed class KubeconfigReaderTests : IDisposable
     [InlineData("", "user: has neither a client certificate nor a token; make a kubeconfig with")]
     [InlineData("token: [1]", "user.token: is no text")]
     [InlineData("token: \"a b\"", "user.token: holds no token; give a bearer token of one line")]
-    [InlineData("tokenFile: none", "no such file")]
     [InlineData("client-key-data: eHg=", "user.client-certificate: is missing; give the certificate together with its key")]
     [InlineData("client-certificate-data: eHg=", "user.client-key: is missing")]
     [InlineData("client-certificate-data: eHg=, client-key-data: eHg=", "user.client-certificate: or its key can't be used")]
@@ -88,6 +87,10 @@ public sealed class KubeconfigReaderTests : IDisposable
     [InlineData("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]", "clusters: has none of the name \"k\"")]
     [InlineData("current-context: c\ncontexts: [{name: c}]", "contexts[c].cluster: is missing")]
     public void What_is_no_kubeconfig_is_told(string text, string expected) => Refused(text, expected);
+
+    [Fact]
+    public void A_token_file_that_is_missing_is_named() => Assert.StartsWith(
+        _folder.At("none") + ": no such file", Assert.Throws<KubeconfigException>(() => Read(Config("server: https://192.0.2.1", "tokenFile: none"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Deep_nesting_is_refused() => Refused(new string('[', 100_000), "is too large or too deep");

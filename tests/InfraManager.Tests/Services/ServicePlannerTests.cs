@@ -41,9 +41,18 @@ public sealed class ServicePlannerTests
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining"], Show(ending));
         Assert.Equal(IdOf(one, 2), IdOf(ending, 2));
         Assert.Equal([IdOf(one, 1)], ending.Ports[0].Cluster.Buckets);
-        // Back again, it is the same backend.
-        Assert.Equal(one.Ports[0].Backends, _planner.Next(ending, one.Spec)!.Ports[0].Backends);
-        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(ending, Spec(Pod(1)))!));
+        // Back again, it is another backend for new flows: those that moved on are not drawn back.
+        var back = _planner.Next(ending, one.Spec)!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"], Show(back));
+        Assert.Equal(IdOf(one, 2), back.Ports[0].Backends[1].Id);
+        Assert.True(back.Ports[0].Backends[2].Id > IdOf(one, 2));
+        Assert.Contains(back.Ports[0].Backends[2].Id, back.Ports[0].Cluster.Buckets);
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(back, Spec(Pod(1)))!));
+        // However often that happens.
+        for (var i = 0; i < 50; i++)
+            back = _planner.Next(_planner.Next(back, ending.Spec), one.Spec)!;
+        Assert.Equal(9, back.Ports[0].Backends.Count);
+        Assert.Equal("10.244.1.2:8080", Show(back)[^1]);
     }
 
     [Fact]
@@ -65,7 +74,8 @@ public sealed class ServicePlannerTests
         var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
         var rest = _planner.Next(one, null)!;
         Assert.Equal(["10.244.1.1:8080 draining"], Show(rest));
-        Assert.Empty(rest.Ports[0].Frontends);
+        // Replies still find back, and nobody begins anew.
+        Assert.Equal(one.Ports[0].Frontends[0] with { Retired = true }, rest.Ports[0].Frontends.Single());
         Assert.Empty(rest.Ports[0].Cluster.Buckets);
         _attached.Clear();
         Assert.Null(_planner.Next(rest, null));
@@ -93,8 +103,9 @@ public sealed class ServicePlannerTests
                         Assert.Equal(b.Key.ToString(), owners.TryAdd(b.Id, b.Key.ToString()) ? b.Key.ToString() : owners[b.Id]);
                     foreach (var id in port.Cluster.Buckets)
                         Assert.False(port.Backends.Single(b => b.Id == id).Draining);
-                    Assert.Equal(port.Backends.Count(b => !b.Draining), port.Cluster.Buckets.Distinct().Count());
-                    Assert.Equal(port.Backends.Count, port.Backends.Select(b => b.Key).Distinct().Count());
+                    Assert.Equal(port.Backends.Where(b => !b.Draining).Select(b => b.Id).Order(), port.Cluster.Buckets.Order());
+                    Assert.Equal(port.Backends.Count(b => !b.Draining), port.Backends.Where(b => !b.Draining).Select(b => b.Key).Distinct().Count());
+                    Assert.Equal(port.Backends.Count, port.Backends.Select(b => b.Id).Distinct().Count());
                 }
             }
         });
