@@ -120,7 +120,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         if (link is null || link.Mac != claim.Mac || !farEnd)
         {
             if (link is not null && link.Mac != claim.Mac && !farEnd)
-                throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {ConfigurationSource.DefaultPath}");
+                throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
             services.Devices.Delete(claim.PortName);
             if (host.Find() is { } half)
                 host.Links.DeleteLink(half.Index);

@@ -1,11 +1,15 @@
-using ACCOffload.InfraManager.Configuration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 
-namespace ACCOffload.InfraManager.Logging;
+namespace ACCOffload.Configuration.Logging;
 
-/// <summary>Makes the one logger factory of the process.</summary>
-internal static class LogFactory
+/// <summary>Writes the log to standard output in the configured shape.</summary>
+public static class LogSetup
 {
-    public static ILoggerFactory Create(FeatureLevels levels) => LoggerFactory.Create(builder =>
+    /// <summary>Adds the console, and the levels as a filter.</summary>
+    /// <param name="builder">What to configure.</param>
+    /// <param name="levels">The levels; they may change later, the shape may not.</param>
+    public static void Configure(ILoggingBuilder builder, FeatureLevels levels)
     {
         builder.SetMinimumLevel(LogLevel.Trace);
         builder.AddFilter((category, level) => levels.IsEnabled(category ?? "", level));
@@ -25,10 +29,11 @@ internal static class LogFactory
                 builder.AddSimpleConsole(o =>
                 {
                     o.SingleLine = true;
-                    o.TimestampFormat = "HH:mm:ss.fff ";
-                    o.ColorBehavior = Microsoft.Extensions.Logging.Console.LoggerColorBehavior.Disabled;
+                    o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+                    o.UseUtcTimestamp = true;
+                    o.ColorBehavior = LoggerColorBehavior.Disabled;
                 });
                 break;
         }
-    });
+    }
 }
