@@ -27,7 +27,7 @@ internal static class AgentConfigReader
         {
             Acc = ReadAcc(reader),
             Socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy),
-            Store = reader.Value<string>("Agent:Store", "/var/lib/accoffload/host-stub.db", Parsers.AbsolutePath, PathRemedy),
+            Store = reader.Value<string>("Agent:Store", "/var/lib/host-stub/agent.db", Parsers.AbsolutePath, PathRemedy),
             IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 60)),
             AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 60)),
             DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, "give veth"),

@@ -13,6 +13,8 @@ public static class LogSetup
     {
         builder.SetMinimumLevel(LogLevel.Trace);
         builder.AddFilter((category, level) => levels.IsEnabled(category ?? "", level));
+        // It tells of a failed start with a stack trace; the command line says the same in one line.
+        builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         switch (levels.Settings.Format)
         {
             case LogFormat.Json:
