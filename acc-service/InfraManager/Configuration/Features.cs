@@ -14,5 +14,23 @@ internal static class Features
     public const string Host = "Host";
     public const string Kubernetes = "Kubernetes";
 
-    public static IReadOnlyList<string> All { get; } = [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes];
+    public static LogFeatures Log { get; } = new(
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes],
+        Host,
+        [
+            new("ACCOffload.SoftTarget", SoftTarget),
+            new("ACCOffload.P4Runtime", Target),
+            new("ACCOffload.Configuration", Config),
+            new("ACCOffload.InfraManager.Api", Api),
+            new("ACCOffload.InfraManager.Security", Security),
+            new("ACCOffload.InfraManager.Control", Control),
+            new("ACCOffload.InfraManager.Configuration", Config),
+            new("ACCOffload.InfraManager.Store", Store),
+            new("ACCOffload.InfraManager.Target", Target),
+            new("ACCOffload.InfraManager.Programming", Programmer),
+            new("ACCOffload.InfraManager.Kubernetes", Kubernetes),
+            new("ACCOffload.InfraManager.Services", Kubernetes),
+            new("ACCOffload.InfraManager.Compile", Programmer),
+            new("ACCOffload.InfraManager.Model", Programmer),
+        ]);
 }

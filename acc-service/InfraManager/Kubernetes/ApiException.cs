@@ -1,5 +1,4 @@
 using System.Net;
-using ACCOffload.InfraManager.Configuration;
 
 namespace ACCOffload.InfraManager.Kubernetes;
 

@@ -36,6 +36,8 @@ internal sealed class BodyReader(Stream stream, TimeSpan idle, TimeProvider time
             var at = _buffer.AsSpan(_start + _scanned, _end - _start - _scanned).IndexOf((byte)'\n');
             if (at >= 0)
             {
+                if (_scanned + at > largest)
+                    throw new BodyTooLargeException(largest);
                 var line = _buffer.AsMemory(_start, _scanned + at);
                 _start += _scanned + at + 1;
                 _scanned = 0;

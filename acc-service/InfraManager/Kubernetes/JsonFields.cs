@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ACCOffload.InfraManager.Configuration;
 
 namespace ACCOffload.InfraManager.Kubernetes;
 

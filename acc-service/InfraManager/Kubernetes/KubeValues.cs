@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Kubernetes;

@@ -99,7 +99,7 @@ public sealed class ObjectReaderTests
                 Told(() => WatchEvent<ServiceObject>.Read(bytes, ResourceKinds.Services));
                 Told(() => WatchEvent<SliceObject>.Read(bytes, ResourceKinds.Slices));
             },
-            iter: 20_000);
+            iter: 5_000);
     }
 
     private static string Problem<T>(string json, ResourceKind<T> kind)
