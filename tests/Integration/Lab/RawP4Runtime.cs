@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -23,19 +22,7 @@ internal sealed class RawP4Runtime : IAsyncDisposable
 
     public static async Task<RawP4Runtime> ConnectAsync(string socketPath)
     {
-        var channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectCallback = async (_, cancellation) =>
-                {
-                    var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellation);
-                    return new NetworkStream(socket, ownsSocket: true);
-                },
-            },
-            MaxReceiveMessageSize = null,
-        });
+        var channel = Channels.Unix(socketPath);
         var client = new RawP4Runtime(channel);
         await client._stream.RequestStream.WriteAsync(new StreamMessageRequest
         {

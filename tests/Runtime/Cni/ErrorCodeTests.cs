@@ -302,7 +302,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     private static async Task IsNowhereAsync(CniRuntime runtime, Attachment attachment, bool claimToo = true)
     {
         Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
-        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment), "the ACC has an endpoint");
+        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName), "the ACC has an endpoint");
         if (claimToo)
             Assert.DoesNotContain(await Traces.ClaimsAsync(runtime.Lab), claim => claim.Contains(attachment.ContainerId, StringComparison.Ordinal));
         Assert.DoesNotContain(await LeasesOfAsync(runtime), lease => lease.Contains(attachment.ContainerId, StringComparison.Ordinal));
