@@ -27,14 +27,18 @@ internal sealed class RpcRounds(RpcNode node, int seed)
 
     public long Unanswered { get; private set; }
 
-    public async Task RunAsync(int round, Victims victims)
+    /// <param name="round">Which one; with the seed it determines the choices.</param>
+    /// <param name="victims">What is killed.</param>
+    /// <param name="disturb">Something else that is done at a random instant.</param>
+    /// <param name="mend">Ends the disturbance, when all requests are answered.</param>
+    public async Task RunAsync(int round, Victims victims, Action? disturb = null, Action? mend = null)
     {
         var random = new Random(HashCode.Combine(seed, round));
         string what = $"round {round}, seed {seed}, {victims}";
         try
         {
-            var strike = await BurstAsync(random, victims);
-            what += $", {strike}";
+            what += $", {await BurstAsync(random, victims, disturb)}";
+            mend?.Invoke();
             await RecoverAsync(random, victims);
             await CheckAsync();
             what += ", then Sync";
@@ -48,10 +52,10 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         }
     }
 
-    private async Task<string> BurstAsync(Random random, Victims victims)
+    private async Task<string> BurstAsync(Random random, Victims victims, Action? disturb)
     {
         var operations = Choose(random);
-        using var strike = new Strike(random, _usualLength, operations.Count, Processes(victims));
+        using var strike = new Strike(random, _usualLength, operations.Count, disturb ?? KillerOf(victims));
         var started = Stopwatch.GetTimestamp();
         strike.Start();
         await Task.WhenAll(operations.Select((operation, i) => Task.Run(async () =>
@@ -59,9 +63,9 @@ internal sealed class RpcRounds(RpcNode node, int seed)
             await node.SendAsync(operation, i);
             strike.Answered();
         })));
-        if (victims == Victims.None)
+        if (victims == Victims.None && disturb is null)
             _usualLength = Stopwatch.GetElapsedTime(started);
-        strike.Now();
+        strike.Complete();
         _ledger.TakeIn(operations);
         Acknowledged += operations.Count(o => o.Answer == Answer.Acknowledged);
         Unanswered += operations.Count(o => o.Answer == Answer.Unknown);
@@ -121,7 +125,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         var before = _ledger.Present.ToList();
         var list = before.Where(_ => random.Next(8) != 0).ToList();
         bool strikes = victims.HasFlag(Victims.Manager) && random.Next(5) == 0;
-        using var strike = new Strike(random, _usualLength / 5, 1, strikes ? Processes(Victims.Manager) : []);
+        using var strike = new Strike(random, _usualLength / 5, 1, strikes ? KillerOf(Victims.Manager) : null);
         strike.Start();
         SyncReply? reply = null;
         try
@@ -134,7 +138,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         }
 
         strike.Answered();
-        strike.Now();
+        strike.Complete();
         if (strikes)
             await RecoverAsync(random, Victims.Manager);
         var endpoints = (await node.EndpointsAsync()).ToHashSet();
@@ -172,6 +176,13 @@ internal sealed class RpcRounds(RpcNode node, int seed)
 
         if (victims.HasFlag(Victims.Target))
             await node.Lab.StartTargetAsync();
+    }
+
+    // Found beforehand, so that nothing but the system calls is left to do.
+    private Action? KillerOf(Victims victims)
+    {
+        var processes = Processes(victims);
+        return processes.Length == 0 ? null : () => Array.ForEach(processes, p => p.Kill());
     }
 
     private Integration.Lab.BackgroundProcess[] Processes(Victims victims) =>

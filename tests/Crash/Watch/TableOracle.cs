@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ACCOffload.Crash.Rpc;
 
 namespace ACCOffload.Crash.Watch;
@@ -7,18 +8,30 @@ internal static class TableOracle
 {
     private const ulong GatewayMac = 0x02acc0000001;
 
-    /// <summary>What differs between the target and what these endpoints need, or null.</summary>
+    private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(20);
+
+    /// <summary>What differs between the target and what these endpoints need, or null. A port that nobody needs any more may go a little later.</summary>
     public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null)
     {
         var ports = await target.PortsAsync();
         var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
-        if (!names.SetEquals(ports.Keys))
-            return $"ports: missing {Few(names.Except(ports.Keys))}; beyond {Few(ports.Keys.Except(names))}";
+        if (!names.IsSubsetOf(ports.Keys))
+            return $"ports missing: {Few(names.Except(ports.Keys))}";
         var wanted = pods.SelectMany(p => RowsOf(p, ports[p.PortName])).ToHashSet();
         if (host is not null)
             wanted.UnionWith(RowsOfHost(host, ports[host.PortName]));
         var actual = await target.RowsAsync();
-        return wanted.SetEquals(actual) ? null : $"rows: missing {Few(wanted.Except(actual))}; beyond {Few(actual.Except(wanted))}";
+        if (!wanted.SetEquals(actual))
+            return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
+        var clock = Stopwatch.StartNew();
+        while ((ports = await target.PortsAsync()).Count > names.Count)
+        {
+            if (clock.Elapsed > PortPatience)
+                return $"ports beyond: {Few(ports.Keys.Except(names))}";
+            await Task.Delay(20);
+        }
+
+        return null;
     }
 
     private static IEnumerable<string> RowsOf(PodSpec pod, uint port)

@@ -8,10 +8,13 @@ namespace ACCOffload.Integration.Lab;
 /// <summary>A P4Runtime client that knows nothing of the product: somebody else who writes to the target.</summary>
 internal sealed class RawP4Runtime : IAsyncDisposable
 {
+    private static ulong s_bids;
     private readonly GrpcChannel _channel;
     private readonly P4.V1.P4Runtime.P4RuntimeClient _client;
     private readonly AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse> _stream;
-    private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = 1 };
+
+    // Above everybody else, above those of before, and above what was bid to outdo those.
+    private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = Interlocked.Increment(ref s_bids) << 20 };
 
     private RawP4Runtime(GrpcChannel channel)
     {
