@@ -86,14 +86,17 @@ internal sealed class PodRounds(PodNode node, int seed)
         var partners = pods.ToDictionary(p => p, _ => pods[random.Next(pods.Count)]);
         await EachAsync(pods, async pod =>
         {
-            var ping = await Shell.RunAsync(pod.Namespace, "ping", ["-n", "-c", "3", "-i", "0.01", "-W", "5", partners[pod] == pod ? "200.1.1.2" : partners[pod].Address]);
-            if (!ping.Output.Contains(" 3 received", StringComparison.Ordinal))
-            {
-                lock (silent)
-                    silent.Add($"{pod.Address}: {ping.Output}");
-            }
+            string partner = partners[pod] == pod ? "200.1.1.2" : partners[pod].Address;
+            var ping = await Shell.RunAsync(pod.Namespace, "ping", ["-n", "-c", "3", "-i", "0.01", "-W", "5", partner]);
+            if (ping.Output.Contains(" 3 received", StringComparison.Ordinal))
+                return;
+            bool later = await Lab.PingAsync(pod.Namespace, partner);
+            var neighbours = await Shell.RunLineAsync(pod.Namespace, "ip neigh");
+            lock (silent)
+                silent.Add($"{pod.Address} does not reach {partner} ({(later ? "a moment later it does" : "nor a moment later")}): {ping.Output}{neighbours.Output}");
         });
-        Assert.Empty(silent);
+        if (silent.Count > 0)
+            throw new InvalidOperationException($"{silent.Count} of {pods.Count} pods: {string.Join('\n', silent.Take(3))}\ndrops: {string.Join(' ', (await node.Lab.DropsAsync()).Where(d => d.Value > 0))}");
     }
 
     /// <summary>Everything that the daemons and the IPAM plugin have written.</summary>
