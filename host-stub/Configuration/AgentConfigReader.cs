@@ -21,7 +21,7 @@ internal static class AgentConfigReader
         {
             Acc = ReadAcc(reader),
             Socket = ReadSocket(reader),
-            Store = reader.Path("Agent:Store", "/var/lib/accoffload/host-stub.db"),
+            Store = reader.Path("Agent:Store", "/var/lib/host-stub/agent.db"),
             IpamTimeout = TimeSpan.FromSeconds(reader.Int("Agent:IpamTimeoutSeconds", 5, 1, 60)),
             AddTimeout = TimeSpan.FromSeconds(reader.Int("Agent:AddTimeoutSeconds", 8, 1, 60)),
             DeviceKind = reader.OneOf("Device:Kind", "veth", "veth"),

@@ -9,6 +9,8 @@ internal static class LoggingSetup
     {
         logging.SetMinimumLevel(LogLevel.Trace);
         logging.AddFilter((_, category, level) => levels.IsEnabled(category, level));
+        // It tells of a failed start with a stack trace; the command line says the same in one line.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         switch (format)
         {
             case "json":
