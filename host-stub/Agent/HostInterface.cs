@@ -125,7 +125,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         var link = host.Find();
         bool farEnd = services.Devices.Find(claim.PortName) is not null;
         if (link is not null && link.Mac != claim.Mac && !farEnd)
-            throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {ConfigurationSource.DefaultPath}");
+            throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
         if (link is null || link.Mac != claim.Mac || !farEnd)
             return false;
         Repair(host, link);

@@ -126,7 +126,8 @@ internal sealed class PodNode : IAsyncDisposable
         }
 
         var host = PodSpec.FromJson(Assert.Single(endpoints, e => (string?)e["kind"] == "host"));
-        Assert.Null(await TableOracle.DifferenceAsync(Target, specs, host));
+        if (await TableOracle.DifferenceAsync(Target, specs, host) is { } difference)
+            throw new InvalidOperationException(difference);
         Assert.Equal(names.Select(n => $"podnet/{n}/eth0=attached").Order(), (await Traces.ClaimsAsync(Lab)).Order());
         Assert.Equal(all.Select(p => $"podnet/{p.Address}").Order(), Traces.Leases(Lab).Order());
         Assert.Equal(specs.Append(host).Select(s => s.PortName).Append("lo").Order(), await Traces.LinksAsync(Lab.PortNamespace));

@@ -129,7 +129,11 @@ internal sealed class RpcNode : IAsyncDisposable
     }
 
     /// <summary>The tables hold what these endpoints need and nothing else.</summary>
-    public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods) => Assert.Null(await TableOracle.DifferenceAsync(Target, pods));
+    public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
+    {
+        if (await TableOracle.DifferenceAsync(Target, pods) is { } difference)
+            throw new InvalidOperationException(difference);
+    }
 
     public void LookForLeaks()
     {
