@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -9,11 +8,14 @@ namespace ACCOffload.Integration.Lab;
 /// <summary>A P4Runtime client that knows nothing of the product: somebody else who writes to the target.</summary>
 internal sealed class RawP4Runtime : IAsyncDisposable
 {
+    private static ulong s_bids;
     private readonly GrpcChannel _channel;
     private readonly P4.V1.P4Runtime.P4RuntimeClient _client;
     private readonly AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse> _stream;
     private P4.Config.V1.P4Info? _info;
-    private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = 1 };
+
+    // Above everybody else, above those of before, and above what was bid to outdo those.
+    private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = Interlocked.Increment(ref s_bids) << 20 };
 
     private RawP4Runtime(GrpcChannel channel)
     {
@@ -24,19 +26,7 @@ internal sealed class RawP4Runtime : IAsyncDisposable
 
     public static async Task<RawP4Runtime> ConnectAsync(string socketPath)
     {
-        var channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectCallback = async (_, cancellation) =>
-                {
-                    var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellation);
-                    return new NetworkStream(socket, ownsSocket: true);
-                },
-            },
-            MaxReceiveMessageSize = null,
-        });
+        var channel = Channels.Unix(socketPath);
         var client = new RawP4Runtime(channel);
         await client._stream.RequestStream.WriteAsync(new StreamMessageRequest
         {
