@@ -22,6 +22,16 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         }
     }
 
+    /// <summary>A netlink socket of the caller's own in the namespace.</summary>
+    public RouteNetlink OpenLinks()
+    {
+        lock (_lock)
+        {
+            Open();
+            return RouteNetlink.Open(_namespace);
+        }
+    }
+
     public void Dispose()
     {
         lock (_lock)
