@@ -153,24 +153,6 @@ public static class Parsers
         return "is none of the choices";
     }
 
-<<<<<<< HEAD:acc-service/InfraManager/Configuration/Parsers.cs
-    /// <summary>A role as the fingerprint map gives it: host:node.</summary>
-    public static string? HostRole(string text, out string node)
-    {
-        node = "";
-        if (!text.StartsWith("host:", StringComparison.Ordinal))
-            return "is no role that a client of this API can have";
-        node = text["host:".Length..];
-        return IsNodeName(node) ? null : "names no node after 'host:'";
-    }
-
-    /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are left out.</summary>
-    public static string? Fingerprint(string text) =>
-        NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is no SHA-256 fingerprint";
-
-    public static string NormalizeFingerprint(string text) =>
-        text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();
-
     /// <summary>int.TryParse passes over zero bytes at the end.</summary>
     private static bool TryNumber(ReadOnlySpan<char> text, out int number)
     {
@@ -178,8 +160,6 @@ public static class Parsers
         return !text.ContainsAnyExceptInRange('0', '9') && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
-=======
->>>>>>> main:acc-service/Configuration/Parsers.cs
     /// <summary>IPAddress.TryParse takes "1", "0x7f.1" and scoped addresses too; the configuration doesn't.</summary>
     private static bool TryAddress(string text, [NotNullWhen(true)] out IPAddress? address)
     {

@@ -61,20 +61,11 @@ internal static class InfraAgentRequests
     public static IPAddress ToAddress(string field, string text)
     {
         Required(field, text);
-<<<<<<< HEAD
         var slash = text.IndexOf('/', StringComparison.Ordinal);
-        var problem = Configuration.Parsers.Address(slash < 0 ? text : text[..slash], out var address);
+        var problem = Parsers.Address(slash < 0 ? text : text[..slash], out var address);
         if (problem is null && slash >= 0 && !IsPrefixLength(text.AsSpan(slash + 1), address))
             problem = "has no valid prefix length";
-        return problem is null ? address : throw IntentException.Invalid(field, $"\"{Configuration.ConfigurationError.OneLine(text)}\" {problem}");
-=======
-        var problem = text.Contains('/', StringComparison.Ordinal)
-            ? IPNetwork.TryParse(text, out _) || HasPrefix(text) ? null : "has no valid prefix length"
-            : null;
-        IPAddress? address = null;
-        problem ??= Parsers.Address(text.Split('/')[0], out address);
-        return problem is null ? address! : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
->>>>>>> main
+        return problem is null ? address : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
     private static bool IsPrefixLength(ReadOnlySpan<char> text, IPAddress address) =>

@@ -70,7 +70,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         foreach (EndpointSpec item in sync.Attachments)
         {
             if (!listed.TryAdd(item.Key, item))
-                failures[item.Key] = IntentException.Invalid("attachments", $"\"{Configuration.ConfigurationError.OneLine(item.Key.ToString())}\" is listed twice");
+                failures[item.Key] = IntentException.Invalid("attachments", $"\"{ConfigurationError.OneLine(item.Key.ToString())}\" is listed twice");
         }
 
         int removed = RemoveUnlisted(sync, networks, listed);
@@ -87,7 +87,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
                 try
                 {
                     if (!networks.Contains(item.Key.Network))
-                        throw IntentException.Invalid("key.network", $"\"{Configuration.ConfigurationError.OneLine(item.Key.Network)}\" is not among the networks of the Sync");
+                        throw IntentException.Invalid("key.network", $"\"{ConfigurationError.OneLine(item.Key.Network)}\" is not among the networks of the Sync");
                     if (ApplyListed(item, sync, context))
                         added++;
                     else
