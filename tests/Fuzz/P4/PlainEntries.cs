@@ -108,7 +108,7 @@ internal static class PlainEntries
                 var values = new List<string>();
                 foreach (var param in known.Params)
                 {
-                    if (direct.Params.SingleOrDefault(p => p.ParamId == param.Id, null!) is not { } given || given.Value.IsEmpty || Number(given.Value.Span) >= BigInteger.One << param.BitWidth)
+                    if (direct.Params.Where(p => p.ParamId == param.Id).ToArray() is not [var given] || given.Value.IsEmpty || Number(given.Value.Span) >= BigInteger.One << param.BitWidth)
                         return null;
                     values.Add(Number(given.Value.Span).ToString());
                 }
