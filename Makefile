@@ -41,12 +41,12 @@ demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (roo
 test: deps publish ## Unit, property and integration tests (root for all of them)
 	@tests/run
 
+soak: deps publish-$(HOST_RID) ## Load and kill -9 at random, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 (root)
+	@tests/soak
+
 fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
 	@dotnet build tests/Fuzz -c Release -v quiet -nologo
 	@dotnet tests/Fuzz/bin/Release/net10.0/ACCOffload.Fuzz.dll
-
-soak: deps publish-$(HOST_RID) ## Load and kill -9 at random, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 (root)
-	@tests/soak
 
 bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
 	@benchmarks/run

@@ -10,12 +10,12 @@ internal static partial class SystemTrust
 {
     private const string Nowhere = "/nonexistent";
 
-    /// <summary>Points OpenSSL's variables at nothing, unless somebody has set them. Before any other thread is there.</summary>
+    /// <summary>Points OpenSSL's variables at nothing, whatever they were. Before any other thread is there.</summary>
     public static void LeaveUnread()
     {
         // Not Environment.SetEnvironmentVariable: native code does not see that one.
-        _ = SetEnvironment("SSL_CERT_DIR", Nowhere, overwrite: 0);
-        _ = SetEnvironment("SSL_CERT_FILE", Nowhere, overwrite: 0);
+        _ = SetEnvironment("SSL_CERT_DIR", Nowhere, overwrite: 1);
+        _ = SetEnvironment("SSL_CERT_FILE", Nowhere, overwrite: 1);
     }
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]

@@ -8,14 +8,14 @@ namespace ACCOffload.Integration.Lab;
 /// <summary>A P4Runtime client that knows nothing of the product: somebody else who writes to the target.</summary>
 internal sealed class RawP4Runtime : IAsyncDisposable
 {
-    private static ulong s_bids;
+    private static ulong _bids;
     private readonly GrpcChannel _channel;
     private readonly P4.V1.P4Runtime.P4RuntimeClient _client;
     private readonly AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse> _stream;
     private P4.Config.V1.P4Info? _info;
 
     // Above everybody else, above those of before, and above what was bid to outdo those.
-    private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = Interlocked.Increment(ref s_bids) << 20 };
+    private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = Interlocked.Increment(ref _bids) << 20 };
 
     private RawP4Runtime(GrpcChannel channel)
     {
