@@ -38,6 +38,10 @@ internal static partial class PlainCni
                 Config(command, document.RootElement, errors);
         }
 
+        // An error that shows the value at fault finds out that it is no text.
+        if (errors.Count > 0 && !System.Text.Unicode.Utf8.IsValid(input))
+            errors.Add(6);
+
         return errors;
     }
 

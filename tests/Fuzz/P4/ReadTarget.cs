@@ -63,7 +63,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
             // Fields that come twice are merged by protobuf, and here the last counts; fields of a wrong wire type are unknown ones to protobuf, and
             // refused here. No target sends such, so what they come to is not compared.
             var plain = messages.Select(Parse).ToArray();
-            if (table is null && messages.Zip(plain).All(p => p.Second is not null && KnownSize(p.First) == p.First.Length))
+            if (table is null && messages.Zip(plain).All(p => p.Second is not null && Canonical.IsSame(p.First, Written(p.First))))
             {
                 var expected = plain.Select(p => PlainEntries.Of(p!, Pipeline)).ToArray();
                 FuzzFailure.Unless((read is null) == expected.Any(e => e is null), read is null ? $"refused what is right: {fault}" : "accepted what is wrong");
@@ -138,7 +138,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
             return response;
         }
 
-        private static int KnownSize(byte[] bytes) => ReadResponse.Parser.WithDiscardUnknownFields(true).ParseFrom(bytes).CalculateSize();
+        private static byte[] Written(byte[] bytes) => ReadResponse.Parser.WithDiscardUnknownFields(true).ParseFrom(bytes).ToByteArray();
 
         private static ReadResponse? Parse(byte[] bytes)
         {

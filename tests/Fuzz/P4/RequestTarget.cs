@@ -68,13 +68,13 @@ internal sealed class RequestTarget() : FuzzTarget("p4-requests")
             {
                 FuzzFailure.Unless(_raw.Engine.Version == version, "malformed, but the tables changed");
                 // A number of more bytes than it needs, or a tag of more than 32 bits, may be read by the one and refused by the other.
-                FuzzFailure.Unless(normal is null || !normal.AsSpan().SequenceEqual(_bytes) || Run(new PipelineState(Bound, new SwxPipeline(Bound.Program)), normal) is null, "refused what protobuf takes");
+                FuzzFailure.Unless(normal is null || !Canonical.IsSame(_bytes, normal) || Run(new PipelineState(Bound, new SwxPipeline(Bound.Program)), normal) is null, "refused what protobuf takes");
                 return false;
             }
 
             // What protobuf refuses, or writes shorter (of a field that comes twice it takes the last, we the first), is not compared with it; the
             // other target has to get the same all the same, or the two drift apart.
-            var again = Run(_normal, normal?.Length == _bytes.Length ? normal : _bytes);
+            var again = Run(_normal, normal is not null && Canonical.IsSame(_bytes, normal) ? normal : _bytes);
             FuzzFailure.Unless(again == outcome, $"outcomes differ:\n{outcome}\n{again}");
             if (++_steps % 50 == 0)
                 FuzzFailure.Unless(Read(_raw) == Read(_normal), "tables differ");
