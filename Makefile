@@ -18,7 +18,7 @@ NODE ?= node-1
 CERTS_DAYS ?= 365
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build publish publish-% demo test bench certs p4 format format-check clean
+.PHONY: help deps build publish publish-% demo test fuzz soak bench certs p4 format format-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (roo
 
 test: deps publish ## Unit, property and integration tests (root for all of them)
 	@tests/run
+
+soak: deps publish-$(HOST_RID) ## Load and kill -9 at random, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 (root)
+	@tests/soak
+
+fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
+	@dotnet build tests/Fuzz -c Release -v quiet -nologo
+	@dotnet tests/Fuzz/bin/Release/net10.0/ACCOffload.Fuzz.dll
 
 bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
 	@benchmarks/run

@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Benchmarks;
 
 /// <summary>ADD and DEL as a runtime feels them, whole process, against `bridge` with `host-local`: in turns, and 16 at once.</summary>
-internal static class CniPlugins
+internal static partial class CniPlugins
 {
     private const int Concurrent = 16;
 
@@ -19,6 +22,8 @@ internal static class CniPlugins
         ours.Clear();
         reference.Clear();
 
+        await OwnShareAsync(options, report);
+
         var namespaces = new string[Concurrent];
         for (var i = 0; i < Concurrent; i++)
             namespaces[i] = await lab.AddNamespaceAsync($"many{i}");
@@ -31,6 +36,40 @@ internal static class CniPlugins
         report.AddCompared($"cni: {Concurrent} ADDs at once, until the last", Statistics.Median(ours.Adds), "ms", Statistics.Median(reference.Adds));
         report.AddCompared($"cni: {Concurrent} DELs at once, until the last", Statistics.Median(ours.Deletes), "ms", Statistics.Median(reference.Deletes));
     }
+
+    /// <summary>What of an ADD is ours: the whole process without the time in which the IPAM plugin or the kernel's link operations were at work, as the agent's log tells.</summary>
+    private static async Task OwnShareAsync(BenchOptions options, Report report)
+    {
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
+        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(lab.AgentConfig))!.AsObject();
+        configuration["Logging"] = new JsonObject { ["Features"] = new JsonObject { ["Cni"] = "Debug" } };
+        await File.WriteAllTextAsync(lab.AgentConfig, configuration.ToJsonString());
+        await lab.StartManagerAsync();
+        await lab.StartAgentAsync();
+        var netns = await lab.AddNamespaceAsync("own");
+        var harness = CniHarness.Ours(lab);
+        var whole = new Dictionary<string, double>();
+        for (var i = 0; i <= options.Rounds(25, 3); i++)
+        {
+            var (time, result) = await harness.AddAsync(netns, $"own{i}");
+            await harness.DeleteAsync(netns, $"own{i}", result);
+            if (i > 0)
+                whole[$"own{i}"] = time;
+        }
+
+        var lines = TimesLine().Matches(lab.Agent!.Log).Where(m => whole.ContainsKey(m.Groups["id"].Value)).ToArray();
+        if (lines.Length != whole.Count)
+            throw new InvalidOperationException($"the agent told the times of {lines.Length} of {whole.Count} ADDs:\n{lab.Agent.Log}");
+        report.AddAtMost("cni: ADD, our own share", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "others"))), "ms", 5);
+        report.Add("cni: ADD, before and after the agent (the plugin's process)", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "all"))), "ms");
+        foreach (var (part, what) in new[] { ("ipam", "the IPAM plugin"), ("links", "link operations (beside IPAM and the ACC)"), ("acc", "the ACC"), ("store", "the agent's two commits (the first beside the look at the pod)") })
+            report.Add($"cni: ADD, {what}", Statistics.Median(lines.Select(m => Of(m, part))), "ms");
+
+        static double Of(Match match, string part) => double.Parse(match.Groups[part].Value, CultureInfo.InvariantCulture);
+    }
+
+    [GeneratedRegex(@"ADD of \S+?/(?<id>own\d+)/eth0: (?<all>[\d.]+) ms, (?<others>[\d.]+) of them .*IPAM (?<ipam>[\d.]+), links (?<links>[\d.]+), ACC (?<acc>[\d.]+), store (?<store>[\d.]+)")]
+    private static partial Regex TimesLine();
 
     private static async Task InTurnsAsync(Lab lab, Side ours, Side reference, int pairs)
     {

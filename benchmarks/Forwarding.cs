@@ -31,7 +31,66 @@ internal static class Forwarding
 
         report.AddCompared(
             $"forwarding: {oursFrame.Length} byte frames delivered", Statistics.Median(soft.Select(m => m.Delivered)), "packets/s", Statistics.Median(kernel.Select(m => m.Delivered)));
+        await UnderChangesAsync(lab, ours, options, report, duration);
         report.AddCompared("forwarding: offered by the sender", Statistics.Median(soft.Select(m => m.Sent)), "packets/s", Statistics.Median(kernel.Select(m => m.Sent)));
+    }
+
+    /// <summary>The same load while somebody writes rows all the time: two rows of two tables in a Write that every packet needs, or 256 that none does.</summary>
+    private static async Task UnderChangesAsync(Lab lab, (End From, End To) pair, BenchOptions options, Report report, TimeSpan duration)
+    {
+        await using var target = await RawP4Runtime.ConnectAsync(lab.TargetSocket);
+        var (from, to) = (new PodEnd(pair.From.Namespace, pair.From.Mac, pair.From.Address), new PodEnd(pair.To.Namespace, pair.To.Mac, pair.To.Address));
+        // Both versions lead to the same pod, by another gateway: half of the frames are for either.
+        var versions = await TwoVersions.CreateAsync(target, from, [to, to], Payload);
+        await versions.SwitchAsync(0);
+        var frame = versions.Frame(0);
+        var template = (await target.ReadAsync("pods"))[0];
+        var many = Enumerable.Range(0, 256).Select(i => At(template, i)).ToArray();
+        var (quiet, switched, written) = (new List<double>(), new List<double>(), new List<double>());
+        var (switches, rows) = (new List<double>(), new List<double>());
+        for (var round = 0; round < options.Rounds(5, 1); round++)
+        {
+            quiet.Add((await BlastAsync(pair, frame, duration)).Delivered);
+            // The first version again and again: its rows are replaced by equal ones, so that every packet can be delivered.
+            var (rate, writes) = await WhileAsync(() => BlastAsync(pair, frame, duration), () => versions.SwitchAsync(0));
+            switched.Add(rate.Delivered);
+            switches.Add(writes);
+            var insert = true;
+            (rate, writes) = await WhileAsync(() => BlastAsync(pair, frame, duration), () =>
+            {
+                var type = insert ? P4.V1.Update.Types.Type.Insert : P4.V1.Update.Types.Type.Delete;
+                insert = !insert;
+                return target.WriteAsync([.. many.Select(row => (type, row))]);
+            });
+            if (!insert)
+                await target.WriteAsync([.. many.Select(row => (P4.V1.Update.Types.Type.Delete, row))]);
+            written.Add(rate.Delivered);
+            rows.Add(writes * many.Length);
+        }
+
+        var reference = Statistics.Median(quiet);
+        report.AddCompared("forwarding: under a stream of Writes of the rows in use (reference: none)", Statistics.Median(switched), "packets/s", reference);
+        report.Add("forwarding: Writes of the rows in use meanwhile", Statistics.Median(switches), "Writes/s");
+        report.AddCompared("forwarding: under a stream of Writes of 256 other rows (reference: none)", Statistics.Median(written), "packets/s", reference);
+        report.Add("forwarding: other rows written meanwhile", Statistics.Median(rows), "entries/s");
+    }
+
+    private static P4.V1.TableEntry At(P4.V1.TableEntry template, int i)
+    {
+        var row = template.Clone();
+        row.Match[0].Exact.Value = Google.Protobuf.ByteString.CopyFrom(10, 99, (byte)(i >> 8), (byte)i);
+        return row;
+    }
+
+    /// <returns>What the load measured, and how many writes a second were answered meanwhile.</returns>
+    private static async Task<(Measure Load, double Writes)> WhileAsync(Func<Task<Measure>> load, Func<Task> write)
+    {
+        var running = Task.Run(load);
+        var started = Stopwatch.GetTimestamp();
+        var writes = 0;
+        for (; !running.IsCompleted; writes++)
+            await write();
+        return (await running, writes / Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     private static async Task<(End From, End To)> PairAsync(Lab lab, CniHarness harness, string name)

@@ -13,6 +13,7 @@ internal static class Program
         ("start", ColdStart.RunAsync),
         ("restart", Restart.RunAsync),
         ("forwarding", Forwarding.RunAsync),
+        ("engine", Engines.RunAsync),
         ("micro", MicroBenchmarks.RunAsync),
     ];
 

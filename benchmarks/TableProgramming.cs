@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.Integration.Lab;
 using ACCOffload.P4Runtime;
@@ -17,7 +20,7 @@ internal static class TableProgramming
     {
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
         await lab.StartTargetAsync();
-        await using var session = await ConnectAsync(lab.TargetSocket);
+        await using var session = await ConnectAsync(new TargetEndpoint { Address = $"unix:{lab.TargetSocket}" });
         var entries = PodEntries.Make(session.Pipeline!, Entries);
         var inserts = entries.Select(entry => new EntryUpdate(UpdateKind.Insert, entry)).ToArray();
         var deletes = entries.Select(entry => new EntryUpdate(UpdateKind.Delete, entry)).ToArray();
@@ -41,14 +44,53 @@ internal static class TableProgramming
             report.AddRatioAtLeast($"tables: {size} entries a Write", Statistics.Median(batched[size].Select(measure => measure.Rate)), "entries/s", one, 20);
         report.AddAtLeast($"tables: best batch ({best})", Statistics.Median(batched[best].Select(measure => measure.Rate)), "entries/s", 200_000);
         report.Add($"tables: inserts alone, batch {best}", Statistics.Median(batched[best].Select(measure => measure.InsertRate)), "entries/s");
+        await OverTlsAsync(lab, options, report, best, Statistics.Median(batched[best].Select(measure => measure.Rate)));
         report.Add("tables: allocated by the client", Statistics.Median(batched[best].Select(measure => measure.Allocated)), "bytes/entry");
     }
 
-    public static async Task<P4RuntimeSession> ConnectAsync(string socket)
+    /// <summary>The same over TCP with mutual TLS, in the best batches: what encryption costs.</summary>
+    private static async Task OverTlsAsync(Lab lab, BenchOptions options, Report report, int batch, double overSocket)
+    {
+        var listen = $"127.0.0.1:{FreePort()}";
+        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(lab.ManagerConfig))!.AsObject();
+        configuration["SoftTarget"] = new JsonObject
+        {
+            ["Listen"] = listen,
+            ["PortNamespace"] = $"/run/netns/{lab.PortNamespace}",
+            ["CertificateFile"] = $"{lab.Pki}/p4rt-server/tls.crt",
+            ["KeyFile"] = $"{lab.Pki}/p4rt-server/tls.key",
+            ["CaFile"] = $"{lab.Pki}/p4rt-server/ca.crt",
+        };
+        await File.WriteAllTextAsync(lab.At("tls.json"), configuration.ToJsonString());
+        await using var target = new BackgroundProcess(null, Published.InfraManager, ["soft-target", "--config", lab.At("tls.json")]);
+        await using var session = await ConnectAsync(new TargetEndpoint
+        {
+            Address = $"https://{listen}",
+            CertificateFile = $"{lab.Pki}/p4rt-client/tls.crt",
+            KeyFile = $"{lab.Pki}/p4rt-client/tls.key",
+            CaFile = $"{lab.Pki}/p4rt-client/ca.crt",
+        });
+        var entries = PodEntries.Make(session.Pipeline!, Entries);
+        var inserts = entries.Select(entry => new EntryUpdate(UpdateKind.Insert, entry)).ToArray();
+        var deletes = entries.Select(entry => new EntryUpdate(UpdateKind.Delete, entry)).ToArray();
+        await RoundAsync(session, inserts, deletes, batch);
+        var rates = new List<double>();
+        for (var round = 0; round < options.Rounds(7, 1); round++)
+            rates.Add((await RoundAsync(session, inserts, deletes, batch)).Rate);
+        report.AddCompared($"tables: over TCP with mutual TLS, batch {batch} (reference: unix socket)", Statistics.Median(rates), "entries/s", overSocket);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task<P4RuntimeSession> ConnectAsync(TargetEndpoint endpoint)
     {
         var artifacts = PipelineArtifacts.Load(PodEntries.PipelineDirectory);
-        var session = new P4RuntimeSession(
-            new P4RuntimeSessionOptions { Endpoint = new TargetEndpoint { Address = $"unix:{socket}" } }, NullLogger.Instance);
+        var session = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint }, NullLogger.Instance);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         session.Start();
         await session.WaitForPrimaryAsync(limit.Token);

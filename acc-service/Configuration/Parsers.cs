@@ -31,7 +31,7 @@ public static class Parsers
             return "has no prefix length";
         if (!TryAddress(text[..slash], out var ip))
             return "has no IP address before the '/'";
-        if (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var length))
+        if (!TryNumber(text.AsSpan(slash + 1), out var length))
             return "has no number after the '/'";
         var most = ip.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         if (length > most)
@@ -51,7 +51,7 @@ public static class Parsers
         var colon = text.LastIndexOf(':');
         if (colon < 0)
             return "has no port";
-        if (!int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port is < 0 or > 65535)
+        if (!TryNumber(text.AsSpan(colon + 1), out var port) || port > 65535)
             return "has no port from 0 to 65535 after the last ':'";
         var host = text[..colon];
         if (host.StartsWith('[') && host.EndsWith(']'))
@@ -172,6 +172,13 @@ public static class Parsers
         }
         value = default;
         return "is none of the choices";
+    }
+
+    /// <summary>int.TryParse passes over zero bytes at the end.</summary>
+    private static bool TryNumber(ReadOnlySpan<char> text, out int number)
+    {
+        number = 0;
+        return !text.ContainsAnyExceptInRange('0', '9') && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
     /// <summary>IPAddress.TryParse takes "1", "0x7f.1" and scoped addresses too; the configuration doesn't.</summary>

@@ -1,1 +1,2 @@
+ACCOffload.InfraManager.Security.SystemTrust.LeaveUnread();
 return await ACCOffload.InfraManager.CommandLine.Commands.RunAsync(args);

@@ -91,7 +91,8 @@ internal static class CniJson
         string text = String(parent, key, where);
         int slash = text.IndexOf('/');
         if (slash > 0 && IPAddress.TryParse(text.AsSpan(0, slash), out var address) && address.ScopeIdOf() == 0
-            && int.TryParse(text.AsSpan(slash + 1), System.Globalization.NumberStyles.None, null, out int length)
+            // The parser alone would pass over zero bytes at the end.
+            && !text.AsSpan(slash + 1).ContainsAnyExceptInRange('0', '9') && int.TryParse(text.AsSpan(slash + 1), System.Globalization.NumberStyles.None, null, out int length)
             && length <= address.GetAddressBytes().Length * 8)
         {
             return (address, length);

@@ -51,7 +51,7 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is missing in the network configuration");
         if (Name.Length > 256 || !CniEnvironment.IsValidName(Name))
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is not valid in the network configuration", $"\"{Name}\": a letter or digit, then letters, digits, '_', '.', '-', at most 256");
-        if (Socket.Length is 0 or > MaxSocketPath || Socket[0] != '/')
+        if (Socket.Length == 0 || Socket[0] != '/' || Socket.Contains('\0') || System.Text.Encoding.UTF8.GetByteCount(Socket) > MaxSocketPath)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "socket is not valid in the network configuration", $"\"{Socket}\": an absolute path of at most {MaxSocketPath} bytes is needed");
     }
 

@@ -36,11 +36,14 @@ internal static class IpamProcess
         {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {file} can't be run", e.Message);
         }
+        // Process.Dispose leaves its streams, and so two handles of each run, to the garbage collector.
+        using var standardOutput = process.StandardOutput;
+        using var standardError = process.StandardError;
         using var timeout = new CancellationTokenSource(limit);
         try
         {
-            var output = ReadAsync(process.StandardOutput.BaseStream, MaxOutput, timeout.Token);
-            var errors = ReadAsync(process.StandardError.BaseStream, MaxErrorText, timeout.Token);
+            var output = ReadAsync(standardOutput.BaseStream, MaxOutput, timeout.Token);
+            var errors = ReadAsync(standardError.BaseStream, MaxErrorText, timeout.Token);
             await WriteAsync(process.StandardInput.BaseStream, input, timeout.Token).ConfigureAwait(false);
             await Task.WhenAll(output, errors).ConfigureAwait(false);
             await process.WaitForExitAsync(timeout.Token).ConfigureAwait(false);

@@ -2,7 +2,7 @@ using CsCheck;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Whatever bytes arrive, the answer is a value or a <see cref="NetlinkException"/>, in bounded time.</summary>
+/// <summary>The codec's own properties, on any bytes; whole answers are fuzzed in tests/Fuzz.</summary>
 public sealed class FuzzTests
 {
     private static readonly Gen<byte[]> AnyBytes = Gen.Byte.Array[0, 200];
@@ -10,12 +10,6 @@ public sealed class FuzzTests
     // Attributes that are mostly right, with the types and sizes that the codecs look at.
     private static readonly Gen<byte[]> SomeAttributes = Gen.Select(Gen.Int[0, 60], Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[6], Gen.Byte.Array[16], Gen.Byte.Array[0, 40]))
         .Select((type, value) => Bytes.Attribute(type, value)).Array[0, 8].Select(all => all.SelectMany(a => a).ToArray());
-
-    private static readonly Gen<byte[]> SomePayload = Gen.Select(Gen.OneOf(Gen.Const<byte>(0), Gen.Const<byte>(2), Gen.Const<byte>(10)), Gen.Byte.Array[7, 15], Gen.OneOf(SomeAttributes, AnyBytes))
-        .Select((family, head, rest) => (byte[])[family, .. head, .. rest]);
-
-    private static readonly Gen<(int Type, int Flags, bool Ours, byte[] Payload)> SomeMessage =
-        Gen.Select(OneOf(1, 2, 3, 4, 16, 17, 20, 24, 28, 99), OneOf(0, 2, 0x12, 0x100, 0x200, 0x300), Gen.Frequency((9, Gen.Const(true)), (1, Gen.Const(false))), SomePayload);
 
     [Fact]
     public void Attributes_are_walked_to_their_end_or_to_the_first_error() => Gen.OneOf(AnyBytes, SomeAttributes).Sample(bytes =>
@@ -97,52 +91,4 @@ public sealed class FuzzTests
         }
         Assert.Equal(new byte[10], buffer[90..]);
     });
-
-    [Fact]
-    public void Any_datagrams_end_a_list_or_a_request() => Gen.Select(SomeMessage.Array[0, 6], AnyBytes, Gen.Bool).Sample((messages, tail, cut) =>
-    {
-        using var kernel = new FakeKernel();
-        using var connection = new NetlinkConnection(kernel, kernel.Time);
-        var route = new RouteNetlink(connection);
-        kernel.OnRequest = (_, sequence) =>
-        {
-            var bytes = messages.SelectMany(m => Bytes.Message(m.Type, m.Flags, m.Ours ? sequence : 1, FakeKernel.Port, m.Payload)).ToArray();
-            kernel.Answer(cut ? bytes[..(bytes.Length / 2)] : [.. bytes, .. tail]);
-            kernel.Done(sequence);
-        };
-        Try(() => route.GetLinks());
-        Try(() => route.GetAddresses());
-        Try(() => route.GetRoutes());
-        Try(() => route.GetNeighbours());
-        Try(() => route.GetLink(7));
-        Try(() => route.SetUp(7));
-    }, iter: 5_000);
-
-    [Fact]
-    public void Any_datagrams_are_read_as_link_changes() => Gen.Select(SomeMessage.Array[0, 6], AnyBytes).Sample((messages, tail) =>
-    {
-        using var kernel = new FakeKernel();
-        using var monitor = new LinkMonitor(kernel, new FileDescriptor());
-        kernel.Answer([.. messages.SelectMany(m => Bytes.Message(m.Type, m.Flags, 0, 0, m.Payload)), .. tail]);
-        var events = 0;
-        while (monitor.TryRead(out var e))
-        {
-            Assert.True(++events <= 20);
-            Assert.Equal(e.Kind == LinkEventKind.Lost, e.Link is null);
-        }
-    }, iter: 5_000);
-
-    private static Gen<int> OneOf(params int[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
-
-    private static void Try(Action action)
-    {
-        try
-        {
-            action();
-        }
-        catch (NetlinkException)
-        {
-            // The one exception that bytes may cause.
-        }
-    }
 }

@@ -61,16 +61,17 @@ internal static class InfraAgentRequests
     public static IPAddress ToAddress(string field, string text)
     {
         Required(field, text);
-        var problem = text.Contains('/', StringComparison.Ordinal)
-            ? IPNetwork.TryParse(text, out _) || HasPrefix(text) ? null : "has no valid prefix length"
-            : null;
-        IPAddress? address = null;
-        problem ??= Parsers.Address(text.Split('/')[0], out address);
-        return problem is null ? address! : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        var problem = Parsers.Address(slash < 0 ? text : text[..slash], out var address);
+        if (problem is null && slash >= 0 && !IsPrefixLength(text.AsSpan(slash + 1), address))
+            problem = "has no valid prefix length";
+        return problem is null ? address : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
-    private static bool HasPrefix(string text) =>
-        byte.TryParse(text.AsSpan(text.IndexOf('/', StringComparison.Ordinal) + 1), System.Globalization.NumberStyles.None, null, out var length) && length <= 128;
+    private static bool IsPrefixLength(ReadOnlySpan<char> text, IPAddress address) =>
+        // The parser alone would pass over zero bytes at the end.
+        !text.ContainsAnyExceptInRange('0', '9') && byte.TryParse(text, System.Globalization.NumberStyles.None, null, out var length)
+        && length <= (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
 
     private static MacAddress ToMac(string text) =>
         MacAddress.TryParse(Required("mac_addr", text), out var mac)

@@ -18,8 +18,10 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         try
         {
             var spec = InfraAgentRequests.ToSpec(node, request);
-            await ReleaseDeviceAsync(spec, context.CancellationToken);
+            var previous = HolderOf(spec);
             await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
+            if (previous is { } over)
+                LogSuperseded(spec.PortName, spec.Key, over);
             return new AddReply { Successful = true, HostInterfaceName = request.AddRequest.DesiredHostInterfaceName, ContainerMac = spec.Mac.ToString() };
         }
         catch (IntentException e)
@@ -61,21 +63,11 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         }
     });
 
-    /// <summary>
-    /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old
-    /// attachment has proved to be over.
-    /// </summary>
-    private async Task ReleaseDeviceAsync(EndpointSpec spec, CancellationToken cancellationToken)
-    {
-        foreach (var view in core.Endpoints)
-        {
-            var held = view.Endpoint.Spec;
-            if (held.Origin != ApiOrigin.InfraAgent || held.Node != spec.Node || held.Kind != EndpointKind.Pod || held.PortName != spec.PortName || held.Key == spec.Key)
-                continue;
-            LogSuperseded(held.PortName, held.Key, spec.Key);
-            await core.DetachAsync(new DetachIntent(held.Node, ApiOrigin.InfraAgent, held.Key, 0, 0), cancellationToken);
-        }
-    }
+    /// <summary>The other pod's attachment that has the device; the judge ends it when the device is given on.</summary>
+    private AttachmentKey? HolderOf(EndpointSpec spec) => core.Endpoints
+        .Select(v => v.Endpoint.Spec)
+        .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == spec.Node && s.Kind == EndpointKind.Pod && s.PortName == spec.PortName && s.Key != spec.Key)
+        ?.Key;
 
     /// <summary>By namespace and interface as our own CreateNetwork keeps it, else by address, which is all that 24.01's manager looks at.</summary>
     private AttachmentKey? FindKey(string node, DeleteNetworkRequest request)
@@ -98,6 +90,6 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
     [LoggerMessage(EventId = 3010, Level = LogLevel.Information, Message = "{Method} refused: {Code}: {Reason}")]
     private partial void LogRefused(string method, IntentError code, string reason);
 
-    [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} was given to {Next}, so {Previous} is over and removed")]
+    [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} was given to {Next}, so {Previous} is over and was removed")]
     private partial void LogSuperseded(string device, AttachmentKey previous, AttachmentKey next);
 }

@@ -15,7 +15,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private readonly Settings _settings;
     private readonly ILogger _logger;
     private readonly SystemdService _systemd;
-    private IAsyncDisposable? _softTarget;
+    private Task<IAsyncDisposable>? _softTarget;
     private SqliteStore? _store;
     private P4RuntimeSession? _session;
     private GnmiClient? _ports;
@@ -89,17 +89,23 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         if (_session is not null)
             await _session.DisposeAsync();
         _store?.Dispose();
-        if (_softTarget is not null)
-            await _softTarget.DisposeAsync();
+        if (_softTarget is { } softTarget)
+        {
+            // One that could not start has told its reason where it was waited for.
+            await ((Task)softTarget).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (softTarget.IsCompletedSuccessfully)
+                await softTarget.Result.DisposeAsync();
+        }
     }
 
     private async Task ComposeAsync(ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken)
     {
         var embedded = _settings.Target.Kind == TargetKind.Embedded;
+        // The soft target, which has a server of its own to set up, starts beside the store and the API.
+        if (embedded)
+            _softTarget = Task.Run(() => SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, loggers, cancellationToken), CancellationToken.None);
         var artifacts = LoadPipeline();
         _store = SqliteStore.Open(_settings.Store.Path, loggers.CreateLogger(Features.Store));
-        if (embedded)
-            _softTarget = await SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, loggers, cancellationToken);
 
         var targetLogger = loggers.CreateLogger(Features.Target);
         var endpoint = EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.P4Runtime);
@@ -127,7 +133,6 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             },
             time,
             loggers);
-        _session.Start();
         _programmer.Start();
 
         _tracer = new TraceProxy(endpoint.Address);
@@ -136,6 +141,10 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         var control = new ControlService(core, new TargetView(_target), _tracer, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
         _api = new ApiServer(_settings, core, control, loggers, time);
         await _api.StartAsync(cancellationToken);
+        if (_softTarget is { } starting)
+            await starting;
+        // What it does at first, connecting and loading the pipeline, is not waited for: READY is about the store and the API.
+        _session.Start();
 
         LogServing(_settings.Node.Name, _settings.Api.Listen, name);
         _systemd.Ready($"Serving node {_settings.Node.Name} on {_settings.Api.Listen}");

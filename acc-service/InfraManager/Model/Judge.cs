@@ -70,7 +70,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         foreach (EndpointSpec item in sync.Attachments)
         {
             if (!listed.TryAdd(item.Key, item))
-                failures[item.Key] = IntentException.Invalid("attachments", $"{item.Key} is listed twice");
+                failures[item.Key] = IntentException.Invalid("attachments", $"\"{ConfigurationError.OneLine(item.Key.ToString())}\" is listed twice");
         }
 
         int removed = RemoveUnlisted(sync, networks, listed);
@@ -87,7 +87,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
                 try
                 {
                     if (!networks.Contains(item.Key.Network))
-                        throw IntentException.Invalid("key.network", $"{item.Key.Network} is not among the networks of the Sync");
+                        throw IntentException.Invalid("key.network", $"\"{ConfigurationError.OneLine(item.Key.Network)}\" is not among the networks of the Sync");
                     if (ApplyListed(item, sync, context))
                         added++;
                     else
@@ -135,9 +135,12 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
 
     private Endpoint Apply(EndpointSpec spec, Endpoint? existing, JudgeContext context)
     {
-        CheckUnique(spec, existing);
+        Endpoint? over = EndedBy(spec, existing);
+        CheckUnique(spec, existing, over);
         if (context.AddsRefused is { } refused)
             throw refused;
+        if (over is not null)
+            Remove(over);
         bool samePort = existing is not null && existing.Spec.PortName == spec.PortName;
         bool owns = samePort
             ? existing!.OwnsPort
@@ -151,6 +154,16 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         context.Changed(endpoint.Id, endpoint.Key);
         return endpoint;
     }
+
+    /// <summary>
+    /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old attachment
+    /// has proved to be over.
+    /// </summary>
+    private Endpoint? EndedBy(EndpointSpec spec, Endpoint? self) =>
+        spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.HolderOfPort(spec.PortName) is { } holder && holder.Id != self?.Id
+        && holder.Spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && holder.Spec.Node == spec.Node
+            ? holder
+            : null;
 
     private void Remove(Endpoint endpoint)
     {
@@ -176,7 +189,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
     private bool IsBehindFloor(DetachIntent intent) =>
         intent.Origin == ApiOrigin.Offload && model.Floor(new FloorKey(intent.Node, intent.Key.Network)) > intent.Stamp;
 
-    private void CheckUnique(EndpointSpec spec, Endpoint? self)
+    private void CheckUnique(EndpointSpec spec, Endpoint? self, Endpoint? over)
     {
         if (Held(model.HolderOf(spec.Mac)))
             throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
@@ -192,7 +205,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         if (spec.Kind == EndpointKind.Host && Held(model.Host))
             throw IntentException.Held("kind", "the node already has a host interface");
 
-        bool Held(Endpoint? holder) => holder is not null && holder.Id != self?.Id;
+        bool Held(Endpoint? holder) => holder is not null && holder.Id != self?.Id && holder.Id != over?.Id;
     }
 
     private void CheckFloors(SyncIntent sync)

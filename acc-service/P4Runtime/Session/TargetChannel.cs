@@ -67,7 +67,7 @@ internal sealed class TargetChannel : IDisposable
             MaxReceiveMessageSize = MaxMessageBytes,
             MaxSendMessageSize = MaxMessageBytes,
         });
-        Invoker = _channel.CreateCallInvoker();
+        Invoker = endpoint.Answers?.Invoke() ?? _channel.CreateCallInvoker();
     }
 
     public CallInvoker Invoker { get; }

@@ -30,6 +30,9 @@ public sealed record TargetEndpoint
     /// <summary>How often the certificate files are looked at for a change, which makes a session reconnect.</summary>
     public TimeSpan CertificateCheckInterval { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Answers without a wire, for tests that feed a session with bytes; null: the address is dialled.</summary>
+    internal Func<Grpc.Core.CallInvoker>? Answers { get; init; }
+
     /// <summary>The path where the address is a unix socket, else null.</summary>
     public string? UnixPath => Address.StartsWith("unix:", StringComparison.Ordinal) ? Address["unix:".Length..] : null;
 

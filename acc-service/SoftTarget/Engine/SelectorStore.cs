@@ -104,23 +104,24 @@ internal sealed unsafe class SelectorStore : IDisposable
 
     public SwxMember[] Get(uint group) => _set.TryGetValue(group, out var entry) ? entry.Members : None;
 
-    /// <summary>Refuses members that the group can't hold.</summary>
-    public void Check(uint group, ReadOnlySpan<SwxMember> members)
+    /// <summary>Why the group can't hold the members; null if it can.</summary>
+    public string? ProblemOf(uint group, ReadOnlySpan<SwxMember> members)
     {
         if (group >= (uint)_selector.GroupsMax)
-            throw new ArgumentException($"selector {_selector.Name} has no group {group}, only {_selector.GroupsMax}", nameof(group));
+            return $"selector {_selector.Name} has no group {group}, only {_selector.GroupsMax}";
         if (members.Length > _tableSize)
-            throw new ArgumentException($"{members.Length} members are more than the {_tableSize} of selector {_selector.Name}", nameof(members));
+            return $"{members.Length} members are more than the {_tableSize} of selector {_selector.Name}";
         var ids = new HashSet<uint>();
         foreach (var member in members)
         {
             if (!ids.Add(member.Id))
-                throw new ArgumentException($"member {member.Id} twice in group {group} of selector {_selector.Name}", nameof(members));
+                return $"member {member.Id} twice in group {group} of selector {_selector.Name}";
             if (member.Weight is 0 or > MaxWeight)
-                throw new ArgumentException($"weight {member.Weight} is outside of 1 to {MaxWeight}", nameof(members));
+                return $"weight {member.Weight} is outside of 1 to {MaxWeight}";
         }
-        if (members.Length > 0 && Normalize(members).Sum(w => (long)w) > _tableSize)
-            throw new ArgumentException($"the weights of group {group} add up to more than the {_tableSize} members of selector {_selector.Name}", nameof(members));
+        return members.Length > 0 && Normalize(members).Sum(w => (long)w) > _tableSize
+            ? $"the weights of group {group} add up to more than the {_tableSize} members of selector {_selector.Name}"
+            : null;
     }
 
     public void Set(uint group, SwxMember[] members)

@@ -7,7 +7,7 @@ public sealed class SpecException : Exception
     /// <param name="line">1-based line of the specification, 0 where the text as a whole is at fault.</param>
     /// <param name="reason">What is wrong, without the line.</param>
     public SpecException(int line, string reason)
-        : base(line > 0 ? $"line {line}: {reason}" : reason)
+        : base(SpecLexer.OneLine(line > 0 ? $"line {line}: {reason}" : reason))
     {
         Line = line;
         Reason = reason;

@@ -58,11 +58,18 @@ internal static class SpecLexer
         return value;
     }
 
+    /// <summary>A message on one line, whatever the names in it are made of.</summary>
+    public static string OneLine(string message) => Clean(message);
+
     /// <summary>A token as it may stand in an error message.</summary>
     public static string Shorten(string token)
     {
-        var clean = token.Length <= 48 ? token : token[..48] + "…";
-        return string.Create(clean.Length, clean, static (span, source) =>
+        return Clean(token.Length <= 48 ? token : token[..48] + "…");
+    }
+
+    private static string Clean(string text)
+    {
+        return string.Create(text.Length, text, static (span, source) =>
         {
             for (var i = 0; i < span.Length; i++)
                 span[i] = char.IsControl(source[i]) || char.IsSurrogate(source[i]) ? '?' : source[i];
@@ -72,6 +79,9 @@ internal static class SpecLexer
     private static bool TryDigits(ReadOnlySpan<char> span, out ulong value)
     {
         value = 0;
+        // .NET's parsers pass over zero bytes at the end.
+        if (span.Contains('\0'))
+            return false;
         if (span.Length > 2 && span[0] == '0' && (span[1] | 0x20) == 'x')
             return ulong.TryParse(span[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
         if (span.Length > 1 && span[0] == '0')

@@ -94,14 +94,24 @@ public sealed unsafe class SwxUpdate : IDisposable
     /// <exception cref="ArgumentException">The group can't hold them: too many, a member twice, a weight of 0, weights that add up to too much.</exception>
     public void SetGroup(int selector, uint group, ReadOnlySpan<SwxMember> members)
     {
+        if (TrySetGroup(selector, group, members) is { } problem)
+            throw new ArgumentException(problem, nameof(members));
+    }
+
+    /// <summary>Sets the members of a selector group, where they can be held.</summary>
+    /// <returns>Why they can't; null if they are set.</returns>
+    public string? TrySetGroup(int selector, uint group, ReadOnlySpan<SwxMember> members)
+    {
         Open();
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)selector, (uint)_set.Selectors.Length, nameof(selector));
         var store = _set.Selectors[selector];
-        store.Check(group, members);
+        if (store.ProblemOf(group, members) is { } problem)
+            return problem;
         var before = store.Get(group);
         var after = members.ToArray();
         store.Set(group, after);
         _log.AddGroup(selector, group, after, before);
+        return null;
     }
 
     /// <summary>Undoes all changes made since a mark (the value of <see cref="Changes"/> then).</summary>

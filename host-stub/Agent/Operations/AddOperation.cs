@@ -32,17 +32,21 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         await services.Acc.WaitOpenAsync(patience, CancellationToken.None).ConfigureAwait(false);
         await ClearOldAsync(call).ConfigureAwait(false);
 
-        using var pod = await services.OnDevicesAsync(() => OpenPod(call)).ConfigureAwait(false);
+        var times = new OperationTimes();
         var claim = Plan(call);
+        // On its way to the disk while we look at the pod. A look that fails has made nothing, so there is nothing to undo but the claim.
+        var claimed = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
+        using var pod = await OpenPodAsync(call, times).ConfigureAwait(false);
         bool accTold = false;
         try
         {
-            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+            await claimed.ConfigureAwait(false);
             services.Step("add.claimed");
 
-            var ipam = services.Ipam.RunAsync("ADD", call.ToIpam());
+            // Starting a process blocks for a moment: not before the device is begun.
+            var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
             var request = new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key));
-            var device = services.OnDevicesAsync(() => services.Devices.Create(request, pod));
+            var device = OnLinksAsync(times, () => services.Devices.Create(request, pod));
             // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
             await Task.WhenAll(ipam, device).ConfigureAwait(false);
             int index = device.Result;
@@ -56,18 +60,19 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence };
             services.Claims.PutInMemory(claim);
             accTold = true;
-            var attach = services.Acc.AttachAsync(claim, deadline, CancellationToken.None);
-            var configured = services.OnDevicesAsync(() => Configure(pod, index, addresses));
+            var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
+            var configured = OnLinksAsync(times, () => Configure(pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;
             services.Step("add.attached");
 
             claim = claim with { State = ClaimState.Attached };
-            var recorded = services.Claims.PutAsync(claim);
-            var routed = services.OnDevicesAsync(() => AddRoutes(pod, index, claim, reply, ipam.Result.Result));
+            var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
+            var routed = OnLinksAsync(times, () => AddRoutes(pod, index, claim, reply, ipam.Result.Result));
             await Task.WhenAll(recorded, routed).ConfigureAwait(false);
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
+            LogTimes(claim.Key, times);
             return ResultOf(call, claim, reply, routed.Result, ipam.Result.Result);
         }
         catch (Exception e)
@@ -75,6 +80,27 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             await UndoAsync(call, claim, accTold, e).ConfigureAwait(false);
             throw e as CniException ?? ToCni(e);
         }
+    }
+
+    private async Task<PodNetwork> OpenPodAsync(CniCall call, OperationTimes times)
+    {
+        try
+        {
+            return await OnLinksAsync(times, () => OpenPod(call)).ConfigureAwait(false);
+        }
+        catch
+        {
+            _ = services.Claims.RemoveAsync(call.Key);
+            throw;
+        }
+    }
+
+    private Task<T> OnLinksAsync<T>(OperationTimes times, Func<T> code) => services.OnDevicesAsync(() => times.Of(OperationPhase.Links, code));
+
+    private void LogTimes(AttachmentKey key, OperationTimes times)
+    {
+        if (_logger.IsEnabled(LogLevel.Debug))
+            LogTimes(key, times.Elapsed, times.OfOthers, times[OperationPhase.Ipam], times[OperationPhase.Links], times[OperationPhase.Acc], times[OperationPhase.Store]);
     }
 
     private static PodNetwork OpenPod(CniCall call)
@@ -167,6 +193,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
     [LoggerMessage(LogLevel.Information, "Added {Key} for pod {PodNamespace}/{PodName}: {Addresses} on port {Port}")]
     private partial void LogAdded(AttachmentKey key, string podNamespace, string podName, string addresses, uint port);
+
+    [LoggerMessage(LogLevel.Debug, "ADD of {Key}: {All:0.00} ms, {Others:0.00} of them with the IPAM plugin or links at work; IPAM {Ipam:0.00}, links {Links:0.00}, ACC {Acc:0.00}, store {Store:0.00}")]
+    private partial void LogTimes(AttachmentKey key, double all, double others, double ipam, double links, double acc, double store);
 
     [LoggerMessage(LogLevel.Warning, "ADD of {Key} failed and is undone: {Reason}")]
     private partial void LogFailed(AttachmentKey key, string reason);

@@ -56,10 +56,9 @@ internal sealed partial class Remover(AgentServices services)
         return errorText;
     }
 
+    // Also what is marked already: the mark may be in memory only, where the disk was full before.
     private Task MarkAsync(ref Claim claim)
     {
-        if (claim.State == ClaimState.Deleting)
-            return Task.CompletedTask;
         claim = claim with { State = ClaimState.Deleting };
         return services.Claims.PutAsync(claim);
     }

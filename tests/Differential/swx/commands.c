@@ -6,6 +6,8 @@
 //   group SELECTOR add|delete GROUP       add answers "group N": SWX chooses the id
 //   member SELECTOR GROUP add|delete MEMBER WEIGHT
 //   commit                                "committed" or "refused CODE"
+//   offer PORT HEX                        what `rate` sends on the port
+//   rate COUNT                            "rate NANOSECONDS": runs that many of the offered packets, all of which must come out
 //   packet PORT HEX                       "clone PORT HEX"..., then "out PORT HEX" or "drop"
 //   advance MILLISECONDS
 //   timeout LEARNER ID SECONDS
@@ -124,6 +126,20 @@ static bool packet(char *rest)
     unsigned port = number(&rest);
 
     ports_run(pipeline, port, tail(rest), out);
+    return true;
+}
+
+static bool offer(char *rest)
+{
+    unsigned port = number(&rest);
+
+    ports_offer(port, tail(rest));
+    return true;
+}
+
+static bool rate(char *rest)
+{
+    fprintf(out, "rate %lu\n", ports_rate(pipeline, number(&rest)));
     return true;
 }
 
@@ -262,6 +278,7 @@ static const struct {
     const char *name;
     bool (*run)(char *rest);
 } commands[] = {
+    {"offer", offer},         {"rate", rate},
     {"packet", packet},       {"entry", entry},   {"default", default_entry},    {"learner-default", learner_default},
     {"group", group},         {"member", member}, {"commit", commit},            {"advance", advance},
     {"timeout", timeout},     {"meter", meter},   {"mirror", mirror},            {"write", write_register},

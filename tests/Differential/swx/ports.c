@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
 #include "swx.h"
@@ -30,9 +31,36 @@ static void release(void *port)
     (void)port;
 }
 
+// For the rate: as many buffers as packets can be under way at once, each with its fresh copy of the port's frame.
+enum { FLIGHT = 64 };
+static struct {
+    uint8_t frame[256];
+    uint32_t length;
+} offers[PORTS_IN];
+static uint8_t flight[FLIGHT][HEADROOM + 256 + TAILROOM];
+static uint64_t to_send, received, sent;
+
+static int receive_offer(struct port *port, struct rte_swx_pkt *packet)
+{
+    uint8_t *place;
+
+    if (received == to_send || !offers[port->id].length)
+        return 0;
+    place = flight[received++ % FLIGHT];
+    memcpy(place + HEADROOM, offers[port->id].frame, offers[port->id].length);
+    packet->handle = &handle;
+    packet->pkt = place;
+    packet->offset = HEADROOM;
+    packet->length = offers[port->id].length;
+    return 1;
+}
+
 static int receive(void *object, struct rte_swx_pkt *packet)
 {
     struct port *port = object;
+
+    if (to_send)
+        return receive_offer(port, packet);
 
     if (offered != (int)port->id)
         return 0;
@@ -67,6 +95,10 @@ static void transmit(void *object, struct rte_swx_pkt *packet)
 {
     struct port *port = object;
 
+    if (to_send) {
+        sent++;
+        return;
+    }
     gone = true;
     write_packet("out", port->id, packet, packet->length);
 }
@@ -173,4 +205,32 @@ void ports_run(struct rte_swx_pipeline *pipeline, unsigned port, const char *hex
         fputs("drop\n", out);
     else if (!gone)
         die("a packet did not leave after %u instructions", (unsigned)STEPS_MAX);
+}
+
+void ports_offer(unsigned port, const char *hex)
+{
+    size_t length = strlen(hex) / 2;
+
+    if (port >= PORTS_IN || length > sizeof(offers[port].frame))
+        die("bad packet");
+    for (size_t i = 0; i < length; i++)
+        offers[port].frame[i] = nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]);
+    offers[port].length = length;
+}
+
+uint64_t ports_rate(struct rte_swx_pipeline *pipeline, uint64_t count)
+{
+    uint64_t started = rte_get_tsc_cycles(), steps = 0;
+
+    to_send = count;
+    received = sent = 0;
+    rte_mbuf_refcnt_set(&handle, 2);
+    while (sent < count && steps < count * 10000) {
+        rte_swx_pipeline_run(pipeline, 1 << 12);
+        steps += 1 << 12;
+    }
+    to_send = 0;
+    if (sent < count)
+        die("only %lu of %lu packets came out", sent, count);
+    return (rte_get_tsc_cycles() - started) * 1000000000.0 / rte_get_tsc_hz();
 }

@@ -32,6 +32,11 @@ void ports_configure(struct rte_swx_pipeline *pipeline);
 // Runs one packet and writes "clone PORT HEX", "out PORT HEX" and "drop" lines.
 void ports_run(struct rte_swx_pipeline *pipeline, unsigned port, const char *hex, FILE *out);
 
+// What ports_rate sends on a port.
+void ports_offer(unsigned port, const char *hex);
+// Runs that many packets, as fast as they go, in turns from all ports that have an offer; the time in nanoseconds.
+uint64_t ports_rate(struct rte_swx_pipeline *pipeline, uint64_t count);
+
 // clock.c: the time that the pipeline sees; it stands still unless it is advanced.
 bool clock_start(void);
 void clock_enter(void);

@@ -69,24 +69,6 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_device_that_is_given_on_ends_the_attachment_that_had_it()
-    {
-        // A 24.01 agent says nothing of a DEL whose namespace is gone.
-        await _client.CreateNetworkAsync(Requests.CreateNetwork());
-        var stale = Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec;
-        _api.Core.Held.Add(new EndpointView(new Endpoint(1, stale, true), 7, true));
-        _api.Core.Held.Add(new EndpointView(new Endpoint(2, stale with { Origin = ApiOrigin.Offload, Key = new AttachmentKey("podnet", "c", "eth0") }, true), 8, true));
-        var next = Requests.CreateNetwork();
-        next.AddRequest.Netns = "/var/run/netns/cni-2";
-        Assert.True((await _client.CreateNetworkAsync(next)).Successful);
-        Assert.Equal(3, _api.Core.Intents.Count);
-        Assert.Equal(stale.Key, Assert.IsType<DetachIntent>(_api.Core.Intents[1]).Key);
-        // The same attachment once more is no other one.
-        await _client.CreateNetworkAsync(Requests.CreateNetwork());
-        Assert.Equal(4, _api.Core.Intents.Count);
-    }
-
-    [Fact]
     public async Task DeleteNetwork_finds_by_namespace_or_by_address()
     {
         Assert.True((await _client.DeleteNetworkAsync(Requests.DeleteNetwork())).Successful);

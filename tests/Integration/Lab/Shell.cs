@@ -38,6 +38,9 @@ internal static class Shell
 
         foreach (var argument in arguments)
             info.ArgumentList.Add(argument);
+        // What is meant for the tests: the product refuses keys that it does not know.
+        foreach (var name in info.Environment.Keys.Where(n => n.StartsWith("ACCOFFLOAD_TEST_", StringComparison.Ordinal)).ToList())
+            info.Environment.Remove(name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             info.Environment[name] = value;
         return info;
@@ -117,11 +120,13 @@ internal sealed class BackgroundProcess : IAsyncDisposable
         return await WaitAsync();
     }
 
+    /// <summary>SIGKILL, without waiting for the end.</summary>
+    public void Kill() => _process.Kill();
+
     /// <summary>SIGKILL.</summary>
     public async Task KillAsync()
     {
-        if (!_process.HasExited)
-            _process.Kill();
+        Kill();
         await WaitAsync();
     }
 

@@ -10,7 +10,7 @@ internal static class GenEntry
     public static Gen<Entry> Of(TableSchema table) =>
         Gen.Int[0, int.MaxValue].Select(seed => Build(table, new Random(seed)));
 
-    private static Entry Build(TableSchema table, Random random)
+    public static Entry Build(TableSchema table, Random random)
     {
         var builder = table.NewEntry();
         foreach (var field in table.Fields)

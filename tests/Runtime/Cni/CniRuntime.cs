@@ -9,7 +9,7 @@ namespace ACCOffload.Runtime.Tests.Cni;
 /// </summary>
 internal sealed class CniRuntime(Lab lab)
 {
-    private static int s_count;
+    private static int _count;
 
     public Lab Lab => lab;
 
@@ -28,7 +28,7 @@ internal sealed class CniRuntime(Lab lab)
     /// <summary>Makes a namespace; nothing is attached yet.</summary>
     public async Task<Attachment> NewAsync(JsonObject? configuration = null, string interfaceName = "eth0")
     {
-        var name = $"c{Interlocked.Increment(ref s_count)}";
+        var name = $"c{Interlocked.Increment(ref _count)}";
         var netns = await lab.AddNamespaceAsync(name);
         return new Attachment($"container-{name}", netns, interfaceName, configuration ?? Configuration());
     }

@@ -1,5 +1,6 @@
-using ACCOffload.Integration;
 using System.Text.Json.Nodes;
+using ACCOffload.Integration;
+using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
@@ -302,7 +303,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     private static async Task IsNowhereAsync(CniRuntime runtime, Attachment attachment, bool claimToo = true)
     {
         Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
-        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment), "the ACC has an endpoint");
+        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName), "the ACC has an endpoint");
         if (claimToo)
             Assert.DoesNotContain(await Traces.ClaimsAsync(runtime.Lab), claim => claim.Contains(attachment.ContainerId, StringComparison.Ordinal));
         Assert.DoesNotContain(await LeasesOfAsync(runtime), lease => lease.Contains(attachment.ContainerId, StringComparison.Ordinal));

@@ -1,5 +1,5 @@
-using ACCOffload.Integration;
 using System.Text.Json.Nodes;
+using ACCOffload.Integration;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;

@@ -1,5 +1,5 @@
-using ACCOffload.Integration;
 using System.Text.Json.Nodes;
+using ACCOffload.Integration;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
@@ -8,7 +8,7 @@ namespace ACCOffload.Runtime.Tests.Cni;
 public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     /// <summary>The keys that a version's specification knows; a strict reader of that version knows no others.</summary>
-    private static readonly Dictionary<string, (string[] Interface, string[] Address, string[] Route)> s_keys = new()
+    private static readonly Dictionary<string, (string[] Interface, string[] Address, string[] Route)> Keys = new()
     {
         ["0.3.1"] = (["name", "mac", "sandbox"], ["version", "interface", "address", "gateway"], ["dst", "gw"]),
         ["0.4.0"] = (["name", "mac", "sandbox"], ["version", "interface", "address", "gateway"], ["dst", "gw"]),
@@ -63,7 +63,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         var result = outcome.Result();
         Assert.Empty(result.Select(pair => pair.Key).Except(["cniVersion", "supportedVersions"]));
         var supported = result["supportedVersions"]!.AsArray().Select(v => (string)v!).ToArray();
-        Assert.Empty(s_keys.Keys.Except(supported));
+        Assert.Empty(Keys.Keys.Except(supported));
         if (version is null)
             Assert.Contains((string)result["cniVersion"]!, supported);
         else
@@ -101,7 +101,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     private static void HasTheShapeOf(string version, Attachment attachment)
     {
         var result = attachment.Result!;
-        var keys = s_keys[version];
+        var keys = Keys[version];
         Assert.Equal(version, (string?)result["cniVersion"]);
         Assert.Empty(result.Select(pair => pair.Key).Except(["cniVersion", "interfaces", "ips", "routes", "dns"]));
 

@@ -1,6 +1,5 @@
 using System.Text;
 using ACCOffload.Integration.Lab;
-using ACCOffload.Runtime.Tests.Cni;
 using Grpc.Core;
 
 namespace ACCOffload.Runtime.Tests.Cri;

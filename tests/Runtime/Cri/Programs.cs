@@ -3,7 +3,7 @@ namespace ACCOffload.Runtime.Tests.Cri;
 /// <summary>The programs of other people that a container runtime is made of.</summary>
 internal static class Programs
 {
-    private static readonly string[] s_folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    private static readonly string[] Folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
     public static string? Containerd { get; } = Find("containerd");
 
@@ -24,5 +24,5 @@ internal static class Programs
     }
 
     private static string? Find(string name) =>
-        s_folders.Where(folder => folder.StartsWith('/')).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        Folders.Where(folder => folder.StartsWith('/')).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 }

@@ -93,6 +93,26 @@ public sealed class ProfileTests : IAsyncLifetime
         await Fails(StatusCode.ResourceExhausted, TargetClient.Of(UpdateType.Insert, Member(65)));
     }
 
+    private static readonly StatusCode[] Refusals = [StatusCode.InvalidArgument, StatusCode.ResourceExhausted];
+
+    [Theory]
+    [InlineData(int.MaxValue, 0)]
+    [InlineData(1 << 21, 1)]
+    [InlineData(1_000_003, 999_983)]
+    public async Task Weights_that_a_group_can_not_hold_are_refused(int first, int second)
+    {
+        // An error of its own for each, not the end of the Write.
+        var oneShot = await Client.FailAsync(TargetClient.Insert(Service(1, OneShot(second == 0 ? [(1, first)] : [(1, first), (2, second)]))));
+        Assert.Contains((StatusCode)oneShot.CanonicalCode, Refusals);
+        await InsertAsync(Member(1));
+        await InsertAsync(Member(2));
+        (uint, int)[] members = second == 0 ? [(1, first)] : [(1, first), (2, second)];
+        var group = await Client.FailAsync(TargetClient.Of(UpdateType.Insert, Group(1, members)));
+        Assert.Contains((StatusCode)group.CanonicalCode, Refusals);
+        Assert.Empty(await Client.ReadAsync(new Entity { ActionProfileGroup = new ActionProfileGroup() }));
+        await InsertAsync(Group(1, (1, 1), (2, 2)));
+    }
+
     [Fact]
     public async Task Groups_are_written_and_read()
     {

@@ -88,8 +88,7 @@ internal sealed partial class WriteBatch
             current.Message = group;
             _journal.OnUndo(() => current.Message = old);
             CountMembers(profile, old, -1);
-            SetGroup(profile, current);
-            return Outcome.Ok;
+            return SetGroup(profile, current);
         }
 
         if (profile.OneShots.Count != 0)
@@ -104,8 +103,7 @@ internal sealed partial class WriteBatch
             profile.Groups.Remove(group.GroupId);
             profile.ByEngineId.Remove(engineId);
         });
-        SetGroup(profile, added);
-        return Outcome.Ok;
+        return SetGroup(profile, added);
     }
 
     private Outcome DeleteGroup(ProfileState profile, ProfileGroup group)
@@ -159,12 +157,17 @@ internal sealed partial class WriteBatch
             : watch != 0 || !watchPort.IsEmpty ? Outcome.Unimplemented($"{where}: watch_port is not supported")
             : Outcome.Ok;
 
-    private void SetGroup(ProfileState profile, ProfileGroup group)
+    private Outcome SetGroup(ProfileState profile, ProfileGroup group)
     {
         CountMembers(profile, group.Message, 1);
         var members = group.Message.Members.Select(m => new SwxMember(m.MemberId, (uint)m.Weight)).ToArray();
-        _update.SetGroup(profile.Profile.Selector, group.EngineId, members);
+        return SetMembers(profile, group.EngineId, members);
     }
+
+    private Outcome SetMembers(ProfileState profile, uint engineId, SwxMember[] members) =>
+        _update.TrySetGroup(profile.Profile.Selector, engineId, members) is { } problem
+            ? Outcome.Full($"action profile {profile.Profile.Name}: {problem}")
+            : Outcome.Ok;
 
     private void CountMembers(ProfileState profile, ActionProfileGroup group, int by)
     {

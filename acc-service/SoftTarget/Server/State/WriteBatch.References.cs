@@ -86,7 +86,9 @@ internal sealed partial class WriteBatch
                 new ActionProfileAction { Action = EntryWriter.ActionMessage(action, data), Weight = item.Weight });
         }
 
-        _update.SetGroup(profile.Profile.Selector, group, members);
+        var held = SetMembers(profile, group, members);
+        if (!held.IsOk)
+            return held;
         profile.OneShots.Add(group, new ProfileOneShot(canonical, group, members.Select(m => m.Id).ToArray()));
         _journal.OnUndo(() => profile.OneShots.Remove(group));
         _resolved = group;

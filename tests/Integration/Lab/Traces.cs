@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
 
-namespace ACCOffload.Runtime.Tests.Cni;
+namespace ACCOffload.Integration.Lab;
 
 /// <summary>Everything that an attachment leaves somewhere: links, leases, the agent's claims, the ACC's endpoints and rows.</summary>
 internal static class Traces
@@ -57,7 +56,7 @@ internal static class Traces
     public static async Task<IReadOnlyList<JsonNode>> EndpointsAsync(Lab lab) =>
         [.. (await lab.ControlAsync("endpoints"))["endpoints"]!.AsArray().Select(e => e!)];
 
-    public static async Task<bool> HasEndpointAsync(Lab lab, Attachment attachment) =>
+    public static async Task<bool> HasEndpointAsync(Lab lab, string network, string containerId, string interfaceName) =>
         (await EndpointsAsync(lab)).Any(e =>
-            (string?)e["network"] == attachment.Network && (string?)e["containerId"] == attachment.ContainerId && (string?)e["interfaceName"] == attachment.InterfaceName);
+            (string?)e["network"] == network && (string?)e["containerId"] == containerId && (string?)e["interfaceName"] == interfaceName);
 }

@@ -2,11 +2,10 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop;
 using Grpc.Net.Client;
 
-namespace ACCOffload.Benchmarks;
+namespace ACCOffload.Integration.Lab;
 
 /// <summary>Ways to a lab's inframanager: its API as the node's agent has it, and its control socket.</summary>
 internal static class Channels
@@ -19,13 +18,11 @@ internal static class Channels
         var client = X509Certificate2.CreateFromPemFile($"{lab.Pki}/host-client/tls.crt", $"{lab.Pki}/host-client/tls.key");
         var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         trust.CustomTrustStore.ImportFromPemFile($"{lab.Pki}/host-client/ca.crt");
-        var handler = Handler(async cancellationToken =>
+        var handler = Handler(() =>
         {
             // A socket belongs to the namespace of the thread that makes it.
             using var host = NetNamespace.OpenNamed(lab.HostNamespace);
-            var socket = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
-            await socket.ConnectAsync(Api, cancellationToken);
-            return socket;
+            return (host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }), Api);
         });
         handler.SslOptions = new SslClientAuthenticationOptions
         {
@@ -37,20 +34,31 @@ internal static class Channels
     }
 
     /// <summary>What `inframanager ctl` speaks to, without a process for each question.</summary>
-    public static GrpcChannel Control(Lab lab)
+    public static GrpcChannel Control(Lab lab) => Unix(lab.ControlSocket);
+
+    /// <summary>Without TLS over a unix socket. Connects again by itself when the server was restarted.</summary>
+    public static GrpcChannel Unix(string path)
     {
-        var handler = Handler(async cancellationToken =>
-        {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(lab.ControlSocket), cancellationToken);
-            return socket;
-        });
-        return GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        var handler = Handler(() => (new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path)));
+        return GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = null });
     }
 
-    private static SocketsHttpHandler Handler(Func<CancellationToken, Task<Socket>> connect) => new()
+    private static SocketsHttpHandler Handler(Func<(Socket Socket, EndPoint Peer)> make) => new()
     {
         UseProxy = false,
-        ConnectCallback = async (_, cancellationToken) => new NetworkStream(await connect(cancellationToken), ownsSocket: true),
+        ConnectCallback = async (_, cancellationToken) =>
+        {
+            var (socket, peer) = make();
+            try
+            {
+                await socket.ConnectAsync(peer, cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
     };
 }

@@ -1,0 +1,2 @@
+// Each test is a node with its processes, which it kills: one at a time, so that a failure is the test's own.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -1,0 +1,28 @@
+using System.Globalization;
+
+namespace ACCOffload.Crash;
+
+/// <summary>What the environment sets. The seed is printed by every run; the same seed makes the same choices, not the same timing.</summary>
+internal static class CrashSettings
+{
+    public static int Seed { get; } = Number("ACCOFFLOAD_TEST_SEED", Random.Shared.Next(1, 1_000_000));
+
+    /// <summary>Rounds of concurrent requests, each with something killed.</summary>
+    public static int RpcRounds { get; } = Number("ACCOFFLOAD_TEST_RPC_ROUNDS", 50);
+
+    /// <summary>Rounds of pods that come and go while something is killed.</summary>
+    public static int PodRounds { get; } = Number("ACCOFFLOAD_TEST_POD_ROUNDS", 5);
+
+    public static int Number(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+}
+
+/// <summary>What is killed in a round.</summary>
+[Flags]
+internal enum Victims
+{
+    None = 0,
+    Manager = 1,
+    Target = 2,
+    Agent = 4,
+}

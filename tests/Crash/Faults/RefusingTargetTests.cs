@@ -1,0 +1,74 @@
+using ACCOffload.Crash.Rpc;
+using ACCOffload.Integration;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+
+namespace ACCOffload.Crash.Faults;
+
+/// <summary>A target that has no room for some entries: their requests fail, wholly, and no others.</summary>
+public sealed class RefusingTargetTests
+{
+    private const int Room = 40;
+
+    [RootFact]
+    public async Task Only_the_requests_that_do_not_fit_fail()
+    {
+        var folder = Directory.CreateTempSubdirectory("accoffload-small-");
+        try
+        {
+            foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            Shrink(Path.Combine(folder.FullName, "k8s_dp.spec"), "pods");
+            await using var node = await RpcNode.StartAsync(pipelineDirectory: folder.FullName);
+
+            // All at once: whichever are refused, they are the ones beyond the room.
+            var operations = Enumerable.Range(0, 3 * Room).Select(i => new Operation(PodSpec.IdOf(i), PodSpec.Of(i, 0), node.NextSequence())).ToList();
+            await Task.WhenAll(operations.Select((o, i) => node.SendAsync(o, i)));
+            var held = operations.Where(o => o.Answer == Answer.Acknowledged).Select(o => o.Spec!).ToHashSet();
+            Assert.Equal(Room, held.Count);
+            Assert.All(operations.Where(o => o.Answer != Answer.Acknowledged), o => Assert.Equal(Answer.Refused, o.Answer));
+            await HoldsAsync(node, held);
+
+            var refused = await Assert.ThrowsAsync<RpcException>(() => AttachAsync(node, PodSpec.Of(5000, 0)));
+            Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+            Assert.Contains("pods", refused.Status.Detail);
+            Assert.DoesNotContain('\n', refused.Status.Detail);
+
+            // Room for one more, once somebody leaves; in one burst the leaver's room is the comer's, or the comer is refused.
+            var leaver = held.First();
+            Assert.True((await node.Client(0).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(leaver.ContainerId), Epoch = node.Epoch, Sequence = node.NextSequence() })).Removed);
+            held.Remove(leaver);
+            await AttachAsync(node, PodSpec.Of(5000, 0));
+            held.Add(PodSpec.Of(5000, 0));
+            await HoldsAsync(node, held);
+
+            // What was refused does not come back with a restart.
+            await node.Lab.KillManagerAsync();
+            await node.Lab.StartManagerAsync(waitReady: false);
+            await node.SettledAsync();
+            await HoldsAsync(node, held);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static void Shrink(string spec, string table)
+    {
+        var text = File.ReadAllText(spec);
+        int at = text.IndexOf("\tsize ", text.IndexOf($"table {table} {{", StringComparison.Ordinal), StringComparison.Ordinal);
+        int end = text.IndexOf('\n', at);
+        File.WriteAllText(spec, $"{text[..at]}\tsize 0x{Room:x}{text[end..]}");
+    }
+
+    private static async Task AttachAsync(RpcNode node, PodSpec spec) =>
+        await node.Client(0).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
+
+    private static async Task HoldsAsync(RpcNode node, HashSet<PodSpec> held)
+    {
+        Assert.True(held.SetEquals(await node.EndpointsAsync()), "the acknowledged are there, and nobody else");
+        await node.TablesEqualAsync(held);
+    }
+}

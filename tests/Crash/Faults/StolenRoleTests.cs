@@ -1,0 +1,66 @@
+using ACCOffload.Crash.Rpc;
+using ACCOffload.Integration;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+
+namespace ACCOffload.Crash.Faults;
+
+/// <summary>Another controller takes the primary role, changes the tables, and leaves.</summary>
+public sealed class StolenRoleTests
+{
+    [RootFact]
+    public async Task While_another_controller_is_primary_nothing_is_promised_and_afterwards_all_is_repaired()
+    {
+        await using var node = await RpcNode.StartAsync();
+        var held = Enumerable.Range(0, 30).Select(i => PodSpec.Of(i, 0)).ToHashSet();
+        await Task.WhenAll(held.Select((spec, i) => AttachAsync(node, spec, i)));
+
+        await using (var thief = await RawP4Runtime.ConnectAsync(node.Lab.TargetSocket))
+        {
+            await Eventually.TrueAsync(async () => (await node.StatusAsync()).TargetState == "backup", "inframanager reports the thief");
+            var status = await node.Lab.ControlAsync("status");
+            Assert.False((bool)status["ready"]!);
+            Assert.Contains("another controller is primary", (string?)status["targetReason"]);
+
+            var commits = (long)status["commits"]!;
+            var refused = await Assert.ThrowsAsync<RpcException>(() => AttachAsync(node, PodSpec.Of(100, 0)));
+            Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+            Assert.Contains("another controller is primary", refused.Status.Detail);
+            Assert.DoesNotContain('\n', refused.Status.Detail);
+            Assert.Equal(commits, (long)(await node.Lab.ControlAsync("status"))["commits"]!);
+
+            // A host that removes a pod can't wait for it.
+            Assert.True((await node.Client(0).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(PodSpec.IdOf(0)), Epoch = node.Epoch, Sequence = node.NextSequence() })).Removed);
+            held.Remove(PodSpec.Of(0, 0));
+            await thief.DropFirstAndAddForeignRowAsync("pods", [10, 9, 9, 9]);
+            await thief.DropFirstAndAddForeignRowAsync("local_sources", [10, 9, 9, 9]);
+        }
+
+        await node.SettledAsync();
+        await node.TablesEqualAsync(held);
+        await AttachAsync(node, PodSpec.Of(100, 0));
+        held.Add(PodSpec.Of(100, 0));
+        Assert.True(held.SetEquals(await node.EndpointsAsync()));
+        await node.TablesEqualAsync(held);
+    }
+
+    [RootFact]
+    public async Task Stolen_under_concurrent_requests_the_promise_holds()
+    {
+        await using var node = await RpcNode.StartAsync();
+        var rounds = new RpcRounds(node, CrashSettings.Seed);
+        for (int i = 0; i < 4; i++)
+        {
+            RawP4Runtime? thief = null;
+            await rounds.RunAsync(
+                i,
+                Victims.None,
+                disturb: () => thief = RawP4Runtime.ConnectAsync(node.Lab.TargetSocket).GetAwaiter().GetResult(),
+                mend: () => thief!.DisposeAsync().AsTask().GetAwaiter().GetResult());
+        }
+    }
+
+    private static async Task AttachAsync(RpcNode node, PodSpec spec, int connection = 0) =>
+        await node.Client(connection).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
+}

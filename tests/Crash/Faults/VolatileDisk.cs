@@ -1,0 +1,67 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using ACCOffload.Integration.Lab;
+using Microsoft.Win32.SafeHandles;
+
+namespace ACCOffload.Crash.Faults;
+
+/// <summary>A file system on a loop device whose power can be cut: what was not synced is lost, as on a disk.</summary>
+internal sealed partial class VolatileDisk : IAsyncDisposable
+{
+    // linux/fs/ext4/ext4.h: EXT4_IOC_SHUTDOWN, and to drop the journal that is still in memory.
+    private const nuint Shutdown = 0x8004587D;
+    private const uint NoLogFlush = 2;
+    private readonly string _image;
+    private bool _mounted;
+
+    private VolatileDisk(string path, string image) => (Path, _image) = (path, image);
+
+    public string Path { get; }
+
+    public static async Task<VolatileDisk> CreateAsync(string path, int megabytes = 32)
+    {
+        Directory.CreateDirectory(path);
+        var disk = new VolatileDisk(path, path + ".img");
+        using (var file = File.Create(disk._image))
+            file.SetLength((long)megabytes << 20);
+        await Shell.RunAsync(null, "mkfs.ext4", ["-q", "-F", disk._image]).Succeeded();
+        await disk.MountAsync();
+        return disk;
+    }
+
+    /// <summary>From now on nothing reaches the disk any more, and everything fails that needs it.</summary>
+    public void CutPower()
+    {
+        using SafeFileHandle root = Open(Path, 0);
+        uint how = NoLogFlush;
+        if (root.IsInvalid || Ioctl(root, Shutdown, ref how) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), $"shut down {Path}");
+    }
+
+    /// <summary>Power is back: what is on the disk is what was synced. Nobody may have a file open there.</summary>
+    public async Task RestoreAsync()
+    {
+        await Shell.RunAsync(null, "umount", [Path]).Succeeded();
+        _mounted = false;
+        await MountAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_mounted)
+            await Shell.RunAsync(null, "umount", ["-l", Path]);
+        File.Delete(_image);
+    }
+
+    private async Task MountAsync()
+    {
+        await Shell.RunAsync(null, "mount", ["-o", "loop", _image, Path]).Succeeded();
+        _mounted = true;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int Ioctl(SafeFileHandle file, nuint request, ref uint argument);
+}

@@ -1,0 +1,28 @@
+using System.Diagnostics;
+using ACCOffload.Integration;
+using Xunit.Abstractions;
+
+namespace ACCOffload.Crash.Pods;
+
+/// <summary>kill -9 of the daemons while a runtime adds and deletes pods.</summary>
+public sealed class PodCrashTests(ITestOutputHelper output)
+{
+    private const int Pods = 50;
+
+    [RootFact]
+    public async Task Killed_while_pods_come_and_go_nothing_is_lost_or_left()
+    {
+        await using var node = await PodNode.StartAsync(Pods);
+        var rounds = new PodRounds(node, CrashSettings.Seed);
+        var clock = Stopwatch.StartNew();
+        for (int i = 0; i < CrashSettings.PodRounds; i++)
+            await rounds.RunAsync(i, i % 5 is 2 or 4 ? Victims.Manager | Victims.Agent | Victims.Target : Victims.Manager | Victims.Agent);
+
+        output.WriteLine($"crash pods, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {Pods} pods in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
+            + $"{rounds.Runtime.FailedAdds} failed ADDs and {rounds.Runtime.FailedDels} failed DELs, {rounds.PacketsSent} packets between the pods that stay");
+        foreach (string error in rounds.Runtime.Errors.Order())
+            output.WriteLine(error);
+        Assert.Null(node.Leaks.Problem);
+        Assert.True(rounds.Runtime.FailedAdds > 0, "kills came while pods were added");
+    }
+}

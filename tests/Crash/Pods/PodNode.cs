@@ -1,0 +1,161 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Crash.Rpc;
+using ACCOffload.Crash.Watch;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Crash.Pods;
+
+/// <summary>A whole node, its three daemons in processes of their own, with namespaces for pods and two pods that stay.</summary>
+internal sealed class PodNode : IAsyncDisposable
+{
+    private PodNode(Lab lab)
+    {
+        Lab = lab;
+        Target = new TargetReader(lab);
+    }
+
+    public Lab Lab { get; }
+
+    public TargetReader Target { get; }
+
+    public LeakWatch Leaks { get; } = new();
+
+    /// <summary>Where pods can be made: namespaces without an interface.</summary>
+    public IReadOnlyList<string> Namespaces { get; private set; } = [];
+
+    /// <summary>Pods that nothing is done to: what they lose is lost by mistake.</summary>
+    public IReadOnlyList<Pod> Stayers { get; private set; } = [];
+
+    /// <param name="namespaces">How many pods there can be beside the two that stay.</param>
+    /// <param name="prepare">Changes the lab's files before anything is started.</param>
+    public static async Task<PodNode> StartAsync(int namespaces, Action<Lab>? prepare = null)
+    {
+        var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
+        var node = new PodNode(lab);
+        try
+        {
+            prepare?.Invoke(lab);
+            await lab.StartTargetAsync();
+            await lab.StartManagerAsync();
+            await lab.StartAgentAsync();
+            node.Stayers = [await lab.AddPodAsync("stay-a"), await lab.AddPodAsync("stay-b")];
+            var names = new List<string>();
+            for (int i = 0; i < namespaces; i++)
+                names.Add(await lab.AddNamespaceAsync($"p{i}"));
+            node.Namespaces = names;
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Kills and starts again what these are, the target first and the agent last; returns when they run, not when they are ready.</summary>
+    public async Task RestartAsync(Victims victims, TimeSpan pause)
+    {
+        Kill(victims);
+        await Task.Delay(pause);
+        await StartAsync(victims);
+    }
+
+    public void Kill(Victims victims)
+    {
+        if (victims.HasFlag(Victims.Target))
+            Lab.Target!.Kill();
+        if (victims.HasFlag(Victims.Manager))
+            Lab.Manager!.Kill();
+        if (victims.HasFlag(Victims.Agent))
+            Lab.Agent!.Kill();
+    }
+
+    public async Task StartAsync(Victims victims)
+    {
+        if (victims.HasFlag(Victims.Target))
+        {
+            await Lab.Target!.WaitAsync();
+            await Lab.StartTargetAsync();
+        }
+
+        if (victims.HasFlag(Victims.Manager))
+        {
+            await Lab.Manager!.WaitAsync();
+            File.Delete(Lab.ControlSocket);
+            await Lab.StartManagerAsync(waitReady: false);
+        }
+
+        if (victims.HasFlag(Victims.Agent))
+        {
+            await Lab.Agent!.WaitAsync();
+            await Lab.StartAgentAsync(waitReady: false);
+        }
+    }
+
+    /// <summary>Waits until all three are ready and have told each other everything.</summary>
+    public async Task SettledAsync()
+    {
+        await Lab.WaitReadyAsync();
+        JsonNode? last = null;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                if (Lab.Agent!.HasExited)
+                    throw new InvalidOperationException($"the agent ended:\n{Lab.Agent.Log}");
+                last = await TryAgentStatusAsync();
+                return last is not null && last["acc"]!["ready"]!.GetValue<bool>() && last["requests"]!.GetValue<int>() == 0
+                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached");
+            },
+            () => $"the agent is ready and has nothing half done; {last?.ToJsonString()}\n{Lab.Agent!.Log}", 60);
+        await Eventually.TrueAsync(
+            async () => await Lab.ControlAsync("status") is { } s && (bool)s["ready"]! && (bool)s["reconciled"]! && (long)s["pendingEntries"]! == 0, "inframanager has nothing left to write");
+    }
+
+    /// <summary>Exactly these pods, besides those that stay, are attached: on the host, on the ACC and in the tables.</summary>
+    public async Task HoldsExactlyAsync(IReadOnlyCollection<Pod> pods)
+    {
+        var all = pods.Concat(Stayers).ToList();
+        var names = all.Select(p => p.ContainerId).Order().ToList();
+        var endpoints = await Traces.EndpointsAsync(Lab);
+        var specs = endpoints.Where(e => (string?)e["kind"] == "pod").Select(PodSpec.FromJson).ToList();
+        Assert.Equal(names, specs.Select(s => s.ContainerId).Order());
+        foreach (var (pod, spec) in all.OrderBy(p => p.ContainerId).Zip(specs.OrderBy(s => s.ContainerId)))
+        {
+            var mac = (string)pod.Result!["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mac"]!;
+            Assert.Equal((pod.Address, mac), (spec.AddressText, MacText(spec.Mac)));
+        }
+
+        var host = PodSpec.FromJson(Assert.Single(endpoints, e => (string?)e["kind"] == "host"));
+        if (await TableOracle.DifferenceAsync(Target, specs, host) is { } difference)
+            throw new InvalidOperationException(difference);
+        Assert.Equal(names.Select(n => $"podnet/{n}/eth0=attached").Order(), (await Traces.ClaimsAsync(Lab)).Order());
+        Assert.Equal(all.Select(p => $"podnet/{p.Address}").Order(), Traces.Leases(Lab).Order());
+        Assert.Equal(specs.Append(host).Select(s => s.PortName).Append("lo").Order(), await Traces.LinksAsync(Lab.PortNamespace));
+        Assert.Equal(["accoffload0", "lo", "mgmt"], await Traces.LinksAsync(Lab.HostNamespace));
+        Assert.Empty((await Traces.AgentStatusAsync(Lab))["unknownDevices"]!.AsArray());
+    }
+
+    public void LookForLeaks()
+    {
+        Leaks.Look("inframanager", Lab.Manager);
+        Leaks.Look("soft target", Lab.Target);
+        Leaks.Look("agent", Lab.Agent);
+        Leaks.LookAtWal(Lab.At("inframanager.db"));
+        Leaks.LookAtWal(Lab.At("host-stub.db"));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Target.Dispose();
+        await Lab.DisposeAsync();
+    }
+
+    private async Task<JsonNode?> TryAgentStatusAsync()
+    {
+        var run = await Shell.RunAsync(Lab.HostNamespace, Published.HostStub, ["status", "--json", "--socket", Lab.At("host-stub.sock")]);
+        return run.ExitCode is 0 or 1 ? JsonNode.Parse(run.Output) : null;
+    }
+
+    private static string MacText(ulong mac) =>
+        string.Join(':', Enumerable.Range(0, 6).Select(i => $"{(mac >> (40 - (8 * i))) & 0xff:x2}"));
+}

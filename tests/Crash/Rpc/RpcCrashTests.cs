@@ -1,0 +1,38 @@
+using System.Diagnostics;
+using ACCOffload.Integration;
+using Xunit.Abstractions;
+
+namespace ACCOffload.Crash.Rpc;
+
+/// <summary>kill -9 under hundreds of concurrent requests: the promise holds after each.</summary>
+public sealed class RpcCrashTests(ITestOutputHelper output)
+{
+    [RootFact]
+    public async Task Killed_under_concurrent_requests_the_promise_holds()
+    {
+        await using var node = await RpcNode.StartAsync();
+        var rounds = new RpcRounds(node, CrashSettings.Seed);
+        var clock = Stopwatch.StartNew();
+        int total = CrashSettings.RpcRounds;
+
+        // First nothing of inframanager's is killed, so that what it leaks while its target dies adds up; then nothing of the target's; then all.
+        for (int i = 0; i < 10; i++)
+            await rounds.RunAsync(-1 - i, i % 3 == 1 ? Victims.Target : Victims.None);
+        for (int i = 0; i < total; i++)
+        {
+            await rounds.RunAsync(i, i < total * 3 / 5 ? Victims.Manager : (i % 5) switch
+            {
+                0 or 1 => Victims.Manager,
+                2 => Victims.Target,
+                _ => Victims.Manager | Victims.Target,
+            });
+        }
+
+        output.WriteLine($"crash rpc, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {RpcRounds.Requests} requests in {clock.Elapsed.TotalSeconds:0} s, "
+            + $"{rounds.Kills} kills, {rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered; largest WAL {node.Leaks.LargestWal >> 10} KiB");
+        Assert.Null(node.Leaks.Problem);
+        Assert.InRange(node.Leaks.LongestLife("inframanager"), 9, int.MaxValue);
+        Assert.InRange(node.Leaks.LongestLife("soft target"), total * 3 / 5, int.MaxValue);
+        Assert.True(rounds.Unanswered > total, "the kills came while requests were under way");
+    }
+}

@@ -1,0 +1,155 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Crash.Watch;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace ACCOffload.Crash.Rpc;
+
+/// <summary>inframanager and its soft target in processes of their own, and a host that speaks accoffload.v1 to them over several connections.</summary>
+internal sealed class RpcNode : IAsyncDisposable
+{
+    // A hundred requests fit into one connection at a time.
+    private const int Connections = 6;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private readonly GrpcChannel[] _channels;
+    private readonly GrpcChannel _control;
+    private ulong _sequence;
+
+    private RpcNode(Lab lab)
+    {
+        Lab = lab;
+        Target = new TargetReader(lab);
+        _control = Channels.Control(lab);
+        _channels = [.. Enumerable.Range(0, Connections).Select(_ => Channels.Offload(lab))];
+    }
+
+    public Lab Lab { get; }
+
+    public TargetReader Target { get; }
+
+    public LeakWatch Leaks { get; } = new();
+
+    public ulong Epoch => 1;
+
+    /// <param name="prepare">Changes the lab's configuration before anything is started.</param>
+    /// <param name="pipelineDirectory">Another pipeline than the product's.</param>
+    public static async Task<RpcNode> StartAsync(Action<Lab, JsonObject>? prepare = null, string? pipelineDirectory = null)
+    {
+        var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true, PipelineDirectory = pipelineDirectory });
+        var node = new RpcNode(lab);
+        try
+        {
+            var config = JsonNode.Parse(await File.ReadAllTextAsync(lab.ManagerConfig))!.AsObject();
+            config["Node"]!["PodRanges"] = new JsonArray("10.244.0.0/16");
+            prepare?.Invoke(lab, config);
+            await File.WriteAllTextAsync(lab.ManagerConfig, config.ToJsonString());
+            await lab.StartTargetAsync();
+            await lab.StartManagerAsync(waitReady: false);
+            await node.SettledAsync();
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ulong NextSequence() => Interlocked.Increment(ref _sequence);
+
+    public Offload.OffloadClient Client(int request) => new(_channels[request % Connections]);
+
+    /// <summary>Sends one request and notes how it ended.</summary>
+    public async Task SendAsync(Operation operation, int connection = 0)
+    {
+        try
+        {
+            if (operation.Spec is { } spec)
+                await Client(connection).AttachAsync(spec.ToRequest(Epoch, operation.Sequence), deadline: Deadline());
+            else
+                await Client(connection).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(operation.ContainerId), Epoch = Epoch, Sequence = operation.Sequence }, deadline: Deadline());
+            operation.Answer = Answer.Acknowledged;
+        }
+        catch (RpcException e)
+        {
+            operation.Answer = AnswerOf(e);
+        }
+    }
+
+    public Task<SyncReply> SyncAsync(IEnumerable<PodSpec> list)
+    {
+        var request = new SyncRequest { Epoch = Epoch, Networks = { PodSpec.Network } };
+        request.Attachments.AddRange(list.Select(s => s.ToRequest(Epoch, NextSequence())));
+        request.Sequence = NextSequence();
+        return Client(0).SyncAsync(request, deadline: Deadline()).ResponseAsync;
+    }
+
+    /// <summary>Whether the server said no, or nothing.</summary>
+    public static Answer AnswerOf(RpcException e) => e switch
+    {
+        // The client made the status of a connection that broke.
+        { Status.DebugException: not null } => Answer.Unknown,
+        { StatusCode: StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.AlreadyExists } => Answer.Refused,
+        _ => throw new InvalidOperationException($"an answer that nobody may get: {e.Status}"),
+    };
+
+    public async Task<GetStatusReply> StatusAsync() => await new Control.ControlClient(_control).GetStatusAsync(new GetStatusRequest(), deadline: Deadline());
+
+    public async Task<IReadOnlyList<PodSpec>> EndpointsAsync()
+    {
+        var endpoints = (await Lab.ControlAsync("endpoints"))["endpoints"]!.AsArray();
+        Assert.All(endpoints, e => Assert.Equal("programmed", (string?)e!["state"]));
+        return [.. endpoints.Select(e => PodSpec.FromJson(e!))];
+    }
+
+    /// <summary>Waits until inframanager is ready, has compared the tables, and has nothing left to write.</summary>
+    public Task SettledAsync(int seconds = 60)
+    {
+        var last = "no status";
+        return Eventually.TrueAsync(
+            async () =>
+            {
+                if (Lab.Manager!.HasExited)
+                    throw new InvalidOperationException($"inframanager ended:\n{Lab.Manager.Log}");
+                try
+                {
+                    var status = await StatusAsync();
+                    last = status.ToString();
+                    return status is { Ready: true, Reconciled: true, PendingEntries: 0 };
+                }
+                catch (RpcException e)
+                {
+                    last = e.Status.ToString();
+                    return false;
+                }
+            },
+            () => $"settled; {last}; inframanager's log:\n{Lab.Manager!.Log}", seconds);
+    }
+
+    /// <summary>The tables hold what these endpoints need and nothing else.</summary>
+    public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
+    {
+        if (await TableOracle.DifferenceAsync(Target, pods) is { } difference)
+            throw new InvalidOperationException(difference);
+    }
+
+    public void LookForLeaks()
+    {
+        Leaks.Look("inframanager", Lab.Manager);
+        Leaks.Look("soft target", Lab.Target);
+        Leaks.LookAtWal(Lab.At("inframanager.db"));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var channel in _channels)
+            channel.Dispose();
+        _control.Dispose();
+        Target.Dispose();
+        await Lab.DisposeAsync();
+    }
+
+    private static DateTime Deadline() => DateTime.UtcNow + Limit;
+}

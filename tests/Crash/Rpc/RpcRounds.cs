@@ -1,0 +1,195 @@
+using System.Diagnostics;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+
+namespace ACCOffload.Crash.Rpc;
+
+/// <summary>
+/// Rounds of concurrent Attach and Detach requests. In each, something is killed at a random instant and started again, and then the promise is checked:
+/// what was acknowledged holds, what was not holds wholly or not at all, the tables equal the endpoints, and a Sync removes what the host does not have.
+/// </summary>
+internal sealed class RpcRounds(RpcNode node, int seed)
+{
+    public const int Requests = 500;
+
+    // Attachments asked for with another request under way for the same one.
+    private const int Contested = 30;
+    private const int Slots = 600;
+
+    private readonly Ledger _ledger = new();
+    private TimeSpan _usualLength = TimeSpan.FromMilliseconds(200);
+
+    public int Rounds { get; private set; }
+
+    public int Kills { get; private set; }
+
+    public long Acknowledged { get; private set; }
+
+    public long Unanswered { get; private set; }
+
+    /// <param name="round">Which one; with the seed it determines the choices.</param>
+    /// <param name="victims">What is killed.</param>
+    /// <param name="disturb">Something else that is done at a random instant.</param>
+    /// <param name="mend">Ends the disturbance, when all requests are answered.</param>
+    public async Task RunAsync(int round, Victims victims, Action? disturb = null, Action? mend = null)
+    {
+        var random = new Random(HashCode.Combine(seed, round));
+        string what = $"round {round}, seed {seed}, {victims}";
+        try
+        {
+            what += $", {await BurstAsync(random, victims, disturb)}";
+            mend?.Invoke();
+            await RecoverAsync(random, victims);
+            await CheckAsync();
+            what += ", then Sync";
+            await SyncAsync(random, victims);
+            node.LookForLeaks();
+            Rounds++;
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"{what}: {e.Message}\ninframanager's log ends with:\n{Tail(node.Lab.Manager?.Log)}\nthe target's with:\n{Tail(node.Lab.Target?.Log)}", e);
+        }
+    }
+
+    private async Task<string> BurstAsync(Random random, Victims victims, Action? disturb)
+    {
+        var operations = Choose(random);
+        using var strike = new Strike(random, _usualLength, operations.Count, disturb ?? KillerOf(victims));
+        var started = Stopwatch.GetTimestamp();
+        strike.Start();
+        await Task.WhenAll(operations.Select((operation, i) => Task.Run(async () =>
+        {
+            await node.SendAsync(operation, i);
+            strike.Answered();
+        })));
+        if (victims == Victims.None && disturb is null)
+            _usualLength = Stopwatch.GetElapsedTime(started);
+        strike.Complete();
+        _ledger.TakeIn(operations);
+        Acknowledged += operations.Count(o => o.Answer == Answer.Acknowledged);
+        Unanswered += operations.Count(o => o.Answer == Answer.Unknown);
+        if (victims == Victims.None && operations.FirstOrDefault(o => o.Answer == Answer.Unknown) is { } lost)
+            throw new InvalidOperationException($"nothing was killed, and {lost} has no answer");
+        return strike.ToString();
+    }
+
+    private List<Operation> Choose(Random random)
+    {
+        int[] slots = [.. Enumerable.Range(0, Slots)];
+        random.Shuffle(slots);
+        var operations = new List<Operation>(Requests);
+        for (int i = 0; operations.Count < Requests; i++)
+        {
+            operations.Add(Next(random, slots[i], random.NextDouble() < 0.5));
+            if (i < Contested)
+                operations.Add(Next(random, slots[i], operations[^1].Spec is not null));
+        }
+
+        var shuffled = operations.ToArray();
+        random.Shuffle(shuffled);
+        return [.. shuffled];
+    }
+
+    private Operation Next(Random random, int slot, bool maybeDetach)
+    {
+        string id = PodSpec.IdOf(slot);
+        bool detach = maybeDetach && (_ledger.IsPresent(id) || random.Next(4) == 0);
+        return new Operation(id, detach ? null : PodSpec.Of(slot, random.Next(4)), node.NextSequence());
+    }
+
+    private async Task RecoverAsync(Random random, Victims victims)
+    {
+        await RestartAsync(victims);
+        // Now and then it does not survive its own recovery.
+        if (victims.HasFlag(Victims.Manager) && random.Next(4) == 0)
+        {
+            await Task.Delay(random.Next(250));
+            node.Lab.Manager!.Kill();
+            await RestartAsync(Victims.Manager);
+        }
+
+        await node.SettledAsync();
+    }
+
+    private async Task CheckAsync()
+    {
+        var endpoints = await node.EndpointsAsync();
+        if (_ledger.Settle(endpoints) is { } broken)
+            throw new InvalidOperationException(broken);
+        await node.TablesEqualAsync(endpoints);
+    }
+
+    private async Task SyncAsync(Random random, Victims victims)
+    {
+        var before = _ledger.Present.ToList();
+        var list = before.Where(_ => random.Next(8) != 0).ToList();
+        bool strikes = victims.HasFlag(Victims.Manager) && random.Next(5) == 0;
+        using var strike = new Strike(random, _usualLength / 5, 1, strikes ? KillerOf(Victims.Manager) : null);
+        strike.Start();
+        SyncReply? reply = null;
+        try
+        {
+            reply = await node.SyncAsync(list);
+        }
+        catch (RpcException e) when (strikes && RpcNode.AnswerOf(e) == Answer.Unknown)
+        {
+            // Killed under it.
+        }
+
+        strike.Answered();
+        strike.Complete();
+        if (strikes)
+            await RecoverAsync(random, Victims.Manager);
+        var endpoints = (await node.EndpointsAsync()).ToHashSet();
+        if (reply is null)
+        {
+            Assert.True(endpoints.SetEquals(list) || endpoints.SetEquals(before), "an unanswered Sync holds wholly or not at all");
+            _ledger.TakeInSync(endpoints);
+        }
+        else
+        {
+            Assert.Equal((list.Count, 0, before.Count - list.Count, 0), ((int)reply.Kept, (int)reply.Added, (int)reply.Removed, reply.Failures.Count));
+            _ledger.TakeInSync(list);
+        }
+
+        if (_ledger.Settle(endpoints) is { } broken)
+            throw new InvalidOperationException($"after Sync: {broken}");
+        await node.SettledAsync();
+        await node.TablesEqualAsync(endpoints);
+    }
+
+    private async Task RestartAsync(Victims victims)
+    {
+        foreach (var victim in Processes(victims))
+        {
+            await victim.WaitAsync();
+            Kills++;
+        }
+
+        // A new process may start while the old one's target is still missing, as after a reboot.
+        if (victims.HasFlag(Victims.Manager))
+        {
+            File.Delete(node.Lab.ControlSocket);
+            await node.Lab.StartManagerAsync(waitReady: false);
+        }
+
+        if (victims.HasFlag(Victims.Target))
+            await node.Lab.StartTargetAsync();
+    }
+
+    // Found beforehand, so that nothing but the system calls is left to do.
+    private Action? KillerOf(Victims victims)
+    {
+        var processes = Processes(victims);
+        return processes.Length == 0 ? null : () => Array.ForEach(processes, p => p.Kill());
+    }
+
+    private Integration.Lab.BackgroundProcess[] Processes(Victims victims) =>
+    [
+        .. victims.HasFlag(Victims.Manager) ? [node.Lab.Manager!] : Array.Empty<Integration.Lab.BackgroundProcess>(),
+        .. victims.HasFlag(Victims.Target) ? [node.Lab.Target!] : Array.Empty<Integration.Lab.BackgroundProcess>(),
+    ];
+
+    private static string Tail(string? log) => log is null ? "" : string.Join('\n', log.Split('\n').TakeLast(25));
+}

@@ -1,0 +1,11 @@
+using System.Diagnostics;
+
+namespace ACCOffload.Crash.Soak;
+
+/// <summary>Equal parts of a run, one after the other.</summary>
+internal sealed class Phases(TimeSpan length, int count)
+{
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+
+    public int Current => Math.Min(count - 1, (int)(_clock.Elapsed / length * count));
+}

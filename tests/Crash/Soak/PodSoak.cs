@@ -1,0 +1,38 @@
+using ACCOffload.Crash.Pods;
+using ACCOffload.Crash.Watch;
+
+namespace ACCOffload.Crash.Soak;
+
+/// <summary>A node whose pods come and go. In turns inframanager, the agent and the target are spared, then nothing is.</summary>
+internal sealed class PodSoak(TimeSpan length)
+{
+    private const int Pods = 30;
+    private const Victims All = Victims.Manager | Victims.Agent | Victims.Target;
+
+    private PodRounds? _rounds;
+    private LeakWatch? _leaks;
+
+    public string? Problem => _leaks?.Problem;
+
+    public async Task RunAsync(CancellationToken end)
+    {
+        await using var node = await PodNode.StartAsync(Pods);
+        _rounds = new PodRounds(node, CrashSettings.Seed);
+        _leaks = node.Leaks;
+        var phases = new Phases(length, 4);
+        for (int i = 0; !end.IsCancellationRequested && Problem is null; i++)
+        {
+            await _rounds.RunAsync(i, phases.Current switch
+            {
+                0 => All & ~Victims.Manager,
+                1 => All & ~Victims.Agent,
+                2 => All & ~Victims.Target,
+                _ => All,
+            });
+        }
+    }
+
+    public override string ToString() => _rounds is null
+        ? "pods: starting"
+        : $"pods: {_rounds.Rounds} rounds, {_rounds.Kills} kills, {_rounds.Runtime.FailedAdds} failed ADDs, {_leaks}";
+}

@@ -1,0 +1,35 @@
+using ACCOffload.Crash.Rpc;
+using ACCOffload.Crash.Watch;
+
+namespace ACCOffload.Crash.Soak;
+
+/// <summary>A node under concurrent requests. A third of the time inframanager is spared, a third the target, so that each grows as old as it can.</summary>
+internal sealed class RequestSoak(TimeSpan length)
+{
+    private RpcRounds? _rounds;
+    private LeakWatch? _leaks;
+
+    public string? Problem => _leaks?.Problem;
+
+    public async Task RunAsync(CancellationToken end)
+    {
+        await using var node = await RpcNode.StartAsync();
+        _rounds = new RpcRounds(node, CrashSettings.Seed);
+        _leaks = node.Leaks;
+        var phases = new Phases(length, 3);
+        for (int i = 0; !end.IsCancellationRequested && Problem is null; i++)
+        {
+            await _rounds.RunAsync(i, phases.Current switch
+            {
+                // A target that dies all the time is asked for less and less often.
+                0 => i % 6 == 1 ? Victims.Target : Victims.None,
+                1 => Victims.Manager,
+                _ => (Victims)(1 + (i % 3)),
+            });
+        }
+    }
+
+    public override string ToString() => _rounds is null
+        ? "requests: starting"
+        : $"requests: {_rounds.Rounds} rounds, {_rounds.Kills} kills, {_rounds.Acknowledged} acknowledged, {_rounds.Unanswered} unanswered, {_leaks}";
+}

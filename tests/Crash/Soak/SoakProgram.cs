@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Crash.Soak;
+
+/// <summary>What runs when the test assembly is started as a program: `soak` for SOAK_MINUTES, a line a minute, then the verdict.</summary>
+internal static class SoakProgram
+{
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromMinutes(1);
+
+    public static async Task<int> Main(string[] args)
+    {
+        if (args is not ["soak"])
+        {
+            await Console.Error.WriteLineAsync("usage: ACCOffload.Crash soak, with SOAK_MINUTES (60) and ACCOFFLOAD_TEST_SEED in the environment");
+            return 64;
+        }
+
+        if (!Environment.IsPrivilegedProcess || !File.Exists(Published.InfraManager))
+        {
+            await Console.Error.WriteLineAsync($"soak: needs root and the published binaries ({Published.InfraManager}); run 'make soak' as root");
+            return 1;
+        }
+
+        using var interrupted = new CancellationTokenSource();
+        using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        return await RunAsync(TimeSpan.FromMinutes(Minutes()), interrupted.Token);
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            interrupted.Cancel();
+        }
+    }
+
+    private static double Minutes() =>
+        double.TryParse(Environment.GetEnvironmentVariable("SOAK_MINUTES"), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var minutes) && minutes > 0 ? minutes : 60;
+
+    private static async Task<int> RunAsync(TimeSpan length, CancellationToken interrupted)
+    {
+        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {CrashSettings.Seed}; one node under requests, one with pods; whatever is not spared is killed");
+        var clock = Stopwatch.StartNew();
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
+        end.CancelAfter(length);
+        var requests = new RequestSoak(length);
+        var pods = new PodSoak(length);
+        Task[] running = [requests.RunAsync(end.Token), pods.RunAsync(end.Token)];
+        while (!end.IsCancellationRequested)
+        {
+            await Task.WhenAny([.. running, Task.Delay(ReportEvery, end.Token)]);
+            // Before the time is over only a failure ends one of them.
+            if (running.Any(r => r.IsCompleted))
+                await end.CancelAsync();
+            else if (!end.IsCancellationRequested)
+                Console.WriteLine($"{clock.Elapsed:hh\\:mm\\:ss}  {requests}; {pods}");
+        }
+
+        await Task.WhenAll(running).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        Console.WriteLine($"{clock.Elapsed:hh\\:mm\\:ss}  {requests}; {pods}");
+        string[] problems = [.. running.Select(r => r.Exception?.InnerException?.Message).Append(requests.Problem).Append(pods.Problem).OfType<string>()];
+        foreach (var problem in problems)
+            Console.WriteLine($"soak: {problem}");
+        bool whole = !interrupted.IsCancellationRequested;
+        Console.WriteLine(problems.Length > 0 ? $"soak: FAILED, seed {CrashSettings.Seed}" : whole ? "soak: passed" : "soak: interrupted; nothing was wrong so far");
+        return problems.Length > 0 ? 1 : whole ? 0 : 130;
+    }
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using ACCOffload.Crash.Rpc;
+
+namespace ACCOffload.Crash.Watch;
+
+/// <summary>Which rows the tables must have, written down from the pipeline's description and not with the product's compiler.</summary>
+internal static class TableOracle
+{
+    private const ulong GatewayMac = 0x02acc0000001;
+
+    private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(20);
+
+    /// <summary>What differs between the target and what these endpoints need, or null. A port that nobody needs any more may go a little later.</summary>
+    public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null)
+    {
+        var ports = await target.PortsAsync();
+        var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
+        if (!names.IsSubsetOf(ports.Keys))
+            return $"ports missing: {Few(names.Except(ports.Keys))}";
+        var wanted = pods.SelectMany(p => RowsOf(p, ports[p.PortName])).ToHashSet();
+        if (host is not null)
+            wanted.UnionWith(RowsOfHost(host, ports[host.PortName]));
+        var actual = await target.RowsAsync();
+        if (!wanted.SetEquals(actual))
+            return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
+        var clock = Stopwatch.StartNew();
+        while ((ports = await target.PortsAsync()).Count > names.Count)
+        {
+            if (clock.Elapsed > PortPatience)
+                return $"ports beyond: {Few(ports.Keys.Except(names))}";
+            await Task.Delay(20);
+        }
+
+        return null;
+    }
+
+    private static IEnumerable<string> RowsOf(PodSpec pod, uint port)
+    {
+        yield return $"port_class port={port:x} pod_port(port={port:x} gateway_mac={GatewayMac:x})";
+        yield return $"mac_guard port={port:x} src_mac={pod.Mac:x} allow_mac()";
+        yield return $"source_guard port={port:x} src_mac={pod.Mac:x} src_ip={pod.Address:x} allow_source()";
+        yield return $"local_sources src_ip={pod.Address:x} local_source()";
+        yield return $"pods dst_ip={pod.Address:x} to_pod(port={port:x} src_mac={GatewayMac:x} dst_mac={pod.Mac:x})";
+    }
+
+    // The host's own address and the node's, 192.0.2.2, which the lab's configuration names.
+    private static IEnumerable<string> RowsOfHost(PodSpec host, uint port)
+    {
+        yield return $"port_class port={port:x} host_port(port={port:x} gateway_mac={GatewayMac:x})";
+        foreach (var address in new[] { host.Address, 0xc0000202 })
+            yield return $"routes dst_ip={address:x}/32 to_port(port={port:x} src_mac={GatewayMac:x} dst_mac={host.Mac:x})";
+    }
+
+    private static string Few(IEnumerable<string> items)
+    {
+        var list = items.ToList();
+        return list.Count == 0 ? "none" : $"{list.Count} ({string.Join(", ", list.Take(4))})";
+    }
+}

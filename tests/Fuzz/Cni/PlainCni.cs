@@ -1,0 +1,248 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace ACCOffload.Fuzz.Cni;
+
+/// <summary>
+/// Everything that is wrong with a call, as the specification and docs/configuration.md have it, on a document that the library read: the error
+/// codes that an answer may have, none where the call is right. With several things wrong any of their codes will do.
+/// </summary>
+internal static partial class PlainCni
+{
+    private static readonly string[] Versions = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+
+    public static HashSet<int> Errors(IReadOnlyDictionary<string, string> environment, byte[] input)
+    {
+        var errors = new HashSet<int>();
+        var command = environment.GetValueOrDefault("CNI_COMMAND", "");
+        Environment(command, name => environment.GetValueOrDefault(name, ""), errors);
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(input);
+        }
+        catch (JsonException)
+        {
+            // Version, name and socket may have been judged before the reader came to what is no JSON.
+            errors.Add(6);
+            return errors;
+        }
+
+        using (document)
+        {
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                errors.Add(6);
+            else
+                Config(command, document.RootElement, errors);
+        }
+
+        // An error that shows the value at fault finds out that it is no text.
+        if (errors.Count > 0 && !System.Text.Unicode.Utf8.IsValid(input))
+            errors.Add(6);
+
+        return errors;
+    }
+
+    private static void Environment(string command, Func<string, string> get, HashSet<int> errors)
+    {
+        if (command is not ("ADD" or "DEL" or "CHECK" or "GC" or "STATUS"))
+            errors.Add(4);
+        var needed = command switch
+        {
+            "ADD" or "CHECK" => new[] { "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH" },
+            "DEL" => ["CNI_CONTAINERID", "CNI_IFNAME"],
+            "GC" => ["CNI_PATH"],
+            _ => [],
+        };
+        if (needed.Any(name => get(name).Length == 0))
+            errors.Add(4);
+        if (command is not ("ADD" or "DEL" or "CHECK"))
+            return;
+        if (!Name().IsMatch(get("CNI_CONTAINERID")) || get("CNI_CONTAINERID").Length > 256 || !Interface().IsMatch(get("CNI_IFNAME")) || get("CNI_IFNAME") is "." or "..")
+            errors.Add(4);
+        if (get("CNI_NETNS") is { Length: > 0 } netns && (!netns.StartsWith('/') || netns.Length > 4096))
+            errors.Add(4);
+        if (command == "ADD")
+        {
+            foreach (var pair in get("CNI_ARGS").Split(';').Select(p => p.Trim()).Where(p => p.Length > 0))
+            {
+                var equals = pair.IndexOf('=', StringComparison.Ordinal);
+                if (equals <= 0 || (pair[..equals] is "K8S_POD_NAMESPACE" or "K8S_POD_NAME" or "K8S_POD_UID" && pair.Length - equals - 1 > 256))
+                    errors.Add(4);
+            }
+        }
+    }
+
+    private static void Config(string command, JsonElement root, HashSet<int> errors)
+    {
+        // Null is a string's absence everywhere but in the three that the plugin itself reads.
+        var version = Text(root, "cniVersion", errors, nullIsAbsent: false);
+        var name = Text(root, "name", errors, nullIsAbsent: false);
+        var socket = Text(root, "socket", errors, nullIsAbsent: false);
+        var at = Array.IndexOf(Versions, version);
+        if (at < 0 || (command == "CHECK" && at < 1) || (command is "GC" or "STATUS" && at < 3))
+            errors.Add(1);
+        if (name is null || !Name().IsMatch(name) || name.Length > 256 || name == "accoffload-host")
+            errors.Add(7);
+        if (socket is not null && (socket.Length is 0 or > 107 || socket[0] != '/' || socket.Contains('\0', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(socket) > 107))
+            errors.Add(7);
+
+        if (Number(root, "mtu", errors) is { } mtu && mtu != 0 && mtu is < 576 or > 9216)
+            errors.Add(7);
+        Dns(root, errors);
+        var ipam = Object(root, "ipam", errors) is { } section ? Text(section, "type", errors) ?? "" : "";
+        if (ipam.Contains('/', StringComparison.Ordinal) || ipam is "." or "..")
+            errors.Add(7);
+        if (Present(root, "ipMasq") is { } masquerade && masquerade.ValueKind != JsonValueKind.False)
+            errors.Add(2);
+        if (Object(root, "runtimeConfig", errors) is { } runtime && new[] { "mac", "bandwidth", "portMappings", "infinibandGUID", "deviceID" }.Any(k => Present(runtime, k) is not null))
+            errors.Add(2);
+        var previous = Object(root, "prevResult", errors);
+        if (previous is { } result)
+            Result(result, errors);
+        if (command == "GC")
+        {
+            foreach (var item in Objects(root, "cni.dev/valid-attachments", errors))
+            {
+                Text(item, "containerID", errors);
+                Text(item, "ifname", errors);
+            }
+        }
+
+        if ((command == "ADD" && ipam.Length == 0) || (command == "CHECK" && previous is null) || (command == "GC" && Present(root, "cni.dev/valid-attachments") is null))
+            errors.Add(7);
+    }
+
+    private static void Result(JsonElement result, HashSet<int> errors)
+    {
+        var interfaces = Objects(result, "interfaces", errors);
+        foreach (var item in interfaces)
+        {
+            foreach (var key in new[] { "name", "mac", "sandbox", "socketPath", "pciID" })
+                Text(item, key, errors);
+            Number(item, "mtu", errors);
+        }
+
+        foreach (var item in Objects(result, "ips", errors))
+        {
+            Cidr(item, "address", errors);
+            Address(item, "gateway", errors);
+            if (Number(item, "interface", errors) is { } index && interfaces.Count > 0 && (index < 0 || index >= interfaces.Count))
+                errors.Add(6);
+        }
+
+        foreach (var item in Objects(result, "routes", errors))
+        {
+            Cidr(item, "dst", errors);
+            Address(item, "gw", errors);
+            foreach (var key in new[] { "mtu", "advmss", "priority", "table", "scope" })
+                Number(item, key, errors);
+        }
+
+        Dns(result, errors);
+    }
+
+    private static void Dns(JsonElement parent, HashSet<int> errors)
+    {
+        if (Object(parent, "dns", errors) is not { } dns)
+            return;
+        Text(dns, "domain", errors);
+        foreach (var key in new[] { "nameservers", "search", "options" })
+        {
+            if (Present(dns, key) is { } list && (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() > 4096 || list.EnumerateArray().Any(i => i.ValueKind != JsonValueKind.String || StringOf(i) is null)))
+                errors.Add(6);
+        }
+    }
+
+    private static JsonElement? Present(JsonElement parent, string key) =>
+        parent.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    private static string? Text(JsonElement parent, string key, HashSet<int> errors, bool nullIsAbsent = true)
+    {
+        if (!parent.TryGetProperty(key, out var value) || (nullIsAbsent && value.ValueKind == JsonValueKind.Null))
+            return null;
+        var text = value.ValueKind == JsonValueKind.String ? StringOf(value) : null;
+        // The last of several counts, but for the plugin, whose reader comes by each, all have to be text.
+        if (text is null || (!nullIsAbsent && parent.EnumerateObject().Any(p => p.NameEquals(key) && p.Value.ValueKind != JsonValueKind.String)))
+            errors.Add(6);
+        return text;
+    }
+
+    // Null for a lone surrogate, which is no text.
+    private static string? StringOf(JsonElement value)
+    {
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static int? Number(JsonElement parent, string key, HashSet<int> errors)
+    {
+        if (Present(parent, key) is not { } value)
+            return null;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number))
+            return number;
+        errors.Add(6);
+        return null;
+    }
+
+    private static JsonElement? Object(JsonElement parent, string key, HashSet<int> errors)
+    {
+        if (Present(parent, key) is not { } value)
+            return null;
+        if (value.ValueKind == JsonValueKind.Object)
+            return value;
+        errors.Add(6);
+        return null;
+    }
+
+    private static List<JsonElement> Objects(JsonElement parent, string key, HashSet<int> errors)
+    {
+        if (Present(parent, key) is not { } value)
+            return [];
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() > 4096 || value.EnumerateArray().Any(i => i.ValueKind != JsonValueKind.Object))
+        {
+            errors.Add(6);
+            return [];
+        }
+
+        return [.. value.EnumerateArray()];
+    }
+
+    private static void Address(JsonElement parent, string key, HashSet<int> errors)
+    {
+        if (Text(parent, key, errors) is { Length: > 0 } text && !IsAddress(text, out _))
+            errors.Add(6);
+    }
+
+    private static void Cidr(JsonElement parent, string key, HashSet<int> errors)
+    {
+        var text = Text(parent, key, errors) ?? "";
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        if (slash <= 0 || !IsAddress(text[..slash], out var bits) || !Prefix().IsMatch(text[(slash + 1)..]) || System.Numerics.BigInteger.Parse(text[(slash + 1)..], null) > bits)
+            errors.Add(6);
+    }
+
+    private static bool IsAddress(string text, out int bits)
+    {
+        var valid = IPAddress.TryParse(text, out var address);
+        bits = valid ? address!.GetAddressBytes().Length * 8 : 0;
+        return valid && (bits == 32 || address!.ScopeId == 0);
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_.-]*\z")]
+    private static partial Regex Name();
+
+    [GeneratedRegex(@"^[!-.0-9;-~]{1,15}\z")]
+    private static partial Regex Interface();
+
+    [GeneratedRegex(@"^[0-9]+\z")]
+    private static partial Regex Prefix();
+}

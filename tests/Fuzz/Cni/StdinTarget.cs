@@ -1,0 +1,99 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ACCOffload.Fuzz.Engine;
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+
+namespace ACCOffload.Fuzz.Cni;
+
+/// <summary>
+/// Standard input and environment of the CNI plugin: the plugin's own checks, its frame, and the agent's reading of it, up to where an
+/// operation would begin. Which error is right is told by <see cref="PlainCni"/>.
+/// </summary>
+internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
+{
+    public override FuzzSession Start(Dice dice) => new Session();
+
+    private sealed class Session : FuzzSession
+    {
+        private Dictionary<string, string> _environment = [];
+        private byte[] _input = [];
+        private CniCall? _call;
+        private int _agentError;
+
+        public override string Describe() =>
+            $"{string.Join(' ', _environment.Select(e => $"{e.Key}={e.Value}"))}\n  {Encoding.UTF8.GetString(_input)}\n  {Convert.ToHexString(_input)}";
+
+        public override bool Step(Dice dice)
+        {
+            _environment = CniInputs.Environment(dice);
+            _input = CniInputs.Config(dice, _environment.GetValueOrDefault("CNI_COMMAND", ""));
+            _call = null;
+            _agentError = 0;
+            var answer = CniPlugin.Execute(_environment, () => _input, Ask);
+            if (_environment.GetValueOrDefault("CNI_COMMAND") == "VERSION")
+                return Versions(answer);
+
+            var allowed = PlainCni.Errors(_environment, _input);
+            if (answer.ExitCode == 0)
+            {
+                FuzzFailure.Unless(allowed.Count == 0, $"accepted what is wrong: {string.Join(' ', allowed)}");
+                FuzzFailure.Unless(_call is not null, "accepted, but the agent was not asked");
+                Agrees(_call!);
+                return true;
+            }
+
+            var code = ErrorOf(answer);
+            FuzzFailure.Unless(_agentError == 0 || _agentError == code, $"the agent answered {_agentError}, the plugin {code}");
+            FuzzFailure.Unless(allowed.Contains(code), $"error {code}, allowed: {string.Join(' ', allowed)}");
+            return false;
+        }
+
+        /// <summary>What the agent does with a frame, without the operation.</summary>
+        private AgentResponse Ask(string socket, byte[] frame, TimeSpan limit)
+        {
+            FuzzFailure.Unless(limit > TimeSpan.Zero && socket.StartsWith('/'), $"asks {socket} for {limit}");
+            var request = AgentRequest.Decode(frame.AsSpan(AgentRequest.LengthPrefix));
+            FuzzFailure.Unless(request.Stdin.Span.SequenceEqual(_input), "the agent sees another input");
+            try
+            {
+                _call = CniCall.Read(request);
+                if (_call.Config.PrevResult is { } previous)
+                    _ = JsonNode.Parse(CniResultWriter.Write(previous, _call.Config.Version));
+                return new AgentResponse(0, default, default);
+            }
+            catch (CniException e)
+            {
+                _agentError = e.Code;
+                return new AgentResponse(1, CniErrorJson.Error("", e.Code, e.Message, e.Details), default);
+            }
+        }
+
+        private void Agrees(CniCall call)
+        {
+            using var document = JsonDocument.Parse(_input);
+            var root = document.RootElement;
+            FuzzFailure.Unless(call.Config.Name == root.GetProperty("name").GetString() && call.Config.Version.Text() == root.GetProperty("cniVersion").GetString(), "name or version differ");
+            var mtu = root.TryGetProperty("mtu", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
+            FuzzFailure.Unless(call.Config.Mtu == mtu, $"mtu {call.Config.Mtu}, not {mtu}");
+            FuzzFailure.Unless(call.Environment.ContainerId == _environment.GetValueOrDefault("CNI_CONTAINERID", ""), "the container differs");
+        }
+
+        private static bool Versions(AgentResponse answer)
+        {
+            var json = JsonNode.Parse(answer.Output.Span)!;
+            FuzzFailure.Unless(answer.ExitCode == 0 && json["supportedVersions"]!.AsArray().Count == 4, $"VERSION answered {json}");
+            return true;
+        }
+
+        private static int ErrorOf(AgentResponse answer)
+        {
+            var json = JsonNode.Parse(answer.Output.Span)!.AsObject();
+            FuzzFailure.Unless(answer.ExitCode == 1 && json["msg"]!.GetValue<string>().Length > 0 && json["cniVersion"] is not null, $"no error object: {json}");
+            return json["code"]!.GetValue<int>();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Buffers.Binary;
+using System.Text;
+using ACCOffload.Fuzz.Engine;
+using ACCOffload.HostStub.Wire;
+
+namespace ACCOffload.Fuzz.Frames;
+
+/// <summary>Streams of frames: right ones and damaged ones.</summary>
+internal static class FrameInputs
+{
+    public static byte[] Stream(Dice dice)
+    {
+        var stream = new List<byte>();
+        for (var frames = dice.Between(1, 4); frames > 0; frames--)
+            stream.AddRange(Frame(dice));
+        return dice.OneIn(3) ? ByteMutator.Mutate(dice, [.. stream]) : [.. stream];
+    }
+
+    public static byte[] Frame(Dice dice)
+    {
+        var environment = Enumerable.Range(0, dice.Below(5)).Select(i => new KeyValuePair<string, string>($"CNI_{i}", dice.OneIn(4) ? dice.OddText().Replace("\0", "", StringComparison.Ordinal) : "value=with=more"));
+        var frame = AgentRequest.Encode(dice.OneIn(4) ? AgentRequestKind.Status : AgentRequestKind.Cni, environment, Encoding.UTF8.GetBytes(dice.OneIn(3) ? "" : "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\"}"));
+        switch (dice.Below(6))
+        {
+            case 0:
+                // The environment's length.
+                BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(6), (int)dice.OddNumber());
+                break;
+            case 1:
+                // The frame's own length.
+                BinaryPrimitives.WriteInt32BigEndian(frame, dice.OneIn(2) ? frame.Length - 4 + dice.Between(-3, 3) : (int)dice.OddNumber());
+                break;
+            case 2:
+                // A damaged body of the right length.
+                var body = ByteMutator.Mutate(dice, frame[4..]);
+                frame = [0, 0, 0, 0, .. body];
+                BinaryPrimitives.WriteInt32BigEndian(frame, body.Length);
+                break;
+        }
+
+        return frame;
+    }
+}

@@ -1,0 +1,25 @@
+using ACCOffload.Fuzz.Engine;
+
+namespace ACCOffload.Fuzz;
+
+internal static class FuzzTargets
+{
+    public static IReadOnlyList<FuzzTarget> All { get; } =
+    [
+        new Rpc.OffloadTarget(wire: true),
+        new Rpc.OffloadTarget(wire: false),
+        new Rpc.InfraTarget(wire: true),
+        new Rpc.InfraTarget(wire: false),
+        new Cni.StdinTarget(),
+        new Frames.FrameTarget(),
+        new Frames.SocketTarget(),
+        new Netlink.ReplyTarget(),
+        new P4.StreamTarget(),
+        new P4.WriteTarget(),
+        new P4.ReadTarget(),
+        new P4.ConfigTarget(),
+        new P4.GnmiTarget(),
+        new P4.RequestTarget(),
+        new Spec.SpecTarget(),
+    ];
+}

@@ -1,0 +1,118 @@
+using System.Net;
+using ACCOffload.Fuzz.Engine;
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+using ApiKey = ACCOffload.Protos.V1.AttachmentKey;
+using Key = ACCOffload.InfraManager.Model.AttachmentKey;
+using Kind = ACCOffload.Protos.V1.EndpointKind;
+
+namespace ACCOffload.Fuzz.Rpc;
+
+/// <summary>accoffload.v1: messages as damaged bytes, or whole messages with odd contents, against the service, the judge and the model.</summary>
+internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-wire" : "rpc-offload-odd")
+{
+    public override FuzzSession Start(Dice dice) => new Session(wire);
+
+    private sealed class Session : RpcSession
+    {
+        private readonly bool _wire;
+        private readonly OffloadService _service;
+
+        public Session(bool wire)
+        {
+            _wire = wire;
+            _service = new OffloadService(Core, JudgedCore.Node, Guard);
+        }
+
+        public override bool Step(Dice dice)
+        {
+            var accepted = dice.Below(10) switch
+            {
+                < 6 => Make(dice, AttachRequest.Parser, () => OffloadMessages.Attach(dice, odd: !_wire)) is { } request && Attach(request),
+                < 8 => Make(dice, DetachRequest.Parser, () => OffloadMessages.Detach(dice, odd: !_wire)) is { } request && Detach(request),
+                _ => Make(dice, SyncRequest.Parser, () => OffloadMessages.Sync(dice, odd: !_wire)) is { } request && Sync(request),
+            };
+            World.Compare(accepted);
+            return accepted;
+        }
+
+        private T? Make<T>(Dice dice, Google.Protobuf.MessageParser<T> parser, Func<T> message)
+            where T : class, IMessage<T>
+        {
+            if (!_wire)
+                return message();
+            var bytes = message().ToByteArray();
+            return Received(parser, dice.OneIn(4) ? bytes : ProtoMutator.Mutate(dice, bytes, message().ToByteArray()));
+        }
+
+        private bool Attach(AttachRequest request)
+        {
+            var expected = ToSpec(request) is { } spec && World.IsRight(spec) && World.WouldTake(spec) ? spec : null;
+            var reply = Ask(_service.Attach, request);
+            FuzzFailure.Unless((reply is not null) == (expected is not null), reply is null ? "refused what is right" : "accepted what is wrong");
+            if (expected is null)
+                return false;
+            FuzzFailure.Unless(reply!.Port == 7 && reply.GatewayMac.Length == 6 && reply.Mtu == (request.Mtu == 0 ? 1500 : request.Mtu), $"answered {reply}");
+            World.Attached(expected);
+            return true;
+        }
+
+        private bool Detach(DetachRequest request)
+        {
+            var right = request.Key is { } key && PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName);
+            var reply = Ask(_service.Detach, request);
+            FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
+            if (reply is null)
+                return false;
+            var removed = World.Detached(new EndpointAddress(ApiOrigin.Offload, ToKey(request.Key)), new RequestStamp(request.Epoch, request.Sequence));
+            FuzzFailure.Unless(reply.Removed == removed, $"removed: {reply.Removed}, not {removed}");
+            return true;
+        }
+
+        private bool Sync(SyncRequest request)
+        {
+            var stamp = new RequestStamp(request.Epoch, request.Sequence);
+            var specs = request.Attachments.Select(ToSpec).ToArray();
+            var right = request.Networks.Count <= 64 && request.Networks.All(n => PlainRules.IsText(n, 253, false)) && request.Attachments.Count <= 4096
+                && specs.All(s => s is not null) && !(World.Floor("") > stamp);
+            var reply = Ask(_service.Sync, request);
+            FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
+            if (reply is null)
+                return false;
+            foreach (var failure in reply.Failures)
+                OneLine(failure.Message);
+            World.Synced(new SyncIntent("node-1", request.Epoch, request.Sequence, [.. request.Networks], specs!), Core.LastSync!);
+            return true;
+        }
+
+        private static Key ToKey(ApiKey key) => new(key.Network, key.ContainerId, key.InterfaceName);
+
+        /// <summary>Null where the model has no form for what was sent.</summary>
+        private static EndpointSpec? ToSpec(AttachRequest request)
+        {
+            if (request.Key is null || request.Device is not { Kind: "veth" or "tap" } device || request.Kind is not (Kind.Pod or Kind.Host) || request.Mtu > 65535
+                || device.Mac.Length != 6 || request.Addresses.Count > 16 || request.Addresses.Any(a => a.Length != 4 && a.Length != 16))
+                return null;
+            return new EndpointSpec
+            {
+                Node = "node-1",
+                Origin = ApiOrigin.Offload,
+                Key = ToKey(request.Key),
+                Kind = request.Kind == Kind.Host ? InfraManager.Model.EndpointKind.Host : InfraManager.Model.EndpointKind.Pod,
+                Device = device.Kind == "tap" ? DeviceKind.Tap : DeviceKind.Veth,
+                PortName = device.PortName,
+                Mac = MacAddress.Parse(string.Join(':', device.Mac.Select(b => b.ToString("x2", null)))),
+                Addresses = [.. request.Addresses.Select(a => new IPAddress(a.ToByteArray()))],
+                Mtu = (int)request.Mtu,
+                PodNamespace = request.PodNamespace,
+                PodName = request.PodName,
+                PodUid = request.PodUid,
+                Epoch = request.Epoch,
+                Sequence = request.Sequence,
+            };
+        }
+    }
+}

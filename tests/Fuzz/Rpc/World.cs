@@ -1,0 +1,145 @@
+using System.Net;
+using ACCOffload.Fuzz.Engine;
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.Fuzz.Rpc;
+
+/// <summary>What the model must hold: told of each accepted request, and compared after every one.</summary>
+internal sealed class World(NetworkModel model)
+{
+    private readonly Dictionary<EndpointAddress, EndpointSpec> _endpoints = [];
+    private Dictionary<EndpointAddress, Tombstone> _tombstones = [];
+    private Dictionary<FloorKey, RequestStamp> _floors = [];
+
+    public IReadOnlyDictionary<EndpointAddress, EndpointSpec> Endpoints => _endpoints;
+
+    public RequestStamp? Floor(string network) => _floors.TryGetValue(new FloorKey("node-1", network), out var floor) ? floor : null;
+
+    /// <summary>Whether an Attach whose fields are right would be taken.</summary>
+    /// <param name="spec">The request.</param>
+    /// <param name="superseded">Another attachment that this one ends.</param>
+    public bool WouldTake(EndpointSpec spec, EndpointAddress? superseded = null)
+    {
+        var address = new EndpointAddress(spec.Origin, spec.Key);
+        var existing = _endpoints.GetValueOrDefault(address);
+        var same = existing is not null && existing.SameContent(spec);
+        if (same && spec.Stamp <= existing!.Stamp)
+            return true;
+        if (!same && spec.Stamp != default)
+        {
+            if (existing is not null && existing.Stamp > spec.Stamp)
+                return false;
+            if (Floor("") is { } all && spec.Epoch < all.Epoch)
+                return false;
+            if (spec.Origin == ApiOrigin.Offload && Floor(spec.Key.Network) is { } floor && spec.Stamp < floor)
+                return false;
+            if (_tombstones.TryGetValue(address, out var gone) && gone.Stamp > spec.Stamp)
+                return false;
+        }
+
+        foreach (var (key, other) in _endpoints)
+        {
+            if (key == address || key == superseded)
+                continue;
+            if (other.Mac == spec.Mac || other.PortName == spec.PortName || other.Addresses.Intersect(spec.Addresses).Any())
+                return false;
+            if (other.Kind == EndpointKind.Host && spec.Kind == EndpointKind.Host)
+                return false;
+        }
+
+        return true;
+    }
+
+    public void Attached(EndpointSpec spec, EndpointAddress? superseded = null)
+    {
+        if (superseded is { } gone)
+            _endpoints.Remove(gone);
+        var address = new EndpointAddress(spec.Origin, spec.Key);
+        var held = model.Find(address)?.Spec;
+        FuzzFailure.Unless(held is not null && held.SameContent(spec) && held.Stamp >= spec.Stamp, $"{spec.Key} was accepted, but the model holds {held}");
+        if (_endpoints.TryGetValue(address, out var before) && ReferenceEquals(before, held))
+            return;
+        _endpoints[address] = held!;
+        _tombstones.Remove(address);
+    }
+
+    /// <returns>Whether there was something to remove.</returns>
+    public bool Detached(EndpointAddress address, RequestStamp stamp)
+    {
+        var existing = _endpoints.GetValueOrDefault(address);
+        var ordered = stamp != default;
+        if (existing is not null && ordered && existing.Stamp > stamp)
+            return false;
+        _endpoints.Remove(address);
+        var covered = address.Origin == ApiOrigin.Offload && Floor(address.Key.Network) is { } floor && floor > stamp;
+        if (ordered && !covered && !(_tombstones.TryGetValue(address, out var gone) && gone.Stamp >= stamp))
+            _tombstones[address] = new Tombstone(address, "node-1", stamp);
+        return existing is not null;
+    }
+
+    /// <summary>A Sync's order matters too much to be foretold plainly; what must hold after it is checked, and taken from the model.</summary>
+    public void Synced(SyncIntent sync, SyncOutcome outcome)
+    {
+        var failed = outcome.Failures.Select(f => f.Key).ToHashSet();
+        var listed = sync.Attachments.GroupBy(a => a.Key).ToDictionary(g => g.Key, g => g.First());
+        FuzzFailure.Unless(outcome.Kept + outcome.Added + outcome.Failures.Count == listed.Count, $"{listed.Count} listed: {outcome}");
+        foreach (var (address, spec) in _endpoints)
+        {
+            var concerned = address.Origin == ApiOrigin.Offload && sync.Networks.Contains(address.Key.Network) && spec.Stamp <= sync.Stamp;
+            var now = model.Find(address)?.Spec;
+            if (!concerned)
+                FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} is not the Sync's, but {spec} became {now}");
+            else if (!listed.ContainsKey(address.Key))
+                FuzzFailure.Unless(now is null, $"{address} was not listed, but is still there");
+        }
+
+        foreach (var (key, spec) in listed.Where(l => !failed.Contains(l.Key)))
+        {
+            var now = model.Find(new EndpointAddress(ApiOrigin.Offload, key))?.Spec;
+            FuzzFailure.Unless(now is not null && (now.SameContent(spec) || now.Stamp > sync.Stamp), $"{key} was listed, but the model holds {now}");
+        }
+
+        FuzzFailure.Unless(model.Endpoints.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)), "an endpoint came from nowhere");
+        _endpoints.Clear();
+        foreach (var endpoint in model.Endpoints)
+            _endpoints.Add(endpoint.Address, endpoint.Spec);
+        _tombstones = new(model.Tombstones);
+        _floors = new(model.Floors);
+        FuzzFailure.Unless(Floor("") >= sync.Stamp, $"the Sync {sync.Stamp} left the floor {Floor("")}");
+    }
+
+    /// <summary>The model holds this and nothing else, and nobody's MAC, port or address twice.</summary>
+    /// <param name="changed">Whether something may have changed; else only that nothing did is looked at.</param>
+    public void Compare(bool changed)
+    {
+        FuzzFailure.Unless(model.Count == _endpoints.Count, $"{model.Count} endpoints, not {_endpoints.Count}");
+        FuzzFailure.Unless(model.Tombstones.Count == _tombstones.Count, "tombstones differ");
+        FuzzFailure.Unless(model.Floors.Count == _floors.Count && model.Floors.All(f => _floors.TryGetValue(f.Key, out var floor) && floor == f.Value), "floors differ");
+        if (!changed)
+        {
+            foreach (var endpoint in model.Endpoints)
+            {
+                if (!ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), endpoint.Spec))
+                    throw new FuzzFailure($"a refused request changed {endpoint.Address}");
+            }
+
+            return;
+        }
+
+        var seen = new HashSet<object>(_endpoints.Count * 3);
+        foreach (var endpoint in model.Endpoints)
+        {
+            var spec = endpoint.Spec;
+            FuzzFailure.Unless(ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), spec), $"{endpoint.Address} is {spec}, not {_endpoints.GetValueOrDefault(endpoint.Address)}");
+            FuzzFailure.Unless(seen.Add(spec.Mac) && seen.Add(spec.PortName) && spec.Addresses.All(a => seen.Add(a)), $"{endpoint.Address} shares what it holds");
+            FuzzFailure.Unless(IsRight(spec), $"{endpoint.Address} breaks the rules: {spec}");
+        }
+
+        FuzzFailure.Unless(model.Tombstones.All(t => _tombstones.GetValueOrDefault(t.Key) == t.Value), "tombstones differ");
+    }
+
+    public static bool IsRight(EndpointSpec spec) =>
+        PlainRules.IsKey(spec.Key.Network, spec.Key.ContainerId, spec.Key.InterfaceName) && PlainRules.IsPort(spec.PortName) && PlainRules.IsMac(spec.Mac.ToArray())
+        && PlainRules.IsMtu((uint)spec.Mtu) && PlainRules.AreAddresses([.. spec.Addresses.Select((IPAddress a) => a.GetAddressBytes())], spec.Kind == EndpointKind.Host)
+        && PlainRules.IsText(spec.PodNamespace, 253, true) && PlainRules.IsText(spec.PodName, 253, true) && PlainRules.IsText(spec.PodUid, 253, true);
+}
