@@ -239,6 +239,7 @@ control services_control(inout headers_t hdr, inout metadata_t meta)
     action masquerade_source(bit<8> pool) {
         meta.plan = PLAN_MASQUERADE;
         meta.frontend_id = 0;
+        meta.backend_id = 0;
         meta.frontend_pool = pool;
     }
 
