@@ -66,6 +66,7 @@ struct metadata_t {
     bit<16> source_port;
     bit<8>  pool;
     bit<8>  backend_state;
+    bit<8>  on_host;
     bit<32> wide_hash;
     bit<8>  sticky;
     bit<32> flow_after;

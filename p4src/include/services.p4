@@ -17,9 +17,11 @@ const bit<8> BACKEND_GONE = 0;
 const bit<8> BACKEND_ELIGIBLE = 1;
 const bit<8> BACKEND_DRAINING = 2;
 
-// The pool for what no row asks for: a pod that reaches itself, two flows that would be one at their backend.
-const bit<8> POOL_NODE = 255;
 const bit<8> POOL_NONE = 0;
+// For who reaches himself: a pod through a service, the node a backend of its own. An address that is not the node's.
+const bit<8> POOL_HAIRPIN = 254;
+// For two flows that would be one at their backend. The node's address.
+const bit<8> POOL_NODE = 255;
 
 // p4c's timeouts, in seconds.
 const bit<8> EXPIRE_10 = 0;
@@ -172,19 +174,21 @@ control services_control(inout headers_t hdr, inout metadata_t meta)
         size = 524288;
     }
 
-    action to_backend(bit<32> ip, bit<16> port, bit<32> endpoint_id) {
+    action to_backend(bit<32> ip, bit<16> port, bit<32> endpoint_id, bit<8> on_host) {
         meta.backend_state = BACKEND_ELIGIBLE;
         meta.remote_ip = ip;
         meta.remote_port = port;
         meta.endpoint_id = endpoint_id;
+        meta.on_host = on_host;
         backend_packets.count();
     }
 
-    action drain_backend(bit<32> ip, bit<16> port, bit<32> endpoint_id) {
+    action drain_backend(bit<32> ip, bit<16> port, bit<32> endpoint_id, bit<8> on_host) {
         meta.backend_state = BACKEND_DRAINING;
         meta.remote_ip = ip;
         meta.remote_port = port;
         meta.endpoint_id = endpoint_id;
+        meta.on_host = on_host;
         backend_packets.count();
     }
 
@@ -485,7 +489,7 @@ control services_control(inout headers_t hdr, inout metadata_t meta)
                     meta.remote_port = meta.client_port;
                 } else if (meta.port_class == CLASS_POD) {
                     // An echo reply without its request begins nothing.
-                    if (meta.protocol != PROTOCOL_ICMP || meta.service_port == 0) {
+                    if (meta.protocol != PROTOCOL_ICMP || hdr.icmp.type == ICMP_ECHO_REQUEST) {
                         outgoing.apply();
                         if (meta.protocol == PROTOCOL_UDP) {
                             meta.expiry = EXPIRE_KEEP;
@@ -511,6 +515,7 @@ control services_control(inout headers_t hdr, inout metadata_t meta)
             if (meta.plan == PLAN_MASQUERADE) {
                 meta.remote_ip = meta.service_ip;
                 meta.remote_port = meta.service_port;
+                meta.on_host = 0;
                 endpoints.apply();
             } else if (meta.pinned == 1) {
                 backends.apply();
@@ -602,7 +607,13 @@ control services_control(inout headers_t hdr, inout metadata_t meta)
                 meta.local_port = meta.client_port;
                 if (meta.pinned == 0) {
                     if (meta.client_ip == meta.remote_ip) {
-                        meta.pool = POOL_NODE;
+                        meta.pool = POOL_HAIRPIN;
+                    } else if (meta.on_host == 1) {
+                        // The node takes nothing that seems to come from itself, and answers through the pipeline anyway.
+                        meta.pool = POOL_NONE;
+                        if (meta.port_class == CLASS_HOST) {
+                            meta.pool = POOL_HAIRPIN;
+                        }
                     }
                 }
                 if (meta.pool != POOL_NONE) {
@@ -622,6 +633,9 @@ control services_control(inout headers_t hdr, inout metadata_t meta)
                     if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
                         if (meta.pool == POOL_NONE) {
                             meta.pool = POOL_NODE;
+                            if (meta.on_host == 1) {
+                                meta.pool = POOL_HAIRPIN;
+                            }
                             pools.apply();
                         }
                         if (meta.drop_reason == DROP_NONE) {

@@ -18,9 +18,9 @@ public sealed class MasqueradeTests : IDisposable
 
     public void Dispose() => _node.Dispose();
 
-    private static void AssertFromPool(Frame frame, int first = 50000, int count = 0x400)
+    private static void AssertFromPool(Frame frame, int first = 50000, int count = 0x400, uint ip = Node.Address)
     {
-        Assert.Equal(Node.Address, frame.Source);
+        Assert.Equal(ip, frame.Source);
         Assert.InRange(frame.SourcePort, first, first + count - 1);
     }
 
@@ -31,10 +31,35 @@ public sealed class MasqueradeTests : IDisposable
     {
         var service = new Service(_node, protocol).Backend(1, _pod).Fill(1).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_pod, 5000), 1);
-        AssertFromPool(seen, 40000, 0x1000);
+        AssertFromPool(seen, 40000, 0x1000, Node.Gateway);
         Assert.Equal((_pod, 8080), (seen.Destination, seen.DestinationPort));
         Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(_pod)}:5000", _node.Pass(1, Service.Answer(seen, Frame.Syn | Frame.Ack), 1).Path);
         Assert.Equal(seen.Path, _node.Pass(1, service.To(_pod, 5000, Frame.Ack), 1).Path);
+    }
+
+    [Fact]
+    public void The_node_never_sees_an_address_of_its_own_as_a_source()
+    {
+        // A backend on the host network: the node itself reaches it through the gateway's address, others by their own, even where
+        // the frontend masquerades.
+        var service = new Service(_node) { Pool = Pool }.Backend(1, Node.Address, 6443).Fill(1).Frontend(Service.Address, 80)
+            .Frontend(Service.Address, 80, outside: true);
+        foreach (var own in new[] { Node.Address, 0xC8010102u })
+        {
+            var seen = _node.Pass(Node.HostPort, service.To(own, 5000), Node.HostPort);
+            AssertFromPool(seen, 40000, 0x1000, Node.Gateway);
+            Assert.Equal((Node.Address, 6443, Node.HostMac), (seen.Destination, seen.DestinationPort, seen.DestinationMac));
+            var back = _node.Send(Node.HostPort, Service.Answer(seen))!.Value.Frame;
+            Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(own)}:5000", back.Path);
+            Assert.Equal(seen.Path, _node.Pass(Node.HostPort, service.To(own, 5000, Frame.Ack), Node.HostPort).Path);
+        }
+        Assert.Equal(_pod, _node.Pass(1, service.To(_pod, 5000), Node.HostPort).Source);
+        Assert.Equal(External, _node.Pass(Node.UplinkPort, service.To(External, 5000), Node.HostPort).Source);
+        // Two flows that would be one.
+        var twin = _node.Pass(1, Frame.Build(Frame.Tcp, _pod, 5000, Service.Address + 1, 81), Node.UplinkPort);
+        Assert.Equal(Service.Address + 1, twin.Destination);
+        service.Frontend(Service.Address + 1, 81);
+        AssertFromPool(_node.Pass(1, Frame.Build(Frame.Tcp, _pod, 5000, Service.Address + 1, 81), Node.HostPort), 40000, 0x1000, Node.Gateway);
     }
 
     [Fact]
@@ -152,5 +177,8 @@ public sealed class MasqueradeTests : IDisposable
         Assert.Equal(1ul, _node.Drops(DropReason.Masquerade));
         // An echo that came in is answered in the pod's own name.
         Assert.Equal(_pod, _node.Pass(1, Frame.Echo(_pod, External, 78, reply: true), Node.UplinkPort).Source);
+        Assert.Equal(_pod, _node.Pass(1, Frame.Echo(_pod, External, 0, reply: true), Node.UplinkPort).Source);
+        Assert.Equal(Node.Address, _node.Pass(1, Frame.Echo(_pod, External, 0), Node.UplinkPort).Source);
+        Assert.Equal(_pod, _node.Pass(Node.UplinkPort, Frame.Echo(External, Node.Address, 0, reply: true), 1).Destination);
     }
 }

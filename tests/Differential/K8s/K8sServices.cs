@@ -10,7 +10,7 @@ namespace ACCOffload.Differential.K8s;
 internal sealed class K8sServices
 {
     private const int Sets = 3;
-    private const int BackendsPerSet = 4;
+    private const int BackendsPerSet = 3;
 
     private readonly Dice _dice;
     private readonly List<(uint Id, uint Ip, ushort Port, byte Protocol)> _backends = [];
@@ -28,7 +28,7 @@ internal sealed class K8sServices
             Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
             // The same pods serve all sets, so that flows meet at them.
             for (uint i = 1; i <= BackendsPerSet; i++)
-                _backends.Add((set * 10 + i, endpoints[(int)i * 2].Addresses[0], 8080, protocol));
+                _backends.Add((set * 10 + i, endpoints[(int)i * 3].Addresses[0], 8080, protocol));
         }
         Frontends.Add((0x0A600009, 6, 443));
     }
@@ -58,7 +58,8 @@ internal sealed class K8sServices
             {
                 var row = Row(
                     "backends", _dice.Percent(80) ? "to_backend" : "drain_backend", [("backend_id", id)], 32,
-                    ("ip", ip), ("port", port), ("endpoint_id", id + 100));
+                    ("ip", ip), ("port", port), ("endpoint_id", id + 100),
+                    ("on_host", ip == 0xC8010102 ? 1u : 0u));
                 Set(row, _dice.Percent(90));
             }
             if (_dice.Percent(40))
@@ -73,6 +74,7 @@ internal sealed class K8sServices
             }
         }
         both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("port_mask", 0x3FF)));
+        Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("port_mask", 0x3FF)), _dice.Percent(90));
         // So few ports that flows run out of them.
         Set(Row("pools", "pool_ports", [("pool", 1)], 32, ("ip", 0xC000020A), ("first_port", 50000), ("port_mask", 3)), _dice.Percent(90));
         Set(Row("outgoing", "masquerade_source", [("service_ip", 0)], 0, ("pool", _dice.Pick<ulong>(1, 255))), _dice.Percent(60));

@@ -10,6 +10,7 @@ internal sealed partial class Node : IDisposable
 {
     public const ulong GatewayMac = 0x02ACC0000001;
     public const uint Address = 0xC000020A;
+    public const uint Gateway = 0xA9FE0101;
     public const uint HostPort = 100;
     public const uint UplinkPort = 200;
     public const ulong HostMac = 0x0A00000000F1;
@@ -29,6 +30,7 @@ internal sealed partial class Node : IDisposable
         Put("port_class", "uplink_port", [UplinkPort], HostPort, GatewayMac);
         Put("routes", "to_port", [Address], HostPort, GatewayMac, HostMac);
         PutPrefix("routes", "to_port", [0], 0, UplinkPort, GatewayMac, UplinkMac);
+        Put("pools", "pool_ports", [254], Gateway, 40000, 0x0FFF);
         Put("pools", "pool_ports", [255], Address, 40000, 0x0FFF);
     }
 

@@ -31,7 +31,7 @@ internal sealed class Service
     {
         _backends[id] = (ip, port);
         _node.Put("endpoints", "endpoint", [ip, port, _protocol], id + 1000);
-        _node.Put("backends", "to_backend", [id], ip, port, id + 1000);
+        _node.Put("backends", "to_backend", [id], ip, port, id + 1000, OnHost(ip));
         return this;
     }
 
@@ -53,8 +53,10 @@ internal sealed class Service
         return this;
     }
 
+    private static ulong OnHost(uint ip) => ip == Node.Address ? 1u : 0u;
+
     /// <summary>Takes no new flows at a backend, keeps old ones.</summary>
-    public void Drain(uint id) => _node.Put("backends", "drain_backend", [id], _backends[id].Ip, _backends[id].Port, id + 1000);
+    public void Drain(uint id) => _node.Put("backends", "drain_backend", [id], _backends[id].Ip, _backends[id].Port, id + 1000, OnHost(_backends[id].Ip));
 
     /// <summary>The pod is gone.</summary>
     public void Detach(uint id)
