@@ -17,9 +17,8 @@ public static unsafe partial class Ethtool
 
     private static string[]? _featureNames;
 
-    private static void Disable(string name)
+    private static void Disable(FileDescriptor socket, string name)
     {
-        using var socket = OpenSocket();
         var names = FeatureNames(socket, name);
         var blocks = (names.Length + 31) / 32;
         // struct ethtool_sfeatures: cmd, size, then { valid, requested } for each 32 features.

@@ -6,6 +6,7 @@ namespace ACCOffload.NativeInterop;
 public sealed partial class RouteNetlink
 {
     private const int MaxAliasLength = 255;
+    private const int GroupMessageLength = 64;
 
     public partial LinkInfo? GetLink(string name)
     {
@@ -59,6 +60,21 @@ public sealed partial class RouteNetlink
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteLink, 0);
         writer.Body(new Rtnetlink.LinkMessage { Index = index });
         return TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
+    }
+
+    public partial void DeleteLinks(IReadOnlyCollection<int> indexes, int group)
+    {
+        ArgumentNullException.ThrowIfNull(indexes);
+        // Group 0 is where every link is that nobody put elsewhere.
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(group);
+        if (indexes.Count == 0)
+            return;
+        foreach (var index in indexes)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index, nameof(indexes));
+            _ = SendGroup(Rtnetlink.NewLink, index, group, $"put link {index} into group {group}");
+        }
+        _ = SendGroup(Rtnetlink.DeleteLink, 0, group, $"delete the links of group {group}");
     }
 
     public partial void SetLink(int index, LinkChange change)
@@ -117,6 +133,14 @@ public sealed partial class RouteNetlink
         Flags = up == true ? Rtnetlink.LinkFlagUp : 0,
         Change = up is null ? 0 : Rtnetlink.LinkFlagUp,
     };
+
+    private bool SendGroup(ushort type, int index, int group, string operation)
+    {
+        var writer = new MessageWriter(stackalloc byte[GroupMessageLength], type, 0);
+        writer.Body(new Rtnetlink.LinkMessage { Index = index });
+        writer.Number(Rtnetlink.LinkGroup, (uint)group);
+        return TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
+    }
 
     private static void WriteEnd(ref MessageWriter writer, string? name, MacAddress? mac, int? mtu, NetNamespace? ns)
     {

@@ -10,8 +10,13 @@ namespace ACCOffload.NativeInterop;
 public sealed partial class RouteNetlink : IDisposable
 {
     private readonly NetlinkConnection _connection;
+    private readonly FileDescriptor? _socket;
 
-    internal RouteNetlink(NetlinkConnection connection) => _connection = connection;
+    internal RouteNetlink(NetlinkConnection connection, FileDescriptor? socket = null)
+    {
+        _connection = connection;
+        _socket = socket;
+    }
 
     /// <summary>Opens a socket in a namespace.</summary>
     /// <param name="ns">The namespace; null for the calling thread's.</param>
@@ -19,7 +24,7 @@ public sealed partial class RouteNetlink : IDisposable
     public static RouteNetlink Open(NetNamespace? ns = null)
     {
         var transport = ns is null ? NetlinkSocket.OpenRoute() : ns.Run(() => NetlinkSocket.OpenRoute());
-        return new RouteNetlink(new NetlinkConnection(transport));
+        return new RouteNetlink(new NetlinkConnection(transport), transport.Handle);
     }
 
     /// <summary>Finds a link by its name.</summary>
@@ -41,6 +46,18 @@ public sealed partial class RouteNetlink : IDisposable
     /// <summary>Deletes a link; a veth's other end goes with it.</summary>
     /// <returns>False if there was none.</returns>
     public partial bool DeleteLink(int index);
+
+    /// <summary>
+    /// Deletes links together: however many they are, the kernel waits only once until no packet is in flight any more, which takes most of the time.
+    /// They are put into a group of links first, and the group is deleted.
+    /// </summary>
+    /// <param name="indexes">The links; one that is not there is passed over.</param>
+    /// <param name="group">A number that nothing else in the namespace uses: every link of that group goes. Not 0, the group of all other links.</param>
+    public partial void DeleteLinks(IReadOnlyCollection<int> indexes, int group);
+
+    /// <summary>Turns off what would let a packet leave the link unfinished or larger than the MTU, as <see cref="Ethtool.DisableOffloads(string)"/> does, without entering the namespace.</summary>
+    /// <exception cref="LinuxException">There is no such link (ENODEV), or the process may not (EPERM).</exception>
+    public void DisableOffloads(string name) => Ethtool.DisableOffloads(_socket ?? throw new InvalidOperationException("there is no kernel behind this connection"), InterfaceName.Checked(name));
 
     /// <summary>Changes several things of a link in one request.</summary>
     public partial void SetLink(int index, LinkChange change);

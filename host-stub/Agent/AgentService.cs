@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Hosting;
@@ -7,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>The agent as a hosted service: systemd's watchdog, and log levels that follow the configuration file.</summary>
-internal sealed partial class AgentService(AgentConfig config, string path, LogLevels levels, ILoggerFactory loggers, ISystemdNotifier notifier) : IHostedService, IAsyncDisposable
+internal sealed partial class AgentService(AgentConfig config, string path, FeatureLevels levels, ILoggerFactory loggers, ISystemdNotifier notifier) : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan ReloadEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AliveLimit = TimeSpan.FromSeconds(5);
@@ -15,13 +16,20 @@ internal sealed partial class AgentService(AgentConfig config, string path, LogL
     private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Host);
     private readonly CancellationTokenSource _stop = new();
     private HostAgent? _agent;
-    private Task _reload = Task.CompletedTask;
+    private FileMonitor? _monitor;
+    private PosixSignalRegistration? _hangUp;
     private Task _watchdog = Task.CompletedTask;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _agent = await HostAgent.StartAsync(config, loggers, TimeProvider.System).ConfigureAwait(false);
-        _reload = Task.Run(() => ReloadAsync(_stop.Token), CancellationToken.None);
+        _monitor = new FileMonitor([path], Reload, ReloadEvery, TimeProvider.System, _logger);
+        // Whose default is to end the process.
+        _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            _monitor.LookNow();
+        });
         if (WatchdogInterval() is { } interval)
             _watchdog = Task.Run(() => FeedAsync(_agent, interval, _stop.Token), CancellationToken.None);
     }
@@ -29,7 +37,9 @@ internal sealed partial class AgentService(AgentConfig config, string path, LogL
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(_reload, _watchdog).ConfigureAwait(false);
+        _hangUp?.Dispose();
+        _monitor?.Dispose();
+        await _watchdog.ConfigureAwait(false);
         if (_agent is not null)
             await _agent.DisposeAsync().ConfigureAwait(false);
         _agent = null;
@@ -64,28 +74,19 @@ internal sealed partial class AgentService(AgentConfig config, string path, LogL
         }
     }
 
-    // Looked at rather than watched: a watch follows neither a swapped link nor a mounted ConfigMap.
-    private async Task ReloadAsync(CancellationToken stop)
+    private bool Reload()
     {
-        var seen = File.GetLastWriteTimeUtc(path);
-        while (!stop.IsCancellationRequested)
+        try
         {
-            await DelayAsync(ReloadEvery, stop).ConfigureAwait(false);
-            var now = File.GetLastWriteTimeUtc(path);
-            if (now == seen)
-                continue;
-            seen = now;
-            try
-            {
-                var fresh = AgentConfigReader.Load(path);
-                levels.Set(fresh.Logging);
-                LogReloaded(path);
-            }
-            catch (ConfigurationException e)
-            {
-                LogBadReload(e.Message);
-            }
+            // The shape of a line is the console's, and stays.
+            levels.Settings = AgentConfigReader.Load(path).Logging with { Format = levels.Settings.Format };
+            LogReloaded(path);
         }
+        catch (ConfigurationException e)
+        {
+            LogBadReload(e.Message.ReplaceLineEndings(" | "));
+        }
+        return true;
     }
 
     private static async Task DelayAsync(TimeSpan delay, CancellationToken stop)

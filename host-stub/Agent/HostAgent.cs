@@ -79,7 +79,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         catch (Exception e)
         {
             await agent.DisposeAsync().ConfigureAwait(false);
-            throw e is NativeInterop.LinuxException ? new ConfigurationException($"Device:PortNamespace = {config.PortNamespace}: {e.Message}") : e;
+            throw e is NativeInterop.LinuxException ? new ConfigurationException(new ConfigurationError("configuration", "Device:PortNamespace", config.PortNamespace, e.Message, "remove what is there, or name another one")) : e;
         }
     }
 

@@ -70,7 +70,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             claim = Plan(key, addresses);
             await services.Claims.PutAsync(claim).ConfigureAwait(false);
         }
-        bool made = await services.OnDevicesAsync(() => EnsureDevice(claim)).ConfigureAwait(false);
+        bool made = await EnsureDeviceAsync(claim).ConfigureAwait(false);
         if (fresh || made)
         {
             // Stated by the next Sync at the latest; now, if the ACC is there.
@@ -94,7 +94,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         if (gateway.Equals(_gateway))
             return;
         _gateway = gateway;
-        await services.OnDevicesAsync(() => EnsureDevice(claim)).ConfigureAwait(false);
+        await EnsureDeviceAsync(claim).ConfigureAwait(false);
     }
 
     private Claim Plan(AttachmentKey key, IPAddress[] addresses) => new()
@@ -111,26 +111,37 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     };
 
     /// <returns>True when the device had to be made.</returns>
-    private bool EnsureDevice(Claim claim)
+    private async Task<bool> EnsureDeviceAsync(Claim claim)
+    {
+        if (await services.OnDevicesAsync(() => RepairIfThere(claim)).ConfigureAwait(false))
+            return false;
+        await services.Devices.DeleteAsync(claim.PortName).ConfigureAwait(false);
+        return await services.OnDevicesAsync(() => Make(claim)).ConfigureAwait(false);
+    }
+
+    private bool RepairIfThere(Claim claim)
     {
         using var host = PodNetwork.OpenHost(_config.Name);
         var link = host.Find();
-        bool made = false;
         bool farEnd = services.Devices.Find(claim.PortName) is not null;
+        if (link is not null && link.Mac != claim.Mac && !farEnd)
+            throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
         if (link is null || link.Mac != claim.Mac || !farEnd)
-        {
-            if (link is not null && link.Mac != claim.Mac && !farEnd)
-                throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {ConfigurationSource.DefaultPath}");
-            services.Devices.Delete(claim.PortName);
-            if (host.Find() is { } half)
-                host.Links.DeleteLink(half.Index);
-            services.Devices.Create(new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key)), host);
-            link = host.Find() ?? throw new LinuxException($"find {_config.Name}", Errno.ENODEV);
-            host.Links.SetIPv6AddrGenModeNone(link.Index);
-            made = true;
-        }
+            return false;
         Repair(host, link);
-        return made;
+        return true;
+    }
+
+    private bool Make(Claim claim)
+    {
+        using var host = PodNetwork.OpenHost(_config.Name);
+        if (host.Find() is { } half)
+            host.Links.DeleteLink(half.Index);
+        services.Devices.Create(new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key)), host);
+        var link = host.Find() ?? throw new LinuxException($"find {_config.Name}", Errno.ENODEV);
+        host.Links.SetIPv6AddrGenModeNone(link.Index);
+        Repair(host, link);
+        return true;
     }
 
     private void Repair(PodNetwork host, LinkInfo link)

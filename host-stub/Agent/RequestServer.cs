@@ -2,7 +2,6 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Text;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop;
@@ -55,7 +54,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
             listener.Dispose();
-            throw new ConfigurationException($"Agent:Socket = {path}: {e.Message}");
+            throw new ConfigurationException(new ConfigurationError("configuration", "Agent:Socket", path, e.Message, "stop what uses it, or name another one"));
         }
         var server = new RequestServer(path, listener, handle, loggers);
         server._accepting = Task.Run(server.AcceptAsync);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using ACCOffload.HostStub.Configuration;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Claims;
@@ -21,6 +20,8 @@ internal sealed partial class ClaimStore : IDisposable
         _lock = singleInstance;
         _writer = new Thread(WriteLoop) { IsBackground = true, Name = "claims" };
     }
+
+    private const string RepairRemedy = "repair it, or move it away and restart every pod of this node";
 
     /// <summary>This start's number: larger than that of every start before, even if the database was lost.</summary>
     public ulong Epoch { get; private set; }
@@ -53,9 +54,9 @@ internal sealed partial class ClaimStore : IDisposable
             connection?.Dispose();
             singleInstance?.Dispose();
             if (e is SqliteException sqlite)
-                throw new ConfigurationException($"{path}: {sqlite.Message}; repair it, or move it away and restart every pod of this node");
+                throw Unusable(path, sqlite.Message, RepairRemedy);
             if (e is IOException or UnauthorizedAccessException)
-                throw new ConfigurationException($"{path}: {e.Message}");
+                throw Unusable(path, e.Message, "let the agent's user write there, or set Agent:Store");
             throw;
         }
     }
@@ -89,9 +90,9 @@ internal sealed partial class ClaimStore : IDisposable
         Execute("PRAGMA locking_mode = EXCLUSIVE");
         int version = Convert.ToInt32(Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
         if (version > SchemaVersion)
-            throw new ConfigurationException($"{Path}: schema {version} is newer than this release knows ({SchemaVersion}); install the newer release again");
+            throw Unusable(Path, $"schema {version} is newer than this release knows ({SchemaVersion})", "install the newer release again");
         if ((string)Scalar("PRAGMA quick_check(1)")! is var check && check != "ok")
-            throw new ConfigurationException($"{Path}: damaged ({check}); repair it, or move it away and restart every pod of this node");
+            throw Unusable(Path, $"damaged ({check})", RepairRemedy);
 
         using var transaction = _connection.BeginTransaction();
         if (version == 0)
@@ -122,6 +123,8 @@ internal sealed partial class ClaimStore : IDisposable
         return command.ExecuteScalar();
     }
 
+    private static ConfigurationException Unusable(string path, string reason, string remedy) => new(new ConfigurationError(path, "", null, reason, remedy));
+
     private static FileStream LockFile(string path)
     {
         try
@@ -130,7 +133,7 @@ internal sealed partial class ClaimStore : IDisposable
         }
         catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
         {
-            throw new ConfigurationException($"{path}.lock: {e.Message} Another agent seems to run with this store");
+            throw Unusable($"{path}.lock", $"{e.Message} Another agent seems to run with this store", "stop it, or set Agent:Store");
         }
     }
 

@@ -16,10 +16,10 @@ internal static class AgentCommand
     public static int Run(string path)
     {
         var config = AgentConfigReader.Load(path);
-        var levels = new LogLevels(config.Logging);
+        var levels = new FeatureLevels(config.Logging, LogFeature.All);
         // Empty: no configuration of the framework's own, from whatever directory this is started in.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = "/" });
-        LoggingSetup.Configure(builder.Logging, config.Logging.Format, levels);
+        LogSetup.Configure(builder.Logging, levels);
         // Not AddSystemd(): it asks for the parent's name, which is not always "systemd"; whoever sets NOTIFY_SOCKET wants to be told.
         ISystemdNotifier notifier = new SilentNotifier();
         if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })

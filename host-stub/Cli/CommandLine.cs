@@ -8,18 +8,15 @@ internal static class CommandLine
 {
     private const int UsageError = 2;
 
-    // EX_CONFIG of sysexits.h: systemd is told not to try it again.
-    private const int ConfigurationError = 78;
-
     public static int Run(string[] args)
     {
         try
         {
             return args switch
             {
-                ["agent"] => AgentCommand.Run(ConfigurationSource.DefaultPath),
+                ["agent"] => AgentCommand.Run(AgentConfigReader.DefaultFile),
                 ["agent", "--config", var path] => AgentCommand.Run(path),
-                ["prepare"] => PrepareCommand.Run(ConfigurationSource.DefaultPath),
+                ["prepare"] => PrepareCommand.Run(AgentConfigReader.DefaultFile),
                 ["prepare", "--config", var path] => PrepareCommand.Run(path),
                 ["status", .. var rest] => Status(rest),
                 ["--version"] => Print(Version),
@@ -29,7 +26,7 @@ internal static class CommandLine
         }
         catch (ConfigurationException e)
         {
-            return Fail($"host-stub: {e.Message}", ConfigurationError);
+            return Fail(string.Join(Environment.NewLine, e.Errors.Select(error => $"host-stub: {error}")), ConfigurationException.ExitCode);
         }
     }
 
@@ -39,7 +36,7 @@ internal static class CommandLine
         $"""
         {Version}: CNI plugin of ACCOffload and its agent (CNI {string.Join(", ", CniVersions.All.ToArray())})
 
-        host-stub agent [--config FILE]             serve the plugin, {ConfigurationSource.DefaultPath} by default
+        host-stub agent [--config FILE]             serve the plugin, {AgentConfigReader.DefaultFile} by default
         host-stub prepare [--config FILE]           make the ports' namespace and end
         host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
         host-stub --version

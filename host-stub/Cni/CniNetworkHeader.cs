@@ -8,7 +8,7 @@ namespace ACCOffload.HostStub.Cni;
 /// </summary>
 internal readonly record struct CniNetworkHeader(string Version, string Name, string Socket)
 {
-    public const string DefaultSocket = "/run/accoffload/host-stub.sock";
+    public const string DefaultSocket = "/run/host-stub/agent.sock";
 
     /// <summary>A unix socket's path has 108 bytes, its end included.</summary>
     public const int MaxSocketPath = 107;

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Configuration;
 
@@ -15,8 +14,6 @@ internal readonly record struct InterfaceCidr(IPAddress Address, int PrefixLengt
 
 /// <summary>The host's own interface into the pipeline.</summary>
 internal sealed record HostInterfaceConfig(bool Enabled, string Name, IReadOnlyList<InterfaceCidr> Addresses, IReadOnlyList<IPNetwork> Routes);
-
-internal sealed record LoggingConfig(string Format, LogLevel Level, IReadOnlyDictionary<string, LogLevel> Features);
 
 /// <summary>The agent's configuration, checked.</summary>
 internal sealed record AgentConfig
@@ -36,7 +33,7 @@ internal sealed record AgentConfig
 
     public required HostInterfaceConfig HostInterface { get; init; }
 
-    public required LoggingConfig Logging { get; init; }
+    public required LoggingSettings Logging { get; init; }
 
     /// <summary>One run of a delegated plugin.</summary>
     public TimeSpan IpamTimeout { get; init; } = TimeSpan.FromSeconds(5);

@@ -1,130 +1,113 @@
 using System.Collections;
-using System.Globalization;
 using System.Net;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
-using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Configuration;
 
 /// <summary>Reads and checks the agent's configuration: every key, what it may be, and what it is when not given.</summary>
 internal static class AgentConfigReader
 {
-    private const string NamespaceDirectory = "/run/netns/";
+    public const string DefaultFile = "/etc/accoffload/host-stub.json";
 
+    private const string NamespaceDirectory = "/run/netns/";
+    private const string PathRemedy = "give an absolute path";
+
+    /// <summary>InfraManager's, where host and ACC are one machine.</summary>
+    private static readonly string[] Foreign = ["Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits"];
+
+    /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
     public static AgentConfig Load(string path) => Load(path, Environment.GetEnvironmentVariables());
 
+    /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
     public static AgentConfig Load(string path, IDictionary environment)
     {
-        var reader = new ConfigurationReader(ConfigurationSource.Load(path, environment));
+        var reader = new ConfigurationReader(ConfigurationTree.Load(path, required: true, environment, Foreign));
         var config = new AgentConfig
         {
             Acc = ReadAcc(reader),
-            Socket = ReadSocket(reader),
-            Store = reader.Path("Agent:Store", "/var/lib/accoffload/host-stub.db"),
-            IpamTimeout = TimeSpan.FromSeconds(reader.Int("Agent:IpamTimeoutSeconds", 5, 1, 60)),
-            AddTimeout = TimeSpan.FromSeconds(reader.Int("Agent:AddTimeoutSeconds", 8, 1, 60)),
-            DeviceKind = reader.OneOf("Device:Kind", "veth", "veth"),
-            PortNamespace = ReadPortNamespace(reader),
-            Mtu = reader.Int("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
+            Socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy),
+            Store = reader.Value<string>("Agent:Store", "/var/lib/host-stub/agent.db", Parsers.AbsolutePath, PathRemedy),
+            IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 60)),
+            AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 60)),
+            DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, "give veth"),
+            PortNamespace = reader.Value<string>("Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
+            Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
             HostInterface = ReadHostInterface(reader),
-            Logging = ReadLogging(reader),
+            Logging = LoggingSettings.Read(reader, LogFeature.All),
         };
         reader.RefuseUnknown();
-        return config;
+        return reader.Errors.Count == 0 ? config : throw new ConfigurationException(reader.Errors);
     }
 
-    private static AccConfig ReadAcc(ConfigurationReader reader)
+    private static AccConfig ReadAcc(ConfigurationReader reader) => new(
+        reader.Value<Uri>("Acc:Address", "", AccAddress, "give https://HOST:PORT of the ACC"),
+        reader.Value<string>("Acc:ServerName", "accoffload-acc", ServerName, "give the host name in the ACC's certificate"),
+        reader.Value<string>("Acc:CertificateFile", "/etc/pki/infraagent/client/tls.crt", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string>("Acc:KeyFile", "/etc/pki/infraagent/client/tls.key", Parsers.AbsolutePath, PathRemedy),
+        reader.Value<string>("Acc:CaFile", "/etc/pki/infraagent/client/ca.crt", Parsers.AbsolutePath, PathRemedy))
     {
-        string address = reader.Text("Acc:Address", "");
-        if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
-            throw reader.Wrong("Acc:Address", address, "https://HOST:PORT of the ACC is needed");
-        string name = reader.Text("Acc:ServerName", "accoffload-acc");
-        if (name.Length == 0 || Uri.CheckHostName(name) == UriHostNameType.Unknown)
-            throw reader.Wrong("Acc:ServerName", name, "the host name in the ACC's certificate is needed");
-        return new AccConfig(
-            uri,
-            name,
-            reader.Path("Acc:CertificateFile", "/etc/pki/infraagent/client/tls.crt"),
-            reader.Path("Acc:KeyFile", "/etc/pki/infraagent/client/tls.key"),
-            reader.Path("Acc:CaFile", "/etc/pki/infraagent/client/ca.crt"))
-        {
-            StatusGrace = TimeSpan.FromSeconds(reader.Int("Acc:StatusGraceSeconds", 180, 0, 3600)),
-        };
-    }
-
-    private static string ReadSocket(ConfigurationReader reader)
-    {
-        string path = reader.Path("Agent:Socket", CniNetworkHeader.DefaultSocket);
-        // Bound under a longer name first.
-        const int Most = CniNetworkHeader.MaxSocketPath - 4;
-        return path.Length <= Most ? path : throw reader.Wrong("Agent:Socket", path, $"a path of at most {Most} characters is needed");
-    }
-
-    private static string ReadPortNamespace(ConfigurationReader reader)
-    {
-        string path = reader.Path("Device:PortNamespace", "/run/netns/accoffload-dp");
-        string name = path.StartsWith(NamespaceDirectory, StringComparison.Ordinal) ? path[NamespaceDirectory.Length..] : "";
-        if (name.Length is 0 or > 255 || name.Contains('/') || name is "." or "..")
-            throw reader.Wrong("Device:PortNamespace", path, $"a name below {NamespaceDirectory} is needed");
-        return path;
-    }
+        StatusGrace = TimeSpan.FromSeconds(reader.Number("Acc:StatusGraceSeconds", 180, 0, 3600)),
+    };
 
     private static HostInterfaceConfig ReadHostInterface(ConfigurationReader reader)
     {
-        bool enabled = reader.Bool("HostInterface:Enabled", true);
-        string name = reader.Text("HostInterface:Name", "accoffload0");
-        if (!CniEnvironment.IsValidInterfaceName(name))
-            throw reader.Wrong("HostInterface:Name", name, "an interface name of 1 to 15 characters is needed");
-        var addresses = new List<InterfaceCidr>();
-        foreach (string text in reader.List("HostInterface:Addresses"))
-            addresses.Add(ReadCidr(reader, "HostInterface:Addresses", text));
-        var routes = new List<IPNetwork>();
-        foreach (string text in reader.List("HostInterface:Routes"))
-        {
-            // The framework takes host bits and drops them; whoever wrote them meant something else.
-            if (!IPNetwork.TryParse(text, out var network) || !text.StartsWith($"{network.BaseAddress}/", StringComparison.Ordinal))
-                throw reader.Wrong("HostInterface:Routes", text, "a network such as 10.244.0.0/16 without host bits is needed");
-            routes.Add(network);
-        }
-        if (enabled && addresses.Count == 0)
-            throw reader.Wrong("HostInterface:Addresses", "[]", "an address such as 200.1.1.2/32 is needed, or HostInterface:Enabled = false");
-        return new HostInterfaceConfig(enabled, name, addresses, routes);
+        const string AddressRemedy = "give an address with its prefix length such as 200.1.1.2/32";
+        bool enabled = reader.Flag("HostInterface:Enabled", true);
+        var config = new HostInterfaceConfig(
+            enabled,
+            reader.Value<string>("HostInterface:Name", "accoffload0", InterfaceName, "give a name of 1 to 15 characters"),
+            reader.List<InterfaceCidr>(
+                "HostInterface:Addresses",
+                InterfaceAddress,
+                enabled ? $"{AddressRemedy}, or HostInterface:Enabled = false" : AddressRemedy,
+                missing: enabled ? "is missing: the host can't reach its pods" : null),
+            reader.List<IPNetwork>("HostInterface:Routes", Parsers.Network, "give a network such as 10.244.0.0/16"));
+        return config;
     }
 
-    private static InterfaceCidr ReadCidr(ConfigurationReader reader, string key, string text)
+    private static string? AccAddress(string text, out Uri address) =>
+        Uri.TryCreate(text, UriKind.Absolute, out address!) && address.Scheme == Uri.UriSchemeHttps && address.PathAndQuery == "/" && address.UserInfo.Length == 0
+            ? null
+            : text.Length == 0 ? "is missing: nothing says where the ACC is" : "is no https address of a server";
+
+    private static string? ServerName(string text, out string name)
     {
-        int slash = text.IndexOf('/');
-        if (slash > 0 && IPAddress.TryParse(text.AsSpan(0, slash), out var address)
-            && int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int length)
-            && length <= address.GetAddressBytes().Length * 8)
-        {
-            return new InterfaceCidr(address, length);
-        }
-        throw reader.Wrong(key, text, "an address with a prefix length such as 200.1.1.2/32 is needed");
+        name = text;
+        return text.Length > 0 && Uri.CheckHostName(text) != UriHostNameType.Unknown ? null : "is no host name";
     }
 
-    private static LoggingConfig ReadLogging(ConfigurationReader reader)
+    private static string? SocketPath(string text, out string path)
     {
-        string format = reader.OneOf("Logging:Format", "text", "text", "json", "systemd");
-        var level = ReadLevel(reader, "Logging:Level", reader.Text("Logging:Level", "Information"));
-        var features = new Dictionary<string, LogLevel>(StringComparer.OrdinalIgnoreCase);
-        foreach (var (name, text) in reader.Section("Logging:Features"))
-        {
-            if (!LogFeature.All.Contains(name, StringComparer.OrdinalIgnoreCase))
-                throw reader.Wrong($"Logging:Features:{name}", text, $"unknown feature, there are {string.Join(", ", LogFeature.All)}");
-            features[name] = ReadLevel(reader, $"Logging:Features:{name}", text);
-        }
-        return new LoggingConfig(format, level, features);
+        // Bound under a longer name first.
+        const int Most = CniNetworkHeader.MaxSocketPath - 4;
+        var problem = Parsers.SocketPath(text, out path);
+        return problem ?? (text.Length > Most ? $"is longer than {Most} characters" : null);
     }
 
-    private static LogLevel ReadLevel(ConfigurationReader reader, string key, string text)
+    private static string? DeviceKind(string text, out string kind)
     {
-        foreach (var level in Enum.GetValues<LogLevel>())
-        {
-            if (level.ToString().Equals(text, StringComparison.OrdinalIgnoreCase))
-                return level;
-        }
-        throw reader.Wrong(key, text, $"one of {string.Join(", ", Enum.GetNames<LogLevel>())} is needed");
+        kind = "veth";
+        return text.Equals(kind, StringComparison.OrdinalIgnoreCase) ? null : "is no device kind that there is";
+    }
+
+    private static string? PortNamespace(string text, out string path)
+    {
+        path = text;
+        string name = text.StartsWith(NamespaceDirectory, StringComparison.Ordinal) ? text[NamespaceDirectory.Length..] : "";
+        return name.Length is 0 or > 255 || name.Contains('/') || name is "." or ".." ? $"is no name below {NamespaceDirectory}" : null;
+    }
+
+    private static string? InterfaceName(string text, out string name)
+    {
+        name = text;
+        return CniEnvironment.IsValidInterfaceName(text) ? null : "is no interface's name";
+    }
+
+    private static string? InterfaceAddress(string text, out InterfaceCidr address)
+    {
+        var problem = Parsers.InterfaceAddress(text, out var parsed);
+        address = new InterfaceCidr(parsed.Address, parsed.PrefixLength);
+        return problem;
     }
 }

@@ -22,6 +22,16 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         }
     }
 
+    /// <summary>A netlink socket of the caller's own in the namespace.</summary>
+    public RouteNetlink OpenLinks()
+    {
+        lock (_lock)
+        {
+            Open();
+            return RouteNetlink.Open(_namespace);
+        }
+    }
+
     public void Dispose()
     {
         lock (_lock)
@@ -50,9 +60,22 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTTY or Errno.EINVAL)
         {
             // EINVAL, ENOTTY: a plain file, which is what a crash between creating and mounting leaves.
-            if (e.Errno != Errno.ENOENT)
+            return Create(replace: e.Errno != Errno.ENOENT);
+        }
+    }
+
+    private NetNamespace Create(bool replace)
+    {
+        try
+        {
+            if (replace)
                 NetNamespace.DeleteNamed(Path.GetFileName(path));
             return NetNamespace.OpenOrCreateNamed(Path.GetFileName(path));
+        }
+        catch (LinuxException e) when (e.Errno is Errno.EPERM or Errno.EACCES)
+        {
+            // In a unit's sandbox a mount is refused, and one made there nobody else would see.
+            throw new LinuxException($"{e.Operation}, which host-stub-ports.service does outside of the agent's sandbox (restart it, or run 'host-stub prepare')", e.Errno);
         }
     }
 

@@ -71,7 +71,7 @@ internal sealed class PodNetwork : IDisposable
 
     public LinkInfo? Find() => Links.GetLink(InterfaceName);
 
-    public void DisableOffloads() => Ethtool.DisableOffloads(_namespace, InterfaceName);
+    public void DisableOffloads() => Links.DisableOffloads(InterfaceName);
 
     /// <summary>Gives the interface its addresses, each alone on it, and sets it up.</summary>
     public void Configure(int index, IReadOnlyList<IPAddress> addresses)

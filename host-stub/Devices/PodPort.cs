@@ -18,9 +18,8 @@ internal interface IDeviceKind
     /// <returns>The interface's index in the pod's namespace.</returns>
     int Create(PortRequest request, PodNetwork pod);
 
-    /// <summary>Removes the device, or gives it back. No error when there is none.</summary>
-    /// <returns>True if there was one.</returns>
-    bool Delete(string portName);
+    /// <summary>Removes the device, or gives it back; those that are asked for at the same time go together. No error when there is none.</summary>
+    Task DeleteAsync(string portName);
 
     PortInfo? Find(string portName);
 

@@ -5,6 +5,8 @@ namespace ACCOffload.HostStub.Devices;
 /// <summary>A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.</summary>
 internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
+    private readonly PortRemoval _removal = new(dataPlane);
+
     public string Kind => "veth";
 
     public int Create(PortRequest request, PodNetwork pod)
@@ -28,7 +30,6 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
         try
         {
             dataPlane.Use((_, links) => Prepare(request, links));
-            Ethtool.DisableOffloads(ns, request.PortName);
             pod.DisableOffloads();
             return near.Index;
         }
@@ -39,8 +40,7 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
         }
     }
 
-    public bool Delete(string portName) =>
-        dataPlane.Use((_, links) => links.GetLink(portName) is { } link && links.DeleteLink(link.Index));
+    public Task DeleteAsync(string portName) => _removal.RemoveAsync(portName);
 
     public PortInfo? Find(string portName) =>
         dataPlane.Use((_, links) => links.GetLink(portName) is { } link ? Describe(link) : null);
@@ -53,6 +53,7 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
     {
         var port = links.GetLink(request.PortName) ?? throw new LinuxException($"find {request.PortName} in the data plane's namespace", Errno.ENODEV);
         links.SetIPv6AddrGenModeNone(port.Index);
+        links.DisableOffloads(request.PortName);
         links.SetLink(port.Index, new LinkChange { Alias = request.Alias, Up = true });
         return true;
     }

@@ -16,5 +16,6 @@ internal static class LogFeature
     /// <summary>Start, stop, configuration.</summary>
     public const string Host = "Host";
 
-    public static readonly string[] All = [Cni, Acc, Device, Ipam, Store, Host];
+    /// <summary>All of them. What is not ours falls to the last one.</summary>
+    public static readonly LogFeatures All = new([Cni, Acc, Device, Ipam, Store, Host], Host, []);
 }

@@ -30,6 +30,7 @@ internal static class Rtnetlink
     public const ushort LinkInfoNest = 18;
     public const ushort LinkAlias = 20;
     public const ushort LinkFamilySpecific = 26;
+    public const ushort LinkGroup = 27;
     public const ushort LinkNamespaceDescriptor = 28;
     public const ushort LinkExtendedMask = 29;
     public const ushort LinkPeerNamespaceId = 37;

@@ -55,7 +55,13 @@ public sealed class AgentProcessTests
         (await lab.RunAsync("DEL", pod)).Succeeded();
         await Eventually.TrueAsync(() => Said("DEL of"), "the debug line is there");
 
-        await Programs.RunAsync("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)], "", new Dictionary<string, string>());
+        string id = process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        lab.Config["Mtu"] = 1;
+        lab.WriteConfig();
+        await Programs.RunAsync("kill", ["-HUP", id], "", new Dictionary<string, string>());
+        await Eventually.TrueAsync(() => Said("the configuration stays as it was"), "what is wrong is told, and the agent goes on");
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+        await Programs.RunAsync("kill", ["-TERM", id], "", new Dictionary<string, string>());
         await ReceiveAsync(notify, "STOPPING=1");
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(0, process.ExitCode);
@@ -63,7 +69,7 @@ public sealed class AgentProcessTests
     }
 
     [Fact]
-    public async Task A_bad_configuration_ends_it_with_one_line()
+    public async Task A_bad_configuration_ends_it_with_one_line_for_each_finding()
     {
         string file = Path.GetTempFileName();
         File.WriteAllText(file, "{\"Mtu\":1}");
@@ -71,8 +77,9 @@ public sealed class AgentProcessTests
         File.Delete(file);
         Assert.Equal(78, exit);
         Assert.Equal("", output);
-        Assert.StartsWith($"host-stub: {file}: Acc:Address", error, StringComparison.Ordinal);
-        Assert.Single(error.TrimEnd().Split('\n'));
+        string[] lines = error.TrimEnd().Split('\n');
+        Assert.All(lines, line => Assert.StartsWith($"host-stub: {file}: ", line, StringComparison.Ordinal));
+        Assert.Equal(["Acc:Address", "HostInterface:Addresses", "Mtu"], lines.Select(line => line.Split(": ")[2].Split(' ')[0]).Order(StringComparer.Ordinal));
     }
 
     [Fact]

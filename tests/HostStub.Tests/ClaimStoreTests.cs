@@ -1,6 +1,5 @@
 using System.Net;
 using ACCOffload.HostStub.Claims;
-using ACCOffload.HostStub.Configuration;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;
 

@@ -16,36 +16,43 @@ public sealed class ConfigurationTests : IDisposable
     public void Dispose() => File.Delete(_file);
 
     [Theory]
-    [InlineData("{" + Host + "}", "Acc:Address = : https://HOST:PORT")]
-    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"http://acc:1\"}}", "Acc:Address = http://acc:1: ")]
-    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"CaFile\":\"ca\"}}", "Acc:CaFile = ca: an absolute path")]
-    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"ServerName\":\"a b\"}}", "Acc:ServerName = a b: ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":99999}", "Mtu = 99999: a number from 576 to 9216")]
-    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":\"big\"}", "Mtu = big: a number")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"sf\"}}", "Device:Kind = sf: one of veth")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/tmp/x\"}}", "Device:PortNamespace = /tmp/x: a name below /run/netns/")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/run/netns/../x\"}}", "Device:PortNamespace = /run/netns/../x: ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Agent\":{\"Socket\":\"x\"}}", "Agent:Socket = x: an absolute path")]
-    [InlineData("{" + Acc + "}", "HostInterface:Addresses = []: ")]
-    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4\"]}}", "HostInterface:Addresses = 1.2.3.4: ")]
-    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.1/8\"]}}", "HostInterface:Routes = 10.0.0.1/8: ")]
-    [InlineData("{" + Acc + ",\"HostInterface\":{\"Enabled\":\"maybe\"}}", "HostInterface:Enabled = maybe: true or false")]
-    [InlineData("{" + Acc + ",\"HostInterface\":{\"Name\":\"much-too-long-name\"}}", "HostInterface:Name = much-too-long-name: ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Level\":\"Loud\"}}", "Logging:Level = Loud: one of Trace, ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Xyz\":\"Debug\"}}}", "Logging:Features:Xyz = Debug: unknown feature")]
-    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Acc\":\"7\"}}}", "Logging:Features:Acc = 7: one of")]
-    [InlineData("{" + Host + "," + Acc + ",\"Tpyo\":1}", "Tpyo = 1: unknown key")]
-    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"Adress\":\"x\"}}", "Acc:Adress = x: unknown key")]
+    [InlineData("{" + Host + "}", "Acc:Address: is missing")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"http://acc:1\"}}", "Acc:Address = \"http://acc:1\": ")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"CaFile\":\"ca\"}}", "Acc:CaFile = \"ca\": is no absolute path")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"ServerName\":\"a b\"}}", "Acc:ServerName = \"a b\": ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":99999}", "Mtu = \"99999\": is too large; give a whole number from 576 to 9216")]
+    [InlineData("{" + Host + "," + Acc + ",\"Mtu\":\"big\"}", "Mtu = \"big\": is no number")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"sf\"}}", "Device:Kind = \"sf\": is no device kind that there is; give veth")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/tmp/x\"}}", "Device:PortNamespace = \"/tmp/x\": is no name below /run/netns/")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/run/netns/../x\"}}", "Device:PortNamespace = \"/run/netns/../x\": ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Agent\":{\"Socket\":\"x\"}}", "Agent:Socket = \"x\": is no absolute path")]
+    [InlineData("{" + Acc + "}", "HostInterface:Addresses: is missing")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4\"]}}", "HostInterface:Addresses[0] = \"1.2.3.4\": has no prefix length")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.1/8\"]}}", "HostInterface:Routes[0] = \"10.0.0.1/8\": has address bits set")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Enabled\":\"maybe\"}}", "HostInterface:Enabled = \"maybe\": is neither true nor false")]
+    [InlineData("{" + Acc + ",\"HostInterface\":{\"Name\":\"much-too-long-name\"}}", "HostInterface:Name = \"much-too-long-name\": ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Level\":\"Loud\"}}", "Logging:Level = \"Loud\": is no log level; give Trace, ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Xyz\":\"Debug\"}}}", "Logging:Features:Xyz = \"Debug\": names no feature of Cni, ")]
+    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Acc\":\"7\"}}}", "Logging:Features:Acc = \"7\": is no log level")]
+    [InlineData("{" + Host + "," + Acc + ",\"Tpyo\":1}", "Tpyo = \"1\": there is no such key")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"Adress\":\"x\"}}", "Acc:Adress = \"x\": there is no such key; did you mean Acc:Address?")]
     [InlineData("{" + Host + "," + Acc + ",\"Mtu\":1500,\"mtu\":1400}", "given twice")]
     [InlineData("{", "not valid JSON")]
-    [InlineData("[]", "a JSON object is needed")]
+    [InlineData("[]", "is no JSON object")]
     public void A_bad_value_is_one_line_with_file_key_value_and_reason(string json, string expected)
     {
         File.WriteAllText(_file, json);
         var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
-        Assert.StartsWith(_file + ": ", e.Message, StringComparison.Ordinal);
-        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', e.Message);
+        Assert.All(e.Errors, error => Assert.DoesNotContain('\n', error.ToString()));
+        Assert.Contains(e.Errors, error => error.ToString().StartsWith(_file + ":", StringComparison.Ordinal) && error.ToString().Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void One_start_shows_all_that_is_wrong()
+    {
+        File.WriteAllText(_file, "{" + Host + ",\"Mtu\":1,\"Agent\":{\"Store\":\"x\"}}");
+        var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
+        Assert.Equal(["Acc:Address", "Agent:Store", "Mtu"], e.Errors.Select(error => error.Key).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -72,7 +79,7 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal(LogLevel.Debug, config.Logging.Features["acc"]);
 
         var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable { ["ACCOFFLOAD_Mtu"] = "1" }));
-        Assert.StartsWith("environment ACCOFFLOAD_Mtu: Mtu = 1: ", e.Message, StringComparison.Ordinal);
+        Assert.StartsWith("environment ACCOFFLOAD_Mtu: Mtu = \"1\": ", e.Message, StringComparison.Ordinal);
         Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable { ["ACCOFFLOAD_Acc__Adress"] = "1" }));
     }
 
@@ -93,13 +100,13 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void Levels_follow_features_and_can_be_replaced()
     {
-        var levels = new LogLevels(new LoggingConfig("text", LogLevel.Information, new Dictionary<string, LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None }));
+        var levels = new FeatureLevels(new LoggingSettings(LogFormat.Text, LogLevel.Information, new Dictionary<string, LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None }), LogFeature.All);
         Assert.True(levels.IsEnabled("Acc", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Cni", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Ipam", LogLevel.Critical));
         Assert.False(levels.IsEnabled("Grpc.Net.Client", LogLevel.Information));
         Assert.True(levels.IsEnabled("Grpc.Net.Client", LogLevel.Warning));
-        levels.Set(new LoggingConfig("text", LogLevel.Debug, new Dictionary<string, LogLevel>()));
+        levels.Settings = new LoggingSettings(LogFormat.Text, LogLevel.Debug, new Dictionary<string, LogLevel>());
         Assert.True(levels.IsEnabled("Cni", LogLevel.Debug));
     }
 }

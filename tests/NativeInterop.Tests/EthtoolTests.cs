@@ -19,6 +19,10 @@ public sealed class EthtoolTests
         Assert.DoesNotContain(after, name => name.Contains("gro", StringComparison.Ordinal));
         // Twice is no error.
         Ethtool.DisableOffloads(ns.Ns, "x0");
+        // From outside, by a socket that was opened inside.
+        ns.Route.DisableOffloads("x1");
+        Assert.Equal(after, ns.Ns.Run(() => Ethtool.GetActiveFeatures("x1")));
+        Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => ns.Route.DisableOffloads("nosuch0")).Errno);
     }
 
     [RootFact]

@@ -56,6 +56,26 @@ public sealed class LinkTests
     }
 
     [RootFact]
+    public void Links_are_deleted_together_and_no_others_with_them()
+    {
+        using var plane = new TestNamespace();
+        using var pod = new TestNamespace();
+        var peers = Enumerable.Range(0, 5)
+            .Select(i => pod.Route.CreateVeth(new VethSpec { Name = $"eth{i}", PeerName = $"port{i}", PeerNamespace = plane.Ns })!.PeerIndex).ToArray();
+        var missing = peers.Max() + 1000;
+
+        plane.Route.DeleteLinks([peers[0], peers[3], missing], 77);
+
+        Assert.Equal(["lo", "port1", "port2", "port4"], plane.Route.GetLinks().Select(l => l.Name).Order());
+        Assert.Equal(["eth1", "eth2", "eth4", "lo"], pod.Route.GetLinks().Select(l => l.Name).Order());
+        // Nothing to delete is no error.
+        plane.Route.DeleteLinks([peers[0]], 77);
+        plane.Route.DeleteLinks([], 77);
+        Assert.Throws<ArgumentOutOfRangeException>(() => plane.Route.DeleteLinks([peers[1]], 0));
+        Assert.Equal(4, plane.Route.GetLinks().Count);
+    }
+
+    [RootFact]
     public void A_link_moves_and_is_renamed_on_the_way()
     {
         using var a = new TestNamespace();

@@ -65,8 +65,8 @@ internal static class InfraAgentRequests
             ? IPNetwork.TryParse(text, out _) || HasPrefix(text) ? null : "has no valid prefix length"
             : null;
         IPAddress? address = null;
-        problem ??= Configuration.Parsers.Address(text.Split('/')[0], out address);
-        return problem is null ? address! : throw IntentException.Invalid(field, $"\"{Configuration.ConfigurationError.OneLine(text)}\" {problem}");
+        problem ??= Parsers.Address(text.Split('/')[0], out address);
+        return problem is null ? address! : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
     private static bool HasPrefix(string text) =>
@@ -75,7 +75,7 @@ internal static class InfraAgentRequests
     private static MacAddress ToMac(string text) =>
         MacAddress.TryParse(Required("mac_addr", text), out var mac)
             ? mac
-            : throw IntentException.Invalid("mac_addr", $"\"{Configuration.ConfigurationError.OneLine(text)}\" is no MAC address");
+            : throw IntentException.Invalid("mac_addr", $"\"{ConfigurationError.OneLine(text)}\" is no MAC address");
 
     private static string Required(string field, string text) =>
         text.Length > 0 ? text : throw IntentException.Invalid(field, "empty");

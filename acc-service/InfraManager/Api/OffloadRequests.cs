@@ -30,7 +30,7 @@ internal static class OffloadRequests
                 "veth" => DeviceKind.Veth,
                 "tap" => DeviceKind.Tap,
                 "" => throw IntentException.Invalid("device.kind", "empty"),
-                _ => throw IntentException.Invalid("device.kind", $"\"{Configuration.ConfigurationError.OneLine(device.Kind)}\" is not supported (veth and tap are)"),
+                _ => throw IntentException.Invalid("device.kind", $"\"{ConfigurationError.OneLine(device.Kind)}\" is not supported (veth and tap are)"),
             },
             PortName = device.PortName,
             Mac = ToMac(device.Mac),

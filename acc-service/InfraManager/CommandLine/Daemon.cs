@@ -21,8 +21,8 @@ internal static partial class Daemon
         {
             return await RefuseAsync(e);
         }
-        var levels = new FeatureLevels(settings.Logging);
-        using var loggers = LogFactory.Create(levels);
+        var levels = new FeatureLevels(settings.Logging, Features.Log);
+        using var loggers = LoggerFactory.Create(builder => LogSetup.Configure(builder, levels));
         var logger = loggers.CreateLogger(Features.Host);
         using var signals = new Signals();
         using var reloader = new LevelReloader(file, sections, settings, levels, TimeProvider.System, loggers);

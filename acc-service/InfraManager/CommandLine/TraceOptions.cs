@@ -93,11 +93,11 @@ internal sealed class TraceOptions
 
     private static string? Address(string text, out IPAddress address)
     {
-        var problem = Configuration.Parsers.Address(text, out address);
+        var problem = Parsers.Address(text, out address);
         return problem ?? (address.AddressFamily == AddressFamily.InterNetwork ? null : "is not IPv4; give the whole frame with --hex");
     }
 
-    private static Option<T?> Parsed<T>(string name, string description, string helpName, Configuration.ValueParser<T> parser)
+    private static Option<T?> Parsed<T>(string name, string description, string helpName, ValueParser<T> parser)
         where T : class
         => new(name)
         {

@@ -13,5 +13,21 @@ internal static class Features
     public const string Config = "Config";
     public const string Host = "Host";
 
-    public static IReadOnlyList<string> All { get; } = [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host];
+    public static LogFeatures Log { get; } = new(
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host],
+        Host,
+        [
+            new("ACCOffload.SoftTarget", SoftTarget),
+            new("ACCOffload.P4Runtime", Target),
+            new("ACCOffload.Configuration", Config),
+            new("ACCOffload.InfraManager.Api", Api),
+            new("ACCOffload.InfraManager.Security", Security),
+            new("ACCOffload.InfraManager.Control", Control),
+            new("ACCOffload.InfraManager.Configuration", Config),
+            new("ACCOffload.InfraManager.Store", Store),
+            new("ACCOffload.InfraManager.Target", Target),
+            new("ACCOffload.InfraManager.Programming", Programmer),
+            new("ACCOffload.InfraManager.Compile", Programmer),
+            new("ACCOffload.InfraManager.Model", Programmer),
+        ]);
 }

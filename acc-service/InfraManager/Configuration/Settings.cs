@@ -68,19 +68,3 @@ internal sealed record ControlSettings(string Socket);
 
 /// <summary>Bounds on what waits in memory, and on stopping.</summary>
 internal sealed record LimitsSettings(int QueueIntents, long QueueBytes, TimeSpan Shutdown);
-
-/// <summary>The shape of a log line.</summary>
-internal enum LogFormat
-{
-    /// <summary>One line with a time stamp.</summary>
-    Text,
-
-    /// <summary>One JSON object a line.</summary>
-    Json,
-
-    /// <summary>One line with the priority that journald reads.</summary>
-    Systemd,
-}
-
-/// <summary>The log's shape and levels; the levels follow the file while the service runs.</summary>
-internal sealed record LoggingSettings(LogFormat Format, LogLevel Level, IReadOnlyDictionary<string, LogLevel> Features);

@@ -10,6 +10,9 @@ internal static class SettingsLoader
 {
     public const string DefaultFile = "/etc/accoffload/inframanager.json";
 
+    /// <summary>The agent's, where host and ACC are one machine.</summary>
+    private static readonly string[] Foreign = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
+
     private const string PathRemedy = "give an absolute path";
     private const string AddressRemedy = "give an IP address such as 192.0.2.10";
     private const string RangeRemedy = "give a range such as 10.244.1.0/24";
@@ -23,7 +26,7 @@ internal static class SettingsLoader
     /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
     public static Settings Load(string? file, IDictionary environment, IReadOnlyCollection<string>? sections = null)
     {
-        var tree = ConfigurationTree.Load(file ?? DefaultFile, required: file is not null, environment);
+        var tree = ConfigurationTree.Load(file ?? DefaultFile, required: file is not null, environment, Foreign);
         var (settings, errors) = Read(tree, out _);
         var relevant = sections is null
             ? errors
@@ -34,7 +37,7 @@ internal static class SettingsLoader
     /// <summary>Every key and its default as text, for the documentation's test.</summary>
     public static IReadOnlyDictionary<string, string> Defaults()
     {
-        _ = Read(ConfigurationTree.Load("/nonexistent/none.json", required: false, new Hashtable()), out var reader);
+        _ = Read(ConfigurationTree.Load("/nonexistent/none.json", required: false, new Hashtable(), Foreign), out var reader);
         return reader.Defaults;
     }
 
@@ -81,7 +84,7 @@ internal static class SettingsLoader
                 (int)reader.Number("Limits:QueueIntents", 16384, 1, 1 << 20),
                 reader.Number("Limits:QueueBytes", 64 << 20, 1 << 16, 1L << 32),
                 TimeSpan.FromSeconds(reader.Number("Limits:ShutdownSeconds", 10, 1, 300))),
-            ReadLogging(reader));
+            LoggingSettings.Read(reader, Features.Log));
         CheckAddresses(reader, settings.Node);
         CheckSoftTarget(reader, settings);
         reader.RefuseUnknown();
@@ -90,13 +93,13 @@ internal static class SettingsLoader
 
     private static NodeSettings ReadNode(ConfigurationReader reader) => new()
     {
-        Name = reader.Value<string>("Node:Name", Environment.MachineName.ToLowerInvariant(), Parsers.NodeName, "give the node's name in Kubernetes"),
+        Name = reader.Value<string>("Node:Name", Environment.MachineName.ToLowerInvariant(), NodeParsers.NodeName, "give the node's name in Kubernetes"),
         PodRanges = reader.List<IPNetwork>("Node:PodRanges", Parsers.Network, RangeRemedy, missing: "is missing: the node's pods have no addresses"),
         NodeAddresses = reader.List<IPAddress>("Node:NodeAddresses", Parsers.Address, AddressRemedy),
         HostAddresses = reader.List<IPAddress>("Node:HostAddresses", Parsers.Address, AddressRemedy),
         VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, RangeRemedy),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
-        GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", Parsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
+        GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
     };
 
@@ -107,8 +110,8 @@ internal static class SettingsLoader
         reader.Value<string>("Api:KeyFile", "/etc/pki/inframanager/server/tls.key", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Api:CaFile", "/etc/pki/inframanager/server/ca.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string?>("Api:CrlFile", "", Parsers.OptionalPath, "give an absolute path, or \"\" for none"),
-        reader.Map<string>("Api:FingerprintRoles", Parsers.Fingerprint, Parsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
-            .ToDictionary(e => Parsers.NormalizeFingerprint(e.Key), e => e.Value, StringComparer.Ordinal),
+        reader.Map<string>("Api:FingerprintRoles", NodeParsers.Fingerprint, NodeParsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
+            .ToDictionary(e => NodeParsers.NormalizeFingerprint(e.Key), e => e.Value, StringComparer.Ordinal),
         (int)reader.Number("Api:MaxMessageBytes", 4 << 20, 1 << 10, 256 << 20),
         (int)reader.Number("Api:MaxStreams", 100, 1, 10_000),
         (int)reader.Number("Api:MaxConnections", 64, 1, 10_000),
@@ -134,19 +137,6 @@ internal static class SettingsLoader
         reader.Value<string?>("SoftTarget:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:KeyFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy));
-
-    private static LoggingSettings ReadLogging(ConfigurationReader reader)
-    {
-        const string LevelRemedy = "give Trace, Debug, Information, Warning, Error, Critical or None";
-        return new LoggingSettings(
-            reader.Value<LogFormat>("Logging:Format", "text", Parsers.Name, "give text, json or systemd"),
-            reader.Value<LogLevel>("Logging:Level", "Information", Parsers.Level, LevelRemedy),
-            reader.Map<LogLevel>(
-                "Logging:Features",
-                name => Features.All.Contains(name, StringComparer.OrdinalIgnoreCase) ? null : $"names no feature of {string.Join(", ", Features.All)}",
-                Parsers.Level,
-                LevelRemedy));
-    }
 
     private static string? Optional(string text, out string? value)
     {

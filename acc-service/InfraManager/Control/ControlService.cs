@@ -188,7 +188,7 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
         try
         {
             return await target.GetPortAsync(text, cancellationToken)
-                ?? throw new RpcException(new Status(StatusCode.NotFound, $"port: the target has none of the name {Configuration.ConfigurationError.OneLine(text)}"));
+                ?? throw new RpcException(new Status(StatusCode.NotFound, $"port: the target has none of the name {ConfigurationError.OneLine(text)}"));
         }
         catch (P4RuntimeException e)
         {

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.NativeInterop;
 using Microsoft.AspNetCore.Connections;

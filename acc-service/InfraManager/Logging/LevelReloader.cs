@@ -1,5 +1,4 @@
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Security;
 
 namespace ACCOffload.InfraManager.Logging;
 

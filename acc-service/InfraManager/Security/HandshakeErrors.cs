@@ -38,7 +38,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
         if (root.Message.Contains("frame", StringComparison.Ordinal))
             return "it speaks no TLS";
         return exception is AuthenticationException
-            ? $"the TLS handshake failed ({Configuration.ConfigurationError.OneLine(root.Message)})"
+            ? $"the TLS handshake failed ({ConfigurationError.OneLine(root.Message)})"
             : "it broke the TLS handshake off";
     }
 

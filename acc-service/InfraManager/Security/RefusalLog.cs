@@ -22,7 +22,7 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
     public void Refused(string peer, string who, string reason)
     {
         // The client wrote its certificate.
-        who = Configuration.ConfigurationError.OneLine(who);
+        who = ConfigurationError.OneLine(who);
         var suppressed = 0;
         lock (_lock)
         {

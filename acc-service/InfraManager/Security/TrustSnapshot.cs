@@ -96,7 +96,7 @@ internal sealed class TrustSnapshot
                 refusal = "the certificate has more than one role";
             else if (!roles[0].StartsWith(CertificateRoles.Host, StringComparison.Ordinal))
                 refusal = $"the role {ConfigurationError.OneLine(roles[0])} may not use this API";
-            else if (!Parsers.IsNodeName(node = roles[0][CertificateRoles.Host.Length..]))
+            else if (!NodeParsers.IsNodeName(node = roles[0][CertificateRoles.Host.Length..]))
                 refusal = $"the role {ConfigurationError.OneLine(roles[0])} names no node";
             if (refusal is not null)
                 return null;

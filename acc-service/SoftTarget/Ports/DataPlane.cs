@@ -25,6 +25,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     private readonly EventFd _wake = new();
     private readonly PacketBatch _batch = new(Burst);
     private readonly Dictionary<uint, BoundLink> _links = [];
+    private readonly LinkCloser _closer = new();
     private readonly List<BoundLink> _touched = new(Burst);
     private readonly Thread _thread;
     private SwxPipeline? _pipeline;
@@ -102,8 +103,9 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         _wake.Signal();
         _thread.Join();
         foreach (var link in _links.Values)
-            link.Dispose();
+            _closer.Close(link);
         _links.Clear();
+        _closer.Dispose();
         _worker?.Dispose();
         _batch.Dispose();
         _epoll.Dispose();
@@ -153,7 +155,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
             return;
         link.Port.IsBound = false;
         _epoll.Remove(link.Link.Handle);
-        link.Dispose();
+        _closer.Close(link);
     }
 
     private static ulong Token(uint port) => port + 1UL;

@@ -54,7 +54,7 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         foreach (var orphan in orphans.Where(o => o.Alias.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(o.Name)))
         {
             LogOrphan(orphan.Name, orphan.Alias);
-            await services.OnDevicesAsync(() => services.Devices.Delete(orphan.Name)).ConfigureAwait(false);
+            await services.Devices.DeleteAsync(orphan.Name).ConfigureAwait(false);
         }
     }
 

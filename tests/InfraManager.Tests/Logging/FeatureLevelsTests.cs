@@ -13,12 +13,12 @@ public sealed class FeatureLevelsTests
     [InlineData("ACCOffload.P4Runtime.P4RuntimeSession", "Target")]
     [InlineData("ACCOffload.InfraManager.Store.SqliteStore", "Store")]
     [InlineData("Microsoft.AspNetCore.Server.Kestrel", "Host")]
-    public void A_category_belongs_to_a_feature(string category, string feature) => Assert.Equal(feature, FeatureLevels.FeatureOf(category));
+    public void A_category_belongs_to_a_feature(string category, string feature) => Assert.Equal(feature, Features.Log.FeatureOf(category));
 
     [Fact]
     public void A_features_own_level_wins_and_changes_at_once()
     {
-        var levels = new FeatureLevels(Settings(LogLevel.Information, ("Api", LogLevel.Debug), ("Store", LogLevel.None)));
+        var levels = new FeatureLevels(Settings(LogLevel.Information, ("Api", LogLevel.Debug), ("Store", LogLevel.None)), Features.Log);
         Assert.True(levels.IsEnabled("Api", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Target", LogLevel.Debug));
         Assert.True(levels.IsEnabled("Target", LogLevel.Information));
@@ -31,9 +31,9 @@ public sealed class FeatureLevelsTests
     [Fact]
     public void The_framework_is_quiet_unless_asked_for()
     {
-        Assert.False(new FeatureLevels(Settings(LogLevel.Debug)).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Information));
-        Assert.True(new FeatureLevels(Settings(LogLevel.Debug)).IsEnabled("Grpc.AspNetCore.Server", LogLevel.Warning));
-        Assert.True(new FeatureLevels(Settings(LogLevel.Information, ("Host", LogLevel.Debug))).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Debug));
+        Assert.False(new FeatureLevels(Settings(LogLevel.Debug), Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Information));
+        Assert.True(new FeatureLevels(Settings(LogLevel.Debug), Features.Log).IsEnabled("Grpc.AspNetCore.Server", LogLevel.Warning));
+        Assert.True(new FeatureLevels(Settings(LogLevel.Information, ("Host", LogLevel.Debug)), Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Debug));
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class FeatureLevelsTests
         const string Node = """ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] } """;
         var file = folder.Write("c.json", $"{{ {Node} }}");
         var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
-        var levels = new FeatureLevels(settings.Logging);
+        var levels = new FeatureLevels(settings.Logging, Features.Log);
         using var log = new LogCapture();
         using var reloader = new LevelReloader(file, null, settings, levels, TimeProvider.System, log);
 

@@ -1,15 +1,12 @@
 using System.Globalization;
 
-namespace ACCOffload.InfraManager.Configuration;
-
-/// <summary>Reads one value; null when it can, else the reason why not.</summary>
-internal delegate string? ValueParser<T>(string text, out T value);
+namespace ACCOffload.Configuration;
 
 /// <summary>
 /// Takes typed values out of a <see cref="ConfigurationTree"/>. Every key that is asked for is known; what nobody asked for is
 /// refused at the end. Errors are collected, so that one start shows them all.
 /// </summary>
-internal sealed class ConfigurationReader(ConfigurationTree tree)
+public sealed class ConfigurationReader(ConfigurationTree tree)
 {
     /// <summary>The reason given for a key that is none.</summary>
     public const string UnknownKey = "there is no such key";
@@ -18,20 +15,21 @@ internal sealed class ConfigurationReader(ConfigurationTree tree)
     private readonly List<string> _maps = [];
     private readonly List<ConfigurationError> _errors = [];
 
+    /// <summary>What is wrong so far.</summary>
     public IReadOnlyList<ConfigurationError> Errors => _errors;
 
     /// <summary>The keys asked for so far, with the default of each as text.</summary>
     public Dictionary<string, string> Defaults { get; } = new(StringComparer.Ordinal);
 
     /// <summary>A value that <paramref name="parser"/> accepts; its default is <paramref name="fallback"/>, as text.</summary>
-    public T Value<T>(string key, string fallback, ValueParser<T> parser, string remedy, bool quoted = true)
+    public T Value<T>(string key, string fallback, ValueParser<T> parser, string remedy, ConfigurationValueKind kind = ConfigurationValueKind.Text)
     {
         Know(key, fallback);
         var value = tree.Find(key);
         var text = fallback;
         if (value is not null)
         {
-            if (!IsScalar(value, quoted, out var reason))
+            if (!IsScalar(value, kind, out var reason))
             {
                 Fail(value, reason, remedy);
                 return default!;
@@ -61,7 +59,16 @@ internal sealed class ConfigurationReader(ConfigurationTree tree)
                 return number < least ? "is too small" : number > most ? "is too large" : null;
             },
             $"give a whole number from {least} to {most}",
-            quoted: false);
+            ConfigurationValueKind.Number);
+
+    /// <summary>true or false.</summary>
+    public bool Flag(string key, bool fallback) =>
+        Value(
+            key,
+            fallback ? "true" : "false",
+            (string text, out bool flag) => bool.TryParse(text, out flag) ? null : "is neither true nor false",
+            "give true or false",
+            ConfigurationValueKind.Flag);
 
     /// <summary>A list; in the environment its elements are separated by commas.</summary>
     public IReadOnlyList<T> List<T>(string key, ValueParser<T> parser, string remedy, string? missing = null)
@@ -117,7 +124,7 @@ internal sealed class ConfigurationReader(ConfigurationTree tree)
                 continue;
             var entry = name[(key.Length + 1)..];
             var problem = keyCheck(entry);
-            if (problem is null && !IsScalar(value, quoted: true, out var reason))
+            if (problem is null && !IsScalar(value, ConfigurationValueKind.Text, out var reason))
                 problem = reason;
             T parsed = default!;
             problem ??= parser(value.Text, out parsed);
@@ -152,11 +159,15 @@ internal sealed class ConfigurationReader(ConfigurationTree tree)
         }
     }
 
-    private static bool IsScalar(ConfigurationValue value, bool quoted, out string reason)
+    private static bool IsScalar(ConfigurationValue value, ConfigurationValueKind kind, out string reason)
     {
-        var right = value.Kind == ConfigurationValueKind.Environment
-            || value.Kind == (quoted ? ConfigurationValueKind.Text : ConfigurationValueKind.Number);
-        reason = right ? "" : quoted ? "is no text" : "is no number";
+        var right = value.Kind == ConfigurationValueKind.Environment || value.Kind == kind;
+        reason = right ? "" : kind switch
+        {
+            ConfigurationValueKind.Number => "is no number",
+            ConfigurationValueKind.Flag => "is neither true nor false",
+            _ => "is no text",
+        };
         return right;
     }
 

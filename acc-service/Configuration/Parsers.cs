@@ -2,54 +2,49 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Text.RegularExpressions;
-using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.InfraManager.Configuration;
+namespace ACCOffload.Configuration;
 
 /// <summary>What a value of each kind looks like. Each answers null, or why the text is none.</summary>
-internal static partial class Parsers
+public static class Parsers
 {
     private const int LongestUnixPath = 107;
 
-    public static string? NodeName(string text, out string name)
-    {
-        name = text;
-        return IsNodeName(text) ? null : "is no node name (lower-case letters, digits, '-' and '.', at most 253)";
-    }
-
-    /// <summary>Whether Kubernetes takes the text for a node's name (RFC 1123 subdomain).</summary>
-    public static bool IsNodeName(string text) => text.Length is > 0 and <= 253 && NodeNameShape().IsMatch(text);
-
+    /// <summary>A network in CIDR form (RFC 4632) without address bits beyond its prefix length.</summary>
     public static string? Network(string text, out IPNetwork network)
     {
         network = default;
+        var problem = InterfaceAddress(text, out var address);
+        if (problem is not null)
+            return problem;
+        // Depending on the version the bits beyond the prefix are refused, or dropped, which hides a mistake.
+        return IPNetwork.TryParse(text, out network) && network.BaseAddress.Equals(address.Address) ? null : "has address bits set beyond its prefix length";
+    }
+
+    /// <summary>An interface's address with its prefix length, such as 192.0.2.1/24.</summary>
+    public static string? InterfaceAddress(string text, out (IPAddress Address, int PrefixLength) address)
+    {
+        address = default;
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0)
             return "has no prefix length";
-        if (!TryAddress(text[..slash], out var address))
+        if (!TryAddress(text[..slash], out var ip))
             return "has no IP address before the '/'";
         if (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var length))
             return "has no number after the '/'";
-        var most = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
+        var most = ip.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         if (length > most)
             return $"has a prefix length beyond {most}";
-        // Depending on the version the bits beyond the prefix are refused, or dropped, which hides a mistake.
-        return IPNetwork.TryParse(text, out network) && network.BaseAddress.Equals(address) ? null : "has address bits set beyond its prefix length";
+        address = (ip, length);
+        return null;
     }
 
+    /// <summary>An IP address in its canonical dotted form, or an IPv6 address without a scope.</summary>
     public static string? Address(string text, out IPAddress address) =>
         TryAddress(text, out address!) ? null : "is no IP address";
 
-    public static string? Mac(string text, out MacAddress mac)
-    {
-        if (!MacAddress.TryParse(text, out mac))
-            return "is no MAC address";
-        if (mac.IsMulticast)
-            return "is a multicast MAC address";
-        return mac.IsZero ? "is the all-zero MAC address" : null;
-    }
-
+    /// <summary>address:port; an IPv6 address stands in [ ].</summary>
     public static string? EndPoint(string text, out IPEndPoint endPoint)
     {
         endPoint = null!;
@@ -69,12 +64,14 @@ internal static partial class Parsers
         return null;
     }
 
+    /// <summary>address:port, or the empty text for none.</summary>
     public static string? OptionalEndPoint(string text, out IPEndPoint? endPoint)
     {
         endPoint = null;
         return text.Length == 0 ? null : EndPoint(text, out endPoint);
     }
 
+    /// <summary>An absolute path.</summary>
     public static string? AbsolutePath(string text, out string path)
     {
         path = text;
@@ -85,18 +82,21 @@ internal static partial class Parsers
         return text.StartsWith('/') ? null : "is no absolute path";
     }
 
+    /// <summary>An absolute path, or the empty text for none.</summary>
     public static string? OptionalPath(string text, out string? path)
     {
         path = null;
         return text.Length == 0 ? null : AbsolutePath(text, out path!);
     }
 
+    /// <summary>An absolute URI (RFC 3986), or the empty text for none.</summary>
     public static string? OptionalUri(string text, out string? uri)
     {
         uri = text.Length == 0 ? null : text;
         return uri is null || Uri.TryCreate(uri, UriKind.Absolute, out _) ? null : "is no URI";
     }
 
+    /// <summary>A unix socket's path, at most 107 bytes (sockaddr_un, linux/un.h).</summary>
     public static string? SocketPath(string text, out string path)
     {
         var problem = AbsolutePath(text, out path);
@@ -123,6 +123,7 @@ internal static partial class Parsers
         return text.StartsWith("unix:", StringComparison.Ordinal) ? SocketPath(text["unix:".Length..], out _) : EndPoint(text, out _);
     }
 
+    /// <summary>A log level by its name, without regard to case.</summary>
     public static string? Level(string text, out LogLevel level)
     {
         // Enum.TryParse takes numbers and commas as well.
@@ -152,23 +153,6 @@ internal static partial class Parsers
         return "is none of the choices";
     }
 
-    /// <summary>A role as the fingerprint map gives it: host:node.</summary>
-    public static string? HostRole(string text, out string node)
-    {
-        node = "";
-        if (!text.StartsWith("host:", StringComparison.Ordinal))
-            return "is no role that a client of this API can have";
-        node = text["host:".Length..];
-        return IsNodeName(node) ? null : "names no node after 'host:'";
-    }
-
-    /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are left out.</summary>
-    public static string? Fingerprint(string text) =>
-        NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is no SHA-256 fingerprint";
-
-    public static string NormalizeFingerprint(string text) =>
-        text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();
-
     /// <summary>IPAddress.TryParse takes "1", "0x7f.1" and scoped addresses too; the configuration doesn't.</summary>
     private static bool TryAddress(string text, [NotNullWhen(true)] out IPAddress? address)
     {
@@ -176,7 +160,4 @@ internal static partial class Parsers
             return false;
         return address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text;
     }
-
-    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.CultureInvariant)]
-    private static partial Regex NodeNameShape();
 }

@@ -1,12 +1,13 @@
 using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.InfraManager.Security;
+namespace ACCOffload.Configuration;
 
 /// <summary>
 /// Calls back when the contents of files change: soon after inotify tells of it, and at the latest after the polling interval,
 /// which also finds changes that inotify doesn't see (another directory behind a symbolic link).
 /// </summary>
-internal sealed partial class FileMonitor : IDisposable
+public sealed partial class FileMonitor : IDisposable
 {
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(100);
 
@@ -41,6 +42,7 @@ internal sealed partial class FileMonitor : IDisposable
     /// <summary>Looks now, for SIGHUP.</summary>
     public void LookNow() => Look(always: true);
 
+    /// <summary>Stops looking; a call that is under way ends first.</summary>
     public void Dispose()
     {
         lock (_lock)

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace ACCOffload.InfraManager.Configuration;
+namespace ACCOffload.Configuration;
 
 /// <summary>One thing that is wrong with the configuration, told in one line.</summary>
 /// <param name="Source">The file, or the environment variable, that the value comes from.</param>
@@ -8,7 +8,7 @@ namespace ACCOffload.InfraManager.Configuration;
 /// <param name="Value">The value as written; null when there is none.</param>
 /// <param name="Reason">Why it can't be used.</param>
 /// <param name="Remedy">What to do.</param>
-internal sealed record ConfigurationError(string Source, string Key, string? Value, string Reason, string Remedy)
+public sealed record ConfigurationError(string Source, string Key, string? Value, string Reason, string Remedy)
 {
     private const int LongestValue = 80;
 

@@ -2,13 +2,12 @@ using System.Collections;
 using System.Globalization;
 using System.Text.Json;
 
-namespace ACCOffload.InfraManager.Configuration;
+namespace ACCOffload.Configuration;
 
 /// <summary>Every value of the file and of the environment, by key, with colons between section and name. The environment wins over the file.</summary>
-internal sealed class ConfigurationTree
+public sealed class ConfigurationTree
 {
     private const string Prefix = "ACCOFFLOAD_";
-    private static readonly string[] AgentSections = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
     private const int LargestFile = 1 << 20;
     private const int DeepestSection = 8;
 
@@ -25,22 +24,25 @@ internal sealed class ConfigurationTree
     /// <summary>What errors about a missing value name as the place to write it.</summary>
     public string Home => File ?? "configuration";
 
+    /// <summary>All values by key.</summary>
     public IEnumerable<KeyValuePair<string, ConfigurationValue>> Values => _values;
 
+    /// <summary>One key's value; null when it is not given.</summary>
     public ConfigurationValue? Find(string key) => _values.GetValueOrDefault(key);
 
     /// <summary>Reads the file, if there is one, and the environment.</summary>
     /// <param name="file">The configuration file.</param>
     /// <param name="required">Whether a missing file is an error.</param>
     /// <param name="environment">The environment's variables.</param>
+    /// <param name="foreign">Sections of other services: on one machine their variables may be in sight too.</param>
     /// <exception cref="ConfigurationException">The file can't be read, or is no JSON object.</exception>
-    public static ConfigurationTree Load(string file, bool required, IDictionary environment)
+    public static ConfigurationTree Load(string file, bool required, IDictionary environment, IReadOnlyCollection<string> foreign)
     {
         var text = ReadFile(file, required);
         var tree = new ConfigurationTree(text is null ? null : file);
         if (text is not null)
             tree.AddFile(file, text);
-        tree.AddEnvironment(environment);
+        tree.AddEnvironment(environment, foreign);
         return tree;
     }
 
@@ -50,7 +52,7 @@ internal sealed class ConfigurationTree
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (stream.Length > LargestFile)
-                throw new ConfigurationException(new ConfigurationError(file, "", null, $"is larger than {LargestFile} bytes", "this is no configuration of inframanager; pass another with --config"));
+                throw new ConfigurationException(new ConfigurationError(file, "", null, $"is larger than {LargestFile} bytes", "this is no configuration; pass another with --config"));
             var text = new byte[stream.Length];
             stream.ReadExactly(text);
             return text;
@@ -63,7 +65,7 @@ internal sealed class ConfigurationTree
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException(new ConfigurationError(file, "", null, $"cannot be read: {e.Message}", "make it readable for the user that runs inframanager"));
+            throw new ConfigurationException(new ConfigurationError(file, "", null, $"cannot be read: {e.Message}", "make it readable for the service's user"));
         }
     }
 
@@ -139,7 +141,7 @@ internal sealed class ConfigurationTree
         }
     }
 
-    private void AddEnvironment(IDictionary environment)
+    private void AddEnvironment(IDictionary environment, IReadOnlyCollection<string> foreign)
     {
         var lists = new Dictionary<string, SortedDictionary<int, ConfigurationValue>>(StringComparer.OrdinalIgnoreCase);
         foreach (DictionaryEntry variable in environment)
@@ -148,8 +150,7 @@ internal sealed class ConfigurationTree
             if (!name.StartsWith(Prefix, StringComparison.Ordinal))
                 continue;
             var key = name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
-            // On one machine the agent's variables may be in sight too; host-stub takes ours the same way.
-            if (AgentSections.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase))
+            if (foreign.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase))
                 continue;
             var value = new ConfigurationValue($"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
             // Section__Key__0 and so on are the elements of a list.

@@ -1,0 +1,41 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace ACCOffload.Configuration.Logging;
+
+/// <summary>Writes the log to standard output in the configured shape.</summary>
+public static class LogSetup
+{
+    /// <summary>Adds the console, and the levels as a filter.</summary>
+    /// <param name="builder">What to configure.</param>
+    /// <param name="levels">The levels; they may change later, the shape may not.</param>
+    public static void Configure(ILoggingBuilder builder, FeatureLevels levels)
+    {
+        builder.SetMinimumLevel(LogLevel.Trace);
+        builder.AddFilter((category, level) => levels.IsEnabled(category ?? "", level));
+        // It tells of a failed start with a stack trace; the command line says the same in one line.
+        builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        switch (levels.Settings.Format)
+        {
+            case LogFormat.Json:
+                builder.AddJsonConsole(o =>
+                {
+                    o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
+                    o.UseUtcTimestamp = true;
+                });
+                break;
+            case LogFormat.Systemd:
+                builder.AddSystemdConsole();
+                break;
+            default:
+                builder.AddSimpleConsole(o =>
+                {
+                    o.SingleLine = true;
+                    o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+                    o.UseUtcTimestamp = true;
+                    o.ColorBehavior = LoggerColorBehavior.Disabled;
+                });
+                break;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using System.Text.RegularExpressions;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>What names of nodes, roles and hardware look like. Each answers null, or why the text is none.</summary>
+internal static partial class NodeParsers
+{
+    public static string? NodeName(string text, out string name)
+    {
+        name = text;
+        return IsNodeName(text) ? null : "is no node name (lower-case letters, digits, '-' and '.', at most 253)";
+    }
+
+    /// <summary>Whether Kubernetes takes the text for a node's name (RFC 1123 subdomain).</summary>
+    public static bool IsNodeName(string text) => text.Length is > 0 and <= 253 && NodeNameShape().IsMatch(text);
+
+    public static string? Mac(string text, out MacAddress mac)
+    {
+        if (!MacAddress.TryParse(text, out mac))
+            return "is no MAC address";
+        if (mac.IsMulticast)
+            return "is a multicast MAC address";
+        return mac.IsZero ? "is the all-zero MAC address" : null;
+    }
+
+    /// <summary>A role as the fingerprint map gives it: host:node.</summary>
+    public static string? HostRole(string text, out string node)
+    {
+        node = "";
+        if (!text.StartsWith("host:", StringComparison.Ordinal))
+            return "is no role that a client of this API can have";
+        node = text["host:".Length..];
+        return IsNodeName(node) ? null : "names no node after 'host:'";
+    }
+
+    /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are left out.</summary>
+    public static string? Fingerprint(string text) =>
+        NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is no SHA-256 fingerprint";
+
+    public static string NormalizeFingerprint(string text) =>
+        text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();
+
+    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex NodeNameShape();
+}

@@ -1,0 +1,206 @@
+using System.Globalization;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Sandbox.Tests.Machine;
+
+namespace ACCOffload.Sandbox.Tests.Units;
+
+/// <summary>The demo's steps with the units as they are shipped, started by a real systemd; once for each kind of target.</summary>
+public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
+{
+    private readonly TargetKind _kind = shared.Kind;
+    private InstalledNode _node = null!;
+
+    // What a test left behind when it failed does not fail the next.
+    public async Task InitializeAsync() => _node = await shared.FreshAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [MachineFact]
+    public async Task The_units_are_watched_and_confined()
+    {
+        foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
+        {
+            Assert.Equal("active running notify", $"{await _node.ShowAsync(unit, "ActiveState")} {await _node.ShowAsync(unit, "SubState")} {await _node.ShowAsync(unit, "Type")}");
+            Assert.Equal("20s", await _node.ShowAsync(unit, "WatchdogUSec"));
+            await Eventually.TrueAsync(
+                async () => await NumberAsync(unit, "WatchdogTimestampMonotonic") > await NumberAsync(unit, "ActiveEnterTimestampMonotonic") + 1_000_000, $"{unit} feeds the watchdog", 60);
+            Assert.Equal(0, await NumberAsync(unit, "NRestarts"));
+        }
+
+        var embedded = _kind == TargetKind.Embedded;
+        await ConfinedAsync(InstalledNode.Manager, embedded ? "net_admin net_raw sys_admin" : "");
+        await ConfinedAsync(InstalledNode.Agent, "dac_override net_admin sys_ptrace sys_admin");
+        await NoComplaintAsync();
+
+        var verified = await _node.Machine.RunAsync(["systemd-analyze", "verify", InstalledNode.Manager, InstalledNode.Agent, InstalledNode.Ports]);
+        Assert.Equal((0, "", ""), (verified.ExitCode, verified.Output, verified.Error));
+    }
+
+    [MachineFact]
+    public async Task Two_pods_reach_each_other_and_go()
+    {
+        await PodsComeAndGoAsync();
+        await NoComplaintAsync();
+    }
+
+    [MachineFact]
+    public async Task A_killed_service_comes_back_and_the_pods_go_on()
+    {
+        var (a, b) = (await _node.AddPodAsync("pod-a"), await _node.AddPodAsync("pod-b"));
+        foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
+        {
+            var before = await _node.ShowAsync(unit, "MainPID");
+            await _node.Machine.OutputAsync("systemctl", "kill", "--signal=SIGKILL", unit);
+            // The target lives on where it is a process of its own, and so do the packets.
+            if (_kind == TargetKind.External)
+                await _node.PingAsync("pod-a", b);
+            await Eventually.TrueAsync(
+                async () => await NumberAsync(unit, "NRestarts") == 1 && await _node.ShowAsync(unit, "ActiveState") == "active", $"{unit} was started again", 60);
+            Assert.NotEqual(before, await _node.ShowAsync(unit, "MainPID"));
+            await _node.ReadyAsync();
+            await _node.PingAsync("pod-a", b);
+            await _node.PingAsync("pod-b", a);
+            await _node.CheckPodAsync("pod-a");
+        }
+
+        await _node.RemovePodAsync("pod-a");
+        await _node.RemovePodAsync("pod-b");
+        Assert.Equal(1, (int)(await _node.StatusAsync())!["endpoints"]!);
+    }
+
+    [MachineFact]
+    public async Task They_stop_cleanly_and_find_everything_when_they_start_again()
+    {
+        var a = await _node.AddPodAsync("pod-a");
+        await _node.Machine.OutputAsync("systemctl", "stop", InstalledNode.Manager, InstalledNode.Agent);
+        foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
+            Assert.Equal("inactive success 0", $"{await _node.ShowAsync(unit, "ActiveState")} {await _node.ShowAsync(unit, "Result")} {await _node.ShowAsync(unit, "ExecMainStatus")}");
+        Assert.Equal("", await _node.Machine.OutputAsync("find", "/run", "-name", "*.sock", "(", "-path", "/run/accoffload/*", "-o", "-path", "/run/host-stub/*", ")"));
+
+        await _node.Machine.OutputAsync("systemctl", "start", InstalledNode.Agent, InstalledNode.Manager);
+        await _node.ReadyAsync();
+        await _node.PingAsync(null, a);
+        await _node.CheckPodAsync("pod-a");
+        await _node.RemovePodAsync("pod-a");
+        await NoComplaintAsync();
+    }
+
+    [MachineFact]
+    public async Task InfraManager_never_tries_what_its_filter_refuses()
+    {
+        // A refused system call is an error that could go unnoticed; here it is the end of the process.
+        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(InstalledNode.Manager), "[Service]\nSystemCallErrorNumber=kill\n");
+        await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+        await _node.Machine.OutputAsync("systemctl", "restart", InstalledNode.Manager);
+        await _node.ReadyAsync();
+        await PodsComeAndGoAsync();
+        Assert.Equal("0 success", $"{await _node.ShowAsync(InstalledNode.Manager, "NRestarts")} {await _node.ShowAsync(InstalledNode.Manager, "Result")}");
+    }
+
+    [MachineFact]
+    public async Task What_a_unit_is_denied_is_denied()
+    {
+        // The same unit around a shell that tries.
+        const string Probe = """
+            #!/bin/sh
+            try() { name=$1; shift; if "$@" >/dev/null 2>&1; then echo "can $name"; else echo "cannot $name"; fi; }
+            try read-own-configuration test -r /etc/accoffload/inframanager.json
+            try write-usr touch /usr/lib/accoffload/x
+            try write-etc touch /etc/x
+            try write-own-state touch "$STATE_DIRECTORY/x"
+            try read-home ls /root/pki
+            try see-devices test -e /dev/kmsg
+            try make-mounts unshare --mount true
+            try make-users unshare --user true
+            try mount mount -t tmpfs none /mnt
+            try set-time date --set 2020-01-01
+            try write-sysctl sh -c 'echo 1 >/proc/sys/kernel/sysrq'
+            try raw-socket ping -c 1 -W 1 127.0.0.1
+            """;
+        var manager = await ProbeAsync(InstalledNode.Manager, Probe);
+        string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
+        Assert.Superset(denied.Select(what => $"cannot {what}").ToHashSet(), manager);
+        Assert.Superset(new HashSet<string> { "can read-own-configuration", "can write-own-state" }, manager);
+        if (_kind == TargetKind.External)
+            Assert.Contains("cannot raw-socket", manager);
+
+        var agent = await ProbeAsync(InstalledNode.Agent, Probe);
+        Assert.Superset(new[] { "write-usr", "read-home", "see-devices", "make-mounts", "make-users", "mount", "set-time", "raw-socket" }.Select(what => $"cannot {what}").ToHashSet(), agent);
+        Assert.Contains("can write-own-state", agent);
+    }
+
+    private async Task PodsComeAndGoAsync()
+    {
+        var (a, b) = (await _node.AddPodAsync("pod-a"), await _node.AddPodAsync("pod-b"));
+        await _node.PingAsync("pod-a", b);
+        await _node.PingAsync("pod-b", "200.1.1.2");
+        await _node.PingAsync(null, a);
+        await _node.CheckPodAsync("pod-a");
+        await _node.RemovePodAsync("pod-a");
+        await _node.RemovePodAsync("pod-b");
+        Assert.Equal(1, (int)(await _node.StatusAsync())!["endpoints"]!);
+        Assert.Single((await _node.Machine.OutputAsync("ip", "-n", "accoffload-dp", "-o", "link", "show", "type", "veth")).Split('\n'));
+    }
+
+    private async Task ConfinedAsync(string unit, string capabilities)
+    {
+        var pid = await _node.ShowAsync(unit, "MainPID");
+        var status = new ProcessStatus(await _node.Machine.OutputAsync("cat", $"/proc/{pid}/status"));
+        Assert.NotEqual(0, status.UserId);
+        Assert.True(status.NoNewPrivileges);
+        Assert.True(status.Filtered);
+        Assert.Equal((capabilities, capabilities, capabilities), (status.Effective, status.Permitted, status.Bounding));
+        Assert.NotEqual(await NamespaceAsync("1", "mnt"), await NamespaceAsync(pid, "mnt"));
+        if (unit == InstalledNode.Manager && _kind == TargetKind.External)
+            Assert.NotEqual(await NamespaceAsync("1", "user"), await NamespaceAsync(pid, "user"));
+    }
+
+    private Task<string> NamespaceAsync(string pid, string kind) => _node.Machine.OutputAsync("readlink", $"/proc/{pid}/ns/{kind}");
+
+    private async Task<long> NumberAsync(string unit, string property) => long.Parse(await _node.ShowAsync(unit, property), CultureInfo.InvariantCulture);
+
+    /// <summary>Nothing was killed by a filter or refused by the kernel.</summary>
+    private async Task NoComplaintAsync()
+    {
+        var journal = await _node.JournalAsync();
+        foreach (var word in new[] { "SIGSYS", "status=31", "core-dump", "Operation not permitted", "EPERM", "Permission denied", "EACCES" })
+            Assert.DoesNotContain(word, journal, StringComparison.Ordinal);
+    }
+
+    private async Task<HashSet<string>> ProbeAsync(string unit, string script)
+    {
+        await _node.Machine.RunAsync(["systemctl", "stop", unit]);
+        await _node.Machine.WriteAsync("/opt/probe", script);
+        await _node.Machine.OutputAsync("chmod", "755", "/opt/probe");
+        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(unit), "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nExecStart=\nExecStart=/opt/probe\n");
+        await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+        await _node.Machine.OutputAsync("systemctl", "start", unit);
+        var said = await _node.Machine.OutputAsync("journalctl", "--no-pager", "--output=cat", "--unit", unit, "--identifier=probe");
+        return [.. said.Split('\n')];
+    }
+
+    /// <summary>One machine for the tests of a class, booted when the first of them runs.</summary>
+    public abstract class SharedNode : IAsyncLifetime
+    {
+        private InstalledNode? _node;
+
+        internal abstract TargetKind Kind { get; }
+
+        public Task InitializeAsync() => Task.CompletedTask;
+
+        public async Task DisposeAsync()
+        {
+            if (_node is not null)
+                await _node.DisposeAsync();
+        }
+
+        internal async Task<InstalledNode> FreshAsync()
+        {
+            if (_node is null)
+                _node = await InstalledNode.StartAsync(Kind);
+            else
+                await _node.RestoreAsync();
+            return _node;
+        }
+    }
+}
