@@ -58,6 +58,10 @@ internal static class SettingsLoader
             node.Gateway,
             node.GatewayMac,
             node.Mtu,
+            List(node.Devices.Kinds),
+            List(node.Devices.Ports),
+            List(node.Devices.Macs),
+            node.Devices.PortRule,
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
             settings.Target,
@@ -109,6 +113,15 @@ internal static class SettingsLoader
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
+        Devices = ReadDevices(reader),
+    };
+
+    private static DeviceRules ReadDevices(ConfigurationReader reader) => new()
+    {
+        Kinds = reader.List<DeviceKind>("Devices:Kinds", DeviceParsers.Kind, $"give one of {DeviceKinds.Names}"),
+        Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give a port's name, or its beginning and *"),
+        Macs = reader.List<MacRange>("Devices:Macs", DeviceParsers.MacRange, "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
+        PortRule = reader.Value<PortRule>("Target:PortRule", "gnmi", Parsers.Name, "give gnmi or mac"),
     };
 
     private static ApiSettings ReadApi(ConfigurationReader reader) => new(

@@ -120,7 +120,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             },
             targetLogger);
         _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
-        _target = new P4Target(_session, _ports, artifacts, targetLogger);
+        _target = new P4Target(_session, _ports, artifacts, _settings.Node.Devices.PortRule, targetLogger);
         _programmer = new Programmer(
             _settings.Node,
             _store,

@@ -25,6 +25,9 @@ internal sealed record NodeSettings
 
     public required MacAddress GatewayMac { get; init; }
 
+    /// <summary>Which devices the node's host may attach.</summary>
+    public DeviceRules Devices { get; init; } = DeviceRules.None;
+
     /// <summary>Bytes.</summary>
     public int Mtu { get; init; } = 1500;
 }
