@@ -90,6 +90,11 @@ internal sealed partial class PortBinder
             links.SetIPv6AddrGenModeNone(tap.InterfaceIndex);
             return tap;
         }
+        catch (NetlinkException e) when (e.Errno == Errno.ENODEV)
+        {
+            // Whoever waited for it has taken it already.
+            return tap;
+        }
         catch
         {
             tap.Dispose();
