@@ -63,7 +63,8 @@ public sealed class ClaimStoreTests : IDisposable
         var back = Assert.Single(again.Load());
         Assert.Equal(claim.Addresses, back.Addresses);
         Assert.Equal(claim.Config.ToArray(), back.Config.ToArray());
-        Assert.Equal(claim with { Addresses = back.Addresses, Config = back.Config }, back);
+        Assert.Equal(claim.Routes, back.Routes);
+        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config }, back);
         Assert.Equal(["net"], again.LoadNetworks());
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
     }
