@@ -13,6 +13,7 @@
 #include "include/metadata.p4"
 #include "include/parser.p4"
 #include "include/deparser.p4"
+#include "include/services.p4"
 
 const bit<16> ARP_HARDWARE_ETHERNET = 1;
 const bit<16> ARP_REQUEST = 1;
@@ -38,6 +39,7 @@ control k8s_dp_control(
 {
     InternetChecksum() checksum;
     Counter<bit<64>, bit<32>>(DROP_REASONS, PNA_CounterType_t.PACKETS) drops;
+    services_control() nat;
 
     // ---- What the port is for. `port` is the port itself: an ARP reply goes back there, and this target takes an
     // ---- output port only from a constant or an action's parameter.
@@ -191,6 +193,7 @@ control k8s_dp_control(
 
     apply {
         meta.drop_reason = DROP_NONE;
+        meta.refusal = DROP_NONE;
         meta.port_class = CLASS_UNKNOWN;
         meta.guarded = 0;
         meta.input_port = (bit<32>) istd.input_port;
@@ -301,6 +304,9 @@ control k8s_dp_control(
                 }
 
                 if (meta.drop_reason == DROP_NONE) {
+                    nat.apply(hdr, meta);
+                }
+                if (meta.drop_reason == DROP_NONE) {
                     if (!pods.apply().hit) {
                         routes.apply();
                     }
@@ -317,6 +323,9 @@ control k8s_dp_control(
             }
         }
 
+        if (meta.refusal != DROP_NONE) {
+            drops.count(meta.refusal);
+        }
         if (meta.drop_reason != DROP_NONE) {
             drops.count(meta.drop_reason);
             drop_packet();

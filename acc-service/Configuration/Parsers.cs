@@ -82,6 +82,13 @@ public static class Parsers
         return text.StartsWith('/') ? null : "is no absolute path";
     }
 
+    /// <summary>An IP address, or the empty text for none.</summary>
+    public static string? OptionalAddress(string text, out IPAddress? address)
+    {
+        address = null;
+        return text.Length == 0 ? null : Address(text, out address!);
+    }
+
     /// <summary>An absolute path, or the empty text for none.</summary>
     public static string? OptionalPath(string text, out string? path)
     {
@@ -114,6 +121,20 @@ public static class Parsers
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
             return "is no address of a server";
         return uri.PathAndQuery is "/" or "" ? null : "has a path after the port";
+    }
+
+    /// <summary>The https address of a Kubernetes API server, perhaps with a path; it ends with a slash.</summary>
+    public static string? ApiServer(string text, out Uri server)
+    {
+        server = null!;
+        if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+            return "is not encrypted";
+        if (!Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
+            return "is no https address";
+        if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
+            return "has more than a host, a port and a path";
+        server = uri;
+        return null;
     }
 
     /// <summary>unix:/path or address:port, as a server listens.</summary>

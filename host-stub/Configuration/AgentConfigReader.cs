@@ -14,7 +14,7 @@ internal static class AgentConfigReader
     private const string PathRemedy = "give an absolute path";
 
     /// <summary>InfraManager's, where host and ACC are one machine.</summary>
-    private static readonly string[] Foreign = ["Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits"];
+    private static readonly string[] Foreign = ["Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services"];
 
     /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
     public static AgentConfig Load(string path) => Load(path, Environment.GetEnvironmentVariables());

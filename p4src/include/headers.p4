@@ -9,6 +9,17 @@ const bit<8> PROTOCOL_TCP = 6;
 const bit<8> PROTOCOL_UDP = 17;
 const bit<8> PROTOCOL_SCTP = 132;
 
+const bit<8> ICMP_ECHO_REPLY = 0;
+const bit<8> ICMP_UNREACHABLE = 3;
+const bit<8> ICMP_ECHO_REQUEST = 8;
+const bit<8> ICMP_PORT_UNREACHABLE = 3;
+
+const bit<8> TCP_FIN = 0x01;
+const bit<8> TCP_SYN = 0x02;
+const bit<8> TCP_RST = 0x04;
+const bit<8> TCP_PSH = 0x08;
+const bit<8> TCP_ACK = 0x10;
+
 // IEEE 802.3
 header ethernet_t {
     bit<48> dst_mac;
@@ -48,7 +59,8 @@ header icmp_t {
     bit<8>  type;
     bit<8>  code;
     bit<16> checksum;
-    bit<32> rest;
+    bit<16> identifier;
+    bit<16> sequence;
 }
 
 // RFC 9293, without options
@@ -85,6 +97,8 @@ struct headers_t {
     arp_t      arp;
     ipv4_t     ipv4;
     icmp_t     icmp;
+    // What an ICMP error quotes; never parsed.
+    ipv4_t     quoted;
     tcp_t      tcp;
     udp_t      udp;
     sctp_t     sctp;

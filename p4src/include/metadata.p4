@@ -7,7 +7,35 @@ const bit<8> CLASS_HOST = 2;
 const bit<8> CLASS_UPLINK = 3;
 
 struct metadata_t {
+    // Hashes' results have to be in the first 32 bytes of the metadata (DPDK 22.11).
+    bit<16> hash;
+    bit<16> port_offset;
+
+    // ---- A flow, as its client sees it, and its way back. The order matters: keys are pieces of this row, which the
+    // ---- target matches without a copy. A flow that leaves the node has no service: its real destination stands there.
+
+    bit<32> bucket;
+    bit<32> set_id;
+    // 0, or the backend that the flow was pinned to and that takes it no more.
+    bit<32> after;
+    bit<32> client_ip;
+    bit<16> client_port;
+    // Where the client is: 0 on this node (pods and host), 1 behind the uplink.
+    bit<8>  outside;
+    bit<32> service_ip;
+    bit<16> service_port;
+    // 0: nothing that can be a flow.
+    bit<8>  protocol;
+    // Who answers: the backend, and the address that it sees as its client's.
+    bit<32> remote_ip;
+    bit<16> remote_port;
+    bit<32> endpoint_id;
+    bit<32> local_ip;
+    bit<16> local_port;
+
     bit<32> drop_reason;
+    // Not dropped but answered in the backend's place; counted like a drop.
+    bit<32> refusal;
     bit<48> gateway_mac;
     bit<32> input_port;
     // The address that the sender claims: of an IP packet its source, of an ARP request its sender (of a probe its target).
@@ -17,4 +45,41 @@ struct metadata_t {
     // Set by source_guard: the claim is this port's own.
     bit<8>  guarded;
     bit<16> header_sum;
+
+    // ---- Services: what the frontend says
+    bit<8>  plan;
+    bit<32> frontend_id;
+    bit<8>  buckets;
+    bit<8>  frontend_pool;
+    bit<8>  affinity;
+    bit<32> ranges_id;
+
+    // ---- what the packet says
+    bit<8>  starts;
+    bit<8>  expiry;
+    bit<8>  new_expiry;
+
+    // ---- what is found
+    bit<8>  learn;
+    bit<8>  pinned;
+    bit<32> backend_id;
+    bit<16> source_port;
+    bit<8>  pool;
+    bit<8>  backend_state;
+    bit<8>  on_host;
+    bit<32> wide_hash;
+    bit<8>  sticky;
+    bit<32> flow_after;
+    bit<16> first_port;
+    bit<16> port_mask;
+    bit<16> port_step;
+    bit<8>  collides;
+    bit<8>  found;
+
+    // ---- a learned way back
+    bit<32> reply_frontend;
+    bit<32> reply_backend;
+    bit<32> reply_client_ip;
+    bit<16> reply_client_port;
+    bit<8>  reply_outside;
 }

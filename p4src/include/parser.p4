@@ -6,7 +6,11 @@ parser packet_parser(
     inout metadata_t meta,
     in pna_main_parser_input_metadata_t istd)
 {
+    // The flow's row of the metadata is filled here: what the control assigns, p4c would copy once more to make a key of it.
     state start {
+        meta.protocol = 0;
+        meta.client_port = 0;
+        meta.service_port = 0;
         pkt.extract(hdr.ethernet);
         transition select(hdr.ethernet.ether_type) {
             ETHERTYPE_ARP: parse_arp;
@@ -23,6 +27,8 @@ parser packet_parser(
     // Only the first fragment has a layer-4 header, and only without options is it where we look.
     state parse_ipv4 {
         pkt.extract(hdr.ipv4);
+        meta.client_ip = hdr.ipv4.src_ip;
+        meta.service_ip = hdr.ipv4.dst_ip;
         transition select(hdr.ipv4.version_ihl) {
             0x45: parse_fragment;
             default: accept;
@@ -46,23 +52,49 @@ parser packet_parser(
         }
     }
 
+    // An echo's identifier stands for the client's port.
     state parse_icmp {
         pkt.extract(hdr.icmp);
+        transition select(hdr.icmp.type) {
+            ICMP_ECHO_REQUEST: parse_echo_request;
+            ICMP_ECHO_REPLY: parse_echo_reply;
+            default: accept;
+        }
+    }
+
+    state parse_echo_request {
+        meta.protocol = PROTOCOL_ICMP;
+        meta.client_port = hdr.icmp.identifier;
+        transition accept;
+    }
+
+    state parse_echo_reply {
+        meta.protocol = PROTOCOL_ICMP;
+        meta.service_port = hdr.icmp.identifier;
         transition accept;
     }
 
     state parse_tcp {
         pkt.extract(hdr.tcp);
+        meta.protocol = PROTOCOL_TCP;
+        meta.client_port = hdr.tcp.src_port;
+        meta.service_port = hdr.tcp.dst_port;
         transition accept;
     }
 
     state parse_udp {
         pkt.extract(hdr.udp);
+        meta.protocol = PROTOCOL_UDP;
+        meta.client_port = hdr.udp.src_port;
+        meta.service_port = hdr.udp.dst_port;
         transition accept;
     }
 
     state parse_sctp {
         pkt.extract(hdr.sctp);
+        meta.protocol = PROTOCOL_SCTP;
+        meta.client_port = hdr.sctp.src_port;
+        meta.service_port = hdr.sctp.dst_port;
         transition accept;
     }
 }

@@ -59,12 +59,13 @@ internal static class CtlText
 
     public static void Tables(TextWriter writer, ListTablesReply reply)
     {
-        var first = true;
+        var (first, apart) = (true, false);
         foreach (var table in reply.Tables)
         {
-            if (!first)
+            // Empty tables follow each other closely.
+            if (!first && (apart || table.Rows.Count > 0))
                 writer.WriteLine();
-            first = false;
+            (first, apart) = (false, table.Rows.Count > 0);
             writer.WriteLine($"{table.Name}: {Number((ulong)table.Rows.Count)} of {Number(table.Size)} rows");
             if (table.Rows.Count == 0)
                 continue;

@@ -12,9 +12,10 @@ internal static class Features
     public const string Control = "Control";
     public const string Config = "Config";
     public const string Host = "Host";
+    public const string Kubernetes = "Kubernetes";
 
     public static LogFeatures Log { get; } = new(
-        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host],
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes],
         Host,
         [
             new("ACCOffload.SoftTarget", SoftTarget),
@@ -27,6 +28,8 @@ internal static class Features
             new("ACCOffload.InfraManager.Store", Store),
             new("ACCOffload.InfraManager.Target", Target),
             new("ACCOffload.InfraManager.Programming", Programmer),
+            new("ACCOffload.InfraManager.Kubernetes", Kubernetes),
+            new("ACCOffload.InfraManager.Services", Kubernetes),
             new("ACCOffload.InfraManager.Compile", Programmer),
             new("ACCOffload.InfraManager.Model", Programmer),
         ]);

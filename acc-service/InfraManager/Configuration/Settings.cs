@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -14,7 +15,22 @@ internal sealed record Settings(
     StoreSettings Store,
     ControlSettings Control,
     LimitsSettings Limits,
-    LoggingSettings Logging);
+    LoggingSettings Logging,
+    KubernetesSettings Kubernetes,
+    ServicesSettings Services);
+
+/// <summary>Who says what services there are.</summary>
+internal enum ServicesSource
+{
+    /// <summary>The cluster's API server, watched from here.</summary>
+    Watch,
+
+    /// <summary>The node's agent, by infra.InfraAgent.</summary>
+    Agent,
+}
+
+/// <summary>Where services come from, and where load balancers' health checks are answered; null for nowhere.</summary>
+internal sealed record ServicesSettings(ServicesSource Source, IPAddress? HealthCheckAddress);
 
 /// <summary>The API that the host speaks to, under mutual TLS.</summary>
 internal sealed record ApiSettings(

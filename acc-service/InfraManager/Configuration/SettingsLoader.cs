@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Net;
+using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 
@@ -65,7 +66,10 @@ internal static class SettingsLoader
             settings.Store,
             settings.Control,
             settings.Limits,
-            settings.Logging.Format);
+            settings.Logging.Format,
+            settings.Kubernetes with { Servers = [] },
+            List(settings.Kubernetes.Servers),
+            settings.Services);
     }
 
     private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(ConfigurationTree tree, out ConfigurationReader reader)
@@ -84,7 +88,11 @@ internal static class SettingsLoader
                 (int)reader.Number("Limits:QueueIntents", 16384, 1, 1 << 20),
                 reader.Number("Limits:QueueBytes", 64 << 20, 1 << 16, 1L << 32),
                 TimeSpan.FromSeconds(reader.Number("Limits:ShutdownSeconds", 10, 1, 300))),
-            LoggingSettings.Read(reader, Features.Log));
+            LoggingSettings.Read(reader, Features.Log),
+            ReadKubernetes(reader),
+            new ServicesSettings(
+                reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
+                reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")));
         CheckAddresses(reader, settings.Node);
         CheckSoftTarget(reader, settings);
         reader.RefuseUnknown();
@@ -137,6 +145,17 @@ internal static class SettingsLoader
         reader.Value<string?>("SoftTarget:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:KeyFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy));
+
+    private static KubernetesSettings ReadKubernetes(ConfigurationReader reader) => new(
+        reader.Value<string>("Kubernetes:Kubeconfig", "/etc/accoffload/kubeconfig", Parsers.AbsolutePath, PathRemedy),
+        reader.Value("Kubernetes:Context", "", (string text, out string name) => Any(text, out name), "give the name of a context in the kubeconfig"),
+        reader.List<Uri>("Kubernetes:Servers", Parsers.ApiServer, "give an address such as https://192.0.2.1:6443"));
+
+    private static string? Any(string text, out string value)
+    {
+        value = text;
+        return null;
+    }
 
     private static string? Optional(string text, out string? value)
     {

@@ -32,3 +32,11 @@ internal sealed record SyncIntent(
 
     public override int EstimatedBytes => 192 + (2 * Networks.Sum(n => 16 + n.Length)) + Attachments.Sum(a => a.EstimatedBytes);
 }
+
+/// <summary>What a service is from now on, as a whole, whatever it was before; or that it is no more.</summary>
+/// <param name="Key">Which service.</param>
+/// <param name="Spec">Null: removed.</param>
+internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent
+{
+    public override int EstimatedBytes => Spec?.EstimatedBytes ?? 128 + (2 * (Key.Namespace.Length + Key.Name.Length));
+}

@@ -23,6 +23,7 @@ internal sealed class NetworkModel
     private readonly Dictionary<EndpointAddress, Tombstone> _tombstones = [];
     private readonly Queue<EndpointAddress> _tombstoneOrder = new();
     private readonly HashSet<string> _portRemovals = [];
+    private readonly Dictionary<ServiceKey, ServiceState> _services = [];
     private readonly List<(StateKey Key, object? Old)> _journal = [];
     private long _lastId;
 
@@ -36,6 +37,11 @@ internal sealed class NetworkModel
 
     public IReadOnlyDictionary<EndpointAddress, Tombstone> Tombstones => _tombstones;
 
+    public IReadOnlyDictionary<ServiceKey, ServiceState> Services => _services;
+
+    /// <summary>The last number given out; durable, so that none is given out again.</summary>
+    public uint LastServiceNumber { get; private set; }
+
     /// <summary>The host's endpoint, of which there is one.</summary>
     public Endpoint? Host { get; private set; }
 
@@ -43,6 +49,35 @@ internal sealed class NetworkModel
     public int Mark => _journal.Count;
 
     public long NextId() => ++_lastId;
+
+    /// <summary>A number that was never given out.</summary>
+    /// <exception cref="InvalidOperationException">All 2^32 - 1 are.</exception>
+    public uint NextServiceNumber()
+    {
+        if (LastServiceNumber == uint.MaxValue)
+            throw new InvalidOperationException("there are no more numbers for services");
+        SetLastServiceNumber(LastServiceNumber + 1);
+        return LastServiceNumber;
+    }
+
+    public void SetLastServiceNumber(uint number)
+    {
+        // Once between two changes is enough: only that it changed counts.
+        if (_journal.Count == 0 || _journal[^1].Key.Kind != StateKind.LastServiceNumber)
+            Record(new(StateKind.LastServiceNumber, ""), LastServiceNumber);
+        LastServiceNumber = number;
+    }
+
+    public ServiceState? FindService(ServiceKey key) => _services.GetValueOrDefault(key);
+
+    /// <summary>Sets a service, or removes it.</summary>
+    public void SetService(ServiceKey key, ServiceState? state)
+    {
+        if (Equals(FindService(key), state))
+            return;
+        Record(new(StateKind.Service, key), FindService(key));
+        SetServiceUnrecorded(key, state);
+    }
 
     public Endpoint? Find(long id) => _byId.GetValueOrDefault(id);
 
@@ -120,6 +155,8 @@ internal sealed class NetworkModel
         StateKind.Endpoint => Find((long)key.Name),
         StateKind.SyncFloor => Floor((FloorKey)key.Name),
         StateKind.Tombstone => FindTombstone((EndpointAddress)key.Name),
+        StateKind.Service => FindService((ServiceKey)key.Name),
+        StateKind.LastServiceNumber => LastServiceNumber,
         _ => _portRemovals.Contains((string)key.Name) ? true : null,
     };
 
@@ -195,6 +232,12 @@ internal sealed class NetworkModel
             case StateKind.PortRemoval:
                 SetPortRemovalUnrecorded((string)key.Name, (bool)old!);
                 break;
+            case StateKind.Service:
+                SetServiceUnrecorded((ServiceKey)key.Name, (ServiceState?)old);
+                break;
+            case StateKind.LastServiceNumber:
+                // What is undone may have been on the target for a moment, where flows learned the number.
+                break;
         }
     }
 
@@ -204,6 +247,14 @@ internal sealed class NetworkModel
             _portRemovals.Add(port);
         else
             _portRemovals.Remove(port);
+    }
+
+    private void SetServiceUnrecorded(ServiceKey key, ServiceState? state)
+    {
+        if (state is null)
+            _services.Remove(key);
+        else
+            _services[key] = state;
     }
 
     private void SetEndpoint(long id, Endpoint? endpoint)

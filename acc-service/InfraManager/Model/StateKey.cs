@@ -7,6 +7,10 @@ internal enum StateKind
     SyncFloor,
     Tombstone,
     PortRemoval,
+    Service,
+
+    /// <summary>The last number given out to services; there is one such piece.</summary>
+    LastServiceNumber,
 }
 
 /// <summary>One piece of durable state by its name. <see cref="Name"/> is the id, key or name that the kind is keyed by.</summary>

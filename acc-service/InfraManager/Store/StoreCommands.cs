@@ -15,6 +15,9 @@ internal sealed class StoreCommands : IDisposable
     private readonly SqliteCommand _deleteTombstone;
     private readonly SqliteCommand _putPortRemoval;
     private readonly SqliteCommand _deletePortRemoval;
+    private readonly SqliteCommand _putService;
+    private readonly SqliteCommand _deleteService;
+    private readonly SqliteCommand _putNumber;
 
     public StoreCommands(SqliteConnection connection)
     {
@@ -28,6 +31,9 @@ internal sealed class StoreCommands : IDisposable
         _deleteTombstone = Delete(connection, "tombstones", "origin", "network", "container_id", "interface_name");
         _putPortRemoval = Put(connection, "port_removals", "name");
         _deletePortRemoval = Delete(connection, "port_removals", "name");
+        _putService = Put(connection, "services", "namespace", "name", "state");
+        _deleteService = Delete(connection, "services", "namespace", "name");
+        _putNumber = Put(connection, "numbers", "name", "last");
     }
 
     public void Apply(SqliteTransaction transaction, IReadOnlyCollection<StoreChange> changes)
@@ -74,6 +80,15 @@ internal sealed class StoreCommands : IDisposable
                 break;
             case StateKind.PortRemoval:
                 Run(transaction, change.Value is null ? _deletePortRemoval : _putPortRemoval, name);
+                break;
+            case StateKind.Service when change.Value is ServiceState service:
+                Run(transaction, _putService, service.Key.Namespace, service.Key.Name, ServiceStateJson.Write(service));
+                break;
+            case StateKind.Service:
+                Run(transaction, _deleteService, ((ServiceKey)name).Namespace, ((ServiceKey)name).Name);
+                break;
+            case StateKind.LastServiceNumber:
+                Run(transaction, _putNumber, "services", (long)(uint)change.Value!);
                 break;
             default:
                 throw new InvalidOperationException($"no durable form for {change.Key.Kind}");

@@ -17,6 +17,13 @@ internal static class StoreReader
         Each(connection, "SELECT origin, network, container_id, interface_name, node, epoch, sequence FROM tombstones ORDER BY rowid",
             r => model.SetTombstone(new Tombstone(
                 new EndpointAddress(Defined<ApiOrigin>(r, 0), new AttachmentKey(r.GetString(1), r.GetString(2), r.GetString(3))), r.GetString(4), Stamp(r, 5))));
+        Each(connection, "SELECT namespace, name, state FROM services", r =>
+        {
+            var state = ServiceStateJson.Read(r.GetString(2));
+            var key = new ServiceKey(r.GetString(0), r.GetString(1));
+            model.SetService(key, state.Key == key ? state : throw new FormatException($"service {key} is kept as {state.Key}"));
+        });
+        Each(connection, "SELECT last FROM numbers WHERE name = 'services'", r => model.SetLastServiceNumber(checked((uint)r.GetInt64(0))));
         Each(connection, "SELECT name FROM port_removals", r => model.SetPortRemoval(r.GetString(0), true));
     }
 

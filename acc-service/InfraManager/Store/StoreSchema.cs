@@ -53,6 +53,18 @@ internal static class StoreSchema
             name TEXT NOT NULL PRIMARY KEY
         ) STRICT, WITHOUT ROWID;
         """,
+        """
+        CREATE TABLE services (
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            state TEXT NOT NULL,
+            PRIMARY KEY (namespace, name)
+        ) STRICT;
+        CREATE TABLE numbers (
+            name TEXT NOT NULL PRIMARY KEY,
+            last INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """,
     ];
 
     public static int Version => Migrations.Length;

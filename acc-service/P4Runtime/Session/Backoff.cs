@@ -1,12 +1,14 @@
 namespace ACCOffload.P4Runtime;
 
 /// <summary>Waits that double up to a limit, each between half and all of its nominal length so that peers do not march in step.</summary>
-internal sealed class Backoff
+public sealed class Backoff
 {
     private readonly TimeSpan _min;
     private readonly TimeSpan _max;
     private TimeSpan _next;
 
+    /// <param name="min">The first wait's nominal length.</param>
+    /// <param name="max">No wait is longer.</param>
     public Backoff(TimeSpan min, TimeSpan max)
     {
         _min = min;
@@ -14,6 +16,7 @@ internal sealed class Backoff
         _next = min;
     }
 
+    /// <summary>How long to wait now.</summary>
     public TimeSpan Next()
     {
         var wait = _next * (0.5 + (Random.Shared.NextDouble() / 2));
@@ -21,5 +24,6 @@ internal sealed class Backoff
         return wait;
     }
 
+    /// <summary>The next wait is a first one again.</summary>
     public void Reset() => _next = _min;
 }

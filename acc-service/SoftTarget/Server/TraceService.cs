@@ -62,6 +62,11 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
 
     private sealed class StepCollector(BoundPipeline bound) : ISwxTraceSink
     {
+        private readonly HashSet<string> _direct = [.. bound.Tables.Values
+            .SelectMany(t => new[] { t.DirectCounter?.Packets, t.DirectCounter?.Bytes })
+            .Where(array => array is not null and not BoundCounter.None)
+            .Select(array => bound.Program.RegisterArrays[array!.Value].Name)];
+
         public List<TraceStep> Steps { get; } = [];
 
         public string? LastCounted { get; private set; }
@@ -73,27 +78,40 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
             switch (step)
             {
                 case SwxTableStep table:
-                    var reply = new TraceStep { Table = table.Table, Hit = table.Hit, Action = table.Action };
-                    reply.Key.Add(Named(table));
-                    reply.Params.Add(table.Arguments.Select(Value));
-                    Steps.Add(reply);
+                    Steps.Add(Named(table));
                     break;
                 case SwxNoteStep note:
                     if (note.Kind == "count")
+                    {
+                        // An entry's own counter says no more than the table's step does.
+                        if (_direct.Contains(note.Subject))
+                            break;
                         (LastCounted, LastIndex) = (note.Subject, note.Value);
+                    }
                     Steps.Add(new TraceStep { Note = note.Text });
                     break;
             }
         }
 
-        /// <summary>The key with P4Info's names: the compiler has its own, and its own order.</summary>
-        private IEnumerable<NamedValue> Named(SwxTableStep step)
+        /// <summary>A table's step with P4Info's names: the compiler has its own, and its own order of the key.</summary>
+        private TraceStep Named(SwxTableStep step)
         {
-            var table = bound.Tables.Values.FirstOrDefault(t => t.Name == step.Table && t.Fields.Length == step.Key.Count);
-            if (table is null)
-                return step.Key.Select(Value);
+            var reply = new TraceStep { Table = step.Table, Hit = step.Hit, Action = step.Action };
+            reply.Params.Add(step.Arguments.Select(Value));
+            var program = bound.Program;
+            var table = bound.Tables.Values.FirstOrDefault(
+                t => (t.IsLearner ? program.Learners[t.Engine].Name : program.Tables[t.Engine].Name) == step.Table);
+            if (table is null || table.Fields.Length != step.Key.Count)
+            {
+                reply.Key.Add(step.Key.Select(Value));
+                return reply;
+            }
+            reply.Table = table.Name;
+            if (program.FindAction(step.Action) is { } action && table.FindEngineAction(action.Index) is { } named)
+                reply.Action = named.Action.Name;
             var names = table.Fields.OrderBy(f => f.Offset).Select(f => f.Name);
-            return step.Key.Zip(names, (value, name) => Value(value with { Name = name }));
+            reply.Key.Add(step.Key.Zip(names, (value, name) => Value(value with { Name = name })));
+            return reply;
         }
 
         private static NamedValue Value(SwxTraceValue value)

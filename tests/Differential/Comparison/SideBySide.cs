@@ -103,13 +103,14 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     }
 
     /// <summary>Sends a packet.</summary>
-    public void Send(Packet packet)
+    /// <returns>What came out of the engine, null if nothing did.</returns>
+    public Packet? Send(Packet packet)
     {
         Tally.Packets++;
         if (EndsInHeader?.Invoke(packet) == true)
         {
             Truncated(packet);
-            return;
+            return null;
         }
 
         var truncated = Engine.Statistics.Truncated;
@@ -127,13 +128,13 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         if (verdict == SwxVerdict.Transmit)
         {
             Tally.Transmitted++;
-            Expect("packet", $"out {port} {Convert.ToHexStringLower(_buffer.AsSpan(offset, length))}", packet);
+            var sent = new Packet(port, _buffer.AsSpan(offset, length).ToArray());
+            Expect("packet", $"out {port} {sent.Hex}", packet);
+            return sent;
         }
-        else
-        {
-            Tally.Dropped++;
-            Expect("packet", "drop", packet);
-        }
+        Tally.Dropped++;
+        Expect("packet", "drop", packet);
+        return null;
     }
 
     /// <summary>

@@ -7,9 +7,26 @@ namespace ACCOffload.Differential.K8s;
 /// <summary>Packets for the pipeline <c>k8s_dp</c>: most of them valid, the others odd in one or more ways, or cut off.</summary>
 internal sealed class K8sPackets(Dice dice, K8sWorld world)
 {
+    private readonly List<Packet> _seen = [];
+
+    /// <summary>Remembers what came out, for its receiver's answer.</summary>
+    public void Answer(Packet? sent)
+    {
+        if (sent is not { Bytes.Length: > 40 } packet || packet.Bytes[12] != 8 || packet.Bytes[23] is not (1 or 6 or 17 or 132))
+            return;
+        if (_seen.Count < 48)
+            _seen.Add(packet);
+        else
+            _seen[dice.Below(_seen.Count)] = packet;
+    }
+
     /// <summary>A packet.</summary>
     public Packet Next()
     {
+        if (_seen.Count > 0 && dice.Percent(25))
+            return Reply(dice.Pick(_seen));
+        if (world.Attached.Count > 0 && dice.Percent(55))
+            return ToService(dice.Pick([.. world.Attached]));
         var sender = world.Attached.Count > 0 && dice.Percent(92) ? dice.Pick([.. world.Attached]) : dice.Pick(world.Endpoints);
         var bytes = dice.Percent(10) ? Arp(sender) : IPv4(sender);
         if (dice.Percent(18))
@@ -71,6 +88,64 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         BinaryPrimitives.WriteUInt32BigEndian(span[26..], dice.Pick(sender.Addresses));
         BinaryPrimitives.WriteUInt32BigEndian(span[30..], dice.Pick(receiver.Addresses));
         content.CopyTo(span[34..]);
+        Checksum(span);
+        return bytes;
+    }
+
+    // Few clients' ports, so that packets meet flows, and flows each other.
+    private Packet ToService(Endpoint sender)
+    {
+        var (ip, protocol, port) = dice.Pick(world.Frontends);
+        if (dice.Percent(15))
+            (ip, protocol, port) = (dice.Pick<uint>(0x08080808, 0x09090909), dice.Pick<byte>(1, 6, 17, 132), 53);
+        var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), ip, (ushort)(5000 + dice.Below(3)), port);
+        if (dice.Percent(3))
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(20), 0x2000);
+        if (protocol == 1)
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), dice.Percent(90) ? (ushort)0x0800 : (ushort)0);
+        Checksum(bytes);
+        return new Packet(sender.Port, bytes);
+    }
+
+    private Packet Reply(Packet seen)
+    {
+        var receiver = world.Endpoints.FirstOrDefault(e => e.Port == seen.Port) ?? world.Endpoints[0];
+        ushort At(int offset) => BinaryPrimitives.ReadUInt16BigEndian(seen.Bytes.AsSpan(offset));
+        uint Ip(int offset) => BinaryPrimitives.ReadUInt32BigEndian(seen.Bytes.AsSpan(offset));
+        var bytes = IPv4(receiver, seen.Bytes[23], Ip(30), Ip(26), At(36), At(34));
+        if (seen.Bytes[23] == 1)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), 0);
+            seen.Bytes.AsSpan(38, 2).CopyTo(bytes.AsSpan(38));
+        }
+        return new Packet(receiver.Port, bytes);
+    }
+
+    private byte[] IPv4(Endpoint sender, byte protocol, uint source, uint destination, ushort sourcePort, ushort destinationPort)
+    {
+        var header = protocol switch { 6 => 20, 132 => 12, _ => 8 };
+        var bytes = new byte[34 + header + dice.Below(20)];
+        dice.Bytes(bytes.Length).CopyTo(bytes, 0);
+        var span = bytes.AsSpan();
+        Mac(span, K8sWorld.GatewayMac);
+        Mac(span[6..], sender.Mac);
+        BinaryPrimitives.WriteUInt16BigEndian(span[12..], 0x0800);
+        span[14] = 0x45;
+        BinaryPrimitives.WriteUInt16BigEndian(span[16..], (ushort)(bytes.Length - 14));
+        BinaryPrimitives.WriteUInt16BigEndian(span[20..], 0x4000);
+        (span[22], span[23]) = (64, protocol);
+        BinaryPrimitives.WriteUInt32BigEndian(span[26..], source);
+        BinaryPrimitives.WriteUInt32BigEndian(span[30..], destination);
+        BinaryPrimitives.WriteUInt16BigEndian(span[34..], sourcePort);
+        BinaryPrimitives.WriteUInt16BigEndian(span[36..], destinationPort);
+        if (protocol == 1)
+            BinaryPrimitives.WriteUInt16BigEndian(span[38..], (ushort)(1 + dice.Below(3)));
+        else if (protocol == 6)
+            span[47] = dice.Pick<byte>(0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x18, 0x12, 0x11, 0x04, 0x14, (byte)dice.Below(256));
+        else if (protocol == 17 && dice.Percent(20))
+            (span[40], span[41]) = (0, 0);
+        else if (protocol == 132 && dice.Percent(50))
+            span.Slice(38, 4).Clear();
         Checksum(span);
         return bytes;
     }

@@ -16,6 +16,7 @@ internal sealed class K8sWorld
     private readonly Dice _dice;
     private readonly EntryGenerator _entries;
     private readonly HashSet<Endpoint> _attached = [];
+    private readonly K8sServices _services;
 
     public K8sWorld(Dice dice)
     {
@@ -25,10 +26,14 @@ internal sealed class K8sWorld
             Endpoints.Add(new Endpoint(PortKind.Pod, i, 0x0A0000000000ul + i, i % 3 == 0 ? [0x0AF40100u + i, 0x0AF40180u + i] : [0x0AF40100u + i]));
         Endpoints.Add(new Endpoint(PortKind.Host, Pods + 1, 0x0A00000000F1, [0xC8010102, 0xC000020A]));
         Endpoints.Add(new Endpoint(PortKind.Uplink, Pods + 2, 0x0A00000000F2, [0xC0000263, 0x0AF40205, 0x08080808]));
+        _services = new K8sServices(dice, Endpoints);
     }
 
     /// <summary>All endpoints, attached or not.</summary>
     public List<Endpoint> Endpoints { get; } = [];
+
+    /// <summary>The services' addresses, protocols and ports.</summary>
+    public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Frontends => _services.Frontends;
 
     /// <summary>Those whose rows were written.</summary>
     public IReadOnlyCollection<Endpoint> Attached => _attached;
@@ -43,7 +48,7 @@ internal sealed class K8sWorld
                     both.Put(row);
             else if (_attached.Contains(endpoint) && _dice.Percent(6) && _attached.Remove(endpoint))
                 foreach (var row in Rows(endpoint, both.Program).Where(both.Contains))
-                    both.Remove(both.Entries(row.Table).Single(e => e.Identity == row.Identity));
+                    Remove(both, both.Entries(row.Table).Single(e => e.Identity == row.Identity));
         }
 
         for (var i = _dice.Below(6); i > 0; i--)
@@ -52,12 +57,23 @@ internal sealed class K8sWorld
             if (_dice.Percent(50) && both.Entries(table).Count < 60)
                 both.Put(_entries.Entry(table));
             else if (both.Entries(table).Count > 0)
-                both.Remove(_dice.Pick([.. both.Entries(table)]));
+                Remove(both, _dice.Pick([.. both.Entries(table)]));
         }
+        _services.Change(both);
         // What chance took from attached endpoints comes back before long, so that most packets find their way.
         if (_dice.Percent(50))
             foreach (var row in _attached.SelectMany(e => Rows(e, both.Program)))
                 both.Put(row);
+        both.Commit();
+    }
+
+    /// <summary>
+    /// Removes an entry and publishes that. Of one commit DPDK makes the additions before the removals, so that other entry ids
+    /// come free for them, and direct counters show it.
+    /// </summary>
+    public static void Remove(SideBySide both, TableEntry entry)
+    {
+        both.Remove(entry);
         both.Commit();
     }
 

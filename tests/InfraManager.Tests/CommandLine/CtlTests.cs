@@ -74,10 +74,10 @@ public sealed class CtlTests : IAsyncLifetime
         var text = await RunAsync("counters");
         Assert.Contains("spoofed_mac", text, StringComparison.Ordinal);
         Assert.Equal(2, text.TrimEnd().Split('\n').Length);
-        Assert.Equal(19, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
+        Assert.Equal(25, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         Assert.Equal(3, (int)cells.Single(c => (string?)c!["label"] == "spoofed_mac")!["packets"]!);
-        Assert.Null(cells[17]!["label"]);
+        Assert.Null(cells[23]!["label"]);
         Assert.Equal("multicast", (string?)cells[15]!["label"]);
     }
 

@@ -29,7 +29,7 @@ internal sealed class FakeTargetView : ITargetView
     }
 
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null ? [.. Enumerable.Range(0, 18).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))] : throw Failure);
+        Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null ? [.. Enumerable.Range(0, 24).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))] : throw Failure);
 
     public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
 }

@@ -1,0 +1,53 @@
+using System.Net.Sockets;
+
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>
+/// A service as the model holds it: what should be, and what was assigned to it. Immutable and durable; ids never change while what they name is there,
+/// and are not given out again, because entries that the data plane learned hold them.
+/// </summary>
+/// <param name="Spec">As wanted.</param>
+/// <param name="Ports">What was assigned, in the order of the spec's ports; ports that are gone but still drain come last.</param>
+internal sealed record ServiceState(ServiceSpec Spec, SequenceOf<PortState> Ports)
+{
+    public ServiceKey Key => Spec.Key;
+}
+
+/// <summary>What was assigned to one port of a service.</summary>
+/// <param name="Protocol">With the port, names it.</param>
+/// <param name="Port">As in the Service.</param>
+/// <param name="Frontends">An id for each frontend, and for those that are gone while a backend drains.</param>
+/// <param name="Cluster">The set of <see cref="FlowTarget.Cluster"/>.</param>
+/// <param name="Local">The set of <see cref="FlowTarget.Local"/>.</param>
+/// <param name="Backends">Eligible ones, one for each address and port, and those that keep their flows until they are gone; in order of key and id.</param>
+internal sealed record PortState(
+    ProtocolType Protocol,
+    ushort Port,
+    SequenceOf<FrontendState> Frontends,
+    SetState Cluster,
+    SetState Local,
+    SequenceOf<BackendState> Backends);
+
+/// <summary>A frontend that replies are translated back to.</summary>
+/// <param name="Key">What clients send to.</param>
+/// <param name="Id">Names it in the pipeline.</param>
+/// <param name="Retired">It is no more, but flows through it end by themselves: nobody gets a new one.</param>
+internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired);
+
+/// <summary>A set of buckets. Id 0 and no buckets: not in use.</summary>
+/// <param name="Id">Names the set in the pipeline.</param>
+/// <param name="Buckets">The backend's id by bucket.</param>
+internal sealed record SetState(uint Id, SequenceOf<uint> Buckets)
+{
+    public static SetState None { get; } = new(0, []);
+}
+
+/// <summary>
+/// A backend that may have flows. One that came back after it was taken out has another id: the flows that moved on must not be drawn back, those that
+/// stayed keep the old one.
+/// </summary>
+/// <param name="Key">Its real address and port.</param>
+/// <param name="Id">Names it in the pipeline.</param>
+/// <param name="Place">Where it is.</param>
+/// <param name="Draining">Gets no new flows; those that it has go on.</param>
+internal sealed record BackendState(BackendKey Key, uint Id, BackendPlace Place, bool Draining);

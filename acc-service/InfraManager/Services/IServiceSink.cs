@@ -1,0 +1,17 @@
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.InfraManager.Services;
+
+/// <summary>Who makes services so: the programmer.</summary>
+internal interface IServiceSink
+{
+    /// <summary>The services that the watch made, now or before a restart.</summary>
+    IReadOnlyCollection<ServiceKey> Known { get; }
+
+    bool IsKnown(ServiceKey key);
+
+    /// <summary>Returns when it holds durably and on the target.</summary>
+    /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    Task SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken);
+}

@@ -1,0 +1,136 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.InfraManager.Services;
+
+/// <summary>From a Service and its slices to what should be: a pure function. The model is kube-proxy 1.31.</summary>
+internal static class ServiceResolver
+{
+    /// <param name="service">The Service.</param>
+    /// <param name="slices">Its slices; those that don't count here are left out.</param>
+    /// <param name="context">The node.</param>
+    /// <param name="holder">Which service has a frontend that several claim.</param>
+    /// <returns>Null when it is none of this proxy's.</returns>
+    public static ServiceSpec? Resolve(ServiceObject service, IEnumerable<SliceObject> slices, ServiceContext context, Func<FrontendKey, ServiceKey> holder)
+    {
+        if (!ServiceFrontends.IsServed(service, context))
+            return null;
+        var key = new ServiceKey(service.Name.Namespace, service.Name.Name);
+        SliceObject[] mine = [.. slices
+            .Where(s => s is { HasProxyName: false, HasHeadlessLabel: false } && s.Family == context.Family)
+            .OrderBy(s => s.Name.Name, StringComparer.Ordinal)];
+        var problems = new List<ServiceProblem>();
+        var seen = new HashSet<(ProtocolType, ushort)>();
+        var ports = new List<ServicePortSpec>();
+        var readyHere = new HashSet<IPAddress>();
+        foreach (var port in service.Ports)
+        {
+            if (seen.Add((port.Protocol, port.Port)))
+                ports.Add(ResolvePort(service, port, mine, context, holder, key, problems, readyHere));
+        }
+        return new ServiceSpec(key, [.. ports])
+        {
+            HealthCheckNodePort = service.HealthCheckNodePort,
+            ReadyHere = service.HealthCheckNodePort == 0 ? 0 : readyHere.Count,
+            Problems = [.. problems],
+        };
+    }
+
+    private static ServicePortSpec ResolvePort(
+        ServiceObject service, ServicePortObject port, SliceObject[] slices, ServiceContext context,
+        Func<FrontendKey, ServiceKey> holder, ServiceKey key, List<ServiceProblem> problems, HashSet<IPAddress> readyHere)
+    {
+        var claimed = ServiceFrontends.Of(service, port, context).ToList();
+        var isExternal = port.NodePort != 0 || claimed.Any(f => f.Kind != FrontendKind.ClusterIP);
+        var candidates = Candidates(port, slices, context.NodeName);
+        RefuseSctpPorts(port, claimed, candidates, problems);
+        readyHere.UnionWith(candidates.Values.Where(c => c.IsLocal && c.Ready).Select(c => c.Address));
+
+        // Even where the external policy is Local, what comes from inside the cluster goes to any endpoint.
+        var selection = EndpointSelection.Of(
+            candidates.Values,
+            usesCluster: !service.InternalTrafficLocal || isExternal,
+            usesLocal: service.InternalTrafficLocal || (service.ExternalTrafficLocal && isExternal),
+            context.Zone);
+        var cluster = selection.HasAny ? FlowTarget.Cluster : FlowTarget.Refuse;
+        var local = !selection.HasAny ? FlowTarget.Refuse : selection.Local.Count > 0 ? FlowTarget.Local : FlowTarget.Drop;
+
+        var frontends = new List<Frontend>();
+        foreach (var (frontend, kind) in claimed)
+        {
+            if (holder(frontend) is { } other && other != key)
+            {
+                problems.Add(new ServiceProblem($"frontend {frontend}", $"is served for {other}, which claims it before"));
+                continue;
+            }
+            var inside = kind == FrontendKind.ClusterIP && service.InternalTrafficLocal ? local : cluster;
+            var outside = kind == FrontendKind.ClusterIP ? inside : service.ExternalTrafficLocal ? local : cluster;
+            // With the policy Local the client's address is kept; cluster addresses are met from outside only by detour.
+            var keepsSource = kind != FrontendKind.ClusterIP && service.ExternalTrafficLocal;
+            frontends.Add(new Frontend(
+                frontend.Address,
+                frontend.Port,
+                kind,
+                inside,
+                outside,
+                MasqueradeInside: kind != FrontendKind.ClusterIP && !keepsSource,
+                MasqueradeOutside: !keepsSource,
+                kind == FrontendKind.LoadBalancer ? [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)] : []));
+        }
+        return new ServicePortSpec(
+            port.Name,
+            port.Protocol,
+            port.Port,
+            service.AffinitySeconds,
+            [.. frontends.OrderBy(f => new BackendKey(f.Address, f.Port))],
+            [.. candidates.Values.OrderBy(c => c.Key).Select(c => new Backend(
+                c.Address,
+                c.Port,
+                context.NodeAddresses.Contains(c.Address) ? BackendPlace.Host : c.IsLocal ? BackendPlace.Local : BackendPlace.Remote,
+                c.Ready,
+                c.Serving,
+                c.Terminating,
+                selection.Cluster.Contains(c.Key),
+                selection.Local.Contains(c.Key)))]);
+    }
+
+    /// <summary>The endpoints of the port of the same name and protocol, each address and port once.</summary>
+    private static Dictionary<BackendKey, Candidate> Candidates(ServicePortObject port, SliceObject[] slices, string nodeName)
+    {
+        var found = new Dictionary<BackendKey, Candidate>();
+        foreach (var slice in slices)
+        {
+            foreach (var number in slice.Ports.Where(p => p.Port != 0 && p.Protocol == port.Protocol && p.Name == port.Name).Select(p => p.Port))
+            {
+                foreach (var e in slice.Endpoints)
+                {
+                    var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints);
+                    // While an endpoint moves between slices it is in both. kube-proxy takes either; here the better one, whatever the order.
+                    if (!found.TryGetValue(candidate.Key, out var other) || Rank(candidate) > Rank(other))
+                        found[candidate.Key] = candidate;
+                }
+            }
+        }
+        return found;
+    }
+
+    private static int Rank(Candidate c) => (c.IsLocal ? 8 : 0) + (c.Ready ? 4 : 0) + (c.Serving ? 2 : 0) + (c.Terminating ? 0 : 1);
+
+    /// <summary>The pipeline can't mend SCTP's checksum, which a changed port spoils (CRC32c over the whole packet; addresses are not in it).</summary>
+    private static void RefuseSctpPorts(
+        ServicePortObject port, List<(FrontendKey Key, FrontendKind Kind)> claimed, Dictionary<BackendKey, Candidate> candidates, List<ServiceProblem> problems)
+    {
+        if (port.Protocol != ServiceText.Sctp)
+            return;
+        var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}";
+        var foreign = candidates.Keys.Where(k => k.Port != port.Port).ToList();
+        foreach (var key in foreign)
+            candidates.Remove(key);
+        if (foreign.Count > 0)
+            problems.Add(new ServiceProblem(subject, $"SCTP to a changed port ({port.Port} to {foreign.Min().Port}) is not supported: make targetPort {port.Port}"));
+        if (claimed.RemoveAll(f => f.Key.Port != port.Port) > 0)
+            problems.Add(new ServiceProblem(subject, $"SCTP to a changed port (node port {port.NodePort} to {port.Port}) is not supported: the node port is not served"));
+    }
+}

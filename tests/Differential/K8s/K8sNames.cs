@@ -1,0 +1,18 @@
+using System.Text.RegularExpressions;
+using ACCOffload.SoftTarget.Engine;
+
+namespace ACCOffload.Differential.K8s;
+
+/// <summary>Finds what the P4 source names: p4c puts the control before a name and a number behind it.</summary>
+internal static partial class K8sNames
+{
+    public static SwxTable Table(SwxProgram program, string name) => program.Tables.Single(t => Source(t.Name) == name);
+
+    public static SwxAction Action(SwxProgram program, string table, string name)
+        => Table(program, table).Actions.Single(a => Source(a.Action.Name) == name).Action;
+
+    private static string Source(string name) => Decoration().Replace(name, "");
+
+    [GeneratedRegex("^nat_|_[0-9]+$")]
+    private static partial Regex Decoration();
+}

@@ -1,0 +1,108 @@
+using ACCOffload.Differential.Comparison;
+using ACCOffload.Differential.Generators;
+
+namespace ACCOffload.Differential.K8s;
+
+/// <summary>
+/// Services whose backends come, drain and go, as the manager writes them: some complete, some without a bucket, a backend or a
+/// pool. Chance writes further rows between them.
+/// </summary>
+internal sealed class K8sServices
+{
+    private const int Sets = 3;
+    private const int BackendsPerSet = 3;
+
+    private readonly Dice _dice;
+    private readonly List<(uint Id, uint Ip, ushort Port, byte Protocol)> _backends = [];
+
+    /// <param name="dice">Random choices.</param>
+    /// <param name="endpoints">Where backends are.</param>
+    public K8sServices(Dice dice, IReadOnlyList<Endpoint> endpoints)
+    {
+        _dice = dice;
+        byte[] protocols = [6, 17, 132];
+        for (uint set = 1; set <= Sets; set++)
+        {
+            var protocol = protocols[set - 1];
+            Frontends.Add((0x0A600000 + set, protocol, 80));
+            Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
+            // The same pods serve all sets, so that flows meet at them.
+            for (uint i = 1; i <= BackendsPerSet; i++)
+                _backends.Add((set * 10 + i, endpoints[(int)i * 3].Addresses[0], 8080, protocol));
+        }
+        Frontends.Add((0x0A600009, 6, 443));
+    }
+
+    /// <summary>Address, protocol and port of each frontend.</summary>
+    public List<(uint Ip, byte Protocol, ushort Port)> Frontends { get; } = [];
+
+    /// <summary>Writes some of the rows, each in one of the ways it can be.</summary>
+    public void Change(SideBySide both)
+    {
+        var program = both.Program;
+        for (var i = 0; i < Frontends.Count; i++)
+        {
+            var (ip, protocol, port) = Frontends[i];
+            var set = (ulong)Array.IndexOf([6, 17, 132], (int)protocol) + 1;
+            for (ulong outside = 0; outside < 2; outside++)
+            {
+                if (_dice.Percent(25))
+                    both.Put(Frontend(outside, ip, protocol, port, (ulong)i + 1, set));
+            }
+            if (_dice.Percent(50))
+                Set(Row("frontends", "frontend_address", [("reply_frontend", (ulong)i + 1)], 32, ("ip", ip), ("port", port)), _dice.Percent(85));
+        }
+        foreach (var (id, ip, port, protocol) in _backends)
+        {
+            if (_dice.Percent(40))
+            {
+                var row = Row(
+                    "backends", _dice.Percent(80) ? "to_backend" : "drain_backend", [("backend_id", id)], 32,
+                    ("ip", ip), ("port", port), ("endpoint_id", id + 100),
+                    ("on_host", ip == 0xC8010102 ? 1u : 0u));
+                Set(row, _dice.Percent(90));
+            }
+            if (_dice.Percent(40))
+                Set(Row("endpoints", "endpoint", [("remote_ip", ip), ("remote_port", port), ("protocol", protocol)], 32, ("id", id + 100)), _dice.Percent(95));
+        }
+        for (ulong bucket = 0; bucket < 8; bucket++)
+        {
+            for (ulong set = 1; set <= Sets; set++)
+            {
+                if (_dice.Percent(30))
+                    both.Put(Row("buckets", "bucket_backend", [("bucket", bucket), ("set_id", set)], 32, ("backend_id", set * 10 + 1 + (ulong)_dice.Below(BackendsPerSet))));
+            }
+        }
+        both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("port_mask", 0x3FF)));
+        Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("port_mask", 0x3FF)), _dice.Percent(90));
+        // So few ports that flows run out of them.
+        Set(Row("pools", "pool_ports", [("pool", 1)], 32, ("ip", 0xC000020A), ("first_port", 50000), ("port_mask", 3)), _dice.Percent(90));
+        Set(Row("outgoing", "masquerade_source", [("service_ip", 0)], 0, ("pool", _dice.Pick<ulong>(1, 255))), _dice.Percent(60));
+        both.Put(Row("outgoing", "keep_source", [("service_ip", 0x0AF40000)], 16));
+        both.Put(Row("source_ranges", "in_range", [("ranges_id", 1), ("client_ip", _dice.Pick<ulong>(0x08000000, 0x0AF40100))], 24));
+
+        TableEntry Row(string table, string action, (string, ulong)[] key, int prefix, params (string, ulong)[] arguments)
+            => EntryGenerator.Entry(K8sNames.Table(program, table), K8sNames.Action(program, table, action), key, prefix, arguments);
+
+        TableEntry Frontend(ulong outside, uint ip, byte protocol, ushort port, ulong id, ulong set)
+        {
+            (string, ulong)[] key = [("outside", outside), ("service_ip", ip), ("service_port", port), ("protocol", protocol)];
+            var pool = _dice.Percent(60) ? 0ul : _dice.Pick<ulong>(1, 255);
+            return _dice.Below(10) switch
+            {
+                0 => Row("services", "refuse", key, 32, ("frontend_id", id), ("pool", pool)),
+                1 => Row("services", "drop_new", key, 32, ("frontend_id", id), ("pool", pool)),
+                _ => Row("services", "balance", key, 32, ("frontend_id", id), ("set_id", set), ("buckets", (ulong)_dice.Below(9)), ("pool", pool),
+                    ("affinity", _dice.Percent(70) ? 0 : 1 + (ulong)_dice.Below(6)), ("ranges_id", _dice.Percent(80) ? 0ul : 1ul)),
+            };
+        }
+
+        void Set(TableEntry row, bool there)
+        {
+            if (there)
+                both.Put(row);
+            else if (both.Contains(row))
+                K8sWorld.Remove(both, both.Entries(row.Table).Single(e => e.Identity == row.Identity));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+using System.Net;
+using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using Microsoft.AspNetCore.Http;
+
+namespace ACCOffload.InfraManager.Tests.Kubernetes;
+
+public sealed class ApiServerClientTests : IAsyncLifetime
+{
+    private const string Path = "/api/v1/services?limit=5";
+
+    private ClusterFixture _cluster = null!;
+
+    private FakeApiServer Server => _cluster.Server;
+
+    public async Task InitializeAsync() => _cluster = await ClusterFixture.StartAsync();
+
+    public async Task DisposeAsync() => await _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task A_token_is_sent()
+    {
+        Server.Allows = HasToken(ClusterFixture.Token);
+        using var client = _cluster.NewClient();
+        using var response = await client.GetAsync(Path, CancellationToken.None);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(HttpVersion.Version20, response.Version);
+    }
+
+    [Fact]
+    public async Task A_renewed_token_file_counts_from_the_next_request_on_and_an_empty_one_leaves_the_last()
+    {
+        var file = _cluster.Files.Write("token", "first\n");
+        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, "tokenFile: token"));
+        using var client = _cluster.NewClient();
+        Server.Allows = HasToken("first");
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        await File.WriteAllTextAsync(file, "second\n");
+        Server.Allows = HasToken("second");
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        await File.WriteAllTextAsync(file, "");
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        Assert.Contains(_cluster.Log.Lines, l => l.Contains("holds no token", StringComparison.Ordinal));
+        Server.Allows = HasToken("third");
+        var e = await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None));
+        Assert.Equal(401, e.Code);
+    }
+
+    [Fact]
+    public async Task A_client_certificate_is_shown_and_a_renewed_one_used()
+    {
+        using var first = _cluster.Pki.Issue("CN=accoffload", [], TestPki.ClientAuthentication);
+        using var second = _cluster.Pki.Issue("CN=accoffload", [], TestPki.ClientAuthentication);
+        _cluster.Files.Write("tls.crt", first.ExportCertificatePem());
+        _cluster.Files.Write("tls.key", ClusterFixture.KeyPem(first));
+        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, "client-certificate: tls.crt, client-key: ./tls.key".Replace(", ", "\n    ", StringComparison.Ordinal)));
+        using var client = _cluster.NewClient();
+        Server.Allows = c => c.Connection.ClientCertificate?.Thumbprint == first.Thumbprint;
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        _cluster.Files.Write("tls.crt", second.ExportCertificatePem());
+        _cluster.Files.Write("tls.key", ClusterFixture.KeyPem(second));
+        Server.Allows = c => c.Connection.ClientCertificate?.Thumbprint == second.Thumbprint;
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+    }
+
+    [Fact]
+    public async Task A_server_of_another_authority_is_not_spoken_to()
+    {
+        using var other = new TestPki(DateTimeOffset.UtcNow, "CN=Another CA");
+        await using var server = await FakeApiServer.StartAsync(other.IssueServer());
+        _cluster.Files.Write("kubeconfig", _cluster.Config(server.Address));
+        using var client = _cluster.NewClient();
+        var e = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(Path, CancellationToken.None));
+        Assert.StartsWith("TLS with the API server failed", ApiServerClient.Describe(e), StringComparison.Ordinal);
+        Assert.Empty(server.Requests);
+    }
+
+    [Fact]
+    public async Task The_name_in_the_certificate_is_checked_and_may_be_told_apart_from_the_address()
+    {
+        var named = Server.Address.Replace("127.0.0.1", "127.0.0.1", StringComparison.Ordinal);
+        _cluster.Files.Write("kubeconfig", _cluster.Config(named, cluster: "tls-server-name: accoffload-acc"));
+        using (var client = _cluster.NewClient())
+            (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        _cluster.Files.Write("kubeconfig", _cluster.Config(named, cluster: "tls-server-name: kubernetes"));
+        using (var client = _cluster.NewClient())
+        {
+            var e = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(Path, CancellationToken.None));
+            Assert.Contains("RemoteCertificateNameMismatch", ApiServerClient.Describe(e), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Of_several_servers_the_next_is_asked_when_one_fails()
+    {
+        await using var second = await FakeApiServer.StartAsync(_cluster.Pki.IssueServer());
+        var dead = new Uri("https://127.0.0.1:1/");
+        using var client = _cluster.NewClient(_cluster.Settings with { Servers = [dead, new Uri(Server.Address + "/"), new Uri(second.Address + "/")] });
+        var e = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(Path, CancellationToken.None));
+        Assert.Contains("can't be reached", ApiServerClient.Describe(e), StringComparison.Ordinal);
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        Assert.Equal(2, Server.Requests.Count);
+        Server.Intercept = async c =>
+        {
+            await FakeApiServer.FailAsync(c, 503, "ServiceUnavailable", "leaving");
+            return true;
+        };
+        await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None));
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        Assert.Single(second.Requests);
+    }
+
+    [Fact]
+    public async Task A_kubeconfig_that_is_not_there_yet_is_told_and_found_later()
+    {
+        File.Delete(_cluster.Kubeconfig);
+        using var client = _cluster.NewClient();
+        var e = await Assert.ThrowsAsync<KubeconfigException>(() => client.GetAsync(Path, CancellationToken.None));
+        Assert.True(e.IsMissing);
+        Assert.Equal($"{_cluster.Kubeconfig}: no such file; make one with rootfs/kubernetes/make-kubeconfig, or name the right one in Kubernetes:Kubeconfig", e.Message);
+        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address));
+        (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+    }
+
+    [Fact]
+    public async Task What_a_proxy_answers_in_html_is_told_by_its_code()
+    {
+        Server.Intercept = async c =>
+        {
+            await FakeApiServer.WriteAsync(c, 502, "<html>" + new string('x', 100_000));
+            return true;
+        };
+        using var client = _cluster.NewClient();
+        var e = await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None));
+        Assert.Equal("the API server answers 502 BadGateway: no message", e.Message);
+    }
+
+    [Fact]
+    public async Task How_long_the_server_asks_to_wait_is_read_and_bounded()
+    {
+        Server.Intercept = async c =>
+        {
+            c.Response.Headers.RetryAfter = "7";
+            await FakeApiServer.FailAsync(c, 429, "TooManyRequests", "slowly");
+            return true;
+        };
+        using var client = _cluster.NewClient();
+        Assert.Equal(TimeSpan.FromSeconds(7), (await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None))).RetryAfter);
+        Assert.Equal(TimeSpan.FromMinutes(5), ApiException.Of(new StatusDocument(null, null, 429, new StatusDetailsDocument(int.MaxValue)), 429).RetryAfter);
+    }
+
+    private static Func<HttpContext, bool> HasToken(string token) => c => c.Request.Headers.Authorization == "Bearer " + token;
+}

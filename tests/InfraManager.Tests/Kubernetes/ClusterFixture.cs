@@ -1,0 +1,81 @@
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Tests.Fixtures;
+
+namespace ACCOffload.InfraManager.Tests.Kubernetes;
+
+/// <summary>An API server, a kubeconfig for it, and limits that suit a test.</summary>
+internal sealed class ClusterFixture : IAsyncDisposable
+{
+    public const string Token = "let-me-in";
+
+    private ClusterFixture(FakeApiServer server, TestPki pki)
+    {
+        Server = server;
+        Pki = pki;
+        Kubeconfig = Files.Write("kubeconfig", Config(server.Address));
+    }
+
+    public FakeApiServer Server { get; }
+
+    public TestPki Pki { get; }
+
+    public Folder Files { get; } = new();
+
+    public string Kubeconfig { get; }
+
+    public LogCapture Log { get; } = new();
+
+    public KubernetesSettings Settings => new(Kubeconfig, "", []);
+
+    public ReflectorOptions Options { get; init; } = new()
+    {
+        PageSize = 3,
+        BackoffMin = TimeSpan.FromMilliseconds(5),
+        BackoffMax = TimeSpan.FromMilliseconds(50),
+    };
+
+    public static async Task<ClusterFixture> StartAsync()
+    {
+        var pki = new TestPki(DateTimeOffset.UtcNow);
+        return new ClusterFixture(await FakeApiServer.StartAsync(pki.IssueServer()), pki);
+    }
+
+    public static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+
+    public static string KeyPem(X509Certificate2 certificate)
+    {
+        using var key = certificate.GetECDsaPrivateKey()!;
+        return key.ExportPkcs8PrivateKeyPem();
+    }
+
+    public string Config(string server, string user = $"token: {Token}", string cluster = "") => $"""
+        apiVersion: v1
+        kind: Config
+        current-context: here
+        contexts:
+        - name: here
+          context: @cluster: c, user: u%
+        clusters:
+        - name: c
+          cluster:
+            server: {server}
+            certificate-authority-data: {Base64(Pki.Authority.ExportCertificatePem())}
+            {cluster}
+        users:
+        - name: u
+          user:
+            {user}
+        """.Replace('@', '{').Replace('%', '}');
+
+    public ApiServerClient NewClient(KubernetesSettings? settings = null, ReflectorOptions? options = null) =>
+        new(settings ?? Settings, options ?? Options, TimeProvider.System, Log.CreateLogger("Kubernetes"));
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        Pki.Dispose();
+        Files.Dispose();
+    }
+}

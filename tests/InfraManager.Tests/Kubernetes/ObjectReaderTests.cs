@@ -1,0 +1,135 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.Kubernetes;
+using CsCheck;
+
+namespace ACCOffload.InfraManager.Tests.Kubernetes;
+
+public sealed class ObjectReaderTests
+{
+    [Theory]
+    [InlineData("""{"metadata":{"namespace":"n"},"spec":{}}""", "Service: metadata.name: is missing")]
+    [InlineData("""{"metadata":{"name":"s"},"spec":{}}""", "Service: metadata.namespace: is missing")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"}}""", "Service n/s: spec: is missing")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"type":"Proxy"}}""", "Service n/s: spec.type: \"Proxy\" is no type of service")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"ports":[{"port":70000}]}}""", "Service n/s: spec.ports[0].port: 70000 is no port")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"ports":[null]}}""", "Service n/s: spec.ports[0]: is null")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"ports":[{"port":80,"protocol":"ICMP"}]}}""", "Service n/s: spec.ports[0].protocol: \"ICMP\" is no protocol")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"ports":[{"port":"80"}]}}""", "Service n/s: spec.ports[0].port: has a value of another type, or is not valid JSON")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"clusterIP":"10.0.0.256"}}""", "Service n/s: spec.clusterIP: \"10.0.0.256\" is no IP address")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"externalIPs":["::1%eth0"]}}""", "Service n/s: spec.externalIPs[0]: \"::1%eth0\" is no IP address")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"loadBalancerSourceRanges":["10.0.0.0/33"]}}""", "Service n/s: spec.loadBalancerSourceRanges[0]: \"10.0.0.0/33\" is no range of addresses")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":86401}}}}""", "Service n/s: spec.sessionAffinityConfig.clientIP.timeoutSeconds: 86401 is not from 1 to 86400")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"internalTrafficPolicy":"Near"}}""", "Service n/s: spec.internalTrafficPolicy: \"Near\" is no traffic policy")]
+    public void A_wrong_service_is_told_by_name_and_field(string json, string expected) =>
+        Assert.Equal(expected, Problem(json, ResourceKinds.Services));
+
+    [Theory]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"}}""", "EndpointSlice n/s: addressType: is missing")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","endpoints":[{"addresses":[]}]}""", "EndpointSlice n/s: endpoints[0].addresses[0]: is missing")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","endpoints":[{"addresses":["2001:db8::1"]}]}""", "EndpointSlice n/s: endpoints[0].addresses[0]: 2001:db8::1 is of another family than addressType")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"],"hints":{"forZones":[{}]}}]}""", "EndpointSlice n/s: endpoints[0].hints.forZones[0].name: is missing")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","endpoints":[{"conditions":{"ready":1}}]}""", "EndpointSlice n/s: endpoints[0].conditions.ready: has a value of another type, or is not valid JSON")]
+    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","ports":[{"port":-1}]}""", "EndpointSlice n/s: ports[0].port: -1 is no port")]
+    public void A_wrong_slice_is_told_by_name_and_field(string json, string expected) =>
+        Assert.Equal(expected, Problem(json, ResourceKinds.Slices));
+
+    [Fact]
+    public void A_slice_of_more_endpoints_than_the_api_allows_is_refused()
+    {
+        var slice = Kube.WebSlice("s", [.. Enumerable.Range(0, 1001).Select(i => Kube.Endpoint($"10.244.{i / 256}.{i % 256}"))]);
+        Assert.Equal("EndpointSlice default/s: endpoints: has 1001 elements, more than 1000", Problem(slice.ToJsonString(), ResourceKinds.Slices));
+    }
+
+    [Fact]
+    public void Addresses_are_read_as_the_api_server_reads_them()
+    {
+        var service = ObjectReaders.Service(Encoding.UTF8.GetBytes("""
+            {"metadata":{"name":"s","namespace":"n"},"spec":{"clusterIP":"010.001.0.010","clusterIPs":["010.001.0.010","fd00::1"],
+             "externalIPs":["::ffff:192.0.2.1","192.0.2.1"],"loadBalancerSourceRanges":[" 10.1.2.3/8 "],"ports":[{"port":80,"appProtocol":"x","unknown":{"a":[1]}}]}}
+            """));
+        Assert.Equal("10.1.0.10 fd00::1", string.Join(' ', service.ClusterIPs));
+        Assert.Equal("192.0.2.1", string.Join(' ', service.ExternalIPs));
+        Assert.Equal("10.0.0.0/8", service.SourceRanges.Single().ToString());
+    }
+
+    [Fact]
+    public void Absent_conditions_mean_ready_serving_and_not_terminating()
+    {
+        var slice = ObjectReaders.Slice(Encoding.UTF8.GetBytes(
+            """{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"],"conditions":{"ready":null}}]}"""));
+        Assert.All(slice.Endpoints, e => Assert.True(e is { Ready: true, Serving: true, Terminating: false, NodeName: "" }));
+    }
+
+    [Fact]
+    public void Whatever_comes_is_read_or_told_and_never_anything_else()
+    {
+        var service = Kube.Service("web", "10.96.0.10", ("http", "TCP", 80, 30080), ("dns", "UDP", 53, 0))
+            .With("spec.sessionAffinity", "ClientIP").With("spec.externalIPs", new JsonArray("192.0.2.1"))
+            .With("status.loadBalancer.ingress", new JsonArray(new JsonObject { ["ip"] = "192.0.2.2", ["ipMode"] = "VIP" }));
+        var slice = Kube.WebSlice("web-1", Kube.Endpoint("10.244.1.2", "node-1", true, true, false, "a", "b"), Kube.Ending("10.244.1.3"));
+        var seeds = new[]
+        {
+            service.ToJsonString(),
+            slice.ToJsonString(),
+            new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = "5", ["continue"] = "x" }, ["items"] = new JsonArray(service.DeepClone(), slice.DeepClone(), null) }.ToJsonString(),
+            new JsonObject { ["type"] = "ADDED", ["object"] = slice.DeepClone() }.ToJsonString(),
+            new JsonObject { ["type"] = "ERROR", ["object"] = new JsonObject { ["code"] = 410 } }.ToJsonString(),
+        };
+        string[] pieces = ["null", "[]", "{}", "\"x\"", "-1", "1e99", "99999999999999999999", "true", "\"\\ud800\"", "[[[[", "\"10.0.0.1\"", "\0", "}", ",", ":", "\n"];
+        var mutation = from at in Gen.Int[0, 4000]
+                       from length in Gen.Int[0, 12]
+                       from piece in Gen.Int[0, pieces.Length - 1].Select(i => pieces[i])
+                       select (at, length, piece);
+        Gen.Select(Gen.Int[0, seeds.Length - 1].Select(i => seeds[i]), mutation.Array[1, 4]).Sample(
+            (seed, mutations) =>
+            {
+                var text = seed;
+                foreach (var (at, length, piece) in mutations)
+                {
+                    var start = at % text.Length;
+                    text = text[..start] + piece + text[Math.Min(text.Length, start + length)..];
+                }
+                var bytes = Encoding.UTF8.GetBytes(text);
+                _ = Problem(bytes, ResourceKinds.Services);
+                _ = Problem(bytes, ResourceKinds.Slices);
+                _ = Problem(bytes, ResourceKinds.Node("n"));
+                Told(() => ListPage<ServiceObject>.Read(bytes, ResourceKinds.Services, 1 << 20));
+                Told(() => ListPage<SliceObject>.Read(bytes, ResourceKinds.Slices, 1 << 20));
+                Told(() => WatchEvent<ServiceObject>.Read(bytes, ResourceKinds.Services));
+                Told(() => WatchEvent<SliceObject>.Read(bytes, ResourceKinds.Slices));
+            },
+            iter: 5_000);
+    }
+
+    private static string Problem<T>(string json, ResourceKind<T> kind)
+        where T : KubeObject => Problem(Encoding.UTF8.GetBytes(json), kind);
+
+    private static string Problem<T>(byte[] json, ResourceKind<T> kind)
+        where T : KubeObject
+    {
+        try
+        {
+            kind.Read(json);
+            return "";
+        }
+        catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
+        {
+            var told = JsonFields.Describe($"{kind.Kind} {ObjectReaders.TryName(json)}", e);
+            Assert.DoesNotContain('\n', told);
+            return told;
+        }
+    }
+
+    private static void Told(Action read)
+    {
+        try
+        {
+            read();
+        }
+        catch (KubeFormatException e)
+        {
+            Assert.DoesNotContain('\n', e.Message);
+        }
+    }
+}

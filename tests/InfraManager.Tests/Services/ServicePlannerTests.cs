@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
+using CsCheck;
+
+namespace ACCOffload.InfraManager.Tests.Services;
+
+public sealed class ServicePlannerTests
+{
+    private static readonly ServiceKey Key = new("default", "web");
+    private readonly HashSet<IPAddress> _attached = [];
+    private readonly ServicePlanner _planner;
+    private uint _lastId;
+
+    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, _attached.Contains);
+
+    [Fact]
+    public void Ids_and_buckets_stay_and_only_what_is_new_gets_new_ones()
+    {
+        var one = _planner.Next(null, Spec(Pod(1), Pod(2), Pod(3)))!;
+        var two = _planner.Next(one, Spec(Pod(1), Pod(3), Pod(4)))!;
+        var before = one.Ports[0];
+        var after = two.Ports[0];
+        Assert.Equal(before.Frontends, after.Frontends);
+        Assert.Equal(before.Cluster.Id, after.Cluster.Id);
+        Assert.Equal(IdOf(one, 1), IdOf(two, 1));
+        Assert.Equal(IdOf(one, 3), IdOf(two, 3));
+        Assert.True(IdOf(two, 4) > before.Backends.Max(b => b.Id));
+        Assert.Single(before.Cluster.Buckets.Zip(after.Cluster.Buckets), p => p.First != p.Second);
+        Assert.Equal(SetState.None, after.Local);
+        // The same again is the same.
+        Assert.Equal(two, _planner.Next(two, two.Spec));
+    }
+
+    [Fact]
+    public void A_backend_that_gets_no_new_flows_keeps_its_id_until_it_is_gone()
+    {
+        var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
+        var ending = _planner.Next(one, Spec(Pod(1), Pod(2, ready: false)))!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining"], Show(ending));
+        Assert.Equal(IdOf(one, 2), IdOf(ending, 2));
+        Assert.Equal([IdOf(one, 1)], ending.Ports[0].Cluster.Buckets);
+        // Back again, it is another backend for new flows: those that moved on are not drawn back.
+        var back = _planner.Next(ending, one.Spec)!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"], Show(back));
+        Assert.Equal(IdOf(one, 2), back.Ports[0].Backends[1].Id);
+        Assert.True(back.Ports[0].Backends[2].Id > IdOf(one, 2));
+        Assert.Contains(back.Ports[0].Backends[2].Id, back.Ports[0].Cluster.Buckets);
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(back, Spec(Pod(1)))!));
+        // However often that happens.
+        for (var i = 0; i < 50; i++)
+            back = _planner.Next(_planner.Next(back, ending.Spec), one.Spec)!;
+        Assert.Equal(9, back.Ports[0].Backends.Count);
+        Assert.Equal("10.244.1.2:8080", Show(back)[^1]);
+    }
+
+    [Fact]
+    public void A_local_pod_keeps_its_flows_until_it_is_detached_a_remote_one_until_it_leaves_the_slices()
+    {
+        _attached.Add(Address(1));
+        _attached.Add(Address(2));
+        var one = _planner.Next(null, Spec(Pod(1), Pod(2, BackendPlace.Remote), Pod(3)))!;
+        var two = _planner.Next(one, Spec(Pod(3)))!;
+        Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.3:8080"], Show(two));
+        _attached.Clear();
+        Assert.Equal(["10.244.1.3:8080"], Show(_planner.Next(two, Spec(Pod(3)))!));
+    }
+
+    [Fact]
+    public void A_removed_service_is_gone_when_its_last_flow_can_be()
+    {
+        _attached.Add(Address(1));
+        var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
+        var rest = _planner.Next(one, null)!;
+        Assert.Equal(["10.244.1.1:8080 draining"], Show(rest));
+        // Replies still find back, and nobody begins anew.
+        Assert.Equal(one.Ports[0].Frontends[0] with { Retired = true }, rest.Ports[0].Frontends.Single());
+        Assert.Empty(rest.Ports[0].Cluster.Buckets);
+        _attached.Clear();
+        Assert.Null(_planner.Next(rest, null));
+        Assert.Null(_planner.Next(null, null));
+    }
+
+    [Fact]
+    public void What_was_never_eligible_has_no_flow_to_keep() =>
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(null, Spec(Pod(1), Pod(2, ready: false)))!));
+
+    [Fact]
+    public void An_id_is_never_given_to_two_things_whatever_comes() =>
+        Gen.Select(Gen.Int[1, 8], Gen.Bool, Gen.Bool).Array[0, 8].Array[1, 12].Sample(history =>
+        {
+            uint last = 0;
+            var planner = new ServicePlanner("n", () => ++last, a => a.GetAddressBytes()[3] % 2 == 0);
+            var owners = new Dictionary<uint, string>();
+            ServiceState? state = null;
+            foreach (var pods in history)
+            {
+                state = planner.Next(state, Spec([.. pods.DistinctBy(p => p.Item1).OrderBy(p => p.Item1).Select(p => Pod(p.Item1, p.Item2 ? BackendPlace.Local : BackendPlace.Remote, p.Item3))]));
+                foreach (var port in state!.Ports)
+                {
+                    foreach (var b in port.Backends)
+                        Assert.Equal(b.Key.ToString(), owners.TryAdd(b.Id, b.Key.ToString()) ? b.Key.ToString() : owners[b.Id]);
+                    foreach (var id in port.Cluster.Buckets)
+                        Assert.False(port.Backends.Single(b => b.Id == id).Draining);
+                    Assert.Equal(port.Backends.Where(b => !b.Draining).Select(b => b.Id).Order(), port.Cluster.Buckets.Order());
+                    Assert.Equal(port.Backends.Count(b => !b.Draining), port.Backends.Where(b => !b.Draining).Select(b => b.Key).Distinct().Count());
+                    Assert.Equal(port.Backends.Count, port.Backends.Select(b => b.Id).Distinct().Count());
+                }
+            }
+        });
+
+    [Fact]
+    public void Of_more_backends_than_buckets_each_node_prefers_others()
+    {
+        Backend[] many = [.. Enumerable.Range(1, 200).Select(i => Pod(i))];
+        uint id = 0;
+        HashSet<BackendKey> Chosen(string node)
+        {
+            var state = new ServicePlanner(node, () => ++id, _ => false).Next(null, Spec(many))!;
+            Assert.Equal(64, state.Ports[0].Cluster.Buckets.Distinct().Count());
+            return [.. state.Ports[0].Cluster.Buckets.Select(b => state.Ports[0].Backends.Single(x => x.Id == b).Key)];
+        }
+
+        var all = Enumerable.Range(1, 20).SelectMany(n => Chosen($"node-{n}")).Distinct().Count();
+        Assert.True(all > 190, $"{all} of 200 backends are used by 20 nodes");
+        Assert.Equal(Chosen("node-1"), Chosen("node-1"));
+    }
+
+    private static IPAddress Address(int number) => new([10, 244, 1, (byte)number]);
+
+    private static Backend Pod(int number, BackendPlace place = BackendPlace.Local, bool ready = true) => new(Address(number), 8080, place, ready, ready, !ready, ready, false);
+
+    private static ServiceSpec Spec(params Backend[] backends) => new(Key,
+    [
+        new ServicePortSpec("", ProtocolType.Tcp, 80, 0,
+            [new Frontend(IPAddress.Parse("10.96.0.10"), 80, FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster, false, true, [])],
+            [.. backends]),
+    ]);
+
+    private static uint IdOf(ServiceState state, int pod) => state.Ports[0].Backends.Single(b => b.Key.Address.Equals(Address(pod))).Id;
+
+    private static string[] Show(ServiceState state) => [.. state.Ports.SelectMany(p => p.Backends).Select(b => $"{b.Key}{(b.Draining ? " draining" : "")}")];
+}

@@ -1,0 +1,121 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Store;
+
+public sealed class ServiceStoreTests : IDisposable
+{
+    private readonly Folder _folder = new();
+
+    private string File => _folder.At("store.db");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_service_with_all_that_was_assigned_to_it_comes_back_as_it_was()
+    {
+        var model = new NetworkModel();
+        var state = Plan(model, Spec("web"))!;
+        Set(model, state.Key, state);
+        var loaded = Load();
+        Assert.Equal(state, loaded.FindService(state.Key));
+        Assert.Equal(model.LastServiceNumber, loaded.LastServiceNumber);
+        // What was given out is not given out again, even when its owner is gone.
+        Set(loaded, state.Key, null);
+        var again = Load();
+        Assert.Empty(again.Services);
+        Assert.Equal(model.LastServiceNumber + 1, again.NextServiceNumber());
+    }
+
+    [Fact]
+    public void What_is_undone_was_never_there_but_its_numbers_are_not_given_out_again()
+    {
+        var model = new NetworkModel();
+        var state = Plan(model, Spec("web"))!;
+        model.SetService(state.Key, state);
+        Assert.Equal([StateKind.LastServiceNumber, StateKind.Service], model.ChangedKeys().Select(k => k.Kind).OrderDescending());
+        model.Undo(0);
+        Assert.Empty(model.Services);
+        Assert.True(model.NextServiceNumber() > state.Ports.SelectMany(p => p.Backends).Max(b => b.Id));
+    }
+
+    [Fact]
+    public void A_store_of_the_version_before_services_is_brought_forward_and_keeps_its_contents()
+    {
+        using (SqliteStore.Open(File, NullLogger.Instance))
+        {
+        }
+        using (var connection = new SqliteConnection($"Data Source={File};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "DROP TABLE services; DROP TABLE numbers; INSERT INTO port_removals (name) VALUES ('acc1'); PRAGMA user_version = 1;";
+            command.ExecuteNonQuery();
+        }
+        var model = Load();
+        Assert.Equal(["acc1"], model.PortRemovals);
+        Assert.Empty(model.Services);
+        var state = Plan(model, Spec("web"))!;
+        Set(model, state.Key, state);
+        Assert.Equal(state, Load().FindService(state.Key));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("{\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"other\"},\"Ports\":[]},\"Ports\":[]}")]
+    [InlineData("{\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"web\"},\"Ports\":null},\"Ports\":[]}")]
+    public void A_damaged_service_is_told(string json)
+    {
+        using (SqliteStore.Open(File, NullLogger.Instance))
+        {
+        }
+        using (var connection = new SqliteConnection($"Data Source={File};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "INSERT INTO services VALUES ('default', 'web', $json)";
+            command.Parameters.AddWithValue("$json", json);
+            command.ExecuteNonQuery();
+        }
+        using var store = SqliteStore.Open(File, NullLogger.Instance);
+        Assert.Equal(StoreFailure.Corrupt, Assert.Throws<StoreException>(store.Load).Failure);
+    }
+
+    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.NextServiceNumber, _ => false).Next(null, spec);
+
+    private static ServiceSpec Spec(string name) => new(new ServiceKey("default", name),
+    [
+        new ServicePortSpec("http", ProtocolType.Tcp, 80, 10800,
+            [
+                new Frontend(IPAddress.Parse("10.96.0.10"), 80, FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster, false, true, []),
+                new Frontend(IPAddress.Parse("fd00::10"), 80, FrontendKind.LoadBalancer, FlowTarget.Cluster, FlowTarget.Local, false, false, [IPNetwork.Parse("203.0.113.0/24")]),
+            ],
+            [
+                new Backend(IPAddress.Parse("10.244.1.2"), 8080, BackendPlace.Local, true, true, false, true, true),
+                new Backend(IPAddress.Parse("fd00:1::3"), 8080, BackendPlace.Remote, false, true, true, true, false),
+            ]),
+        new ServicePortSpec("sctp", ServiceText.Sctp, 9000, 0, [], []),
+    ])
+    { HealthCheckNodePort = 32000, ReadyHere = 1, Problems = [new ServiceProblem("port x", "why")] };
+
+    private NetworkModel Load()
+    {
+        using var store = SqliteStore.Open(File, NullLogger.Instance);
+        return store.Load();
+    }
+
+    private void Set(NetworkModel model, ServiceKey key, ServiceState? state)
+    {
+        model.SetService(key, state);
+        using var store = SqliteStore.Open(File, NullLogger.Instance);
+        store.Commit([.. model.ChangedKeys().Append(new StateKey(StateKind.LastServiceNumber, "")).Distinct().Select(k => new StoreChange(k, model.ValueOf(k)))]);
+        model.Forget();
+    }
+}

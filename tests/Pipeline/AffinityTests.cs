@@ -1,0 +1,93 @@
+using ACCOffload.PipelineTests.Support;
+
+namespace ACCOffload.PipelineTests;
+
+/// <summary>Session affinity by client address.</summary>
+public sealed class AffinityTests : IDisposable
+{
+    // Class 3, two minutes, plus one.
+    private const byte TwoMinutes = 4;
+    private readonly Node _node = new();
+    private readonly Service _service;
+    private ushort _port = 5000;
+
+    public AffinityTests()
+    {
+        _service = new Service(_node) { Affinity = TwoMinutes };
+        for (uint i = 1; i <= 8; i++)
+        {
+            _node.AddPod((int)i);
+            _service.Backend(i, Node.PodAddress(0x1000 + (int)i));
+        }
+        _service.Fill(1, 2, 3, 4, 5, 6, 7, 8).Frontend(Service.Address, 80).Frontend(Service.Address, 443);
+    }
+
+    public void Dispose() => _node.Dispose();
+
+    /// <summary>The backend of a new connection of a pod.</summary>
+    private uint Connect(int pod, ushort port = 80)
+        => _node.Pass((uint)pod, _service.To(Node.PodAddress(pod), _port++, port: port), Node.UplinkPort).Destination - Node.PodAddress(0x1000);
+
+    [Fact]
+    public void A_client_stays_with_its_backend_through_all_frontends_and_other_clients_spread()
+    {
+        var backends = Enumerable.Range(1, 8).Select(pod => Connect(pod)).ToList();
+        Assert.True(backends.Distinct().Count() > 2);
+        for (var i = 0; i < 50; i++)
+        {
+            for (var pod = 1; pod <= 8; pod++)
+                Assert.Equal(backends[pod - 1], Connect(pod, (ushort)(i % 2 == 0 ? 80 : 443)));
+        }
+    }
+
+    [Fact]
+    public void It_lasts_as_long_as_new_connections_come_in_time()
+    {
+        var first = Connect(1);
+        for (var i = 0; i < 10; i++)
+        {
+            _node.Time.Advance(TimeSpan.FromSeconds(119));
+            Assert.Equal(first, Connect(1));
+        }
+        var backends = new HashSet<uint>();
+        for (var i = 0; i < 20; i++)
+        {
+            _node.Time.Advance(TimeSpan.FromSeconds(121));
+            backends.Add(Connect(1));
+        }
+        Assert.True(backends.Count > 1);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_client_whose_backend_left_gets_another_and_stays_there(bool drain)
+    {
+        var first = Connect(1);
+        Leave(first, drain);
+        var second = Connect(1);
+        Assert.NotEqual(first, second);
+        for (var i = 0; i < 30; i++)
+        {
+            _node.Time.Advance(TimeSpan.FromSeconds(100));
+            Assert.Equal(second, Connect(1));
+        }
+        // And once more: then the hash decides.
+        Leave(second, drain);
+        for (var i = 0; i < 30; i++)
+            Assert.DoesNotContain(Connect(1), new[] { first, second });
+    }
+
+    private void Leave(uint backend, bool drain)
+    {
+        var left = Enumerable.Range(1, 8).Select(i => (uint)i).Except(_gone).Where(i => i != backend).ToArray();
+        _gone.Add(backend);
+        _service.Fill([.. Enumerable.Range(0, 8).Select(i => left[i % left.Length])]);
+        if (drain)
+            _service.Drain(backend);
+        else
+            _service.Detach(backend);
+    }
+
+    private readonly List<uint> _gone = [];
+}

@@ -1,0 +1,188 @@
+using ACCOffload.PipelineTests.Support;
+
+namespace ACCOffload.PipelineTests;
+
+/// <summary>What becomes of flows when backends leave, addresses are used again, and entries are missing.</summary>
+public sealed class PinningTests : IDisposable
+{
+    private readonly Node _node = new();
+    private readonly uint _client;
+
+    public PinningTests() => _client = _node.AddPod(1);
+
+    public void Dispose() => _node.Dispose();
+
+    private Service ThreeBackends(byte protocol)
+    {
+        var service = new Service(_node, protocol);
+        for (uint i = 2; i <= 4; i++)
+            service.Backend(i, _node.AddPod((int)i), 80);
+        return service.Fill(2).Frontend(Service.Address, 80);
+    }
+
+    [Fact]
+    public void A_draining_backend_keeps_its_connections_and_gets_no_new_one()
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        var seen = _node.Pass(1, service.To(_client, 5000), 2);
+        service.Drain(2);
+        service.Fill(3).Frontend(Service.Address, 80);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack), 2);
+        Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
+        _node.Pass(1, service.To(_client, 5001), 3);
+        // Detached: the connection ends with a reset, which looks like the service's.
+        service.Detach(2);
+        var reset = _node.Pass(1, service.To(_client, 5000, Frame.Ack), 1);
+        Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(_client)}:5000", reset.Path);
+        Assert.Equal((Frame.Rst, 77u), (reset.Flags, reset.Sequence));
+        Assert.Equal(1ul, _node.Drops(DropReason.NoFlow));
+        // And the same ports can begin anew.
+        _node.Pass(1, service.To(_client, 5000), 3);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack), 3);
+    }
+
+    [Fact]
+    public void A_new_connection_of_old_ports_leaves_a_draining_backend_and_stays_at_the_new_one()
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        service.Drain(2);
+        service.Fill(3).Frontend(Service.Address, 80);
+        var seen = _node.Pass(1, service.To(_client, 5000), 3);
+        service.Fill(4).Frontend(Service.Address, 80);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 3);
+        Assert.Equal(Service.Address, _node.Pass(3, Service.Answer(seen), 1).Source);
+        // An hour later too: both entries of the pair are kept.
+        for (var i = 0; i < 12; i++)
+        {
+            _node.Time.Advance(TimeSpan.FromMinutes(5));
+            _node.Pass(3, Service.Answer(seen, Frame.Ack | Frame.Psh), 1);
+        }
+        _node.Time.Advance(TimeSpan.FromHours(11));
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 3);
+    }
+
+    [Theory]
+    [InlineData(Frame.Udp, true)]
+    [InlineData(Frame.Udp, false)]
+    [InlineData(Frame.Sctp, false)]
+    public void A_datagram_flow_is_balanced_again_on_its_next_packet_and_stays_there(byte protocol, bool drain)
+    {
+        var service = ThreeBackends(protocol);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        service.Fill(3).Frontend(Service.Address, 80);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        if (drain)
+            service.Drain(2);
+        else
+            service.Detach(2);
+        var seen = _node.Pass(1, service.To(_client, 5000), 3);
+        Assert.Equal(Service.Address, _node.Pass(3, Service.Answer(seen), 1).Source);
+        // A backend that is added moves nothing.
+        service.Fill(4).Frontend(Service.Address, 80);
+        for (var i = 0; i < 10; i++)
+        {
+            _node.Time.Advance(TimeSpan.FromSeconds(29));
+            _node.Pass(1, service.To(_client, 5000), 3);
+        }
+        // The second loss: where the hash says, with every packet.
+        service.Detach(3);
+        seen = _node.Pass(1, service.To(_client, 5000), 4);
+        Assert.Equal(Service.Address, _node.Pass(4, Service.Answer(seen), 1).Source);
+    }
+
+    [Fact]
+    public void A_set_up_SCTP_association_stays_with_a_draining_backend()
+    {
+        var service = ThreeBackends(Frame.Sctp);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        service.Drain(2);
+        service.Fill(3).Frontend(Service.Address, 80);
+        _node.Pass(1, Frame.Build(Frame.Sctp, _client, 5000, Service.Address, 80, sequence: 0xABCD), 2);
+        _node.Pass(1, service.To(_client, 5000), 3);
+        _node.Pass(1, Frame.Build(Frame.Sctp, _client, 5000, Service.Address, 80, sequence: 0xABCD), 3);
+    }
+
+    [Fact]
+    public void A_connection_outlives_its_service()
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        var seen = _node.Pass(1, service.To(_client, 5000), 2);
+        _node.Put("services", "refuse", [0, Service.Address, 80, Frame.Tcp], 80, 0);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack), 2);
+        Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
+        // Without its row the frontend's name is nobody's: the pod answers in its own.
+        _node.Remove("frontends", 80);
+        Assert.Equal(Node.PodAddress(2), _node.Pass(2, Service.Answer(seen), 1).Source);
+    }
+
+    [Fact]
+    public void Entries_of_an_address_mean_nothing_to_its_next_owner()
+    {
+        var service = ThreeBackends(Frame.Udp);
+        var seen = _node.Pass(1, service.To(_client, 5000), 2);
+        Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
+        service.Detach(2);
+        // No backend: what it sends from the same port to the same client is its own.
+        Assert.Equal(Node.PodAddress(2), _node.Pass(2, Service.Answer(seen), 1).Source);
+        // Another service's backend.
+        var other = new Service(_node, Frame.Udp, set: 2).Backend(20, Node.PodAddress(2), 80).Fill(20).Frontend(Service.Address + 9, 80, id: 900);
+        Assert.Equal(Node.PodAddress(2), _node.Pass(2, Service.Answer(seen), 1).Source);
+        seen = _node.Pass(1, Frame.Build(Frame.Udp, _client, 5000, Service.Address + 9, 80), 2);
+        Assert.Equal(Service.Address + 9, _node.Pass(2, Service.Answer(seen), 1).Source);
+        // The old flow finds another backend, not the new owner.
+        service.Fill(3).Frontend(Service.Address, 80);
+        _node.Pass(1, service.To(_client, 5000), 3);
+        Assert.NotNull(other);
+    }
+
+    [Theory]
+    [InlineData(Frame.Ack)]
+    [InlineData(Frame.Ack | Frame.Psh)]
+    [InlineData(Frame.Ack | Frame.Fin)]
+    [InlineData(Frame.Ack | Frame.Syn)]
+    public void A_TCP_packet_of_an_unknown_connection_is_reset(byte flags)
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        var frame = service.To(_client, 5000, flags, payload: "data"u8);
+        var reset = _node.Pass(1, frame, 1);
+        Assert.Equal((Frame.Rst, 77u, 0u, 40), (reset.Flags, reset.Sequence, reset.Acknowledgment, reset.TotalLength));
+        Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(_client)}:5000", reset.Path);
+        Assert.Equal((Node.PodMac(1), Node.GatewayMac, 64), (reset.DestinationMac, reset.SourceMac, reset.Ttl));
+        Assert.Equal(1ul, _node.Drops(DropReason.NoFlow));
+        Assert.Equal(0, _node.Learned("flows") + _node.Learned("replies"));
+    }
+
+    [Theory]
+    [InlineData(Frame.Rst)]
+    [InlineData(Frame.Rst | Frame.Ack)]
+    [InlineData(Frame.Fin)]
+    [InlineData(0)]
+    public void What_must_not_be_answered_is_dropped(byte flags)
+    {
+        Assert.Null(_node.Send(1, ThreeBackends(Frame.Tcp).To(_client, 5000, flags)));
+        Assert.Equal(1ul, _node.Drops(DropReason.NoFlow));
+    }
+
+    [Fact]
+    public void A_full_table_refuses_new_connections_and_keeps_the_others()
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 2);
+        // As many as fit, from behind the uplink.
+        service.Frontend(Service.Address, 80, outside: true);
+        for (uint i = 0; i < 300_000; i++)
+            _node.Send(Node.UplinkPort, service.To(0x0B000000 + i / 4, (ushort)(2000 + i % 4)));
+        Assert.True(_node.Statistics.NotLearned > 0);
+
+        // A connection without an entry is reset when it would go on; nobody's packets go astray.
+        _node.Pass(1, service.To(_client, 5001), 2);
+        Assert.Equal(Frame.Rst, _node.Pass(1, service.To(_client, 5001, Frame.Ack), 1).Flags);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 2);
+        // What timed out makes room.
+        _node.Time.Advance(TimeSpan.FromSeconds(61));
+        _node.Pass(1, service.To(_client, 5002), 2);
+        _node.Pass(1, service.To(_client, 5002, Frame.Ack), 2);
+    }
+}

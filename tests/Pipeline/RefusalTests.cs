@@ -1,0 +1,82 @@
+using ACCOffload.PipelineTests.Support;
+
+namespace ACCOffload.PipelineTests;
+
+/// <summary>Services that nobody serves.</summary>
+public sealed class RefusalTests : IDisposable
+{
+    private readonly Node _node = new();
+    private readonly uint _client;
+
+    public RefusalTests() => _client = _node.AddPod(1);
+
+    public void Dispose() => _node.Dispose();
+
+    [Theory]
+    [InlineData(Frame.Tcp)]
+    [InlineData(Frame.Udp)]
+    [InlineData(Frame.Sctp)]
+    public void Without_a_backend_a_client_learns_so_as_from_kube_proxy(byte protocol)
+    {
+        var service = new Service(_node, protocol);
+        _node.Put("services", "refuse", [0, Service.Address, 80, protocol], 80, 0);
+        var frame = service.To(_client, 5000, payload: "and something more"u8);
+        var error = _node.Pass(1, frame, 1);
+        Assert.Equal((Service.Address, _client, Frame.Icmp, 56), (error.Source, error.Destination, error.Protocol, error.TotalLength));
+        Assert.Equal((0x0303, 64, Node.PodMac(1)), (error.SourcePort, error.Ttl, error.DestinationMac));
+        // Quoted as it was sent: the header and eight bytes.
+        Assert.Equal(frame.Ip[..28].ToArray(), error.Ip[28..56].ToArray());
+        Assert.Equal(1ul, _node.Drops(DropReason.NoBackend));
+        Assert.Equal(0, _node.Learned("flows") + _node.Learned("replies"));
+    }
+
+    [Fact]
+    public void A_client_outside_is_answered_through_the_uplink()
+    {
+        _node.Put("services", "refuse", [1, Node.Address, 30080, Frame.Tcp], 80, 0);
+        var error = _node.Pass(Node.UplinkPort, Frame.Build(Frame.Tcp, 0x08080808, 5000, Node.Address, 30080), Node.UplinkPort);
+        Assert.Equal((Frame.Icmp, 0x08080808u), (error.Protocol, error.Destination));
+    }
+
+    [Fact]
+    public void A_bucket_or_a_backend_that_is_missing_refuses_too()
+    {
+        var service = new Service(_node);
+        _node.Put("services", "balance", [0, Service.Address, 80, Frame.Tcp], 80, 1, 2, 0, 0, 0);
+        Assert.Equal(Frame.Icmp, _node.Pass(1, service.To(_client, 5000), 1).Protocol);
+        service.Fill(9, 9);
+        Assert.Equal(Frame.Icmp, _node.Pass(1, service.To(_client, 5000), 1).Protocol);
+        Assert.Equal(2ul, _node.Drops(DropReason.NoBackend));
+    }
+
+    [Fact]
+    public void The_policy_Local_without_a_local_backend_drops()
+    {
+        _node.Put("services", "drop_new", [1, Node.Address, 30080, Frame.Tcp], 80, 0);
+        Assert.Null(_node.Send(Node.UplinkPort, Frame.Build(Frame.Tcp, 0x08080808, 5000, Node.Address, 30080)));
+        Assert.Equal(1ul, _node.Drops(DropReason.NoLocalBackend));
+    }
+
+    [Fact]
+    public void Fragments_to_and_from_a_service_are_dropped_as_a_whole()
+    {
+        var backend = _node.AddPod(2);
+        var service = new Service(_node, Frame.Udp).Backend(1, backend).Fill(1).Frontend(Service.Address, 80);
+        Assert.Null(_node.Send(1, Frame.Build(Frame.Udp, _client, 5000, Service.Address, 80, fragmentField: 0x2000)));
+        Assert.Equal(0, _node.Learned("flows") + _node.Learned("replies"));
+        var seen = _node.Pass(1, service.To(_client, 5000), 2);
+        Assert.Null(_node.Send(2, Frame.Build(Frame.Udp, backend, 8080, seen.Source, seen.SourcePort, fragmentField: 0x2000)));
+        Assert.Equal(2ul, _node.Drops(DropReason.ServiceFragment));
+        // Those that are no service's pass.
+        _node.Pass(1, Frame.Build(Frame.Udp, _client, 5000, backend, 9999, fragmentField: 0x2000), 2);
+    }
+
+    [Fact]
+    public void Nobody_speaks_to_a_service_with_an_address_that_is_not_his()
+    {
+        var service = new Service(_node).Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);
+        Assert.Null(_node.Send(1, service.To(0x0AF40299, 5000)));
+        Assert.Equal(1ul, _node.Drops(DropReason.SpoofedIp));
+        Assert.Equal(0, _node.Learned("flows"));
+    }
+}
