@@ -18,7 +18,7 @@ NODE ?= node-1
 CERTS_DAYS ?= 365
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build publish publish-% demo test fuzz soak bench certs package image image-test p4 format format-check clean
+.PHONY: help deps build publish publish-% demo test fuzz soak bench certs package image image-test bundle update-test p4 format format-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,14 @@ image-test: deps publish-$(HOST_RID) image ## Boot the image under emulation wit
 	@dotnet build tests/Image -c Release -v quiet -nologo
 	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~ImageTests --logger "console;verbosity=detailed"
+
+bundle: deps ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
+	@rootfs/update/bundle
+
+update-test: deps publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, some 40 minutes)
+	@dotnet build tests/Image -c Release -v quiet -nologo
+	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
+		--filter FullyQualifiedName~UpdateTests --logger "console;verbosity=detailed"
 
 p4: ## Compile p4src with p4c-dpdk (where it is on PATH) and renew the stamp
 	@p4src/compile
