@@ -35,12 +35,17 @@ internal static class CtlCommand
 
     private sealed record Context(Option<string?> Socket, Option<string?> Config, Option<bool> Json);
 
-    private static Command Status(Context context) =>
-        Query(context, new Command("status", "What the service and its target are doing"), async (_, client, options) =>
+    private static Command Status(Context context)
+    {
+        var wait = new Option<int>("--wait") { Description = "Wait until it is ready and its tables are verified; fail if it is not within SECONDS", HelpName = "SECONDS" };
+        return Query(context, new Command("status", "What the service and its target are doing") { wait }, async (parsed, client, options) =>
         {
-            var reply = await client.GetStatusAsync(new GetStatusRequest(), options);
+            var reply = parsed.GetValue(wait) is var seconds and > 0
+                ? await Readiness.WaitAsync(client, TimeSpan.FromSeconds(seconds), TimeProvider.System, options.CancellationToken)
+                : await client.GetStatusAsync(new GetStatusRequest(), options);
             return new Answer(w => CtlText.Status(w, reply), j => CtlJson.Status(j, reply));
         });
+    }
 
     private static Command Endpoints(Context context) =>
         Query(context, new Command("endpoints", "The endpoints that the service holds"), async (_, client, options) =>
