@@ -174,7 +174,8 @@ internal sealed class QemuMachine : IAsyncDisposable
         _hands = null;
     }
 
-    private async Task<ShellResult> AskAsync(string command, TimeSpan patience)
+    /// <summary>Runs a shell's command line inside, with a limit.</summary>
+    public async Task<ShellResult> AskAsync(string command, TimeSpan patience)
     {
         var number = ++_number;
         using var limit = new CancellationTokenSource(patience);
