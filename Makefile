@@ -18,7 +18,7 @@ NODE ?= node-1
 CERTS_DAYS ?= 365
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build publish publish-% demo test fuzz soak bench certs p4 format format-check clean
+.PHONY: help deps build publish publish-% demo test fuzz soak bench certs package image image-test p4 format format-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,17 @@ bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
 
 certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS_DAYS=
 	@rootfs/pki/make-certs --dir "$(CERTS_DIR)" --acc-names "$(ACC_NAMES)" --node "$(NODE)" --days "$(CERTS_DAYS)"
+
+package: deps $(addprefix publish-,$(RIDS)) ## Build .deb, .rpm and tarball of both sides for each of RIDS= into out/packages/
+	@rootfs/package/build $(RIDS)
+
+image: deps publish-linux-arm64 ## Build the ACC's image into out/image/ (root): IMAGE_KERNEL= IMAGE_KEYRING= FRESH=1, see rootfs/README.md
+	@rootfs/image/build
+
+image-test: deps publish-$(HOST_RID) image ## Boot the image under emulation with host-stub beside it: pods, restarts, a power cut (root, some 15 minutes)
+	@dotnet build tests/Image -c Release -v quiet -nologo
+	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
+		--filter FullyQualifiedName~ImageTests --logger "console;verbosity=detailed"
 
 p4: ## Compile p4src with p4c-dpdk (where it is on PATH) and renew the stamp
 	@p4src/compile

@@ -41,9 +41,7 @@ internal static partial class CniPlugins
     private static async Task OwnShareAsync(BenchOptions options, Report report)
     {
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
-        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(lab.AgentConfig))!.AsObject();
-        configuration["Logging"] = new JsonObject { ["Features"] = new JsonObject { ["Cni"] = "Debug" } };
-        await File.WriteAllTextAsync(lab.AgentConfig, configuration.ToJsonString());
+        lab.ChangeAgentConfig(config => config["Logging"] = new JsonObject { ["Features"] = new JsonObject { ["Cni"] = "Debug" } });
         await lab.StartManagerAsync();
         await lab.StartAgentAsync();
         var netns = await lab.AddNamespaceAsync("own");

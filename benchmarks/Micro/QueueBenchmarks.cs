@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 
 namespace ACCOffload.Benchmarks.Micro;
 
-/// <summary>Items from some producers to one consumer, through queues that promise the same. Figures are per item.</summary>
+/// <summary>Items from some producers to one consumer, through the product's queue and others. Figures are per item.</summary>
 // BenchmarkDotNet makes and drops it: Setup and Cleanup are its lifetime.
 #pragma warning disable CA1001
 public class QueueBenchmarks
@@ -11,7 +11,7 @@ public class QueueBenchmarks
     private const int Items = 1 << 15;
     private readonly IQueuePath _intentQueue = new IntentQueuePath();
     private readonly IQueuePath _channel = new ChannelPath();
-    private readonly IQueuePath _concurrentQueue = new ConcurrentQueuePath();
+    private readonly IQueuePath _unbounded = new UnboundedPath();
     private readonly object _item = new();
     private Barrier _start = new(1);
     private Thread[] _producers = [];
@@ -46,7 +46,7 @@ public class QueueBenchmarks
     public Task Channel() => PassAsync(_channel);
 
     [Benchmark(OperationsPerInvoke = Items)]
-    public Task ConcurrentQueue() => PassAsync(_concurrentQueue);
+    public Task Unbounded() => PassAsync(_unbounded);
 
     private Task PassAsync(IQueuePath path)
     {

@@ -19,7 +19,7 @@ internal static class QueueBounds
     public const int ItemBytes = 200;
 }
 
-/// <summary>The product's.</summary>
+/// <summary>The product's: a concurrent queue with both bounds and the waking.</summary>
 internal sealed class IntentQueuePath : IQueuePath
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -71,30 +71,15 @@ internal sealed class ChannelPath : IQueuePath
     }
 }
 
-/// <summary>A concurrent queue; both bounds and the waking beside it.</summary>
-internal sealed class ConcurrentQueuePath : IQueuePath
+/// <summary>A concurrent queue with the waking and without the bounds: what those cost.</summary>
+internal sealed class UnboundedPath : IQueuePath
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
     private readonly ConcurrentQueue<object> _queue = new();
     private readonly ConsumerSignal _signal = new();
-    private long _bytes;
-    private int _items;
 
     public bool TryEnqueue(object item)
     {
-        if (Interlocked.Add(ref _bytes, QueueBounds.ItemBytes) > QueueBounds.Bytes)
-        {
-            Interlocked.Add(ref _bytes, -QueueBounds.ItemBytes);
-            return false;
-        }
-
-        if (Interlocked.Increment(ref _items) > QueueBounds.Items)
-        {
-            Interlocked.Decrement(ref _items);
-            Interlocked.Add(ref _bytes, -QueueBounds.ItemBytes);
-            return false;
-        }
-
         _queue.Enqueue(item);
         _signal.Set();
         return true;
@@ -105,12 +90,7 @@ internal sealed class ConcurrentQueuePath : IQueuePath
         while (true)
         {
             while (count > 0 && _queue.TryDequeue(out _))
-            {
-                Interlocked.Decrement(ref _items);
-                Interlocked.Add(ref _bytes, -QueueBounds.ItemBytes);
                 count--;
-            }
-
             if (count == 0)
                 return;
             await _signal.WaitAsync(Limit, TimeProvider.System);

@@ -57,6 +57,7 @@ internal static class SettingsLoader
             List(node.VirtualRanges),
             node.Gateway,
             node.GatewayMac,
+            node.MasqueradePorts,
             node.Mtu,
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
@@ -108,6 +109,7 @@ internal static class SettingsLoader
         VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, RangeRemedy),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
+        MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
     };
 

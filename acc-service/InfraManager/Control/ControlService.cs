@@ -2,6 +2,7 @@ using System.Globalization;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -11,7 +12,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -46,6 +47,9 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
             StoreProblem = status.StoreProblem,
             Gateway = node.Gateway.ToString(),
             GatewayMac = node.GatewayMac.ToString(),
+            Services = (uint)status.Services,
+            ServicesSource = watch is null ? "agent" : "watch",
+            Watch = watch is null ? null : ToStatus(watch.GetStatus()),
         });
     });
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
@@ -100,9 +101,9 @@ internal sealed partial class DeviceSync
         }
     }
 
-    private async Task EnsurePortsAsync(IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, CancellationToken cancellationToken)
+    private async Task EnsurePortsAsync(IEnumerable<Endpoint> endpoints, Dictionary<OwnerId, IntentException> refusals, CancellationToken cancellationToken)
     {
-        List<Endpoint> missing = [.. ids.Select(_model.Find).OfType<Endpoint>().Where(e => !_ports.ContainsKey(e.Spec.PortName))];
+        List<Endpoint> missing = [.. endpoints.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
         if (missing.Count == 0)
             return;
         foreach (Endpoint[] some in missing.Chunk(PortsAtOnce))
@@ -124,7 +125,7 @@ internal sealed partial class DeviceSync
                 catch (P4RuntimeException e)
                 {
                     LogPortRefused(some[i].Spec.PortName, e.Message);
-                    refusals[some[i].Id] = new IntentException(
+                    refusals[OwnerId.OfEndpoint(some[i].Id)] = new IntentException(
                         e.Code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal,
                         $"the target refused port {some[i].Spec.PortName}: {e.Message}");
                 }

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -179,6 +180,7 @@ internal sealed partial class Programmer
         {
             _model = _store.Load();
             _judge = new Judge(_model, _node);
+            _serviceJudge = new ServiceJudge(_model, _node);
             _debt.Clear();
             _device.Restart(_model);
             _mustReload = false;

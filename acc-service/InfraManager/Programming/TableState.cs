@@ -60,7 +60,7 @@ internal sealed class TableState
         }
     }
 
-    /// <summary>The owner, which holds nothing, wants these entries. Each key once.</summary>
+    /// <summary>The owner, which holds nothing, wants these entries, each key once. The array becomes ours.</summary>
     /// <returns>Null, or the entry that another owner wants with other contents; then nothing was changed.</returns>
     public Entry? Acquire(OwnerId owner, Entry[] entries)
     {
@@ -71,16 +71,18 @@ internal sealed class TableState
         }
 
         _owners.Add(owner, entries);
-        foreach (Entry entry in entries)
+        for (int i = 0; i < entries.Length; i++)
         {
-            ref Row? row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
-            row ??= new Row(entry);
+            ref Row? row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entries[i].Key, out _);
+            row ??= new Row(entries[i]);
+            // One object for all that is the same: with hundreds of thousands of rows that counts.
             if (row.Owners++ == 0)
             {
-                row.Desired = entry;
+                row.Desired = row.Actual?.SameAs(entries[i]) == true ? row.Actual : entries[i];
                 DesiredCount++;
             }
 
+            entries[i] = row.Desired!;
             Touch(row);
         }
 
@@ -114,7 +116,7 @@ internal sealed class TableState
     /// <summary>What is left to write, except what the target refused and nothing changed since.</summary>
     public TablePlan Plan()
     {
-        var plan = new TablePlan([], [], []);
+        var plan = new TablePlan([], [], [], []);
         foreach (Row row in _dirty)
         {
             if (row.IsRefused)
@@ -122,12 +124,13 @@ internal sealed class TableState
             EntryUpdate update = row.Update();
             if (update.Kind != UpdateKind.Delete)
                 plan.Changes.Add(update);
-            else if (row.LastOwner is { } owner && _owners.ContainsKey(owner))
+            else if (!row.LastOwner.IsNone && _owners.ContainsKey(row.LastOwner))
                 plan.Superseded.Add(update);
             else
                 plan.Removals.Add(update);
         }
 
+        plan.HoldPodsBack();
         return plan;
     }
 
@@ -186,6 +189,8 @@ internal sealed class TableState
     private void Touch(Row row)
     {
         row.IsRefused = false;
+        if (row.Actual is { } actual && !ReferenceEquals(actual, row.Desired) && row.Desired?.SameAs(actual) == true)
+            row.Actual = row.Desired;
         if (row.Desired is null && row.Actual is null && !row.IsUnknown)
         {
             _dirty.Remove(row);
@@ -212,7 +217,7 @@ internal sealed class TableState
         public int Owners { get; set; }
 
         /// <summary>Who wanted the row last, if anybody ever did.</summary>
-        public OwnerId? LastOwner { get; set; }
+        public OwnerId LastOwner { get; set; }
 
         public int ReadBack { get; set; }
 

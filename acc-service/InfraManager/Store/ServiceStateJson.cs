@@ -24,6 +24,7 @@ namespace ACCOffload.InfraManager.Store;
         typeof(SequenceConverter<PortState>),
         typeof(SequenceConverter<FrontendState>),
         typeof(SequenceConverter<BackendState>),
+        typeof(SequenceConverter<RangesState>),
         typeof(SequenceConverter<uint>),
     ],
     IgnoreReadOnlyProperties = true,
@@ -38,6 +39,7 @@ namespace ACCOffload.InfraManager.Store;
 [JsonSerializable(typeof(PortState[]))]
 [JsonSerializable(typeof(FrontendState[]))]
 [JsonSerializable(typeof(BackendState[]))]
+[JsonSerializable(typeof(RangesState[]))]
 [JsonSerializable(typeof(uint[]))]
 internal sealed partial class ServiceStateJson : JsonSerializerContext
 {

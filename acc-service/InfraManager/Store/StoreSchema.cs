@@ -64,6 +64,11 @@ internal static class StoreSchema
             name TEXT NOT NULL PRIMARY KEY,
             last INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE snat (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            address TEXT NOT NULL,
+            prefixes TEXT NOT NULL
+        ) STRICT;
         """,
     ];
 

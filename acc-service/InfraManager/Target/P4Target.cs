@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
 
@@ -8,6 +9,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
 {
     private readonly GnmiClient _ports;
     private readonly PipelineArtifacts _artifacts;
+    private readonly TableSchema[] _written;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private volatile TargetConnection _connection;
@@ -19,6 +21,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         Session = session;
         _ports = ports;
         _artifacts = artifacts;
+        _written = [.. artifacts.Pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
         _logger = logger;
         _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
         session.StateChanged += OnStateChanged;
@@ -45,7 +48,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         return check.Pushed;
     }
 
-    public IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken) => Session.ReadTableAsync(null, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken) => Session.ReadTablesAsync(_written, cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
         Session.WriteAsync(updates, cancellationToken);

@@ -123,9 +123,7 @@ public sealed class DiskFullTests
         await using var node = await PodNode.StartAsync(3, lab =>
         {
             disk = SmallDisk.MountAsync(lab.At("store")).GetAwaiter().GetResult();
-            var config = JsonNode.Parse(File.ReadAllText(lab.AgentConfig))!;
-            config["Agent"]!["Store"] = lab.At("store/host-stub.db");
-            File.WriteAllText(lab.AgentConfig, config.ToJsonString());
+            lab.ChangeAgentConfig(config => config["Agent"]!["Store"] = lab.At("store/host-stub.db"));
         });
         await using var mounted = disk!;
         var lab = node.Lab;

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using ACCOffload.Crash.Pods;
 using ACCOffload.Crash.Rpc;
 using ACCOffload.Integration.Lab;
@@ -52,9 +51,7 @@ public sealed class PowerLossTests
         await using var node = await PodNode.StartAsync(1, lab =>
         {
             disk = VolatileDisk.CreateAsync(lab.At("store")).GetAwaiter().GetResult();
-            var config = JsonNode.Parse(File.ReadAllText(lab.AgentConfig))!;
-            config["Agent"]!["Store"] = lab.At("store/host-stub.db");
-            File.WriteAllText(lab.AgentConfig, config.ToJsonString());
+            lab.ChangeAgentConfig(config => config["Agent"]!["Store"] = lab.At("store/host-stub.db"));
         });
         await using var mounted = disk!;
         var runtime = new RuntimeImitation(node.Lab);

@@ -5,7 +5,6 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos.Infra;
-using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Fuzz.Rpc;
@@ -17,12 +16,11 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
 
     private sealed class Session : RpcSession
     {
-        private readonly bool _wire;
         private readonly InfraAgentService _service;
 
         public Session(bool wire)
+            : base(wire)
         {
-            _wire = wire;
             _service = new InfraAgentService(Core, Guard, NullLogger.Instance);
         }
 
@@ -30,21 +28,12 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         {
             var accepted = dice.Below(10) switch
             {
-                < 6 => Make(dice, CreateNetworkRequest.Parser, () => InfraMessages.Create(dice, odd: !_wire)) is { } request && Create(request),
-                < 9 => Make(dice, DeleteNetworkRequest.Parser, () => InfraMessages.Delete(dice, odd: !_wire)) is { } request && Delete(request),
-                _ => Make(dice, SetupHostInterfaceRequest.Parser, () => InfraMessages.Host(dice, odd: !_wire)) is { } request && Host(request),
+                < 6 => Make(dice, CreateNetworkRequest.Parser, () => InfraMessages.Create(dice, odd: !Wire)) is { } request && Create(request),
+                < 9 => Make(dice, DeleteNetworkRequest.Parser, () => InfraMessages.Delete(dice, odd: !Wire)) is { } request && Delete(request),
+                _ => Make(dice, SetupHostInterfaceRequest.Parser, () => InfraMessages.Host(dice, odd: !Wire)) is { } request && Host(request),
             };
             World.Compare(accepted);
             return accepted;
-        }
-
-        private T? Make<T>(Dice dice, Google.Protobuf.MessageParser<T> parser, Func<T> message)
-            where T : class, IMessage<T>
-        {
-            if (!_wire)
-                return message();
-            var bytes = message().ToByteArray();
-            return Received(parser, dice.OneIn(4) ? bytes : ProtoMutator.Mutate(dice, bytes, message().ToByteArray()));
         }
 
         private bool Create(CreateNetworkRequest request)

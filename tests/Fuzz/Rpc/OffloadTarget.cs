@@ -4,7 +4,6 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
-using Google.Protobuf;
 using ApiKey = ACCOffload.Protos.V1.AttachmentKey;
 using Key = ACCOffload.InfraManager.Model.AttachmentKey;
 using Kind = ACCOffload.Protos.V1.EndpointKind;
@@ -18,12 +17,11 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
 
     private sealed class Session : RpcSession
     {
-        private readonly bool _wire;
         private readonly OffloadService _service;
 
         public Session(bool wire)
+            : base(wire)
         {
-            _wire = wire;
             _service = new OffloadService(Core, JudgedCore.Node, Guard);
         }
 
@@ -31,21 +29,12 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         {
             var accepted = dice.Below(10) switch
             {
-                < 6 => Make(dice, AttachRequest.Parser, () => OffloadMessages.Attach(dice, odd: !_wire)) is { } request && Attach(request),
-                < 8 => Make(dice, DetachRequest.Parser, () => OffloadMessages.Detach(dice, odd: !_wire)) is { } request && Detach(request),
-                _ => Make(dice, SyncRequest.Parser, () => OffloadMessages.Sync(dice, odd: !_wire)) is { } request && Sync(request),
+                < 6 => Make(dice, AttachRequest.Parser, () => OffloadMessages.Attach(dice, odd: !Wire)) is { } request && Attach(request),
+                < 8 => Make(dice, DetachRequest.Parser, () => OffloadMessages.Detach(dice, odd: !Wire)) is { } request && Detach(request),
+                _ => Make(dice, SyncRequest.Parser, () => OffloadMessages.Sync(dice, odd: !Wire)) is { } request && Sync(request),
             };
             World.Compare(accepted);
             return accepted;
-        }
-
-        private T? Make<T>(Dice dice, Google.Protobuf.MessageParser<T> parser, Func<T> message)
-            where T : class, IMessage<T>
-        {
-            if (!_wire)
-                return message();
-            var bytes = message().ToByteArray();
-            return Received(parser, dice.OneIn(4) ? bytes : ProtoMutator.Mutate(dice, bytes, message().ToByteArray()));
         }
 
         private bool Attach(AttachRequest request)

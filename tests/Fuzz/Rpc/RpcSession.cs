@@ -13,7 +13,14 @@ internal abstract class RpcSession : FuzzSession
     private IMessage? _request;
     private string _bytes = "";
 
-    protected RpcSession() => World = new World(Core.Model);
+    /// <param name="wire">Whether messages come as damaged bytes; else whole, with odd contents.</param>
+    protected RpcSession(bool wire)
+    {
+        Wire = wire;
+        World = new World(Core.Model);
+    }
+
+    protected bool Wire { get; }
 
     protected JudgedCore Core { get; } = new();
 
@@ -25,8 +32,18 @@ internal abstract class RpcSession : FuzzSession
 
     public override string Describe() => $"{_request?.Descriptor.Name}: {_request} {_bytes}";
 
+    /// <summary>One message as the server gets it; null if it gets none.</summary>
+    protected T? Make<T>(Dice dice, MessageParser<T> parser, Func<T> message)
+        where T : class, IMessage<T>
+    {
+        if (!Wire)
+            return message();
+        var bytes = message().ToByteArray();
+        return Received(parser, dice.OneIn(4) ? bytes : ProtoMutator.Mutate(dice, bytes, message().ToByteArray()));
+    }
+
     /// <summary>The message that the wire's bytes are, null if they are none: what the server answers INTERNAL for before any service sees it.</summary>
-    protected T? Received<T>(MessageParser<T> parser, byte[] bytes)
+    private T? Received<T>(MessageParser<T> parser, byte[] bytes)
         where T : class, IMessage<T>
     {
         _request = null;

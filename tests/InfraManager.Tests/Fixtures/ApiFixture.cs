@@ -137,7 +137,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, Settings.Node, "test target", guard, Time);
+        var control = new ControlService(Core, Target, tracer, null, Settings.Node, "test target", guard, Time);
         Server = new ApiServer(Settings, Core, control, Log, Time);
         await Server.StartAsync(CancellationToken.None);
     }

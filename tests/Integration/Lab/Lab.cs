@@ -82,6 +82,14 @@ internal sealed class Lab : IAsyncDisposable
 
     public string At(string name) => Path.Combine(Folder, name);
 
+    /// <summary>Changes the agent's configuration; it holds from the agent's next start.</summary>
+    public void ChangeAgentConfig(Action<JsonNode> change)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(AgentConfig))!;
+        change(config);
+        File.WriteAllText(AgentConfig, config.ToJsonString());
+    }
+
     public async Task StartTargetAsync()
     {
         File.Delete(TargetSocket);

@@ -137,9 +137,7 @@ public sealed class StatusTests
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
         try
         {
-            var configuration = JsonNode.Parse(await File.ReadAllTextAsync(lab.AgentConfig))!;
-            configuration["Acc"]!["StatusGraceSeconds"] = statusGraceSeconds;
-            await File.WriteAllTextAsync(lab.AgentConfig, configuration.ToJsonString());
+            lab.ChangeAgentConfig(config => config["Acc"]!["StatusGraceSeconds"] = statusGraceSeconds);
             await lab.StartTargetAsync();
             await lab.StartManagerAsync();
             await lab.StartAgentAsync();

@@ -1,0 +1,15 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>The programmer, as the watch sees it.</summary>
+internal sealed class ProgrammerServices(Programmer programmer) : IServiceSink
+{
+    public IReadOnlyCollection<ServiceKey> Known => [.. programmer.GetServices().Keys];
+
+    public bool IsKnown(ServiceKey key) => programmer.GetServices().ContainsKey(key);
+
+    public Task SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+}
