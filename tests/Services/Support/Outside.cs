@@ -21,9 +21,9 @@ internal static class Outside
     public const string RemotePod = "10.244.2.7";
 
     private const string Mac = "02:00:5e:00:53:01";
-    private const string GatewayMac = "02:ac:c0:00:00:01";
+    private const string NodeMac = "02:00:5e:00:53:99";
 
-    public static JsonObject Configuration => new() { ["Port"] = PortName, ["Routes"] = new JsonArray($"0.0.0.0/0 via {Mac}") };
+    public static JsonObject Configuration => new() { ["Port"] = PortName, ["Mac"] = NodeMac, ["Routes"] = new JsonArray($"0.0.0.0/0 via {Mac}") };
 
     /// <returns>Its namespace.</returns>
     public static async Task<string> BuildAsync(Lab lab)
@@ -39,7 +39,7 @@ internal static class Outside
         foreach (var address in new[] { Friend, Stranger, RemotePod })
             await Shell.RunLineAsync(netns, $"ip addr add {address}/32 dev eth0").Succeeded();
         await Shell.RunLineAsync(netns, "ip link set eth0 up").Succeeded();
-        await Shell.RunLineAsync(netns, $"ip neigh add 192.0.2.2 lladdr {GatewayMac} dev eth0 nud permanent").Succeeded();
+        await Shell.RunLineAsync(netns, $"ip neigh add 192.0.2.2 lladdr {NodeMac} dev eth0 nud permanent").Succeeded();
         await Shell.RunLineAsync(netns, "ip route add default via 192.0.2.2 dev eth0 onlink").Succeeded();
         return netns;
     }
