@@ -54,12 +54,12 @@ internal sealed class NetworkModel
     public int Mark => _journal.Count;
 
     /// <summary>Adds what the configuration says is there, which is not stored and which no request changes.</summary>
-    /// <exception cref="InvalidOperationException">An attachment holds the port.</exception>
+    /// <exception cref="UplinkTakenException">An attachment holds the port or the MAC address.</exception>
     public void Configure(NodeSettings node)
     {
         if (node.Uplink is not { } uplink)
             return;
-        Put(new Endpoint(
+        var endpoint = new Endpoint(
             NextId(),
             new EndpointSpec
             {
@@ -71,7 +71,10 @@ internal sealed class NetworkModel
                 Mac = uplink.Mac,
                 Addresses = [],
             },
-            false));
+            false);
+        if (ConflictOf(endpoint) is { } conflict)
+            throw new UplinkTakenException(conflict);
+        Put(endpoint);
         Forget();
     }
 

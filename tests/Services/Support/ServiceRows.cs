@@ -98,7 +98,7 @@ internal sealed class ServiceRows
         public static Row Parse(string text)
         {
             var (head, tail) = (text[..text.IndexOf('(', StringComparison.Ordinal)], text[(text.IndexOf('(', StringComparison.Ordinal) + 1)..^1]);
-            var words = head.Split(' ');
+            var words = head.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             var values = words[1..^1].Concat(tail.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Select(w => w.Split('='));
             return new Row(words[0], words[^1], values.DistinctBy(v => v[0]).ToDictionary(v => v[0], v => Number(v[1])), text);
         }
