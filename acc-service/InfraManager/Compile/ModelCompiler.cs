@@ -24,11 +24,13 @@ internal sealed class ModelCompiler
             .Concat(model.Services.All.Values.Select(s => OwnerId.OfService(s.Id)))
             .Append(OwnerId.Node);
 
-    /// <summary>The owner's entries; null when it is no more, or is an endpoint whose port (0) is not known yet.</summary>
+    /// <summary>The owner's entries; null when it is no more, or is an endpoint whose port (0) is not known yet. The uplink needs the host's, too.</summary>
     public Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? _endpoints.Compile(e, port) : null,
+        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
         _ => _node.Compile(model.Snat),
     };
+
+    private static uint HostPort(NetworkModel model, Func<string, uint> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : 0;
 }

@@ -62,11 +62,11 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             var info = new EndpointInfo
             {
                 Node = spec.Node,
-                Api = spec.Origin == ApiOrigin.Offload ? "accoffload.v1" : "infra.InfraAgent",
+                Api = ApiText(spec.Origin),
                 Network = spec.Key.Network,
                 ContainerId = spec.Key.ContainerId,
                 InterfaceName = spec.Key.InterfaceName,
-                Kind = spec.Kind == Model.EndpointKind.Pod ? "pod" : "host",
+                Kind = spec.Kind.ToString().ToLowerInvariant(),
                 PortName = spec.PortName,
                 Port = view.Port,
                 Mac = spec.Mac.ToString(),
@@ -199,4 +199,11 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             throw new RpcException(new Status(e.Code, $"port: {e.Message}"));
         }
     }
+
+    private static string ApiText(ApiOrigin origin) => origin switch
+    {
+        ApiOrigin.Offload => "accoffload.v1",
+        ApiOrigin.InfraAgent => "infra.InfraAgent",
+        _ => "configuration",
+    };
 }

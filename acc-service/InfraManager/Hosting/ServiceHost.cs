@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Services;
@@ -127,18 +128,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             targetLogger);
         _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
         _target = new P4Target(_session, _ports, artifacts, targetLogger);
-        _programmer = new Programmer(
-            _settings.Node,
-            _store,
-            _target,
-            new ProgrammerOptions
-            {
-                QueueIntents = _settings.Limits.QueueIntents,
-                QueueBytes = _settings.Limits.QueueBytes,
-                MaxUpdatesPerWrite = _settings.Target.BatchSize,
-            },
-            time,
-            loggers);
+        _programmer = CreateProgrammer(_store, _target, time, loggers);
         _programmer.Start();
 
         _tracer = new TraceProxy(endpoint.Address);
@@ -171,6 +161,24 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         // While the programmer is stuck nobody here can vouch for a backend.
         var health = _settings.Services.HealthCheckAddress is { } address ? new HealthCheckServer(address, () => programmer.IsHealthy, loggers, logger) : null;
         return new ClusterWatch(_settings.Kubernetes, _settings.Node, new ProgrammerServices(programmer), health, new ReflectorOptions(), time, logger);
+    }
+
+    private Programmer CreateProgrammer(SqliteStore store, P4Target target, TimeProvider time, ILoggerFactory loggers)
+    {
+        var options = new ProgrammerOptions
+        {
+            QueueIntents = _settings.Limits.QueueIntents,
+            QueueBytes = _settings.Limits.QueueBytes,
+            MaxUpdatesPerWrite = _settings.Target.BatchSize,
+        };
+        try
+        {
+            return new Programmer(_settings.Node, store, target, options, time, loggers);
+        }
+        catch (UplinkTakenException e)
+        {
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message, "name the port to the node network, or delete that attachment's pod before"));
+        }
     }
 
     private PipelineArtifacts LoadPipeline()

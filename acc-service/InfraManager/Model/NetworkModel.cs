@@ -47,8 +47,36 @@ internal sealed class NetworkModel
     /// <summary>The host's endpoint, of which there is one.</summary>
     public Endpoint? Host { get; private set; }
 
+    /// <summary>The configured uplink's endpoint.</summary>
+    public Endpoint? Uplink { get; private set; }
+
     /// <summary>How many changes are recorded since the last <see cref="Forget"/>.</summary>
     public int Mark => _journal.Count;
+
+    /// <summary>Adds what the configuration says is there, which is not stored and which no request changes.</summary>
+    /// <exception cref="UplinkTakenException">An attachment holds the port or the MAC address.</exception>
+    public void Configure(NodeSettings node)
+    {
+        if (node.Uplink is not { } uplink)
+            return;
+        var endpoint = new Endpoint(
+            NextId(),
+            new EndpointSpec
+            {
+                Node = node.Name,
+                Origin = ApiOrigin.Configuration,
+                Key = new AttachmentKey("uplink", node.Name, uplink.Port),
+                Kind = EndpointKind.Uplink,
+                PortName = uplink.Port,
+                Mac = uplink.Mac,
+                Addresses = [],
+            },
+            false);
+        if (ConflictOf(endpoint) is { } conflict)
+            throw new UplinkTakenException(conflict);
+        Put(endpoint);
+        Forget();
+    }
 
     public long NextId() => ++_lastId;
 
@@ -282,6 +310,8 @@ internal sealed class NetworkModel
                 _byIp.Remove(ip);
             if (Host?.Id == id)
                 Host = null;
+            if (Uplink?.Id == id)
+                Uplink = null;
         }
 
         if (endpoint is null)
@@ -295,5 +325,7 @@ internal sealed class NetworkModel
             _byIp.Add(ip, endpoint);
         if (endpoint.Spec.Kind == EndpointKind.Host)
             Host = endpoint;
+        if (endpoint.Spec.Kind == EndpointKind.Uplink)
+            Uplink = endpoint;
     }
 }

@@ -177,6 +177,9 @@ internal sealed partial class DeviceSync
         }
 
         await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken).ConfigureAwait(false);
+        // It leads ARP to the host, whose port may be known only now.
+        if (_model.Uplink is { } uplink)
+            all.Add(OwnerId.OfEndpoint(uplink.Id));
         Declare(all, refusals);
         _allDeclared = true;
         for (int round = 0; ; round++)

@@ -179,6 +179,7 @@ internal sealed partial class Programmer
         try
         {
             _model = _store.Load();
+            _model.Configure(_node);
             _judge = new Judge(_model, _node);
             _serviceJudge = new ServiceJudge(_model, _node);
             _debt.Clear();

@@ -49,6 +49,7 @@ internal sealed partial class Programmer : IAsyncDisposable
         _logger = loggers.CreateLogger("Programmer");
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = store.Load();
+        _model.Configure(node);
         _judge = new Judge(_model, node);
         _serviceJudge = new ServiceJudge(_model, node);
         _device = new DeviceSync(_model, target, new ModelCompiler(target.Pipeline, node), options, time, loggers.CreateLogger("Programmer"), Progress)
