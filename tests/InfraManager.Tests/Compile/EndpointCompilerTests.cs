@@ -57,7 +57,7 @@ public class EndpointCompilerTests
         OwnerId owner = OwnerId.OfEndpoint(model.Uplink!.Id);
         string[] routes =
         [
-            "routes dst_ip=0.0.0.0/0 -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
+            "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
             "routes dst_ip=10.244.2.0/24 -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2)",
         ];
         // Without the host's interface nobody is there to answer.
