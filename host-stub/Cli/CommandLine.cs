@@ -19,6 +19,7 @@ internal static class CommandLine
                 ["prepare"] => PrepareCommand.Run(AgentConfigReader.DefaultFile),
                 ["prepare", "--config", var path] => PrepareCommand.Run(path),
                 ["status", .. var rest] => Status(rest),
+                ["doctor", .. var rest] => DoctorCommand.Run(rest) ?? Fail(Usage, UsageError),
                 ["--version"] => Print(Version),
                 ["--help" or "-h" or "help"] => Print(Usage),
                 _ => Fail(Usage, UsageError),
@@ -39,6 +40,8 @@ internal static class CommandLine
         host-stub agent [--config FILE]             serve the plugin, {AgentConfigReader.DefaultFile} by default
         host-stub prepare [--config FILE]           make the ports' namespace and end
         host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
+        host-stub doctor [--json] [--config FILE] [--networks DIR] [--plugins DIR:DIR]
+                                                    what is wrong with this host, and what to do
         host-stub --version
 
         A container runtime runs it as a CNI plugin, with CNI_COMMAND in the environment.

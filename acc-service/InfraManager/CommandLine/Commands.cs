@@ -16,6 +16,7 @@ internal static class Commands
             SoftTargetCommand.Create(config),
             PrepareCommand.Create(config),
             CertsCommand.Create(config),
+            DoctorCommand.Create(config),
             CtlCommand.Create(config),
         };
         root.SetAction((parsed, _) => RunCommand.RunAsync(parsed.GetValue(config)));

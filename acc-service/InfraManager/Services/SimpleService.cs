@@ -35,7 +35,8 @@ internal static class SimpleService
             yield return new Frontend(mine, port.NodePort, FrontendKind.NodePort, target, target, true, true, []);
     }
 
-    private static BackendPlace PlaceOf(IPAddress address, NodeSettings node) =>
+    /// <summary>Where a backend is, by its address alone.</summary>
+    public static BackendPlace PlaceOf(IPAddress address, NodeSettings node) =>
         node.NodeAddresses.Contains(address) || node.HostAddresses.Contains(address) ? BackendPlace.Host
         : node.PodRanges.Any(r => r.Contains(address)) ? BackendPlace.Local
         : BackendPlace.Remote;

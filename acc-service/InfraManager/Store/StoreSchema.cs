@@ -85,6 +85,8 @@ internal static class StoreSchema
             throw StoreErrors.Damaged(path, detail: "another program's database");
         if (version > Version)
             throw StoreErrors.Newer(path, version, Version);
+        if (version > 0 && version < Version)
+            StoreCopies.Keep(connection, path, version);
         for (; version < Version; version++)
         {
             using SqliteTransaction transaction = connection.BeginTransaction(deferred: false);

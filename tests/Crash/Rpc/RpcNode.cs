@@ -12,7 +12,7 @@ internal sealed class RpcNode : IAsyncDisposable
 {
     // A hundred requests fit into one connection at a time.
     private const int Connections = 6;
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
     private readonly GrpcChannel[] _channels;
     private readonly GrpcChannel _control;
     private ulong _sequence;
@@ -105,7 +105,7 @@ internal sealed class RpcNode : IAsyncDisposable
     }
 
     /// <summary>Waits until inframanager is ready, has compared the tables, and has nothing left to write.</summary>
-    public Task SettledAsync(int seconds = 60)
+    public Task SettledAsync(int seconds = 180)
     {
         var last = "no status";
         return Eventually.TrueAsync(

@@ -8,8 +8,6 @@ namespace ACCOffload.Image.Tests.Boot;
 /// <summary>`make image-test`: the shipped image under emulation, with the real host-stub beside it.</summary>
 public sealed class ImageTests(ITestOutputHelper output)
 {
-    private const string Server = "/etc/pki/inframanager/server";
-
     // Minutes on a machine with two busy cores: emulation takes some twenty times longer than a core of the ACC.
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(8);
 
@@ -20,7 +18,7 @@ public sealed class ImageTests(ITestOutputHelper output)
     {
         await using var host = await TestHost.MakeAsync(cards: 2);
         await using var machine = await QemuMachine.FlashAsync(
-            Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!, host.Folder, host.Namespace, await ProvisionAsync(host), host.Cards);
+            Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!, host.Folder, host.Namespace, await DeviceCertificate.ProvisionAsync(host), host.Cards);
         try
         {
             await FirstBootAsync(host, machine);
@@ -36,17 +34,6 @@ public sealed class ImageTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task<string> ProvisionAsync(TestHost host)
-    {
-        var folder = host.At("provision");
-        Directory.CreateDirectory(Path.Combine(folder, "network"));
-        // Ports are cards too: only the management card is configured.
-        await File.WriteAllTextAsync(Path.Combine(folder, "network", "10-management.network"), "[Match]\nMACAddress=52:54:00:00:00:01\n\n[Network]\nDHCP=yes\n");
-        await File.WriteAllTextAsync(Path.Combine(folder, "network", "20-ports.network"), "[Match]\nMACAddress=52:54:00:ac:00:00 52:54:00:ac:00:01\n\n[Link]\nUnmanaged=yes\n");
-        await File.WriteAllTextAsync(Path.Combine(folder, "inframanager.json"), """{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] }, "Logging": { "Format": "systemd" } }""");
-        return folder;
-    }
-
     private async Task FirstBootAsync(TestHost host, QemuMachine machine)
     {
         var started = _clock.Elapsed;
@@ -54,25 +41,13 @@ public sealed class ImageTests(ITestOutputHelper output)
         await machine.ReachAsync(BootLimit);
         Say("reached over the console's port", started);
 
-        // The device's own key; its request is signed outside and comes back.
-        await UntilAsync(machine, $"test -s {Server}/tls.csr", "the first boot makes a certificate request");
-        await Eventually.TrueAsync(() => Task.FromResult(machine.Console.Contains("BEGIN CERTIFICATE REQUEST", StringComparison.Ordinal)), () => $"the request is on the console:\n{machine.Tail()}", 120);
-        await File.WriteAllTextAsync(host.At("tls.csr"), await machine.OutputAsync($"cat {Server}/tls.csr") + "\n");
-        Assert.Equal("600 accoffload", await machine.OutputAsync($"stat -c '%a %U' {Server}/tls.key"));
-        Assert.NotEqual("active", (await machine.AskAsync("systemctl is-active inframanager")).Output.Trim());
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki"), "--request", host.At("tls.csr")]).Succeeded();
-        foreach (var (from, to) in new[] { ("acc-server/tls.crt", "other.crt"), ("acc-device/tls.crt", "tls.crt"), ("acc-device/ca.crt", "ca.crt") })
-            await machine.OutputAsync($"cat >/run/{to} <<'END'\n{await File.ReadAllTextAsync(host.At($"pki/{from}"))}END");
-        var refused = await machine.AskAsync("inframanager certs install --certificate /run/other.crt --ca /run/ca.crt");
-        Assert.NotEqual(0, refused.ExitCode);
-        Assert.Contains("not issued for this device's key", refused.Output);
-        await machine.OutputAsync("inframanager certs install --certificate /run/tls.crt --ca /run/ca.crt");
+        await DeviceCertificate.IssueAsync(host, machine);
 
-        await UntilAsync(machine, "systemctl is-active inframanager", "inframanager starts when its certificate is there");
+        await machine.UntilAsync("systemctl is-active inframanager", "inframanager starts when its certificate is there");
         host.StartAgent();
         await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served:\n{host.AgentLog}", 300);
         Say("first boot: QEMU start to a host that is served, with the certificate's issue", started);
-        await UntilAsync(machine, "systemctl is-active accoffload-health", "the slot is found good");
+        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is found good");
     }
 
     /// <summary>What an operator, and an auditor, would look at.</summary>
@@ -185,14 +160,8 @@ public sealed class ImageTests(ITestOutputHelper output)
 
     private static async Task ServedAsync(TestHost host, QemuMachine machine, string before)
     {
-        await UntilAsync(machine, $"test \"$(systemctl show -p MainPID --value inframanager)\" != {before} && systemctl is-active inframanager && inframanager ctl status --wait 60", "another process serves");
+        await machine.UntilAsync($"test \"$(systemctl show -p MainPID --value inframanager)\" != {before} && systemctl is-active inframanager && inframanager ctl status --wait 60", "another process serves");
         await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served again:\n{host.AgentLog}", 180);
-    }
-
-    private static async Task UntilAsync(QemuMachine machine, string command, string what)
-    {
-        ShellResult? last = null;
-        await Eventually.TrueAsync(async () => (last = await machine.AskAsync(command)).ExitCode == 0, () => $"{what}: {last?.Output}\n{machine.Tail()}", 300);
     }
 
     private void Say(string what, TimeSpan since)

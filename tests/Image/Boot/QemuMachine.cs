@@ -25,6 +25,9 @@ internal sealed class QemuMachine : IAsyncDisposable
         _cards = cards;
     }
 
+    /// <summary>A file that is a second disk of the machine; null for none.</summary>
+    public string? SecondDisk { get; set; }
+
     public string Disk => Path.Combine(_folder, "disk.img");
 
     public string Console => File.Exists(ConsoleFile) ? File.ReadAllText(ConsoleFile) : "";
@@ -64,6 +67,8 @@ internal sealed class QemuMachine : IAsyncDisposable
             "-device", "virtserialport,chardev=hands,name=image-test",
             "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device", "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
         ];
+        if (SecondDisk is not null)
+            arguments.AddRange(["-drive", $"if=none,id=second,format=raw,readonly=on,file={SecondDisk}", "-device", "virtio-blk-pci,drive=second"]);
         for (var i = 0; i < _cards.Length; i++)
             arguments.AddRange(["-netdev", $"tap,id=card{i},ifname={_cards[i]},script=no,downscript=no,vhost=off", "-device", $"virtio-net-pci,netdev=card{i},mac={CardMac(i)},romfile="]);
         _process = new BackgroundProcess(_netns, "qemu-system-aarch64", [.. arguments]);
@@ -100,6 +105,13 @@ internal sealed class QemuMachine : IAsyncDisposable
     {
         var result = await AskAsync(command);
         return result.ExitCode == 0 ? result.Output.TrimEnd() : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}");
+    }
+
+    /// <summary>Runs a command until it succeeds.</summary>
+    public async Task UntilAsync(string command, string what, int seconds = 300)
+    {
+        ShellResult? last = null;
+        await Eventually.TrueAsync(async () => (last = await AskAsync(command)).ExitCode == 0, () => $"{what}: {last?.Output}\n{Tail()}", seconds);
     }
 
     /// <summary>The power goes.</summary>
@@ -162,7 +174,8 @@ internal sealed class QemuMachine : IAsyncDisposable
         _hands = null;
     }
 
-    private async Task<ShellResult> AskAsync(string command, TimeSpan patience)
+    /// <summary>Runs a shell's command line inside, with a limit.</summary>
+    public async Task<ShellResult> AskAsync(string command, TimeSpan patience)
     {
         var number = ++_number;
         using var limit = new CancellationTokenSource(patience);

@@ -64,6 +64,15 @@ public sealed class ServiceStoreTests : IDisposable
         var state = Plan(model, Spec("web"))!;
         Set(model, state.Key, state);
         Assert.Equal(state, Load().Services.Find(state.Key));
+
+        // The version before, which the boot loader may bring back, finds what it can read: a copy from before the change.
+        var copy = StoreCopies.PathOf(File, 1);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(copy));
+        using var old = new SqliteConnection($"Data Source={copy};Mode=ReadOnly;Pooling=False");
+        old.Open();
+        using var look = old.CreateCommand();
+        look.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT name FROM port_removals) || ' ' || (SELECT count(*) FROM sqlite_schema WHERE name = 'services')";
+        Assert.Equal("1 acc1 0", look.ExecuteScalar());
     }
 
     [Theory]
