@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using ACCOffload.Image.Tests.Packages;
 using ACCOffload.InfraManager.Tests.Fixtures;
