@@ -79,6 +79,19 @@ internal sealed class ClusterNode : IAsyncDisposable
         $"API_SERVER={Api.Address}", $"PACKAGES={_packages.Folder}", .. parameters,
     ]);
 
+    /// <summary>Runs cluster-up or cluster-down on the machine itself, without a cluster; the repository's rootfs and the tarballs are brought there.</summary>
+    public Task<ShellResult> LocallyAsync(string script, params string[] parameters) =>
+        Machine.RunAsync([$"/root/repository/rootfs/cluster/{script}", "NODE=node-1", "STATE=/root/state", .. parameters]);
+
+    public async Task BringRepositoryAsync()
+    {
+        Directory.CreateDirectory(Machine.At("root/repository/out"));
+        await Shell.RunAsync(null, "cp", ["--recursive", $"{Published.Root}/rootfs", Machine.At("root/repository")]).Succeeded();
+        Directory.CreateDirectory(Machine.At("root/repository/out/packages"));
+        foreach (var tarball in Directory.GetFiles(_packages.Folder, "*.tar.gz"))
+            File.Copy(tarball, Path.Combine(Machine.At("root/repository/out/packages"), Path.GetFileName(tarball)));
+    }
+
     public Task<ShellResult> DownAsync(params string[] parameters) => RunAsync("cluster-down", parameters);
 
     /// <summary>The next run is broken at a call of a step: not made (before), or made with its outcome lost (after).</summary>

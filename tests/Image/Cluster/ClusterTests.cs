@@ -115,6 +115,23 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await AssertAsBeforeAsync(node, before);
     }
 
+    [MachineFact]
+    public async Task On_the_node_itself_without_a_cluster()
+    {
+        await using var node = await ClusterNode.StartAsync(packages);
+        await node.BringRepositoryAsync();
+        var before = await node.ListAsync();
+        var up = (await node.LocallyAsync("cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin")).MustSucceed();
+        Assert.Equal(["cluster", "example"], Outcomes(up).Where(step => step.Value == "skipped").Select(step => step.Key));
+        Assert.Equal("/usr/lib/accoffload/host-stub/host-stub", await node.Machine.OutputAsync("readlink", "/opt/other/bin/accoffload"));
+        await node.Machine.OutputAsync("ip", "netns", "add", "other");
+        await CniAsync(node, "ADD");
+        await CniAsync(node, "DEL");
+        await node.Machine.OutputAsync("ip", "netns", "delete", "other");
+        (await node.LocallyAsync("cluster-down")).MustSucceed();
+        await AssertAsBeforeAsync(node, before);
+    }
+
     private static Dictionary<string, string> Outcomes(ShellResult run) => run.Output.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         .Where(words => words.Length == 4 && words[3] == "s").ToDictionary(words => words[0], words => words[1]);
 
