@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -15,6 +14,9 @@ internal sealed class ServiceNode : IAsyncDisposable
 {
     public const string NodeAddress = "192.0.2.2";
     public const string HostAddress = "200.1.1.2";
+
+    /// <summary>The ACC's, on its link with the host.</summary>
+    public const string AccAddress = "192.0.2.1";
 
     /// <summary>Every pod's program listens at these.</summary>
     public const int Port = 8080;
@@ -204,29 +206,12 @@ internal sealed class ServiceNode : IAsyncDisposable
 
     private void Configure()
     {
-        File.WriteAllText(Lab.At("kubeconfig"), $$"""
-            apiVersion: v1
-            kind: Config
-            current-context: here
-            contexts:
-            - name: here
-              context:
-                cluster: c
-                user: u
-            clusters:
-            - name: c
-              cluster:
-                server: {{Api.Address}}
-                certificate-authority-data: {{Convert.ToBase64String(Encoding.UTF8.GetBytes(_pki.Authority.ExportCertificatePem()))}}
-            users:
-            - name: u
-              user:
-                token: let-me-in
-            """);
+        File.WriteAllText(Lab.At("kubeconfig"), KubeconfigText.Of(Api.Address, _pki.Authority));
         Change(Lab.ManagerConfig, c =>
         {
             c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
             c["Node"]!["Uplink"] = Outside.Configuration;
+            c["Services"] = new JsonObject { ["HealthCheckAddress"] = AccAddress };
             c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = Lab.At("kubeconfig") };
         });
         // The host reaches services and what is beyond the node through the pipeline, too.
