@@ -112,7 +112,7 @@ internal sealed class ServiceNode : IAsyncDisposable
     public JsonObject Endpoint(int pod) => Kube.Endpoint(Pods[pod].Address);
 
     /// <summary>Waits until all that the API server has said up to now is in the tables.</summary>
-    public async Task SyncedAsync(int seconds = 60)
+    public async Task SyncedAsync(int seconds = 120)
     {
         JsonNode? status = null;
         var version = Api.Version;
@@ -140,7 +140,7 @@ internal sealed class ServiceNode : IAsyncDisposable
     /// </summary>
     public async Task AnswersAsync(Client client, ProtocolType protocol, string to, params string[] servers)
     {
-        var clock = DateTime.UtcNow + TimeSpan.FromSeconds(40);
+        var clock = DateTime.UtcNow + TimeSpan.FromSeconds(90);
         while (await WrongAsync(client, protocol, to, servers) is { } wrong)
         {
             // What was settled is settled: this is for a machine on which a reply came too late.
