@@ -275,12 +275,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
                 var page = All(path).Where(o => string.CompareOrdinal(o.Key, after) > 0).Take(limit + 1).ToList();
                 var more = page.Count > limit;
                 var items = page.Take(limit).ToList();
-                body = new JsonObject
-                {
-                    ["kind"] = "List",
-                    ["metadata"] = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" },
-                    ["items"] = new JsonArray([.. items.Select(i => i.Value.DeepClone())]),
-                }.ToJsonString();
+                var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" };
+                body = $$"""{"kind":"List","metadata":{{metadata.ToJsonString()}},"items":[{{string.Join(',', items.Select(i => i.Value.ToJsonString()))}}]}""";
             }
         }
         if (body is null)
