@@ -21,6 +21,8 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
 
     public override Task<GetStatusReply> GetStatus(GetStatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
+        // In this order: what the watch has handed over by now is in the core's status.
+        var watching = watch is null ? null : ToStatus(watch.GetStatus());
         var status = core.Status;
         return Task.FromResult(new GetStatusReply
         {
@@ -49,7 +51,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             GatewayMac = node.GatewayMac.ToString(),
             Services = (uint)status.Services,
             ServicesSource = watch is null ? "agent" : "watch",
-            Watch = watch is null ? null : ToStatus(watch.GetStatus()),
+            Watch = watching,
         });
     });
 

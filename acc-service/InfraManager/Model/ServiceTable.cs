@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ACCOffload.InfraManager.Model;
@@ -12,6 +13,7 @@ internal sealed class ServiceTable
     private readonly Dictionary<ServiceKey, ServiceState> _byKey = [];
     private readonly Dictionary<uint, ServiceState> _byId = [];
     private readonly Dictionary<FrontendKey, uint> _holders = [];
+    private readonly Dictionary<FrontendKey, IdSet> _former = [];
     private readonly Dictionary<IPAddress, IdSet> _byAddress = [];
     private readonly Dictionary<IncarnationKey, Incarnation> _incarnations = [];
 
@@ -23,6 +25,10 @@ internal sealed class ServiceTable
 
     /// <summary>The service that has the frontend, or had it last while its flows end.</summary>
     public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out uint id) ? _byId[id] : null;
+
+    /// <summary>The last of those that gave the frontend up while flows through it go on.</summary>
+    public ServiceState? FormerHolderOf(FrontendKey key) =>
+        _former.TryGetValue(key, out IdSet ids) ? ids.Order().Select(id => _byId[id]).MaxBy(s => s.LastTaken(key)!.Id) : null;
 
     /// <summary>The services that have a backend of this address, oldest first.</summary>
     public IReadOnlyList<ServiceState> With(IPAddress address) =>
@@ -71,6 +77,8 @@ internal sealed class ServiceTable
             {
                 if (!frontend.Taken)
                     _holders.Add(frontend.Key, state.Id);
+                else
+                    CollectionsMarshal.GetValueRefOrAddDefault(_former, frontend.Key, out _).Add(state.Id);
             }
 
             foreach (BackendState backend in port.Backends)
@@ -90,14 +98,13 @@ internal sealed class ServiceTable
             {
                 if (!frontend.Taken)
                     _holders.Remove(frontend.Key);
+                else
+                    Remove(_former, frontend.Key, state.Id);
             }
 
             foreach (BackendState backend in port.Backends)
             {
-                // A service may have several backends of one address: the first removal takes its id away.
-                ref IdSet ids = ref CollectionsMarshal.GetValueRefOrNullRef(_byAddress, backend.Key.Address);
-                if (!System.Runtime.CompilerServices.Unsafe.IsNullRef(ref ids) && ids.Remove(state.Id))
-                    _byAddress.Remove(backend.Key.Address);
+                Remove(_byAddress, backend.Key.Address, state.Id);
                 var key = new IncarnationKey(backend.Key, port.Protocol, backend.Pod);
                 if (!_incarnations.TryGetValue(key, out Incarnation incarnation))
                     continue;
@@ -107,6 +114,15 @@ internal sealed class ServiceTable
                     _incarnations[key] = incarnation with { Count = incarnation.Count - 1 };
             }
         }
+    }
+
+    /// <summary>A service may be there for several reasons, such as two backends of one address: the first removal takes its id away.</summary>
+    private static void Remove<TKey>(Dictionary<TKey, IdSet> index, TKey key, uint id)
+        where TKey : notnull
+    {
+        ref IdSet ids = ref CollectionsMarshal.GetValueRefOrNullRef(index, key);
+        if (!Unsafe.IsNullRef(ref ids) && ids.Remove(id))
+            index.Remove(key);
     }
 
     private readonly record struct Incarnation(uint Id, int Count);

@@ -60,8 +60,14 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
         return new SnatOutcome(model.Snat);
     }
 
-    /// <summary>Gives services what follows from the endpoints that were added and removed since <paramref name="mark"/>.</summary>
+    /// <summary>Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.</summary>
     public void Follow(int mark)
+    {
+        FollowPods(mark);
+        GiveBack(mark);
+    }
+
+    private void FollowPods(int mark)
     {
         var addresses = new HashSet<IPAddress>();
         foreach (var (key, old) in model.ChangesSince(mark))
@@ -74,6 +80,20 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
 
         foreach (var service in addresses.SelectMany(model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
             model.SetService(service.Key, _planner.Next(service, service.Spec));
+    }
+
+    /// <summary>
+    /// A frontend that nobody has any more goes to who had it before, if flows through that one's still go on: without a row of its own it would lose them.
+    /// </summary>
+    private void GiveBack(int mark)
+    {
+        var left = model.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
+            .SelectMany(s => s.Ports).SelectMany(p => p.Frontends).Where(f => !f.Taken).Select(f => f.Key).ToHashSet();
+        foreach (var key in left)
+        {
+            if (model.Services.HolderOf(key) is null && model.Services.FormerHolderOf(key) is { } former)
+                model.SetService(former.Key, ServicePlanner.TakeBack(former, key));
+        }
     }
 
     private void CheckFrontends(ServiceSpec spec)

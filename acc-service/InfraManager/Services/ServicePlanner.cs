@@ -38,10 +38,17 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
     }
 
     /// <summary>The same with this frontend, which is retired, given up: another service has it now.</summary>
-    public static ServiceState GiveUp(ServiceState state, FrontendKey key) => state with
+    public static ServiceState GiveUp(ServiceState state, FrontendKey key) => With(state, f => f.Retired && f.Key == key ? f with { Taken = true } : f);
+
+    /// <summary>The same with the last frontend of this key that was given up, which nobody else has any more, as the one that serves what is left of its flows.</summary>
+    public static ServiceState TakeBack(ServiceState state, FrontendKey key)
     {
-        Ports = [.. state.Ports.Select(p => p with { Frontends = [.. p.Frontends.Select(f => f.Retired && f.Key == key ? f with { Taken = true } : f)] })],
-    };
+        var last = state.LastTaken(key);
+        return With(state, f => f == last ? f with { Taken = false } : f);
+    }
+
+    private static ServiceState With(ServiceState state, Func<FrontendState, FrontendState> change) =>
+        state with { Ports = [.. state.Ports.Select(p => p with { Frontends = [.. p.Frontends.Select(change)] })] };
 
     private PortState Plan(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
     {

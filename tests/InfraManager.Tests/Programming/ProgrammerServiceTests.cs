@@ -180,6 +180,73 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
+    public async Task A_frontend_that_was_taken_over_and_left_again_serves_the_flows_of_whoever_had_it_before()
+    {
+        const string Retired = "10.96.0.1:80/6 inside: refuse pool 0\n10.96.0.1:80/6 outside: refuse pool 0";
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1));
+        await core.AttachAsync(TestNode.Pod(2));
+        ServiceSpec Owner(int number, params Backend[] backends) => TestService.Of(1, backends) with { Key = TestService.Key(number) };
+        await core.SetAsync(Owner(1, TestService.Pod(1)));
+        string[] kept = Rows(core, "frontends");
+        await core.RemoveAsync(TestService.Key(1));
+        await core.SetAsync(Owner(2, TestService.Remote(3)));
+        await core.RemoveAsync(TestService.Key(2));
+        Assert.Equal(Retired, ServiceTables.Render(core.Target.Rows));
+        Assert.Equal(kept, Rows(core, "frontends"));
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.Equal(Retired, ServiceTables.Render(core.Target.Rows));
+
+        // Three owners, of which the second has flows as well: whoever is left has the row, whichever goes first.
+        await core.SetAsync(Owner(2, TestService.Pod(2)));
+        await core.RemoveAsync(TestService.Key(2));
+        await core.SetAsync(Owner(3));
+        Assert.Equal(ServiceTables.Expect([Owner(3)]), ServiceTables.Render(core.Target.Rows));
+        Assert.Equal(3, Rows(core, "frontends").Length);
+        await core.RemoveAsync(TestService.Key(3));
+        Assert.Equal(Retired, ServiceTables.Render(core.Target.Rows));
+        await core.DetachAsync(TestNode.Pod(2));
+        await core.SettledAsync();
+        Assert.Equal(Retired, ServiceTables.Render(core.Target.Rows));
+        Assert.Equal(kept, Rows(core, "frontends"));
+        await core.DetachAsync(TestNode.Pod(1));
+        await core.SettledAsync();
+        Assert.Equal("", ServiceTables.Render(core.Target.Rows));
+        Assert.Empty(Rows(core, "frontends"));
+        Assert.Empty(core.Programmer.GetServices());
+    }
+
+    [Fact]
+    public async Task A_frontend_that_moves_between_the_ports_of_a_service_serves_the_flows_of_both()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1));
+        var node = new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster, true, true, []);
+        ServiceSpec Spec(params ServicePortSpec[] ports) => new(TestService.Key(1), [.. ports]);
+        ServicePortSpec Port(ushort number, bool hasNodePort, Backend backend)
+        {
+            var port = TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, number, backend);
+            return hasNodePort ? port with { Frontends = [.. port.Frontends, node] } : port;
+        }
+
+        await core.SetAsync(Spec(Port(80, true, TestService.Pod(1))));
+        ServiceSpec moved = Spec(Port(80, false, TestService.Pod(1)), Port(81, true, TestService.Remote(2)));
+        await core.SetAsync(moved);
+        Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));
+        // The port that has it now goes; a connection through it to the other one's pod may still be there.
+        await core.SetAsync(Spec(Port(80, false, TestService.Pod(1))));
+        string said = ServiceTables.Render(core.Target.Rows);
+        Assert.Contains("192.0.2.10:30080/6 outside: refuse pool 0", said, StringComparison.Ordinal);
+        await core.SetAsync(moved);
+        Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));
+        await core.RemoveAsync(TestService.Key(1));
+        await core.DetachAsync(TestNode.Pod(1));
+        await core.SettledAsync();
+        Assert.Equal("", ServiceTables.Render(core.Target.Rows));
+    }
+
+    [Fact]
     public async Task A_frontend_belongs_to_one_service()
     {
         await using CoreHarness core = await CoreHarness.StartAsync();
