@@ -5,7 +5,6 @@ using ACCOffload.Crash.Watch;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.Crash.Rpc;
@@ -33,19 +32,7 @@ internal sealed class Cluster : IAsyncDisposable
     public static async Task<Cluster> StartAsync(Lab lab, JsonObject config)
     {
         var cluster = new Cluster();
-        string acc;
-        using (var netns = NetNamespace.OpenNamed(lab.AccNamespace))
-            acc = netns.Path;
-        cluster._api = await FakeApiServer.StartAsync(cluster._pki.IssueServer(), endPoint =>
-        {
-            using var there = NetNamespace.Open(acc);
-            return there.Run(() =>
-            {
-                var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(endPoint);
-                return socket;
-            });
-        });
+        cluster._api = await FakeApiServer.StartAsync(cluster._pki.IssueServer(), lab.AccNamespace);
         cluster._api.Put(Kube.Node("node-1", "a"));
         await File.WriteAllTextAsync(lab.At("kubeconfig"), KubeconfigText.Of(cluster._api.Address, cluster._pki.Authority));
         config["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") };

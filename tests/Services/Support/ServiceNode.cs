@@ -1,12 +1,10 @@
 using System.Globalization;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
 
 namespace ACCOffload.Services.Tests.Support;
 
@@ -46,13 +44,7 @@ internal sealed class ServiceNode : IAsyncDisposable
         try
         {
             node.OutsideNamespace = await Outside.BuildAsync(lab);
-            using var acc = NetNamespace.OpenNamed(lab.AccNamespace);
-            var path = acc.Path;
-            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), endPoint =>
-            {
-                using var there = NetNamespace.Open(path);
-                return there.Run(() => Listen(endPoint));
-            });
+            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
             node.Api.Put(Kube.Node("node-1", "a"));
             node.Configure();
             if (separateTarget)
@@ -195,34 +187,9 @@ internal sealed class ServiceNode : IAsyncDisposable
         && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() != "Node")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen) && seen >= version);
 
-    private static Socket Listen(System.Net.EndPoint endPoint)
-    {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(endPoint);
-        return socket;
-    }
-
     private void Configure()
     {
-        File.WriteAllText(Lab.At("kubeconfig"), $$"""
-            apiVersion: v1
-            kind: Config
-            current-context: here
-            contexts:
-            - name: here
-              context:
-                cluster: c
-                user: u
-            clusters:
-            - name: c
-              cluster:
-                server: {{Api.Address}}
-                certificate-authority-data: {{Convert.ToBase64String(Encoding.UTF8.GetBytes(_pki.Authority.ExportCertificatePem()))}}
-            users:
-            - name: u
-              user:
-                token: let-me-in
-            """);
+        File.WriteAllText(Lab.At("kubeconfig"), KubeconfigText.Of(Api.Address, _pki.Authority));
         Change(Lab.ManagerConfig, c =>
         {
             c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
