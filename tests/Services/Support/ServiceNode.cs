@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
 
 namespace ACCOffload.Services.Tests.Support;
 
@@ -48,13 +47,7 @@ internal sealed class ServiceNode : IAsyncDisposable
         try
         {
             node.OutsideNamespace = await Outside.BuildAsync(lab);
-            using var acc = NetNamespace.OpenNamed(lab.AccNamespace);
-            var path = acc.Path;
-            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), endPoint =>
-            {
-                using var there = NetNamespace.Open(path);
-                return there.Run(() => Listen(endPoint));
-            });
+            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
             node.Api.Put(Kube.Node("node-1", "a"));
             node.Configure();
             if (separateTarget)
@@ -196,13 +189,6 @@ internal sealed class ServiceNode : IAsyncDisposable
         && watch["waiting"]!.GetValue<string>().Length == 0
         && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() != "Node")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen) && seen >= version);
-
-    private static Socket Listen(System.Net.EndPoint endPoint)
-    {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(endPoint);
-        return socket;
-    }
 
     private void Configure()
     {
