@@ -1,11 +1,8 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.Benchmarks;
@@ -40,10 +37,7 @@ internal static class ServiceScale
     {
         using var pki = new TestPki(DateTimeOffset.UtcNow);
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
-        string acc;
-        using (var netns = NetNamespace.OpenNamed(lab.AccNamespace))
-            acc = netns.Path;
-        await using var api = await FakeApiServer.StartAsync(pki.IssueServer(), endPoint => Listen(acc, endPoint));
+        await using var api = await FakeApiServer.StartAsync(pki.IssueServer(), lab.AccNamespace);
         api.Put(Kube.Node("node-1", "a"));
         for (var i = 0; i < services; i++)
             api.Put(Kube.Web(ClusterIp(i), $"web-{i}"), Slice(i, 0));
@@ -111,17 +105,6 @@ internal static class ServiceScale
         var config = JsonNode.Parse(File.ReadAllText(lab.ManagerConfig))!;
         config["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") };
         File.WriteAllText(lab.ManagerConfig, config.ToJsonString());
-    }
-
-    private static Socket Listen(string netns, EndPoint endPoint)
-    {
-        using var there = NetNamespace.Open(netns);
-        return there.Run(() =>
-        {
-            var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(endPoint);
-            return socket;
-        });
     }
 
     private sealed record Measured(

@@ -33,7 +33,8 @@ public sealed class DemoTests
         var leader = (await Shell.RunAsync(null, "pgrep", ["-o", "-f", $"bash {Demo}"]).Succeeded()).Output.Trim();
         await Shell.RunAsync(null, "kill", ["-INT", "--", $"-{leader}"]).Succeeded();
         Assert.NotEqual(0, await demo.WaitAsync());
-        await Eventually.TrueAsync(async () => before == await WorldAsync(), "nothing is left");
+        var after = "";
+        await Eventually.TrueAsync(async () => before == (after = await WorldAsync()), () => $"nothing is left: as before, {before}, and not {after}", 60);
     }
 
     private static Dictionary<string, string> Environment() => new() { ["RID"] = Published.Rid };

@@ -9,7 +9,7 @@ internal enum OwnerKind
     Service = 2,
 }
 
-/// <summary>Names a domain object that owns a set of table entries, a pure function of the model. Eight bytes, as there is one in each row.</summary>
+/// <summary>Names a domain object that owns a set of table entries, a pure function of the model.</summary>
 internal readonly record struct OwnerId
 {
     private const int KindShift = 60;
@@ -23,9 +23,6 @@ internal readonly record struct OwnerId
     public OwnerKind Kind => (OwnerKind)(_packed >> KindShift);
 
     public long Id => (long)(_packed & ((1UL << KindShift) - 1));
-
-    /// <summary>Whether it names nothing, as the default does.</summary>
-    public bool IsNone => _packed == 0;
 
     public static OwnerId OfEndpoint(long id) => new(OwnerKind.Endpoint, id);
 

@@ -11,5 +11,9 @@ internal sealed class ProgrammerServices(Programmer programmer) : IServiceSink
 
     public bool IsKnown(ServiceKey key) => programmer.GetServices().ContainsKey(key);
 
-    public Task SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+    public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
+    {
+        var outcome = await programmer.SubmitAsync(intent, cancellationToken).ConfigureAwait(false);
+        return intent.Spec is null ? null : outcome.State?.Spec;
+    }
 }

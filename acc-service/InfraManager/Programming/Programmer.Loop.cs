@@ -140,6 +140,10 @@ internal sealed partial class Programmer
             _auditTimer = null;
             await ReconcileAsync(isAudit: true).ConfigureAwait(false);
         }
+
+        // What a start or a flood of changes leaves behind is most of the process's memory; the ACC has other uses for it.
+        if (_device.Tables.GiveBackRoom())
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     private async Task ReconcileAsync(bool isAudit)

@@ -163,7 +163,12 @@ internal sealed partial class ServiceController : IDisposable
         {
             // Of a service that never was, there is nothing to remove.
             if (intent.Spec is not null || _set.ContainsKey(intent.Key) || _sink.IsKnown(intent.Key))
-                await _sink.SubmitAsync(intent, either.Token).ConfigureAwait(false);
+            {
+                // The one that is held anyway is kept here, too: after a restart it is another object.
+                if (await _sink.SubmitAsync(intent, either.Token).ConfigureAwait(false) is { } held && held == intent.Spec)
+                    intent = intent with { Spec = held };
+            }
+
             Done(intent, _time.GetElapsedTime(start));
             return null;
         }

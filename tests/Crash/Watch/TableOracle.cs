@@ -10,8 +10,11 @@ internal static class TableOracle
 
     private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(20);
 
-    /// <summary>What differs between the target and what these endpoints need, or null. A port that nobody needs any more may go a little later.</summary>
-    public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null)
+    /// <summary>
+    /// What differs between the target and what these endpoints need, or null. Where there are services, their rows are beside the point. A port that nobody
+    /// needs any more may go a little later.
+    /// </summary>
+    public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null, bool services = false)
     {
         var ports = await target.PortsAsync();
         var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
@@ -21,6 +24,8 @@ internal static class TableOracle
         if (host is not null)
             wanted.UnionWith(RowsOfHost(host, ports[host.PortName]));
         var actual = await target.RowsAsync();
+        if (services)
+            actual.RemoveWhere(ServiceRows.IsOne);
         if (!wanted.SetEquals(actual))
             return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
         var clock = Stopwatch.StartNew();

@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using ACCOffload.NativeInterop;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -28,7 +29,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
     private readonly List<(long Version, string Path, string Type, string Json)> _events = [];
     private readonly List<(string Path, Channel<string> Channel, HttpContext Context)> _watchers = [];
     private readonly X509Certificate2 _certificate;
-    private readonly Func<EndPoint, Socket>? _listen;
+    private readonly string? _netns;
     private WebApplication? _app;
     private long _version = 100;
     private long _compacted;
@@ -65,10 +66,10 @@ internal sealed class FakeApiServer : IAsyncDisposable
     public int Watches(string path) => Requests.Count(r => r.StartsWith(path + "?watch=", StringComparison.Ordinal));
 
     /// <param name="certificate">The server's.</param>
-    /// <param name="listen">Makes the listening socket, such as in another network namespace; null for here.</param>
-    public static async Task<FakeApiServer> StartAsync(X509Certificate2 certificate, Func<EndPoint, Socket>? listen = null)
+    /// <param name="netns">The name of the network namespace whose loopback it listens on; null for this one.</param>
+    public static async Task<FakeApiServer> StartAsync(X509Certificate2 certificate, string? netns = null)
     {
-        var server = new FakeApiServer(certificate, listen);
+        var server = new FakeApiServer(certificate, netns);
         await server.ListenAsync(0);
         server.Address = server._app!.Urls.First();
         return server;
@@ -193,10 +194,10 @@ internal sealed class FakeApiServer : IAsyncDisposable
             await GoAwayAsync();
     }
 
-    private FakeApiServer(X509Certificate2 certificate, Func<EndPoint, Socket>? listen)
+    private FakeApiServer(X509Certificate2 certificate, string? netns)
     {
         _certificate = certificate;
-        _listen = listen;
+        _netns = netns;
     }
 
     private async Task ListenAsync(int port)
@@ -205,8 +206,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        if (_listen is not null)
-            builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _listen);
+        if (_netns is not null)
+            builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = Bind);
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l =>
         {
             l.Protocols = HttpProtocols.Http1AndHttp2;
@@ -219,6 +220,18 @@ internal sealed class FakeApiServer : IAsyncDisposable
         _app = builder.Build();
         _app.Run(HandleAsync);
         await _app.StartAsync();
+    }
+
+    // A socket belongs to the namespace of the thread that makes it.
+    private Socket Bind(EndPoint endPoint)
+    {
+        using var there = NetNamespace.OpenNamed(_netns!);
+        return there.Run(() =>
+        {
+            var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(endPoint);
+            return socket;
+        });
     }
 
     private static JsonObject Bare(JsonObject item)
@@ -275,12 +288,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
                 var page = All(path).Where(o => string.CompareOrdinal(o.Key, after) > 0).Take(limit + 1).ToList();
                 var more = page.Count > limit;
                 var items = page.Take(limit).ToList();
-                body = new JsonObject
-                {
-                    ["kind"] = "List",
-                    ["metadata"] = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" },
-                    ["items"] = new JsonArray([.. items.Select(i => i.Value.DeepClone())]),
-                }.ToJsonString();
+                var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" };
+                body = $$"""{"kind":"List","metadata":{{metadata.ToJsonString()}},"items":[{{string.Join(',', items.Select(i => i.Value.ToJsonString()))}}]}""";
             }
         }
         if (body is null)

@@ -1,12 +1,10 @@
 using System.Globalization;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
 
 namespace ACCOffload.Services.Tests.Support;
 
@@ -15,6 +13,9 @@ internal sealed class ServiceNode : IAsyncDisposable
 {
     public const string NodeAddress = "192.0.2.2";
     public const string HostAddress = "200.1.1.2";
+
+    /// <summary>The ACC's, on its link with the host.</summary>
+    public const string AccAddress = "192.0.2.1";
 
     /// <summary>Every pod's program listens at these.</summary>
     public const int Port = 8080;
@@ -46,13 +47,7 @@ internal sealed class ServiceNode : IAsyncDisposable
         try
         {
             node.OutsideNamespace = await Outside.BuildAsync(lab);
-            using var acc = NetNamespace.OpenNamed(lab.AccNamespace);
-            var path = acc.Path;
-            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), endPoint =>
-            {
-                using var there = NetNamespace.Open(path);
-                return there.Run(() => Listen(endPoint));
-            });
+            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
             node.Api.Put(Kube.Node("node-1", "a"));
             node.Configure();
             if (separateTarget)
@@ -110,7 +105,7 @@ internal sealed class ServiceNode : IAsyncDisposable
     public JsonObject Endpoint(int pod) => Kube.Endpoint(Pods[pod].Address);
 
     /// <summary>Waits until all that the API server has said up to now is in the tables.</summary>
-    public async Task SyncedAsync(int seconds = 60)
+    public async Task SyncedAsync(int seconds = 120)
     {
         JsonNode? status = null;
         var version = Api.Version;
@@ -138,7 +133,7 @@ internal sealed class ServiceNode : IAsyncDisposable
     /// </summary>
     public async Task AnswersAsync(Client client, ProtocolType protocol, string to, params string[] servers)
     {
-        var clock = DateTime.UtcNow + TimeSpan.FromSeconds(40);
+        var clock = DateTime.UtcNow + TimeSpan.FromSeconds(90);
         while (await WrongAsync(client, protocol, to, servers) is { } wrong)
         {
             // What was settled is settled: this is for a machine on which a reply came too late.
@@ -195,38 +190,14 @@ internal sealed class ServiceNode : IAsyncDisposable
         && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() != "Node")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen) && seen >= version);
 
-    private static Socket Listen(System.Net.EndPoint endPoint)
-    {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(endPoint);
-        return socket;
-    }
-
     private void Configure()
     {
-        File.WriteAllText(Lab.At("kubeconfig"), $$"""
-            apiVersion: v1
-            kind: Config
-            current-context: here
-            contexts:
-            - name: here
-              context:
-                cluster: c
-                user: u
-            clusters:
-            - name: c
-              cluster:
-                server: {{Api.Address}}
-                certificate-authority-data: {{Convert.ToBase64String(Encoding.UTF8.GetBytes(_pki.Authority.ExportCertificatePem()))}}
-            users:
-            - name: u
-              user:
-                token: let-me-in
-            """);
+        File.WriteAllText(Lab.At("kubeconfig"), KubeconfigText.Of(Api.Address, _pki.Authority));
         Change(Lab.ManagerConfig, c =>
         {
             c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
             c["Node"]!["Uplink"] = Outside.Configuration;
+            c["Services"] = new JsonObject { ["HealthCheckAddress"] = AccAddress };
             c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = Lab.At("kubeconfig") };
         });
         // The host reaches services and what is beyond the node through the pipeline, too.

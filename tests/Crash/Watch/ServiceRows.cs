@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Net;
-using ACCOffload.Crash.Watch;
 
-namespace ACCOffload.Services.Tests.Support;
+namespace ACCOffload.Crash.Watch;
 
 /// <summary>
 /// What the target's rows say of services, read back from the target itself and followed as the pipeline follows them, but not with the product's code:
@@ -10,6 +9,8 @@ namespace ACCOffload.Services.Tests.Support;
 /// </summary>
 internal sealed class ServiceRows
 {
+    private static readonly HashSet<string> Tables = ["endpoints", "backends", "buckets", "source_ranges", "frontends", "services"];
+
     private readonly Dictionary<string, List<Row>> _tables;
 
     private ServiceRows(IEnumerable<string> rows) => _tables = rows.Select(Row.Parse).GroupBy(r => r.Table).ToDictionary(g => g.Key, g => g.ToList());
@@ -19,6 +20,9 @@ internal sealed class ServiceRows
 
     /// <summary>Addresses of backends that get no new flows.</summary>
     public HashSet<string> Draining { get; } = [];
+
+    /// <summary>Whether a row, as <see cref="TargetReader"/> writes it, is one of services'.</summary>
+    public static bool IsOne(string row) => Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]);
 
     /// <exception cref="InvalidOperationException">The rows don't fit together.</exception>
     public static async Task<ServiceRows> ReadAsync(TargetReader target)
