@@ -20,11 +20,17 @@ CERTS_DAYS ?= 365
 # make demo: the kind of the pods' devices.
 DEVICE ?= veth
 
+# make tls-secrets: for which nodes, by which image, and where the certificates are on a node.
+NODES ?= $(NODE)
+DEPLOY_IMAGE ?=
+NAMESPACE ?= accoffload
+PKI_DIR ?= /etc/pki/infraagent/client
+
 .DEFAULT_GOAL := help
-.PHONY: help deps build publish publish-% demo test fuzz soak bench certs p4 format format-check clean
+.PHONY: help deps build publish publish-% demo test fuzz soak bench certs tls-secrets package image image-test bundle update-test p4 format format-check clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## Install the Debian packages that build, demo and tests need (nothing if they are there)
 	@.ci/deps
@@ -56,6 +62,28 @@ bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
 
 certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS_DAYS=
 	@rootfs/pki/make-certs --dir "$(CERTS_DIR)" --acc-names "$(ACC_NAMES)" --node "$(NODE)" --days "$(CERTS_DAYS)"
+
+tls-secrets: ## Print a Secret and a Job for each node's certificate: CERTS_DIR= NODES="a b" DEPLOY_IMAGE= NAMESPACE= PKI_DIR=
+	@host-stub/deploy/tls-secrets --dir "$(CERTS_DIR)" --image "$(DEPLOY_IMAGE)" --namespace "$(NAMESPACE)" --pki-dir "$(PKI_DIR)" $(NODES)
+
+package: deps $(addprefix publish-,$(RIDS)) ## Build .deb, .rpm and tarball of both sides for each of RIDS= into out/packages/
+	@rootfs/package/build $(RIDS)
+
+image: deps publish-linux-arm64 ## Build the ACC's image into out/image/ (root): IMAGE_KERNEL= IMAGE_KEYRING= FRESH=1, see rootfs/README.md
+	@rootfs/image/build
+
+image-test: deps publish-$(HOST_RID) image ## Boot the image under emulation with host-stub beside it: pods, restarts, a power cut (root, some 15 minutes)
+	@dotnet build tests/Image -c Release -v quiet -nologo
+	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
+		--filter FullyQualifiedName~ImageTests --logger "console;verbosity=detailed"
+
+bundle: deps ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
+	@rootfs/update/bundle
+
+update-test: deps publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, some 40 minutes)
+	@dotnet build tests/Image -c Release -v quiet -nologo
+	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
+		--filter FullyQualifiedName~UpdateTests --logger "console;verbosity=detailed"
 
 p4: ## Compile p4src with p4c-dpdk (where it is on PATH) and renew the stamp
 	@p4src/compile

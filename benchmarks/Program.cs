@@ -12,6 +12,7 @@ internal static class Program
         ("cni", CniPlugins.RunAsync),
         ("start", ColdStart.RunAsync),
         ("restart", Restart.RunAsync),
+        ("services", ServiceScale.RunAsync),
         ("forwarding", Forwarding.RunAsync),
         ("engine", Engines.RunAsync),
         ("micro", MicroBenchmarks.RunAsync),

@@ -155,6 +155,10 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
                 host.Links.AddAddress(link.Index, address.Address, address.PrefixLength, replace: true);
         }
         var routes = host.Links.GetRoutes(link.Index);
+        // Who reaches a program of the node through a service may be seen with the gateway's address, where the node would take its own for a forgery.
+        var gateway = new IPNetwork(_gateway, _gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+        if (!routes.Any(r => r.Destination.Equals(gateway)))
+            host.Links.AddRoute(new Route { Destination = gateway, InterfaceIndex = link.Index }, replace: true);
         foreach (var destination in _config.Routes.Where(r => r.BaseAddress.AddressFamily == _gateway.AddressFamily))
         {
             if (!routes.Any(r => r.Destination.Equals(destination) && Equals(r.Gateway, _gateway)))

@@ -20,6 +20,7 @@ internal static class CommandLine
                 ["prepare", "--config", var path] => PrepareCommand.Run(path),
                 ["status", .. var rest] => Ask(rest, StatusCommand.Run),
                 ["devices", .. var rest] => Ask(rest, DevicesCommand.Run),
+                ["doctor", .. var rest] => DoctorCommand.Run(rest) ?? Fail(Usage, UsageError),
                 ["--version"] => Print(Version),
                 ["--help" or "-h" or "help"] => Print(Usage),
                 _ => Fail(Usage, UsageError),
@@ -41,6 +42,8 @@ internal static class CommandLine
         host-stub prepare [--config FILE]           make the ports' namespace and end
         host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
         host-stub devices [--json] [--socket PATH]  pools of devices, and which attachment has which
+        host-stub doctor [--json] [--config FILE] [--networks DIR] [--plugins DIR:DIR]
+                                                    what is wrong with this host, and what to do
         host-stub --version
 
         A container runtime runs it as a CNI plugin, with CNI_COMMAND in the environment.

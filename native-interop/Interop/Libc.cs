@@ -16,6 +16,8 @@ internal static unsafe partial class Libc
     public const int OpenCloseOnExec = 0x80000;
     public const int AtFdCwd = -100;
     public const int AtEmptyPath = 0x1000;
+    public const uint StatxUid = 0x8;
+    public const uint StatxGid = 0x10;
     public const uint StatxIno = 0x100;
     public const uint MountBind = 0x1000;
     public const uint MountRecursive = 0x4000;
@@ -54,6 +56,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(FileDescriptor directory, string path, int flags, uint mask, StatxBuffer* buffer);
 
+    [LibraryImport(Library, EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int ChangeOwner(string path, uint uid, uint gid);
+
     [LibraryImport(Library, EntryPoint = "setns", SetLastError = true)]
     public static partial int SetNamespace(FileDescriptor fd, int type);
 
@@ -87,6 +92,10 @@ internal static unsafe partial class Libc
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct StatxBuffer
     {
+        [FieldOffset(20)]
+        public uint Uid;
+        [FieldOffset(24)]
+        public uint Gid;
         [FieldOffset(32)]
         public ulong Inode;
         [FieldOffset(136)]

@@ -13,8 +13,10 @@ public sealed class DemoTests
         var before = await WorldAsync();
         var demo = await Shell.RunAsync(null, Demo, [], environment: Environment(), limit: TimeSpan.FromMinutes(2)).Succeeded();
         Assert.Contains("pod a → pod b", demo.Output);
+        Assert.Contains("300 TCP connections", demo.Output);
+        Assert.Contains("60 of 60 open connections go on", demo.Output);
         Assert.Contains("It works", demo.Output);
-        Assert.True(demo.Output.Split('\n').Length < 90, "about a screenful");
+        Assert.True(demo.Output.Split('\n').Length < 120, "two screenfuls");
         Assert.Equal(before, await WorldAsync());
     }
 
@@ -43,7 +45,8 @@ public sealed class DemoTests
         var leader = (await Shell.RunAsync(null, "pgrep", ["-o", "-f", $"bash {Demo}"]).Succeeded()).Output.Trim();
         await Shell.RunAsync(null, "kill", ["-INT", "--", $"-{leader}"]).Succeeded();
         Assert.NotEqual(0, await demo.WaitAsync());
-        await Eventually.TrueAsync(async () => before == await WorldAsync(), "nothing is left");
+        var after = "";
+        await Eventually.TrueAsync(async () => before == (after = await WorldAsync()), () => $"nothing is left: as before, {before}, and not {after}", 60);
     }
 
     private static Dictionary<string, string> Environment() => new() { ["RID"] = Published.Rid };

@@ -10,6 +10,10 @@ internal interface INetworkCore
 
     IReadOnlyList<EndpointView> Endpoints { get; }
 
+    IReadOnlyDictionary<ServiceKey, ServiceView> Services { get; }
+
+    SnatState Snat { get; }
+
     /// <exception cref="IntentException">Refused or failed.</exception>
     Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken);
 
@@ -18,4 +22,10 @@ internal interface INetworkCore
 
     /// <exception cref="IntentException">Refused or failed.</exception>
     Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken);
 }

@@ -68,6 +68,15 @@ internal static class InfraAgentRequests
         return problem is null ? address : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
+    /// <summary>A prefix; an address alone is a prefix of its whole length, as 24.01's agent sends for hosts.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static IPNetwork ToPrefix(string field, string text)
+    {
+        Required(field, text);
+        var problem = Parsers.Network(text.Contains('/', StringComparison.Ordinal) ? text : $"{text}/{(text.Contains(':', StringComparison.Ordinal) ? 128 : 32)}", out var network);
+        return problem is null ? network : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
+    }
+
     private static bool IsPrefixLength(ReadOnlySpan<char> text, IPAddress address) =>
         // The parser alone would pass over zero bytes at the end.
         !text.ContainsAnyExceptInRange('0', '9') && byte.TryParse(text, System.Globalization.NumberStyles.None, null, out var length)

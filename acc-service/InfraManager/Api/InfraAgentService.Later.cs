@@ -4,10 +4,9 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>
-/// What this release doesn't do. Services (NatTranslation*) and source NAT answer UNIMPLEMENTED: a 24.01 agent logs that and tries again
-/// later. What it passes on from Felix is different: on the first failed call, and Felix sends all it knows as soon as the agent is up, the
-/// agent closes Felix's connection and never accepts another one. So these answer as a 24.01 manager does that has policy turned off: success,
-/// nothing done; and the log says so, once for each method.
+/// What this release doesn't do: network policy, which a 24.01 agent passes on from Felix. On the first failed call, and Felix sends all it knows as soon
+/// as the agent is up, the agent closes Felix's connection and never accepts another one. So these answer as a 24.01 manager does that has policy
+/// turned off: success, nothing done; and the log says so, once for each method.
 /// </summary>
 internal sealed partial class InfraAgentService
 {
@@ -55,26 +54,12 @@ internal sealed partial class InfraAgentService
 
     public override Task<Reply> RemoveVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
 
-    public override Task<Reply> NatTranslationAdd(NatTranslation request, ServerCallContext context) => Refuse(context);
-
-    public override Task<Reply> NatTranslationDelete(NatTranslation request, ServerCallContext context) => Refuse(context);
-
-    public override Task<Reply> SetSnatAddress(SetSnatAddressRequest request, ServerCallContext context) => Refuse(context);
-
-    public override Task<Reply> AddDelSnatPrefix(AddDelSnatPrefixRequest request, ServerCallContext context) => Refuse(context);
-
     private Task<Reply> Ignore(ServerCallContext context)
     {
         guard.RequireNode(context);
         if (_told.TryAdd(context.Method, 0))
             LogIgnored(context.Method);
         return Task.FromResult(new Reply { Successful = true });
-    }
-
-    private Task<Reply> Refuse(ServerCallContext context)
-    {
-        guard.RequireNode(context);
-        throw new RpcException(new Status(StatusCode.Unimplemented, $"{context.Method} is not in this release"));
     }
 
     [LoggerMessage(EventId = 3012, Level = LogLevel.Warning, Message = "{Method} was answered as by a 24.01 manager with policy off: nothing was done, network policy is not enforced")]

@@ -8,7 +8,12 @@ namespace ACCOffload.InfraManager.Api;
 /// infra.InfraAgent, as a 24.01 agent calls its manager. Refusals come in the reply (successful = false, error_message), where the agent
 /// looks for them; only a caller without the right to call gets a status.
 /// </summary>
-internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, ILogger logger) : InfraAgent.InfraAgentBase
+/// <param name="core">What makes it so.</param>
+/// <param name="guard">Who may call.</param>
+/// <param name="settings">The node's.</param>
+/// <param name="takesServices">Whether services come from here, and not from the cluster's API server.</param>
+/// <param name="logger">Where refusals go.</param>
+internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, ILogger logger) : InfraAgent.InfraAgentBase
 {
     private readonly ILogger _logger = logger;
 
@@ -48,12 +53,15 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         }
     });
 
-    public override Task<Reply> SetupHostInterface(SetupHostInterfaceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    public override Task<Reply> SetupHostInterface(SetupHostInterfaceRequest request, ServerCallContext context) => AnswerAsync(
+        context, node => core.AttachAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken));
+
+    private Task<Reply> AnswerAsync(ServerCallContext context, Func<string, Task> call) => guard.RunAsync(context, async () =>
     {
         var node = guard.RequireNode(context);
         try
         {
-            await core.AttachAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken);
+            await call(node);
             return new Reply { Successful = true };
         }
         catch (IntentException e)

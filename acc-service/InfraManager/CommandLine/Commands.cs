@@ -14,6 +14,9 @@ internal static class Commands
             config,
             RunCommand.Create(config),
             SoftTargetCommand.Create(config),
+            PrepareCommand.Create(config),
+            CertsCommand.Create(config),
+            DoctorCommand.Create(config),
             CtlCommand.Create(config),
         };
         root.SetAction((parsed, _) => RunCommand.RunAsync(parsed.GetValue(config)));

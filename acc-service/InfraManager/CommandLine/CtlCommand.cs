@@ -28,17 +28,25 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Tables(context));
         ctl.Subcommands.Add(Counters(context));
         ctl.Subcommands.Add(Trace(context));
+        ctl.Subcommands.Add(Services(context));
+        ctl.Subcommands.Add(ServiceAdd(context));
+        ctl.Subcommands.Add(ServiceRemove(context));
         return ctl;
     }
 
     private sealed record Context(Option<string?> Socket, Option<string?> Config, Option<bool> Json);
 
-    private static Command Status(Context context) =>
-        Query(context, new Command("status", "What the service and its target are doing"), async (_, client, options) =>
+    private static Command Status(Context context)
+    {
+        var wait = new Option<int>("--wait") { Description = "Wait until it is ready and its tables are verified; fail if it is not within SECONDS", HelpName = "SECONDS" };
+        return Query(context, new Command("status", "What the service and its target are doing") { wait }, async (parsed, client, options) =>
         {
-            var reply = await client.GetStatusAsync(new GetStatusRequest(), options);
+            var reply = parsed.GetValue(wait) is var seconds and > 0
+                ? await Readiness.WaitAsync(client, TimeSpan.FromSeconds(seconds), TimeProvider.System, options.CancellationToken)
+                : await client.GetStatusAsync(new GetStatusRequest(), options);
             return new Answer(w => CtlText.Status(w, reply), j => CtlJson.Status(j, reply));
         });
+    }
 
     private static Command Endpoints(Context context) =>
         Query(context, new Command("endpoints", "The endpoints that the service holds"), async (_, client, options) =>
@@ -86,6 +94,45 @@ internal static class CtlCommand
             var (port, frame) = packet.Build(parsed, endpoints.Endpoints, MacAddress.Parse(status.GatewayMac));
             var reply = await client.TraceAsync(new ControlTraceRequest { Port = port, Packet = Google.Protobuf.ByteString.CopyFrom(frame) }, options);
             return new Answer(w => CtlText.Trace(w, port, frame, reply), j => CtlJson.Trace(j, port, frame, reply));
+        });
+    }
+
+    private static Command Services(Context context)
+    {
+        var name = new Argument<string>("name") { Description = "One service only: NAME or NAMESPACE/NAME", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
+        return Query(context, new Command("services", "The services: frontends, backends and packets") { name }, async (parsed, client, options) =>
+        {
+            var reply = await client.ListServicesAsync(new ListServicesRequest { Service = parsed.GetValue(name) ?? "" }, options);
+            return new Answer(w => CtlServices.Text(w, reply), j => CtlServices.Json(j, reply));
+        });
+    }
+
+    private static Command ServiceAdd(Context context)
+    {
+        var service = new ServiceCommands();
+        return Query(context, service.Add(), async (parsed, client, options) =>
+        {
+            await client.AddServiceAsync(service.AddRequest(parsed), options);
+            return new Answer(w => w.WriteLine("set"), j =>
+            {
+                j.WriteStartObject();
+                j.WriteEndObject();
+            });
+        });
+    }
+
+    private static Command ServiceRemove(Context context)
+    {
+        var service = new ServiceCommands();
+        return Query(context, service.Remove(), async (parsed, client, options) =>
+        {
+            var reply = await client.RemoveServiceAsync(service.RemoveRequest(parsed), options);
+            return new Answer(w => w.WriteLine(reply.Removed ? "removed" : "there was none"), j =>
+            {
+                j.WriteStartObject();
+                j.WriteBoolean("removed", reply.Removed);
+                j.WriteEndObject();
+            });
         });
     }
 

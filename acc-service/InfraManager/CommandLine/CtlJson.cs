@@ -42,6 +42,43 @@ internal static class CtlJson
         json.WriteNumber("reconcileModified", status.ReconcileModified);
         json.WriteNumber("reconcileDeleted", status.ReconcileDeleted);
         json.WriteString("storeProblem", status.StoreProblem);
+        json.WriteNumber("services", status.Services);
+        json.WriteString("servicesSource", status.ServicesSource);
+        if (status.Watch is null)
+            json.WriteNull("watch");
+        else
+            Watch(json, status.Watch);
+        json.WriteEndObject();
+    }
+
+    private static void Watch(Utf8JsonWriter json, WatchStatus watch)
+    {
+        json.WriteStartObject("watch");
+        json.WriteString("server", watch.Server);
+        json.WriteBoolean("synced", watch.Synced);
+        json.WriteNumber("pending", watch.Pending);
+        json.WriteNumber("handedOver", watch.HandedOver);
+        json.WriteString("waiting", watch.Waiting);
+        CtlServices.Problems(json, "refused", watch.Refused);
+        json.WriteStartArray("kinds");
+        foreach (var kind in watch.Kinds)
+        {
+            json.WriteStartObject();
+            json.WriteString("kind", kind.Kind);
+            json.WriteString("phase", kind.Phase);
+            json.WriteBoolean("synced", kind.Synced);
+            json.WriteNumber("objects", kind.Objects);
+            json.WriteString("resourceVersion", kind.ResourceVersion);
+            json.WriteNumber("lastList", kind.LastList);
+            json.WriteNumber("lastEvent", kind.LastEvent);
+            json.WriteNumber("events", kind.Events);
+            json.WriteNumber("relists", kind.Relists);
+            json.WriteNumber("errors", kind.Errors);
+            json.WriteString("lastError", kind.LastError);
+            json.WriteNumber("lastErrorTime", kind.LastErrorTime);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
         json.WriteEndObject();
     }
 

@@ -17,6 +17,11 @@ internal static class CtlText
         table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
         table.Add("gateway", $"{status.Gateway} at {status.GatewayMac}");
         table.Add("endpoints", Number(status.Endpoints));
+        table.Add("services", status.Watch is { } watch ? $"{Number(status.Services)}, {Watch(watch)}" : $"{Number(status.Services)}, set by the agent");
+        foreach (var kind in status.Watch?.Kinds ?? [])
+            table.Add($"watch {kind.Kind}", Watch(kind));
+        foreach (var refused in status.Watch?.Refused ?? [])
+            table.Add("refused", $"{refused.Subject}: {refused.Reason}");
         table.Add("table entries", status.PendingEntries == 0 ? Number(status.TableEntries) : $"{Number(status.TableEntries)}, {Number(status.PendingEntries)} of them pending");
         table.Add("queue", Number(status.QueueLength));
         table.Add("sent", $"{Number(status.UpdatesSent)} updates in {Number(status.WritesSent)} writes");
@@ -28,6 +33,22 @@ internal static class CtlText
             table.Add("store", status.StoreProblem);
         table.Add("uptime", TimeSpan.FromSeconds(Math.Floor(status.Uptime)).ToString("c", CultureInfo.InvariantCulture));
         table.WriteTo(writer);
+    }
+
+    private static string Watch(WatchStatus watch)
+    {
+        var server = watch.Server.Length == 0 ? "" : $" from {watch.Server}";
+        if (!watch.Synced)
+            return $"not yet known{server}";
+        var pending = watch.Pending == 0 ? "" : $", {Number(watch.Pending)} to be changed";
+        return $"watched{server}{pending}{(watch.Waiting.Length == 0 ? "" : $"; they wait: {watch.Waiting}")}";
+    }
+
+    private static string Watch(WatchedKind kind)
+    {
+        // What went wrong counts while it is not well again.
+        var problem = kind.LastError.Length == 0 || kind.Phase == "watching" ? "" : $": {kind.LastError}";
+        return $"{kind.Phase}, {Number(kind.Objects)} {(kind.Objects == 1 ? "object" : "objects")}{problem}";
     }
 
     public static void Endpoints(TextWriter writer, ListEndpointsReply reply)

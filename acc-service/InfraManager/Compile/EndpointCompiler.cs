@@ -35,11 +35,16 @@ internal sealed class EndpointCompiler
     public int Mtu => _node.Mtu;
 
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
-    public Entry[] Compile(Endpoint endpoint, uint port)
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="port">Its port's number.</param>
+    /// <param name="hostPort">That of the host's interface; 0 while there is none.</param>
+    public Entry[] Compile(Endpoint endpoint, uint port, uint hostPort = 0)
     {
         var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
         if (endpoint.Spec.Kind == EndpointKind.Host)
             CompileHost(entries, endpoint, port);
+        else if (endpoint.Spec.Kind == EndpointKind.Uplink)
+            CompileUplink(entries, endpoint.Spec.Mac.Value, port, hostPort);
         else
             CompilePod(entries, endpoint, port);
         return [.. entries];
@@ -77,6 +82,21 @@ internal sealed class EndpointCompiler
         }
     }
 
+    private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint hostPort)
+    {
+        // ARP is the host's business: without it nobody speaks for the node there.
+        if (hostPort != 0)
+            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", hostPort).Param("gateway_mac", mac).Build());
+        Span<byte> ip = stackalloc byte[16];
+        foreach (UplinkRoute route in _node.Uplink?.Routes ?? [])
+        {
+            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+                continue;
+            entries.Add(_routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength).Action("to_port")
+                .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value).Build());
+        }
+    }
+
     private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
     {
         address.TryWriteBytes(buffer, out int written);
@@ -97,7 +117,8 @@ internal sealed class EndpointCompiler
             Mac = mac,
             Addresses = [new IPAddress([192, 0, 2, 1])],
         };
-        Compile(new Endpoint(0, spec, false), 1);
-        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Host }, false), 1);
+        Compile(new Endpoint(0, spec, false), 1, 1);
+        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Host }, false), 1, 1);
+        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Uplink }, false), 1, 1);
     }
 }

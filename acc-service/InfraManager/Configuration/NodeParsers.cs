@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -22,6 +23,20 @@ internal static partial class NodeParsers
         if (mac.IsMulticast)
             return "is a multicast MAC address";
         return mac.IsZero ? "is the all-zero MAC address" : null;
+    }
+
+    /// <summary>A prefix and the MAC address that is next on the way there: <c>prefix via mac</c>.</summary>
+    public static string? UplinkRoute(string text, out UplinkRoute route)
+    {
+        route = default;
+        if (text.Split(" via ", StringSplitOptions.TrimEntries) is not [var prefix, var hop])
+            return "is no prefix 'via' a MAC address";
+        if (Parsers.Network(prefix, out var destination) is { } wrongPrefix)
+            return wrongPrefix;
+        if (Mac(hop, out var mac) is { } wrongHop)
+            return wrongHop;
+        route = new UplinkRoute(destination, mac);
+        return null;
     }
 
     /// <summary>A role as the fingerprint map gives it: host:node.</summary>

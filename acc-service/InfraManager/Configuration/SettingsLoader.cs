@@ -17,6 +17,7 @@ internal static class SettingsLoader
     private const string PathRemedy = "give an absolute path";
     private const string AddressRemedy = "give an IP address such as 192.0.2.10";
     private const string RangeRemedy = "give a range such as 10.244.1.0/24";
+    private const string UplinkMacRemedy = "give this node's own unicast MAC address on the node network";
     private const string ListenRemedy = "give address:port such as 0.0.0.0:50002";
     private const string ServerRemedy = "give unix:/path or https://host:port";
 
@@ -57,6 +58,8 @@ internal static class SettingsLoader
             List(node.VirtualRanges),
             node.Gateway,
             node.GatewayMac,
+            node.MasqueradePorts,
+            node.Uplink is { } uplink ? $"{uplink.Port} {uplink.Mac} {string.Join(", ", uplink.Routes)}" : "",
             node.Mtu,
             List(node.Devices.Kinds),
             List(node.Devices.Ports),
@@ -112,6 +115,8 @@ internal static class SettingsLoader
         VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, RangeRemedy),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
+        MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
+        Uplink = ReadUplink(reader),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
         Devices = ReadDevices(reader),
     };
@@ -123,6 +128,22 @@ internal static class SettingsLoader
         Macs = reader.List<MacRange>("Devices:Macs", DeviceParsers.MacRange, "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
         PortRule = reader.Value<PortRule>("Target:PortRule", "gnmi", Parsers.Name, "give gnmi or mac"),
     };
+
+    private static string? Empty(out MacAddress mac)
+    {
+        mac = default;
+        return null;
+    }
+
+    private static UplinkSettings? ReadUplink(ConfigurationReader reader)
+    {
+        var port = reader.Value("Node:Uplink:Port", "", (string text, out string name) => Any(text, out name), "give the name of the port at the target");
+        var mac = reader.Value("Node:Uplink:Mac", "", (string text, out MacAddress mac) => text.Length == 0 ? Empty(out mac) : NodeParsers.Mac(text, out mac), UplinkMacRemedy);
+        if (port.Length > 0 && mac.IsZero)
+            reader.Fail("Node:Uplink:Mac", "", "is missing: the neighbours have nowhere to send to", UplinkMacRemedy);
+        var routes = reader.List<UplinkRoute>("Node:Uplink:Routes", NodeParsers.UplinkRoute, "give a prefix and the next hop's MAC address such as 0.0.0.0/0 via 02:00:00:00:00:01");
+        return port.Length == 0 ? null : new UplinkSettings(port, mac, routes);
+    }
 
     private static ApiSettings ReadApi(ConfigurationReader reader) => new(
         reader.Value<IPEndPoint>("Api:Listen", "0.0.0.0:50002", Parsers.EndPoint, ListenRemedy),

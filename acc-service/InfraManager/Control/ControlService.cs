@@ -2,6 +2,7 @@ using System.Globalization;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -11,7 +12,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -20,6 +21,8 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
 
     public override Task<GetStatusReply> GetStatus(GetStatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
+        // In this order: what the watch has handed over by now is in the core's status.
+        var watching = watch is null ? null : ToStatus(watch.GetStatus());
         var status = core.Status;
         return Task.FromResult(new GetStatusReply
         {
@@ -46,6 +49,9 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
             StoreProblem = status.StoreProblem,
             Gateway = node.Gateway.ToString(),
             GatewayMac = node.GatewayMac.ToString(),
+            Services = (uint)status.Services,
+            ServicesSource = watch is null ? "agent" : "watch",
+            Watch = watching,
         });
     });
 
@@ -58,11 +64,11 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
             var info = new EndpointInfo
             {
                 Node = spec.Node,
-                Api = spec.Origin == ApiOrigin.Offload ? "accoffload.v1" : "infra.InfraAgent",
+                Api = ApiText(spec.Origin),
                 Network = spec.Key.Network,
                 ContainerId = spec.Key.ContainerId,
                 InterfaceName = spec.Key.InterfaceName,
-                Kind = spec.Kind == Model.EndpointKind.Pod ? "pod" : "host",
+                Kind = spec.Kind.ToString().ToLowerInvariant(),
                 PortName = spec.PortName,
                 Port = view.Port,
                 Mac = spec.Mac.ToString(),
@@ -197,4 +203,11 @@ internal sealed class ControlService(INetworkCore core, ITargetView target, Trac
             throw new RpcException(new Status(e.Code, $"port: {e.Message}"));
         }
     }
+
+    private static string ApiText(ApiOrigin origin) => origin switch
+    {
+        ApiOrigin.Offload => "accoffload.v1",
+        ApiOrigin.InfraAgent => "infra.InfraAgent",
+        _ => "configuration",
+    };
 }

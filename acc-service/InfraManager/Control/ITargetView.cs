@@ -18,6 +18,9 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken);
 
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken);
+
     /// <summary>The port's number on the target; null when there is no such port.</summary>
     Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken);
 }

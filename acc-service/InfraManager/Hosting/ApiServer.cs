@@ -143,7 +143,7 @@ internal sealed class ApiServer : IAsyncDisposable
         var api = loggers.CreateLogger(Features.Api);
         var guard = new RpcGuard(settings.Node.Name, refusals, api);
         services.AddSingleton(new OffloadService(core, settings.Node, guard));
-        services.AddSingleton(new InfraAgentService(core, guard, api));
+        services.AddSingleton(new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, api));
         services.AddSingleton(control);
         services.AddSingleton(_health);
     }

@@ -11,9 +11,17 @@ internal sealed class ProgrammerCore(Programmer programmer) : INetworkCore
 
     public IReadOnlyList<EndpointView> Endpoints => programmer.GetEndpoints();
 
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => programmer.GetServices();
+
+    public SnatState Snat => programmer.GetSnat();
+
     public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
 
     public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
 
     public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
+    public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
+    public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
 }

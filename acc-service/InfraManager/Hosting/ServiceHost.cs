@@ -1,7 +1,10 @@
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Systemd;
 using ACCOffload.InfraManager.Target;
@@ -22,6 +25,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private P4Target? _target;
     private Programmer? _programmer;
     private TraceProxy? _tracer;
+    private ClusterWatch? _watch;
     private ApiServer? _api;
 
     private ServiceHost(Settings settings, ILoggerFactory loggers)
@@ -68,6 +72,8 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         // What runs may need the programmer to end, so both have the same limit and the API closes first.
         using var limit = new CancellationTokenSource(_settings.Limits.Shutdown);
         var closing = _api!.StopAsync(limit.Token);
+        // What it has handed over is worked off with the rest; what the cluster says from now on is for the next life.
+        await StopWatchAsync();
         await _programmer!.StopAsync(_settings.Limits.Shutdown);
         // Every request is answered. What is open now is a stream that ends with its client only, such as a health Watch.
         limit.CancelAfter(TimeSpan.FromSeconds(1));
@@ -78,6 +84,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _systemd.Dispose();
+        await StopWatchAsync();
         if (_api is not null)
             await _api.DisposeAsync();
         _tracer?.Dispose();
@@ -121,34 +128,57 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             targetLogger);
         _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
         _target = new P4Target(_session, _ports, artifacts, _settings.Node.Devices.PortRule, targetLogger);
-        _programmer = new Programmer(
-            _settings.Node,
-            _store,
-            _target,
-            new ProgrammerOptions
-            {
-                QueueIntents = _settings.Limits.QueueIntents,
-                QueueBytes = _settings.Limits.QueueBytes,
-                MaxUpdatesPerWrite = _settings.Target.BatchSize,
-            },
-            time,
-            loggers);
+        _programmer = CreateProgrammer(_store, _target, time, loggers);
         _programmer.Start();
 
         _tracer = new TraceProxy(endpoint.Address);
         var core = new ProgrammerCore(_programmer);
+        _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target), _tracer, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
+        var control = new ControlService(core, new TargetView(_target), _tracer, _watch, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
         _api = new ApiServer(_settings, core, control, loggers, time);
         await _api.StartAsync(cancellationToken);
         if (_softTarget is { } starting)
             await starting;
         // What it does at first, connecting and loading the pipeline, is not waited for: READY is about the store and the API.
         _session.Start();
+        _watch?.Start();
 
         LogServing(_settings.Node.Name, _settings.Api.Listen, name);
         _systemd.Ready($"Serving node {_settings.Node.Name} on {_settings.Api.Listen}");
         _systemd.StartWatchdog(() => _programmer.IsHealthy, time);
+    }
+
+    private async Task StopWatchAsync()
+    {
+        if (Interlocked.Exchange(ref _watch, null) is { } watch)
+            await watch.DisposeAsync();
+    }
+
+    private ClusterWatch CreateWatch(Programmer programmer, ILoggerFactory loggers, TimeProvider time)
+    {
+        var logger = loggers.CreateLogger(Features.Kubernetes);
+        // While the programmer is stuck nobody here can vouch for a backend.
+        var health = _settings.Services.HealthCheckAddress is { } address ? new HealthCheckServer(address, () => programmer.IsHealthy, loggers, logger) : null;
+        return new ClusterWatch(_settings.Kubernetes, _settings.Node, new ProgrammerServices(programmer), health, new ReflectorOptions(), time, logger);
+    }
+
+    private Programmer CreateProgrammer(SqliteStore store, P4Target target, TimeProvider time, ILoggerFactory loggers)
+    {
+        var options = new ProgrammerOptions
+        {
+            QueueIntents = _settings.Limits.QueueIntents,
+            QueueBytes = _settings.Limits.QueueBytes,
+            MaxUpdatesPerWrite = _settings.Target.BatchSize,
+        };
+        try
+        {
+            return new Programmer(_settings.Node, store, target, options, time, loggers);
+        }
+        catch (UplinkTakenException e)
+        {
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message, "name the port to the node network, or delete that attachment's pod before"));
+        }
     }
 
     private PipelineArtifacts LoadPipeline()

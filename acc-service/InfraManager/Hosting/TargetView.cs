@@ -18,5 +18,8 @@ internal sealed class TargetView(P4Target target) : ITargetView
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
         target.Session.ReadCountersAsync(counter, cancellationToken);
 
+    public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
+        target.Session.ReadRowCountersAsync(table, cancellationToken);
+
     public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => target.FindPortAsync(name, cancellationToken);
 }

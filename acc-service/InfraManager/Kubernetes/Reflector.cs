@@ -60,8 +60,9 @@ internal sealed partial class Reflector<T>
                     await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
+            // The end, whatever else went wrong in the same moment.
         }
         finally
         {

@@ -5,4 +5,7 @@ internal enum ApiOrigin
 {
     Offload = 1,
     InfraAgent = 2,
+
+    /// <summary>None: the configuration says that it is there. Never stored.</summary>
+    Configuration = 3,
 }

@@ -7,4 +7,7 @@ internal enum EndpointKind
 
     /// <summary>The host's own interface into the pipeline; a node has one.</summary>
     Host = 2,
+
+    /// <summary>The node network; a node has one or none, and the configuration says so. Never stored.</summary>
+    Uplink = 3,
 }

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace ACCOffload.InfraManager.Model;
 
 /// <summary>A wish to change the model, immutable, as the API posts it.</summary>
@@ -39,4 +41,28 @@ internal sealed record SyncIntent(
 internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent
 {
     public override int EstimatedBytes => Spec?.EstimatedBytes ?? 128 + (2 * (Key.Namespace.Length + Key.Name.Length));
+}
+
+/// <summary>A change of what is masqueraded on its way out of the cluster.</summary>
+internal abstract record SnatIntent : Intent
+{
+    public override int EstimatedBytes => 128;
+
+    public abstract SnatState Apply(SnatState state);
+}
+
+/// <summary>Sets the source that pods' traffic gets; null: it keeps its own.</summary>
+internal sealed record SnatAddressIntent(IPAddress? Address) : SnatIntent
+{
+    public override SnatState Apply(SnatState state) => state with { Address = Address };
+}
+
+/// <summary>Adds or removes a prefix whose destinations see a pod's own address.</summary>
+internal sealed record SnatPrefixIntent(IPNetwork Prefix, bool IsAdded) : SnatIntent
+{
+    public override SnatState Apply(SnatState state)
+    {
+        var others = state.Prefixes.Where(p => p != Prefix);
+        return state with { Prefixes = [.. (IsAdded ? others.Append(Prefix) : others).OrderBy(p => p.ToString(), StringComparer.Ordinal)] };
+    }
 }

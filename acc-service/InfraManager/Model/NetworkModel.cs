@@ -23,7 +23,7 @@ internal sealed class NetworkModel
     private readonly Dictionary<EndpointAddress, Tombstone> _tombstones = [];
     private readonly Queue<EndpointAddress> _tombstoneOrder = new();
     private readonly HashSet<string> _portRemovals = [];
-    private readonly Dictionary<ServiceKey, ServiceState> _services = [];
+    private readonly ServiceTable _services = new();
     private readonly List<(StateKey Key, object? Old)> _journal = [];
     private long _lastId;
 
@@ -37,7 +37,9 @@ internal sealed class NetworkModel
 
     public IReadOnlyDictionary<EndpointAddress, Tombstone> Tombstones => _tombstones;
 
-    public IReadOnlyDictionary<ServiceKey, ServiceState> Services => _services;
+    public ServiceTable Services => _services;
+
+    public SnatState Snat { get; private set; } = SnatState.None;
 
     /// <summary>The last number given out; durable, so that none is given out again.</summary>
     public uint LastServiceNumber { get; private set; }
@@ -45,8 +47,36 @@ internal sealed class NetworkModel
     /// <summary>The host's endpoint, of which there is one.</summary>
     public Endpoint? Host { get; private set; }
 
+    /// <summary>The configured uplink's endpoint.</summary>
+    public Endpoint? Uplink { get; private set; }
+
     /// <summary>How many changes are recorded since the last <see cref="Forget"/>.</summary>
     public int Mark => _journal.Count;
+
+    /// <summary>Adds what the configuration says is there, which is not stored and which no request changes.</summary>
+    /// <exception cref="UplinkTakenException">An attachment holds the port or the MAC address.</exception>
+    public void Configure(NodeSettings node)
+    {
+        if (node.Uplink is not { } uplink)
+            return;
+        var endpoint = new Endpoint(
+            NextId(),
+            new EndpointSpec
+            {
+                Node = node.Name,
+                Origin = ApiOrigin.Configuration,
+                Key = new AttachmentKey("uplink", node.Name, uplink.Port),
+                Kind = EndpointKind.Uplink,
+                PortName = uplink.Port,
+                Mac = uplink.Mac,
+                Addresses = [],
+            },
+            false);
+        if (ConflictOf(endpoint) is { } conflict)
+            throw new UplinkTakenException(conflict);
+        Put(endpoint);
+        Forget();
+    }
 
     public long NextId() => ++_lastId;
 
@@ -68,16 +98,29 @@ internal sealed class NetworkModel
         LastServiceNumber = number;
     }
 
-    public ServiceState? FindService(ServiceKey key) => _services.GetValueOrDefault(key);
-
-    /// <summary>Sets a service, or removes it.</summary>
+    /// <summary>Sets a service, or removes it. The caller has made sure that no frontend of it is another's.</summary>
+    /// <exception cref="InvalidOperationException">Something it holds is another's; nothing was changed.</exception>
     public void SetService(ServiceKey key, ServiceState? state)
     {
-        if (Equals(FindService(key), state))
+        ServiceState? old = _services.Find(key);
+        if (Equals(old, state))
             return;
-        Record(new(StateKind.Service, key), FindService(key));
-        SetServiceUnrecorded(key, state);
+        if (state is not null && _services.ConflictOf(state) is { } conflict)
+            throw new InvalidOperationException(conflict);
+        Record(new(StateKind.Service, key), old);
+        _services.Set(key, state);
     }
+
+    public void SetSnat(SnatState snat)
+    {
+        if (snat == Snat)
+            return;
+        Record(new(StateKind.Snat, ""), Snat);
+        Snat = snat;
+    }
+
+    /// <summary>The id of the pod on this node that has the address; 0 if none has.</summary>
+    public long PodAt(IPAddress address) => HolderOf(address) is { Spec.Kind: EndpointKind.Pod } pod ? pod.Id : 0;
 
     public Endpoint? Find(long id) => _byId.GetValueOrDefault(id);
 
@@ -152,14 +195,18 @@ internal sealed class NetworkModel
     /// <summary>What was changed since the last <see cref="Forget"/>, without repeats.</summary>
     public HashSet<StateKey> ChangedKeys() => [.. _journal.Select(j => j.Key)];
 
+    /// <summary>The changes recorded after <paramref name="mark"/>, oldest first, with the value before.</summary>
+    public IEnumerable<(StateKey Key, object? Old)> ChangesSince(int mark) => _journal.Skip(mark);
+
     /// <summary>The state's present value: an endpoint, a stamp, a tombstone, true; or null when it is not there.</summary>
     public object? ValueOf(StateKey key) => key.Kind switch
     {
         StateKind.Endpoint => Find((long)key.Name),
         StateKind.SyncFloor => Floor((FloorKey)key.Name),
         StateKind.Tombstone => FindTombstone((EndpointAddress)key.Name),
-        StateKind.Service => FindService((ServiceKey)key.Name),
+        StateKind.Service => _services.Find((ServiceKey)key.Name),
         StateKind.LastServiceNumber => LastServiceNumber,
+        StateKind.Snat => Snat,
         _ => _portRemovals.Contains((string)key.Name) ? true : null,
     };
 
@@ -239,7 +286,10 @@ internal sealed class NetworkModel
                 SetPortRemovalUnrecorded((string)key.Name, (bool)old!);
                 break;
             case StateKind.Service:
-                SetServiceUnrecorded((ServiceKey)key.Name, (ServiceState?)old);
+                _services.Set((ServiceKey)key.Name, (ServiceState?)old);
+                break;
+            case StateKind.Snat:
+                Snat = (SnatState)old!;
                 break;
             case StateKind.LastServiceNumber:
                 // What is undone may have been on the target for a moment, where flows learned the number.
@@ -255,14 +305,6 @@ internal sealed class NetworkModel
             _portRemovals.Remove(port);
     }
 
-    private void SetServiceUnrecorded(ServiceKey key, ServiceState? state)
-    {
-        if (state is null)
-            _services.Remove(key);
-        else
-            _services[key] = state;
-    }
-
     private void SetEndpoint(long id, Endpoint? endpoint)
     {
         if (_byId.Remove(id, out Endpoint? old))
@@ -274,6 +316,8 @@ internal sealed class NetworkModel
                 _byIp.Remove(ip);
             if (Host?.Id == id)
                 Host = null;
+            if (Uplink?.Id == id)
+                Uplink = null;
         }
 
         if (endpoint is null)
@@ -287,5 +331,7 @@ internal sealed class NetworkModel
             _byIp.Add(ip, endpoint);
         if (endpoint.Spec.Kind == EndpointKind.Host)
             Host = endpoint;
+        if (endpoint.Spec.Kind == EndpointKind.Uplink)
+            Uplink = endpoint;
     }
 }

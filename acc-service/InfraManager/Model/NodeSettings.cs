@@ -28,6 +28,12 @@ internal sealed record NodeSettings
     /// <summary>Which devices the node's host may attach.</summary>
     public DeviceRules Devices { get; init; } = DeviceRules.None;
 
+    /// <summary>Source ports of masqueraded flows: the node's own stack uses none of them.</summary>
+    public PortRange MasqueradePorts { get; init; } = new(61440, 4096);
+
+    /// <summary>Null: the node network is not reached through the pipeline.</summary>
+    public UplinkSettings? Uplink { get; init; }
+
     /// <summary>Bytes.</summary>
     public int Mtu { get; init; } = 1500;
 }

@@ -14,3 +14,10 @@ internal sealed record SyncOutcome(int Kept, int Added, int Removed, IReadOnlyLi
 
 /// <summary>One attachment of a Sync that could not be applied.</summary>
 internal sealed record SyncItemFailure(AttachmentKey Key, IntentException Error);
+
+/// <summary>The service is as wanted: durably, and on the target.</summary>
+/// <param name="State">Null when nothing is left of it.</param>
+internal sealed record ServiceOutcome(ServiceState? State);
+
+/// <summary>What is masqueraded from now on: durably, and on the target.</summary>
+internal sealed record SnatOutcome(SnatState State);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace ACCOffload.InfraManager.Model;
@@ -6,9 +7,11 @@ namespace ACCOffload.InfraManager.Model;
 /// A service as the model holds it: what should be, and what was assigned to it. Immutable and durable; ids never change while what they name is there,
 /// and are not given out again, because entries that the data plane learned hold them.
 /// </summary>
-/// <param name="Spec">As wanted.</param>
+/// <param name="Id">Names the owner of the service's table entries.</param>
+/// <param name="Spec">As wanted; without ports when the service is gone and its last flows end.</param>
 /// <param name="Ports">What was assigned, in the order of the spec's ports; ports that are gone but still drain come last.</param>
-internal sealed record ServiceState(ServiceSpec Spec, SequenceOf<PortState> Ports)
+/// <param name="Ranges">The lists of source ranges that frontends name, each once.</param>
+internal sealed record ServiceState(uint Id, ServiceSpec Spec, SequenceOf<PortState> Ports, SequenceOf<RangesState> Ranges)
 {
     public ServiceKey Key => Spec.Key;
 }
@@ -30,9 +33,12 @@ internal sealed record PortState(
 
 /// <summary>A frontend that replies are translated back to.</summary>
 /// <param name="Key">What clients send to.</param>
-/// <param name="Id">Names it in the pipeline.</param>
+/// <param name="Id">
+/// Names the address, port and protocol in the pipeline: who has them after another has the same id, as learned flows of before hold it.
+/// </param>
 /// <param name="Retired">It is no more, but flows through it end by themselves: nobody gets a new one.</param>
-internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired);
+/// <param name="Taken">Retired, and another frontend has its address and port now. When that one goes first, this one has them again.</param>
+internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired, bool Taken = false);
 
 /// <summary>A set of buckets. Id 0 and no buckets: not in use.</summary>
 /// <param name="Id">Names the set in the pipeline.</param>
@@ -42,12 +48,20 @@ internal sealed record SetState(uint Id, SequenceOf<uint> Buckets)
     public static SetState None { get; } = new(0, []);
 }
 
+/// <summary>A list of source ranges. Another list has another id: who may send changes at once, not range by range.</summary>
+internal sealed record RangesState(uint Id, SequenceOf<IPNetwork> Ranges);
+
 /// <summary>
 /// A backend that may have flows. One that came back after it was taken out has another id: the flows that moved on must not be drawn back, those that
 /// stayed keep the old one.
 /// </summary>
 /// <param name="Key">Its real address and port.</param>
 /// <param name="Id">Names it in the pipeline.</param>
+/// <param name="EndpointId">Names, in the pipeline, this incarnation of address, port and protocol; every service that has it gives the same.</param>
+/// <param name="Pod">The id of the endpoint that holds the address on this node; 0 for none. With another holder it is another incarnation.</param>
 /// <param name="Place">Where it is.</param>
 /// <param name="Draining">Gets no new flows; those that it has go on.</param>
-internal sealed record BackendState(BackendKey Key, uint Id, BackendPlace Place, bool Draining);
+internal sealed record BackendState(BackendKey Key, uint Id, uint EndpointId, long Pod, BackendPlace Place, bool Draining);
+
+/// <summary>One incarnation of a real address, port and protocol: what the pipeline's endpoint ids name.</summary>
+internal readonly record struct IncarnationKey(BackendKey Key, ProtocolType Protocol, long Pod);

@@ -11,6 +11,9 @@ internal enum StateKind
 
     /// <summary>The last number given out to services; there is one such piece.</summary>
     LastServiceNumber,
+
+    /// <summary>What is masqueraded; there is one such piece.</summary>
+    Snat,
 }
 
 /// <summary>One piece of durable state by its name. <see cref="Name"/> is the id, key or name that the kind is keyed by.</summary>

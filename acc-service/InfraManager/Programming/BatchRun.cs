@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -7,7 +8,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
 {
     private readonly Dictionary<int, IntentException> _failed = [];
     private readonly Dictionary<(int Index, AttachmentKey Key), IntentException> _failedItems = [];
-    private readonly Dictionary<long, (int Index, AttachmentKey Key)> _changedBy = [];
+    private readonly Dictionary<OwnerId, (int Index, AttachmentKey Key)> _changedBy = [];
 
     public List<PendingIntent> Batch { get; } = batch;
 
@@ -25,8 +26,11 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>State that some round of the batch changed.</summary>
     public HashSet<StateKey> Written { get; } = [];
 
-    /// <summary>Endpoints that some round of the batch touched.</summary>
-    public HashSet<long> Touched { get; } = [];
+    /// <summary>Owners that some round of the batch touched.</summary>
+    public HashSet<OwnerId> Touched { get; } = [];
+
+    /// <summary>Services among them.</summary>
+    public HashSet<ServiceKey> Services { get; } = [];
 
     public IEnumerable<string> NewPortNames() => Batch.SelectMany(p => p.Intent switch
     {
@@ -42,28 +46,48 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Starts another round of judging.</summary>
     public void Begin() => _changedBy.Clear();
 
-    public void Changed(int index, long id, AttachmentKey key) => _changedBy[id] = (index, key);
+    /// <param name="index">Whose doing it is.</param>
+    /// <param name="owner">What was changed.</param>
+    /// <param name="key">Which of a Sync's attachments.</param>
+    public void Changed(int index, OwnerId owner, AttachmentKey key = default) => _changedBy[owner] = (index, key);
 
     /// <summary>Takes in what the round changed.</summary>
     public void Collect(NetworkModel model)
     {
-        foreach (StateKey key in model.ChangedKeys())
+        Written.UnionWith(model.ChangedKeys());
+        foreach ((StateKey key, object? old) in model.ChangesSince(0))
         {
-            Written.Add(key);
-            if (key.Kind == StateKind.Endpoint)
-                Touched.Add((long)key.Name);
+            switch (key.Kind)
+            {
+                case StateKind.Endpoint:
+                    Touched.Add(OwnerId.OfEndpoint((long)key.Name));
+                    break;
+                case StateKind.Service:
+                    // One that was removed and made anew is another owner.
+                    foreach (ServiceState? state in new[] { (ServiceState?)old, model.Services.Find((ServiceKey)key.Name) })
+                    {
+                        if (state is not null)
+                            Touched.Add(OwnerId.OfService(state.Id));
+                    }
+
+                    Services.Add((ServiceKey)key.Name);
+                    break;
+                case StateKind.Snat:
+                    Touched.Add(OwnerId.Node);
+                    break;
+            }
         }
 
         Touched.UnionWith(_changedBy.Keys);
     }
 
-    /// <summary>Makes the intents that last changed these endpoints fail. False if none of the refusals is this batch's doing.</summary>
-    public bool Blame(IReadOnlyDictionary<long, IntentException> refusals)
+    /// <summary>Makes the intents that last changed these owners fail. False if none of the refusals is this batch's doing.</summary>
+    public bool Blame(IReadOnlyDictionary<OwnerId, IntentException> refusals)
     {
         bool any = false;
-        foreach ((long id, IntentException error) in refusals)
+        foreach ((OwnerId owner, IntentException error) in refusals)
         {
-            if (!_changedBy.TryGetValue(id, out (int Index, AttachmentKey Key) who))
+            if (!_changedBy.TryGetValue(owner, out (int Index, AttachmentKey Key) who))
                 continue;
             any |= Batch[who.Index].Intent is SyncIntent ? _failedItems.TryAdd(who, error) : _failed.TryAdd(who.Index, error);
         }

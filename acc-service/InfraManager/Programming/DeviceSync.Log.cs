@@ -1,3 +1,5 @@
+using ACCOffload.InfraManager.Compile;
+
 namespace ACCOffload.InfraManager.Programming;
 
 internal sealed partial class DeviceSync
@@ -15,8 +17,8 @@ internal sealed partial class DeviceSync
     [LoggerMessage(Level = LogLevel.Warning, Message = "reconciliation was not finished: {Reason}; trying again")]
     private partial void LogReconcileFailed(string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "endpoint {Id} is not wholly programmed: {Reason}; trying again")]
-    private partial void LogEndpointIncomplete(long id, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Owner} is not wholly programmed: {Reason}; trying again")]
+    private partial void LogIncomplete(OwnerId owner, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the target refused: {Reason}")]
     private partial void LogRefused(string reason);

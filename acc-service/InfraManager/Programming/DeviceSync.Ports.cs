@@ -1,4 +1,5 @@
 using System.Buffers;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
@@ -101,9 +102,9 @@ internal sealed partial class DeviceSync
         }
     }
 
-    private async Task EnsurePortsAsync(IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, CancellationToken cancellationToken)
+    private async Task EnsurePortsAsync(IEnumerable<Endpoint> endpoints, Dictionary<OwnerId, IntentException> refusals, CancellationToken cancellationToken)
     {
-        List<Endpoint> missing = [.. ids.Select(_model.Find).OfType<Endpoint>().Where(e => !_ports.ContainsKey(e.Spec.PortName))];
+        List<Endpoint> missing = [.. endpoints.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
         if (missing.Count == 0)
             return;
         // Those that share a port ask for it once.
@@ -130,7 +131,7 @@ internal sealed partial class DeviceSync
                         e.Code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal,
                         $"the target refused port {some[i].Spec.PortName}: {e.Message}");
                     foreach (Endpoint endpoint in missing.Where(m => m.Spec.PortName == some[i].Spec.PortName))
-                        refusals[endpoint.Id] = refusal;
+                        refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;
                 }
                 catch (DeviceLostException e)
                 {

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
@@ -76,8 +77,8 @@ internal sealed partial class DeviceSync
         if (!connection.IsPrimary)
             throw new DeviceLostException($"the target is away: {connection.Reason}");
         await ReadPortsAsync(cancellationToken).ConfigureAwait(false);
-        var early = new Dictionary<long, IntentException>();
-        await EnsurePortsAsync([.. _model.Endpoints.Select(e => e.Id)], early, cancellationToken).ConfigureAwait(false);
+        var early = new Dictionary<OwnerId, IntentException>();
+        await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken).ConfigureAwait(false);
         Hook(CrashPoint.ReconcilePorts);
         await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
         Hook(CrashPoint.ReconcilePipeline);

@@ -13,7 +13,7 @@ internal sealed partial class DeviceSync
     /// <summary>Writes what is left to write.</summary>
     /// <returns>How many updates were applied.</returns>
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
-    private async Task<long> FlushAsync(Dictionary<long, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
+    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
     {
         var pass = new WritePass(mode);
         for (int round = 0; round <= MaxCorrections; round++)
@@ -26,7 +26,11 @@ internal sealed partial class DeviceSync
             int refused = pass.Refused.Count;
             await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
             if (!mode.HoldBack || pass.Refused.Count == refused)
+            {
                 await WriteAllAsync(plan.Superseded, pass, cancellationToken).ConfigureAwait(false);
+                await WriteAllAsync(plan.Openings, pass, cancellationToken).ConfigureAwait(false);
+            }
+
             if (!pass.Corrected)
                 break;
             pass.HasCorrected = true;
@@ -153,8 +157,8 @@ internal sealed partial class DeviceSync
             LogMoreRefused();
     }
 
-    /// <summary>Finds the endpoints whose wanted rows were refused. A refused delete is nobody's failure: it is tried again.</summary>
-    private void Attribute(WritePass pass, Dictionary<long, IntentException> refusals)
+    /// <summary>Finds the owners whose wanted rows were refused. A refused delete is nobody's failure: it is tried again.</summary>
+    private void Attribute(WritePass pass, Dictionary<OwnerId, IntentException> refusals)
     {
         if (pass.Refused.Count == 0)
             return;
@@ -163,7 +167,7 @@ internal sealed partial class DeviceSync
             foreach (Entry entry in Tables.EntriesOf(owner))
             {
                 if (pass.Refused.TryGetValue(entry.Key, out IntentException? error))
-                    refusals.TryAdd(owner.Id, error);
+                    refusals.TryAdd(owner, error);
             }
         }
     }

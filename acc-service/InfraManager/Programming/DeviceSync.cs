@@ -15,18 +15,19 @@ internal sealed partial class DeviceSync
     private const int MaxCorrections = 3;
 
     private readonly ITarget _target;
-    private readonly EndpointCompiler _compiler;
+    private readonly ModelCompiler _compiler;
     private readonly ProgrammerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Action _progress;
     private readonly Dictionary<long, uint> _declared = [];
     private NetworkModel _model;
+    private bool _allDeclared;
     private long _generation = -1;
     private bool _mustReadBack = true;
 
     public DeviceSync(
-        NetworkModel model, ITarget target, EndpointCompiler compiler, ProgrammerOptions options, TimeProvider time, ILogger logger, Action progress)
+        NetworkModel model, ITarget target, ModelCompiler compiler, ProgrammerOptions options, TimeProvider time, ILogger logger, Action progress)
     {
         _model = model;
         _target = target;
@@ -74,17 +75,18 @@ internal sealed partial class DeviceSync
         _model = model;
         Tables = new TableState();
         _declared.Clear();
+        _allDeclared = false;
         Lose();
     }
 
-    /// <summary>Takes over what the model says of these endpoints, for a target that can't be reached now.</summary>
-    public void Declare(IReadOnlyCollection<long> ids) => Declare(ids, []);
+    /// <summary>Takes over what the model says of these owners, for a target that can't be reached now.</summary>
+    public void Declare(IReadOnlyCollection<OwnerId> owners) => Declare(owners, []);
 
     /// <summary>
-    /// Makes the target hold what the model says of these endpoints (and of everything else that is left to write). A lost reply is followed by
+    /// Makes the target hold what the model says of these owners (and of everything else that is left to write). A lost reply is followed by
     /// reading back and finishing, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
     /// </summary>
-    public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+    public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<OwnerId> owners, CancellationToken cancellationToken)
     {
         string lost = NotReadyReason;
         long? since = null;
@@ -93,12 +95,12 @@ internal sealed partial class DeviceSync
             TimeSpan left = _options.OutcomeLimit - (since is { } first ? _time.GetElapsedTime(first) : TimeSpan.Zero);
             if (left <= TimeSpan.Zero)
                 break;
-            var refusals = new Dictionary<long, IntentException>();
+            var refusals = new Dictionary<OwnerId, IntentException>();
             try
             {
                 if (!IsReady)
                     await RecoverAsync(left, cancellationToken).ConfigureAwait(false);
-                await PassAsync(ids, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken).ConfigureAwait(false);
+                await PassAsync(owners, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken).ConfigureAwait(false);
                 return new RealiseResult(null, refusals);
             }
             catch (DeviceLostException e)
@@ -113,8 +115,8 @@ internal sealed partial class DeviceSync
             }
         }
 
-        Declare(ids);
-        return new RealiseResult(lost, new Dictionary<long, IntentException>());
+        Declare(owners);
+        return new RealiseResult(lost, new Dictionary<OwnerId, IntentException>());
     }
 
     /// <summary>Reads the target back and repairs every difference. False if that could not be finished.</summary>
@@ -124,7 +126,7 @@ internal sealed partial class DeviceSync
         {
             var counts = new Counts();
             await ReadBackAsync(cancellationToken).ConfigureAwait(false);
-            var refusals = new Dictionary<long, IntentException>();
+            var refusals = new Dictionary<OwnerId, IntentException>();
             await PassAsync([], refusals, new PassMode(Verify: true, DoubtIsRefusal: true, Counts: counts), cancellationToken).ConfigureAwait(false);
             await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
             ReconcileCounts result = counts.ToResult();
@@ -134,8 +136,8 @@ internal sealed partial class DeviceSync
                 LogReconciled(result.Inserted, result.Modified, result.Deleted, Tables.DesiredCount, Tables.DirtyCount);
             }
 
-            foreach ((long id, IntentException error) in refusals)
-                LogEndpointIncomplete(id, error.Message);
+            foreach ((OwnerId owner, IntentException error) in refusals)
+                LogIncomplete(owner, error.Message);
             return true;
         }
         catch (DeviceLostException e)
@@ -163,19 +165,23 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <summary>One way to the desired state: ports of the endpoints, their rows, writes. Whatever else is not as it should be is mended with it.</summary>
+    /// <summary>One way to the desired state: ports of the endpoints, everyone's rows, writes. Whatever else is not as it should be is mended with it.</summary>
     private async Task PassAsync(
-        IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
+        IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
     {
-        HashSet<long> all = [.. ids];
+        HashSet<OwnerId> all = _allDeclared ? [.. owners] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
         foreach (Endpoint endpoint in _model.Endpoints)
         {
             if (!_ports.TryGetValue(endpoint.Spec.PortName, out uint port) || _declared.GetValueOrDefault(endpoint.Id) != port)
-                all.Add(endpoint.Id);
+                all.Add(OwnerId.OfEndpoint(endpoint.Id));
         }
 
-        await EnsurePortsAsync(all, refusals, cancellationToken).ConfigureAwait(false);
+        await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken).ConfigureAwait(false);
+        // It leads ARP to the host, whose port may be known only now.
+        if (_model.Uplink is { } uplink)
+            all.Add(OwnerId.OfEndpoint(uplink.Id));
         Declare(all, refusals);
+        _allDeclared = true;
         for (int round = 0; ; round++)
         {
             long applied = await FlushAsync(refusals, mode, cancellationToken).ConfigureAwait(false);
@@ -189,24 +195,31 @@ internal sealed partial class DeviceSync
         OutcomeUnknown = false;
     }
 
-    private void Declare(IReadOnlyCollection<long> ids, Dictionary<long, IntentException> refusals)
+    private IEnumerable<Endpoint> EndpointsAmong(IEnumerable<OwnerId> owners) =>
+        owners.Where(o => o.Kind == OwnerKind.Endpoint).Select(o => _model.Find(o.Id)).OfType<Endpoint>();
+
+    private void Declare(IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals)
     {
-        foreach (long id in ids)
+        // All are released first: what one gives up another may want with other contents.
+        foreach (OwnerId owner in owners)
         {
-            Tables.Release(OwnerId.OfEndpoint(id));
-            _declared.Remove(id);
+            Tables.Release(owner);
+            if (owner.Kind == OwnerKind.Endpoint)
+                _declared.Remove(owner.Id);
         }
 
-        foreach (long id in ids)
+        foreach (OwnerId owner in owners)
         {
             // Without a port an endpoint has no rows yet; it is declared again when its port is known.
-            if (_model.Find(id) is not { } endpoint || !_ports.TryGetValue(endpoint.Spec.PortName, out uint port))
+            if (_compiler.Compile(owner, _model, PortOf) is not { } entries)
                 continue;
-            if (Tables.Acquire(OwnerId.OfEndpoint(id), _compiler.Compile(endpoint, port)) is { } conflict)
-                refusals.TryAdd(id, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
-            else
-                _declared[id] = port;
+            if (Tables.Acquire(owner, entries) is { } conflict)
+                refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
+            else if (owner.Kind == OwnerKind.Endpoint)
+                _declared[owner.Id] = PortOf(_model.Find(owner.Id)!.Spec.PortName);
         }
+
+        _progress();
     }
 
     private void Lose()

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Store;
 
@@ -56,12 +57,12 @@ internal sealed partial class Programmer
         }
 
         _model.Forget();
-        Publish(run.Touched);
+        Publish(run);
         Hook(CrashPoint.BeforeComplete);
-        Answer(run, attaches: true);
+        Answer(run, additions: true);
         if (!run.DeviceLost)
             await _device.RemovePortsAsync(_abort.Token).ConfigureAwait(false);
-        Answer(run, attaches: false);
+        Answer(run, additions: false);
         Hook(CrashPoint.AfterComplete);
         if (_logger.IsEnabled(LogLevel.Debug))
         {
@@ -107,15 +108,21 @@ internal sealed partial class Programmer
             AddsRefused = run.AddsRefused,
             IsForeignPort = _device.IsForeignPort,
             KnownFailure = key => run.FailureOf(index, key),
-            Changed = (id, key) => run.Changed(index, id, key),
+            Changed = (id, key) => run.Changed(index, OwnerId.OfEndpoint(id), key),
         };
-        return run.Batch[index].Intent switch
+        int mark = _model.Mark;
+        object outcome = run.Batch[index].Intent switch
         {
             AttachIntent attach => _judge.Attach(attach.Spec, context),
             DetachIntent detach => new DetachOutcome(_judge.Detach(detach)),
             SyncIntent sync => _judge.Sync(sync, context),
+            ServiceIntent service => _serviceJudge.Set(service, run.AddsRefused, owner => run.Changed(index, owner)),
+            SnatIntent snat => _serviceJudge.Set(snat, run.AddsRefused, owner => run.Changed(index, owner)),
             _ => throw new InvalidOperationException("an intent of an unknown kind"),
         };
+        // What follows for services is nobody's request: if the target refuses it, it is tried again.
+        _serviceJudge.Follow(mark);
+        return outcome;
     }
 
     /// <summary>Makes the judged state durable. False when that failed: then the batch is judged once more (or, in round 0, given up).</summary>
@@ -176,12 +183,12 @@ internal sealed partial class Programmer
         }
     }
 
-    private void Answer(BatchRun run, bool attaches)
+    private void Answer(BatchRun run, bool additions)
     {
         for (int i = 0; i < run.Batch.Count; i++)
         {
             PendingIntent pending = run.Batch[i];
-            if (pending.Intent is AttachIntent != attaches)
+            if (pending.Intent is not (DetachIntent or SyncIntent) != additions)
                 continue;
             switch (run.Verdicts[i])
             {

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -139,6 +140,10 @@ internal sealed partial class Programmer
             _auditTimer = null;
             await ReconcileAsync(isAudit: true).ConfigureAwait(false);
         }
+
+        // What a start or a flood of changes leaves behind is most of the process's memory; the ACC has other uses for it.
+        if (_device.Tables.GiveBackRoom())
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     private async Task ReconcileAsync(bool isAudit)
@@ -178,7 +183,9 @@ internal sealed partial class Programmer
         try
         {
             _model = _store.Load();
+            _model.Configure(_node);
             _judge = new Judge(_model, _node);
+            _serviceJudge = new ServiceJudge(_model, _node);
             _debt.Clear();
             _device.Restart(_model);
             _mustReload = false;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -9,26 +10,38 @@ internal sealed partial class Programmer
 {
     private string _storeProblem = "";
 
-    /// <summary>After a batch that touched these endpoints.</summary>
-    private void Publish(IReadOnlyCollection<long> touched)
+    private void Publish(BatchRun run)
     {
         ImmutableSortedDictionary<long, EndpointView>.Builder views = _views.ToBuilder();
-        foreach (long id in touched)
+        foreach (OwnerId owner in run.Touched.Where(o => o.Kind == OwnerKind.Endpoint))
         {
-            if (_model.Find(id) is { } endpoint)
-                views[id] = View(endpoint);
+            if (_model.Find(owner.Id) is { } endpoint)
+                views[owner.Id] = View(endpoint);
             else
-                views.Remove(id);
+                views.Remove(owner.Id);
         }
 
         _views = views.ToImmutable();
+        ImmutableDictionary<ServiceKey, ServiceView>.Builder services = _services.ToBuilder();
+        foreach (ServiceKey key in run.Services)
+        {
+            if (_model.Services.Find(key) is { } service)
+                services[key] = View(service);
+            else
+                services.Remove(key);
+        }
+
+        _services = services.ToImmutable();
+        _snat = _model.Snat;
         PublishStatus();
     }
 
-    /// <summary>After something that may have touched every endpoint.</summary>
+    /// <summary>After something that may have touched everything.</summary>
     private void PublishAll()
     {
         _views = ImmutableSortedDictionary.CreateRange(_model.Endpoints.Select(e => KeyValuePair.Create(e.Id, View(e))));
+        _services = ImmutableDictionary.CreateRange(_model.Services.All.Select(s => KeyValuePair.Create(s.Key, View(s.Value))));
+        _snat = _model.Snat;
         PublishStatus();
     }
 
@@ -44,6 +57,8 @@ internal sealed partial class Programmer
     private EndpointView View(Endpoint endpoint) => new(
         endpoint, _device.PortOf(endpoint.Spec.PortName), _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfEndpoint(endpoint.Id)));
 
+    private ServiceView View(ServiceState service) => new(service, _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfService(service.Id)));
+
     private ProgrammerStatus TakeStatus() => new()
     {
         Ready = _device.IsReady && !_mustReload,
@@ -56,6 +71,7 @@ internal sealed partial class Programmer
         },
         TargetReason = _device.IsReady ? "" : _device.NotReadyReason,
         Endpoints = _model.Count,
+        Services = _model.Services.All.Count,
         TableEntries = _device.Tables.DesiredCount,
         PendingEntries = _device.Tables.DirtyCount,
         QueueLength = _queue.Count,

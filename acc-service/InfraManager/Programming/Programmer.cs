@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
@@ -25,11 +26,14 @@ internal sealed partial class Programmer : IAsyncDisposable
     private readonly DeviceSync _device;
     private NetworkModel _model;
     private Judge _judge;
+    private ServiceJudge _serviceJudge;
     private Task? _loop;
     private volatile bool _finished;
     private long _lastProgress;
     private volatile ProgrammerStatus _status;
     private volatile ImmutableSortedDictionary<long, EndpointView> _views = ImmutableSortedDictionary<long, EndpointView>.Empty;
+    private volatile ImmutableDictionary<ServiceKey, ServiceView> _services = ImmutableDictionary<ServiceKey, ServiceView>.Empty;
+    private volatile SnatState _snat = SnatState.None;
     private volatile TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Loads the durable state. The store and the target stay the caller's to dispose, after <see cref="StopAsync"/>.</summary>
@@ -45,8 +49,10 @@ internal sealed partial class Programmer : IAsyncDisposable
         _logger = loggers.CreateLogger("Programmer");
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = store.Load();
+        _model.Configure(node);
         _judge = new Judge(_model, node);
-        _device = new DeviceSync(_model, target, new EndpointCompiler(target.Pipeline, node), options, time, loggers.CreateLogger("Programmer"), Progress)
+        _serviceJudge = new ServiceJudge(_model, node);
+        _device = new DeviceSync(_model, target, new ModelCompiler(target.Pipeline, node), options, time, loggers.CreateLogger("Programmer"), Progress)
         {
             PortRemoved = OnPortRemoved,
         };
@@ -103,6 +109,27 @@ internal sealed partial class Programmer : IAsyncDisposable
         return (SyncOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Makes a service what is wanted, or removes it. Returns when that holds durably and, if it can be reached, on the target.</summary>
+    /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<ServiceOutcome> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
+    {
+        if (intent.Spec is { } spec)
+            ServiceRules.Check(spec, _node);
+        else
+            ServiceRules.CheckKey(intent.Key);
+        return (ServiceOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Changes what is masqueraded. Returns when that holds durably and on the target.</summary>
+    /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<SnatOutcome> SubmitAsync(SnatIntent intent, CancellationToken cancellationToken)
+    {
+        SnatRules.Check(intent);
+        return (SnatOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Returns once the target is primary and what it holds was compared with the model.</summary>
     public async Task WaitReadyAsync(CancellationToken cancellationToken)
     {
@@ -124,6 +151,12 @@ internal sealed partial class Programmer : IAsyncDisposable
 
     /// <summary>The endpoints as of the last batch, oldest first.</summary>
     public IReadOnlyList<EndpointView> GetEndpoints() => [.. _views.Values];
+
+    /// <summary>The services as of the last batch.</summary>
+    public ImmutableDictionary<ServiceKey, ServiceView> GetServices() => _services;
+
+    /// <summary>What is masqueraded, as of the last batch.</summary>
+    public SnatState GetSnat() => _snat;
 
     /// <summary>Accepts nothing more, works off what is queued within the limit, answers every caller, and checkpoints the store. Entries stay.</summary>
     public async Task StopAsync(TimeSpan limit)

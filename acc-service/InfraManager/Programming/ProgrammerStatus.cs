@@ -13,6 +13,8 @@ internal sealed record ProgrammerStatus
 
     public required int Endpoints { get; init; }
 
+    public int Services { get; init; }
+
     /// <summary>Entries that the model wants in the tables.</summary>
     public required long TableEntries { get; init; }
 
@@ -72,3 +74,8 @@ internal enum TargetState
 /// <param name="Port">0 while not known.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
 internal sealed record EndpointView(Model.Endpoint Endpoint, uint Port, bool Programmed);
+
+/// <summary>A service for display.</summary>
+/// <param name="State">As the model holds it.</param>
+/// <param name="Programmed">Whether all its entries are on the target.</param>
+internal sealed record ServiceView(Model.ServiceState State, bool Programmed);

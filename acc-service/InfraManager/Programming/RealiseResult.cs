@@ -1,8 +1,9 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>How bringing the target to the desired state went.</summary>
 /// <param name="Lost">Null, or why the target's state is not known: nothing can be promised about additions.</param>
-/// <param name="Refusals">Endpoints of which the target refused something, definitely.</param>
-internal sealed record RealiseResult(string? Lost, IReadOnlyDictionary<long, IntentException> Refusals);
+/// <param name="Refusals">Owners of which the target refused something, definitely.</param>
+internal sealed record RealiseResult(string? Lost, IReadOnlyDictionary<OwnerId, IntentException> Refusals);

@@ -6,11 +6,24 @@ namespace ACCOffload.InfraManager.Programming;
 /// <param name="Removals">Deletes of rows whose owners are gone, or that nobody ever wanted: they make room.</param>
 /// <param name="Changes">Inserts and modifies.</param>
 /// <param name="Superseded">
-/// Deletes of rows whose owner changed and goes on: last, so that a change that is refused takes nothing from what was there.
+/// Deletes of rows whose owner changed and goes on: late, so that a change that is refused takes nothing from what was there.
 /// </param>
-internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> Changes, List<EntryUpdate> Superseded)
+/// <param name="Openings">
+/// Ways to pods, where backends are among what is superseded: last, so that nothing that was on its way to a pod reaches the next one with its address.
+/// </param>
+internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> Changes, List<EntryUpdate> Superseded, List<EntryUpdate> Openings)
 {
-    public bool IsEmpty => Removals.Count == 0 && Changes.Count == 0 && Superseded.Count == 0;
+    public bool IsEmpty => Removals.Count == 0 && Changes.Count == 0 && Superseded.Count == 0 && Openings.Count == 0;
 
-    public IEnumerable<EntryUpdate> All => Removals.Concat(Changes).Concat(Superseded);
+    public IEnumerable<EntryUpdate> All => Removals.Concat(Changes).Concat(Superseded).Concat(Openings);
+
+    public void HoldPodsBack()
+    {
+        if (!Superseded.Exists(u => u.Entry.Table.Alias == "backends"))
+            return;
+        Openings.AddRange(Changes.Where(IsWayToPod));
+        Changes.RemoveAll(IsWayToPod);
+    }
+
+    private static bool IsWayToPod(EntryUpdate update) => update.Entry.Table.Alias == "pods";
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.P4Runtime;
@@ -6,14 +7,20 @@ namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
 /// What the tables should hold, by owner, and what they hold as far as is known. The difference between the two is what is left to write, whether
-/// it came from a change, a rollback, a restart or a drift. Rows wanted by several owners are one row, counted. Touched by the programmer alone.
+/// it came from a change, a rollback, a restart or a drift. Rows wanted by several owners are one row, counted. A row costs 44 bytes beside its
+/// <see cref="Entry"/>. Touched by the programmer alone.
 /// </summary>
 internal sealed class TableState
 {
+    /// <summary>Room for fewer rows than these is not worth giving back.</summary>
+    private const int SmallRoom = 16384;
+
     private readonly Dictionary<EntryKey, Row> _rows = [];
     private readonly Dictionary<OwnerId, Entry[]> _owners = [];
-    private readonly HashSet<Row> _dirty = [];
-    private int _readBack;
+    private readonly HashSet<EntryKey> _dirty = [];
+
+    /// <summary>Who wanted a row last that nobody wants any more, if anybody ever did.</summary>
+    private readonly Dictionary<EntryKey, OwnerId> _formerOwners = [];
 
     /// <summary>Rows that some owner wants.</summary>
     public long DesiredCount { get; private set; }
@@ -32,9 +39,11 @@ internal sealed class TableState
     {
         if (!_owners.TryGetValue(owner, out Entry[]? entries))
             return false;
+        if (_dirty.Count == 0)
+            return true;
         foreach (Entry entry in entries)
         {
-            if (!_rows.TryGetValue(entry.Key, out Row? row) || _dirty.Contains(row))
+            if (_dirty.Contains(entry.Key))
                 return false;
         }
 
@@ -48,120 +57,113 @@ internal sealed class TableState
             return;
         foreach (Entry entry in entries)
         {
-            Row row = _rows[entry.Key];
+            ref Row row = ref Find(entry.Key);
             if (--row.Owners == 0)
             {
                 row.Desired = null;
-                row.LastOwner = owner;
+                _formerOwners[entry.Key] = owner;
                 DesiredCount--;
             }
 
-            Touch(row);
+            Touch(entry.Key, ref row);
         }
     }
 
-    /// <summary>The owner, which holds nothing, wants these entries. Each key once.</summary>
+    /// <summary>The owner, which holds nothing, wants these entries, each key once. The array becomes ours.</summary>
     /// <returns>Null, or the entry that another owner wants with other contents; then nothing was changed.</returns>
     public Entry? Acquire(OwnerId owner, Entry[] entries)
     {
         foreach (Entry entry in entries)
         {
-            if (_rows.TryGetValue(entry.Key, out Row? row) && row.Desired is { } wanted && !wanted.SameAs(entry))
+            if (_rows.TryGetValue(entry.Key, out Row row) && row.Desired is { } wanted && !wanted.SameAs(entry))
                 return wanted;
         }
 
         _owners.Add(owner, entries);
-        foreach (Entry entry in entries)
+        for (int i = 0; i < entries.Length; i++)
         {
-            ref Row? row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
-            row ??= new Row(entry);
+            EntryKey key = entries[i].Key;
+            ref Row row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out bool known);
+            // One object for all that is the same: with hundreds of thousands of rows that counts.
             if (row.Owners++ == 0)
             {
-                row.Desired = entry;
+                row.Desired = row.Actual?.SameAs(entries[i]) == true ? row.Actual : entries[i];
                 DesiredCount++;
+                if (known)
+                    _formerOwners.Remove(key);
             }
 
-            Touch(row);
+            entries[i] = row.Desired!;
+            Touch(key, ref row);
         }
 
         return null;
     }
 
     /// <summary>Starts taking in what the target holds; what is not seen until <see cref="EndReadBack"/> is not there.</summary>
-    public void BeginReadBack() => _readBack++;
+    public void BeginReadBack()
+    {
+        foreach (EntryKey key in _rows.Keys)
+            Find(key).Marks &= ~RowMarks.Seen;
+    }
 
     public void Seen(Entry entry)
     {
-        ref Row? row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
-        row ??= new Row(entry);
+        ref Row row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
         row.Actual = entry;
-        row.IsUnknown = false;
-        row.ReadBack = _readBack;
-        Touch(row);
+        row.Marks = (row.Marks & ~RowMarks.Unknown) | RowMarks.Seen;
+        Touch(entry.Key, ref row);
     }
 
     public void EndReadBack()
     {
-        List<Row> absent = [.. _rows.Values.Where(r => r.ReadBack != _readBack)];
-        foreach (Row row in absent)
-        {
-            row.Actual = null;
-            row.IsUnknown = false;
-            Touch(row);
-        }
+        List<EntryKey> absent = [.. _rows.Where(r => !r.Value.Marks.HasFlag(RowMarks.Seen)).Select(r => r.Key)];
+        foreach (EntryKey key in absent)
+            SetActual(key, null);
     }
 
     /// <summary>What is left to write, except what the target refused and nothing changed since.</summary>
     public TablePlan Plan()
     {
-        var plan = new TablePlan([], [], []);
-        foreach (Row row in _dirty)
+        var plan = new TablePlan([], [], [], []);
+        foreach (EntryKey key in _dirty)
         {
-            if (row.IsRefused)
+            ref Row row = ref Find(key);
+            if (row.Marks.HasFlag(RowMarks.Refused))
                 continue;
-            EntryUpdate update = row.Update();
+            EntryUpdate update = row.Update(key);
             if (update.Kind != UpdateKind.Delete)
                 plan.Changes.Add(update);
-            else if (row.LastOwner is { } owner && _owners.ContainsKey(owner))
+            else if (_formerOwners.TryGetValue(key, out OwnerId former) && _owners.ContainsKey(former))
                 plan.Superseded.Add(update);
             else
                 plan.Removals.Add(update);
         }
 
+        plan.HoldPodsBack();
         return plan;
     }
 
     /// <summary>The target applied the update.</summary>
-    public void Applied(EntryUpdate update)
-    {
-        Row row = _rows[update.Entry.Key];
-        row.Actual = update.Kind == UpdateKind.Delete ? null : update.Entry;
-        row.IsUnknown = false;
-        Touch(row);
-    }
+    public void Applied(EntryUpdate update) => SetActual(update.Entry.Key, update.Kind == UpdateKind.Delete ? null : update.Entry);
 
     /// <summary>The row may be there, with whatever contents: it is written or deleted without trust in what was known.</summary>
     public void Doubt(EntryUpdate update)
     {
-        Row row = _rows[update.Entry.Key];
-        row.IsUnknown = true;
-        Touch(row);
+        EntryKey key = update.Entry.Key;
+        ref Row row = ref Find(key);
+        row.Marks |= RowMarks.Unknown;
+        Touch(key, ref row);
     }
 
     /// <summary>The target says that it has no row of this key.</summary>
-    public void FoundAbsent(EntryUpdate update)
-    {
-        Row row = _rows[update.Entry.Key];
-        row.Actual = null;
-        row.IsUnknown = false;
-        Touch(row);
-    }
+    public void FoundAbsent(EntryUpdate update) => SetActual(update.Entry.Key, null);
 
     /// <summary>The target refused the update: it is not tried again until the row changes or <see cref="RetryRefused"/>.</summary>
     public void Refused(EntryUpdate update)
     {
-        if (_rows.TryGetValue(update.Entry.Key, out Row? row))
-            row.IsRefused = true;
+        if (_rows.ContainsKey(update.Entry.Key))
+            Find(update.Entry.Key).Marks |= RowMarks.Refused;
     }
 
     /// <summary>Lets refused rows be tried again.</summary>
@@ -169,65 +171,100 @@ internal sealed class TableState
     public bool RetryRefused()
     {
         bool any = false;
-        foreach (Row row in _dirty)
+        foreach (EntryKey key in _dirty)
         {
-            any |= row.IsRefused;
-            row.IsRefused = false;
+            ref Row row = ref Find(key);
+            any |= row.Marks.HasFlag(RowMarks.Refused);
+            row.Marks &= ~RowMarks.Refused;
         }
 
         return any;
     }
 
-    public bool HasRefused() => _dirty.Any(r => r.IsRefused);
+    public bool HasRefused() => _dirty.Any(k => Find(k).Marks.HasFlag(RowMarks.Refused));
 
     /// <summary>Whether rows that nobody wants are still on the target.</summary>
-    public bool HasPendingDeletes() => _dirty.Any(r => r.Desired is null);
+    public bool HasPendingDeletes() => _dirty.Any(k => Find(k).Desired is null);
 
-    private void Touch(Row row)
+    /// <summary>Gives back the room that many changes at once took, such as a start's, when nothing is left to write.</summary>
+    /// <returns>Whether there was any that counts.</returns>
+    public bool GiveBackRoom()
     {
-        row.IsRefused = false;
-        if (row.Desired is null && row.Actual is null && !row.IsUnknown)
+        if (_dirty.Count > 0 || _dirty.Capacity <= SmallRoom)
+            return false;
+        _dirty.TrimExcess();
+        _formerOwners.TrimExcess();
+        // The next few rows must not double it again.
+        _rows.TrimExcess(_rows.Count + (_rows.Count / 8) + SmallRoom);
+        return true;
+    }
+
+    private ref Row Find(EntryKey key)
+    {
+        ref Row row = ref CollectionsMarshal.GetValueRefOrNullRef(_rows, key);
+        if (Unsafe.IsNullRef(ref row))
+            throw new InvalidOperationException($"no row {key}");
+        return ref row;
+    }
+
+    private void SetActual(EntryKey key, Entry? actual)
+    {
+        ref Row row = ref Find(key);
+        row.Actual = actual;
+        row.Marks &= ~RowMarks.Unknown;
+        Touch(key, ref row);
+    }
+
+    /// <summary>The row is invalid afterwards.</summary>
+    private void Touch(EntryKey key, ref Row row)
+    {
+        row.Marks &= ~RowMarks.Refused;
+        if (row.Actual is { } actual && !ReferenceEquals(actual, row.Desired) && row.Desired?.SameAs(actual) == true)
+            row.Actual = row.Desired;
+        if (row.Desired is null && row.Actual is null && !row.Marks.HasFlag(RowMarks.Unknown))
         {
-            _dirty.Remove(row);
-            _rows.Remove(row.Key);
+            _dirty.Remove(key);
+            _formerOwners.Remove(key);
+            _rows.Remove(key);
         }
         else if (row.IsClean)
         {
-            _dirty.Remove(row);
+            _dirty.Remove(key);
         }
         else
         {
-            _dirty.Add(row);
+            _dirty.Add(key);
         }
     }
 
-    private sealed class Row(Entry first)
+    [Flags]
+    private enum RowMarks : byte
     {
-        public EntryKey Key { get; } = first.Key;
-
-        public Entry? Desired { get; set; }
-
-        public Entry? Actual { get; set; }
-
-        public int Owners { get; set; }
-
-        /// <summary>Who wanted the row last, if anybody ever did.</summary>
-        public OwnerId? LastOwner { get; set; }
-
-        public int ReadBack { get; set; }
+        None = 0,
 
         /// <summary>The target has the row, but not known with which contents.</summary>
-        public bool IsUnknown { get; set; }
+        Unknown = 1,
 
-        public bool IsRefused { get; set; }
+        Refused = 2,
 
-        public bool IsClean => !IsUnknown && Desired is not null && Actual is not null && Desired.SameAs(Actual);
+        /// <summary>The target listed it in the present, or last, reading back.</summary>
+        Seen = 4,
+    }
 
-        public EntryUpdate Update()
+    private struct Row
+    {
+        public Entry? Desired;
+        public Entry? Actual;
+        public int Owners;
+        public RowMarks Marks;
+
+        public readonly bool IsClean => !Marks.HasFlag(RowMarks.Unknown) && Desired is not null && Actual is not null && Desired.SameAs(Actual);
+
+        public readonly EntryUpdate Update(EntryKey key)
         {
             if (Desired is null)
-                return new(UpdateKind.Delete, Actual ?? Key.ToEntry());
-            return new(Actual is null && !IsUnknown ? UpdateKind.Insert : UpdateKind.Modify, Desired);
+                return new(UpdateKind.Delete, Actual ?? key.ToEntry());
+            return new(Actual is null && !Marks.HasFlag(RowMarks.Unknown) ? UpdateKind.Insert : UpdateKind.Modify, Desired);
         }
     }
 }

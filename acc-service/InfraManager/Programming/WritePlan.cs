@@ -11,17 +11,23 @@ internal static class WritePlan
 {
     public static List<ReadOnlyMemory<EntryUpdate>> Order(List<EntryUpdate> updates, int maxUpdates)
     {
-        updates.Sort(static (a, b) => Step(a).CompareTo(Step(b)));
-        EntryUpdate[] sorted = [.. updates];
         var writes = new List<ReadOnlyMemory<EntryUpdate>>();
-        for (int start = 0; start < sorted.Length;)
+        if (updates.Count == 0)
+            return writes;
+        var steps = new SortedDictionary<int, List<EntryUpdate>>();
+        foreach (EntryUpdate update in updates)
         {
-            int step = Step(sorted[start]);
-            int end = start + 1;
-            while (end < sorted.Length && end - start < maxUpdates && Step(sorted[end]) == step)
-                end++;
-            writes.Add(sorted.AsMemory(start, end - start));
-            start = end;
+            int step = Step(update);
+            if (!steps.TryGetValue(step, out List<EntryUpdate>? same))
+                steps.Add(step, same = []);
+            same.Add(update);
+        }
+
+        foreach (List<EntryUpdate> step in steps.Values)
+        {
+            EntryUpdate[] all = [.. step];
+            for (int start = 0; start < all.Length; start += maxUpdates)
+                writes.Add(all.AsMemory(start, Math.Min(maxUpdates, all.Length - start)));
         }
 
         return writes;
@@ -29,6 +35,8 @@ internal static class WritePlan
 
     private static int Step(EntryUpdate update)
     {
+        if (update.Kind == UpdateKind.Modify && update.Entry.Action.Alias == "drain_backend")
+            return TableRanks.Drain;
         int rank = TableRanks.Of(update.Entry.Table);
         return update.Kind == UpdateKind.Delete ? -1 - rank : rank;
     }

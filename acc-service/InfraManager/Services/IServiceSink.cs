@@ -11,7 +11,8 @@ internal interface IServiceSink
     bool IsKnown(ServiceKey key);
 
     /// <summary>Returns when it holds durably and on the target.</summary>
+    /// <returns>The specification as it is held, equal to the intent's; null where the service is gone.</returns>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
-    Task SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken);
+    Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken);
 }

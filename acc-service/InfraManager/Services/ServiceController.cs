@@ -52,7 +52,7 @@ internal sealed partial class ServiceController : IDisposable
     public ServiceControllerStatus GetStatus() => new(
         _synced.Task.IsCompleted,
         _set.Count,
-        _index.DirtyCount,
+        _index.PendingCount,
         Interlocked.Read(ref _handedOver),
         _waiting,
         [.. _refused.OrderBy(r => r.Key).Select(r => new ServiceProblem(r.Key.ToString(), r.Value))]);
@@ -163,7 +163,12 @@ internal sealed partial class ServiceController : IDisposable
         {
             // Of a service that never was, there is nothing to remove.
             if (intent.Spec is not null || _set.ContainsKey(intent.Key) || _sink.IsKnown(intent.Key))
-                await _sink.SubmitAsync(intent, either.Token).ConfigureAwait(false);
+            {
+                // The one that is held anyway is kept here, too: after a restart it is another object.
+                if (await _sink.SubmitAsync(intent, either.Token).ConfigureAwait(false) is { } held && held == intent.Spec)
+                    intent = intent with { Spec = held };
+            }
+
             Done(intent, _time.GetElapsedTime(start));
             return null;
         }
@@ -220,7 +225,7 @@ internal sealed partial class ServiceController : IDisposable
 /// <summary>Where the controller is, for <c>ctl status</c>.</summary>
 /// <param name="Synced">Whether everything was known once.</param>
 /// <param name="Services">In force.</param>
-/// <param name="Pending">Changed and not yet handed over.</param>
+/// <param name="Pending">Changed and not yet in force, those under way among them; but not those that wait to be tried again.</param>
 /// <param name="HandedOver">Services set or removed since the process started.</param>
 /// <param name="Waiting">Why services wait; empty when they don't.</param>
 /// <param name="Refused">Services that the programmer refuses, each with the reason.</param>

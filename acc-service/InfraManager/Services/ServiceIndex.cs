@@ -15,6 +15,7 @@ internal sealed class ServiceIndex
     private readonly Dictionary<ServiceKey, Dictionary<ObjectName, SliceObject>> _slicesOf = [];
     private readonly FrontendClaims _claims = new();
     private readonly HashSet<ServiceKey> _dirty = [];
+    private int _taken;
     private ServiceContext _context;
     private Action? _changed;
 
@@ -39,13 +40,13 @@ internal sealed class ServiceIndex
 
     public IObjectSink<NodeObject> Node { get; }
 
-    /// <summary>Services that have changed and were not yet taken.</summary>
-    public int DirtyCount
+    /// <summary>Services that have changed and were not yet taken, and those taken last.</summary>
+    public int PendingCount
     {
         get
         {
             lock (_lock)
-                return _dirty.Count;
+                return _dirty.Count + _taken;
         }
     }
 
@@ -57,13 +58,16 @@ internal sealed class ServiceIndex
         _changed?.Invoke();
     }
 
-    /// <summary>Up to <paramref name="most"/> changed services with what they should be now; null for those that should not be.</summary>
+    /// <summary>
+    /// Up to <paramref name="most"/> changed services with what they should be now; null for those that should not be. Those taken before are done with.
+    /// </summary>
     public IReadOnlyList<ServiceIntent> Take(int most)
     {
         lock (_lock)
         {
             ServiceKey[] keys = [.. _dirty.Take(most)];
             _dirty.ExceptWith(keys);
+            _taken = keys.Length;
             // What gives a frontend up goes before what takes it over.
             return [.. keys.Select(Resolve).OrderBy(i => i.Spec is not null)];
         }

@@ -6,8 +6,11 @@ namespace ACCOffload.InfraManager.Services;
 /// <summary>Assigns ids and buckets to what a service should be, from what was assigned before. Pure but for the ids that it takes.</summary>
 /// <param name="nodeName">Lets each node prefer others of the backends, where there are more than buckets.</param>
 /// <param name="newId">A number that was never given out, not 0.</param>
-/// <param name="isAttached">Whether a pod of this node with that address is still there: until then the flows of its backends go on.</param>
-internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPAddress, bool> isAttached)
+/// <param name="podAt">The pod of this node that has an address, 0 for none. Flows to a pod go on until it is detached, and never go to the next one.</param>
+/// <param name="endpointId">The id of an incarnation that some service has as a backend; 0 where none has.</param>
+/// <param name="frontendId">The id of a frontend that some service has or had, while flows through it go on; 0 where none has.</param>
+internal sealed class ServicePlanner(
+    string nodeName, Func<uint> newId, Func<IPAddress, long> podAt, Func<IncarnationKey, uint> endpointId, Func<FrontendKey, uint> frontendId)
 {
     /// <summary>Of one address and port, the one that gets flows and those that drain.</summary>
     private const int MostIncarnations = 8;
@@ -19,10 +22,11 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
     {
         var old = former?.Ports.ToDictionary(p => (p.Protocol, p.Port)) ?? [];
         var ports = new List<PortState>();
+        var given = new Dictionary<IncarnationKey, uint>();
         foreach (var port in spec?.Ports ?? [])
         {
             old.Remove((port.Protocol, port.Port), out var was);
-            ports.Add(Plan(was, port));
+            ports.Add(Plan(was, port, given));
         }
         // In their former order, so that the outcome is a function of what went in.
         foreach (var gone in former?.Ports ?? [])
@@ -30,14 +34,27 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
             if (old.ContainsKey((gone.Protocol, gone.Port)) && Drained(gone) is { Backends.Count: > 0 } rest)
                 ports.Add(rest);
         }
-        if (spec is null && ports.Count == 0)
+        if (ports.Count == 0)
             return null;
-        return new ServiceState(spec ?? new ServiceSpec(former!.Key, []), [.. ports]);
+        return new ServiceState(former?.Id ?? newId(), spec ?? new ServiceSpec(former!.Key, []), OnceEach(ports), Ranges(former, spec));
     }
 
-    private PortState Plan(PortState? former, ServicePortSpec port)
+    /// <summary>The same with this frontend, which is retired, given up: another service has it now.</summary>
+    public static ServiceState GiveUp(ServiceState state, FrontendKey key) => state with { Ports = [.. state.Ports.Select(p => Take(p, key, true))] };
+
+    /// <summary>The same with a frontend that was given up, and that nobody else has any more, taken back for what is left of its flows.</summary>
+    public static ServiceState TakeBack(ServiceState state, FrontendKey key)
     {
-        var backends = Backends(former, port);
+        var last = state.Ports.Last(p => p.Frontends.Any(f => f.Taken && f.Key == key));
+        return state with { Ports = [.. state.Ports.Select(p => ReferenceEquals(p, last) ? Take(p, key, false) : p)] };
+    }
+
+    private static PortState Take(PortState port, FrontendKey key, bool taken) =>
+        port with { Frontends = [.. port.Frontends.Select(f => f.Retired && f.Key == key ? f with { Taken = taken } : f)] };
+
+    private PortState Plan(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
+    {
+        var backends = Backends(former, port, given);
         var active = backends.Where(b => !b.Draining).ToDictionary(b => b.Key, b => b.Id);
         return new PortState(
             port.Protocol,
@@ -60,19 +77,36 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
         var old = former?.Frontends.ToDictionary(f => f.Key) ?? [];
         var next = new List<FrontendState>();
         foreach (var key in keys)
-            next.Add(new FrontendState(key, old.Remove(key, out var was) ? was.Id : newId(), Retired: false));
+            next.Add(new FrontendState(key, old.Remove(key, out var was) ? was.Id : FrontendIdOf(key), Retired: false));
         if (hasFlows)
             next.AddRange(former?.Frontends.Where(f => old.ContainsKey(f.Key)).Select(f => f with { Retired = true }) ?? []);
         return [.. next];
     }
 
-    private List<BackendState> Backends(PortState? former, ServicePortSpec port)
+    private uint FrontendIdOf(FrontendKey key) => frontendId(key) is var known and not 0 ? known : newId();
+
+    /// <summary>Within a service, too, a frontend that moved to another port is that one's; of retired ones the last keeps the address.</summary>
+    private static SequenceOf<PortState> OnceEach(List<PortState> ports)
+    {
+        var holders = new Dictionary<FrontendKey, PortState>();
+        foreach (var (port, frontend) in ports.SelectMany(p => p.Frontends.Select(f => (p, f))).Where(x => !x.f.Taken).OrderByDescending(x => x.f.Retired))
+            holders[frontend.Key] = port;
+        return [.. ports.Select(p => p with
+        {
+            Frontends = [.. p.Frontends.Select(f => f.Retired && !f.Taken && !ReferenceEquals(holders[f.Key], p) ? f with { Taken = true } : f)],
+        })];
+    }
+
+    private List<BackendState> Backends(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
     {
         var listed = port.Backends.ToDictionary(b => b.Key);
         var next = new List<BackendState>();
         var active = new HashSet<BackendKey>();
         foreach (var was in former?.Backends ?? [])
         {
+            // Detached: nothing that knew the pod may reach who comes after it.
+            if (was.Pod != podAt(was.Key.Address))
+                continue;
             var isListed = listed.TryGetValue(was.Key, out var now);
             var stays = isListed && (now!.InCluster || now.InLocal) && !was.Draining;
             if (stays)
@@ -81,12 +115,26 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
                 next.Add(was with { Place = now?.Place ?? was.Place, Draining = !stays });
         }
         // What never got a flow has none to keep: only eligible ones are new.
-        next.AddRange(port.Backends.Where(b => (b.InCluster || b.InLocal) && active.Add(b.Key)).Select(b => new BackendState(b.Key, newId(), b.Place, false)));
+        foreach (var b in port.Backends.Where(b => (b.InCluster || b.InLocal) && active.Add(b.Key)))
+        {
+            var incarnation = new IncarnationKey(b.Key, port.Protocol, podAt(b.Address));
+            next.Add(new BackendState(b.Key, newId(), EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false));
+        }
         // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
         return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => b.Id).TakeLast(MostIncarnations))];
     }
 
-    private bool StillHere(BackendState backend) => backend.Place == BackendPlace.Local && isAttached(backend.Key.Address);
+    /// <summary>One number for all services, and all ports of this one, that have the incarnation.</summary>
+    private uint EndpointIdOf(IncarnationKey incarnation, Dictionary<IncarnationKey, uint> given)
+    {
+        if (endpointId(incarnation) is var known and not 0)
+            return known;
+        if (!given.TryGetValue(incarnation, out var id))
+            given.Add(incarnation, id = newId());
+        return id;
+    }
+
+    private bool StillHere(BackendState backend) => backend.Pod != 0 && backend.Pod == podAt(backend.Key.Address);
 
     private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, Func<Backend, bool> isIn, FlowTarget target)
     {
@@ -95,5 +143,11 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
         uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
         var buckets = BucketAssignment.Assign<uint>(former?.Buckets ?? [], eligible, BucketAssignment.CountFor(eligible.Length));
         return new SetState(former is { Id: > 0 } ? former.Id : newId(), [.. buckets]);
+    }
+
+    private SequenceOf<RangesState> Ranges(ServiceState? former, ServiceSpec? spec)
+    {
+        var lists = (spec?.Ports ?? []).SelectMany(p => p.Frontends).Select(f => f.SourceRanges).Where(r => r.Count > 0).Distinct();
+        return [.. lists.Select(list => former?.Ranges.FirstOrDefault(r => r.Ranges == list) ?? new RangesState(newId(), list))];
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 
@@ -30,6 +31,8 @@ internal static class ServiceResolver
             if (seen.Add((port.Protocol, port.Port)))
                 ports.Add(ResolvePort(service, port, mine, context, holder, key, problems, readyHere));
         }
+        if (AffinityClass.SecondsOf(service.AffinitySeconds) is var kept && kept != service.AffinitySeconds)
+            problems.Add(new ServiceProblem("session affinity", $"{service.AffinitySeconds} s are not among the pipeline's times: clients are kept for {kept} s"));
         return new ServiceSpec(key, [.. ports])
         {
             HealthCheckNodePort = service.HealthCheckNodePort,
@@ -63,6 +66,11 @@ internal static class ServiceResolver
             if (holder(frontend) is { } other && other != key)
             {
                 problems.Add(new ServiceProblem($"frontend {frontend}", $"is served for {other}, which claims it before"));
+                continue;
+            }
+            if (context.WhyNoFrontend(frontend.Address) is { } reason)
+            {
+                problems.Add(new ServiceProblem($"frontend {frontend}", $"is not served: {reason}"));
                 continue;
             }
             var inside = kind == FrontendKind.ClusterIP && service.InternalTrafficLocal ? local : cluster;

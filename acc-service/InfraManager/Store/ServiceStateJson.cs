@@ -24,6 +24,7 @@ namespace ACCOffload.InfraManager.Store;
         typeof(SequenceConverter<PortState>),
         typeof(SequenceConverter<FrontendState>),
         typeof(SequenceConverter<BackendState>),
+        typeof(SequenceConverter<RangesState>),
         typeof(SequenceConverter<uint>),
     ],
     IgnoreReadOnlyProperties = true,
@@ -38,6 +39,7 @@ namespace ACCOffload.InfraManager.Store;
 [JsonSerializable(typeof(PortState[]))]
 [JsonSerializable(typeof(FrontendState[]))]
 [JsonSerializable(typeof(BackendState[]))]
+[JsonSerializable(typeof(RangesState[]))]
 [JsonSerializable(typeof(uint[]))]
 internal sealed partial class ServiceStateJson : JsonSerializerContext
 {
@@ -59,8 +61,25 @@ internal sealed partial class ServiceStateJson : JsonSerializerContext
 
 internal sealed class AddressConverter : JsonConverter<IPAddress>
 {
-    public override IPAddress Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        IPAddress.TryParse(reader.GetString(), out var address) ? address : throw new JsonException("no IP address");
+    /// <summary>More than one service has, as a rule.</summary>
+    private const int Most = 1024;
+
+    // A service names the address of a backend twice, as wanted and as assigned: one object for both.
+    [ThreadStatic]
+    private static Dictionary<string, IPAddress>? _recent;
+
+    public override IPAddress Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        string text = reader.GetString() ?? "";
+        Dictionary<string, IPAddress> recent = _recent ??= [];
+        if (recent.TryGetValue(text, out var known))
+            return known;
+        if (!IPAddress.TryParse(text, out var address))
+            throw new JsonException("no IP address");
+        if (recent.Count == Most)
+            recent.Clear();
+        return recent[text] = address;
+    }
 
     public override void Write(Utf8JsonWriter writer, IPAddress value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
 }

@@ -43,7 +43,7 @@ internal sealed partial class SqliteStore : IDisposable
         try
         {
             CreatePrivate(store.Path);
-            store.Connect(check: true);
+            store.ConnectOrGoBack();
             return store;
         }
         catch (SqliteException e)
@@ -143,6 +143,21 @@ internal sealed partial class SqliteStore : IDisposable
         if (_connection is null)
             Connect(check: false);
         return _connection!;
+    }
+
+    private void ConnectOrGoBack()
+    {
+        try
+        {
+            Connect(check: true);
+        }
+        catch (StoreException e) when (e.Failure == StoreFailure.NewerSchema)
+        {
+            if (StoreCopies.GoBack(Path, StoreSchema.Version) is not { } copy)
+                throw;
+            LogWentBack(Path, copy.Version, copy.Time, e.Message);
+            Connect(check: true);
+        }
     }
 
     private void Connect(bool check)

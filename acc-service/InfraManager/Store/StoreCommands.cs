@@ -18,6 +18,7 @@ internal sealed class StoreCommands : IDisposable
     private readonly SqliteCommand _putService;
     private readonly SqliteCommand _deleteService;
     private readonly SqliteCommand _putNumber;
+    private readonly SqliteCommand _putSnat;
 
     public StoreCommands(SqliteConnection connection)
     {
@@ -34,6 +35,7 @@ internal sealed class StoreCommands : IDisposable
         _putService = Put(connection, "services", "namespace", "name", "state");
         _deleteService = Delete(connection, "services", "namespace", "name");
         _putNumber = Put(connection, "numbers", "name", "last");
+        _putSnat = Put(connection, "snat", "id", "address", "prefixes");
     }
 
     public void Apply(SqliteTransaction transaction, IReadOnlyCollection<StoreChange> changes)
@@ -89,6 +91,10 @@ internal sealed class StoreCommands : IDisposable
                 break;
             case StateKind.LastServiceNumber:
                 Run(transaction, _putNumber, "services", (long)(uint)change.Value!);
+                break;
+            case StateKind.Snat:
+                var snat = (SnatState)change.Value!;
+                Run(transaction, _putSnat, 1L, snat.Address?.ToString() ?? "", string.Join(',', snat.Prefixes));
                 break;
             default:
                 throw new InvalidOperationException($"no durable form for {change.Key.Kind}");

@@ -24,6 +24,9 @@ internal static class StoreReader
             model.SetService(key, state.Key == key ? state : throw new FormatException($"service {key} is kept as {state.Key}"));
         });
         Each(connection, "SELECT last FROM numbers WHERE name = 'services'", r => model.SetLastServiceNumber(checked((uint)r.GetInt64(0))));
+        Each(connection, "SELECT address, prefixes FROM snat", r => model.SetSnat(new SnatState(
+            r.GetString(0).Length == 0 ? null : IPAddress.Parse(r.GetString(0)),
+            [.. r.GetString(1).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse)])));
         Each(connection, "SELECT name FROM port_removals", r => model.SetPortRemoval(r.GetString(0), true));
     }
 

@@ -64,6 +64,11 @@ internal static class StoreSchema
             name TEXT NOT NULL PRIMARY KEY,
             last INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE snat (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            address TEXT NOT NULL,
+            prefixes TEXT NOT NULL
+        ) STRICT;
         """,
     ];
 
@@ -80,6 +85,8 @@ internal static class StoreSchema
             throw StoreErrors.Damaged(path, detail: "another program's database");
         if (version > Version)
             throw StoreErrors.Newer(path, version, Version);
+        if (version > 0 && version < Version)
+            StoreCopies.Keep(connection, path, version);
         for (; version < Version; version++)
         {
             using SqliteTransaction transaction = connection.BeginTransaction(deferred: false);

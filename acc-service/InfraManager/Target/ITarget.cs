@@ -21,7 +21,7 @@ internal interface ITarget
     /// <exception cref="P4RuntimeException">Failed, or the outcome is not known.</exception>
     Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken);
 
-    /// <summary>Every entry of every table, without default and learned ones.</summary>
+    /// <summary>Every entry of every table but the learned ones; without default entries.</summary>
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
     IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
@@ -11,6 +12,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     private readonly GnmiClient _ports;
     private readonly PipelineArtifacts _artifacts;
     private readonly PortRule _portRule;
+    private readonly TableSchema[] _written;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private volatile TargetConnection _connection;
@@ -23,6 +25,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         _ports = ports;
         _artifacts = artifacts;
         _portRule = portRule;
+        _written = [.. artifacts.Pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
         _logger = logger;
         _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
         session.StateChanged += OnStateChanged;
@@ -49,7 +52,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         return check.Pushed;
     }
 
-    public IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken) => Session.ReadTableAsync(null, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken) => Session.ReadTablesAsync(_written, cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
         Session.WriteAsync(updates, cancellationToken);

@@ -5,27 +5,14 @@ using System.Text;
 namespace ACCOffload.P4Runtime;
 
 /// <summary>
-/// One table entry, immutable and packed: 64 bytes for up to 32 bytes of key and action data, 88 bytes plus the data (rounded up to 8) above that.
-/// Made by <see cref="TableSchema.NewEntry"/> or by reading the target.
+/// One table entry, immutable and packed: 40 bytes for up to 16 bytes of key and action data, 56 for up to 32, 56 plus the data (rounded up to 8) above
+/// that. Made by <see cref="TableSchema.NewEntry"/> or by reading the target.
 /// </summary>
-public sealed class Entry
+public abstract class Entry
 {
     private readonly ActionSchema _action;
-    private readonly byte[]? _large;
-    private readonly Inline _small;
 
-    internal Entry(ActionSchema action, ReadOnlySpan<byte> packed)
-    {
-        _action = action;
-        if (packed.Length <= Inline.Size)
-        {
-            packed.CopyTo(_small);
-        }
-        else
-        {
-            _large = packed.ToArray();
-        }
-    }
+    private Entry(ActionSchema action) => _action = action;
 
     /// <summary>The table.</summary>
     public TableSchema Table => _action.Table;
@@ -45,7 +32,16 @@ public sealed class Entry
     /// <summary>The packed match fields and the priority.</summary>
     internal ReadOnlySpan<byte> KeyData => Packed[..Table.KeySize];
 
-    internal ReadOnlySpan<byte> Packed => _large ?? ((ReadOnlySpan<byte>)_small)[..(Table.KeySize + _action.DataSize)];
+    internal abstract ReadOnlySpan<byte> Packed { get; }
+
+    private int PackedSize => _action.Table.KeySize + _action.DataSize;
+
+    internal static Entry Of(ActionSchema action, ReadOnlySpan<byte> packed) => packed.Length switch
+    {
+        <= Bytes16.Size => new Small(action, packed),
+        <= Bytes32.Size => new Medium(action, packed),
+        _ => new Large(action, packed),
+    };
 
     /// <summary>Whether key, action and parameters are all equal.</summary>
     public bool SameAs(Entry other)
@@ -109,8 +105,45 @@ public sealed class Entry
         }
     }
 
+    private sealed class Small : Entry
+    {
+        private readonly Bytes16 _bytes;
+
+        internal Small(ActionSchema action, ReadOnlySpan<byte> packed)
+            : base(action) => packed.CopyTo(_bytes);
+
+        internal override ReadOnlySpan<byte> Packed => ((ReadOnlySpan<byte>)_bytes)[..PackedSize];
+    }
+
+    private sealed class Medium : Entry
+    {
+        private readonly Bytes32 _bytes;
+
+        internal Medium(ActionSchema action, ReadOnlySpan<byte> packed)
+            : base(action) => packed.CopyTo(_bytes);
+
+        internal override ReadOnlySpan<byte> Packed => ((ReadOnlySpan<byte>)_bytes)[..PackedSize];
+    }
+
+    private sealed class Large : Entry
+    {
+        private readonly byte[] _bytes;
+
+        internal Large(ActionSchema action, ReadOnlySpan<byte> packed)
+            : base(action) => _bytes = packed.ToArray();
+
+        internal override ReadOnlySpan<byte> Packed => _bytes;
+    }
+
     [InlineArray(Size)]
-    private struct Inline
+    private struct Bytes16
+    {
+        public const int Size = 16;
+        private byte _first;
+    }
+
+    [InlineArray(Size)]
+    private struct Bytes32
     {
         public const int Size = 32;
         private byte _first;

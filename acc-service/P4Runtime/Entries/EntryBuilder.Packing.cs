@@ -24,7 +24,7 @@ public sealed partial class EntryBuilder
             BinaryPrimitives.WriteInt32BigEndian(At(_table.PriorityOffset, sizeof(int)), _priority);
         }
 
-        var entry = new Entry(action, At(0, _table.KeySize + action.DataSize));
+        var entry = Entry.Of(action, At(0, _table.KeySize + action.DataSize));
         Reset();
         return entry;
     }

@@ -31,7 +31,7 @@ public readonly struct EntryKey : IEquatable<EntryKey>
     public static bool operator !=(EntryKey left, EntryKey right) => !left.Equals(right);
 
     /// <summary>The key as an entry without action, as a delete needs it.</summary>
-    public Entry ToEntry() => Owner.Action.Kind == ActionKind.None ? Owner : new Entry(Table.KeyOnly, Data);
+    public Entry ToEntry() => Owner.Action.Kind == ActionKind.None ? Owner : Entry.Of(Table.KeyOnly, Data);
 
     /// <inheritdoc/>
     public bool Equals(EntryKey other)

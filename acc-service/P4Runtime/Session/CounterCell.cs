@@ -10,3 +10,9 @@ public readonly record struct CounterCell(long Index, long Packets, long Bytes);
 /// <param name="Index">Index of the cell.</param>
 /// <param name="Value">The value, big-endian, in the shortest form.</param>
 public readonly record struct RegisterCell(long Index, ReadOnlyMemory<byte> Value);
+
+/// <summary>The direct counter of one entry.</summary>
+/// <param name="Key">The entry's key.</param>
+/// <param name="Packets">Packets counted.</param>
+/// <param name="Bytes">Bytes counted; 0 where the counter counts packets only.</param>
+public readonly record struct RowCounter(EntryKey Key, long Packets, long Bytes);

@@ -14,20 +14,27 @@ public sealed partial class P4RuntimeSession
     /// timeout) are left out: the controller does not own them.
     /// </summary>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
-    public async IAsyncEnumerable<Entry> ReadTableAsync(TableSchema? table = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema? table = null, CancellationToken cancellationToken = default)
     {
         var pipeline = table?.Pipeline ?? Pipeline ?? throw new InvalidOperationException("all tables can be read only after EnsurePipelineAsync");
-        var what = table is null ? "reading the tables" : $"reading table {table.Alias}";
-        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
-        foreach (var t in table is null ? pipeline.Tables.Where(t => !t.IsConst) : [table])
-        {
-            request.Entities.Add(new Entity { TableEntry = new P4.V1.TableEntry { TableId = t.Id } });
-        }
+        return ReadTablesAsync(table is null ? [.. pipeline.Tables.Where(t => !t.IsConst)] : [table], cancellationToken);
+    }
 
-        if (request.Entities.Count == 0)
+    /// <summary>Reads these tables, all of one pipeline, as <see cref="ReadTableAsync"/> does.</summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
+    public async IAsyncEnumerable<Entry> ReadTablesAsync(IReadOnlyCollection<TableSchema> tables, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(tables);
+        if (tables.Count == 0)
         {
             yield break;
         }
+
+        var pipeline = tables.First().Pipeline;
+        var asked = tables.ToHashSet();
+        var what = asked.Count == 1 ? $"reading table {tables.First().Alias}" : "reading the tables";
+        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
+        request.Entities.AddRange(asked.Select(t => new Entity { TableEntry = new P4.V1.TableEntry { TableId = t.Id } }));
 
         var live = Connected(what);
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -42,7 +49,7 @@ public sealed partial class P4RuntimeSession
 
             foreach (var entry in batch.Entries)
             {
-                if (table is not null && !ReferenceEquals(entry.Table, table))
+                if (!asked.Contains(entry.Table))
                 {
                     throw Malformed(what, $"it holds an entry of table {entry.Table.Alias}");
                 }
@@ -70,6 +77,41 @@ public sealed partial class P4RuntimeSession
         }
 
         return [.. cells.Values];
+    }
+
+    /// <summary>Reads the direct counters of a table whose fields are all exact, in no particular order.</summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed.</exception>
+    public async Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        var what = $"reading the counters of table {table.Alias}";
+        var counters = new List<RowCounter>();
+        var key = table.NewEntry();
+        var asked = new Entity { DirectCounterEntry = new DirectCounterEntry { TableEntry = new P4.V1.TableEntry { TableId = table.Id } } };
+        await foreach (var entity in ReadEntitiesAsync(what, asked, cancellationToken).ConfigureAwait(false))
+        {
+            if (entity.DirectCounterEntry is not { TableEntry: { } row } counter || row.TableId != table.Id)
+            {
+                throw Malformed(what, "it holds something else than the table's counters");
+            }
+
+            try
+            {
+                foreach (var match in row.Match)
+                {
+                    var field = table.Fields.FirstOrDefault(f => f.Id == match.FieldId) ?? throw Malformed(what, $"field id {match.FieldId} is not the table's");
+                    key.Exact(field.Name, (match.Exact ?? throw Malformed(what, $"field {field.Name} is not exact")).Value.Span);
+                }
+
+                counters.Add(new RowCounter(key.BuildKey().Key, counter.Data?.PacketCount ?? 0, counter.Data?.ByteCount ?? 0));
+            }
+            catch (EntryException e)
+            {
+                throw Malformed(what, e.Message);
+            }
+        }
+
+        return counters;
     }
 
     /// <summary>Reads all cells of a register array, by index.</summary>

@@ -96,7 +96,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         }
 
         var action = hasAction ? Action(table, actionMessage) : table.KeyOnly;
-        return new Entry(action, _scratch.AsSpan(0, table.KeySize + action.DataSize));
+        return Entry.Of(action, _scratch.AsSpan(0, table.KeySize + action.DataSize));
     }
 
     private void Matches(TableSchema table, ReadOnlySpan<byte> message)

@@ -102,7 +102,7 @@ public sealed class DiskFullTests
         {
             disk = SmallDisk.MountAsync(lab.At("store")).GetAwaiter().GetResult();
             config["Store"]!["Path"] = lab.At("store/inframanager.db");
-        });
+        }, services: true);
         await using var mounted = disk!;
         var rounds = new RpcRounds(node, CrashSettings.Seed);
         int process = node.Lab.Manager!.Id;

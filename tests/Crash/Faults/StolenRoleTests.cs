@@ -48,7 +48,7 @@ public sealed class StolenRoleTests
     [RootFact]
     public async Task Stolen_under_concurrent_requests_the_promise_holds()
     {
-        await using var node = await RpcNode.StartAsync();
+        await using var node = await RpcNode.StartAsync(services: true);
         var rounds = new RpcRounds(node, CrashSettings.Seed);
         for (int i = 0; i < 4; i++)
         {

@@ -10,7 +10,7 @@ public sealed class RpcCrashTests(ITestOutputHelper output)
     [RootFact]
     public async Task Killed_under_concurrent_requests_the_promise_holds()
     {
-        await using var node = await RpcNode.StartAsync();
+        await using var node = await RpcNode.StartAsync(services: true);
         var rounds = new RpcRounds(node, CrashSettings.Seed);
         var clock = Stopwatch.StartNew();
         int total = CrashSettings.RpcRounds;
@@ -29,7 +29,7 @@ public sealed class RpcCrashTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"crash rpc, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {RpcRounds.Requests} requests in {clock.Elapsed.TotalSeconds:0} s, "
-            + $"{rounds.Kills} kills, {rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered; largest WAL {node.Leaks.LargestWal >> 10} KiB");
+            + $"{rounds.Kills} kills, {rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} changes of services; largest WAL {node.Leaks.LargestWal >> 10} KiB");
         Assert.Null(node.Leaks.Problem);
         Assert.InRange(node.Leaks.LongestLife("inframanager"), 9, int.MaxValue);
         Assert.InRange(node.Leaks.LongestLife("soft target"), total * 3 / 5, int.MaxValue);

@@ -12,7 +12,7 @@ internal sealed class RpcNode : IAsyncDisposable
 {
     // A hundred requests fit into one connection at a time.
     private const int Connections = 6;
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
     private readonly GrpcChannel[] _channels;
     private readonly GrpcChannel _control;
     private ulong _sequence;
@@ -31,11 +31,15 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public LeakWatch Leaks { get; } = new();
 
+    /// <summary>Null where there are no services.</summary>
+    public Cluster? Cluster { get; private set; }
+
     public ulong Epoch => 1;
 
     /// <param name="prepare">Changes the lab's configuration before anything is started.</param>
     /// <param name="pipelineDirectory">Another pipeline than the product's.</param>
-    public static async Task<RpcNode> StartAsync(Action<Lab, JsonObject>? prepare = null, string? pipelineDirectory = null)
+    /// <param name="services">In a cluster with services.</param>
+    public static async Task<RpcNode> StartAsync(Action<Lab, JsonObject>? prepare = null, string? pipelineDirectory = null, bool services = false)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true, PipelineDirectory = pipelineDirectory });
         var node = new RpcNode(lab);
@@ -43,6 +47,8 @@ internal sealed class RpcNode : IAsyncDisposable
         {
             var config = JsonNode.Parse(await File.ReadAllTextAsync(lab.ManagerConfig))!.AsObject();
             config["Node"]!["PodRanges"] = new JsonArray("10.244.0.0/16");
+            if (services)
+                node.Cluster = await Cluster.StartAsync(lab, config);
             prepare?.Invoke(lab, config);
             await File.WriteAllTextAsync(lab.ManagerConfig, config.ToJsonString());
             await lab.StartTargetAsync();
@@ -105,7 +111,7 @@ internal sealed class RpcNode : IAsyncDisposable
     }
 
     /// <summary>Waits until inframanager is ready, has compared the tables, and has nothing left to write.</summary>
-    public Task SettledAsync(int seconds = 60)
+    public Task SettledAsync(int seconds = 180)
     {
         var last = "no status";
         return Eventually.TrueAsync(
@@ -117,7 +123,7 @@ internal sealed class RpcNode : IAsyncDisposable
                 {
                     var status = await StatusAsync();
                     last = status.ToString();
-                    return status is { Ready: true, Reconciled: true, PendingEntries: 0 };
+                    return status is { Ready: true, Reconciled: true, PendingEntries: 0, QueueLength: 0 } && Cluster?.IsTakenIn(status) != false;
                 }
                 catch (RpcException e)
                 {
@@ -131,8 +137,10 @@ internal sealed class RpcNode : IAsyncDisposable
     /// <summary>The tables hold what these endpoints need and nothing else.</summary>
     public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
     {
-        if (await TableOracle.DifferenceAsync(Target, pods) is { } difference)
+        if (await TableOracle.DifferenceAsync(Target, pods, services: Cluster is not null) is { } difference)
             throw new InvalidOperationException(difference);
+        if (Cluster is not null && await Cluster.DifferenceAsync(Target, pods) is { } astray)
+            throw new InvalidOperationException(astray);
     }
 
     public void LookForLeaks()
@@ -149,6 +157,8 @@ internal sealed class RpcNode : IAsyncDisposable
         _control.Dispose();
         Target.Dispose();
         await Lab.DisposeAsync();
+        if (Cluster is not null)
+            await Cluster.DisposeAsync();
     }
 
     private static DateTime Deadline() => DateTime.UtcNow + Limit;

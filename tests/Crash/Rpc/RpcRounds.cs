@@ -12,9 +12,11 @@ internal sealed class RpcRounds(RpcNode node, int seed)
 {
     public const int Requests = 500;
 
+    /// <summary>Attachments that there can be.</summary>
+    public const int Slots = 600;
+
     // Attachments asked for with another request under way for the same one.
     private const int Contested = 30;
-    private const int Slots = 600;
 
     private readonly Ledger _ledger = new();
     private TimeSpan _usualLength = TimeSpan.FromMilliseconds(200);
@@ -58,6 +60,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         using var strike = new Strike(random, _usualLength, operations.Count, disturb ?? KillerOf(victims));
         var started = Stopwatch.GetTimestamp();
         strike.Start();
+        var shaking = node.Cluster?.ShakeAsync(new Random(random.Next()), _usualLength) ?? Task.CompletedTask;
         await Task.WhenAll(operations.Select((operation, i) => Task.Run(async () =>
         {
             await node.SendAsync(operation, i);
@@ -66,6 +69,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         if (victims == Victims.None && disturb is null)
             _usualLength = Stopwatch.GetElapsedTime(started);
         strike.Complete();
+        await shaking;
         _ledger.TakeIn(operations);
         Acknowledged += operations.Count(o => o.Answer == Answer.Acknowledged);
         Unanswered += operations.Count(o => o.Answer == Answer.Unknown);

@@ -13,7 +13,7 @@ internal sealed class RequestSoak(TimeSpan length)
 
     public async Task RunAsync(CancellationToken end)
     {
-        await using var node = await RpcNode.StartAsync();
+        await using var node = await RpcNode.StartAsync(services: true);
         _rounds = new RpcRounds(node, CrashSettings.Seed);
         _leaks = node.Leaks;
         var phases = new Phases(length, 3);

@@ -10,17 +10,22 @@ internal static class TableOracle
 
     private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(20);
 
-    /// <summary>What differs between the target and what these endpoints need, or null. A port that nobody needs any more may go a little later.</summary>
-    public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null)
+    /// <summary>
+    /// What differs between the target and what these endpoints need, or null. Where there are services, their rows are beside the point. A port that nobody
+    /// needs any more may go a little later.
+    /// </summary>
+    public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null, bool services = false)
     {
         var ports = await target.PortsAsync();
         var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
         if (!names.IsSubsetOf(ports.Keys))
             return $"ports missing: {Few(names.Except(ports.Keys))}";
-        var wanted = pods.SelectMany(p => RowsOf(p, ports[p.PortName])).ToHashSet();
+        var wanted = pods.SelectMany(p => RowsOf(p, ports[p.PortName])).Concat(RowsOfNode()).ToHashSet();
         if (host is not null)
             wanted.UnionWith(RowsOfHost(host, ports[host.PortName]));
         var actual = await target.RowsAsync();
+        if (services)
+            actual.RemoveWhere(ServiceRows.IsOne);
         if (!wanted.SetEquals(actual))
             return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
         var clock = Stopwatch.StartNew();
@@ -32,6 +37,14 @@ internal static class TableOracle
         }
 
         return null;
+    }
+
+    // Where masqueraded flows come from: the node's address, 192.0.2.2, or the gateway's, 169.254.1.1, and 4096 ports from 61440 up.
+    private static IEnumerable<string> RowsOfNode()
+    {
+        yield return "pools pool=1 pool_ports(ip=c0000202 first_port=f000 port_mask=fff)";
+        yield return "pools pool=fe pool_ports(ip=a9fe0101 first_port=f000 port_mask=fff)";
+        yield return "pools pool=ff pool_ports(ip=c0000202 first_port=f000 port_mask=fff)";
     }
 
     private static IEnumerable<string> RowsOf(PodSpec pod, uint port)

@@ -12,7 +12,7 @@ namespace ACCOffload.Crash.Watch;
 /// </summary>
 internal sealed class TargetReader(Lab lab) : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly GrpcChannel _channel = Channels.Unix(lab.TargetSocket);
 
     /// <summary>All rows that a controller wrote.</summary>

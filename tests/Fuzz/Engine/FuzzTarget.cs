@@ -8,7 +8,7 @@ internal abstract class FuzzTarget(string name)
     /// <summary>How many inputs come one after the other before everything begins anew; a failure is repeated by its episode.</summary>
     public virtual int EpisodeLength => 400;
 
-    /// <summary>Part of the inputs that it gets, where each costs a connection.</summary>
+    /// <summary>Part of the inputs that it gets in the short run of the tests, where each costs a connection.</summary>
     public virtual int OneIn => 1;
 
     public abstract FuzzSession Start(Dice dice);

@@ -21,7 +21,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         public Session(bool wire)
             : base(wire)
         {
-            _service = new InfraAgentService(Core, Guard, NullLogger.Instance);
+            _service = new InfraAgentService(Core, Guard, JudgedCore.Node, true, NullLogger.Instance);
         }
 
         public override bool Step(Dice dice)

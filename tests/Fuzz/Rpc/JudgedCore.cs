@@ -3,6 +3,7 @@ using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.Fuzz.Rpc;
@@ -11,9 +12,14 @@ namespace ACCOffload.Fuzz.Rpc;
 internal sealed class JudgedCore : INetworkCore
 {
     private readonly Judge _judge;
+    private readonly ServiceJudge _services;
     private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
 
-    public JudgedCore() => _judge = new Judge(Model, Node);
+    public JudgedCore()
+    {
+        _judge = new Judge(Model, Node);
+        _services = new ServiceJudge(Model, Node);
+    }
 
     /// <summary>Ranges that overlap with all that no pod may have.</summary>
     public static NodeSettings Node { get; } = new()
@@ -49,6 +55,10 @@ internal sealed class JudgedCore : INetworkCore
 
     public IReadOnlyList<EndpointView> Endpoints => [.. Model.Endpoints.Select(e => new EndpointView(e, 7, true))];
 
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => Model.Services.All.ToDictionary(s => s.Key, s => new ServiceView(s.Value, true));
+
+    public SnatState Snat => Model.Snat;
+
     public SyncOutcome? LastSync { get; private set; }
 
     public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) =>
@@ -60,12 +70,19 @@ internal sealed class JudgedCore : INetworkCore
     public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
         Task.FromResult(LastSync = Judged(intent, () => _judge.Sync(intent, _context)));
 
+    public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) =>
+        Task.FromResult(Judged(intent, () => _services.Set(intent, null, _ => { })));
+
+    public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) =>
+        Task.FromResult(Judged(intent, () => _services.Set(intent, null, _ => { })));
+
     private T Judged<T>(Intent intent, Func<T> judge)
     {
         FuzzFailure.Unless(intent.EstimatedBytes > 0, "an intent that costs nothing");
         try
         {
             var outcome = judge();
+            _services.Follow(0);
             Model.Forget();
             return outcome;
         }

@@ -2,7 +2,6 @@ using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.Infra;
-using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Api;
 
@@ -100,21 +99,6 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         {
             var reply = await _client.SetupHostInterfaceAsync(request);
             Assert.Equal((false, message), (reply.Successful, reply.ErrorMessage));
-        }
-    }
-
-    [Fact]
-    public async Task What_a_later_release_does_is_unimplemented()
-    {
-        foreach (var call in new Func<Task>[]
-        {
-            async () => await _client.NatTranslationAddAsync(new NatTranslation()),
-            async () => await _client.NatTranslationDeleteAsync(new NatTranslation()),
-            async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest()),
-            async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest()),
-        })
-        {
-            Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
         }
     }
 

@@ -41,6 +41,35 @@ public class EndpointCompilerTests
     }
 
     [Fact]
+    public void Uplink_owns_its_port_and_the_ways_beyond_it_and_leads_Arp_to_the_host()
+    {
+        var mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:99");
+        var uplink = new UplinkSettings("uplink0", mac, [
+            new(IPNetwork.Parse("0.0.0.0/0"), NativeInterop.MacAddress.Parse("02:00:00:00:00:f1")),
+            new(IPNetwork.Parse("10.244.2.0/24"), NativeInterop.MacAddress.Parse("02:00:00:00:00:f2")),
+            new(IPNetwork.Parse("2001:db8::/32"), NativeInterop.MacAddress.Parse("02:00:00:00:00:f3")),
+        ]);
+        NodeSettings node = TestNode.Settings with { Uplink = uplink };
+        var model = new NetworkModel();
+        model.Configure(node);
+        Assert.Equal(0, model.Mark);
+        var compiler = new ModelCompiler(TestPipeline.Artifacts.Pipeline, node);
+        OwnerId owner = OwnerId.OfEndpoint(model.Uplink!.Id);
+        string[] routes =
+        [
+            "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
+            "routes dst_ip=10.244.2.0/24 -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2)",
+        ];
+        // Without the host's interface nobody is there to answer.
+        Assert.Equal(routes, Text(compiler.Compile(owner, model, _ => 9)!));
+
+        model.Put(new Endpoint(7, TestNode.Host(), true));
+        Assert.Equal(
+            ["port_class port=9 -> uplink_port(arp_port=3, gateway_mac=02:00:00:00:00:99)", .. routes],
+            Text(compiler.Compile(owner, model, name => name == "uplink0" ? 9u : 3u)!));
+    }
+
+    [Fact]
     public void Is_a_function_of_endpoint_and_port()
     {
         Endpoint pod = new(1, TestNode.Pod(1), true);

@@ -51,6 +51,29 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
+    public void An_uplink_has_a_port_a_MAC_and_next_hops()
+    {
+        Assert.Null(Load($"{{ {Least} }}").Node.Uplink);
+        var uplink = Load("""
+            { "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"],
+              "Uplink": { "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["0.0.0.0/0 via 02:00:00:00:00:01", "10.244.2.0/24 via 02:00:00:00:00:02"] } } }
+            """).Node.Uplink!;
+        Assert.Equal(("eth1", "02:00:00:00:00:99"), (uplink.Port, uplink.Mac.ToString()));
+        Assert.Equal(["0.0.0.0/0 via 02:00:00:00:00:01", "10.244.2.0/24 via 02:00:00:00:00:02"], uplink.Routes.Select(r => r.ToString()));
+    }
+
+    [Theory]
+    [InlineData("""{ "Port": "eth1" }""", "Node:Uplink:Mac")]
+    [InlineData("""{ "Port": "eth1", "Mac": "01:00:00:00:00:99" }""", "Node:Uplink:Mac")]
+    [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["0.0.0.0/0"] }""", "Node:Uplink:Routes")]
+    [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["10.0.0.1/8 via 02:00:00:00:00:01"] }""", "Node:Uplink:Routes")]
+    public void An_uplink_that_leads_nowhere_is_refused(string uplink, string key)
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load($$"""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "Uplink": {{uplink}} } }"""));
+        Assert.Contains(key, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_environment_wins_over_the_file()
     {
         var settings = Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Name", "node-9"), ("ACCOFFLOAD_NODE__PODRANGES", "10.1.0.0/24, 10.2.0.0/24"),

@@ -45,7 +45,7 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public Uri HealthAddress => new(Server.Addresses.First(a => a.StartsWith("http://127", StringComparison.Ordinal)));
 
-    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null)
+    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch")
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture.WriteServer(fixture.Pki.IssueServer());
@@ -55,7 +55,8 @@ internal sealed class ApiFixture : IAsyncDisposable
         var folder = fixture.Folder;
         var text = $$"""
             {
-              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] },
+              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.2"], "HostAddresses": ["200.1.1.2"] },
+              "Services": { "Source": "{{servicesFrom}}" },
               "Api": { "Listen": "127.0.0.1:0", "HealthListen": "127.0.0.1:0", "CertificateFile": "{{folder.At("tls.crt")}}", "KeyFile": "{{folder.At("tls.key")}}",
                        "CaFile": "{{folder.At("ca.crt")}}", "CrlFile": "{{(revocation ? folder.At("ca.crl") : "")}}", "HandshakeSeconds": 30 },
               "Control": { "Socket": "{{fixture.ControlSocket}}" }
@@ -137,7 +138,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, Settings.Node, "test target", guard, Time);
+        var control = new ControlService(Core, Target, tracer, null, Settings.Node, "test target", guard, Time);
         Server = new ApiServer(Settings, Core, control, Log, Time);
         await Server.StartAsync(CancellationToken.None);
     }

@@ -39,6 +39,12 @@ internal sealed class FakeCore : INetworkCore
 
     public IReadOnlyList<EndpointView> Endpoints => Held;
 
+    public Dictionary<ServiceKey, ServiceView> HeldServices { get; } = [];
+
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => HeldServices;
+
+    public SnatState Snat { get; set; } = SnatState.None;
+
     public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) =>
         Answer(intent, new AttachOutcome(new Endpoint(1, intent.Spec, true), 7));
 
@@ -46,6 +52,10 @@ internal sealed class FakeCore : INetworkCore
 
     public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
         Answer(intent, new SyncOutcome(intent.Attachments.Count, 0, 1, [new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), IntentException.Held("device.mac", "held"))]));
+
+    public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) => Answer(intent, new ServiceOutcome(null));
+
+    public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) => Answer(intent, new SnatOutcome(Snat = intent.Apply(Snat)));
 
     private Task<T> Answer<T>(Intent intent, T outcome)
     {

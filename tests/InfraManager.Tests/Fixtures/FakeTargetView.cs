@@ -31,5 +31,10 @@ internal sealed class FakeTargetView : ITargetView
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null ? [.. Enumerable.Range(0, 24).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))] : throw Failure);
 
+    public List<RowCounter> RowCounters { get; } = [];
+
+    public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<RowCounter>>(Failure is null ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)] : throw Failure);
+
     public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
 }

@@ -137,7 +137,8 @@ public sealed class ProcessTests : IDisposable
         using var watch = new Grpc.Health.V1.Health.HealthClient(channel).Watch(new Grpc.Health.V1.HealthCheckRequest());
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         Assert.True((await client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key, Epoch = 3, Sequence = 5 })).Removed);
-        Assert.All(JsonNode.Parse(await CtlAsync("tables"))!["tables"]!.AsArray(), t => Assert.Empty(t!["rows"]!.AsArray()));
+        // What is left is the node's own.
+        Assert.All(JsonNode.Parse(await CtlAsync("tables"))!["tables"]!.AsArray().Where(t => (string?)t!["name"] != "pools"), t => Assert.Empty(t!["rows"]!.AsArray()));
 
         // A stream that is still open doesn't hold the end up.
         Kill(service, "TERM");

@@ -8,7 +8,7 @@ namespace ACCOffload.InfraManager.Tests.Kubernetes;
 /// <summary>An API server, a kubeconfig for it, and limits that suit a test.</summary>
 internal sealed class ClusterFixture : IAsyncDisposable
 {
-    public const string Token = "let-me-in";
+    public const string Token = KubeconfigText.Token;
 
     private ClusterFixture(FakeApiServer server, TestPki pki)
     {
@@ -50,24 +50,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
         return key.ExportPkcs8PrivateKeyPem();
     }
 
-    public string Config(string server, string user = $"token: {Token}", string cluster = "") => $"""
-        apiVersion: v1
-        kind: Config
-        current-context: here
-        contexts:
-        - name: here
-          context: @cluster: c, user: u%
-        clusters:
-        - name: c
-          cluster:
-            server: {server}
-            certificate-authority-data: {Base64(Pki.Authority.ExportCertificatePem())}
-            {cluster}
-        users:
-        - name: u
-          user:
-            {user}
-        """.Replace('@', '{').Replace('%', '}');
+    public string Config(string server, string user = $"token: {Token}", string cluster = "") => KubeconfigText.Of(server, Pki.Authority, user, cluster);
 
     public ApiServerClient NewClient(KubernetesSettings? settings = null, ReflectorOptions? options = null) =>
         new(settings ?? Settings, options ?? Options, TimeProvider.System, Log.CreateLogger("Kubernetes"));

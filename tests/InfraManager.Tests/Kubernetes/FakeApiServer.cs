@@ -1,15 +1,19 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using ACCOffload.NativeInterop;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
@@ -24,6 +28,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
     private readonly Dictionary<string, SortedDictionary<string, JsonObject>> _objects = [];
     private readonly List<(long Version, string Path, string Type, string Json)> _events = [];
     private readonly List<(string Path, Channel<string> Channel, HttpContext Context)> _watchers = [];
+    private readonly X509Certificate2 _certificate;
+    private readonly string? _netns;
     private WebApplication? _app;
     private long _version = 100;
     private long _compacted;
@@ -42,32 +48,46 @@ internal sealed class FakeApiServer : IAsyncDisposable
 
     public string Address { get; private set; } = "";
 
+    /// <summary>Most objects in one chunk of a list, whatever the client asks for.</summary>
+    public int LargestChunk { get; set; } = int.MaxValue;
+
+    /// <summary>The version of the last change.</summary>
+    public long Version
+    {
+        get
+        {
+            lock (_lock)
+                return _version;
+        }
+    }
+
     public int Lists(string path) => Requests.Count(r => r.StartsWith(path + "?", StringComparison.Ordinal) && !r.Contains("watch=", StringComparison.Ordinal) && !r.Contains("continue=", StringComparison.Ordinal));
 
     public int Watches(string path) => Requests.Count(r => r.StartsWith(path + "?watch=", StringComparison.Ordinal));
 
-    public static async Task<FakeApiServer> StartAsync(X509Certificate2 certificate, int port = 0)
+    /// <param name="certificate">The server's.</param>
+    /// <param name="netns">The name of the network namespace whose loopback it listens on; null for this one.</param>
+    public static async Task<FakeApiServer> StartAsync(X509Certificate2 certificate, string? netns = null)
     {
-        var server = new FakeApiServer();
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelCore();
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l =>
-        {
-            l.Protocols = HttpProtocols.Http1AndHttp2;
-            l.UseHttps(certificate, h =>
-            {
-                h.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
-                h.AllowAnyClientCertificate();
-            });
-        }));
-        server._app = builder.Build();
-        server._app.Run(server.HandleAsync);
-        await server._app.StartAsync();
-        server.Address = server._app.Urls.First();
+        var server = new FakeApiServer(certificate, netns);
+        await server.ListenAsync(0);
+        server.Address = server._app!.Urls.First();
         return server;
     }
+
+    /// <summary>Goes away, with all connections, until <see cref="ComeBackAsync"/>. Its objects can be changed meanwhile.</summary>
+    public async Task GoAwayAsync()
+    {
+        Drop();
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await _app!.StopAsync(now.Token);
+        await _app.DisposeAsync();
+        _app = null;
+    }
+
+    /// <summary>At the same address.</summary>
+    public Task ComeBackAsync() => ListenAsync(new Uri(Address).Port);
 
     public void Put(params JsonObject[] items)
     {
@@ -170,11 +190,48 @@ internal sealed class FakeApiServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Drop();
-        using var now = new CancellationTokenSource();
-        await now.CancelAsync();
-        await _app!.StopAsync(now.Token);
-        await _app.DisposeAsync();
+        if (_app is not null)
+            await GoAwayAsync();
+    }
+
+    private FakeApiServer(X509Certificate2 certificate, string? netns)
+    {
+        _certificate = certificate;
+        _netns = netns;
+    }
+
+    private async Task ListenAsync(int port)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        if (_netns is not null)
+            builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = Bind);
+        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l =>
+        {
+            l.Protocols = HttpProtocols.Http1AndHttp2;
+            l.UseHttps(_certificate, h =>
+            {
+                h.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                h.AllowAnyClientCertificate();
+            });
+        }));
+        _app = builder.Build();
+        _app.Run(HandleAsync);
+        await _app.StartAsync();
+    }
+
+    // A socket belongs to the namespace of the thread that makes it.
+    private Socket Bind(EndPoint endPoint)
+    {
+        using var there = NetNamespace.OpenNamed(_netns!);
+        return there.Run(() =>
+        {
+            var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(endPoint);
+            return socket;
+        });
     }
 
     private static JsonObject Bare(JsonObject item)
@@ -215,7 +272,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         if (query["watch"] == "true")
             await WatchAsync(context, path, long.Parse(query["resourceVersion"]!, CultureInfo.InvariantCulture), int.Parse(query["timeoutSeconds"]!, CultureInfo.InvariantCulture));
         else
-            await ListAsync(context, path, int.Parse(query["limit"]!, CultureInfo.InvariantCulture), query["continue"].ToString());
+            await ListAsync(context, path, Math.Min(LargestChunk, int.Parse(query["limit"]!, CultureInfo.InvariantCulture)), query["continue"].ToString());
     }
 
     private async Task ListAsync(HttpContext context, string path, int limit, string next)
@@ -231,12 +288,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
                 var page = All(path).Where(o => string.CompareOrdinal(o.Key, after) > 0).Take(limit + 1).ToList();
                 var more = page.Count > limit;
                 var items = page.Take(limit).ToList();
-                body = new JsonObject
-                {
-                    ["kind"] = "List",
-                    ["metadata"] = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" },
-                    ["items"] = new JsonArray([.. items.Select(i => i.Value.DeepClone())]),
-                }.ToJsonString();
+                var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" };
+                body = $$"""{"kind":"List","metadata":{{metadata.ToJsonString()}},"items":[{{string.Join(',', items.Select(i => i.Value.ToJsonString()))}}]}""";
             }
         }
         if (body is null)

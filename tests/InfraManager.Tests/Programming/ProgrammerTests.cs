@@ -15,10 +15,10 @@ public class ProgrammerTests
         AttachOutcome outcome = await core.AttachAsync(TestNode.Pod(1, 1));
         Assert.Equal(core.Target.Ports[TestNode.PortName(1)], outcome.Port);
         Assert.Null(core.Difference());
-        Assert.Equal(5, core.Target.Rows.Count);
+        Assert.Equal(5, core.EndpointRows.Count);
         Assert.True(Assert.Single(core.Programmer.GetEndpoints()).Programmed);
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
-        Assert.Empty(core.Target.Rows);
+        Assert.Empty(core.EndpointRows);
         Assert.Empty(core.Target.Ports);
         Assert.False((await core.DetachAsync(TestNode.Pod(1), 3)).Removed);
         Assert.Equal((true, true, 0), (core.Programmer.GetStatus().Ready, core.Programmer.GetStatus().Reconciled, core.Programmer.GetStatus().Endpoints));
@@ -57,7 +57,7 @@ public class ProgrammerTests
                 gate.Wait();
         };
         Task first = core.AttachAsync(TestNode.Pod(0, 1));
-        await core.UntilAsync(() => core.Target.Rows.Count == 5, "first attached");
+        await core.UntilAsync(() => core.EndpointRows.Count == 5, "first attached");
         Task[] rest = [.. Enumerable.Range(1, 249).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i + 1)))];
         (int writes, long commits) = (core.Target.Writes, core.Store.Commits);
         core.Hook = _ => { };
@@ -136,7 +136,7 @@ public class ProgrammerTests
         SyncOutcome sync = await core.SyncAsync(TestNode.Sync(6, TestNode.Pod(2, 2), TestNode.Pod(5, 5)));
         Assert.Equal((1, 0, 1, 1), (sync.Kept, sync.Added, sync.Removed, sync.Failures.Count));
         Assert.Equal(TargetState.Away, core.Programmer.GetStatus().TargetState);
-        Assert.Equal(15, core.Target.Rows.Count);
+        Assert.Equal(15, core.EndpointRows.Count);
         await core.RestartAsync(ready: false);
         core.Target.Connect();
         Assert.Single(await core.SettledAsync());
@@ -186,7 +186,7 @@ public class ProgrammerTests
         core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods" ? StatusCode.ResourceExhausted : StatusCode.OK;
         IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, ip: 9, mac: 9, port: 9)));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
-        Assert.Equal(5, core.Target.Rows.Count);
+        Assert.Equal(5, core.EndpointRows.Count);
         Assert.Equal(TestNode.Ip(1), Assert.Single(await core.SettledAsync()).Endpoint.Spec.Addresses[0]);
     }
 
@@ -219,7 +219,7 @@ public class ProgrammerTests
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Target.Refuses = u => u.Kind == UpdateKind.Delete ? StatusCode.FailedPrecondition : StatusCode.OK;
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
-        Assert.Equal(5, core.Target.Rows.Count);
+        Assert.Equal(5, core.EndpointRows.Count);
         Assert.Single(core.Target.Ports);
         Assert.False(core.Programmer.GetStatus().Reconciled);
         core.Target.Refuses = _ => StatusCode.OK;
@@ -270,7 +270,7 @@ public class ProgrammerTests
         Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 50).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
         await core.Programmer.StopAsync(TimeSpan.FromSeconds(30));
         await Task.WhenAll(calls);
-        Assert.Equal(250, core.Target.Rows.Count);
+        Assert.Equal(250, core.EndpointRows.Count);
         Assert.Equal(0, new FileInfo(core.DatabasePath + "-wal").Length);
         Assert.False(core.Programmer.IsHealthy);
         await core.RestartAsync();

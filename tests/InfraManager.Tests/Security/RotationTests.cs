@@ -99,7 +99,7 @@ public sealed class RotationTests
         using var channel = api.Connect(certificate);
         await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
         time.Shift = TimeSpan.FromHours(2);
-        await Eventually.TrueAsync(() => api.Server.Connections == 0, "the connection is closed");
+        await Eventually.TrueAsync(() => api.Server.Connections == 0 && api.Log.Matching("Closed").Any(), "the connection is closed");
         Assert.Contains("the certificate expired on", Assert.Single(api.Log.Matching("Closed")), StringComparison.Ordinal);
         await TlsMatrixTests.AssertRefusedAsync(channel);
         Assert.Empty(api.Core.Intents);

@@ -29,7 +29,7 @@ internal sealed class RecordingServices : IServiceSink
 
     public bool IsKnown(ServiceKey key) => _services.ContainsKey(key);
 
-    public async Task SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
+    public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
     {
         InFlight++;
         try
@@ -45,5 +45,6 @@ internal sealed class RecordingServices : IServiceSink
             _services[intent.Key] = spec;
         else
             _services.TryRemove(intent.Key, out _);
+        return intent.Spec;
     }
 }

@@ -76,6 +76,26 @@ public sealed class ServiceControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_service_is_pending_until_it_holds()
+    {
+        var release = new TaskCompletionSource();
+        var began = new TaskCompletionSource();
+        _sink.OnSubmit = _ =>
+        {
+            began.TrySetResult();
+            return release.Task;
+        };
+        Put(Kube.Web());
+        _controller.SetSynced();
+        await began.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal((1, 0), (_controller.GetStatus().Pending, _controller.GetStatus().Services));
+        Put(Kube.Web("10.96.0.20", "other"));
+        Assert.Equal(2, _controller.GetStatus().Pending);
+        release.SetResult();
+        await Eventually.TrueAsync(() => _controller.GetStatus() is { Pending: 0, Services: 2 }, () => $"{_controller.GetStatus()}");
+    }
+
+    [Fact]
     public async Task Changes_that_come_while_a_service_is_handed_over_are_taken_together()
     {
         var gate = new TaskCompletionSource();

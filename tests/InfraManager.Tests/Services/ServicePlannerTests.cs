@@ -9,11 +9,11 @@ namespace ACCOffload.InfraManager.Tests.Services;
 public sealed class ServicePlannerTests
 {
     private static readonly ServiceKey Key = new("default", "web");
-    private readonly HashSet<IPAddress> _attached = [];
+    private readonly Dictionary<IPAddress, long> _pods = [];
     private readonly ServicePlanner _planner;
     private uint _lastId;
 
-    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, _attached.Contains);
+    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0);
 
     [Fact]
     public void Ids_and_buckets_stay_and_only_what_is_new_gets_new_ones()
@@ -58,26 +58,27 @@ public sealed class ServicePlannerTests
     [Fact]
     public void A_local_pod_keeps_its_flows_until_it_is_detached_a_remote_one_until_it_leaves_the_slices()
     {
-        _attached.Add(Address(1));
-        _attached.Add(Address(2));
+        _pods[Address(1)] = 1;
+        _pods[Address(2)] = 2;
+        _pods.Remove(Address(2));
         var one = _planner.Next(null, Spec(Pod(1), Pod(2, BackendPlace.Remote), Pod(3)))!;
         var two = _planner.Next(one, Spec(Pod(3)))!;
         Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.3:8080"], Show(two));
-        _attached.Clear();
+        _pods.Clear();
         Assert.Equal(["10.244.1.3:8080"], Show(_planner.Next(two, Spec(Pod(3)))!));
     }
 
     [Fact]
     public void A_removed_service_is_gone_when_its_last_flow_can_be()
     {
-        _attached.Add(Address(1));
+        _pods[Address(1)] = 1;
         var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
         var rest = _planner.Next(one, null)!;
         Assert.Equal(["10.244.1.1:8080 draining"], Show(rest));
         // Replies still find back, and nobody begins anew.
         Assert.Equal(one.Ports[0].Frontends[0] with { Retired = true }, rest.Ports[0].Frontends.Single());
         Assert.Empty(rest.Ports[0].Cluster.Buckets);
-        _attached.Clear();
+        _pods.Clear();
         Assert.Null(_planner.Next(rest, null));
         Assert.Null(_planner.Next(null, null));
     }
@@ -91,7 +92,7 @@ public sealed class ServicePlannerTests
         Gen.Select(Gen.Int[1, 8], Gen.Bool, Gen.Bool).Array[0, 8].Array[1, 12].Sample(history =>
         {
             uint last = 0;
-            var planner = new ServicePlanner("n", () => ++last, a => a.GetAddressBytes()[3] % 2 == 0);
+            var planner = new ServicePlanner("n", () => ++last, a => a.GetAddressBytes()[3] % 2 == 0 ? 7 : 0, _ => 0, _ => 0);
             var owners = new Dictionary<uint, string>();
             ServiceState? state = null;
             foreach (var pods in history)
@@ -117,7 +118,7 @@ public sealed class ServicePlannerTests
         uint id = 0;
         HashSet<BackendKey> Chosen(string node)
         {
-            var state = new ServicePlanner(node, () => ++id, _ => false).Next(null, Spec(many))!;
+            var state = new ServicePlanner(node, () => ++id, _ => 0, _ => 0, _ => 0).Next(null, Spec(many))!;
             Assert.Equal(64, state.Ports[0].Cluster.Buckets.Distinct().Count());
             return [.. state.Ports[0].Cluster.Buckets.Select(b => state.Ports[0].Backends.Single(x => x.Id == b).Key)];
         }

@@ -24,12 +24,12 @@ public sealed class ServiceStoreTests : IDisposable
         var state = Plan(model, Spec("web"))!;
         Set(model, state.Key, state);
         var loaded = Load();
-        Assert.Equal(state, loaded.FindService(state.Key));
+        Assert.Equal(state, loaded.Services.Find(state.Key));
         Assert.Equal(model.LastServiceNumber, loaded.LastServiceNumber);
         // What was given out is not given out again, even when its owner is gone.
         Set(loaded, state.Key, null);
         var again = Load();
-        Assert.Empty(again.Services);
+        Assert.Empty(again.Services.All);
         Assert.Equal(model.LastServiceNumber + 1, again.NextServiceNumber());
     }
 
@@ -41,7 +41,7 @@ public sealed class ServiceStoreTests : IDisposable
         model.SetService(state.Key, state);
         Assert.Equal([StateKind.LastServiceNumber, StateKind.Service], model.ChangedKeys().Select(k => k.Kind).OrderDescending());
         model.Undo(0);
-        Assert.Empty(model.Services);
+        Assert.Empty(model.Services.All);
         Assert.True(model.NextServiceNumber() > state.Ports.SelectMany(p => p.Backends).Max(b => b.Id));
     }
 
@@ -55,22 +55,31 @@ public sealed class ServiceStoreTests : IDisposable
         {
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = "DROP TABLE services; DROP TABLE numbers; INSERT INTO port_removals (name) VALUES ('acc1'); PRAGMA user_version = 1;";
+            command.CommandText = "DROP TABLE services; DROP TABLE numbers; DROP TABLE snat; INSERT INTO port_removals (name) VALUES ('acc1'); PRAGMA user_version = 1;";
             command.ExecuteNonQuery();
         }
         var model = Load();
         Assert.Equal(["acc1"], model.PortRemovals);
-        Assert.Empty(model.Services);
+        Assert.Empty(model.Services.All);
         var state = Plan(model, Spec("web"))!;
         Set(model, state.Key, state);
-        Assert.Equal(state, Load().FindService(state.Key));
+        Assert.Equal(state, Load().Services.Find(state.Key));
+
+        // The version before, which the boot loader may bring back, finds what it can read: a copy from before the change.
+        var copy = StoreCopies.PathOf(File, 1);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(copy));
+        using var old = new SqliteConnection($"Data Source={copy};Mode=ReadOnly;Pooling=False");
+        old.Open();
+        using var look = old.CreateCommand();
+        look.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT name FROM port_removals) || ' ' || (SELECT count(*) FROM sqlite_schema WHERE name = 'services')";
+        Assert.Equal("1 acc1 0", look.ExecuteScalar());
     }
 
     [Theory]
     [InlineData("{}")]
     [InlineData("null")]
-    [InlineData("{\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"other\"},\"Ports\":[]},\"Ports\":[]}")]
-    [InlineData("{\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"web\"},\"Ports\":null},\"Ports\":[]}")]
+    [InlineData("{\"Id\":1,\"Ranges\":[],\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"other\"},\"Ports\":[]},\"Ports\":[]}")]
+    [InlineData("{\"Id\":1,\"Ranges\":[],\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"web\"},\"Ports\":null},\"Ports\":[]}")]
     public void A_damaged_service_is_told(string json)
     {
         using (SqliteStore.Open(File, NullLogger.Instance))
@@ -88,7 +97,7 @@ public sealed class ServiceStoreTests : IDisposable
         Assert.Equal(StoreFailure.Corrupt, Assert.Throws<StoreException>(store.Load).Failure);
     }
 
-    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.NextServiceNumber, _ => false).Next(null, spec);
+    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.NextServiceNumber, _ => 0, model.Services.NumberOf, model.Services.FrontendNumberOf).Next(null, spec);
 
     private static ServiceSpec Spec(string name) => new(new ServiceKey("default", name),
     [

@@ -99,6 +99,26 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_store_that_a_newer_version_changed_is_left_for_the_copy_from_before()
+    {
+        using (SqliteStore store = Open())
+        {
+            store.Commit([new StoreChange(new StateKey(StateKind.Endpoint, 1L), new Endpoint(1, TestNode.Pod(1), true))]);
+            store.Checkpoint();
+        }
+        // What the newer version did at its start: a copy, then its own schema, then its own changes.
+        File.Copy(DatabasePath, StoreCopies.PathOf(DatabasePath, StoreSchema.Version));
+        Sql($"CREATE TABLE newer (x); DELETE FROM endpoints; PRAGMA user_version = {StoreSchema.Version + 1}");
+
+        using (SqliteStore store = Open())
+            Assert.Single(store.Load().Endpoints);
+        Assert.True(File.Exists(DatabasePath + ".newer"));
+        // And again, as any store.
+        using (SqliteStore store = Open())
+            Assert.Single(store.Load().Endpoints);
+    }
+
+    [Fact]
     public void Contents_that_make_no_sense_are_refused()
     {
         using (SqliteStore store = Open())

@@ -39,6 +39,9 @@ internal sealed class CoreHarness : IAsyncDisposable
 
     public SqliteStore Store => _store;
 
+    /// <summary>Rows without those that the node itself has always.</summary>
+    public IReadOnlyList<Entry> EndpointRows => [.. Target.Rows.Where(r => r.Table.Alias != "pools")];
+
     public ProgrammerOptions Options { get; set; }
 
     public Action<CrashPoint> Hook { get; set; } = _ => { };
@@ -106,6 +109,10 @@ internal sealed class CoreHarness : IAsyncDisposable
     public Task<DetachOutcome> DetachAsync(EndpointSpec spec, ulong sequence = 0) =>
         Programmer.SubmitAsync(TestNode.Detach(spec, sequence), default).WaitAsync(Limit);
 
+    public Task<ServiceOutcome> SetAsync(ServiceSpec spec) => Programmer.SubmitAsync(new ServiceIntent(spec.Key, spec), default).WaitAsync(Limit);
+
+    public Task<ServiceOutcome> RemoveAsync(ServiceKey key) => Programmer.SubmitAsync(new ServiceIntent(key, null), default).WaitAsync(Limit);
+
     public Task<SyncOutcome> SyncAsync(SyncIntent sync) => Programmer.SubmitAsync(sync, default).WaitAsync(Limit);
 
     /// <summary>Waits until nothing is left to do, then demands that tables and ports are what the endpoints compile to, and the store holds the same.</summary>
@@ -131,6 +138,8 @@ internal sealed class CoreHarness : IAsyncDisposable
                 wanted.Add(entry.Key, entry);
         }
 
+        foreach (Entry entry in OtherEntries.Of(Programmer))
+            wanted.TryAdd(entry.Key, entry);
         if (ports.Keys.FirstOrDefault(p => DeviceSync.IsOurName(p) && endpoints.All(e => e.Endpoint.Spec.PortName != p)) is { } orphan)
             return $"port {orphan} belongs to nobody";
         foreach (Entry row in Target.Rows)

@@ -55,6 +55,7 @@ internal sealed class FakeTarget : ITarget
     private uint _nextPort = 1;
     private bool _hasPipeline;
     private long _session;
+    private (long Session, EntryUpdate[] Updates)? _late;
 
     public event Action? ConnectionChanged;
 
@@ -157,6 +158,13 @@ internal sealed class FakeTarget : ITarget
             cancellationToken.ThrowIfCancellationRequested();
             yield return entry;
         }
+
+        if (_late is { } late)
+        {
+            _late = null;
+            if (late.Session == Volatile.Read(ref _session))
+                Apply(late.Updates, _ => true);
+        }
     }
 
     public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
@@ -177,8 +185,8 @@ internal sealed class FakeTarget : ITarget
                 Apply(all, i => i % 2 == 0);
                 return Unknown();
             case TargetFault.ApplyLate:
-                long session = Volatile.Read(ref _session);
-                _ = Task.Delay(5, CancellationToken.None).ContinueWith(_ => session == Volatile.Read(ref _session) ? Apply(all, _ => true) : null, TaskScheduler.Default);
+                // After the next read-back, whenever that is: no timer, which would be early or late by what else the machine does.
+                _late = (Volatile.Read(ref _session), all);
                 return Unknown();
             case TargetFault.RefuseSome:
                 return Apply(all, i => i % 2 == 0, StatusCode.ResourceExhausted);

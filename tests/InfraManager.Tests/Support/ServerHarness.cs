@@ -107,7 +107,7 @@ internal sealed class ServerHarness : IAsyncDisposable
         if (!ports.Keys.ToHashSet().SetEquals(endpoints.Select(e => e.Endpoint.Spec.PortName)))
             return $"ports are {string.Join(' ', ports.Keys)}";
         var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
-        HashSet<string> wanted = [.. endpoints.SelectMany(e => compiler.Compile(e.Endpoint, ports[e.Endpoint.Spec.PortName])).Select(Text)];
+        HashSet<string> wanted = [.. endpoints.SelectMany(e => compiler.Compile(e.Endpoint, ports[e.Endpoint.Spec.PortName])).Concat(OtherEntries.Of(Programmer)).Select(Text)];
         HashSet<string> actual = [.. Server.Rows.Select(Text)];
         return wanted.SetEquals(actual) ? null : $"missing {string.Join(", ", wanted.Except(actual))}, foreign {string.Join(", ", actual.Except(wanted))}";
     }

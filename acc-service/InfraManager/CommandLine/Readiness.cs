@@ -1,0 +1,44 @@
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
+
+namespace ACCOffload.InfraManager.CommandLine;
+
+/// <summary>Waits for what an update is judged by: READY, tables verified, nothing pending.</summary>
+internal static class Readiness
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Answer = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="CtlException">It was not so within <paramref name="limit"/>; the message says what was missing.</exception>
+    public static async Task<GetStatusReply> WaitAsync(ControlClient client, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            string missing;
+            try
+            {
+                var reply = await client.GetStatusAsync(new GetStatusRequest(), deadline: DateTime.UtcNow + Answer, cancellationToken: cancellationToken);
+                if (Missing(reply) is not { } reason)
+                    return reply;
+                missing = reason;
+            }
+            catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded && !cancellationToken.IsCancellationRequested)
+            {
+                missing = "it does not answer";
+            }
+            if (time.GetElapsedTime(started) > limit)
+                throw new CtlException($"not ready within {limit.TotalSeconds:0} s: {missing}; see the log of inframanager");
+            await Task.Delay(Interval, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Null, or what is not yet as it should be.</summary>
+    internal static string? Missing(GetStatusReply status) =>
+        !status.Ready ? "the service is not ready"
+        : !status.Reconciled ? $"the tables are not verified (target: {status.TargetState}{(status.TargetReason.Length > 0 ? $", {status.TargetReason}" : "")})"
+        : status.PendingEntries > 0 ? $"{status.PendingEntries} entries are not in the tables yet"
+        : status.StoreProblem.Length > 0 ? $"the store: {status.StoreProblem}"
+        : null;
+}

@@ -1,0 +1,59 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Compile;
+
+/// <summary>Compiles what is masqueraded and how into table entries: a pure function of the node's settings and natOutgoing.</summary>
+internal sealed class NodeCompiler
+{
+    private readonly NodeSettings _node;
+    private readonly EntryBuilder _pools;
+    private readonly EntryBuilder _outgoing;
+
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
+    public NodeCompiler(Pipeline pipeline, NodeSettings node)
+    {
+        _node = node;
+        _pools = pipeline.Table("pools").NewEntry();
+        _outgoing = pipeline.Table("outgoing").NewEntry();
+        Compile(new SnatState(new IPAddress([192, 0, 2, 1]), [new IPNetwork(new IPAddress([192, 0, 2, 0]), 24)]));
+    }
+
+    /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
+    public Entry[] Compile(SnatState snat)
+    {
+        var entries = new List<Entry> { Pool(MasqueradePools.Hairpin, _node.Gateway) };
+        if (_node.NodeAddresses.FirstOrDefault(IsServed) is { } address)
+        {
+            entries.Add(Pool(MasqueradePools.Services, address));
+            entries.Add(Pool(MasqueradePools.Collisions, address));
+        }
+
+        if (!snat.IsActive)
+            return [.. entries];
+        entries.Add(Pool(MasqueradePools.Outgoing, snat.Address!));
+        var everywhere = new IPNetwork(IPAddress.Any, 0);
+        entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
+        // The node and its pods know each other by their own addresses, whatever the prefixes are.
+        IEnumerable<IPNetwork> own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed).Select(a => new IPNetwork(a, 32)));
+        foreach (IPNetwork kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
+            entries.Add(Outgoing(kept).Action("keep_source").Build());
+        return [.. entries];
+    }
+
+    private Entry Pool(uint pool, IPAddress address) => _pools
+        .Exact("pool", pool).Action("pool_ports").Param("ip", Bytes(address, stackalloc byte[16]))
+        .Param("first_port", _node.MasqueradePorts.First).Param("port_mask", _node.MasqueradePorts.Mask).Build();
+
+    private EntryBuilder Outgoing(IPNetwork prefix) => _outgoing.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+
+    private static bool IsServed(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork;
+
+    private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
+    {
+        address.TryWriteBytes(buffer, out int written);
+        return buffer[..written];
+    }
+}

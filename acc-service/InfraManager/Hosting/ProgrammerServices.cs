@@ -1,0 +1,19 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>The programmer, as the watch sees it.</summary>
+internal sealed class ProgrammerServices(Programmer programmer) : IServiceSink
+{
+    public IReadOnlyCollection<ServiceKey> Known => [.. programmer.GetServices().Keys];
+
+    public bool IsKnown(ServiceKey key) => programmer.GetServices().ContainsKey(key);
+
+    public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
+    {
+        var outcome = await programmer.SubmitAsync(intent, cancellationToken).ConfigureAwait(false);
+        return intent.Spec is null ? null : outcome.State?.Spec;
+    }
+}

@@ -1,0 +1,18 @@
+using System.Net;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Model;
+
+/// <summary>The port to the node network.</summary>
+/// <param name="Port">Its name at the target.</param>
+/// <param name="Mac">The node's MAC address there: what neighbours send to. Each node of a network has its own.</param>
+/// <param name="Routes">What lies beyond it.</param>
+internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList<UplinkRoute> Routes);
+
+/// <summary>A way beyond the uplink.</summary>
+/// <param name="Destination">Of all that match, the longest prefix counts.</param>
+/// <param name="NextHop">The MAC address of the router, or of the neighbour itself.</param>
+internal readonly record struct UplinkRoute(IPNetwork Destination, MacAddress NextHop)
+{
+    public override string ToString() => $"{Destination} via {NextHop}";
+}

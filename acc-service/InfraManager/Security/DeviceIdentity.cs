@@ -1,0 +1,141 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Security;
+
+/// <summary>The server's key and certificate as files: the key is made here and stays here.</summary>
+internal sealed class DeviceIdentity(ApiSettings files)
+{
+    /// <summary>The name that a host looks for by default, whatever the address is.</summary>
+    public const string DefaultName = "accoffload-acc";
+
+    private const string Role = "urn:accoffload:role:acc";
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode ForAll = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
+    private string RequestFile => Path.ChangeExtension(files.CertificateFile, ".csr");
+
+    /// <summary>Makes a key where there is none, and writes a request for it with the ACC's role.</summary>
+    /// <param name="names">DNS names and addresses.</param>
+    /// <returns>The request, PEM.</returns>
+    public string Request(IReadOnlyList<string> names)
+    {
+        using var key = LoadOrMakeKey();
+        var alternatives = new SubjectAlternativeNameBuilder();
+        foreach (var name in names.Distinct(StringComparer.OrdinalIgnoreCase))
+        {
+            if (IPAddress.TryParse(name, out var address))
+                alternatives.AddIpAddress(address);
+            else if (Uri.CheckHostName(name) == UriHostNameType.Dns)
+                alternatives.AddDnsName(name);
+            else
+                throw new CertificateFileException("--name", RequestFile, $"'{ConfigurationError.OneLine(name)}' is neither a DNS name nor an address", "give another --name");
+        }
+        alternatives.AddUri(new Uri(Role));
+        var request = new CertificateRequest(new X500DistinguishedName($"CN={names[0]}"), key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(alternatives.Build());
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication)], critical: false));
+        var pem = request.CreateSigningRequestPem();
+        Write(RequestFile, pem + "\n", ForAll);
+        return pem;
+    }
+
+    /// <summary>Checks what was issued, and puts it into place: the authorities first, so that the pair is never one that can't be trusted.</summary>
+    /// <returns>A line that says what was installed.</returns>
+    /// <exception cref="CertificateFileException">It does not fit; nothing was changed.</exception>
+    public string Install(string certificateFile, string authoritiesFile, DateTimeOffset now)
+    {
+        var chain = Read(certificateFile);
+        var authorities = Read(authoritiesFile);
+        var leaf = chain[0];
+        using (var key = LoadKey())
+        using (var issued = leaf.GetECDsaPublicKey())
+        {
+            if (issued is null || !issued.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo()))
+                throw Refuse(certificateFile, $"it was not issued for this device's key ({files.KeyFile})", "have the request of 'inframanager certs request' signed");
+        }
+        if (!CertificateRoles.Read(leaf).Contains("acc"))
+            throw Refuse(certificateFile, $"it does not carry the role {Role}", "sign the request with its alternative names (rootfs/pki/make-certs --request)");
+        if (leaf.NotAfter.ToUniversalTime() <= now.UtcDateTime)
+            throw Refuse(certificateFile, $"it expired on {leaf.NotAfter.ToUniversalTime():u}; the clock says {now:u}", "have a new one issued, or set the clock");
+
+        using var judge = new X509Chain();
+        judge.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        judge.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        judge.ChainPolicy.DisableCertificateDownloads = true;
+        // On a first boot the clock may be behind the certificate's first second; inframanager judges that each time it is used.
+        judge.ChainPolicy.VerificationTime = (leaf.NotBefore.ToUniversalTime() > now.UtcDateTime ? leaf.NotBefore.AddSeconds(1) : now.LocalDateTime);
+        judge.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        judge.ChainPolicy.ExtraStore.AddRange(chain);
+        judge.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
+        if (!judge.Build(leaf))
+            throw Refuse(certificateFile, $"{authoritiesFile} does not lead to it ({judge.ChainStatus.FirstOrDefault().StatusInformation.Trim()})", "give the authority that signed it with --ca");
+
+        Write(files.CaFile, File.ReadAllText(authoritiesFile), ForAll);
+        Write(files.CertificateFile, File.ReadAllText(certificateFile), ForAll);
+        return $"{files.CertificateFile}: {leaf.Subject}, valid until {leaf.NotAfter.ToUniversalTime():u}";
+    }
+
+    private ECDsa LoadOrMakeKey()
+    {
+        if (File.Exists(files.KeyFile))
+            return LoadKey();
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        Write(files.KeyFile, key.ExportPkcs8PrivateKeyPem() + "\n", OwnerOnly);
+        return key;
+    }
+
+    private ECDsa LoadKey()
+    {
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(File.ReadAllText(files.KeyFile));
+            return key;
+        }
+        catch (Exception e)
+        {
+            key.Dispose();
+            if (e is not (ArgumentException or CryptographicException or FileNotFoundException or DirectoryNotFoundException))
+                throw;
+            throw new CertificateFileException("Api:KeyFile", files.KeyFile, e is IOException ? "there is no key" : "it is not an elliptic curve's key in PEM", "run 'inframanager certs request'");
+        }
+    }
+
+    private static X509Certificate2Collection Read(string file)
+    {
+        var read = new X509Certificate2Collection();
+        try
+        {
+            read.ImportFromPemFile(file);
+        }
+        catch (CryptographicException e)
+        {
+            throw Refuse(file, $"it is malformed ({e.Message})", "give a PEM file");
+        }
+        return read.Count > 0 ? read : throw Refuse(file, "there is no certificate in it", "give a PEM file");
+    }
+
+    private static CertificateFileException Refuse(string file, string reason, string remedy) => new("certs", file, reason, remedy);
+
+    /// <summary>Whole or not at all, also when the power fails; owned like the folder, so that root may do it for the service's user.</summary>
+    private static void Write(string file, string text, UnixFileMode mode)
+    {
+        var fresh = file + ".new";
+        File.Delete(fresh);
+        using (var stream = new FileStream(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))
+        {
+            stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+        // The process's umask may have taken more than it should.
+        File.SetUnixFileMode(fresh, mode);
+        FileOwner.CopyFrom(Path.GetDirectoryName(file)!, fresh);
+        File.Move(fresh, file, overwrite: true);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>What the parts ask of a node whose endpoints are attached without a host.</summary>
+internal static class BenchNode
+{
+    /// <summary>Attaches endpoints that have no link: their ports wait for one, which is the target's affair.</summary>
+    public static async Task AttachAsync(Lab lab, int endpoints, int parallel)
+    {
+        using var channel = Channels.Offload(lab);
+        var client = new Offload.OffloadClient(channel);
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, endpoints), new ParallelOptions { MaxDegreeOfParallelism = parallel },
+            async (i, cancellation) => await client.AttachAsync(Request(i), deadline: Deadline(), cancellationToken: cancellation));
+    }
+
+    /// <summary>The status as soon as it is as wanted.</summary>
+    public static async Task<GetStatusReply> StatusAsync(Lab lab, Func<GetStatusReply, bool> isWanted, TimeSpan limit)
+    {
+        using var channel = Channels.Control(lab);
+        var client = new Control.ControlClient(channel);
+        var started = Stopwatch.GetTimestamp();
+        GetStatusReply? status = null;
+        while (Stopwatch.GetElapsedTime(started) < limit && !lab.Manager!.HasExited)
+        {
+            if (File.Exists(lab.ControlSocket))
+            {
+                try
+                {
+                    status = await client.GetStatusAsync(new GetStatusRequest(), deadline: Deadline());
+                    if (isWanted(status))
+                        return status;
+                }
+                catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+                {
+                    // Not yet listening.
+                }
+            }
+
+            await Task.Delay(2);
+        }
+
+        throw new TimeoutException($"inframanager did not get there: {status}; its log:\n{lab.Manager!.Log}");
+    }
+
+    public static double ResidentMegabytes(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+    }
+
+    public static DateTime Deadline() => DateTime.UtcNow.AddSeconds(60);
+
+    private static AttachRequest Request(int i) => new()
+    {
+        Key = new AttachmentKey { Network = "podnet", ContainerId = $"bench-{i}", InterfaceName = "eth0" },
+        Kind = EndpointKind.Pod,
+        Device = new Device { Kind = "veth", PortName = $"acc{i:x11}", Mac = ByteString.CopyFrom(2, 0, 0, 0, 1, (byte)i) },
+        Addresses = { ByteString.CopyFrom(IPAddress.Parse($"10.244.1.{i + 2}").GetAddressBytes()) },
+        Mtu = 1500,
+        PodNamespace = "default",
+        PodName = $"bench-{i}",
+        Epoch = 1,
+        Sequence = (ulong)i + 1,
+    };
+}

@@ -1,0 +1,178 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Diagnosis;
+
+/// <summary>Looks at everything that the host's side needs, with the agent running or not, and changes nothing.</summary>
+/// <param name="config">The agent's configuration.</param>
+/// <param name="configurationFolder">Where the runtime looks for networks.</param>
+/// <param name="pluginFolders">Where the runtime looks for plugins.</param>
+/// <param name="time">The clock.</param>
+internal sealed class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time)
+{
+    private const string Plugin = "accoffload";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    public DoctorReport Examine()
+    {
+        var report = new DoctorReport();
+        report.Check("clock", () => report.CheckClock(time.GetUtcNow(), File.GetLastWriteTimeUtc(Environment.ProcessPath!)));
+        report.Check("agent", () => Agent(report));
+        report.Check("certificate", () => Acc(report));
+        report.Check("ports", () => Ports(report));
+        report.Check("CNI", () => Network(report));
+        if (config.HostInterface.Enabled)
+            report.Check("host", () => HostInterface(report));
+        return report;
+    }
+
+    private void Agent(DoctorReport report)
+    {
+        try
+        {
+            var response = AgentSocket.Ask(config.Socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Patience);
+            using var status = JsonDocument.Parse(response.Output);
+            if (response.ExitCode != 0 || !status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
+                report.Wrong("agent", $"it answers on {config.Socket}, and can't attach pods", "host-stub status tells why; journalctl --unit host-stub-agent");
+            else
+                report.Right("agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");
+        }
+        catch (Exception e) when (e is AgentUnavailableException or FrameException)
+        {
+            report.Wrong("agent", e.Message, "systemctl start host-stub-agent; journalctl --unit host-stub-agent");
+        }
+    }
+
+    private void Acc(DoctorReport report)
+    {
+        AccCredentials credentials;
+        try
+        {
+            credentials = AccCredentials.Load(config.Acc, time);
+        }
+        catch (AccException e)
+        {
+            report.Wrong("certificate", e.Message, "make certs NODE=<this node's name>; put host-client/ of it where Acc:CertificateFile, :KeyFile and :CaFile name it");
+            return;
+        }
+        using (credentials)
+        {
+            using var leaf = X509CertificateLoader.LoadCertificateFromFile(config.Acc.CertificateFile);
+            report.CheckExpiry("certificate", config.Acc.CertificateFile, leaf.NotAfter.ToUniversalTime(), time.GetUtcNow());
+            report.CheckKeyMode("certificate", config.Acc.KeyFile);
+            Handshake(report, credentials);
+        }
+    }
+
+    private void Handshake(DoctorReport report, AccCredentials credentials)
+    {
+        var address = config.Acc.Address;
+        string? refusal = null;
+        try
+        {
+            using var limit = new CancellationTokenSource(Patience);
+            using var client = new TcpClient();
+            client.ConnectAsync(address.Host, address.Port, limit.Token).AsTask().GetAwaiter().GetResult();
+            using var tls = new SslStream(client.GetStream());
+            tls.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = config.Acc.ServerName,
+                    EnabledSslProtocols = SslProtocols.Tls13,
+                    ClientCertificateContext = credentials.Client,
+                    CertificateChainPolicy = AccPeerCheck.Policy(credentials.Authorities),
+                    ApplicationProtocols = [SslApplicationProtocol.Http2],
+                    RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+                        (refusal = AccPeerCheck.Refusal(certificate, chain, errors, config.Acc.ServerName)) is null,
+                },
+                limit.Token).GetAwaiter().GetResult();
+            report.Right("ACC", $"{address}: reached, its certificate is the ACC's");
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or AuthenticationException or IOException)
+        {
+            if (refusal is not null)
+                report.Wrong("ACC", refusal, "the ACC's certificate has to come from the same authority, with the name of Acc:ServerName");
+            else
+                report.Wrong("ACC", $"{address} is not reached ({(e is OperationCanceledException ? $"no answer within {Patience.TotalSeconds:0} s" : ConfigurationError.OneLine(e.Message))})", "check Acc:Address, the way to it, and 'inframanager doctor' on the ACC");
+        }
+    }
+
+    private void Ports(DoctorReport report)
+    {
+        if (!File.Exists(config.PortNamespace))
+        {
+            report.Wrong("ports", $"{config.PortNamespace} is not there", "systemctl start host-stub-ports (host-stub prepare)");
+            return;
+        }
+        using var ports = NetNamespace.Open(config.PortNamespace);
+        using var links = RouteNetlink.Open(ports);
+        report.Right("ports", $"{config.PortNamespace}: {links.GetLinks().Count(l => l.Kind == "veth")} ports");
+    }
+
+    private void Network(DoctorReport report)
+    {
+        // A runtime takes the first file by name.
+        var first = Directory.Exists(configurationFolder)
+            ? Directory.GetFiles(configurationFolder).Where(f => Path.GetExtension(f) is ".conflist" or ".conf" or ".json").Order(StringComparer.Ordinal).FirstOrDefault()
+            : null;
+        if (first is null)
+            report.Wrong("CNI", $"there is no network in {configurationFolder}", "put /usr/share/accoffload/10-accoffload.conflist there, with this node's range");
+        else
+            Network(report, first);
+        foreach (var folder in pluginFolders)
+        {
+            if (File.Exists(Path.Combine(folder, Plugin)))
+            {
+                report.Right("CNI", $"{Path.Combine(folder, Plugin)} is the plugin");
+                return;
+            }
+        }
+        report.Wrong("CNI", $"there is no plugin '{Plugin}' in {string.Join(", ", pluginFolders)}", "link host-stub there by that name, or name the runtime's folder with --plugins");
+    }
+
+    private void Network(DoctorReport report, string file)
+    {
+        try
+        {
+            using var network = JsonDocument.Parse(File.ReadAllBytes(file));
+            var plugins = network.RootElement.TryGetProperty("plugins", out var list) ? list.EnumerateArray().ToList() : [network.RootElement];
+            if (!plugins.Exists(p => p.TryGetProperty("type", out var type) && type.GetString() == Plugin))
+            {
+                report.Wrong("CNI", $"{file} comes first, and is another network", $"runtimes take the first file of {configurationFolder} by name: remove it, or rename one");
+                return;
+            }
+            var ours = plugins.Find(p => p.GetProperty("type").GetString() == Plugin);
+            string socket = ours.TryGetProperty("socket", out var named) ? named.GetString() ?? "" : CniNetworkHeader.DefaultSocket;
+            if (socket != config.Socket)
+                report.Wrong("CNI", $"{file} leads to {socket}, the agent serves {config.Socket}", "give both the same path (\"socket\", Agent:Socket)");
+            string ipam = ours.TryGetProperty("ipam", out var section) && section.TryGetProperty("type", out var kind) ? kind.GetString() ?? "" : "";
+            if (ipam.Length > 0 && !pluginFolders.Any(folder => File.Exists(Path.Combine(folder, ipam))))
+                report.Wrong("CNI", $"{file} delegates addresses to '{ipam}', which is not in {string.Join(", ", pluginFolders)}", "install the CNI plugins (containernetworking-plugins)");
+            report.Right("CNI", $"{file} is the network of pods");
+        }
+        catch (JsonException e)
+        {
+            report.Wrong("CNI", $"{file} is not JSON: {ConfigurationError.OneLine(e.Message)}", "repair or remove it");
+        }
+    }
+
+    private void HostInterface(DoctorReport report)
+    {
+        using var links = RouteNetlink.Open();
+        if (links.GetLink(config.HostInterface.Name) is not { } link)
+            report.Wrong("host", $"there is no interface {config.HostInterface.Name}", "the agent makes it as soon as the ACC is reached");
+        else if (!link.IsUp)
+            report.Wrong("host", $"{config.HostInterface.Name} is down", $"ip link set {config.HostInterface.Name} up");
+        else
+            report.Right("host", $"{config.HostInterface.Name} is up");
+    }
+}

@@ -1,0 +1,83 @@
+using System.Text.Json.Nodes;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Diagnosis;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>host-stub doctor: each wrong precondition by name, with a remedy.</summary>
+public sealed class DoctorTests
+{
+    [RootFact]
+    public async Task A_sound_host_has_nothing_wrong()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        Prepare(lab);
+        Assert.True(Examine(lab, out var text), text);
+        Assert.Contains("its certificate is the ACC's", text, StringComparison.Ordinal);
+        Assert.Contains("is the network of pods", text, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task Each_fault_has_its_name_and_a_remedy()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        Prepare(lab);
+
+        await lab.Acc.StopAsync();
+        await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+        Wrong(lab, "ACC", "is not reached");
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects again");
+
+        File.WriteAllText(lab.At("net.d/00-first.conflist"), """{ "cniVersion": "1.0.0", "name": "other", "plugins": [{ "type": "bridge" }] }""");
+        Wrong(lab, "CNI", "comes first, and is another network");
+        File.Delete(lab.At("net.d/00-first.conflist"));
+
+        var network = File.ReadAllText(lab.At("net.d/10-accoffload.conflist"));
+        File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), network.Replace(lab.Socket, "/run/elsewhere.sock", StringComparison.Ordinal));
+        Wrong(lab, "CNI", "leads to /run/elsewhere.sock");
+        File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), network);
+
+        File.Delete(lab.At("plugins/host-local"));
+        Wrong(lab, "CNI", "delegates addresses to 'host-local'");
+        File.Delete(lab.At("plugins/accoffload"));
+        Wrong(lab, "CNI", "there is no plugin 'accoffload'");
+
+        await lab.StopAgentAsync();
+        Wrong(lab, "agent", "does not answer");
+    }
+
+    private static void Prepare(AgentLab lab)
+    {
+        File.SetUnixFileMode(lab.At("pki/tls.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Directory.CreateDirectory(lab.At("net.d"));
+        Directory.CreateDirectory(lab.At("plugins"));
+        File.WriteAllText(lab.At("plugins/accoffload"), "");
+        File.WriteAllText(lab.At("plugins/host-local"), "");
+        var list = new JsonObject
+        {
+            ["cniVersion"] = "1.0.0",
+            ["name"] = "podnet",
+            ["plugins"] = new JsonArray(new JsonObject { ["type"] = "accoffload", ["socket"] = lab.Socket, ["ipam"] = new JsonObject { ["type"] = "host-local" } }),
+        };
+        File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), list.ToJsonString());
+    }
+
+    private static void Wrong(AgentLab lab, string what, string detail)
+    {
+        Assert.False(Examine(lab, out var text), text);
+        var lines = text.Split('\n');
+        var at = Array.FindIndex(lines, l => l.StartsWith("wrong", StringComparison.Ordinal) && l.Contains(what, StringComparison.Ordinal) && l.Contains(detail, StringComparison.Ordinal));
+        Assert.True(at >= 0, text);
+        Assert.Contains("→", lines[at + 1], StringComparison.Ordinal);
+    }
+
+    private static bool Examine(AgentLab lab, out string text)
+    {
+        var report = new Doctor(AgentConfigReader.Load(lab.ConfigFile), lab.At("net.d"), [lab.At("plugins")], TimeProvider.System).Examine();
+        using var writer = new StringWriter();
+        report.WriteText(writer);
+        text = writer.ToString();
+        return report.IsSound;
+    }
+}

@@ -1,0 +1,227 @@
+using System.Net.Sockets;
+using System.Text;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Image.Tests.Boot;
+
+/// <summary>
+/// The ACC as a virtual machine: firmware, boot loader, disk, a management card that QEMU forwards ports of, and cards that are the pipeline's ports.
+/// The shipped image is not changed: what looks inside is added on the data partition, where an administrator's files are.
+/// </summary>
+internal sealed class QemuMachine : IAsyncDisposable
+{
+    private readonly string _folder;
+    private readonly string _netns;
+    private readonly string[] _cards;
+    private BackgroundProcess? _process;
+    private Socket? _hands;
+    private StreamReader? _answers;
+    private int _number;
+
+    private QemuMachine(string folder, string netns, string[] cards)
+    {
+        _folder = folder;
+        _netns = netns;
+        _cards = cards;
+    }
+
+    /// <summary>A file that is a second disk of the machine; null for none.</summary>
+    public string? SecondDisk { get; set; }
+
+    public string Disk => Path.Combine(_folder, "disk.img");
+
+    public string Console => File.Exists(ConsoleFile) ? File.ReadAllText(ConsoleFile) : "";
+
+    private string ConsoleFile => Path.Combine(_folder, "console.log");
+
+    private string HandsSocket => Path.Combine(_folder, "hands.sock");
+
+    private string MonitorSocket => Path.Combine(_folder, "monitor.sock");
+
+    private string SavedMemory => Path.Combine(_folder, "saved.memory");
+
+    private string SavedDisk => Path.Combine(_folder, "saved.img");
+
+    /// <summary>Flashes the image to a disk, which is larger than the image, and puts the test's hands on its data partition.</summary>
+    /// <param name="image">The image, as shipped.</param>
+    /// <param name="folder">Where disk, sockets and console go.</param>
+    /// <param name="netns">Where QEMU runs: port 50002 of its loopback leads to the machine's.</param>
+    /// <param name="provision">What `flash --provision` gets.</param>
+    /// <param name="cards">The TAP devices, in that namespace, that become the machine's further network cards.</param>
+    public static async Task<QemuMachine> FlashAsync(string image, string folder, string netns, string provision, string[] cards)
+    {
+        var machine = new QemuMachine(folder, netns, cards);
+        await using (var disk = new FileStream(machine.Disk, FileMode.Create))
+            disk.SetLength(new FileInfo(image).Length + (128L << 20));
+        await Shell.RunAsync(null, $"{Published.Root}/rootfs/flash", ["--yes", "--provision", provision, image, machine.Disk], limit: TimeSpan.FromMinutes(5)).Succeeded();
+        await machine.AddHandsAsync();
+        return machine;
+    }
+
+    /// <summary>The address of a port card, by its place.</summary>
+    public static string CardMac(int index) => $"52:54:00:ac:00:{index:x2}";
+
+    public void Start() => Start([]);
+
+    /// <summary>Stands still, is written down whole, memory and disk, and ends; <see cref="ResumeAsync"/> goes on from there, any number of times.</summary>
+    public async Task SaveAsync()
+    {
+        await QemuMonitor.SaveAsync(MonitorSocket, SavedMemory);
+        await CutPowerAsync();
+        await CopyAsync(Disk, SavedDisk);
+    }
+
+    /// <summary>Goes on in the moment of <see cref="SaveAsync"/>.</summary>
+    public async Task ResumeAsync()
+    {
+        await CopyAsync(SavedDisk, Disk);
+        Start(["-incoming", $"exec:cat {SavedMemory}"]);
+        await ReachAsync(TimeSpan.FromMinutes(3));
+    }
+
+    /// <summary>Waits until the hands answer: systemd has mounted its file systems.</summary>
+    public async Task ReachAsync(TimeSpan limit)
+    {
+        var deadline = DateTime.UtcNow + limit;
+        while (true)
+        {
+            if (_process!.HasExited)
+                throw new InvalidOperationException($"QEMU ended:\n{_process.Log}\n{Tail()}");
+            try
+            {
+                await ConnectAsync();
+                if ((await AskAsync("true", TimeSpan.FromSeconds(10))).ExitCode == 0)
+                    return;
+            }
+            catch (Exception e) when (e is SocketException or IOException or TimeoutException)
+            {
+                if (DateTime.UtcNow > deadline)
+                    throw new TimeoutException($"the machine did not come up within {limit}; its console:\n{Tail()}", e);
+                await Task.Delay(1000);
+            }
+        }
+    }
+
+    /// <summary>Runs a shell's command line inside.</summary>
+    public Task<ShellResult> AskAsync(string command) => AskAsync(command, TimeSpan.FromMinutes(5));
+
+    /// <summary>The output of a command that must succeed.</summary>
+    public async Task<string> OutputAsync(string command)
+    {
+        var result = await AskAsync(command);
+        return result.ExitCode == 0 ? result.Output.TrimEnd() : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}");
+    }
+
+    /// <summary>Runs a command until it succeeds.</summary>
+    public async Task UntilAsync(string command, string what, int seconds = 300)
+    {
+        ShellResult? last = null;
+        await Eventually.TrueAsync(async () => (last = await AskAsync(command)).ExitCode == 0, () => $"{what}: {last?.Output}\n{Tail()}", seconds);
+    }
+
+    /// <summary>The power goes.</summary>
+    public async Task CutPowerAsync()
+    {
+        _process!.Kill();
+        await _process.DisposeAsync();
+        _process = null;
+        Disconnect();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+            await CutPowerAsync();
+    }
+
+    /// <summary>The last lines of the console.</summary>
+    public string Tail() => string.Join('\n', Console.Split('\n').TakeLast(60));
+
+    private static async Task CopyAsync(string from, string to) =>
+        await Shell.RunAsync(null, "cp", ["--sparse=always", "--reflink=auto", from, to], limit: TimeSpan.FromMinutes(5)).Succeeded();
+
+    private void Start(string[] more)
+    {
+        File.Delete(HandsSocket);
+        File.Delete(MonitorSocket);
+        List<string> arguments =
+        [
+            "-machine", "virt,gic-version=3", "-cpu", "neoverse-n1", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
+            "-bios", QemuFactAttribute.Firmware, "-serial", $"file:{ConsoleFile}", "-monitor", "none", "-qmp", $"unix:{MonitorSocket},server=on,wait=off",
+            "-drive", $"if=none,id=disk,format=raw,file={Disk},cache=writeback,discard=unmap", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-chardev", $"socket,id=hands,path={HandsSocket},server=on,wait=off",
+            "-device", "virtserialport,chardev=hands,name=image-test",
+            "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device", "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
+        ];
+        if (SecondDisk is not null)
+            arguments.AddRange(["-drive", $"if=none,id=second,format=raw,readonly=on,file={SecondDisk}", "-device", "virtio-blk-pci,drive=second"]);
+        for (var i = 0; i < _cards.Length; i++)
+            arguments.AddRange(["-netdev", $"tap,id=card{i},ifname={_cards[i]},script=no,downscript=no,vhost=off", "-device", $"virtio-net-pci,netdev=card{i},mac={CardMac(i)},romfile="]);
+        _process = new BackgroundProcess(_netns, "qemu-system-aarch64", [.. arguments, .. more]);
+    }
+
+    private async Task AddHandsAsync()
+    {
+        var table = await Shell.RunAsync(null, "sfdisk", ["--dump", Disk]).Succeeded();
+        var line = table.Output.Split('\n').Single(l => l.Contains("accoffload-data", StringComparison.Ordinal));
+        var start = long.Parse(line.Split("start=")[1].Split(',')[0]) * 512;
+        var size = long.Parse(line.Split("size=")[1].Split(',')[0]) * 512;
+        var partition = Path.Combine(_folder, "data.img");
+        await Shell.RunAsync(null, "dd", [$"if={Disk}", $"of={partition}", "bs=1M", $"skip={start >> 20}", $"count={size >> 20}", "status=none"]).Succeeded();
+        const string Changed = "/lib/accoffload-etc/changed";
+        var here = Path.Combine(Published.Root, "tests/Image/Boot");
+        var commands = $"""
+            mkdir {Changed}/image-test
+            mkdir {Changed}/systemd
+            mkdir {Changed}/systemd/system
+            mkdir {Changed}/systemd/system/sysinit.target.wants
+            write {here}/guest-agent {Changed}/image-test/guest-agent
+            write {here}/guest-agent.service {Changed}/systemd/system/image-test.service
+            symlink {Changed}/systemd/system/sysinit.target.wants/image-test.service /etc/systemd/system/image-test.service
+
+            """;
+        await Shell.RunAsync(null, "debugfs", ["-w", "-f", "-", partition], commands).Succeeded();
+        await Shell.RunAsync(null, "e2fsck", ["-f", "-n", partition]).Succeeded();
+        await Shell.RunAsync(null, "dd", [$"if={partition}", $"of={Disk}", "bs=1M", $"seek={start >> 20}", "conv=notrunc", "status=none"]).Succeeded();
+        File.Delete(partition);
+    }
+
+    private async Task ConnectAsync()
+    {
+        Disconnect();
+        _hands = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await _hands.ConnectAsync(new UnixDomainSocketEndPoint(HandsSocket));
+        _answers = new StreamReader(new NetworkStream(_hands));
+    }
+
+    private void Disconnect()
+    {
+        _answers?.Dispose();
+        _hands?.Dispose();
+        _answers = null;
+        _hands = null;
+    }
+
+    /// <summary>Runs a shell's command line inside, with a limit.</summary>
+    public async Task<ShellResult> AskAsync(string command, TimeSpan patience)
+    {
+        var number = ++_number;
+        using var limit = new CancellationTokenSource(patience);
+        try
+        {
+            await _hands!.SendAsync(Encoding.ASCII.GetBytes($"{number} {Convert.ToBase64String(Encoding.UTF8.GetBytes(command))}\n"), limit.Token);
+            while (await _answers!.ReadLineAsync(limit.Token) is { } line)
+            {
+                var words = line.Split(' ');
+                // An answer to what was asked before the machine was ready is nobody's any more.
+                if (words.Length == 3 && words[0] == $"{number}")
+                    return new ShellResult(int.Parse(words[1]), Encoding.UTF8.GetString(Convert.FromBase64String(words[2])), "");
+            }
+            throw new IOException("the machine closed the connection");
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"the machine did not answer: {command}\n{Tail()}");
+        }
+    }
+}

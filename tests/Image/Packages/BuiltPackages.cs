@@ -1,0 +1,23 @@
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Image.Tests.Packages;
+
+/// <summary>The packages of this machine's architecture, built once for all tests that need them.</summary>
+public sealed class BuiltPackages : IAsyncLifetime
+{
+    public string Folder { get; } = Directory.CreateTempSubdirectory("accoffload-packages-").FullName;
+
+    public Task InitializeAsync() => PackageFactAttribute.Missing is null ? BuildAsync(Folder) : Task.CompletedTask;
+
+    public Task DisposeAsync()
+    {
+        Directory.Delete(Folder, recursive: true);
+        return Task.CompletedTask;
+    }
+
+    internal static Task BuildAsync(string folder, params string[] options) =>
+        Shell.RunAsync(null, $"{Published.Root}/rootfs/package/build", ["--out", folder, .. options, Published.Rid], limit: TimeSpan.FromMinutes(8)).Succeeded();
+
+    /// <summary>The one file that the pattern names.</summary>
+    public string File(string pattern) => Assert.Single(Directory.GetFiles(Folder, pattern));
+}

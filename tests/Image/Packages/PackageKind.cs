@@ -1,0 +1,8 @@
+namespace ACCOffload.Image.Tests.Packages;
+
+public enum PackageKind
+{
+    Deb,
+    Rpm,
+    Tarball,
+}

@@ -1,0 +1,158 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos.Infra;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Tests.Api;
+
+/// <summary>Services and source NAT as a 24.01 agent tells them.</summary>
+public sealed class NatTranslationTests : IAsyncLifetime
+{
+    private ApiFixture _api = null!;
+    private InfraAgent.InfraAgentClient _client = null!;
+
+    public async Task InitializeAsync()
+    {
+        _api = await ApiFixture.StartAsync(servicesFrom: "agent");
+        _client = new InfraAgent.InfraAgentClient(_api.Connect(_api.Pki.IssueHost()));
+    }
+
+    public async Task DisposeAsync() => await _api.DisposeAsync();
+
+    [Fact]
+    public async Task A_cluster_ip_becomes_a_service_with_the_backends_given()
+    {
+        Accepted(await _client.NatTranslationAddAsync(Web("10.244.1.2", "10.244.9.9", "10.244.1.2", "200.1.1.2")));
+        var intent = Assert.IsType<ServiceIntent>(Assert.Single(_api.Core.Intents));
+        Assert.Equal("infra/10.96.0.10:80/TCP", intent.Key.ToString());
+        var port = Assert.Single(intent.Spec!.Ports);
+        Assert.Equal(
+            [("10.244.1.2:8080", BackendPlace.Local), ("10.244.9.9:8080", BackendPlace.Remote), ("200.1.1.2:8080", BackendPlace.Host)],
+            port.Backends.Select(b => (b.Key.ToString(), b.Place)));
+        Assert.All(port.Backends, b => Assert.True(b.InCluster));
+        var frontend = Assert.Single(port.Frontends);
+        Assert.Equal((FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster, false, true), (frontend.Kind, frontend.Inside, frontend.Outside, frontend.MasqueradeInside, frontend.MasqueradeOutside));
+    }
+
+    [Fact]
+    public async Task Adding_again_replaces_the_backends_and_none_at_all_refuses_clients()
+    {
+        Accepted(await _client.NatTranslationAddAsync(Web("10.244.1.2", "10.244.1.3")));
+        Accepted(await _client.NatTranslationAddAsync(Web("10.244.1.3")));
+        Accepted(await _client.NatTranslationAddAsync(Web()));
+        var specs = _api.Core.Intents.Cast<ServiceIntent>().ToList();
+        Assert.Single(specs.Select(i => i.Key).Distinct());
+        Assert.Equal(["10.244.1.2:8080 10.244.1.3:8080", "10.244.1.3:8080", ""], specs.Select(i => string.Join(' ', i.Spec!.Ports[0].Backends.Select(b => b.Key.ToString()))));
+        Assert.Equal(FlowTarget.Refuse, specs[2].Spec!.Ports[0].Frontends[0].Inside);
+    }
+
+    [Fact]
+    public async Task A_node_port_is_masqueraded_from_both_sides()
+    {
+        var request = Web("10.244.1.2");
+        request.Endpoint = new NatEndpoint { Ipv4Addr = "192.0.2.2", Port = 30080 };
+        request.IsRealIp = true;
+        request.Proto = "udp";
+        request.Backends[0].SrcEp = new NatEndpoint { Ipv4Addr = "192.0.2.2" };
+        Accepted(await _client.NatTranslationAddAsync(request));
+        var intent = Assert.IsType<ServiceIntent>(Assert.Single(_api.Core.Intents));
+        Assert.Equal("infra/192.0.2.2:30080/UDP", intent.Key.ToString());
+        var frontend = Assert.Single(intent.Spec!.Ports[0].Frontends);
+        Assert.Equal((FrontendKind.NodePort, true, true), (frontend.Kind, frontend.MasqueradeInside, frontend.MasqueradeOutside));
+    }
+
+    [Fact]
+    public async Task Deleting_needs_no_backends_and_may_be_repeated()
+    {
+        var request = Web();
+        Accepted(await _client.NatTranslationDeleteAsync(request));
+        Accepted(await _client.NatTranslationDeleteAsync(request));
+        Assert.All(_api.Core.Intents, i => Assert.Equal(("infra/10.96.0.10:80/TCP", null), (((ServiceIntent)i).Key.ToString(), ((ServiceIntent)i).Spec)));
+    }
+
+    public static TheoryData<string, Action<NatTranslation>> Malformed => new()
+    {
+        { "endpoint: missing", r => r.Endpoint = null },
+        { "endpoint.ipv4_addr: empty", r => r.Endpoint.Ipv4Addr = "" },
+        { "endpoint.ipv4_addr: \"web\" is no IP address", r => r.Endpoint.Ipv4Addr = "web" },
+        { "endpoint.port: 0 is outside 1..65535", r => r.Endpoint.Port = 0 },
+        { "endpoint.port: 65536 is outside 1..65535", r => r.Endpoint.Port = 65536 },
+        { "proto: empty", r => r.Proto = "" },
+        { "proto: \"icmp\" is neither TCP, UDP nor SCTP", r => r.Proto = "icmp" },
+        { "backends[1].dst_ep: missing", r => r.Backends[1].DstEp = null },
+        { "backends[1].dst_ep.port: 70000 is outside 1..65535", r => r.Backends[1].DstEp.Port = 70000 },
+        { "backends[0].src_ep.ipv4_addr: 203.0.113.1 is none of this node's addresses (Node:NodeAddresses)", r => r.Backends[0].SrcEp = new NatEndpoint { Ipv4Addr = "203.0.113.1" } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Malformed))]
+    public async Task A_malformed_translation_is_refused_whole_with_the_field(string message, Action<NatTranslation> spoil)
+    {
+        var request = Web("10.244.1.2", "10.244.1.3");
+        spoil(request);
+        Refused(message, await _client.NatTranslationAddAsync(request));
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task Source_nat_is_set_and_ended()
+    {
+        Accepted(await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2" }));
+        Accepted(await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/16" }));
+        Accepted(await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "200.1.1.1" }));
+        Assert.Equal("192.0.2.2", _api.Core.Snat.Address?.ToString());
+        Assert.Equal(["10.244.0.0/16", "200.1.1.1/32"], _api.Core.Snat.Prefixes.Select(p => p.ToString()));
+        Accepted(await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = false, Prefix = "10.244.0.0/16" }));
+        Accepted(await _client.SetSnatAddressAsync(new SetSnatAddressRequest()));
+        Assert.Null(_api.Core.Snat.Address);
+        Assert.Equal(["200.1.1.1/32"], _api.Core.Snat.Prefixes.Select(p => p.ToString()));
+    }
+
+    [Fact]
+    public async Task Wrong_source_nat_is_refused_with_the_field()
+    {
+        Refused("snat_ipv4: \"node\" is no IP address", await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
+        Refused("snat_ipv6: this pipeline carries IPv4 only", await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2", SnatIpv6 = "fd00::1" }));
+        Refused("prefix: empty", await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true }));
+        Refused("prefix: \"10.244.0.0/33\" has a prefix length beyond 32", await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task What_the_core_refuses_comes_in_the_reply()
+    {
+        _api.Core.Refusal = IntentException.Held("ports[0].frontends[0]", "10.96.0.10:80/TCP belongs to service default/web");
+        Assert.Contains("belongs to service default/web", (await _client.NatTranslationAddAsync(Web("10.244.1.2"))).ErrorMessage, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_the_cluster_is_watched_nobody_else_tells_of_services()
+    {
+        await using var watching = await ApiFixture.StartAsync(servicesFrom: "watch");
+        var client = new InfraAgent.InfraAgentClient(watching.Connect(watching.Pki.IssueHost()));
+        foreach (var call in new Func<Task>[] { async () => await client.NatTranslationAddAsync(Web("10.244.1.2")), async () => await client.NatTranslationDeleteAsync(Web()) })
+        {
+            var refused = await Assert.ThrowsAsync<RpcException>(call);
+            Assert.Equal(StatusCode.PermissionDenied, refused.StatusCode);
+            Assert.Contains("Services:Source", refused.Status.Detail, StringComparison.Ordinal);
+        }
+        Assert.Empty(watching.Core.Intents);
+        // The cluster's API server says nothing of it.
+        Accepted(await client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2" }));
+    }
+
+    private static void Accepted(Reply reply) => Assert.True(reply.Successful, reply.ErrorMessage);
+
+    private static void Refused(string message, Reply reply)
+    {
+        Assert.False(reply.Successful);
+        Assert.Equal(message, reply.ErrorMessage);
+    }
+
+    private static NatTranslation Web(params string[] backends)
+    {
+        var request = new NatTranslation { Endpoint = new NatEndpoint { Ipv4Addr = "10.96.0.10", Port = 80 }, Proto = "TCP" };
+        request.Backends.AddRange(backends.Select(b => new NatEndpointTuple { DstEp = new NatEndpoint { Ipv4Addr = b, Port = 8080 } }));
+        return request;
+    }
+}

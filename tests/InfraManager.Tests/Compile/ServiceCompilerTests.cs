@@ -1,0 +1,116 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+public sealed class ServiceCompilerTests
+{
+    private readonly ServiceCompiler _compiler = new(TestPipeline.Artifacts.Pipeline);
+    private readonly ServicePlanner _planner;
+    private uint _last;
+
+    public ServiceCompilerTests() => _planner = new ServicePlanner("node-1", () => ++_last, _ => 0, _ => 0, _ => 0);
+
+    [Fact]
+    public void A_service_compiles_to_the_rows_that_the_contract_lays_down() => Assert.Equal(
+        [
+            "backends backend_id=1 -> to_backend(ip=10.244.0.1, port=8080, endpoint_id=2, on_host=0)",
+            "backends backend_id=3 -> to_backend(ip=192.0.2.10, port=6443, endpoint_id=4, on_host=1)",
+            "buckets bucket=0 set_id=6 -> bucket_backend(backend_id=3)",
+            "buckets bucket=1 set_id=6 -> bucket_backend(backend_id=1)",
+            "endpoints ip=10.244.0.1 port=8080 protocol=6 -> endpoint(id=2)",
+            "endpoints ip=192.0.2.10 port=6443 protocol=6 -> endpoint(id=4)",
+            "frontends frontend_id=5 -> frontend_address(ip=10.96.0.1, port=80)",
+            "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, pool=0, affinity=0, ranges_id=0)",
+            "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, pool=1, affinity=0, ranges_id=0)",
+        ],
+        Rows(_planner.Next(null, TestService.Of(1, TestService.Pod(1), TestService.Host()))!));
+
+    [Fact]
+    public void A_policy_Local_an_affinity_and_source_ranges_are_told_to_the_pipeline()
+    {
+        var spec = new ServiceSpec(TestService.Key(1), [new ServicePortSpec(
+            "http", ProtocolType.Tcp, 80, 90,
+            [
+                TestService.ClusterIP(1),
+                new Frontend(IPAddress.Parse("203.0.113.5"), 80, FrontendKind.LoadBalancer, FlowTarget.Cluster, FlowTarget.Local, false, false, [IPNetwork.Parse("198.51.100.0/24"), IPNetwork.Parse("0.0.0.0/0")]),
+                new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Refuse, FlowTarget.Drop, true, true, []),
+            ],
+            [TestService.Pod(1), TestService.Remote(2)])]);
+        Assert.Equal(
+            [
+                "buckets bucket=0 set_id=8 -> bucket_backend(backend_id=1)",
+                "buckets bucket=0 set_id=9 -> bucket_backend(backend_id=1)",
+                "buckets bucket=1 set_id=8 -> bucket_backend(backend_id=3)",
+                "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, pool=0, affinity=4, ranges_id=0)",
+                "services outside=0 ip=192.0.2.10 port=30080 protocol=6 -> refuse(frontend_id=7, pool=1)",
+                "services outside=0 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=8, buckets=2, pool=0, affinity=4, ranges_id=11)",
+                "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, pool=1, affinity=4, ranges_id=0)",
+                "services outside=1 ip=192.0.2.10 port=30080 protocol=6 -> drop_new(frontend_id=7, pool=1)",
+                "services outside=1 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=9, buckets=1, pool=0, affinity=4, ranges_id=11)",
+                "source_ranges ranges_id=11 -> in_range()",
+                "source_ranges ranges_id=11 src_ip=198.51.100.0/24 -> in_range()",
+            ],
+            Rows(_planner.Next(null, spec)!).Where(r => r.StartsWith("buckets", StringComparison.Ordinal) || r.StartsWith("services", StringComparison.Ordinal) || r.StartsWith("source", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_set_that_has_nobody_refuses_or_drops_whatever_was_asked_for()
+    {
+        var spec = TestService.Of(1, TestService.Pod(1, ready: false)) with { };
+        var asked = spec with { Ports = [spec.Ports[0] with { Frontends = [TestService.ClusterIP(1, 80, FlowTarget.Cluster) with { Outside = FlowTarget.Local }] }] };
+        Assert.Equal(
+            "10.96.0.1:80/6 inside: refuse pool 0\n10.96.0.1:80/6 outside: drop_new pool 1",
+            ServiceTables.Render(_compiler.Compile(_planner.Next(null, asked)!)));
+    }
+
+    [Theory]
+    [InlineData(0, 0, 0)]
+    [InlineData(1, 1, 10)]
+    [InlineData(10, 1, 10)]
+    [InlineData(11, 2, 30)]
+    [InlineData(301, 6, 43200)]
+    [InlineData(10800, 6, 43200)]
+    [InlineData(86400, 6, 43200)]
+    public void An_affinity_lasts_as_long_as_the_next_time_that_the_pipeline_knows(int seconds, int number, int real)
+    {
+        Assert.Equal(number, AffinityClass.Of(seconds));
+        Assert.Equal(real, AffinityClass.SecondsOf(seconds));
+    }
+
+    [Fact]
+    public void The_node_has_pools_and_what_leaves_the_cluster_is_masqueraded_once_address_and_prefixes_are_known()
+    {
+        var compiler = new NodeCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
+        string[] pools =
+        [
+            "pools pool=1 -> pool_ports(ip=192.0.2.10, first_port=61440, port_mask=4095)",
+            "pools pool=254 -> pool_ports(ip=169.254.1.1, first_port=61440, port_mask=4095)",
+            "pools pool=255 -> pool_ports(ip=192.0.2.10, first_port=61440, port_mask=4095)",
+        ];
+        Assert.Equal(pools, Text(compiler.Compile(SnatState.None)));
+        Assert.Equal(pools, Text(compiler.Compile(new SnatState(IPAddress.Parse("192.0.2.99"), []))));
+        Assert.Equal(
+            [
+                "outgoing -> masquerade_source(pool=2)",
+                "outgoing dst_ip=10.128.0.0/9 -> keep_source()",
+                "outgoing dst_ip=10.244.0.0/16 -> keep_source()",
+                "outgoing dst_ip=169.254.1.1/32 -> keep_source()",
+                "outgoing dst_ip=192.0.2.10/32 -> keep_source()",
+                "outgoing dst_ip=200.1.1.2/32 -> keep_source()",
+                pools[0],
+                "pools pool=2 -> pool_ports(ip=192.0.2.99, first_port=61440, port_mask=4095)",
+                pools[1],
+                pools[2],
+            ],
+            Text(compiler.Compile(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.128.0.0/9")]))));
+    }
+
+    private string[] Rows(ServiceState state) => Text(_compiler.Compile(state));
+
+    private static string[] Text(IEnumerable<P4Runtime.Entry> entries) => [.. entries.Select(e => e.ToString()).Order(StringComparer.Ordinal)];
+}

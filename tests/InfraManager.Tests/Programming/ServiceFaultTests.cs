@@ -1,0 +1,142 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>One story of services and their pods, with each thing that can go wrong at each step where it can, and the promise checked after each.</summary>
+public sealed class ServiceFaultTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    // By service, what it may be: one specification, or none, or (unanswered) either.
+    private readonly Dictionary<ServiceKey, HashSet<ServiceSpec?>> _allowed = [];
+
+    public static TheoryData<string> Faults => [.. Enum.GetNames<TargetFault>().Where(f => f != nameof(TargetFault.None))];
+
+    public static TheoryData<string> Points => [.. Enum.GetNames<CrashPoint>()];
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task Every_fault_of_the_target_at_every_call(string name)
+    {
+        var fault = Enum.Parse<TargetFault>(name);
+        int calls = int.MaxValue;
+        for (int at = 0; at < calls; at++)
+        {
+            await using CoreHarness core = await CoreHarness.StartAsync(
+                options: o => o with { WriteLimit = TimeSpan.FromMilliseconds(100), PortLimit = TimeSpan.FromMilliseconds(100) });
+            _allowed.Clear();
+            int call = 0;
+            int target = at;
+            core.Target.NextFault = () => Interlocked.Increment(ref call) - 1 == target ? fault : TargetFault.None;
+            await StoryAsync(core);
+            await CheckAsync(core);
+            if (at == 0)
+                calls = Volatile.Read(ref call);
+            int writes = core.Target.Writes;
+            await core.RestartAsync();
+            await CheckAsync(core);
+
+            // What is applied late may come after the comparison, and is found by the audit.
+            if (fault != TargetFault.ApplyLate)
+                Assert.Equal(writes, core.Target.Writes);
+        }
+
+        Assert.InRange(calls, 10, 100);
+    }
+
+    [Theory]
+    [MemberData(nameof(Points))]
+    public async Task Every_crash_point_at_every_passing(string name)
+    {
+        var point = Enum.Parse<CrashPoint>(name);
+        for (int at = 0; ; at++)
+        {
+            await using CoreHarness core = await CoreHarness.StartAsync();
+            _allowed.Clear();
+            int passing = 0;
+            int target = at;
+
+            // Something is refused, so that compensation is among the steps.
+            core.Target.Refuses = u => u.Kind == P4Runtime.UpdateKind.Insert && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
+                ? Grpc.Core.StatusCode.ResourceExhausted
+                : Grpc.Core.StatusCode.OK;
+            core.Hook = p =>
+            {
+                if (p == point && Interlocked.Increment(ref passing) - 1 == target)
+                    throw new SimulatedCrashException();
+            };
+            await StoryAsync(core);
+            await core.RestartAsync();
+            core.Target.Refuses = _ => Grpc.Core.StatusCode.OK;
+            await CheckAsync(core);
+            int writes = core.Target.Writes;
+            await core.RestartAsync();
+            await CheckAsync(core);
+            Assert.Equal(writes, core.Target.Writes);
+            if (passing <= at)
+                break;
+        }
+    }
+
+    private async Task StoryAsync(CoreHarness core)
+    {
+        await RunAsync(core, Attach(core, 1), Set(core, TestService.Of(1, TestService.Pod(1), TestService.Remote(2))));
+        await RunAsync(core, Set(core, TestService.Of(2, TestService.Remote(2), TestService.Pod(1, port: 9090))), Set(core, TestService.Of(3, TestService.Remote(13))));
+        await RunAsync(core, Set(core, TestService.Of(1, TestService.Pod(1, ready: false), TestService.Remote(2), TestService.Remote(3))), Detach(core, 1));
+        await RunAsync(core, Attach(core, 4, ip: 1), Set(core, TestService.Of(2)));
+        await RunAsync(core, Remove(core, TestService.Key(1)), Set(core, TestService.Of(1, TestService.Pod(1)) with { Key = TestService.Key(9) }));
+    }
+
+    private Func<Task> Set(CoreHarness core, ServiceSpec spec) => () => NoteAsync(core, spec.Key, spec, core.SetAsync(spec));
+
+    private Func<Task> Remove(CoreHarness core, ServiceKey key) => () => NoteAsync(core, key, null, core.RemoveAsync(key));
+
+    private static Func<Task> Attach(CoreHarness core, int number, int? ip = null) => () => Answered(core, core.AttachAsync(TestNode.Pod(number, ip: ip)));
+
+    private static Func<Task> Detach(CoreHarness core, int number) => () => Answered(core, core.DetachAsync(TestNode.Pod(number)));
+
+    private async Task NoteAsync(CoreHarness core, ServiceKey key, ServiceSpec? spec, Task call)
+    {
+        if (!_allowed.TryGetValue(key, out HashSet<ServiceSpec?>? allowed))
+            _allowed.Add(key, allowed = [null]);
+        await Answered(core, call);
+        if (call.IsCompletedSuccessfully)
+            allowed.Clear();
+        if (call.IsCompletedSuccessfully || !call.IsCompleted)
+            allowed.Add(spec);
+    }
+
+    /// <summary>Returns when the call is answered, with whatever, or the process is dead.</summary>
+    private static async Task Answered(CoreHarness core, Task call)
+    {
+        await Task.WhenAny(call, core.Programmer.Completion).WaitAsync(Limit);
+        if (call.Exception is { } failure && failure.InnerException is not IntentException)
+            throw failure;
+    }
+
+    private static async Task RunAsync(CoreHarness core, params Func<Task>[] together)
+    {
+        await Task.WhenAll(together.Select(t => t()));
+        if (core.Programmer.Completion.IsCompleted)
+            await core.RestartAsync();
+    }
+
+    private async Task CheckAsync(CoreHarness core)
+    {
+        await core.SettledAsync();
+        Dictionary<ServiceKey, ServiceSpec> there = core.Programmer.GetServices().Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0).ToDictionary(s => s.Key);
+        foreach ((ServiceKey key, HashSet<ServiceSpec?> allowed) in _allowed)
+        {
+            Assert.Contains(there.GetValueOrDefault(key), allowed);
+            // What is there now is there for certain.
+            allowed.RemoveWhere(s => s != there.GetValueOrDefault(key));
+        }
+
+        string[] expected = ServiceTables.Expect(there.Values).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Empty(expected.Except(said));
+        Assert.All(said.Except(expected), s => Assert.EndsWith(": refuse pool 0", s, StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+using CsCheck;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>Random sequences of services, pods, faults and restarts; the tables are read as the pipeline reads them, and say what the specifications say.</summary>
+public sealed class ServiceSequenceTests
+{
+    private static readonly Gen<(int Kind, int A, int B)> Step = Gen.Select(Gen.Int[0, 13], Gen.Int[0, 3], Gen.Int[0, 255]);
+
+    [Fact]
+    public void Tables_say_what_the_specifications_say_whatever_happened_before() =>
+        Step.Array[1, 25].Sample(steps => RunAsync(steps).GetAwaiter().GetResult(), iter: Iterations(), threads: 2);
+
+    private static long Iterations() =>
+        long.TryParse(Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_ITERATIONS"), out long n) ? n : 60;
+
+    private static async Task RunAsync((int Kind, int A, int B)[] steps)
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        var wanted = new Dictionary<ServiceKey, ServiceSpec>();
+        // How often the address was given up: the next service that has it is another one.
+        int[] lives = new int[4];
+        var pods = new Dictionary<int, int>();
+        var owners = new Dictionary<string, string>();
+        var attached = 0;
+        foreach ((int kind, int a, int b) in steps)
+        {
+            switch (kind)
+            {
+                case <= 5:
+                    ServiceSpec spec = Spec(a, b, lives[a]);
+                    await core.SetAsync(spec);
+                    wanted[spec.Key] = spec;
+                    break;
+                case 6:
+                    await core.RemoveAsync(Key(a, lives[a]));
+                    wanted.Remove(Key(a, lives[a]++));
+                    break;
+                case 7 or 8 when !pods.ContainsKey(b % 4):
+                    // A new container each time, on addresses that come again.
+                    pods[b % 4] = ++attached + 100;
+                    await core.AttachAsync(Pod(pods[b % 4], b % 4));
+                    break;
+                case 9 or 10 when pods.Remove(b % 4, out int container):
+                    await core.DetachAsync(Pod(container, b % 4));
+                    break;
+                case 11:
+                    await core.RestartAsync();
+                    break;
+                case 12:
+                    core.Target.Restart();
+                    break;
+                case 13:
+                    // All at once, in one batch or a few.
+                    ServiceSpec[] all = [.. Enumerable.Range(0, 4).Select(i => Spec(i, b + (a * i), lives[i]))];
+                    await Task.WhenAll(all.Select(core.SetAsync));
+                    foreach (ServiceSpec one in all)
+                        wanted[one.Key] = one;
+                    break;
+            }
+
+            await core.SettledAsync();
+            Check(core, wanted.Values, pods, owners);
+        }
+    }
+
+    private static void Check(CoreHarness core, IEnumerable<ServiceSpec> wanted, Dictionary<int, int> pods, Dictionary<string, string> owners)
+    {
+        string[] expected = ServiceTables.Expect(wanted).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Empty(expected.Except(said));
+        // Beyond what is wanted there are frontends whose last flows end.
+        Assert.All(said.Except(expected), s => Assert.EndsWith(": refuse pool 0", s, StringComparison.Ordinal));
+        // Every frontend has a row that serves its flows, and an address one frontend.
+        var frontends = core.Target.Rows.Where(r => r.Table.Alias == "services").Select(r => (Id: r.EnumerateParams().First(p => p.Param.Name == "frontend_id").ToString()!, At: string.Join(' ', r.EnumerateMatch().Skip(1)))).Distinct().ToList();
+        Assert.Equal(frontends.Select(f => f.Id).Order(), frontends.Select(f => f.Id).Distinct().Order());
+        Assert.Equal(frontends.Select(f => f.Id).Order(), core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => r.EnumerateMatch().Single().ToString()!).Order());
+        // An endpoint's number belongs to one incarnation of one address for ever.
+        foreach (var row in core.Target.Rows.Where(r => r.Table.Alias == "endpoints"))
+        {
+            string id = row.EnumerateParams().Single().ToString()!;
+            string address = string.Join(' ', row.EnumerateMatch());
+            int pod = Enumerable.Range(0, 4).FirstOrDefault(p => address.Contains($"ip={TestNode.Ip(p + 1)} ", StringComparison.Ordinal), -1);
+            string owner = string.Create(CultureInfo.InvariantCulture, $"{address} of {pods.GetValueOrDefault(pod)}");
+            Assert.Equal(owner, owners.TryAdd(id, owner) ? owner : owners[id]);
+        }
+    }
+
+    private static EndpointSpec Pod(int container, int address) => TestNode.Pod(container, ip: address + 1);
+
+    private static ServiceKey Key(int number, int life) => TestService.Key(number + (10 * life));
+
+    /// <summary>Up to four pods of this node, ready or not, two remote ones and the node; some with two ports.</summary>
+    private static ServiceSpec Spec(int number, int bits, int life)
+    {
+        Backend[] Backends(ushort port) =>
+        [
+            .. Enumerable.Range(0, 4).Where(i => (bits & (1 << i)) != 0).Select(i => TestService.Pod(i + 1, ready: ((bits + number) & (2 << i)) != 0, port)),
+            .. Enumerable.Range(1, 2).Where(i => (bits & (16 << i)) != 0).Select(i => TestService.Remote(i, port: port)),
+            .. (bits & 128) != 0 ? [TestService.Host(port)] : Array.Empty<Backend>(),
+        ];
+        ServicePortSpec first = TestService.Port(number, System.Net.Sockets.ProtocolType.Tcp, 80, Backends(8080));
+        return new ServiceSpec(Key(number, life), (bits & 16) == 0 ? [first] : [first, TestService.Port(number, System.Net.Sockets.ProtocolType.Udp, (ushort)(53 + (bits & 1)), Backends(8080))]);
+    }
+}

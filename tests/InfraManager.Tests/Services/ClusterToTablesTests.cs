@@ -1,0 +1,158 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.Hosting;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Kubernetes;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+using ACCOffload.SoftTarget;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Services;
+
+/// <summary>The whole way: an API server, the watch, the programmer with its database, and the soft target's own P4Runtime server.</summary>
+public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
+{
+    private readonly Folder _folder = new();
+    private ClusterFixture _cluster = null!;
+    private SoftTargetHost _target = null!;
+    private Life _life = null!;
+
+    public async Task InitializeAsync()
+    {
+        _cluster = await ClusterFixture.StartAsync();
+        _target = await SoftTargetHost.StartAsync(new SoftTargetOptions { Listen = [$"unix:{_folder.At("p4.sock")}"], ServePorts = false }, NullLoggerFactory.Instance);
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_life is not null)
+            await _life.DisposeAsync();
+        await _target.DisposeAsync();
+        await _cluster.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task What_the_cluster_says_is_in_the_tables_and_a_restart_writes_only_what_changed_meanwhile()
+    {
+        var ranged = Kube.Service("open", "10.96.0.20", ("", "TCP", 80, 0)).With("spec.type", "LoadBalancer")
+            .With("status.loadBalancer.ingress", new JsonArray(new JsonObject { ["ip"] = "203.0.113.7" }))
+            .With("spec.loadBalancerSourceRanges", new JsonArray("198.51.100.0/24", "0.0.0.0/0"));
+        var openSlice = Kube.Slice("o", "open", [("", "TCP", 8080)], Kube.Endpoint("10.244.1.9"));
+        _cluster.Server.Become([Kube.Web(), Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.250.1.2", "node-2")), ranged, openSlice]);
+        _life = new Life(_folder, _cluster);
+        await HoldsAsync(
+            """
+            10.96.0.10:80/6 inside: [10.244.1.1:8080, 10.250.1.2:8080] affinity 0 pool 0
+            10.96.0.10:80/6 outside: [10.244.1.1:8080, 10.250.1.2:8080] affinity 0 pool 1
+            10.96.0.20:80/6 inside: [10.244.1.9:8080] affinity 0 pool 0
+            10.96.0.20:80/6 outside: [10.244.1.9:8080] affinity 0 pool 1
+            203.0.113.7:80/6 inside: [10.244.1.9:8080] affinity 0 from 0.0.0.0/0, 198.51.100.0/24 pool 1
+            203.0.113.7:80/6 outside: [10.244.1.9:8080] affinity 0 from 0.0.0.0/0, 198.51.100.0/24 pool 1
+            """);
+        await _life.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default);
+        await _life.Programmer.SubmitAsync(new SnatPrefixIntent(IPNetwork.Parse("10.0.0.0/8"), true), default);
+        var services = TestPipeline.Artifacts.Pipeline.Table("services");
+        var counters = await _life.Session.ReadRowCountersAsync(services, default);
+        Assert.Equal((await _life.RowsAsync()).Where(r => r.Table.Id == services.Id).Select(r => r.Key).ToHashSet(), counters.Select(c => c.Key).ToHashSet());
+        string[] rows = [.. (await _life.RowsAsync()).Select(r => r.ToString()).Order(StringComparer.Ordinal)];
+        await _life.DisposeAsync();
+
+        // Nothing happened while it was away.
+        _life = new Life(_folder, _cluster);
+        await Eventually.TrueAsync(() => _life.Watch.GetStatus().Services is { Synced: true, HandedOver: 2 }, "not handed over");
+        Assert.Equal(rows, (await _life.RowsAsync()).Select(r => r.ToString()).Order(StringComparer.Ordinal));
+        Assert.Equal((0L, true), (_life.Programmer.GetStatus().UpdatesSent, _life.Programmer.GetStatus().Reconciled));
+        await _life.DisposeAsync();
+
+        // A service went, an endpoint changed.
+        _cluster.Server.Become([ranged, Kube.Slice("o", "open", [("", "TCP", 8080)], Kube.Endpoint("10.244.1.8"))]);
+        _life = new Life(_folder, _cluster);
+        await HoldsAsync(
+            """
+            10.96.0.20:80/6 inside: [10.244.1.8:8080] affinity 0 pool 0
+            10.96.0.20:80/6 outside: [10.244.1.8:8080] affinity 0 pool 1
+            203.0.113.7:80/6 inside: [10.244.1.8:8080] affinity 0 from 0.0.0.0/0, 198.51.100.0/24 pool 1
+            203.0.113.7:80/6 outside: [10.244.1.8:8080] affinity 0 from 0.0.0.0/0, 198.51.100.0/24 pool 1
+            """);
+    }
+
+    private async Task HoldsAsync(string expected)
+    {
+        var said = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                // Between two Writes of a change the tables may hold half of it.
+                try
+                {
+                    said = ServiceTables.Render(await _life.RowsAsync());
+                }
+                catch (Exception e) when (e is InvalidDataException or P4RuntimeException)
+                {
+                    said = e.Message;
+                }
+                return said == expected.ReplaceLineEndings("\n");
+            },
+            () => $"{said}\ninstead of\n{expected}\n{string.Join('\n', _cluster.Log.Lines.TakeLast(5))}");
+    }
+
+    /// <summary>One life of the process, on what the one before left.</summary>
+    private sealed class Life : IAsyncDisposable
+    {
+        private readonly SqliteStore _store;
+        private readonly GnmiClient _ports;
+        private readonly P4Target _target;
+        private bool _ended;
+
+        public Life(Folder folder, ClusterFixture cluster)
+        {
+            var endpoint = new TargetEndpoint { Address = $"unix:{folder.At("p4.sock")}" };
+            _store = SqliteStore.Open(folder.At("state.db"), NullLogger.Instance);
+            Session = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint }, NullLogger.Instance);
+            _ports = new GnmiClient(endpoint, TimeSpan.FromSeconds(10));
+            _target = new P4Target(Session, _ports, TestPipeline.Artifacts, NullLogger.Instance);
+            var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), WriteLimit = TimeSpan.FromSeconds(30), OutcomeLimit = TimeSpan.FromSeconds(30) };
+            Programmer = new Programmer(TestNode.Settings, _store, _target, options, TimeProvider.System, NullLoggerFactory.Instance);
+            Watch = new ClusterWatch(cluster.Settings, TestNode.Settings, new ProgrammerServices(Programmer), null, cluster.Options, TimeProvider.System, cluster.Log.CreateLogger("Kubernetes"));
+            Programmer.Start();
+            Session.Start();
+            Watch.Start();
+        }
+
+        public P4RuntimeSession Session { get; }
+
+        public Programmer Programmer { get; }
+
+        public ClusterWatch Watch { get; }
+
+        public async Task<List<Entry>> RowsAsync()
+        {
+            var rows = new List<Entry>();
+            await foreach (var row in _target.ReadAsync(default))
+                rows.Add(row);
+            return rows;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (_ended)
+                return;
+            _ended = true;
+            await Watch.DisposeAsync();
+            await Programmer.StopAsync(TimeSpan.FromSeconds(60));
+            _target.Dispose();
+            await _ports.DisposeAsync();
+            await Session.DisposeAsync();
+            _store.Dispose();
+        }
+    }
+}

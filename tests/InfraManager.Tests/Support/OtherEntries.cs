@@ -1,0 +1,17 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>What should be on a target beside the endpoints' entries: the services' and the node's. Shared ones come more than once.</summary>
+internal static class OtherEntries
+{
+    public static IEnumerable<Entry> Of(Programmer programmer)
+    {
+        Pipeline pipeline = TestPipeline.Artifacts.Pipeline;
+        var services = new ServiceCompiler(pipeline);
+        return programmer.GetServices().Values.SelectMany(s => services.Compile(s.State))
+            .Concat(new NodeCompiler(pipeline, TestNode.Settings).Compile(programmer.GetSnat()));
+    }
+}

@@ -1,0 +1,171 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace ACCOffload.Services.Tests.Support;
+
+/// <summary>Somebody in a network namespace who begins flows.</summary>
+/// <param name="netns">The namespace.</param>
+/// <param name="address">The source address; null for the namespace's choice.</param>
+internal sealed class Client(string netns, string? address = null)
+{
+    // A lost datagram, or a machine that is busy elsewhere, is no answer either.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan DatagramPatience = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan Impatience = TimeSpan.FromMilliseconds(800);
+
+    public Task<Answer> AskAsync(ProtocolType protocol, string to, bool impatient = false) =>
+        protocol == ProtocolType.Tcp ? AskTcpAsync(to, impatient) : AskUdpAsync(to, impatient);
+
+    /// <summary>A new connection, ended when it was answered.</summary>
+    public async Task<Answer> AskTcpAsync(string to, bool impatient = false)
+    {
+        using var socket = Open(ProtocolType.Tcp);
+        using var limit = new CancellationTokenSource(impatient ? Impatience : Patience);
+        try
+        {
+            await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
+            using var reader = new StreamReader(new NetworkStream(socket));
+            var words = (await reader.ReadLineAsync(limit.Token) ?? throw new IOException("closed without an answer")).Split(' ');
+            return new Answer(words[0], IPEndPoint.Parse(words[1]), (IPEndPoint)socket.LocalEndPoint!);
+        }
+        catch (Exception e) when (Failure(e) is { } failure)
+        {
+            return new Answer(failure, null, (IPEndPoint)socket.LocalEndPoint!);
+        }
+    }
+
+    /// <summary>A new flow of datagrams, one until it is answered.</summary>
+    public async Task<Answer> AskUdpAsync(string to, bool impatient = false)
+    {
+        using var flow = OpenUdp(to);
+        return await flow.AskAsync(impatient);
+    }
+
+    public UdpFlow OpenUdp(string to)
+    {
+        var socket = Open(ProtocolType.Udp);
+        try
+        {
+            socket.Connect(IPEndPoint.Parse(to));
+            return new UdpFlow(socket, DatagramPatience, Impatience);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A connection that stays, and on which something is said all the time.</summary>
+    public async Task<HeldConnection> HoldAsync(string to)
+    {
+        var socket = Open(ProtocolType.Tcp);
+        try
+        {
+            using var limit = new CancellationTokenSource(Patience);
+            await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
+            return await HeldConnection.StartAsync(socket, to, limit.Token);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends one datagram and reads one, whatever they are.</summary>
+    public async Task<byte[]> ExchangeAsync(string to, byte[] request)
+    {
+        using var socket = Open(ProtocolType.Udp);
+        await socket.ConnectAsync(IPEndPoint.Parse(to));
+        var buffer = new byte[2048];
+        for (var attempt = 0; ; attempt++)
+        {
+            await socket.SendAsync(request);
+            using var limit = new CancellationTokenSource(DatagramPatience);
+            try
+            {
+                return buffer[..await socket.ReceiveAsync(buffer, limit.Token)];
+            }
+            catch (OperationCanceledException) when (attempt < 10)
+            {
+            }
+        }
+    }
+
+    /// <summary>What a web server says to GET /, all of it; empty where nobody listens.</summary>
+    public async Task<string> GetAsync(string to)
+    {
+        using var socket = Open(ProtocolType.Tcp);
+        using var limit = new CancellationTokenSource(Patience);
+        try
+        {
+            await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n"), limit.Token);
+            using var reader = new StreamReader(new NetworkStream(socket));
+            return await reader.ReadToEndAsync(limit.Token);
+        }
+        catch (Exception e) when (Failure(e) is not null)
+        {
+            return "";
+        }
+    }
+
+    public Socket Open(ProtocolType protocol) => Sockets.Make(netns, protocol, address is null ? null : new IPEndPoint(IPAddress.Parse(address), 0));
+
+    internal static string? Failure(Exception e) => e switch
+    {
+        SocketException s => s.SocketErrorCode switch
+        {
+            SocketError.ConnectionRefused => Answer.Refused,
+            SocketError.ConnectionReset => Answer.Reset,
+            _ => null,
+        },
+        IOException { InnerException: SocketException inner } => Failure(inner),
+        OperationCanceledException => Answer.Silent,
+        _ => null,
+    };
+}
+
+/// <summary>Datagrams of one source port to one destination.</summary>
+internal sealed class UdpFlow(Socket socket, TimeSpan patience, TimeSpan impatience) : IDisposable
+{
+    private const int Attempts = 6;
+    private int _number;
+
+    /// <summary>Sends until an answer to what was sent comes.</summary>
+    public async Task<Answer> AskAsync(bool impatient = false)
+    {
+        var own = (IPEndPoint)socket.LocalEndPoint!;
+        var buffer = new byte[2048];
+        for (var attempt = 0; attempt < (impatient ? 2 : Attempts); attempt++)
+        {
+            var text = $"{++_number}";
+            using var limit = new CancellationTokenSource(impatient ? impatience : patience);
+            try
+            {
+                await socket.SendAsync(Encoding.ASCII.GetBytes(text), limit.Token);
+                while (true)
+                {
+                    var words = Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer, limit.Token)).Split(' ');
+                    // Late answers to what was sent before say nothing of now.
+                    if (words[2] == text)
+                        return new Answer(words[0], IPEndPoint.Parse(words[1]), own);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+            {
+                return new Answer(Answer.Refused, null, own);
+            }
+        }
+
+        return new Answer(Answer.Silent, null, own);
+    }
+
+    public void Dispose() => socket.Dispose();
+}

@@ -1,0 +1,46 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Services.Tests.Support;
+
+/// <summary>
+/// The network beyond the uplink: one neighbour that is everybody there, clients, load balancers and other nodes' pods. Nobody answers ARP for the node
+/// there, so its MAC is entered by hand, as a fabric that routes to the node would know it.
+/// </summary>
+internal static class Outside
+{
+    public const string PortName = "uplink0";
+
+    /// <summary>Addresses of its own.</summary>
+    public const string Friend = "198.51.100.10";
+
+    public const string Stranger = "203.0.113.20";
+
+    /// <summary>Of another node's pod.</summary>
+    public const string RemotePod = "10.244.2.7";
+
+    private const string Mac = "02:00:5e:00:53:01";
+    private const string NodeMac = "02:00:5e:00:53:99";
+
+    public static JsonObject Configuration => new() { ["Port"] = PortName, ["Mac"] = NodeMac, ["Routes"] = new JsonArray($"0.0.0.0/0 via {Mac}") };
+
+    /// <returns>Its namespace.</returns>
+    public static async Task<string> BuildAsync(Lab lab)
+    {
+        var netns = await lab.AddNamespaceAsync("outside");
+        await Shell.RunLineAsync(null, $"ip link add {PortName} netns {lab.PortNamespace} type veth peer name eth0 address {Mac} netns {netns}").Succeeded();
+        await Shell.RunAsync(lab.PortNamespace, "sysctl", ["-qw", $"net.ipv6.conf.{PortName}.disable_ipv6=1"]).Succeeded();
+        await Shell.RunLineAsync(lab.PortNamespace, $"ip link set {PortName} up").Succeeded();
+        using (var outside = NetNamespace.OpenNamed(netns))
+            Ethtool.DisableOffloads(outside, "eth0");
+        using (var ports = NetNamespace.OpenNamed(lab.PortNamespace))
+            Ethtool.DisableOffloads(ports, PortName);
+        foreach (var address in new[] { Friend, Stranger, RemotePod })
+            await Shell.RunLineAsync(netns, $"ip addr add {address}/32 dev eth0").Succeeded();
+        await Shell.RunLineAsync(netns, "ip link set eth0 up").Succeeded();
+        await Shell.RunLineAsync(netns, $"ip neigh add 192.0.2.2 lladdr {NodeMac} dev eth0 nud permanent").Succeeded();
+        await Shell.RunLineAsync(netns, "ip route add default via 192.0.2.2 dev eth0 onlink").Succeeded();
+        return netns;
+    }
+}
