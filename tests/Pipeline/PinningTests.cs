@@ -117,6 +117,20 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
+    public void A_connection_goes_on_when_its_services_address_is_anothers()
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        var seen = _node.Pass(1, service.To(_client, 5000), 2);
+        service.Drain(2);
+        // The same frontend id: an address has one, whoever has the address.
+        var next = new Service(_node, Frame.Tcp, set: 2).Backend(20, _node.AddPod(5), 80).Fill(20).Frontend(Service.Address, 80);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack), 2);
+        Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
+        _node.Pass(1, next.To(_client, 5001), 5);
+        _node.Pass(1, next.To(_client, 5001, Frame.Ack), 5);
+    }
+
+    [Fact]
     public void Entries_of_an_address_mean_nothing_to_its_next_owner()
     {
         var service = ThreeBackends(Frame.Udp);

@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.Compile;
 
 /// <summary>
 /// Compiles a service into its table entries, as docs/programming.md, "Services in the pipeline", lays down: a pure function of the service. Services that
-/// share a real address and port compile to the same row of <c>endpoints</c>.
+/// share a real address and port compile to the same row of <c>endpoints</c>; of a frontend that one has after the other, to the same of <c>frontends</c>.
 /// </summary>
 internal sealed class ServiceCompiler
 {
@@ -35,6 +35,7 @@ internal sealed class ServiceCompiler
     {
         var entries = new List<Entry>();
         var endpoints = new HashSet<IncarnationKey>();
+        var frontends = new HashSet<uint>();
         for (int i = 0; i < service.Ports.Count; i++)
         {
             PortState port = service.Ports[i];
@@ -51,7 +52,8 @@ internal sealed class ServiceCompiler
             for (int j = 0; j < port.Frontends.Count; j++)
             {
                 FrontendState frontend = port.Frontends[j];
-                entries.Add(Address(frontend));
+                if (frontends.Add(frontend.Id))
+                    entries.Add(Address(frontend));
                 if (frontend.Retired)
                     Retired(entries, frontend);
                 else

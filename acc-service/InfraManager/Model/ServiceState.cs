@@ -14,9 +14,6 @@ namespace ACCOffload.InfraManager.Model;
 internal sealed record ServiceState(uint Id, ServiceSpec Spec, SequenceOf<PortState> Ports, SequenceOf<RangesState> Ranges)
 {
     public ServiceKey Key => Spec.Key;
-
-    /// <summary>Of the frontends of this address and port that were given up, the last.</summary>
-    public FrontendState? LastTaken(FrontendKey key) => Ports.SelectMany(p => p.Frontends).Where(f => f.Taken && f.Key == key).MaxBy(f => f.Id);
 }
 
 /// <summary>What was assigned to one port of a service.</summary>
@@ -36,7 +33,9 @@ internal sealed record PortState(
 
 /// <summary>A frontend that replies are translated back to.</summary>
 /// <param name="Key">What clients send to.</param>
-/// <param name="Id">Names it in the pipeline.</param>
+/// <param name="Id">
+/// Names the address, port and protocol in the pipeline: who has them after another has the same id, as learned flows of before hold it.
+/// </param>
 /// <param name="Retired">It is no more, but flows through it end by themselves: nobody gets a new one.</param>
 /// <param name="Taken">Retired, and another frontend has its address and port now. When that one goes first, this one has them again.</param>
 internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired, bool Taken = false);

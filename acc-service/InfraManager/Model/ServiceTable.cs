@@ -26,9 +26,8 @@ internal sealed class ServiceTable
     /// <summary>The service that has the frontend, or had it last while its flows end.</summary>
     public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out uint id) ? _byId[id] : null;
 
-    /// <summary>The last of those that gave the frontend up while flows through it go on.</summary>
-    public ServiceState? FormerHolderOf(FrontendKey key) =>
-        _former.TryGetValue(key, out IdSet ids) ? ids.Order().Select(id => _byId[id]).MaxBy(s => s.LastTaken(key)!.Id) : null;
+    /// <summary>The newest of the services that gave the frontend up while flows through it go on.</summary>
+    public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out IdSet ids) ? _byId[ids.Order().Last()] : null;
 
     /// <summary>The services that have a backend of this address, oldest first.</summary>
     public IReadOnlyList<ServiceState> With(IPAddress address) =>
@@ -36,6 +35,10 @@ internal sealed class ServiceTable
 
     /// <summary>The number of an incarnation that some service has as a backend; 0 where none does.</summary>
     public uint NumberOf(IncarnationKey key) => _incarnations.TryGetValue(key, out Incarnation found) ? found.Id : 0;
+
+    /// <summary>The number of a frontend that some service has, or had while its flows end; 0 where none does.</summary>
+    public uint FrontendNumberOf(FrontendKey key) =>
+        (HolderOf(key) ?? FormerHolderOf(key))?.Ports.SelectMany(p => p.Frontends).First(f => f.Key == key).Id ?? 0;
 
     /// <summary>Why the state can't be held beside the others, or null.</summary>
     public string? ConflictOf(ServiceState state)

@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Services;
 /// </summary>
 internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
 {
-    private readonly ServicePlanner _planner = new(node.Name, model.NextServiceNumber, model.PodAt, model.Services.NumberOf);
+    private readonly ServicePlanner _planner = new(node.Name, model.NextServiceNumber, model.PodAt, model.Services.NumberOf, model.Services.FrontendNumberOf);
 
     /// <param name="intent">What the service is from now on.</param>
     /// <param name="refused">Null while the target can be programmed; else why nothing can be set. What is removed is removed all the same.</param>

@@ -8,7 +8,9 @@ namespace ACCOffload.InfraManager.Services;
 /// <param name="newId">A number that was never given out, not 0.</param>
 /// <param name="podAt">The pod of this node that has an address, 0 for none. Flows to a pod go on until it is detached, and never go to the next one.</param>
 /// <param name="endpointId">The id of an incarnation that some service has as a backend; 0 where none has.</param>
-internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPAddress, long> podAt, Func<IncarnationKey, uint> endpointId)
+/// <param name="frontendId">The id of a frontend that some service has or had, while flows through it go on; 0 where none has.</param>
+internal sealed class ServicePlanner(
+    string nodeName, Func<uint> newId, Func<IPAddress, long> podAt, Func<IncarnationKey, uint> endpointId, Func<FrontendKey, uint> frontendId)
 {
     /// <summary>Of one address and port, the one that gets flows and those that drain.</summary>
     private const int MostIncarnations = 8;
@@ -38,17 +40,17 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
     }
 
     /// <summary>The same with this frontend, which is retired, given up: another service has it now.</summary>
-    public static ServiceState GiveUp(ServiceState state, FrontendKey key) => With(state, f => f.Retired && f.Key == key ? f with { Taken = true } : f);
+    public static ServiceState GiveUp(ServiceState state, FrontendKey key) => state with { Ports = [.. state.Ports.Select(p => Take(p, key, true))] };
 
-    /// <summary>The same with the last frontend of this key that was given up, which nobody else has any more, as the one that serves what is left of its flows.</summary>
+    /// <summary>The same with a frontend that was given up, and that nobody else has any more, taken back for what is left of its flows.</summary>
     public static ServiceState TakeBack(ServiceState state, FrontendKey key)
     {
-        var last = state.LastTaken(key);
-        return With(state, f => f == last ? f with { Taken = false } : f);
+        var last = state.Ports.Last(p => p.Frontends.Any(f => f.Taken && f.Key == key));
+        return state with { Ports = [.. state.Ports.Select(p => ReferenceEquals(p, last) ? Take(p, key, false) : p)] };
     }
 
-    private static ServiceState With(ServiceState state, Func<FrontendState, FrontendState> change) =>
-        state with { Ports = [.. state.Ports.Select(p => p with { Frontends = [.. p.Frontends.Select(change)] })] };
+    private static PortState Take(PortState port, FrontendKey key, bool taken) =>
+        port with { Frontends = [.. port.Frontends.Select(f => f.Retired && f.Key == key ? f with { Taken = taken } : f)] };
 
     private PortState Plan(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
     {
@@ -75,21 +77,23 @@ internal sealed class ServicePlanner(string nodeName, Func<uint> newId, Func<IPA
         var old = former?.Frontends.ToDictionary(f => f.Key) ?? [];
         var next = new List<FrontendState>();
         foreach (var key in keys)
-            next.Add(new FrontendState(key, old.Remove(key, out var was) ? was.Id : newId(), Retired: false));
+            next.Add(new FrontendState(key, old.Remove(key, out var was) ? was.Id : FrontendIdOf(key), Retired: false));
         if (hasFlows)
             next.AddRange(former?.Frontends.Where(f => old.ContainsKey(f.Key)).Select(f => f with { Retired = true }) ?? []);
         return [.. next];
     }
 
+    private uint FrontendIdOf(FrontendKey key) => frontendId(key) is var known and not 0 ? known : newId();
+
     /// <summary>Within a service, too, a frontend that moved to another port is that one's; of retired ones the last keeps the address.</summary>
     private static SequenceOf<PortState> OnceEach(List<PortState> ports)
     {
-        var holders = new Dictionary<FrontendKey, FrontendState>();
-        foreach (var frontend in ports.SelectMany(p => p.Frontends).Where(f => !f.Taken).OrderByDescending(f => f.Retired).ThenBy(f => f.Id))
-            holders[frontend.Key] = frontend;
+        var holders = new Dictionary<FrontendKey, PortState>();
+        foreach (var (port, frontend) in ports.SelectMany(p => p.Frontends.Select(f => (p, f))).Where(x => !x.f.Taken).OrderByDescending(x => x.f.Retired))
+            holders[frontend.Key] = port;
         return [.. ports.Select(p => p with
         {
-            Frontends = [.. p.Frontends.Select(f => f.Retired && !f.Taken && holders[f.Key].Id != f.Id ? f with { Taken = true } : f)],
+            Frontends = [.. p.Frontends.Select(f => f.Retired && !f.Taken && !ReferenceEquals(holders[f.Key], p) ? f with { Taken = true } : f)],
         })];
     }
 

@@ -36,6 +36,12 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     private string HandsSocket => Path.Combine(_folder, "hands.sock");
 
+    private string MonitorSocket => Path.Combine(_folder, "monitor.sock");
+
+    private string SavedMemory => Path.Combine(_folder, "saved.memory");
+
+    private string SavedDisk => Path.Combine(_folder, "saved.img");
+
     /// <summary>Flashes the image to a disk, which is larger than the image, and puts the test's hands on its data partition.</summary>
     /// <param name="image">The image, as shipped.</param>
     /// <param name="folder">Where disk, sockets and console go.</param>
@@ -55,23 +61,22 @@ internal sealed class QemuMachine : IAsyncDisposable
     /// <summary>The address of a port card, by its place.</summary>
     public static string CardMac(int index) => $"52:54:00:ac:00:{index:x2}";
 
-    public void Start()
+    public void Start() => Start([]);
+
+    /// <summary>Stands still, is written down whole, memory and disk, and ends; <see cref="ResumeAsync"/> goes on from there, any number of times.</summary>
+    public async Task SaveAsync()
     {
-        File.Delete(HandsSocket);
-        List<string> arguments =
-        [
-            "-machine", "virt,gic-version=3", "-cpu", "neoverse-n1", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
-            "-bios", QemuFactAttribute.Firmware, "-serial", $"file:{ConsoleFile}", "-monitor", "none",
-            "-drive", $"if=none,id=disk,format=raw,file={Disk},cache=writeback,discard=unmap", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
-            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-chardev", $"socket,id=hands,path={HandsSocket},server=on,wait=off",
-            "-device", "virtserialport,chardev=hands,name=image-test",
-            "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device", "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
-        ];
-        if (SecondDisk is not null)
-            arguments.AddRange(["-drive", $"if=none,id=second,format=raw,readonly=on,file={SecondDisk}", "-device", "virtio-blk-pci,drive=second"]);
-        for (var i = 0; i < _cards.Length; i++)
-            arguments.AddRange(["-netdev", $"tap,id=card{i},ifname={_cards[i]},script=no,downscript=no,vhost=off", "-device", $"virtio-net-pci,netdev=card{i},mac={CardMac(i)},romfile="]);
-        _process = new BackgroundProcess(_netns, "qemu-system-aarch64", [.. arguments]);
+        await QemuMonitor.SaveAsync(MonitorSocket, SavedMemory);
+        await CutPowerAsync();
+        await CopyAsync(Disk, SavedDisk);
+    }
+
+    /// <summary>Goes on in the moment of <see cref="SaveAsync"/>.</summary>
+    public async Task ResumeAsync()
+    {
+        await CopyAsync(SavedDisk, Disk);
+        Start(["-incoming", $"exec:cat {SavedMemory}"]);
+        await ReachAsync(TimeSpan.FromMinutes(3));
     }
 
     /// <summary>Waits until the hands answer: systemd has mounted its file systems.</summary>
@@ -131,6 +136,29 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     /// <summary>The last lines of the console.</summary>
     public string Tail() => string.Join('\n', Console.Split('\n').TakeLast(60));
+
+    private static async Task CopyAsync(string from, string to) =>
+        await Shell.RunAsync(null, "cp", ["--sparse=always", "--reflink=auto", from, to], limit: TimeSpan.FromMinutes(5)).Succeeded();
+
+    private void Start(string[] more)
+    {
+        File.Delete(HandsSocket);
+        File.Delete(MonitorSocket);
+        List<string> arguments =
+        [
+            "-machine", "virt,gic-version=3", "-cpu", "neoverse-n1", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
+            "-bios", QemuFactAttribute.Firmware, "-serial", $"file:{ConsoleFile}", "-monitor", "none", "-qmp", $"unix:{MonitorSocket},server=on,wait=off",
+            "-drive", $"if=none,id=disk,format=raw,file={Disk},cache=writeback,discard=unmap", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-chardev", $"socket,id=hands,path={HandsSocket},server=on,wait=off",
+            "-device", "virtserialport,chardev=hands,name=image-test",
+            "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device", "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
+        ];
+        if (SecondDisk is not null)
+            arguments.AddRange(["-drive", $"if=none,id=second,format=raw,readonly=on,file={SecondDisk}", "-device", "virtio-blk-pci,drive=second"]);
+        for (var i = 0; i < _cards.Length; i++)
+            arguments.AddRange(["-netdev", $"tap,id=card{i},ifname={_cards[i]},script=no,downscript=no,vhost=off", "-device", $"virtio-net-pci,netdev=card{i},mac={CardMac(i)},romfile="]);
+        _process = new BackgroundProcess(_netns, "qemu-system-aarch64", [.. arguments, .. more]);
+    }
 
     private async Task AddHandsAsync()
     {

@@ -32,7 +32,7 @@ public sealed class DeployTests : IDisposable
         (await NodeAsync("install")).MustSucceed();
         Assert.Equal(
             before.Concat([
-                "etc/networks/20-ours.conflist", "opt/plugins/accoffload", "usr/lib/ours/host-stub", "usr/lib/ours/host-stub/host-stub", "usr/lib/ours/host-stub/libe_sqlite3.so", "usr/lib/ours",
+                "etc/networks/20-ours.conflist", "opt/plugins/accoffload", "usr/lib/ours/host-stub", "usr/lib/ours/host-stub/folders", "usr/lib/ours/host-stub/host-stub", "usr/lib/ours/host-stub/libe_sqlite3.so", "usr/lib/ours",
             ]).Order(StringComparer.Ordinal),
             List());
         Assert.Equal("/usr/lib/ours/host-stub/host-stub", new FileInfo(At("node/opt/plugins/accoffload")).LinkTarget);

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Packages;
 
-/// <summary>The packages of this machine's architecture, built once for all tests of the class.</summary>
+/// <summary>The packages of this machine's architecture, built once for all tests that need them.</summary>
 public sealed class BuiltPackages : IAsyncLifetime
 {
     public string Folder { get; } = Directory.CreateTempSubdirectory("accoffload-packages-").FullName;

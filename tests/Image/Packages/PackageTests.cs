@@ -3,7 +3,8 @@ using Xunit.Abstractions;
 namespace ACCOffload.Image.Tests.Packages;
 
 /// <summary>`make package`: what a .deb, an .rpm and a tarball install into a clean root file system, and what they leave.</summary>
-public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper output) : IClassFixture<BuiltPackages>
+[Collection(PackagesCollection.Name)]
+public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper output)
 {
     // What systemd-sysusers leaves; users stay by Debian's and Fedora's rules, since files may belong to them.
     private static readonly string[] Accounts = ["etc/group", "etc/gshadow", "etc/passwd", "etc/shadow", "etc/group-", "etc/gshadow-", "etc/passwd-", "etc/shadow-", "etc/.pwd.lock"];

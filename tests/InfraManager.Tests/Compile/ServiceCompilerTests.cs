@@ -13,7 +13,7 @@ public sealed class ServiceCompilerTests
     private readonly ServicePlanner _planner;
     private uint _last;
 
-    public ServiceCompilerTests() => _planner = new ServicePlanner("node-1", () => ++_last, _ => 0, _ => 0);
+    public ServiceCompilerTests() => _planner = new ServicePlanner("node-1", () => ++_last, _ => 0, _ => 0, _ => 0);
 
     [Fact]
     public void A_service_compiles_to_the_rows_that_the_contract_lays_down() => Assert.Equal(

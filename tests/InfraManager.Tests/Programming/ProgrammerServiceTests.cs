@@ -168,13 +168,15 @@ public sealed class ProgrammerServiceTests
         await core.RemoveAsync(TestService.Key(1));
         Assert.Equal("10.96.0.1:80/6 inside: refuse pool 0\n10.96.0.1:80/6 outside: refuse pool 0", ServiceTables.Render(core.Target.Rows));
         Assert.Single(Rows(core, "backends"), r => r.Contains("drain_backend", StringComparison.Ordinal));
+        string[] frontends = Rows(core, "frontends");
         // Made anew under another name, the address serves again, and the old flows go on.
         var again = TestService.Of(1, TestService.Remote(3)) with { Key = TestService.Key(9) };
         await core.SetAsync(again);
         Assert.Equal(ServiceTables.Expect([again]), ServiceTables.Render(core.Target.Rows));
-        Assert.Equal(2, Rows(core, "frontends").Length);
+        // The frontend's id is the same: that of the old flows' entries.
+        Assert.Equal(frontends, Rows(core, "frontends"));
         await core.DetachAsync(TestNode.Pod(1));
-        Assert.Single(Rows(core, "frontends"));
+        Assert.Equal(frontends, Rows(core, "frontends"));
         Assert.Single(core.Programmer.GetServices());
         await core.SettledAsync();
     }
@@ -203,7 +205,7 @@ public sealed class ProgrammerServiceTests
         await core.RemoveAsync(TestService.Key(2));
         await core.SetAsync(Owner(3));
         Assert.Equal(ServiceTables.Expect([Owner(3)]), ServiceTables.Render(core.Target.Rows));
-        Assert.Equal(3, Rows(core, "frontends").Length);
+        Assert.Equal(kept, Rows(core, "frontends"));
         await core.RemoveAsync(TestService.Key(3));
         Assert.Equal(Retired, ServiceTables.Render(core.Target.Rows));
         await core.DetachAsync(TestNode.Pod(2));
@@ -231,6 +233,7 @@ public sealed class ProgrammerServiceTests
         }
 
         await core.SetAsync(Spec(Port(80, true, TestService.Pod(1))));
+        string id = Assert.Single(Rows(core, "frontends", "192.0.2.10"));
         ServiceSpec moved = Spec(Port(80, false, TestService.Pod(1)), Port(81, true, TestService.Remote(2)));
         await core.SetAsync(moved);
         Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));
@@ -238,6 +241,7 @@ public sealed class ProgrammerServiceTests
         await core.SetAsync(Spec(Port(80, false, TestService.Pod(1))));
         string said = ServiceTables.Render(core.Target.Rows);
         Assert.Contains("192.0.2.10:30080/6 outside: refuse pool 0", said, StringComparison.Ordinal);
+        Assert.Equal(id, Assert.Single(Rows(core, "frontends", "192.0.2.10")));
         await core.SetAsync(moved);
         Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));
         await core.RemoveAsync(TestService.Key(1));

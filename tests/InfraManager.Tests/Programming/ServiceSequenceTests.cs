@@ -21,6 +21,8 @@ public sealed class ServiceSequenceTests
     {
         await using CoreHarness core = await CoreHarness.StartAsync();
         var wanted = new Dictionary<ServiceKey, ServiceSpec>();
+        // How often the address was given up: the next service that has it is another one.
+        int[] lives = new int[4];
         var pods = new Dictionary<int, int>();
         var owners = new Dictionary<string, string>();
         var attached = 0;
@@ -29,13 +31,13 @@ public sealed class ServiceSequenceTests
             switch (kind)
             {
                 case <= 5:
-                    ServiceSpec spec = Spec(a, b);
+                    ServiceSpec spec = Spec(a, b, lives[a]);
                     await core.SetAsync(spec);
                     wanted[spec.Key] = spec;
                     break;
                 case 6:
-                    await core.RemoveAsync(TestService.Key(a));
-                    wanted.Remove(TestService.Key(a));
+                    await core.RemoveAsync(Key(a, lives[a]));
+                    wanted.Remove(Key(a, lives[a]++));
                     break;
                 case 7 or 8 when !pods.ContainsKey(b % 4):
                     // A new container each time, on addresses that come again.
@@ -53,7 +55,7 @@ public sealed class ServiceSequenceTests
                     break;
                 case 13:
                     // All at once, in one batch or a few.
-                    ServiceSpec[] all = [.. Enumerable.Range(0, 4).Select(i => Spec(i, b + (a * i)))];
+                    ServiceSpec[] all = [.. Enumerable.Range(0, 4).Select(i => Spec(i, b + (a * i), lives[i]))];
                     await Task.WhenAll(all.Select(core.SetAsync));
                     foreach (ServiceSpec one in all)
                         wanted[one.Key] = one;
@@ -72,6 +74,10 @@ public sealed class ServiceSequenceTests
         Assert.Empty(expected.Except(said));
         // Beyond what is wanted there are frontends whose last flows end.
         Assert.All(said.Except(expected), s => Assert.EndsWith(": refuse pool 0", s, StringComparison.Ordinal));
+        // Every frontend has a row that serves its flows, and an address one frontend.
+        var frontends = core.Target.Rows.Where(r => r.Table.Alias == "services").Select(r => (Id: r.EnumerateParams().First(p => p.Param.Name == "frontend_id").ToString()!, At: string.Join(' ', r.EnumerateMatch().Skip(1)))).Distinct().ToList();
+        Assert.Equal(frontends.Select(f => f.Id).Order(), frontends.Select(f => f.Id).Distinct().Order());
+        Assert.Equal(frontends.Select(f => f.Id).Order(), core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => r.EnumerateMatch().Single().ToString()!).Order());
         // An endpoint's number belongs to one incarnation of one address for ever.
         foreach (var row in core.Target.Rows.Where(r => r.Table.Alias == "endpoints"))
         {
@@ -85,8 +91,10 @@ public sealed class ServiceSequenceTests
 
     private static EndpointSpec Pod(int container, int address) => TestNode.Pod(container, ip: address + 1);
 
+    private static ServiceKey Key(int number, int life) => TestService.Key(number + (10 * life));
+
     /// <summary>Up to four pods of this node, ready or not, two remote ones and the node; some with two ports.</summary>
-    private static ServiceSpec Spec(int number, int bits)
+    private static ServiceSpec Spec(int number, int bits, int life)
     {
         Backend[] Backends(ushort port) =>
         [
@@ -95,6 +103,6 @@ public sealed class ServiceSequenceTests
             .. (bits & 128) != 0 ? [TestService.Host(port)] : Array.Empty<Backend>(),
         ];
         ServicePortSpec first = TestService.Port(number, System.Net.Sockets.ProtocolType.Tcp, 80, Backends(8080));
-        return new ServiceSpec(TestService.Key(number), (bits & 16) == 0 ? [first] : [first, TestService.Port(number, System.Net.Sockets.ProtocolType.Udp, (ushort)(53 + (bits & 1)), Backends(8080))]);
+        return new ServiceSpec(Key(number, life), (bits & 16) == 0 ? [first] : [first, TestService.Port(number, System.Net.Sockets.ProtocolType.Udp, (ushort)(53 + (bits & 1)), Backends(8080))]);
     }
 }

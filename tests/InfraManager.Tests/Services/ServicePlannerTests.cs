@@ -13,7 +13,7 @@ public sealed class ServicePlannerTests
     private readonly ServicePlanner _planner;
     private uint _lastId;
 
-    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0);
+    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0);
 
     [Fact]
     public void Ids_and_buckets_stay_and_only_what_is_new_gets_new_ones()
@@ -92,7 +92,7 @@ public sealed class ServicePlannerTests
         Gen.Select(Gen.Int[1, 8], Gen.Bool, Gen.Bool).Array[0, 8].Array[1, 12].Sample(history =>
         {
             uint last = 0;
-            var planner = new ServicePlanner("n", () => ++last, a => a.GetAddressBytes()[3] % 2 == 0 ? 7 : 0, _ => 0);
+            var planner = new ServicePlanner("n", () => ++last, a => a.GetAddressBytes()[3] % 2 == 0 ? 7 : 0, _ => 0, _ => 0);
             var owners = new Dictionary<uint, string>();
             ServiceState? state = null;
             foreach (var pods in history)
@@ -118,7 +118,7 @@ public sealed class ServicePlannerTests
         uint id = 0;
         HashSet<BackendKey> Chosen(string node)
         {
-            var state = new ServicePlanner(node, () => ++id, _ => 0, _ => 0).Next(null, Spec(many))!;
+            var state = new ServicePlanner(node, () => ++id, _ => 0, _ => 0, _ => 0).Next(null, Spec(many))!;
             Assert.Equal(64, state.Ports[0].Cluster.Buckets.Distinct().Count());
             return [.. state.Ports[0].Cluster.Buckets.Select(b => state.Ports[0].Backends.Single(x => x.Id == b).Key)];
         }

@@ -97,7 +97,7 @@ public sealed class ServiceStoreTests : IDisposable
         Assert.Equal(StoreFailure.Corrupt, Assert.Throws<StoreException>(store.Load).Failure);
     }
 
-    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.NextServiceNumber, _ => 0, model.Services.NumberOf).Next(null, spec);
+    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.NextServiceNumber, _ => 0, model.Services.NumberOf, model.Services.FrontendNumberOf).Next(null, spec);
 
     private static ServiceSpec Spec(string name) => new(new ServiceKey("default", name),
     [

@@ -22,6 +22,9 @@ internal sealed class BootedMachine : IAsyncDisposable
 
     public string Name { get; }
 
+    /// <summary>The id of its first process, seen from here.</summary>
+    public string Leader => _leader;
+
     /// <summary>Where its files are, seen from here.</summary>
     public string Root { get; }
 

@@ -7,7 +7,7 @@ namespace ACCOffload.Sandbox.Tests.Machine;
 /// <summary>The file tree of a small Debian with systemd, made of packages by name; kept between runs, never booted itself.</summary>
 internal static class MachineTree
 {
-    private static readonly string[] Packages = ["systemd", "systemd-sysv", "iproute2", "iputils-ping", "containernetworking-plugins", "libssl3", "procps"];
+    private static readonly string[] Packages = ["systemd", "systemd-sysv", "iproute2", "iputils-ping", "containernetworking-plugins", "libssl3", "openssl", "procps"];
 
     // What nobody reads in there.
     private static readonly string[] Left = ["man", "doc", "locale", "info"];

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration;
 using ACCOffload.Services.Tests.Support;
@@ -21,6 +22,32 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
             var answer = await node.From(3).AskAsync(protocol, Address);
             Assert.Equal(answer.Own, answer.Seen);
         }
+    }
+
+    [RootFact]
+    public async Task What_goes_where_is_counted_and_shown()
+    {
+        var node = await OfTwoPodsAsync();
+        await node.AnswersAsync(node.From(3), Address, "1:8080", "2:8080");
+        var before = await PortAsync();
+        Assert.Equal(["10.96.0.10:80 ClusterIP cluster cluster", "192.0.2.2:30080 NodePort cluster cluster"], before["frontends"]!.AsArray().Where(f => Text(f!, "kind").Length > 0)
+            .Select(f => $"{Text(f!, "address")}:{f!["port"]} {Text(f, "kind")} {Text(f, "inside")} {Text(f, "outside")}").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            new[] { 1, 2 }.Select(p => $"{node.Pods[p].Address}:8080 local ready").Order(StringComparer.Ordinal),
+            before["backends"]!.AsArray().Where(b => b!["buckets"]!.GetValue<int>() > 0).Select(b => $"{Text(b!, "address")}:{b!["port"]} {Text(b, "place")} {Text(b, "condition")}").Order(StringComparer.Ordinal));
+        // A connection's way there takes at least four packets: SYN, two acknowledgments, FIN.
+        for (var i = 0; i < 10; i++)
+            await node.From(3).AskTcpAsync(Address);
+        var after = await PortAsync();
+        Assert.True(Packets(after, "frontends") >= Packets(before, "frontends") + 40, $"{before} and then {after}");
+        Assert.True(Packets(after, "backends") >= Packets(before, "backends") + 40, $"{before} and then {after}");
+
+        async Task<JsonNode> PortAsync() =>
+            (await node.Lab.ControlAsync("services", "default/web"))["services"]!.AsArray().Single()!["ports"]!.AsArray().Single(p => Text(p!, "name") == "tcp")!;
+
+        static string Text(JsonNode of, string name) => of[name]!.GetValue<string>();
+
+        static long Packets(JsonNode port, string of) => port[of]!.AsArray().Sum(f => f!["packets"]!.GetValue<long>());
     }
 
     [RootFact]
@@ -118,7 +145,7 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
     public async Task An_external_address_is_served_inside_and_outside()
     {
         var node = await fixture.NodeAsync();
-        var service = Objects.Service("web", "10.96.0.10").With("spec.externalIPs", new System.Text.Json.Nodes.JsonArray("192.0.2.77"));
+        var service = Objects.Service("web", "10.96.0.10").With("spec.externalIPs", new JsonArray("192.0.2.77"));
         await node.BecomeAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
         await node.AnswersAsync(node.Friend, "192.0.2.77:80", "1:8080", "2:8080");
         await node.AnswersAsync(node.From(3), "192.0.2.77:80", "1:8080", "2:8080");

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration;
+using ACCOffload.Integration.Lab;
 using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Paths;
@@ -41,6 +42,31 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.Equal(Answer.Silent, (await node.Friend.AskTcpAsync(NodePort, impatient: true)).Who);
         Assert.Equal(Answer.Silent, (await node.Friend.AskUdpAsync(NodePort, impatient: true)).Who);
         Assert.True(await DropsAsync(node, "no_local_backend") >= before + 2);
+    }
+
+    [RootFact]
+    public async Task A_load_balancer_is_told_whether_this_node_has_a_backend()
+    {
+        var node = await fixture.NodeAsync();
+        var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).Balanced(Ingress)
+            .With("spec.externalTrafficPolicy", "Local").With("spec.healthCheckNodePort", 31999);
+        await node.BecomeAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
+        await TellsAsync("HTTP/1.1 200 OK", "\"localEndpoints\":2");
+        await node.BecomeAsync(service, Objects.Slice("s", "web", [Kube.Endpoint(Outside.RemotePod, "node-2")]));
+        await TellsAsync("HTTP/1.1 503 Service Unavailable", "\"localEndpoints\":0");
+
+        // From the node, over the link to the ACC.
+        async Task TellsAsync(params string[] expected)
+        {
+            var answer = "";
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    answer = await node.Host.GetAsync($"{ServiceNode.AccAddress}:31999");
+                    return expected.All(e => answer.Contains(e, StringComparison.Ordinal));
+                },
+                () => $"{string.Join(", ", expected)}; it says {answer}");
+        }
     }
 
     [RootFact]

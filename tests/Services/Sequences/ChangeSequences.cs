@@ -11,7 +11,8 @@ namespace ACCOffload.Services.Tests.Sequences;
 /// </summary>
 internal static class ChangeSequences
 {
-    private const string Web = "10.96.0.10:80";
+    // Its cluster address, and its node port as seen from outside.
+    private const string Web = "10.96.0.10:80 192.0.2.2:30080";
     private const string Other = "10.96.0.20:80";
 
     public static readonly IReadOnlyDictionary<string, Step[]> All = new Dictionary<string, Step[]>
@@ -52,8 +53,8 @@ internal static class ChangeSequences
         [
             new($"{Web} = 1:8080", ip => [Service(), Slice("s", ip, 1)]),
             // The Service is first: until its slices follow, none of their ports has its ports' names.
-            new($"{Web} = refused", ip => [Objects.Service("web", "10.96.0.10", tcp: "http", udp: "data"), Slice("s", ip, 1)]),
-            new($"{Web} = 1:8080", ip => [Objects.Service("web", "10.96.0.10", tcp: "http", udp: "data"), Objects.Slice("s", "web", [Ready(ip, 1)], tcp: "http", udp: "data")]),
+            new($"{Web} = refused", ip => [Service(tcp: "http", udp: "data"), Slice("s", ip, 1)]),
+            new($"{Web} = 1:8080", ip => [Service(tcp: "http", udp: "data"), Objects.Slice("s", "web", [Ready(ip, 1)], tcp: "http", udp: "data")]),
         ],
         ["an endpoint that becomes another service's"] =
         [
@@ -78,9 +79,19 @@ internal static class ChangeSequences
             new($"{Web} = \n10.96.0.99:80 = refused", ip => [Objects.Service("web", "10.96.0.99")]),
             new($"{Web} = \n10.96.0.99:80 = 2:8080", ip => [Objects.Service("web", "10.96.0.99"), Slice("s", ip, 2)]),
         ],
+        ["an address that one service has after the other"] =
+        [
+            new($"{Web} = 1:8080", ip => [Service(), Slice("s", ip, 1)]),
+            new($"{Web} = ", ip => []),
+            new($"{Web} = 2:8080", ip => [Service("next"), Objects.Slice("n", "next", [Ready(ip, 2)])]),
+            new($"{Web} = ", ip => []),
+            new($"{Web} = refused", ip => [Service("third")]),
+            new($"{Web} = ", ip => []),
+            new($"{Web} = 4:8080", ip => [Service(), Slice("s", ip, 4)]),
+        ],
     };
 
-    private static JsonObject Service() => Objects.Service("web", "10.96.0.10");
+    private static JsonObject Service(string name = "web", string tcp = "tcp", string udp = "udp") => Objects.Service(name, "10.96.0.10", nodePort: 30080, tcp: tcp, udp: udp);
 
     private static JsonObject OtherService() => Objects.Service("other", "10.96.0.20");
 

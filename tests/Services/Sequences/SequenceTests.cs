@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using ACCOffload.Runtime.Tests;
 using ACCOffload.Services.Tests.Support;
 
@@ -65,21 +64,30 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
 
     private string AddressOf(int pod) => _node.Pods[pod].Address;
 
-    /// <summary>New flows are answered as expected, from a pod and from the host; flows of before go on.</summary>
+    /// <summary>
+    /// New flows are answered as expected, a pod's, the host's, a backend's own and those from outside through the uplink; flows of before go on.
+    /// </summary>
     private async Task HoldsAsync(Step step, bool seesEachStep)
     {
+        if (_held.Count == 0)
+            _held.Add(await _node.Host.HoldAsync($"{AddressOf(3)}:{ServiceNode.Port}"));
         foreach (var held in _held)
             await held.StillWorksAsync();
         foreach (var (to, servers) in step.Lines)
         {
-            await _node.AnswersAsync(_node.From(3), to, servers);
-            await _node.AnswersAsync(_node.Host, ProtocolType.Tcp, to, servers);
-            await DatagramsGoOnAsync(to, servers, seesEachStep);
-            if (servers is [not Answer.Refused, ..])
+            Client[] clients = to.StartsWith(ServiceNode.NodeAddress, StringComparison.Ordinal) ? [_node.Friend] : [_node.From(3), _node.Host];
+            foreach (var client in clients)
+                await _node.AnswersAsync(client, to, servers);
+            await DatagramsGoOnAsync(clients[0], to, servers, seesEachStep);
+            if (servers is not [not Answer.Refused, ..])
+                continue;
+            // Of two backends, who asks may be his own server.
+            if (clients.Length > 1)
+                clients = [.. clients, _node.From(servers[0][0] - '0')];
+            foreach (var client in clients)
             {
-                _held.Add(await _node.From(3).HoldAsync(to));
-                _held.Add(await _node.Host.HoldAsync(to));
-                Assert.All(_held.TakeLast(2), h => Assert.Contains(h.Server, servers));
+                _held.Add(await client.HoldAsync(to));
+                Assert.Contains(_held[^1].Server, servers);
             }
         }
     }
@@ -88,10 +96,10 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     /// One flow for the whole sequence. It stays with its backend as long as that takes flows, and with the one after it; whoever loses two is balanced
     /// packet by packet from then on (docs/programming.md, "What the data plane learns"; kube-proxy would pin it again).
     /// </summary>
-    private async Task DatagramsGoOnAsync(string to, string[] servers, bool seesEachStep)
+    private async Task DatagramsGoOnAsync(Client client, string to, string[] servers, bool seesEachStep)
     {
         if (!_datagrams.TryGetValue(to, out var flow))
-            _datagrams.Add(to, flow = _node.From(3).OpenUdp(to));
+            _datagrams.Add(to, flow = client.OpenUdp(to));
         var answer = await flow.AskAsync(impatient: servers.Length == 0);
         if (servers.Length == 0)
             Assert.Null(answer.Seen);

@@ -4,11 +4,11 @@ namespace ACCOffload.Services.Tests.Sequences;
 
 /// <summary>
 /// A state of the cluster and what is to be seen in it: lines such as <c>10.96.0.10:80 = 1:8080 2:8080</c>, where new flows are answered; <c>refused</c>;
-/// or nothing behind the sign: nobody answers.
+/// or nothing behind the sign: nobody answers. Before it, addresses that are alike.
 /// </summary>
 internal sealed record Step(string Expected, Func<Func<int, string>, JsonObject[]> Cluster)
 {
     public IEnumerable<(string To, string[] Servers)> Lines => Expected.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
         .Select(line => line.Split('='))
-        .Select(parts => (parts[0].Trim(), parts[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+        .SelectMany(parts => parts[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(to => (to, parts[1].Split(' ', StringSplitOptions.RemoveEmptyEntries))));
 }

@@ -95,6 +95,24 @@ internal sealed class Client(string netns, string? address = null)
         }
     }
 
+    /// <summary>What a web server says to GET /, all of it; empty where nobody listens.</summary>
+    public async Task<string> GetAsync(string to)
+    {
+        using var socket = Open(ProtocolType.Tcp);
+        using var limit = new CancellationTokenSource(Patience);
+        try
+        {
+            await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n"), limit.Token);
+            using var reader = new StreamReader(new NetworkStream(socket));
+            return await reader.ReadToEndAsync(limit.Token);
+        }
+        catch (Exception e) when (Failure(e) is not null)
+        {
+            return "";
+        }
+    }
+
     public Socket Open(ProtocolType protocol) => Sockets.Make(netns, protocol, address is null ? null : new IPEndPoint(IPAddress.Parse(address), 0));
 
     internal static string? Failure(Exception e) => e switch

@@ -45,7 +45,7 @@ internal sealed class HeldConnection : IAsyncDisposable
         var before = Volatile.Read(ref _exchanges);
         await Eventually.TrueAsync(
             () => _problem is { } p ? throw new InvalidOperationException($"the connection from {Own} to {_to} ({Server}) broke: {p}") : Task.FromResult(Volatile.Read(ref _exchanges) > before + 1),
-            () => $"an answer on the connection from {Own} to {_to} ({Server})", 60);
+            () => $"an answer on the connection from {Own} to {_to} ({Server})", 120);
     }
 
     /// <summary>Waits for its end.</summary>

@@ -14,6 +14,9 @@ internal sealed class ServiceNode : IAsyncDisposable
     public const string NodeAddress = "192.0.2.2";
     public const string HostAddress = "200.1.1.2";
 
+    /// <summary>The ACC's, on its link with the host.</summary>
+    public const string AccAddress = "192.0.2.1";
+
     /// <summary>Every pod's program listens at these.</summary>
     public const int Port = 8080;
     public const int OtherPort = 9090;
@@ -102,7 +105,7 @@ internal sealed class ServiceNode : IAsyncDisposable
     public JsonObject Endpoint(int pod) => Kube.Endpoint(Pods[pod].Address);
 
     /// <summary>Waits until all that the API server has said up to now is in the tables.</summary>
-    public async Task SyncedAsync(int seconds = 60)
+    public async Task SyncedAsync(int seconds = 120)
     {
         JsonNode? status = null;
         var version = Api.Version;
@@ -130,7 +133,7 @@ internal sealed class ServiceNode : IAsyncDisposable
     /// </summary>
     public async Task AnswersAsync(Client client, ProtocolType protocol, string to, params string[] servers)
     {
-        var clock = DateTime.UtcNow + TimeSpan.FromSeconds(40);
+        var clock = DateTime.UtcNow + TimeSpan.FromSeconds(90);
         while (await WrongAsync(client, protocol, to, servers) is { } wrong)
         {
             // What was settled is settled: this is for a machine on which a reply came too late.
@@ -194,6 +197,7 @@ internal sealed class ServiceNode : IAsyncDisposable
         {
             c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
             c["Node"]!["Uplink"] = Outside.Configuration;
+            c["Services"] = new JsonObject { ["HealthCheckAddress"] = AccAddress };
             c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = Lab.At("kubeconfig") };
         });
         // The host reaches services and what is beyond the node through the pipeline, too.

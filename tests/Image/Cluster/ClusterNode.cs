@@ -1,0 +1,148 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Image.Tests.Packages;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Kubernetes;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Sandbox.Tests.Machine;
+
+namespace ACCOffload.Image.Tests.Cluster;
+
+/// <summary>
+/// A bare machine under a real systemd that is both the node and its ACC, reached as by ssh, and a cluster with an API server of the tests; cluster-up runs
+/// outside of it. The machine's journal is kept on its disk.
+/// </summary>
+internal sealed class ClusterNode : IAsyncDisposable
+{
+    private const string Token = "the-token-of-the-account";
+
+    // systemd's own books: who runs, and the system's journal.
+    private static readonly string[] Volatile =
+    [
+        "/proc", "/sys", "/dev", "/run/systemd/units", "/run/systemd/journal/streams", "/run/systemd/propagate", "/run/systemd/incoming", "/run/systemd/unit-root", "/run/systemd/transient", "/run/udev", "/run/log/journal", "/var/log/journal/@",
+        // What systemd-sysusers and userdel leave beside the accounts, whatever they were asked.
+        "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock",
+    ];
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("accoffload-cluster-").FullName;
+    private readonly TestPki _pki = new(DateTimeOffset.UtcNow);
+    private readonly BuiltPackages _packages;
+    private readonly string _id;
+
+    private ClusterNode(BuiltPackages packages, BootedMachine machine)
+    {
+        _packages = packages;
+        Machine = machine;
+        _id = File.ReadAllText(machine.At("etc/machine-id")).Trim();
+    }
+
+    public BootedMachine Machine { get; }
+
+    public FakeApiServer Api { get; private set; } = null!;
+
+    /// <summary>Where cluster-up keeps what it knows.</summary>
+    public string State => Path.Combine(_folder, "state");
+
+    public static async Task<ClusterNode> StartAsync(BuiltPackages packages)
+    {
+        var machine = await BootedMachine.BootAsync(m =>
+        {
+            // A journal that stays, and another network.
+            Directory.CreateDirectory(m.At("var/log/journal"));
+            m.Write("etc/cni/net.d/99-bridge.conflist", "{}");
+            return Task.CompletedTask;
+        });
+        var node = new ClusterNode(packages, machine);
+        try
+        {
+            File.WriteAllText(node.At("leader"), machine.Leader);
+            File.WriteAllText(node.At("token"), Token);
+            File.WriteAllText(node.At("ca.crt"), node._pki.Authority.ExportCertificatePem());
+            await machine.OutputAsync("ip", "link", "set", "lo", "up");
+            await Shell.RunAsync(null, "ip", ["netns", "attach", machine.Name, machine.Leader]).Succeeded();
+            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), machine.Name);
+            node.Api.Allows = context => context.Request.Headers.Authorization == $"Bearer {Token}";
+            node.Api.Put(Kube.Node("node-1", "a"), Kube.Web());
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task<ShellResult> UpAsync(params string[] parameters) => RunAsync("cluster-up",
+    [
+        "POD_RANGE=10.244.1.0/24", "HOST=root@node", "ACC=root@acc", $"SSH={Script("connect")} {_folder}", $"KUBECTL={Script("kubectl")} {_folder}", "ACC_ADDRESS=127.0.0.1",
+        $"API_SERVER={Api.Address}", $"PACKAGES={_packages.Folder}", .. parameters,
+    ]);
+
+    /// <summary>Runs cluster-up or cluster-down on the machine itself, without a cluster; the repository's rootfs and the tarballs are brought there.</summary>
+    public Task<ShellResult> LocallyAsync(string script, params string[] parameters) =>
+        Machine.RunAsync([$"/root/repository/rootfs/cluster/{script}", "NODE=node-1", "STATE=/root/state", .. parameters]);
+
+    public async Task BringRepositoryAsync()
+    {
+        Directory.CreateDirectory(Machine.At("root/repository/out"));
+        await Shell.RunAsync(null, "cp", ["--recursive", $"{Published.Root}/rootfs", Machine.At("root/repository")]).Succeeded();
+        Directory.CreateDirectory(Machine.At("root/repository/out/packages"));
+        foreach (var tarball in Directory.GetFiles(_packages.Folder, "*.tar.gz"))
+            File.Copy(tarball, Path.Combine(Machine.At("root/repository/out/packages"), Path.GetFileName(tarball)));
+    }
+
+    public Task<ShellResult> DownAsync(params string[] parameters) => RunAsync("cluster-down", parameters);
+
+    /// <summary>The next run is broken at a call of a step: not made (before), or made with its outcome lost (after).</summary>
+    public void Break(string step, int call, string when)
+    {
+        File.Delete(At("calls"));
+        File.WriteAllText(At("fault"), $"{step} {call} {when}\n");
+    }
+
+    /// <summary>Whether the last <see cref="Break"/> never came about: the step makes fewer calls.</summary>
+    public bool Unbroken => File.Exists(At("fault"));
+
+    /// <summary>What kubectl was asked, in order.</summary>
+    public string[] Asked => File.Exists(At("asked")) ? File.ReadAllLines(At("asked")) : [];
+
+    /// <summary>What inframanager says of itself; null if it does not run.</summary>
+    public async Task<JsonNode?> StatusAsync()
+    {
+        var run = await Machine.RunAsync(["inframanager", "ctl", "--json", "status"]);
+        return run.ExitCode == 0 ? JsonNode.Parse(run.Output) : null;
+    }
+
+    /// <summary>The machine: every file with its mode, owner and what it holds, links, addresses, routes, mounts, accounts, units that failed.</summary>
+    public async Task<SortedDictionary<string, string>> ListAsync()
+    {
+        var all = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var skipped = string.Join(" -o ", Volatile.Select(v => $"-path '{v.Replace("@", _id, StringComparison.Ordinal)}'"));
+        var files = await Machine.OutputAsync("sh", "-c", $@"find / /run /tmp \( {skipped} \) -prune -o -printf '%p\t%y %m %U %G %l\n' | sort -u");
+        foreach (var line in files.Split('\n'))
+            all[line.Split('\t')[0]] = line.Split('\t')[1];
+        var sums = await Machine.OutputAsync("sh", "-c", $@"find /etc /var /opt /root /usr/local \( {skipped} \) -prune -o -type f -exec sha256sum {{}} +");
+        foreach (var line in sums.Split('\n'))
+            all[line[66..]] += $" {line[..64]}";
+        foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip netns list", "findmnt --noheadings --list --output TARGET,FSTYPE", "getent passwd", "getent group", "systemctl list-units --no-legend --plain --failed" })
+            all["output of " + command] = await Machine.OutputAsync("sh", "-c", command);
+        return all;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Api is not null)
+            await Api.DisposeAsync();
+        // A name, so that a server of the test can listen there; the namespace is the machine's.
+        await Shell.RunAsync(null, "ip", ["netns", "delete", Machine.Name]);
+        await Machine.DisposeAsync();
+        _pki.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static string Script(string name) => Path.Combine(Published.Root, "tests/Image/Cluster", name);
+
+    private string At(string name) => Path.Combine(_folder, name);
+
+    private Task<ShellResult> RunAsync(string script, string[] parameters) =>
+        Shell.RunAsync(null, Path.Combine(Published.Root, "rootfs/cluster", script), ["NODE=node-1", $"STATE={State}", .. parameters], limit: TimeSpan.FromMinutes(5));
+}

@@ -1,0 +1,176 @@
+using ACCOffload.Image.Tests.Packages;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Sandbox.Tests.Machine;
+using Xunit.Abstractions;
+
+namespace ACCOffload.Image.Tests.Cluster;
+
+/// <summary>rootfs/cluster: cluster-up takes a bare machine to a running node with pods, and cluster-down leaves what was there before.</summary>
+[Collection(PackagesCollection.Name)]
+public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper output)
+{
+    private static readonly string[] Steps = ["prerequisites", "packages", "certificates", "cluster", "acc", "host", "network", "example"];
+
+    [MachineFact]
+    public async Task From_bare_to_pods_twice_and_back_to_what_was_there()
+    {
+        await using var node = await ClusterNode.StartAsync(packages);
+        var before = await node.ListAsync();
+
+        var dry = (await node.UpAsync("--dry-run")).MustSucceed();
+        Assert.Contains("nothing was changed", dry.Output);
+        Assert.Empty(CleanRoot.Changes(before, await node.ListAsync()));
+        Assert.False(Directory.Exists(node.State));
+
+        var up = (await node.UpAsync()).MustSucceed();
+        output.WriteLine(up.Output);
+        Assert.Equal(Steps, Outcomes(up).Keys);
+        Assert.All(Outcomes(up).Values, outcome => Assert.Equal("done", outcome));
+        Assert.Contains("4 pods, all of them in the pipeline", up.Output);
+        // The cluster's service is known by the watch, with the account's token; the pods reach each other.
+        await Eventually.TrueAsync(async () => (int?)(await node.StatusAsync())?["services"] == 1, "the service is known", seconds: 60);
+        await PingAsync(node);
+        var installed = CleanRoot.Changes(before, await node.ListAsync());
+        Assert.Contains(installed, change => change.StartsWith("+ /opt/cni/bin/accoffload ", StringComparison.Ordinal));
+        output.WriteLine($"cluster-up leaves, before its inverse:\n{string.Join('\n', installed)}\n");
+        // Keys are readable for their owners alone.
+        Assert.All(installed.Where(change => change.Contains("/tls.key ", StringComparison.Ordinal)), change => Assert.Contains(" f 600 ", change));
+
+        // Again: nothing is installed, restarted or issued anew.
+        var processes = await ProcessesAsync(node);
+        var again = (await node.UpAsync()).MustSucceed();
+        Assert.DoesNotContain("started", again.Output);
+        Assert.Contains("ACC: its certificate holds", again.Output);
+        Assert.Contains("HOST: its certificate holds", again.Output);
+        Assert.Equal(processes, await ProcessesAsync(node));
+        await PingAsync(node);
+
+        var down = (await node.DownAsync()).MustSucceed();
+        output.WriteLine(down.Output);
+        await AssertAsBeforeAsync(node, before);
+        Assert.False(Directory.Exists(node.State));
+        Assert.Contains("nothing to do", (await node.DownAsync()).MustSucceed().Output);
+    }
+
+    [MachineFact]
+    public async Task A_run_that_breaks_at_any_step_says_where_and_the_next_one_goes_on()
+    {
+        await using var node = await ClusterNode.StartAsync(packages);
+        var before = await node.ListAsync();
+        foreach (var step in Steps)
+        {
+            await BreakAsync(node, step, 1, "before", () => node.UpAsync());
+            await BreakAsync(node, step, 2, "after", () => node.UpAsync(), mayHaveLess: true);
+        }
+        (await node.UpAsync()).MustSucceed();
+        await PingAsync(node);
+        foreach (var (step, call, when) in new[]
+                 {
+                     ("example", 1, "before"), ("example", 1, "after"), ("network", 1, "before"), ("network", 2, "after"), ("host", 1, "before"), ("host", 1, "after"),
+                     ("acc", 1, "before"), ("acc", 1, "after"), ("cluster", 1, "after"),
+                 })
+            await BreakAsync(node, step, call, when, () => node.DownAsync());
+        (await node.DownAsync()).MustSucceed();
+        await AssertAsBeforeAsync(node, before);
+
+        // Given up in the middle: what was begun goes, too.
+        foreach (var (step, call) in new[] { ("packages", 2), ("certificates", 3), ("acc", 4), ("host", 3) })
+        {
+            node.Break(step, call, "after");
+            Assert.Contains($"step '{step}' failed", (await node.UpAsync()).Error);
+            (await node.DownAsync()).MustSucceed();
+            await AssertAsBeforeAsync(node, before);
+        }
+    }
+
+    [MachineFact]
+    public async Task What_was_there_before_stays_and_what_is_wrong_is_named()
+    {
+        await using var node = await ClusterNode.StartAsync(packages);
+        var wrong = await node.UpAsync("PACKAGES=/nonexistent", "POD_RANGE=");
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains("POD_RANGE is not given", wrong.Error);
+        Assert.Contains("run 'make package RIDS=", wrong.Error);
+        Assert.Contains("POD_RANGE=10.244.1.0: give a range", (await node.UpAsync("POD_RANGE=10.244.1.0")).Error);
+        Assert.Contains("no such parameter", (await node.UpAsync("POD_RAGNE=10.244.1.0/24")).Error);
+
+        // host-stub and a configuration were installed by somebody else.
+        await Shell.RunAsync(null, "tar", ["-C", node.Machine.At("root"), "-xzf", packages.File("accoffload-host-stub-*.tar.gz")]).Succeeded();
+        await node.Machine.OutputAsync("sh", "-c", "/root/accoffload-host-stub-*/install && rm -r /root/accoffload-host-stub-*");
+        await node.Machine.WriteAsync("/etc/cni/net.d/10-accoffload.conflist", "{ \"ours\": true }\n");
+        var before = await node.ListAsync();
+        (await node.UpAsync()).MustSucceed();
+
+        // Pods that are not the example's are not left without their network.
+        await node.Machine.OutputAsync("ip", "netns", "add", "other");
+        await CniAsync(node, "ADD");
+        var refused = await node.DownAsync();
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("pods still have the network", refused.Error);
+        Assert.Equal("{ \"ours\": true }", await node.Machine.OutputAsync("cat", "/etc/cni/net.d/10-accoffload.conflist"));
+        await CniAsync(node, "DEL");
+        await node.Machine.OutputAsync("ip", "netns", "delete", "other");
+
+        (await node.DownAsync()).MustSucceed();
+        await AssertAsBeforeAsync(node, before);
+    }
+
+    [MachineFact]
+    public async Task On_the_node_itself_without_a_cluster()
+    {
+        await using var node = await ClusterNode.StartAsync(packages);
+        await node.BringRepositoryAsync();
+        var before = await node.ListAsync();
+        var up = (await node.LocallyAsync("cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin")).MustSucceed();
+        Assert.Equal(["cluster", "example"], Outcomes(up).Where(step => step.Value == "skipped").Select(step => step.Key));
+        Assert.Equal("/usr/lib/accoffload/host-stub/host-stub", await node.Machine.OutputAsync("readlink", "/opt/other/bin/accoffload"));
+        await node.Machine.OutputAsync("ip", "netns", "add", "other");
+        await CniAsync(node, "ADD");
+        await CniAsync(node, "DEL");
+        await node.Machine.OutputAsync("ip", "netns", "delete", "other");
+        (await node.LocallyAsync("cluster-down")).MustSucceed();
+        await AssertAsBeforeAsync(node, before);
+    }
+
+    private static Dictionary<string, string> Outcomes(ShellResult run) => run.Output.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Where(words => words.Length == 4 && words[3] == "s").ToDictionary(words => words[0], words => words[1]);
+
+    private static async Task BreakAsync(ClusterNode node, string step, int call, string when, Func<Task<ShellResult>> run, bool mayHaveLess = false)
+    {
+        node.Break(step, call, when);
+        var broken = await run();
+        if (mayHaveLess && node.Unbroken)
+            return;
+        Assert.True(broken.ExitCode == 1, $"{step} {call} {when}: {broken.Output}{broken.Error}");
+        Assert.Contains($"step '{step}' failed", broken.Error);
+        Assert.Equal("FAILED", Outcomes(broken).Last().Value);
+    }
+
+    private static async Task PingAsync(ClusterNode node)
+    {
+        var run = await node.Machine.RunAsync(["sh", "-c", "target=$(ip -n web-4 -4 -o address show eth0 | awk '{ print $4 }'); ip netns exec web-1 ping -n -c 3 -i 0.2 -W 5 ${target%/*}"]);
+        Assert.True(run.ExitCode == 0 && run.Output.Contains("3 received", StringComparison.Ordinal), run.Output + run.Error);
+    }
+
+    private static Task<string> ProcessesAsync(ClusterNode node) => node.Machine.OutputAsync("pgrep", "--full", "(inframanager run|host-stub agent)");
+
+    private static async Task CniAsync(ClusterNode node, string command) => (await node.Machine.RunAsync(
+        ["env", $"CNI_COMMAND={command}", "CNI_CONTAINERID=other", "CNI_NETNS=/run/netns/other", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin:/usr/lib/cni", "/opt/cni/bin/accoffload"],
+        """{ "cniVersion": "1.0.0", "name": "podnet", "type": "accoffload", "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.244.1.0/24" }]] } }""")).MustSucceed();
+
+    private async Task AssertAsBeforeAsync(ClusterNode node, SortedDictionary<string, string> before)
+    {
+        // Interfaces go a moment after the processes that held their namespace.
+        IReadOnlyList<string> left = [];
+        try
+        {
+            await Eventually.TrueAsync(async () => (left = CleanRoot.Changes(before, await node.ListAsync())).Count == 0, "nothing is left", seconds: 30);
+        }
+        catch (TimeoutException)
+        {
+            output.WriteLine($"left:\n{string.Join('\n', left)}");
+            Assert.Fail($"left:\n{string.Join('\n', left)}");
+        }
+        Assert.DoesNotContain(node.Asked.TakeLast(1), line => line.StartsWith("apply", StringComparison.Ordinal));
+    }
+}
