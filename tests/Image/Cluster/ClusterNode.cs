@@ -1,11 +1,8 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.Image.Tests.Packages;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
 using ACCOffload.Sandbox.Tests.Machine;
 
 namespace ACCOffload.Image.Tests.Cluster;
@@ -61,7 +58,8 @@ internal sealed class ClusterNode : IAsyncDisposable
             File.WriteAllText(node.At("token"), Token);
             File.WriteAllText(node.At("ca.crt"), node._pki.Authority.ExportCertificatePem());
             await machine.OutputAsync("ip", "link", "set", "lo", "up");
-            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), node.ListenThere);
+            await Shell.RunAsync(null, "ip", ["netns", "attach", machine.Name, machine.Leader]).Succeeded();
+            node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), machine.Name);
             node.Api.Allows = context => context.Request.Headers.Authorization == $"Bearer {Token}";
             node.Api.Put(Kube.Node("node-1", "a"), Kube.Web());
             return node;
@@ -134,6 +132,8 @@ internal sealed class ClusterNode : IAsyncDisposable
     {
         if (Api is not null)
             await Api.DisposeAsync();
+        // A name, so that a server of the test can listen there; the namespace is the machine's.
+        await Shell.RunAsync(null, "ip", ["netns", "delete", Machine.Name]);
         await Machine.DisposeAsync();
         _pki.Dispose();
         Directory.Delete(_folder, recursive: true);
@@ -145,16 +145,4 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     private Task<ShellResult> RunAsync(string script, string[] parameters) =>
         Shell.RunAsync(null, Path.Combine(Published.Root, "rootfs/cluster", script), ["NODE=node-1", $"STATE={State}", .. parameters], limit: TimeSpan.FromMinutes(5));
-
-    /// <summary>Listens in the machine's network.</summary>
-    private Socket ListenThere(EndPoint endPoint)
-    {
-        using var there = NetNamespace.Open($"/proc/{Machine.Leader}/ns/net");
-        return there.Run(() =>
-        {
-            var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(endPoint);
-            return socket;
-        });
-    }
 }
