@@ -206,7 +206,7 @@ public sealed class DevicePoolTests : IDisposable
                 ? new DevicePlan(free, PortName.For(request.Key), MacAddress.Random())
                 : throw new CniException(CniErrorCode.TryAgainLater, "no device is free");
 
-        public int Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
+        public MadePort Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
 
         public Task DeleteAsync(Claim claim) => Task.CompletedTask;
 
