@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop;
