@@ -46,7 +46,7 @@ public class DeviceRulesTests
     public void Functions_behind_one_port_are_told_apart_by_their_macs(int kind)
     {
         Judge judge = NewJudge();
-        EndpointSpec Function(int number, int mac) => TestNode.Pod(number, number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
+        EndpointSpec Function(int number, int mac) => TestNode.Pod(number, (ulong)number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
         judge.Attach(Function(1, 1), _context);
         Endpoint second = judge.Attach(Function(2, 2), _context);
         Assert.Null(_model.ConflictOf(second));
