@@ -9,7 +9,7 @@ internal sealed partial class SfKind
     {
         if (config.Warm == 0)
             return [];
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var ports = Ports();
         lock (_lock)
         {
@@ -38,7 +38,7 @@ internal sealed partial class SfKind
     {
         try
         {
-            using var host = RouteNetlink.Open();
+            using var host = hardware.OpenLinks();
             Make(number, default, host);
         }
         finally

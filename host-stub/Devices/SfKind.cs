@@ -25,13 +25,13 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     public IReadOnlyList<string> Devices()
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         return [.. Ports().Where(p => IsUsable(p, host)).Select(p => NameOf(p.SfNumber!.Value))];
     }
 
     public DevicePlan Plan(PlanRequest request)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var ports = Ports();
         uint number = request.Wanted.Length > 0 ? Wanted(request, ports, host) : Any(request, ports, host);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
@@ -45,7 +45,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
         uint number = NumberOf(request.Device);
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var link = Make(number, request.Mac, host);
         var mac = request.Mac == default ? link.Mac : request.Mac;
         int index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
@@ -57,12 +57,13 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         uint number = NumberOf(claim.Device);
         if (config.Reuse)
         {
+            using var host = hardware.OpenLinks();
             LentLink.TakeBack(
+                host,
                 claim,
                 l => l.ParentDevice is { } parent ? hardware.Bus.AuxiliaryDevices(config.Device!, number).Any(a => a.Name == parent) : null,
-                host => LinkOf(number, host),
+                () => LinkOf(number, host),
                 static (_, _) => { });
-            using var host = RouteNetlink.Open();
             // What did not become whole is better made anew.
             if (LinkOf(number, host) is not null)
                 return;

@@ -9,7 +9,7 @@ namespace ACCOffload.HostStub.Devices;
 /// SR-IOV virtual functions: the function's own interface goes to the pod. One is free that is of a configured physical function, has its interface
 /// in the host's namespace, and that no claim names.
 /// </summary>
-internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
+internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
 {
     private readonly Lock _lock = new();
     private string[]? _physical;
@@ -25,13 +25,13 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
 
     public IReadOnlyList<string> Devices()
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         return [.. Functions().Where(f => LinkOf(f, host) is not null).Select(f => f.Function.Address)];
     }
 
     public DevicePlan Plan(PlanRequest request)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var functions = Functions();
         var (function, link) = request.Wanted.Length > 0 ? Wanted(request, functions, host) : Any(request, functions, host);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
@@ -43,7 +43,7 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var function = Functions().FirstOrDefault(f => f.Function.Address == request.Device)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows those that are there");
         var link = LinkOf(function, host)
@@ -55,28 +55,26 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
-        var function = new Lazy<PooledFunction?>(() => Functions().FirstOrDefault(f => f.Function.Address == claim.Device));
+        using var host = hardware.OpenLinks();
+        PooledFunction? function = null;
         LentLink.TakeBack(
+            host,
             claim,
             l => l.ParentDevice is { } parent ? parent == claim.Device : null,
-            host => function.Value is { } f ? LinkOf(f, host) : null,
-            (l, mac) =>
-            {
-                using var host = RouteNetlink.Open();
-                SetMac(function.Value!, host, l, mac);
-            });
+            () => (function = Functions().FirstOrDefault(f => f.Function.Address == claim.Device)) is null ? null : LinkOf(function, host),
+            (l, mac) => SetMac(function!, host, l, mac));
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
     public bool CanRestore(Claim claim)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         return Functions().FirstOrDefault(f => f.Function.Address == claim.Device) is { } function && LinkOf(function, host) is not null;
     }
 
     public string? Problem(Claim claim) =>
-        bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
+        hardware.Bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
         : PodDevices.Present([claim]).Count == 0 ? $"the virtual function {claim.Device} of {claim.Key} is not in the pod"
         : null;
 
@@ -145,13 +143,13 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
     }
 
     private LinkInfo? PhysicalLink(PooledFunction function, RouteNetlink host) =>
-        bus.Get(function.Physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
+        hardware.Bus.Get(function.Physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
 
     // A name in sysfs may be of another namespace by now.
     private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;
 
     private List<PooledFunction> Functions() =>
-        [.. Physical().SelectMany(p => bus.VirtualFunctions(p).Where(f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
+        [.. Physical().SelectMany(p => hardware.Bus.VirtualFunctions(p).Where(f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
 
     private sealed record PooledFunction(string Physical, VirtualFunction Function);
 }
