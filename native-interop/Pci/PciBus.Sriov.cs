@@ -64,7 +64,7 @@ public sealed partial class PciBus
                 && int.TryParse(entry.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
                 && Sysfs.LinkName(Path.Join(path, entry)) is { } function && IsAddress(function))
             {
-                var netdevs = Netdevs(PathOf(function));
+                var netdevs = _sysfs.Netdevs(PathOf(function));
                 found.Add(new VirtualFunction(number, function, netdevs.Length == 0 ? null : netdevs[0]));
             }
         }
@@ -100,7 +100,7 @@ public sealed partial class PciBus
         {
             if (!IsAddress(address) || !Directory.Exists(PathOf(address)))
                 throw new LinuxException($"{operation}: there is no such PCI function", Errno.ENODEV);
-            if (Netdevs(PathOf(address)) is [var name, ..])
+            if (_sysfs.Netdevs(PathOf(address)) is [var name, ..])
                 return name;
             if (timeOver)
                 throw new LinuxException($"{operation}: none appeared within {limit.TotalSeconds:0.###} s, {(Sysfs.LinkName(Path.Join(PathOf(address), "driver")) is { } driver ? $"driver {driver}" : "no driver is bound to it")}", Errno.ETIMEDOUT);

@@ -50,7 +50,7 @@ public sealed partial class PciBus
             Device = (ushort)device,
             Class = Hex(path, "class") ?? 0,
             Driver = Sysfs.LinkName(Path.Join(path, "driver")),
-            Netdevs = Netdevs(path),
+            Netdevs = _sysfs.Netdevs(path),
             PhysicalFunction = Sysfs.LinkName(Path.Join(path, "physfn")),
             NumaNode = Number(Path.Join(path, "numa_node")) ?? -1,
         };
@@ -96,22 +96,13 @@ public sealed partial class PciBus
                 // The numbers of several physical functions may be the same: the device lies below its own.
                 && Sysfs.Resolve(path) is { } real && Path.GetFileName(Path.GetDirectoryName(real)) == device.Name)
             {
-                found.Add(new AuxiliaryDevice(name, Netdevs(path)));
+                found.Add(new AuxiliaryDevice(name, _sysfs.Netdevs(path)));
             }
         }
         return found;
     }
 
     private string PathOf(string address) => _sysfs.PathOf("bus/pci/devices", address);
-
-    private static string[] Netdevs(string path)
-    {
-        var names = Sysfs.Entries(Path.Join(path, "net"));
-        if (names.Length > 0)
-            return names;
-        // A virtio function's netdev lies below the virtio device.
-        return [.. Sysfs.Entries(path).Where(e => e.StartsWith("virtio", StringComparison.Ordinal)).SelectMany(e => Sysfs.Entries(Path.Join(path, e, "net")))];
-    }
 
     private static uint? Hex(string directory, string name)
     {

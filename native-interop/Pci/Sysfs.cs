@@ -3,10 +3,20 @@ using System.Text;
 
 namespace ACCOffload.NativeInterop;
 
+/// <summary>What stands behind a sysfs that is made of plain files, for tests.</summary>
+internal interface ISysfsHook
+{
+    /// <summary>Called before netdevs are listed.</summary>
+    void BeforeNetdevs();
+
+    /// <summary>Does what the kernel does when a value is written.</summary>
+    Errno Write(string path, string value);
+}
+
 /// <summary>
 /// Reads and writes the small files of sysfs. What is not there, or goes while it is read, is no error: hardware comes and goes.
 /// </summary>
-internal sealed unsafe class Sysfs(string root, Func<string, string, Errno>? write = null)
+internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
 {
     private const int MaxLength = 4096;
     private const int MaxEntries = 1 << 16;
@@ -37,7 +47,18 @@ internal sealed unsafe class Sysfs(string root, Func<string, string, Errno>? wri
     }
 
     /// <summary>Writes a value in one call, as sysfs wants.</summary>
-    public Errno Write(string path, string value) => (write ?? WriteFile)(path, value);
+    public Errno Write(string path, string value) => hook?.Write(path, value) ?? WriteFile(path, value);
+
+    /// <summary>Netdevs of a device, by the path of its directory.</summary>
+    public string[] Netdevs(string path)
+    {
+        hook?.BeforeNetdevs();
+        var names = Entries(Path.Join(path, "net"));
+        if (names.Length > 0)
+            return names;
+        // A virtio function's netdev lies below the virtio device.
+        return [.. Entries(path).Where(e => e.StartsWith("virtio", StringComparison.Ordinal)).SelectMany(e => Entries(Path.Join(path, e, "net")))];
+    }
 
     /// <summary>Where a symbolic link leads, its last part: "igb" of driver → ../../bus/pci/drivers/igb; null if it is none.</summary>
     public static string? LinkName(string path)
