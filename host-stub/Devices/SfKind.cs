@@ -58,14 +58,14 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         if (config.Reuse)
         {
             using var host = hardware.OpenLinks();
-            LentLink.TakeBack(
+            bool home = LentLink.TakeBack(
                 host,
                 claim,
                 l => l.ParentDevice is { } parent ? hardware.Bus.AuxiliaryDevices(config.Device!, number).Any(a => a.Name == parent) : null,
                 () => LinkOf(number, host),
                 static (_, _) => { });
             // What did not become whole is better made anew.
-            if (LinkOf(number, host) is not null)
+            if (home)
                 return;
         }
         using var devlink = hardware.OpenDevlink();
@@ -74,6 +74,16 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+
+    public bool IsHome(Claim claim)
+    {
+        uint number = NumberOf(claim.Device);
+        using var host = hardware.OpenLinks();
+        if (LinkOf(number, host) is not null)
+            return true;
+        using var devlink = hardware.OpenDevlink();
+        return PortOf(devlink, number) is null or { FunctionActive: false };
+    }
 
     // By its number it is made again where it is gone.
     public bool CanRestore(Claim claim)

@@ -11,6 +11,8 @@ namespace ACCOffload.HostStub.Devices;
 /// </summary>
 internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
 {
+    private static readonly TimeSpan HomeLimit = TimeSpan.FromMilliseconds(500);
+
     private readonly Lock _lock = new();
     private string[]? _physical;
 
@@ -57,17 +59,21 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         using var host = hardware.OpenLinks();
         PooledFunction? function = null;
-        LentLink.TakeBack(
+        bool home = LentLink.TakeBack(
             host,
             claim,
             l => l.ParentDevice is { } parent ? parent == claim.Device : null,
-            () => (function = Functions().FirstOrDefault(f => f.Function.Address == claim.Device)) is null ? null : LinkOf(function, host),
+            () => (function = FindHome(claim.Device, host)) is null ? null : LinkOf(function, host),
             (l, mac) => SetMac(function!, host, l, mac));
+        if (!home && function is not null && HasNetworkDriver(claim.Device))
+            throw new DeviceAwayException(claim.Device);
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
-    public bool CanRestore(Claim claim)
+    public bool CanRestore(Claim claim) => IsHome(claim);
+
+    public bool IsHome(Claim claim)
     {
         using var host = hardware.OpenLinks();
         return Functions().FirstOrDefault(f => f.Function.Address == claim.Device) is { } function && LinkOf(function, host) is not null;
@@ -77,6 +83,25 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         hardware.Bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
         : PodDevices.Present([claim]).Count == 0 ? $"the virtual function {claim.Device} of {claim.Key} is not in the pod"
         : null;
+
+    // The kernel brings a device back from a namespace that ended, but not at once.
+    private PooledFunction? FindHome(string address, RouteNetlink host)
+    {
+        PooledFunction? Find() => Functions().FirstOrDefault(f => f.Function.Address == address);
+        if (Find() is not { } function || LinkOf(function, host) is not null || !HasNetworkDriver(address))
+            return Find();
+        try
+        {
+            hardware.Bus.WaitForNetdev(address, HomeLimit);
+        }
+        catch (LinuxException)
+        {
+            // Who asked looks for himself.
+        }
+        return Find();
+    }
+
+    private bool HasNetworkDriver(string address) => hardware.Bus.Get(address)?.Driver is not (null or "vfio-pci");
 
     private static (PooledFunction, LinkInfo) Any(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
     {
