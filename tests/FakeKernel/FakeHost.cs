@@ -81,7 +81,7 @@ public sealed class FakeHost : IDisposable
     public RouteNetlink OpenRoute()
     {
         if (_real is null)
-            return new RouteNetlink(new NetlinkConnection(NewSocket()));
+            return new RouteNetlink(new NetlinkConnection(NewSocket(generic: false)));
         var sockets = new NamespaceSockets(_real.Namespace);
         var socket = (NetlinkSocket)sockets.OpenRoute();
         sockets.Dispose();
@@ -189,21 +189,14 @@ public sealed class FakeHost : IDisposable
             var type = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4));
             if (BinaryPrimitives.ReadInt32LittleEndian(request) != request.Length)
                 throw new InvalidDataException("a request of a wrong length");
-            switch (type)
-            {
-                case 0x10:
-                    _devlinkRequests.Controller(socket, request);
-                    break;
-                case DevlinkFamily:
-                    _devlinkRequests.Handle(socket, request);
-                    break;
-                case >= 16 and < 32:
-                    _routeRequests.Handle(socket, request, type);
-                    break;
-                default:
-                    socket.Acknowledge(request, new FakeError(Errno.EOPNOTSUPP));
-                    break;
-            }
+            if (!socket.IsGeneric)
+                _routeRequests.Handle(socket, request, type);
+            else if (type == 0x10)
+                _devlinkRequests.Controller(socket, request);
+            else if (type == DevlinkFamily)
+                _devlinkRequests.Handle(socket, request);
+            else
+                socket.Acknowledge(request, new FakeError(Errno.ENOENT));
         }
     }
 
@@ -217,11 +210,11 @@ public sealed class FakeHost : IDisposable
         }
     }
 
-    private FakeSocket NewSocket()
+    private FakeSocket NewSocket(bool generic)
     {
         lock (Gate)
         {
-            var socket = new FakeSocket(this, _nextPortId++);
+            var socket = new FakeSocket(this, _nextPortId++, generic);
             _sockets.Add(socket);
             return socket;
         }
@@ -229,7 +222,7 @@ public sealed class FakeHost : IDisposable
 
     private FakeSocket SubscribeToLinks()
     {
-        var socket = NewSocket();
+        var socket = NewSocket(generic: false);
         lock (Gate)
             _linkSubscribers.Add(socket);
         return socket;
@@ -239,17 +232,17 @@ public sealed class FakeHost : IDisposable
     {
         private readonly NamespaceSockets? _real = host._real is { } real ? new NamespaceSockets(real.Namespace) : null;
 
-        public INetlinkTransport OpenRoute() => _real?.OpenRoute() ?? host.NewSocket();
+        public INetlinkTransport OpenRoute() => _real?.OpenRoute() ?? host.NewSocket(generic: false);
 
         public INetlinkSubscription SubscribeToLinks() => _real?.SubscribeToLinks() ?? host.SubscribeToLinks();
 
-        public INetlinkTransport OpenGeneric() => host.NewSocket();
+        public INetlinkTransport OpenGeneric() => host.NewSocket(generic: true);
 
         public INetlinkSubscription SubscribeToGeneric(uint group, string operation)
         {
             if (group != ConfigGroup)
                 throw new LinuxException(operation, Errno.EINVAL);
-            var socket = host.NewSocket();
+            var socket = host.NewSocket(generic: true);
             lock (host.Gate)
                 host._configSubscribers.Add(socket);
             return socket;

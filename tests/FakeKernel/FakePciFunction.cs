@@ -119,6 +119,9 @@ public sealed class FakePciFunction
     {
         lock (_host.Gate)
         {
+            // With its physical function a virtual one has gone already.
+            if (!_host.Functions.Contains(this))
+                return;
             foreach (var function in _functions.ToArray())
                 function.Remove();
             if (_netdev is not null)

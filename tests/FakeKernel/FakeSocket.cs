@@ -5,13 +5,16 @@ using ACCOffload.NativeInterop.Tests;
 namespace ACCOffload.Fakes;
 
 /// <summary>A socket of the fake kernel: requests are answered before Send returns, as the kernel does; notifications come at any time.</summary>
-internal sealed class FakeSocket(FakeHost host, uint portId) : INetlinkSubscription
+internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INetlinkSubscription
 {
     private readonly object _gate = new();
     private readonly Queue<(Errno Errno, byte[] Datagram)> _pending = new();
     private readonly EventFd _ready = new();
 
     public uint PortId => portId;
+
+    /// <summary>A socket of generic netlink; else of rtnetlink.</summary>
+    public bool IsGeneric => generic;
 
     public FileDescriptor Handle => _ready.Handle;
 

@@ -5,9 +5,14 @@ namespace ACCOffload.Fakes;
 /// <summary>A sysfs of plain files in a temporary directory.</summary>
 internal sealed class SysfsTree : IDisposable
 {
+    private const string Memory = "/dev/shm";
+
     public SysfsTree()
     {
-        Root = Directory.CreateTempSubdirectory("accoffload-sysfs-").FullName;
+        // In memory where there is such a place: a function is many small files.
+        Root = Directory.Exists(Memory)
+            ? Directory.CreateDirectory(Path.Join(Memory, $"accoffload-sysfs-{Guid.NewGuid():N}")).FullName
+            : Directory.CreateTempSubdirectory("accoffload-sysfs-").FullName;
         Directory.CreateDirectory(Path.Join(Root, "bus/pci/devices"));
         Directory.CreateDirectory(Path.Join(Root, "bus/auxiliary/devices"));
     }

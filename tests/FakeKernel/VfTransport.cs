@@ -6,7 +6,7 @@ namespace ACCOffload.Fakes;
 /// <summary>The kernel's own rtnetlink, but for the virtual functions of fake hardware, which that does not know.</summary>
 internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNetdevs netdevs) : INetlinkTransport
 {
-    private readonly FakeSocket _fake = new(host, real.PortId);
+    private readonly FakeSocket _fake = new(host, real.PortId, generic: false);
     private bool _answeredByFake;
 
     public uint PortId => real.PortId;
