@@ -103,8 +103,7 @@ public sealed class FunctionModelTests
 
     private static HashSet<(string, MacAddress, int, string)> HostLinks(FunctionLab lab)
     {
-        using var links = RouteNetlink.Open();
-        var names = lab.Physical.Functions.Select(f => f.Netdev).ToHashSet();
-        return [.. links.GetLinks().Where(l => l.Name.StartsWith(lab.Prefix, StringComparison.Ordinal) || names.Contains(l.Name)).Select(l => (l.Name, l.Mac, l.Mtu, l.Alias ?? ""))];
+        var names = Enumerable.Range(0, Functions).Select(n => $"{lab.Prefix}v{n}").Prepend(lab.Prefix);
+        return [.. names.Select(FunctionLab.Link).OfType<LinkInfo>().Select(l => (l.Name, l.Mac, l.Mtu, l.Alias ?? ""))];
     }
 }
