@@ -1,5 +1,3 @@
-using ACCOffload.NativeInterop;
-
 namespace ACCOffload.HostStub.Devices;
 
 /// <content>Subfunctions that are kept warm: an ADD that finds one need not wait for its driver.</content>

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Tests;
 
