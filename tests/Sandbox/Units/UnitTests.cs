@@ -110,6 +110,8 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             try write-own-state touch "$STATE_DIRECTORY/x"
             try read-home ls /root/pki
             try see-devices test -e /dev/kmsg
+            try open-tun sh -c 'exec 3<>/dev/net/tun'
+            try make-devices mknod "$STATE_DIRECTORY/kmsg" c 1 11
             try make-mounts unshare --mount true
             try make-users unshare --user true
             try mount mount -t tmpfs none /mnt
@@ -118,15 +120,17 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             try raw-socket ping -c 1 -W 1 127.0.0.1
             """;
         var manager = await ProbeAsync(InstalledNode.Manager, Probe);
-        string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
+        string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
         Assert.Superset(denied.Select(what => $"cannot {what}").ToHashSet(), manager);
         Assert.Superset(new HashSet<string> { "can read-own-configuration", "can write-own-state" }, manager);
+        // TAPs are the soft target's ports, and infrap4d's own where that is the target.
+        Assert.Contains(_kind == TargetKind.Embedded ? "can open-tun" : "cannot open-tun", manager);
         if (_kind == TargetKind.External)
             Assert.Contains("cannot raw-socket", manager);
 
         var agent = await ProbeAsync(InstalledNode.Agent, Probe);
-        Assert.Superset(new[] { "write-usr", "read-home", "see-devices", "make-mounts", "make-users", "mount", "set-time", "raw-socket" }.Select(what => $"cannot {what}").ToHashSet(), agent);
-        Assert.Contains("can write-own-state", agent);
+        Assert.Superset(new[] { "write-usr", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "raw-socket" }.Select(what => $"cannot {what}").ToHashSet(), agent);
+        Assert.Superset(new HashSet<string> { "can write-own-state", "cannot open-tun" }, agent);
     }
 
     private async Task PodsComeAndGoAsync()
