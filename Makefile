@@ -17,6 +17,9 @@ ACC_NAMES ?= accoffload-acc,localhost,127.0.0.1
 NODE ?= node-1
 CERTS_DAYS ?= 365
 
+# make demo: the kind of the pods' devices.
+DEVICE ?= veth
+
 # make tls-secrets: for which nodes, by which image, and where the certificates are on a node.
 NODES ?= $(NODE)
 DEPLOY_IMAGE ?=
@@ -41,8 +44,8 @@ publish: deps $(addprefix publish-,$(RIDS)) ## Publish AOT binaries to out/<rid>
 publish-%:
 	@.ci/publish $*
 
-demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (root)
-	@RID=$(HOST_RID) tests/demo/demo
+demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan
+	@RID=$(HOST_RID) DEVICE=$(DEVICE) tests/demo/demo
 
 test: deps publish ## Unit, property and integration tests (root for all of them)
 	@tests/run

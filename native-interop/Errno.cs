@@ -43,6 +43,8 @@ public enum Errno
     ERANGE = 34,
     /// <summary>Bad message: the kernel's bytes could not be read.</summary>
     EBADMSG = 74,
+    /// <summary>Bad descriptor state: the TAP behind it is gone.</summary>
+    EBADFD = 77,
     /// <summary>Message too long.</summary>
     EMSGSIZE = 90,
     /// <summary>Protocol option not available.</summary>

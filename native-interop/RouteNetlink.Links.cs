@@ -52,6 +52,29 @@ public sealed partial class RouteNetlink
         return spec.Namespace is null ? GetLink(spec.Name) : null;
     }
 
+    public partial LinkInfo? CreateIpvlan(IpvlanSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        InterfaceName.Checked(spec.Name, nameof(spec));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Parent, nameof(spec));
+        var operation = $"create ipvlan {spec.Name} on link {spec.Parent}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
+        writer.Body(UpMessage(0, null));
+        WriteEnd(ref writer, spec.Name, null, spec.Mtu, spec.Namespace);
+        writer.Number(Rtnetlink.LinkLink, (uint)spec.Parent);
+        var info = writer.Begin(Rtnetlink.LinkInfoNest);
+        writer.Text(Rtnetlink.LinkInfoKind, "ipvlan");
+        var data = writer.Begin(Rtnetlink.LinkInfoData);
+        // Layer 3 is what a link gets that does not say; then nothing of it passes the pipeline.
+        writer.Number(Rtnetlink.IpvlanMode, Rtnetlink.IpvlanModeLayer2);
+        writer.Number(Rtnetlink.IpvlanFlags, Rtnetlink.IpvlanFlagVepa);
+        writer.End(data);
+        writer.End(info);
+        _connection.Execute(writer.Complete(operation), operation);
+        GC.KeepAlive(spec);
+        return spec.Namespace is null ? GetLink(spec.Name) : null;
+    }
+
     public partial bool DeleteLink(int index)
     {
         // Index 0 with nothing else would name no link, or, with a group, many.

@@ -43,6 +43,11 @@ public sealed partial class RouteNetlink : IDisposable
     /// <exception cref="NetlinkException">A name is taken (EEXIST), an MTU is out of range (EINVAL), …</exception>
     public partial LinkInfo? CreateVeth(VethSpec spec);
 
+    /// <summary>Creates an ipvlan link, layer 2, VEPA.</summary>
+    /// <returns>The link, or null if it was created in another namespace.</returns>
+    /// <exception cref="NetlinkException">The kernel has no ipvlan (EOPNOTSUPP), the parent is gone (ENODEV) or carries links of another kind (EBUSY), the name is taken (EEXIST), …</exception>
+    public partial LinkInfo? CreateIpvlan(IpvlanSpec spec);
+
     /// <summary>Deletes a link; a veth's other end goes with it.</summary>
     /// <returns>False if there was none.</returns>
     public partial bool DeleteLink(int index);

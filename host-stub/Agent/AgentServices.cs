@@ -23,7 +23,10 @@ internal sealed class AgentServices : IDisposable
 
     public required IpamDelegate Ipam { get; init; }
 
-    public required IDeviceKind Devices { get; init; }
+    /// <summary>What the host's interface is, always, and the pods' devices unless configured otherwise.</summary>
+    public required VethKind Veth { get; init; }
+
+    public required DevicePools Pools { get; init; }
 
     public required TimeProvider Time { get; init; }
 

@@ -35,10 +35,22 @@ internal static class AgentStatus
             foreach (string orphan in recovery.Orphans)
                 writer.WriteStringValue(orphan);
             writer.WriteEndArray();
+            writer.WriteStartArray("setAside"u8);
+            foreach (var device in services.Pools.SetAside.All())
+                writer.WriteStringValue($"{device.Kind} {device.Device}: {device.Reason}");
+            writer.WriteEndArray();
             writer.WriteEndObject();
         }
         return buffer.WrittenSpan.ToArray();
     }
+
+    public static string StateOf(Claim claim) => claim.Vanished ? "vanished" : claim.State switch
+    {
+        ClaimState.Adding or ClaimState.Attaching => "adding",
+        ClaimState.Attached => "attached",
+        ClaimState.Deleting => "deleting",
+        _ => "released",
+    };
 
     private static void WriteAcc(Utf8JsonWriter writer, string address, AccState acc)
     {
@@ -66,13 +78,7 @@ internal static class AgentStatus
         writer.WriteString("network"u8, claim.Key.Network);
         writer.WriteString("containerId"u8, claim.Key.ContainerId);
         writer.WriteString("interface"u8, claim.Key.InterfaceName);
-        writer.WriteString("state"u8, claim.Vanished ? "vanished" : claim.State switch
-        {
-            ClaimState.Adding or ClaimState.Attaching => "adding",
-            ClaimState.Attached => "attached",
-            ClaimState.Deleting => "deleting",
-            _ => "released",
-        });
+        writer.WriteString("state"u8, StateOf(claim));
         writer.WriteString("device"u8, claim.DeviceKind);
         writer.WriteString("port"u8, claim.PortName);
         writer.WriteString("mac"u8, claim.Mac.ToString());

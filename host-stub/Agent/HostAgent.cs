@@ -23,6 +23,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly AgentServices _services;
     private readonly HostInterface _host;
     private readonly Recovery _recovery;
+    private readonly Restoration _restoration;
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
     private Task _maintenance = Task.CompletedTask;
@@ -35,13 +36,15 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _store = ClaimStore.Open(config.Store, time);
         var claims = new ClaimTable(_store);
         _dataPlane = new DataPlaneNamespace(config.PortNamespace);
+        var veth = new VethKind(_dataPlane, config.PortNamespace);
         _services = new AgentServices
         {
             Config = config,
             Claims = claims,
             Acc = new AccLink(config.Acc, claims, time, loggers),
             Ipam = new IpamDelegate(config.IpamTimeout, loggers),
-            Devices = new VethKind(_dataPlane),
+            Veth = veth,
+            Pools = new DevicePools(claims, DeviceKinds.Make(config, veth, _dataPlane), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
             Time = time,
             Loggers = loggers,
             Step = step ?? (static _ => { }),
@@ -49,6 +52,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
         _recovery = new Recovery(_services, remover);
+        _restoration = new Restoration(_services);
         _dispatcher = new CniDispatcher(_services, remover);
     }
 
@@ -116,6 +120,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private async Task<AgentResponse> HandleAsync(AgentRequest request) => request.Kind switch
     {
         AgentRequestKind.Cni => await _dispatcher.RunAsync(request).ConfigureAwait(false),
+        AgentRequestKind.Devices => new AgentResponse(0, DevicesReport.Write(_services), default),
         _ => new AgentResponse(0, AgentStatus.Write(_services, _host, _recovery, (_server?.Running ?? 1) - 1), default),
     };
 
@@ -128,6 +133,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             {
                 await Task.Delay(LookEvery, _services.Time, stop).ConfigureAwait(false);
                 await _host.EnsureAsync().ConfigureAwait(false);
+                await _restoration.LookAsync().ConfigureAwait(false);
                 if (round % RetryEvery == 0)
                     await _recovery.RetryAsync().ConfigureAwait(false);
             }

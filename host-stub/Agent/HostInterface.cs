@@ -101,7 +101,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         Key = key,
         State = ClaimState.Adding,
-        DeviceKind = services.Devices.Kind,
+        DeviceKind = services.Veth.Kind,
         PortName = PortName.For(key),
         Mac = MacAddress.Random(),
         Mtu = services.Config.Mtu,
@@ -115,7 +115,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         if (await services.OnDevicesAsync(() => RepairIfThere(claim)).ConfigureAwait(false))
             return false;
-        await services.Devices.DeleteAsync(claim.PortName).ConfigureAwait(false);
+        await services.Veth.DeleteAsync(claim.PortName).ConfigureAwait(false);
         return await services.OnDevicesAsync(() => Make(claim)).ConfigureAwait(false);
     }
 
@@ -123,7 +123,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         using var host = PodNetwork.OpenHost(_config.Name);
         var link = host.Find();
-        bool farEnd = services.Devices.Find(claim.PortName) is not null;
+        bool farEnd = services.Veth.Find(claim.PortName) is not null;
         if (link is not null && link.Mac != claim.Mac && !farEnd)
             throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
         if (link is null || link.Mac != claim.Mac || !farEnd)
@@ -137,7 +137,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         using var host = PodNetwork.OpenHost(_config.Name);
         if (host.Find() is { } half)
             host.Links.DeleteLink(half.Index);
-        services.Devices.Create(new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key)), host);
+        services.Veth.Create(PortRequest.Of(claim), host);
         var link = host.Find() ?? throw new LinuxException($"find {_config.Name}", Errno.ENODEV);
         host.Links.SetIPv6AddrGenModeNone(link.Index);
         Repair(host, link);

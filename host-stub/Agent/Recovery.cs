@@ -68,11 +68,12 @@ internal sealed partial class Recovery(AgentServices services, Remover remover)
     {
         // Claims first: what is made after the list of devices was read must not look as if it had gone.
         var claims = services.Claims.All();
-        var devices = await services.OnDevicesAsync(services.Devices.List).ConfigureAwait(false);
-        var names = devices.Select(d => d.Name).ToHashSet();
-        foreach (var claim in claims.Where(c => c.State == ClaimState.Attached && !c.IsHost))
+        var devices = await services.OnDevicesAsync(services.Veth.List).ConfigureAwait(false);
+        var attached = claims.Where(c => c.State == ClaimState.Attached && !c.IsHost).ToArray();
+        var missing = await services.OnDevicesAsync(() => services.Pools.Missing(attached)).ConfigureAwait(false);
+        foreach (var claim in attached)
         {
-            bool vanished = !names.Contains(claim.PortName);
+            bool vanished = missing.Contains(claim.Key);
             if (vanished != claim.Vanished && services.Claims.SetVanished(claim, vanished) && vanished)
                 LogVanished(claim.Key, claim.PortName);
         }

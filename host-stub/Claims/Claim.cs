@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Claims;
@@ -27,6 +28,9 @@ internal sealed record Claim
 
     public required string DeviceKind { get; init; }
 
+    /// <summary>The device itself, where it is there before and after the attachment; empty where it was made for it.</summary>
+    public string Device { get; init; } = "";
+
     /// <summary>Name of the data-plane end, which is the port's name on the target.</summary>
     public required string PortName { get; init; }
 
@@ -35,6 +39,9 @@ internal sealed record Claim
     public required int Mtu { get; init; }
 
     public IReadOnlyList<IPAddress> Addresses { get; init; } = [];
+
+    /// <summary>The pod's routes, to be made again where the device is.</summary>
+    public IReadOnlyList<CniRoute> Routes { get; init; } = [];
 
     public string NetNs { get; init; } = "";
 

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;
 
@@ -9,13 +11,20 @@ internal static class ClaimRow
 {
     public const string Columns =
         "network, container_id, interface_name, state, device_kind, port_name, mac, mtu, addresses, netns, "
-        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created";
+        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes";
 
     public const string Upsert =
         $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, $addresses, $netns, "
-        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created)";
+        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, $routes)";
 
     public const string Delete = "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
+
+    /// <summary>What version 2 has beyond version 1.</summary>
+    public static readonly string[] FromVersion1 =
+    [
+        "ALTER TABLE claims ADD COLUMN device TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE claims ADD COLUMN routes BLOB NOT NULL DEFAULT x''",
+    ];
 
     public static readonly string[] Schema =
     [
@@ -29,6 +38,7 @@ internal static class ClaimRow
             epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, environment TEXT NOT NULL, config BLOB NOT NULL, created INTEGER NOT NULL,
             PRIMARY KEY (network, container_id, interface_name)) WITHOUT ROWID
         """,
+        .. FromVersion1,
     ];
 
     public static void Bind(SqliteParameterCollection parameters, Claim claim)
@@ -51,6 +61,8 @@ internal static class ClaimRow
         parameters.AddWithValue("$environment", claim.Environment);
         parameters.AddWithValue("$config", claim.Config.ToArray());
         parameters.AddWithValue("$created", claim.Created.ToUnixTimeMilliseconds());
+        parameters.AddWithValue("$deviceName", claim.Device);
+        parameters.AddWithValue("$routes", WriteRoutes(claim.Routes));
     }
 
     public static void BindKey(SqliteParameterCollection parameters, AttachmentKey key)
@@ -78,5 +90,25 @@ internal static class ClaimRow
         Environment = row.GetString(15),
         Config = row.GetFieldValue<byte[]>(16),
         Created = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(17)),
+        Device = row.GetString(18),
+        Routes = ReadRoutes(row.GetFieldValue<byte[]>(19)),
     };
+
+    // In the form in which a result has them.
+    private static byte[] WriteRoutes(IReadOnlyList<CniRoute> routes)
+    {
+        if (routes.Count == 0)
+            return [];
+        var result = new CniResult();
+        result.Routes.AddRange(routes);
+        return CniResultWriter.Write(result, CniVersion.V110);
+    }
+
+    private static List<CniRoute> ReadRoutes(byte[] json)
+    {
+        if (json.Length == 0)
+            return [];
+        using var document = JsonDocument.Parse(json);
+        return CniResultReader.Read(document.RootElement, "routes").Routes;
+    }
 }

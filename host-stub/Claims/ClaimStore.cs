@@ -9,7 +9,7 @@ namespace ACCOffload.HostStub.Claims;
 /// </summary>
 internal sealed partial class ClaimStore : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     private readonly SqliteConnection _connection;
     private readonly FileStream _lock;
@@ -101,8 +101,14 @@ internal sealed partial class ClaimStore : IDisposable
                 Execute(statement, transaction);
             // A new database begins where no lost one has been: epochs count starts, and a second has fewer of them than one.
             Execute($"INSERT INTO state (name, value) VALUES ('epoch', {time.GetUtcNow().ToUnixTimeSeconds()})", transaction);
-            Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
         }
+        else if (version == 1)
+        {
+            foreach (string statement in ClaimRow.FromVersion1)
+                Execute(statement, transaction);
+        }
+        if (version != SchemaVersion)
+            Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
         Execute("UPDATE state SET value = value + 1 WHERE name = 'epoch'", transaction);
         transaction.Commit();
         Epoch = (ulong)Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'epoch'"), CultureInfo.InvariantCulture);

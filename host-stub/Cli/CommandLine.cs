@@ -18,7 +18,8 @@ internal static class CommandLine
                 ["agent", "--config", var path] => AgentCommand.Run(path),
                 ["prepare"] => PrepareCommand.Run(AgentConfigReader.DefaultFile),
                 ["prepare", "--config", var path] => PrepareCommand.Run(path),
-                ["status", .. var rest] => Status(rest),
+                ["status", .. var rest] => Ask(rest, StatusCommand.Run),
+                ["devices", .. var rest] => Ask(rest, DevicesCommand.Run),
                 ["doctor", .. var rest] => DoctorCommand.Run(rest) ?? Fail(Usage, UsageError),
                 ["--version"] => Print(Version),
                 ["--help" or "-h" or "help"] => Print(Usage),
@@ -40,6 +41,7 @@ internal static class CommandLine
         host-stub agent [--config FILE]             serve the plugin, {AgentConfigReader.DefaultFile} by default
         host-stub prepare [--config FILE]           make the ports' namespace and end
         host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
+        host-stub devices [--json] [--socket PATH]  pools of devices, and which attachment has which
         host-stub doctor [--json] [--config FILE] [--networks DIR] [--plugins DIR:DIR]
                                                     what is wrong with this host, and what to do
         host-stub --version
@@ -47,7 +49,7 @@ internal static class CommandLine
         A container runtime runs it as a CNI plugin, with CNI_COMMAND in the environment.
         """;
 
-    private static int Status(ReadOnlySpan<string> args)
+    private static int Ask(ReadOnlySpan<string> args, Func<string, bool, int> question)
     {
         bool json = false;
         string socket = CniNetworkHeader.DefaultSocket;
@@ -60,7 +62,7 @@ internal static class CommandLine
             else
                 return Fail(Usage, UsageError);
         }
-        return StatusCommand.Run(socket, json);
+        return question(socket, json);
     }
 
     private static int Print(string text)

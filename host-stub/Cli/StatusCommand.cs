@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Cli;
@@ -8,30 +7,8 @@ namespace ACCOffload.HostStub.Cli;
 /// <summary>`host-stub status`: what the agent says of itself, as JSON or for reading. Exit code 1: the ACC can't attach pods; 2: no agent.</summary>
 internal static class StatusCommand
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
-
-    public static int Run(string socket, bool json)
-    {
-        AgentResponse response;
-        try
-        {
-            response = AgentSocket.Ask(socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Limit);
-        }
-        catch (Exception e) when (e is AgentUnavailableException or FrameException)
-        {
-            Console.Error.WriteLine($"host-stub: {e.Message}");
-            return 2;
-        }
-        using var document = JsonDocument.Parse(response.Output);
-        var root = document.RootElement;
-        if (response.ExitCode != 0)
-        {
-            Console.Error.WriteLine($"host-stub: {root.GetProperty("msg").GetString()}");
-            return 2;
-        }
-        Console.Out.WriteLine(json ? Encoding.UTF8.GetString(response.Output.Span) : Text(root));
-        return root.GetProperty("acc").GetProperty("ready").GetBoolean() ? 0 : 1;
-    }
+    public static int Run(string socket, bool json) => AgentQuestion.Ask(
+        socket, AgentRequestKind.Status, json, Text, root => root.GetProperty("acc").GetProperty("ready").GetBoolean() ? 0 : 1);
 
     public static string Text(JsonElement root)
     {
@@ -51,6 +28,8 @@ internal static class StatusCommand
         }
         foreach (var device in root.GetProperty("unknownDevices").EnumerateArray())
             text.Append("unknown      ").AppendLine(device.GetString());
+        foreach (var device in root.GetProperty("setAside").EnumerateArray())
+            text.Append("set aside    ").AppendLine(device.GetString());
         text.AppendLine().AppendLine($"{"STATE",-10} {"ADDRESS",-16} {"PORT",-15} {"POD",-32} {"NETWORK",-16} CONTAINER");
         foreach (var item in root.GetProperty("attachments").EnumerateArray())
             AppendAttachment(text, item);

@@ -27,6 +27,12 @@ internal sealed class CniNetworkConfig
     /// <summary>0: the agent's.</summary>
     public int Mtu { get; private set; }
 
+    /// <summary>Kind of the device; empty: the agent's.</summary>
+    public string DeviceKind { get; private set; } = "";
+
+    /// <summary>The device that the runtime chose, by its PCI address; empty: none.</summary>
+    public string DeviceId { get; private set; } = "";
+
     /// <summary>The delegated plugin's file name; empty: no ipam section.</summary>
     public string IpamType { get; private set; } = "";
 
@@ -64,6 +70,8 @@ internal sealed class CniNetworkConfig
         Mtu = CniJson.Int(root, "mtu", "") ?? 0;
         if (Mtu != 0 && Mtu is < MinMtu or > MaxMtu)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"mtu {Mtu} is not valid in the network configuration", $"{MinMtu} to {MaxMtu}, or 0 for the agent's");
+        DeviceKind = CniJson.String(root, "deviceKind", "");
+        DeviceId = ReadDeviceId(root);
         Dns = CniResultReader.ReadDns(root, "");
         if (CniJson.Object(root, "ipam", "") is { } ipam)
         {
@@ -84,6 +92,26 @@ internal sealed class CniNetworkConfig
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "cni.dev/valid-attachments is missing in the network configuration", "without it every attachment would be removed");
     }
 
+    // A device plugin's choice comes as the capability deviceID, or, by a meta plugin that merges it in, at the top.
+    private static string ReadDeviceId(JsonElement root)
+    {
+        var runtime = CniJson.Object(root, "runtimeConfig", "");
+        string[] given =
+        [
+            CniJson.String(root, "deviceID", ""),
+            CniJson.String(root, "pciBusID", ""),
+            runtime is { } a ? CniJson.String(a, "deviceID", "runtimeConfig.") : "",
+            runtime is { } b ? CniJson.String(b, "pciBusID", "runtimeConfig.") : "",
+        ];
+        var distinct = given.Where(g => g.Length > 0).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+        return distinct.Length switch
+        {
+            0 => "",
+            1 => distinct[0].ToLowerInvariant(),
+            _ => throw new CniException(CniErrorCode.InvalidNetworkConfig, "deviceID and pciBusID are not one device in the network configuration", string.Join(", ", distinct)),
+        };
+    }
+
     private static List<CniAttachment> ReadAttachments(JsonElement root)
     {
         var list = new List<CniAttachment>();
@@ -99,7 +127,7 @@ internal sealed class CniNetworkConfig
             throw Unsupported("ipMasq", masquerade, "the pipeline decides what is masqueraded");
         if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
             return;
-        foreach (string key in (ReadOnlySpan<string>)["mac", "bandwidth", "portMappings", "infinibandGUID", "deviceID"])
+        foreach (string key in (ReadOnlySpan<string>)["mac", "bandwidth", "portMappings", "infinibandGUID"])
         {
             if (CniJson.Optional(runtime, key) is { } value)
                 throw Unsupported("runtimeConfig." + key, value, "leave the capability out of the plugin's configuration");

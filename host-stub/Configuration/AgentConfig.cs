@@ -26,6 +26,14 @@ internal sealed record AgentConfig
 
     public required string DeviceKind { get; init; }
 
+    /// <summary>Most attachments of one kind; 0: as many as the kind allows.</summary>
+    public int DeviceLimit { get; init; }
+
+    /// <summary>How long a device that failed is left alone.</summary>
+    public TimeSpan SetAsidePause { get; init; } = TimeSpan.FromSeconds(60);
+
+    public IpvlanConfig Ipvlan { get; init; } = new("", "");
+
     /// <summary>Path of the namespace that holds the data-plane ends, below /run/netns.</summary>
     public required string PortNamespace { get; init; }
 
@@ -41,3 +49,6 @@ internal sealed record AgentConfig
     /// <summary>An ADD from its start to its answer, before what a failure has to undo.</summary>
     public TimeSpan AddTimeout { get; init; } = TimeSpan.FromSeconds(8);
 }
+
+/// <summary>The parent of ipvlan devices: a link of the host, and the name that its port has on the target. Empty: there are none.</summary>
+internal sealed record IpvlanConfig(string Parent, string Port);

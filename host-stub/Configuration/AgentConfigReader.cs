@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Net;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
 
 namespace ACCOffload.HostStub.Configuration;
@@ -30,12 +31,19 @@ internal static class AgentConfigReader
             Store = reader.Value<string>("Agent:Store", "/var/lib/host-stub/agent.db", Parsers.AbsolutePath, PathRemedy),
             IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 60)),
             AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 60)),
-            DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, "give veth"),
+            DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, $"give {DeviceKinds.Names}"),
+            DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, 4096),
+            SetAsidePause = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
+            Ipvlan = ReadIpvlan(reader),
             PortNamespace = reader.Value<string>("Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
             Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
             HostInterface = ReadHostInterface(reader),
             Logging = LoggingSettings.Read(reader, LogFeature.All),
         };
+        if (config.DeviceKind == "ipvlan" && config.Ipvlan.Parent.Length == 0)
+            reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that pods share");
+        if (config.Ipvlan.Parent.Length > 0 && config.Ipvlan.Port.Length == 0)
+            reader.Fail("Device:Ipvlan:Port", null, "is missing: the parent is given", "give the name of the parent's port on the target");
         reader.RefuseUnknown();
         return reader.Errors.Count == 0 ? config : throw new ConfigurationException(reader.Errors);
     }
@@ -49,6 +57,10 @@ internal static class AgentConfigReader
     {
         StatusGrace = TimeSpan.FromSeconds(reader.Number("Acc:StatusGraceSeconds", 180, 0, 3600)),
     };
+
+    private static IpvlanConfig ReadIpvlan(ConfigurationReader reader) => new(
+        reader.Value<string>("Device:Ipvlan:Parent", "", OptionalInterfaceName, "give the name of a link of the host, or \"\" for none"),
+        reader.Value<string>("Device:Ipvlan:Port", "", OptionalInterfaceName, "give the name of the parent's port on the target"));
 
     private static HostInterfaceConfig ReadHostInterface(ConfigurationReader reader)
     {
@@ -87,8 +99,8 @@ internal static class AgentConfigReader
 
     private static string? DeviceKind(string text, out string kind)
     {
-        kind = "veth";
-        return text.Equals(kind, StringComparison.OrdinalIgnoreCase) ? null : "is no device kind that there is";
+        kind = text.ToLowerInvariant();
+        return DeviceKinds.IsKnown(kind) ? null : "is no device kind that there is";
     }
 
     private static string? PortNamespace(string text, out string path)
@@ -102,6 +114,12 @@ internal static class AgentConfigReader
     {
         name = text;
         return CniEnvironment.IsValidInterfaceName(text) ? null : "is no interface's name";
+    }
+
+    private static string? OptionalInterfaceName(string text, out string name)
+    {
+        name = text;
+        return text.Length == 0 ? null : InterfaceName(text, out name);
     }
 
     private static string? InterfaceAddress(string text, out InterfaceCidr address)

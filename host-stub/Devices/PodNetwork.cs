@@ -23,6 +23,8 @@ internal sealed class PodNetwork : IDisposable
 
     public string InterfaceName { get; }
 
+    public NetNamespace Namespace => _namespace;
+
     /// <summary>Opens CNI_NETNS.</summary>
     /// <param name="path">The runtime's path.</param>
     /// <param name="interfaceName">CNI_IFNAME.</param>

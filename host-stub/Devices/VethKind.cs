@@ -1,13 +1,23 @@
+using ACCOffload.HostStub.Claims;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.</summary>
-internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
+internal sealed class VethKind(DataPlaneNamespace dataPlane, string dataPlanePath) : IDeviceKind
 {
     private readonly PortRemoval _removal = new(dataPlane);
 
     public string Kind => "veth";
+
+    // As many as a Sync may state.
+    public int DefaultLimit => 4096;
+
+    public bool MadeByTarget => false;
+
+    public IReadOnlyList<string> Devices() => [];
+
+    public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), MacAddress.Random());
 
     public int Create(PortRequest request, PodNetwork pod)
     {
@@ -40,13 +50,30 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
         }
     }
 
+    public Task DeleteAsync(Claim claim) => DeleteAsync(claim.PortName);
+
+    /// <summary>Those that are asked for at the same time go together. The pod's namespace is never entered: the device goes by its far end.</summary>
     public Task DeleteAsync(string portName) => _removal.RemoveAsync(portName);
 
     public PortInfo? Find(string portName) =>
         dataPlane.Use((_, links) => links.GetLink(portName) is { } link ? Describe(link) : null);
 
+    /// <summary>All data-plane ends that are ours.</summary>
     public IReadOnlyList<PortInfo> List() =>
         dataPlane.Use((_, links) => links.GetLinks().Where(l => l.Kind == "veth" && PortName.IsOurs(l.Name)).Select(Describe).ToArray());
+
+    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims)
+    {
+        var names = List().Select(p => p.Name).ToHashSet();
+        return claims.Where(c => names.Contains(c.PortName)).Select(c => c.Key).ToHashSet();
+    }
+
+    public string? Problem(Claim claim) => Find(claim.PortName) switch
+    {
+        null => $"the data-plane end {claim.PortName} of {claim.Key} is gone from {dataPlanePath}",
+        { IsUp: false } => $"the data-plane end {claim.PortName} of {claim.Key} is down in {dataPlanePath}",
+        _ => null,
+    };
 
     // Neither address nor router solicitation may come from this end: the pod would see it.
     private static bool Prepare(PortRequest request, RouteNetlink links)

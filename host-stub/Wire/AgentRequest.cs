@@ -9,6 +9,8 @@ internal enum AgentRequestKind : byte
     Cni = 1,
     /// <summary>The agent's own state as JSON.</summary>
     Status = 2,
+    /// <summary>Pools of devices, as JSON.</summary>
+    Devices = 3,
 }
 
 /// <summary>
@@ -65,7 +67,7 @@ internal sealed class AgentRequest
             throw new FrameException($"a request of {body.Length} bytes is too short");
         if (body[0] != Format)
             throw new FrameException($"request format {body[0]} is unknown, this agent speaks {Format}: plugin and agent come from different releases");
-        if (body[1] is not ((byte)AgentRequestKind.Cni or (byte)AgentRequestKind.Status))
+        if (body[1] is < (byte)AgentRequestKind.Cni or > (byte)AgentRequestKind.Devices)
             throw new FrameException($"request kind {body[1]} is unknown");
         int length = BinaryPrimitives.ReadInt32BigEndian(body[2..]);
         if (length < 0 || length > MaxEnvironment || length > body.Length - Header)

@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
 
     public const int CloneNewNet = 0x40000000;
     public const int OpenReadOnly = 0;
+    public const int OpenReadWrite = 2;
     public const int OpenCreate = 0x40;
     public const int OpenExclusive = 0x80;
     public const int OpenNonBlock = 0x800;
@@ -36,6 +37,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(FileDescriptor fd, void* buffer, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "writev", SetLastError = true)]
+    public static partial nint WriteVector(FileDescriptor fd, IoVector* vectors, int count);
 
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     public static partial int Ioctl(FileDescriptor fd, nuint request, void* argument);

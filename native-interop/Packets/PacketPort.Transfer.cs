@@ -22,6 +22,8 @@ public sealed unsafe partial class PacketPort
         ArgumentNullException.ThrowIfNull(batch);
         batch.ThrowIfDisposed();
         batch.Count = 0;
+        if (_isTap)
+            return ReceiveFromTap(batch);
         for (var i = 0; i < batch.Capacity; i++)
         {
             batch.Messages[i].Header.ControlLength = PacketBatch.ControlSize;
@@ -68,15 +70,16 @@ public sealed unsafe partial class PacketPort
     /// <returns>False if the link did not take it; it is counted as dropped.</returns>
     public bool TrySend(ReadOnlySpan<byte> frame)
     {
-        nint sent;
+        bool sent;
         fixed (byte* bytes = frame)
-            sent = Libc.Send(Handle, bytes, (nuint)frame.Length, Libc.MessageDontWait);
-        if (sent >= 0)
+            sent = _isTap ? WriteToTap(bytes, (nuint)frame.Length) : Libc.Send(Handle, bytes, (nuint)frame.Length, Libc.MessageDontWait) >= 0;
+        if (sent)
         {
             Interlocked.Increment(ref _sent);
             return true;
         }
-        OnSendError();
+        if (!_isTap)
+            OnSendError();
         Interlocked.Increment(ref _sendDropped);
         return false;
     }
@@ -84,7 +87,7 @@ public sealed unsafe partial class PacketPort
     /// <summary>Asks the kernel for the link's state.</summary>
     public PortLinkState RefreshState()
     {
-        var state = LinkRequest.GetState(Handle, InterfaceIndex);
+        var state = _isTap ? GetTapState() : LinkRequest.GetState(Handle, InterfaceIndex);
         _state = state;
         return state;
     }
@@ -92,6 +95,8 @@ public sealed unsafe partial class PacketPort
     /// <summary>Sends prepared messages; what the link does not take is dropped, as a switch would.</summary>
     internal int SendAll(Libc.MultiMessage* messages, int count)
     {
+        if (_isTap)
+            return SendAllToTap(messages, count);
         var taken = 0;
         var dropped = 0;
         while (taken + dropped < count)

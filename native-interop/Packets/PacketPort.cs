@@ -23,11 +23,13 @@ public sealed unsafe partial class PacketPort : IDisposable
     private long _sent;
     private long _sendDropped;
 
-    private PacketPort(FileDescriptor handle, string name, int index)
+    private PacketPort(FileDescriptor handle, string name, int index, bool isTap = false, int header = 0)
     {
         Handle = handle;
         Name = name;
         InterfaceIndex = index;
+        _isTap = isTap;
+        _header = header;
     }
 
     /// <summary>The socket, to watch for <see cref="EpollEvents.Read"/>; an error there means that the link's state changed.</summary>

@@ -40,6 +40,10 @@ internal static class Rtnetlink
     public const ushort LinkInfoKind = 1;
     public const ushort LinkInfoData = 2;
     public const ushort VethPeer = 1;
+    public const ushort IpvlanMode = 1;
+    public const ushort IpvlanFlags = 2;
+    public const ushort IpvlanModeLayer2 = 0;
+    public const ushort IpvlanFlagVepa = 2;
     public const ushort Inet6AddressGenerationMode = 8;
     public const byte AddressGenerationNone = 1;
 

@@ -14,6 +14,30 @@ public sealed class ClaimStoreTests : IDisposable
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     [Fact]
+    public void A_store_of_the_version_before_is_taken_over()
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("claims-").FullName, "agent.db");
+        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
+        {
+            connection.Open();
+            foreach (string statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1), "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
+                "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', '', '', '', 1, 1, '', x'', 0)"])
+            {
+                using var command = connection.CreateCommand();
+                command.CommandText = statement;
+                command.ExecuteNonQuery();
+            }
+        }
+        using (var store = ClaimStore.Open(path, TimeProvider.System))
+        {
+            var claim = Assert.Single(store.Load());
+            Assert.Equal((8UL, "acc0123456789a", ""), (store.Epoch, claim.PortName, claim.Device));
+            Assert.Empty(claim.Routes);
+        }
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Fact]
     public async Task Claims_and_networks_survive()
     {
         var claim = Sample("c1") with
@@ -39,7 +63,8 @@ public sealed class ClaimStoreTests : IDisposable
         var back = Assert.Single(again.Load());
         Assert.Equal(claim.Addresses, back.Addresses);
         Assert.Equal(claim.Config.ToArray(), back.Config.ToArray());
-        Assert.Equal(claim with { Addresses = back.Addresses, Config = back.Config }, back);
+        Assert.Equal(claim.Routes, back.Routes);
+        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config }, back);
         Assert.Equal(["net"], again.LoadNetworks());
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
     }

@@ -20,6 +20,18 @@ public sealed class DemoTests
         Assert.Equal(before, await WorldAsync());
     }
 
+    [TapFact]
+    public async Task The_demo_shows_pods_with_taps()
+    {
+        var before = await WorldAsync();
+        var environment = Environment();
+        environment["DEVICE"] = "tap";
+        var demo = await Shell.RunAsync(null, Demo, [], environment: environment, limit: TimeSpan.FromMinutes(2)).Succeeded();
+        Assert.Contains("kind tap", demo.Output);
+        Assert.Contains("It works", demo.Output);
+        Assert.Equal(before, await WorldAsync());
+    }
+
     [RootFact]
     public async Task The_demo_cleans_up_after_an_interrupt()
     {

@@ -47,6 +47,24 @@ public sealed class CodecTests : IDisposable
     }
 
     [Fact]
+    public void Create_ipvlan_in_layer_2_and_vepa()
+    {
+        _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(sequence, error: 95);
+        Assert.Throws<NetlinkException>(() => _route.CreateIpvlan(new IpvlanSpec { Name = "eth0", Parent = 7, Mtu = 1400 }));
+        Expect("1000 0506", """
+            00 00 0000 00000000 00000000 00000000
+            0900 0300 65746830 00 000000
+            0800 0400 78050000
+            0800 0500 07000000
+            2400 1200
+              0b00 0100 6970766c616e00 00
+              1400 0200
+                0600 0100 0000 0000
+                0600 0200 0200 0000
+            """);
+    }
+
+    [Fact]
     public void Delete_link()
     {
         _route.DeleteLink(7);

@@ -25,13 +25,9 @@ internal static class OffloadRequests
                 Protos.V1.EndpointKind.Unspecified => throw IntentException.Invalid("kind", "missing"),
                 _ => throw IntentException.Invalid("kind", $"{(int)request.Kind} is no endpoint kind"),
             },
-            Device = device.Kind switch
-            {
-                "veth" => DeviceKind.Veth,
-                "tap" => DeviceKind.Tap,
-                "" => throw IntentException.Invalid("device.kind", "empty"),
-                _ => throw IntentException.Invalid("device.kind", $"\"{ConfigurationError.OneLine(device.Kind)}\" is not supported (veth and tap are)"),
-            },
+            Device = DeviceKinds.Find(device.Kind) ?? throw IntentException.Invalid("device.kind", device.Kind.Length == 0
+                ? "empty"
+                : $"\"{ConfigurationError.OneLine(device.Kind)}\" is not supported ({DeviceKinds.Names} are)"),
             PortName = device.PortName,
             Mac = ToMac(device.Mac),
             Addresses = ToAddresses(request.Addresses),

@@ -24,6 +24,7 @@ internal static class CtlCommand
 
         ctl.Subcommands.Add(Status(context));
         ctl.Subcommands.Add(Endpoints(context));
+        ctl.Subcommands.Add(Vports(context));
         ctl.Subcommands.Add(Tables(context));
         ctl.Subcommands.Add(Counters(context));
         ctl.Subcommands.Add(Trace(context));
@@ -52,6 +53,13 @@ internal static class CtlCommand
         {
             var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
             return new Answer(w => CtlText.Endpoints(w, reply), j => CtlJson.Endpoints(j, reply));
+        });
+
+    private static Command Vports(Context context) =>
+        Query(context, new Command("vports", "The ports in use: name, MAC, VSI, number in the pipeline, and whose they are"), async (_, client, options) =>
+        {
+            var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
+            return new Answer(w => CtlVports.Text(w, reply), j => CtlVports.Json(j, reply));
         });
 
     private static Command Tables(Context context)

@@ -18,6 +18,9 @@ internal sealed class ModelCompiler
         _node = new NodeCompiler(pipeline, node);
     }
 
+    /// <summary>Bytes, of the node's links.</summary>
+    public int Mtu => _endpoints.Mtu;
+
     /// <summary>Everything that owns entries.</summary>
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
         model.Endpoints.Select(e => OwnerId.OfEndpoint(e.Id))

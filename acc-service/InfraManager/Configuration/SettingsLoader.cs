@@ -61,6 +61,10 @@ internal static class SettingsLoader
             node.MasqueradePorts,
             node.Uplink is { } uplink ? $"{uplink.Port} {uplink.Mac} {string.Join(", ", uplink.Routes)}" : "",
             node.Mtu,
+            List(node.Devices.Kinds),
+            List(node.Devices.Ports),
+            List(node.Devices.Macs),
+            node.Devices.PortRule,
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
             settings.Target,
@@ -114,6 +118,15 @@ internal static class SettingsLoader
         MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
         Uplink = ReadUplink(reader),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
+        Devices = ReadDevices(reader),
+    };
+
+    private static DeviceRules ReadDevices(ConfigurationReader reader) => new()
+    {
+        Kinds = reader.List<DeviceKind>("Devices:Kinds", DeviceParsers.Kind, $"give one of {DeviceKinds.Names}"),
+        Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give a port's name, or its beginning and *"),
+        Macs = reader.List<MacRange>("Devices:Macs", DeviceParsers.MacRange, "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
+        PortRule = reader.Value<PortRule>("Target:PortRule", "gnmi", Parsers.Name, "give gnmi or mac"),
     };
 
     private static string? Empty(out MacAddress mac)

@@ -75,6 +75,8 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
                 PodNamespace = spec.PodNamespace,
                 PodName = spec.PodName,
                 Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
+                Device = DeviceKinds.NameOf(spec.Device),
+                Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
                 State = view.Programmed ? "programmed" : "pending",
             };
             info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));

@@ -5,4 +5,8 @@ internal enum DeviceKind
 {
     Veth = 1,
     Tap = 2,
+    /// <summary>Several endpoints on one port and one MAC.</summary>
+    Ipvlan = 3,
+    SubFunction = 4,
+    VirtualFunction = 5,
 }

@@ -32,6 +32,7 @@ internal static class EndpointRules
             throw IntentException.Invalid("device.kind", "unknown");
         CheckPortName(spec.PortName);
         CheckMac(spec, node);
+        node.Devices.Check(spec);
         if (spec.Mtu != 0 && spec.Mtu is < 576 or > 65535)
             throw IntentException.Invalid("mtu", $"{spec.Mtu} is outside 576..65535");
         CheckText("pod_namespace", spec.PodNamespace, MaxName, mayBeEmpty: true);

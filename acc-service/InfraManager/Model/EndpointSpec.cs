@@ -46,6 +46,11 @@ internal sealed record EndpointSpec
         && PortName == other.PortName && Mac.Equals(other.Mac) && Mtu == other.Mtu && PodNamespace == other.PodNamespace
         && PodName == other.PodName && PodUid == other.PodUid && Addresses.SequenceEqual(other.Addresses);
 
+    /// <summary>Whether both may have one port and one MAC: children of one parent may.</summary>
+    public bool SharesPortWith(EndpointSpec other) =>
+        Device == DeviceKind.Ipvlan && other.Device == DeviceKind.Ipvlan && Node == other.Node && Kind == EndpointKind.Pod && other.Kind == EndpointKind.Pod
+        && PortName == other.PortName && Mac.Equals(other.Mac);
+
     /// <summary>What the request costs in memory while it is queued, in bytes, roughly.</summary>
     public int EstimatedBytes => 256 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length
         + PortName.Length + PodNamespace.Length + PodName.Length + PodUid.Length)) + (64 * Addresses.Count);

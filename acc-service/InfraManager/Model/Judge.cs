@@ -146,9 +146,9 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
             ? existing!.OwnsPort
             : model.IsPortRemovalPending(spec.PortName) || !context.IsForeignPort(spec.PortName);
         var endpoint = new Endpoint(existing?.Id ?? model.NextId(), spec, owns);
-        if (existing is { OwnsPort: true } && !samePort)
-            model.SetPortRemoval(existing.Spec.PortName, true);
         model.Put(endpoint);
+        if (existing is { OwnsPort: true } && !samePort && model.HolderOfPort(existing.Spec.PortName) is null)
+            model.SetPortRemoval(existing.Spec.PortName, true);
         model.SetPortRemoval(spec.PortName, false);
         model.RemoveTombstone(endpoint.Address);
         context.Changed(endpoint.Id, endpoint.Key);
@@ -168,7 +168,7 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
     private void Remove(Endpoint endpoint)
     {
         model.Remove(endpoint);
-        if (endpoint.OwnsPort)
+        if (endpoint.OwnsPort && model.HolderOfPort(endpoint.Spec.PortName) is null)
             model.SetPortRemoval(endpoint.Spec.PortName, true);
     }
 
@@ -191,10 +191,13 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
 
     private void CheckUnique(EndpointSpec spec, Endpoint? self, Endpoint? over)
     {
-        if (Held(model.HolderOf(spec.Mac)))
+        if (model.HoldersOf(spec.Mac).Any(h => Held(h) && !spec.SharesPortWith(h.Spec)))
             throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
-        if (Held(model.HolderOfPort(spec.PortName)))
+        if (model.HoldersOfPort(spec.PortName).Any(h => Held(h) && !spec.SharesPortWith(h.Spec)))
             throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
+        if (node.Devices.PortRule == PortRule.Mac
+            && model.Endpoints.FirstOrDefault(e => DeviceRules.PortOf(e.Spec.Mac) == DeviceRules.PortOf(spec.Mac) && Held(e) && !spec.SharesPortWith(e.Spec)) is { } sameNumber)
+            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
         for (int i = 0; i < spec.Addresses.Count; i++)
         {
             IPAddress address = spec.Addresses[i];

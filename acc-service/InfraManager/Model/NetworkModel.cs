@@ -16,8 +16,8 @@ internal sealed class NetworkModel
 
     private readonly Dictionary<long, Endpoint> _byId = [];
     private readonly Dictionary<EndpointAddress, Endpoint> _byAddress = [];
-    private readonly Dictionary<MacAddress, Endpoint> _byMac = [];
-    private readonly Dictionary<string, Endpoint> _byPort = [];
+    private readonly HolderIndex<MacAddress> _byMac = new();
+    private readonly HolderIndex<string> _byPort = new();
     private readonly Dictionary<IPAddress, Endpoint> _byIp = [];
     private readonly Dictionary<FloorKey, RequestStamp> _floors = [];
     private readonly Dictionary<EndpointAddress, Tombstone> _tombstones = [];
@@ -126,9 +126,12 @@ internal sealed class NetworkModel
 
     public Endpoint? Find(EndpointAddress address) => _byAddress.GetValueOrDefault(address);
 
-    public Endpoint? HolderOf(MacAddress mac) => _byMac.GetValueOrDefault(mac);
+    public IReadOnlyList<Endpoint> HoldersOf(MacAddress mac) => _byMac.All(mac);
 
-    public Endpoint? HolderOfPort(string port) => _byPort.GetValueOrDefault(port);
+    /// <summary>Any holder of the port.</summary>
+    public Endpoint? HolderOfPort(string port) => _byPort.Any(port);
+
+    public IReadOnlyList<Endpoint> HoldersOfPort(string port) => _byPort.All(port);
 
     public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
 
@@ -235,9 +238,9 @@ internal sealed class NetworkModel
     {
         if (Other(Find(endpoint.Address), endpoint) is { } sameKey)
             return $"attachment {endpoint.Key} is endpoint {sameKey.Id}";
-        if (Other(HolderOf(endpoint.Spec.Mac), endpoint) is { } sameMac)
+        if (Stranger(HoldersOf(endpoint.Spec.Mac), endpoint) is { } sameMac)
             return $"MAC {endpoint.Spec.Mac} is held by {sameMac.Key}";
-        if (Other(HolderOfPort(endpoint.Spec.PortName), endpoint) is { } samePort)
+        if (Stranger(HoldersOfPort(endpoint.Spec.PortName), endpoint) is { } samePort)
             return $"port {endpoint.Spec.PortName} is held by {samePort.Key}";
         foreach (IPAddress ip in endpoint.Spec.Addresses)
         {
@@ -251,6 +254,9 @@ internal sealed class NetworkModel
     }
 
     private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;
+
+    private static Endpoint? Stranger(IReadOnlyList<Endpoint> holders, Endpoint self) =>
+        holders.FirstOrDefault(h => h.Id != self.Id && !h.Spec.SharesPortWith(self.Spec));
 
     private void Record(StateKey key, object? old) => _journal.Add((key, old));
 
@@ -304,8 +310,8 @@ internal sealed class NetworkModel
         if (_byId.Remove(id, out Endpoint? old))
         {
             _byAddress.Remove(old.Address);
-            _byMac.Remove(old.Spec.Mac);
-            _byPort.Remove(old.Spec.PortName);
+            _byMac.Remove(old.Spec.Mac, id);
+            _byPort.Remove(old.Spec.PortName, id);
             foreach (IPAddress ip in old.Spec.Addresses)
                 _byIp.Remove(ip);
             if (Host?.Id == id)

@@ -25,6 +25,9 @@ internal sealed record NodeSettings
 
     public required MacAddress GatewayMac { get; init; }
 
+    /// <summary>Which devices the node's host may attach.</summary>
+    public DeviceRules Devices { get; init; } = DeviceRules.None;
+
     /// <summary>Source ports of masqueraded flows: the node's own stack uses none of them.</summary>
     public PortRange MasqueradePorts { get; init; } = new(61440, 4096);
 

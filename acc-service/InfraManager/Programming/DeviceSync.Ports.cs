@@ -1,6 +1,7 @@
 using System.Buffers;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
 
@@ -106,13 +107,14 @@ internal sealed partial class DeviceSync
         List<Endpoint> missing = [.. endpoints.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
         if (missing.Count == 0)
             return;
-        foreach (Endpoint[] some in missing.Chunk(PortsAtOnce))
+        // Those that share a port ask for it once.
+        foreach (Endpoint[] some in missing.DistinctBy(e => e.Spec.PortName).Chunk(PortsAtOnce))
         {
             var calls = new List<Task<uint>>(some.Length);
             foreach (Endpoint endpoint in some)
             {
                 _attempted.Add(endpoint.Spec.PortName);
-                calls.Add(PortCallAsync(ct => _target.AddPortAsync(endpoint.Spec.PortName, ct), cancellationToken));
+                calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _compiler.Mtu), ct), cancellationToken));
             }
 
             DeviceLostException? lost = null;
@@ -125,9 +127,11 @@ internal sealed partial class DeviceSync
                 catch (P4RuntimeException e)
                 {
                     LogPortRefused(some[i].Spec.PortName, e.Message);
-                    refusals[OwnerId.OfEndpoint(some[i].Id)] = new IntentException(
+                    var refusal = new IntentException(
                         e.Code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal,
                         $"the target refused port {some[i].Spec.PortName}: {e.Message}");
+                    foreach (Endpoint endpoint in missing.Where(m => m.Spec.PortName == some[i].Spec.PortName))
+                        refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;
                 }
                 catch (DeviceLostException e)
                 {

@@ -38,7 +38,7 @@ internal interface ITarget
 
     /// <summary>Creates a port if there is none, and returns its number.</summary>
     /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>
-    Task<uint> AddPortAsync(string name, CancellationToken cancellationToken);
+    Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken);
 
     /// <summary>Removes a port; succeeds when there is none.</summary>
     /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>

@@ -1,4 +1,6 @@
+using System.Globalization;
 using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
 
@@ -9,6 +11,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
 {
     private readonly GnmiClient _ports;
     private readonly PipelineArtifacts _artifacts;
+    private readonly PortRule _portRule;
     private readonly TableSchema[] _written;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
@@ -16,11 +19,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
     private volatile bool _cannotList;
 
     /// <summary>Session and client stay the caller's to start and to dispose.</summary>
-    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts artifacts, ILogger logger)
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts artifacts, PortRule portRule, ILogger logger)
     {
         Session = session;
         _ports = ports;
         _artifacts = artifacts;
+        _portRule = portRule;
         _written = [.. artifacts.Pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
         _logger = logger;
         _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
@@ -55,7 +59,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public async Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
     {
-        if (_cannotList)
+        if (_cannotList || _portRule == PortRule.Mac)
             return null;
         try
         {
@@ -69,16 +73,26 @@ internal sealed partial class P4Target : ITarget, IDisposable
         }
     }
 
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => _ports.GetPortIdAsync(name, cancellationToken);
+    // By the rule of MACs every port that can be is there already, and is nobody's in particular.
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => _portRule == PortRule.Mac ? Task.FromResult<uint?>(null) : _ports.GetPortIdAsync(name, cancellationToken);
 
-    public async Task<uint> AddPortAsync(string name, CancellationToken cancellationToken)
+    public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
-        await _ports.AddPortAsync(name, cancellationToken).ConfigureAwait(false);
-        return await _ports.GetPortIdAsync(name, cancellationToken).ConfigureAwait(false)
-            ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {name}: the target accepted it but gives it no number");
+        if (_portRule == PortRule.Mac)
+            return DeviceRules.PortOf(port.Mac);
+        if (port.IsTap)
+            await _ports.AddPortAsync(port.Name, TapAttributes(port.Mtu), cancellationToken).ConfigureAwait(false);
+        else
+            await _ports.AddPortAsync(port.Name, cancellationToken).ConfigureAwait(false);
+        return await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false)
+            ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name}: the target accepted it but gives it no number");
     }
 
-    public Task RemovePortAsync(string name, CancellationToken cancellationToken) => _ports.RemovePortAsync(name, cancellationToken);
+    public Task RemovePortAsync(string name, CancellationToken cancellationToken) => _portRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
+
+    // P4-DPDK wants to know the pipeline and where the packets' memory comes from; these are its own names for what there is one of.
+    private static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
+        [new("port-type", "TAP"), new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0")];
 
     public void Dispose() => Session.StateChanged -= OnStateChanged;
 

@@ -35,7 +35,7 @@ internal sealed partial class PortBinder
             Release(current);
         }
 
-        if (!_table.Ports.TryGetValue(link.Name, out var port))
+        if (!_table.Ports.TryGetValue(link.Name, out var port) || port.IsTap)
             return;
         if (_bound.ContainsKey(port))
             Release(port);
@@ -50,7 +50,7 @@ internal sealed partial class PortBinder
         var byIndex = links.ToDictionary(l => l.Index, l => l.Name);
         foreach (var (port, index) in _bound.ToList())
         {
-            if (byIndex.GetValueOrDefault(index) != port.Name)
+            if (!port.IsTap && byIndex.GetValueOrDefault(index) != port.Name)
                 Release(port);
         }
 
@@ -65,19 +65,51 @@ internal sealed partial class PortBinder
         PacketPort link;
         try
         {
-            link = PacketPort.Open(_namespace, port.Name, new PacketPortOptions { DisableOffloads = true });
+            link = port.IsTap ? OpenTap(port) : PacketPort.Open(_namespace, port.Name, new PacketPortOptions { DisableOffloads = true });
         }
         catch (LinuxException e)
         {
-            // A link that is not there yet reports itself when it is.
-            if (e.Errno is not (Errno.ENODEV or Errno.ENXIO))
+            // A link that is not there yet reports itself when it is; a TAP is tried again.
+            if (port.IsTap || e.Errno is not (Errno.ENODEV or Errno.ENXIO))
                 Problem(e.Message);
             return;
         }
 
-        _bound.Add(port, link.InterfaceIndex);
+        _bound.Add(port, port.IsTap ? TapIndex : link.InterfaceIndex);
         _dataPlane.Bind(port, link);
         LogBound(_logger, port.Name, port.Id, link.InterfaceIndex);
+    }
+
+    private PacketPort OpenTap(SoftPort port)
+    {
+        var tap = PacketPort.OpenTap(_namespace, port.Name);
+        try
+        {
+            // Nothing may come from it before it is the pod's.
+            using var links = RouteNetlink.Open(_namespace);
+            links.SetIPv6AddrGenModeNone(tap.InterfaceIndex);
+            return tap;
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.ENODEV)
+        {
+            // Whoever waited for it has taken it already.
+            return tap;
+        }
+        catch
+        {
+            tap.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Those that could not be made before, such as while the name was another link's.</summary>
+    private void BindTaps()
+    {
+        foreach (var port in _table.Ports.Values)
+        {
+            if (port.IsTap)
+                TryBind(port);
+        }
     }
 
     private void Release(SoftPort port)
@@ -100,7 +132,7 @@ internal sealed partial class PortBinder
     {
         foreach (var (port, bound) in _bound)
         {
-            if (bound == index)
+            if (bound == index && !port.IsTap)
                 return port;
         }
 

@@ -25,6 +25,9 @@ internal sealed partial class PortBinder : IDisposable
     private readonly Epoll _epoll = new();
     private readonly EventFd _wake = new();
 
+    // No link has it: a TAP belongs to its port wherever it was moved to.
+    private const int TapIndex = 0;
+
     /// <summary>Index of the link that each bound port has.</summary>
     private readonly Dictionary<SoftPort, int> _bound = [];
 
@@ -125,7 +128,11 @@ internal sealed partial class PortBinder : IDisposable
         if (_monitor is not null)
         {
             if (_path is null || IsStillThere())
+            {
+                BindTaps();
                 return;
+            }
+
             LogNamespaceGone(_logger, _path);
             CloseNamespace();
         }
@@ -167,7 +174,7 @@ internal sealed partial class PortBinder : IDisposable
 
     private void CloseNamespace()
     {
-        foreach (var port in _bound.Keys.ToList())
+        foreach (var port in _bound.Keys.Where(p => !p.IsTap).ToList())
             Release(port);
         if (_monitor is not null)
         {

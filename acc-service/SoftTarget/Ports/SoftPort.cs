@@ -14,8 +14,11 @@ internal sealed class SoftPort(uint id, string name, string type)
 
     public string Name { get; } = name;
 
-    /// <summary>What the controller called its kind (LINK, TAP); kept, not interpreted.</summary>
+    /// <summary>What the controller called its kind (LINK, TAP).</summary>
     public string Type { get; } = type;
+
+    /// <summary>Its link is made here, with the port, and goes with it; whoever it is for takes it where it belongs.</summary>
+    public bool IsTap { get; } = type.Equals("TAP", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether its link is there.</summary>
     public bool IsBound

@@ -33,9 +33,10 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         await ClearOldAsync(call).ConfigureAwait(false);
 
         var times = new OperationTimes();
-        var claim = Plan(call);
+        var kind = services.Pools.For(call.Config.DeviceKind, call.Config.DeviceId);
         // On its way to the disk while we look at the pod. A look that fails has made nothing, so there is nothing to undo but the claim.
-        var claimed = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
+        var (claim, recording) = await ReserveAsync(call, kind).ConfigureAwait(false);
+        var claimed = times.OfAsync(OperationPhase.Store, recording);
         using var pod = await OpenPodAsync(call, times).ConfigureAwait(false);
         bool accTold = false;
         try
@@ -45,8 +46,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
             // Starting a process blocks for a moment: not before the device is begun.
             var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
-            var request = new PortRequest(claim.PortName, claim.Mac, claim.Mtu, PortName.Alias(claim.Key));
-            var device = OnLinksAsync(times, () => services.Devices.Create(request, pod));
+            var device = kind.MadeByTarget ? Task.FromResult(0) : OnLinksAsync(times, () => Create(kind, claim, pod));
             // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
             await Task.WhenAll(ipam, device).ConfigureAwait(false);
             int index = device.Result;
@@ -61,14 +61,21 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             services.Claims.PutInMemory(claim);
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
-            var configured = OnLinksAsync(times, () => Configure(pod, index, addresses));
+            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, () => Configure(pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;
+            if (kind.MadeByTarget)
+            {
+                index = await OnLinksAsync(times, () => Create(kind, claim, pod)).ConfigureAwait(false);
+                await OnLinksAsync(times, () => Configure(pod, index, addresses)).ConfigureAwait(false);
+            }
             services.Step("add.attached");
 
-            claim = claim with { State = ClaimState.Attached };
+            var routes = PodRoutes.For(claim.Addresses, PodRoutes.Gateways(reply), ipam.Result.Result.Routes);
+            int? mtu = reply.Mtu != 0 && reply.Mtu != claim.Mtu ? (int)reply.Mtu : null;
+            claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = kind.MadeByTarget ? routes : [] };
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
-            var routed = OnLinksAsync(times, () => AddRoutes(pod, index, claim, reply, ipam.Result.Result));
+            var routed = OnLinksAsync(times, () => AddRoutes(pod, index, mtu, routes));
             await Task.WhenAll(recorded, routed).ConfigureAwait(false);
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
@@ -117,18 +124,42 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         if (services.Claims.Get(call.Key) is not { } old)
             return;
-        if (old.State == ClaimState.Attached && await services.OnDevicesAsync(() => services.Devices.Find(old.PortName)).ConfigureAwait(false) is not null)
+        if (old.State == ClaimState.Attached && (await services.OnDevicesAsync(() => services.Pools.Missing([old])).ConfigureAwait(false)).Count == 0)
             throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is attached to {old.Key.Network} already as {old.Key.InterfaceName}", "DEL comes first");
         call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old)).ConfigureAwait(false));
     }
 
-    private Claim Plan(CniCall call) => new()
+    // What chooses among devices looks at the kernel, which blocks.
+    private async Task<(Claim Claim, Task Recorded)> ReserveAsync(CniCall call, IDeviceKind kind)
+    {
+        (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan));
+        return ReferenceEquals(kind, services.Veth) ? Reserve() : await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+    }
+
+    private int Create(IDeviceKind kind, Claim claim, PodNetwork pod)
+    {
+        try
+        {
+            return kind.Create(PortRequest.Of(claim), pod);
+        }
+        catch (Exception e) when (claim.Device.Length > 0)
+        {
+            // The next one who asks gets another device; this one is tried again later.
+            string reason = e is CniException cni ? cni.OneLine : e.Message;
+            services.Pools.SetAside.Add(claim.DeviceKind, claim.Device, reason);
+            LogSetAside(claim.DeviceKind, claim.Device, reason);
+            throw new CniException(CniErrorCode.TryAgainLater, $"the {claim.DeviceKind} {claim.Device} can't be configured and is set aside", reason);
+        }
+    }
+
+    private Claim Plan(CniCall call, IDeviceKind kind, DevicePlan plan) => new()
     {
         Key = call.Key,
         State = ClaimState.Adding,
-        DeviceKind = services.Devices.Kind,
-        PortName = PortName.For(call.Key),
-        Mac = MacAddress.Random(),
+        DeviceKind = kind.Kind,
+        Device = plan.Device,
+        PortName = plan.PortName,
+        Mac = plan.Mac,
         Mtu = call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu,
         NetNs = call.Environment.NetNs,
         PodNamespace = call.Args.PodNamespace,
@@ -146,11 +177,11 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         return true;
     }
 
-    private static IReadOnlyList<CniRoute> AddRoutes(PodNetwork pod, int index, Claim claim, AttachReply reply, CniResult ipam)
+    private static IReadOnlyList<CniRoute> AddRoutes(PodNetwork pod, int index, int? mtu, IReadOnlyList<CniRoute> routes)
     {
-        if (reply.Mtu != 0 && reply.Mtu != claim.Mtu)
-            pod.Links.SetMtu(index, (int)reply.Mtu);
-        return pod.AddRoutes(index, PodRoutes.For(claim.Addresses, PodRoutes.Gateways(reply), ipam.Routes));
+        if (mtu is { } bytes)
+            pod.Links.SetMtu(index, bytes);
+        return pod.AddRoutes(index, routes);
     }
 
     private async Task UndoAsync(CniCall call, Claim claim, bool accTold, Exception failure)
@@ -178,8 +209,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         var result = call.Config.PrevResult ?? new CniResult();
         int index = result.Interfaces.Count;
-        int mtu = reply.Mtu != 0 ? (int)reply.Mtu : claim.Mtu;
-        result.Interfaces.Add(new CniInterface(claim.Key.InterfaceName, claim.Mac.ToString(), call.Environment.NetNs, mtu));
+        result.Interfaces.Add(new CniInterface(claim.Key.InterfaceName, claim.Mac.ToString(), call.Environment.NetNs, claim.Mtu));
         var gateways = PodRoutes.Gateways(reply);
         foreach (var address in claim.Addresses)
             result.Addresses.Add(new CniAddress(address, PodNetwork.Bits(address), PodRoutes.GatewayFor(address, gateways), index));
@@ -196,6 +226,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
     [LoggerMessage(LogLevel.Debug, "ADD of {Key}: {All:0.00} ms, {Others:0.00} of them with the IPAM plugin or links at work; IPAM {Ipam:0.00}, links {Links:0.00}, ACC {Acc:0.00}, store {Store:0.00}")]
     private partial void LogTimes(AttachmentKey key, double all, double others, double ipam, double links, double acc, double store);
+
+    [LoggerMessage(LogLevel.Error, "The {Kind} {Device} is set aside: {Reason}")]
+    private partial void LogSetAside(string kind, string device, string reason);
 
     [LoggerMessage(LogLevel.Warning, "ADD of {Key} failed and is undone: {Reason}")]
     private partial void LogFailed(AttachmentKey key, string reason);

@@ -24,10 +24,8 @@ internal sealed class CheckOperation(AgentServices services)
 
     private bool CheckHost(CniCall call, Claim claim)
     {
-        if (services.Devices.Find(claim.PortName) is not { } port)
-            throw new CniException(CniErrorCode.Internal, $"the data-plane end {claim.PortName} of {claim.Key} is gone", services.Config.PortNamespace);
-        if (!port.IsUp)
-            throw new CniException(CniErrorCode.Internal, $"the data-plane end {claim.PortName} of {claim.Key} is down", services.Config.PortNamespace);
+        if (services.Pools.Find(claim.DeviceKind)?.Problem(claim) is { } problem)
+            throw new CniException(CniErrorCode.Internal, problem);
         using var pod = PodNetwork.Open(call.Environment.NetNs, call.Environment.InterfaceName, call.Environment.NetNsOverride);
         PodCheck.Check(pod, call.Config.PrevResult!, call.Environment.NetNs);
         return true;

@@ -50,11 +50,11 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
     {
         var names = valid.Select(PortName.For).Concat(services.Claims.All().Select(c => c.PortName)).ToHashSet();
         string prefix = $"accoffload:{network}/";
-        var orphans = await services.OnDevicesAsync(services.Devices.List).ConfigureAwait(false);
+        var orphans = await services.OnDevicesAsync(services.Veth.List).ConfigureAwait(false);
         foreach (var orphan in orphans.Where(o => o.Alias.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(o.Name)))
         {
             LogOrphan(orphan.Name, orphan.Alias);
-            await services.Devices.DeleteAsync(orphan.Name).ConfigureAwait(false);
+            await services.Veth.DeleteAsync(orphan.Name).ConfigureAwait(false);
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed partial class Remover(AgentServices services)
         var failures = new List<Exception>();
         // On disk before the address is free for somebody else: a restart in between must not state the old holder.
         var recorded = claim is null ? services.Claims.RememberNetworkAsync(key.Network) : MarkAsync(ref claim);
-        var device = services.Devices.DeleteAsync(claim?.PortName ?? PortName.For(key));
+        var device = DeleteDeviceAsync(key, claim);
         var detached = accTold ? services.Acc.TryDetachAsync(key, DetachLimit) : Task.FromResult(true);
         await TryAsync(recorded, failures, "record").ConfigureAwait(false);
         bool confirmed = await detached.ConfigureAwait(false);
@@ -54,6 +54,15 @@ internal sealed partial class Remover(AgentServices services)
         services.Step("del.done");
         LogRemoved(key, confirmed ? "" : "; the ACC learns of it at the next Sync");
         return errorText;
+    }
+
+    private Task DeleteDeviceAsync(AttachmentKey key, Claim? claim)
+    {
+        if (claim is null)
+            return services.Veth.DeleteAsync(PortName.For(key));
+        return services.Pools.Find(claim.DeviceKind) is { } kind
+            ? kind.DeleteAsync(claim)
+            : Task.FromException(new CniException(CniErrorCode.TryAgainLater, $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration does not offer any more", "offer it until the pod is gone"));
     }
 
     // Also what is marked already: the mark may be in memory only, where the disk was full before.

@@ -17,6 +17,8 @@ internal sealed class StatusOperation(AgentServices services)
             throw new CniException(CniErrorCode.NotAvailable,
                 $"the ACC at {services.Config.Acc.Address.Authority} can't attach pods since {since:u}", state.Reason);
         }
+        foreach (var device in services.Pools.SetAside.All())
+            call.AddErrorText($"host-stub: {device.Kind} {device.Device} is set aside until {device.Until:u}: {device.Reason}\n");
         if (call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0)
             await services.Ipam.RunIfSupportedAsync("STATUS", call.ToIpam()).ConfigureAwait(false);
     }

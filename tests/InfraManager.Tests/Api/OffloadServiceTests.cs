@@ -54,7 +54,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         { "kind: 9 is no endpoint kind", r => r.Kind = (Protos.V1.EndpointKind)9 },
         { "device: missing", r => r.Device = null },
         { "device.kind: empty", r => r.Device.Kind = "" },
-        { "device.kind: \"sf\" is not supported", r => r.Device.Kind = "sf" },
+        { "device.kind: \"bridge\" is not supported", r => r.Device.Kind = "bridge" },
         { "device.mac: empty", r => r.Device.Mac = ByteString.Empty },
         { "device.mac: 5 bytes, not 6", r => r.Device.Mac = ByteString.CopyFrom(1, 2, 3, 4, 5) },
         { "addresses[0]: 3 bytes, neither 4 nor 16", r => r.Addresses[0] = ByteString.CopyFrom(1, 2, 3) },

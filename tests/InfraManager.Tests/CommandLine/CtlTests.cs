@@ -43,6 +43,7 @@ public sealed class CtlTests : IAsyncLifetime
     [Fact]
     public async Task Endpoints_are_a_table_and_json()
     {
+        Assert.Equal("no ports", (await RunAsync("vports")).Trim());
         Assert.Equal("no endpoints", (await RunAsync("endpoints")).Trim());
         AddEndpoint();
         var text = await RunAsync("endpoints");

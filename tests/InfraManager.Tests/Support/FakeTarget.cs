@@ -227,8 +227,9 @@ internal sealed class FakeTarget : ITarget
         return Task.FromResult<uint?>(Ports.TryGetValue(name, out uint id) ? id : null);
     }
 
-    public async Task<uint> AddPortAsync(string name, CancellationToken cancellationToken)
+    public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
+        string name = port.Name;
         await Task.Yield();
         ThrowIfAway();
         if (RefusesPort(name) is var refusal and not StatusCode.OK)

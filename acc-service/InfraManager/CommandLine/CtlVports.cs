@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text.Json;
+using ACCOffload.Protos.V1;
+
+namespace ACCOffload.InfraManager.CommandLine;
+
+/// <summary>The endpoints by port: what ctl vports shows.</summary>
+internal static class CtlVports
+{
+    public static void Text(TextWriter writer, ListEndpointsReply reply)
+    {
+        if (reply.Endpoints.Count == 0)
+        {
+            writer.WriteLine("no ports");
+            return;
+        }
+
+        var table = new TextTable("PORT", "NAME", "DEVICE", "MAC", "VSI", "ENDPOINTS").Right(0);
+        foreach (var port in ByPort(reply))
+        {
+            var one = port.First();
+            table.Add(
+                one.Port == 0 ? "-" : one.Port.ToString(CultureInfo.InvariantCulture), one.PortName, one.Device, one.Mac, one.Vsi.Length == 0 ? "-" : one.Vsi,
+                string.Join(' ', port.Select(Owner)));
+        }
+
+        table.WriteTo(writer);
+    }
+
+    public static void Json(Utf8JsonWriter json, ListEndpointsReply reply)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("vports");
+        foreach (var port in ByPort(reply))
+        {
+            var one = port.First();
+            json.WriteStartObject();
+            json.WriteNumber("port", one.Port);
+            json.WriteString("name", one.PortName);
+            json.WriteString("device", one.Device);
+            json.WriteString("mac", one.Mac);
+            json.WriteString("vsi", one.Vsi);
+            json.WriteStartArray("endpoints");
+            foreach (var endpoint in port)
+                json.WriteStringValue(Owner(endpoint));
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static IEnumerable<IGrouping<string, EndpointInfo>> ByPort(ListEndpointsReply reply) =>
+        reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).GroupBy(e => e.PortName);
+
+    private static string Owner(EndpointInfo endpoint) =>
+        endpoint.Kind == "host" ? "host" : endpoint.PodName.Length > 0 ? $"{endpoint.PodNamespace}/{endpoint.PodName}" : $"{endpoint.ContainerId}/{endpoint.InterfaceName}";
+}

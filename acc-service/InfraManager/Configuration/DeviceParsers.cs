@@ -1,0 +1,37 @@
+using System.Globalization;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Configuration;
+
+/// <summary>What the rules about devices look like. Each answers null, or why the text is none.</summary>
+internal static class DeviceParsers
+{
+    private const int Bits = 48;
+
+    public static string? Kind(string text, out DeviceKind kind)
+    {
+        var found = DeviceKinds.Find(text);
+        kind = found ?? default;
+        return found is null ? "is no kind of device" : null;
+    }
+
+    public static string? PortPattern(string text, out string pattern)
+    {
+        pattern = text;
+        return text.Length == 0 ? "is empty" : text.AsSpan()[..^1].Contains('*') ? "has a * that is not its end" : null;
+    }
+
+    public static string? MacRange(string text, out MacRange range)
+    {
+        range = default;
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        var length = Bits;
+        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > Bits))
+            return $"has no prefix length from 0 to {Bits} after the '/'";
+        if (!MacAddress.TryParse(slash < 0 ? text : text[..slash], out var mac))
+            return "is no MAC address";
+        range = new MacRange(mac, length);
+        return null;
+    }
+}

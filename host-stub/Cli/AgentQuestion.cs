@@ -1,0 +1,37 @@
+using System.Text;
+using System.Text.Json;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+
+namespace ACCOffload.HostStub.Cli;
+
+/// <summary>Asks the running agent, and prints its answer.</summary>
+internal static class AgentQuestion
+{
+    private const int NoAgent = 2;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    /// <returns>The exit code: 2 without an agent, else what <paramref name="verdict"/> says of the answer.</returns>
+    public static int Ask(string socket, AgentRequestKind kind, bool json, Func<JsonElement, string> text, Func<JsonElement, int> verdict)
+    {
+        AgentResponse response;
+        try
+        {
+            response = AgentSocket.Ask(socket, AgentRequest.Encode(kind, [], default), Limit);
+        }
+        catch (Exception e) when (e is AgentUnavailableException or FrameException)
+        {
+            Console.Error.WriteLine($"host-stub: {e.Message}");
+            return NoAgent;
+        }
+        using var document = JsonDocument.Parse(response.Output);
+        var root = document.RootElement;
+        if (response.ExitCode != 0)
+        {
+            Console.Error.WriteLine($"host-stub: {root.GetProperty("msg").GetString()}");
+            return NoAgent;
+        }
+        Console.Out.WriteLine(json ? Encoding.UTF8.GetString(response.Output.Span) : text(root));
+        return verdict(root);
+    }
+}

@@ -1,0 +1,56 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>Which device an attachment is to get. <paramref name="Device"/> names one that is there before and after; empty for one that is made for the attachment.</summary>
+internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac);
+
+/// <summary>What a device kind is asked to make.</summary>
+internal sealed record PortRequest(string Device, string PortName, MacAddress Mac, int Mtu, string Alias)
+{
+    public static PortRequest Of(Claim claim) => new(claim.Device, claim.PortName, claim.Mac, claim.Mtu, Devices.PortName.Alias(claim.Key));
+}
+
+/// <summary>A data-plane end as the kernel has it.</summary>
+internal sealed record PortInfo(string Name, bool IsUp, string Alias);
+
+/// <summary>What a kind knows while it chooses a device.</summary>
+/// <param name="Key">The attachment.</param>
+/// <param name="Wanted">The device that the runtime names; empty: any.</param>
+/// <param name="InUse">Devices that attachments of this kind have.</param>
+/// <param name="SetAside">Devices that failed and are not to be tried yet.</param>
+internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySet<string> InUse, IReadOnlySet<string> SetAside);
+
+/// <summary>A kind of device between a namespace and the pipeline.</summary>
+internal interface IDeviceKind
+{
+    /// <summary>The name in the configuration, in claims and on the wire.</summary>
+    string Kind { get; }
+
+    /// <summary>Most attachments at once where the configuration does not say.</summary>
+    int DefaultLimit { get; }
+
+    /// <summary>The target makes the device when it is told of the attachment, so that it can be taken only then, and again after the target restarted.</summary>
+    bool MadeByTarget { get; }
+
+    /// <summary>The devices that there are, free or not; empty for a kind whose devices are made for each attachment.</summary>
+    IReadOnlyList<string> Devices();
+
+    /// <summary>Chooses the device. One caller at a time.</summary>
+    /// <exception cref="Cni.CniException">Error 11: none is free; 7: the wanted one is none of ours.</exception>
+    DevicePlan Plan(PlanRequest request);
+
+    /// <summary>Makes the device, or takes it, and puts its near end into the pod as the interface; both ends up.</summary>
+    /// <returns>The interface's index in the pod's namespace.</returns>
+    int Create(PortRequest request, PodNetwork pod);
+
+    /// <summary>Removes the device, or gives it back as it was before. No error when there is none.</summary>
+    Task DeleteAsync(Claim claim);
+
+    /// <summary>Those of the claims whose device is where it has to be.</summary>
+    IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims);
+
+    /// <summary>What is wrong with the attachment's device outside of the pod; null: nothing.</summary>
+    string? Problem(Claim claim);
+}

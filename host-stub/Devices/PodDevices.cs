@@ -1,0 +1,49 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>Devices that are wholly in the pods' namespaces: found by the claim's namespace, interface and MAC.</summary>
+internal static class PodDevices
+{
+    /// <summary>Runs code on the attachment's interface; not at all when the namespace or the interface is gone, or is somebody else's by now.</summary>
+    public static bool With(Claim claim, Action<PodNetwork, LinkInfo> code)
+    {
+        if (claim.NetNs.Length == 0)
+            return false;
+        PodNetwork pod;
+        try
+        {
+            pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
+        }
+        catch (CniException)
+        {
+            return false;
+        }
+        using (pod)
+        {
+            if (pod.Find() is not { } link || link.Mac != claim.Mac)
+                return false;
+            code(pod, link);
+            return true;
+        }
+    }
+
+    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
+        claims.Where(c => With(c, static (_, _) => { })).Select(c => c.Key).ToHashSet();
+
+    /// <summary>True while the namespace is there and the interface is not: the pod lives without it.</summary>
+    public static bool IsBereft(Claim claim)
+    {
+        try
+        {
+            using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
+            return pod.Find() is null;
+        }
+        catch (CniException)
+        {
+            return false;
+        }
+    }
+}

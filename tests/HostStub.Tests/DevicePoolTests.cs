@@ -1,0 +1,217 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Time.Testing;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>The pool against a model: who has what is exact, whatever comes in which order.</summary>
+public sealed class DevicePoolTests : IDisposable
+{
+    private const int Devices = 12;
+    private const int Steps = 10_000;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("pools-").FullName;
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+    private readonly FakeKind _kind = new();
+    private ClaimStore _store;
+    private ClaimTable _claims;
+    private DevicePools _pools;
+
+    public DevicePoolTests() => (_store, _claims, _pools) = Open(0);
+
+    public void Dispose()
+    {
+        _store.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task Ten_thousand_steps_of_adds_dels_failures_and_crashes_leave_the_pool_exact()
+    {
+        var random = new Random(20240612);
+        var model = new Dictionary<AttachmentKey, string>();
+        var aside = new Dictionary<string, DateTimeOffset>();
+        _kind.Names = [.. Enumerable.Range(0, Devices).Select(i => $"d{i}")];
+        int next = 0;
+        for (int step = 0; step < Steps; step++)
+        {
+            foreach (string over in aside.Where(a => a.Value <= _time.GetUtcNow()).Select(a => a.Key).ToArray())
+                aside.Remove(over);
+            var free = _kind.Names.Except(model.Values).Except(aside.Keys).ToHashSet();
+            switch (random.Next(100))
+            {
+                case < 45:
+                    Add(new AttachmentKey("net", $"c{next++}", "eth0"), free, model);
+                    break;
+                case < 75 when model.Count > 0:
+                    await DeleteAsync(model, random);
+                    break;
+                case < 85:
+                    await FailAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free, aside);
+                    break;
+                case < 90:
+                    _time.Advance(TimeSpan.FromSeconds(random.Next(60)));
+                    break;
+                case < 91:
+                    await CrashAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free);
+                    // What failed is in memory only, and tried again.
+                    aside.Clear();
+                    break;
+                case < 93:
+                    // Taken out of the machine, or back: what is in use stays in use.
+                    _kind.Names = random.Next(2) == 0 ? [.. _kind.Names.Skip(1)] : [.. Enumerable.Range(0, Devices).Select(i => $"d{i}")];
+                    break;
+            }
+            Check(model, aside);
+        }
+    }
+
+    [Fact]
+    public void Of_254_devices_the_255th_is_refused_until_one_is_given_back()
+    {
+        _kind.Names = [.. Enumerable.Range(0, 300).Select(i => $"d{i}")];
+        var keys = Enumerable.Range(0, 254).Select(i => new AttachmentKey("net", $"c{i}", "eth0")).ToArray();
+        foreach (var key in keys)
+            Reserve(key);
+        var refusal = Assert.Throws<CniException>(() => Reserve(new AttachmentKey("net", "late", "eth0")));
+        Assert.Equal((int)CniErrorCode.TryAgainLater, refusal.Code);
+        Assert.Contains("all 254 devices of the kind fake are in use", refusal.Message, StringComparison.Ordinal);
+        _ = _claims.RemoveAsync(keys[7]);
+        Assert.Equal("d7", Reserve(new AttachmentKey("net", "late", "eth0")).Device);
+    }
+
+    [Fact]
+    public void A_configured_limit_goes_before_the_kinds_own()
+    {
+        _store.Dispose();
+        (_store, _claims, _pools) = Open(1);
+        _kind.Names = ["d0", "d1"];
+        Reserve(new AttachmentKey("net", "a", "eth0"));
+        Assert.Throws<CniException>(() => Reserve(new AttachmentKey("net", "b", "eth0")));
+    }
+
+    [Fact]
+    public void A_device_that_failed_is_tried_again_later()
+    {
+        _kind.Names = ["d0"];
+        _pools.SetAside.Add("fake", "d0", "it burns");
+        Assert.Throws<CniException>(() => Reserve(new AttachmentKey("net", "a", "eth0")));
+        var state = Assert.Single(_pools.States());
+        Assert.Equal(("d0", "it burns"), (Assert.Single(state.SetAside).Device, state.SetAside[0].Reason));
+        Assert.Empty(state.Free);
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal("d0", Reserve(new AttachmentKey("net", "a", "eth0")).Device);
+        Assert.Empty(_pools.States()[0].SetAside);
+    }
+
+    private void Add(AttachmentKey key, HashSet<string> free, Dictionary<AttachmentKey, string> model)
+    {
+        if (free.Count == 0)
+        {
+            Assert.Equal((int)CniErrorCode.TryAgainLater, Assert.Throws<CniException>(() => Reserve(key)).Code);
+            return;
+        }
+        var claim = Reserve(key);
+        Assert.Contains(claim.Device, free);
+        _ = _claims.PutAsync(claim with { State = ClaimState.Attached });
+        model.Add(key, claim.Device);
+    }
+
+    private async Task DeleteAsync(Dictionary<AttachmentKey, string> model, Random random)
+    {
+        var key = model.Keys.ElementAt(random.Next(model.Count));
+        // Half removed, then wholly: the device is somebody's until the end.
+        _ = _claims.PutAsync(_claims.Get(key)! with { State = ClaimState.Deleting });
+        Check(model, null);
+        if (random.Next(2) == 0)
+            await _claims.PutAsync(_claims.Get(key)! with { State = ClaimState.Released });
+        else
+            _ = _claims.RemoveAsync(key);
+        model.Remove(key);
+    }
+
+    private async Task FailAsync(AttachmentKey key, HashSet<string> free, Dictionary<string, DateTimeOffset> aside)
+    {
+        if (free.Count == 0)
+            return;
+        var claim = Reserve(key);
+        _pools.SetAside.Add("fake", claim.Device, "failed by the test");
+        aside[claim.Device] = _time.GetUtcNow() + TimeSpan.FromSeconds(60);
+        await _claims.RemoveAsync(key);
+    }
+
+    private async Task CrashAsync(AttachmentKey key, HashSet<string> free)
+    {
+        if (free.Count > 0)
+            await ReserveRecordedAsync(key);
+        _store.Dispose();
+        (_store, _claims, _pools) = Open(0);
+        // As recovery does: halves are undone.
+        foreach (var half in _claims.All().Where(c => c.State is ClaimState.Adding or ClaimState.Deleting))
+            await _claims.RemoveAsync(half.Key);
+    }
+
+    private void Check(Dictionary<AttachmentKey, string> model, Dictionary<string, DateTimeOffset>? aside)
+    {
+        var held = _claims.All().Where(c => c.State != ClaimState.Released).ToDictionary(c => c.Key, c => c.Device);
+        Assert.Equal(model.OrderBy(m => m.Value), held.OrderBy(h => h.Value));
+        Assert.Equal(held.Count, held.Values.Distinct().Count());
+        if (aside is null)
+            return;
+        var state = Assert.Single(_pools.States());
+        Assert.Equal(model.Count, state.InUse);
+        Assert.Equal(aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.SetAside.Select(s => s.Device).Order());
+        Assert.Equal(_kind.Names.Except(model.Values).Except(state.SetAside.Select(s => s.Device)).Order(), state.Free.Order());
+    }
+
+    private Claim Reserve(AttachmentKey key) => _pools.Reserve(_kind, key, "", plan => Plan(key, plan)).Claim;
+
+    private async Task ReserveRecordedAsync(AttachmentKey key) => await _pools.Reserve(_kind, key, "", plan => Plan(key, plan)).Recorded;
+
+    private static Claim Plan(AttachmentKey key, DevicePlan plan) => new()
+    {
+        Key = key,
+        State = ClaimState.Adding,
+        DeviceKind = "fake",
+        Device = plan.Device,
+        PortName = plan.PortName,
+        Mac = plan.Mac,
+        Mtu = 1500,
+    };
+
+    private (ClaimStore Store, ClaimTable Claims, DevicePools Pools) Open(int limit)
+    {
+        var store = ClaimStore.Open(Path.Combine(_directory, "agent.db"), _time);
+        var claims = new ClaimTable(store);
+        return (store, claims, new DevicePools(claims, [_kind], "fake", limit, new SetAsideList(_time, TimeSpan.FromSeconds(60))));
+    }
+
+    /// <summary>Devices that are only names.</summary>
+    private sealed class FakeKind : IDeviceKind
+    {
+        public IReadOnlyList<string> Names { get; set; } = [];
+
+        public string Kind => "fake";
+
+        public int DefaultLimit => 254;
+
+        public bool MadeByTarget => false;
+
+        public IReadOnlyList<string> Devices() => Names;
+
+        public DevicePlan Plan(PlanRequest request) =>
+            Names.FirstOrDefault(n => !request.InUse.Contains(n) && !request.SetAside.Contains(n)) is { } free
+                ? new DevicePlan(free, PortName.For(request.Key), MacAddress.Random())
+                : throw new CniException(CniErrorCode.TryAgainLater, "no device is free");
+
+        public int Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
+
+        public Task DeleteAsync(Claim claim) => Task.CompletedTask;
+
+        public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Select(c => c.Key).ToHashSet();
+
+        public string? Problem(Claim claim) => null;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using ACCOffload.HostStub.Cli;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>Kinds of devices through the plugin, on the real kernel.</summary>
+public sealed class DeviceTests
+{
+    [CniFact]
+    public async Task Exhausted_devices_fail_an_add_and_leave_status_good()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Limit"] = 2);
+        Pod[] pods = [lab.NewPod(), lab.NewPod(), lab.NewPod()];
+        (await lab.RunAsync("ADD", pods[0])).Succeeded();
+        (await lab.RunAsync("ADD", pods[1])).Succeeded();
+
+        var refused = (await lab.RunAsync("ADD", pods[2])).Failed(11);
+
+        Assert.Contains("all 2 devices of the kind veth are in use", refused.Message, StringComparison.Ordinal);
+        lab.Request("STATUS", "", "").Succeeded();
+        Assert.Equal(2, lab.ReservedAddresses().Count);
+        (await lab.RunAsync("DEL", pods[0])).Succeeded();
+        (await lab.RunAsync("ADD", pods[2])).Succeeded();
+    }
+
+    [CniFact]
+    public async Task A_device_that_cant_be_configured_is_set_aside_and_told_of()
+    {
+        // No kernel puts an ipvlan on the loopback.
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
+        var pod = lab.NewPod();
+
+        var first = (await lab.RunAsync("ADD", pod, change: c => c["deviceKind"] = "ipvlan")).Failed(11);
+        var second = (await lab.RunAsync("ADD", pod, change: c => c["deviceKind"] = "ipvlan")).Failed(11);
+
+        Assert.Contains("the ipvlan lo can't be configured and is set aside", first.Message, StringComparison.Ordinal);
+        Assert.Contains("the parent lo of ipvlan devices is set aside", second.Message, StringComparison.Ordinal);
+        Assert.Contains("ipvlan lo is set aside until", lab.Request("STATUS", "", "").Succeeded().ErrorText, StringComparison.Ordinal);
+        string text = DevicesCommand.Text(System.Text.Json.JsonDocument.Parse(AgentSocket.Ask(lab.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output).RootElement);
+        Assert.Contains("set aside lo until", text, StringComparison.Ordinal);
+        lab.AssertNothingLeft();
+        // Others are as before.
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+    }
+
+    [CniTheory]
+    [InlineData("deviceKind", "sf", "deviceKind \"sf\" in the network configuration: the agent has no devices of the kind sf")]
+    [InlineData("deviceID", "0000:03:00.2", "deviceID \"0000:03:00.2\" in the network configuration: the agent has no devices of the kind vf")]
+    [InlineData("pciBusID", "0000:03:00.2", "the agent has no devices of the kind vf")]
+    public async Task What_the_agent_does_not_have_is_an_error_of_the_configuration(string key, string value, string text)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        Assert.Contains(text, (await lab.RunAsync("ADD", lab.NewPod(), change: c => c[key] = value)).Failed(7).Message, StringComparison.Ordinal);
+        lab.AssertNothingLeft();
+    }
+
+    [TapFact]
+    public async Task A_tap_goes_to_its_pod_and_comes_back_after_its_target_did()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        string port = PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0"));
+        using var home = NetNamespace.OpenNamed(lab.DataPlane);
+        using var ns = pod.Open();
+        using var inside = RouteNetlink.Open(ns);
+        MacAddress mac;
+        using (PacketPort.OpenTap(home, port))
+        {
+            var result = (await lab.RunAsync("ADD", pod, change: c => c["deviceKind"] = "tap")).Succeeded().Output!;
+            mac = AssertWhole(inside);
+            Assert.Equal(mac.ToString(), result["interfaces"]![0]!["mac"]!.GetValue<string>());
+            var told = Assert.Single(lab.Acc.Model.Pods);
+            Assert.Equal(("tap", port), (told.Device.Kind, told.Device.PortName));
+            (await lab.RunAsync("CHECK", pod, prevResult: result, change: c => c["deviceKind"] = "tap")).Succeeded();
+        }
+        Assert.Null(inside.GetLink("eth0"));
+
+        using (PacketPort.OpenTap(home, port))
+        {
+            await Eventually.TrueAsync(() => inside.GetLink("eth0") is { IsUp: true } && inside.GetRoutes().Count >= 2, () => string.Join('\n', lab.Log.Lines));
+            Assert.Equal(mac, AssertWhole(inside));
+            (await lab.RunAsync("DEL", pod, change: c => c["deviceKind"] = "tap")).Succeeded();
+            Assert.Null(inside.GetLink("eth0"));
+        }
+        lab.AssertNothingLeft();
+    }
+
+    [TapFact]
+    public async Task Without_a_target_that_makes_it_there_is_no_tap()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Kind"] = "tap");
+        Assert.Contains("the target did not make the TAP", (await lab.RunAsync("ADD", lab.NewPod())).Failed(11).Message, StringComparison.Ordinal);
+        lab.AssertNothingLeft();
+    }
+
+    private static MacAddress AssertWhole(RouteNetlink inside)
+    {
+        var eth0 = inside.GetLink("eth0")!;
+        Assert.Equal(("tun", true, 1500), (eth0.Kind, eth0.IsUp, eth0.Mtu));
+        Assert.Equal(IPAddress.Parse("10.244.1.2"), Assert.Single(inside.GetAddresses(eth0.Index)).Address);
+        Assert.Contains(inside.GetRoutes(eth0.Index), r => r.Destination.PrefixLength == 0 && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
+        return eth0.Mac;
+    }
+}
+
+/// <summary>A test that makes TAP links and delegates to Debian's host-local.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TapFactAttribute : FactAttribute
+{
+    public TapFactAttribute() => Skip = CniTheoryAttribute.ReasonFor(["host-local"]) ?? (File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)");
+}

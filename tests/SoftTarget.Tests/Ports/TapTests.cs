@@ -1,0 +1,87 @@
+using ACCOffload.NativeInterop;
+using ACCOffload.SoftTarget.Tests.Server;
+using ACCOffload.SoftTarget.Tests.Support;
+using Gnmi;
+using static ACCOffload.SoftTarget.Tests.Support.Fields;
+
+namespace ACCOffload.SoftTarget.Tests.Ports;
+
+/// <summary>Ports of the type TAP: the target makes the link, and serves it wherever it is moved.</summary>
+public sealed class TapTests
+{
+    private static readonly TestPipeline Pipeline = SmallPipelines.BigTable;
+
+    [TapFact]
+    public async Task A_tap_is_made_moved_used_and_made_again()
+    {
+        using var wires = new Wires();
+        await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
+        await target.Client.Gnmi.SetAsync(Add("tap1"));
+        await target.Client.WriteAsync(TargetClient.Insert(Pipeline.Entry("big", [Exact(1, 1)], Pipeline.Do("out_of", 1))));
+        using var ports = NetNamespace.Open(wires.Path);
+        using var links = RouteNetlink.Open(ports);
+
+        for (var round = 0; round < 2; round++)
+        {
+            await UntilAsync(() => links.GetLink("tap1") is { Kind: "tun" }, "the link is there");
+            var name = $"{Guid.NewGuid():N}"[..12];
+            using (var pod = NetNamespace.CreateNamed(name))
+            {
+                links.MoveToNamespace(links.GetLink("tap1")!.Index, pod, "eth0");
+                using var inside = RouteNetlink.Open(pod);
+                inside.SetIPv6AddrGenModeNone(inside.GetLink("eth0")!.Index);
+                inside.SetUp(inside.GetLink("eth0")!.Index);
+                await UntilAsync(() => inside.GetLink("eth0")!.IsRunning, "the link runs");
+                using var port = PacketPort.Open(pod, "eth0");
+                using var batch = new PacketBatch();
+                // The table sends every frame back to where it came from.
+                Assert.True(port.TrySend(Wires.Frame(1)));
+                await UntilAsync(() => Enumerable.Range(0, port.Receive(batch)).Any(i => batch.Frame(i).SequenceEqual(Wires.Frame(1))), "the frame comes back");
+                NetNamespace.DeleteNamed(name);
+            }
+            // With its namespace the link ended; the port makes another one.
+        }
+
+        await UntilAsync(() => links.GetLink("tap1") is not null, "the link is there again");
+        await target.Client.Gnmi.SetAsync(new SetRequest { Delete = { GnmiTests.PathOf("tap1") } });
+        await UntilAsync(() => links.GetLink("tap1") is null, "the link is gone");
+    }
+
+    [TapFact]
+    public async Task A_name_that_another_link_has_is_waited_for()
+    {
+        using var wires = new Wires();
+        wires.Lay("tap1");
+        using var ports = NetNamespace.Open(wires.Path);
+        using var links = RouteNetlink.Open(ports);
+        await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
+        await target.Client.Gnmi.SetAsync(Add("tap1"));
+        Assert.Equal("veth", links.GetLink("tap1")!.Kind);
+        links.DeleteLink(links.GetLink("tap1")!.Index);
+        await UntilAsync(() => links.GetLink("tap1") is { Kind: "tun" }, "the TAP is there");
+    }
+
+    private static SetRequest Add(string name)
+    {
+        var request = GnmiTests.Add(name);
+        request.Update[0].Val = new TypedValue { StringVal = "TAP" };
+        return request;
+    }
+
+    private static async Task UntilAsync(Func<bool> condition, string what)
+    {
+        var end = DateTime.UtcNow.AddSeconds(30);
+        while (!condition())
+        {
+            Assert.True(DateTime.UtcNow < end, $"not in time: {what}");
+            await Task.Delay(10);
+        }
+    }
+}
+
+/// <summary>A test that makes TAP links: skipped by name without root, or where the kernel has none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TapFactAttribute : FactAttribute
+{
+    public TapFactAttribute() => Skip = !Environment.IsPrivilegedProcess ? "needs root" : File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)";
+}
