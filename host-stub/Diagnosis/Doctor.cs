@@ -16,7 +16,7 @@ namespace ACCOffload.HostStub.Diagnosis;
 /// <param name="configurationFolder">Where the runtime looks for networks.</param>
 /// <param name="pluginFolders">Where the runtime looks for plugins.</param>
 /// <param name="time">The clock.</param>
-internal sealed class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time)
+internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time)
 {
     private const string Plugin = "accoffload";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -28,6 +28,8 @@ internal sealed class Doctor(AgentConfig config, string configurationFolder, IRe
         report.Check("agent", () => Agent(report));
         report.Check("certificate", () => Acc(report));
         report.Check("ports", () => Ports(report));
+        report.Check("kernel", () => Kernel(report));
+        report.Check("device", () => Parent(report));
         report.Check("CNI", () => Network(report));
         if (config.HostInterface.Enabled)
             report.Check("host", () => HostInterface(report));
@@ -82,9 +84,8 @@ internal sealed class Doctor(AgentConfig config, string configurationFolder, IRe
             if (!reply.Ready)
                 report.Doubt("ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
         }
-        catch (RpcException e) when (connection.Refusal is { } refusal)
+        catch (RpcException) when (connection.Refusal is { } refusal)
         {
-            _ = e;
             report.Wrong("ACC", refusal, "the ACC's certificate has to come from the same authority, with the name of Acc:ServerName");
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.PermissionDenied or StatusCode.Unauthenticated)
