@@ -76,7 +76,7 @@ internal sealed class QemuMachine : IAsyncDisposable
     {
         await CopyAsync(SavedDisk, Disk);
         Start(["-incoming", $"exec:cat {SavedMemory}"]);
-        await ReachAsync(TimeSpan.FromMinutes(3));
+        await ReachAsync(TimeSpan.FromMinutes(10));
     }
 
     /// <summary>Waits until the hands answer: systemd has mounted its file systems.</summary>
@@ -90,7 +90,7 @@ internal sealed class QemuMachine : IAsyncDisposable
             try
             {
                 await ConnectAsync();
-                if ((await AskAsync("true", TimeSpan.FromSeconds(10))).ExitCode == 0)
+                if ((await AskAsync("true", TimeSpan.FromSeconds(60))).ExitCode == 0)
                     return;
             }
             catch (Exception e) when (e is SocketException or IOException or TimeoutException)

@@ -69,6 +69,24 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     [MachineFact]
+    public async Task What_fails_again_and_again_is_tried_less_and_less_often()
+    {
+        await _node.Machine.RunAsync(["systemctl", "stop", InstalledNode.Manager]);
+        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(InstalledNode.Manager), "[Service]\nType=exec\nWatchdogSec=0\nExecStart=\nExecStart=/bin/false\n");
+        await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+        await _node.Machine.RunAsync(["systemctl", "start", InstalledNode.Manager]);
+        foreach (var seconds in new[] { 2, 4, 8 })
+            await Eventually.TrueAsync(async () => (await _node.Machine.RunAsync(["pgrep", "--full", "--exact", $"sleep {seconds}"])).ExitCode == 0, $"it waits {seconds} s", seconds: 60);
+        Assert.Equal("activating start-pre", $"{await _node.ShowAsync(InstalledNode.Manager, "ActiveState")} {await _node.ShowAsync(InstalledNode.Manager, "SubState")}");
+        // Who repairs it does not have to wait.
+        await _node.Machine.OutputAsync("rm", InstalledNode.TrialDropIn(InstalledNode.Manager));
+        await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+        await _node.Machine.OutputAsync("systemctl", "restart", InstalledNode.Manager);
+        await _node.ReadyAsync();
+        Assert.Equal(0, await NumberAsync(InstalledNode.Manager, "NRestarts"));
+    }
+
+    [MachineFact]
     public async Task They_stop_cleanly_and_find_everything_when_they_start_again()
     {
         var a = await _node.AddPodAsync("pod-a");
