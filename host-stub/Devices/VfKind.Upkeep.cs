@@ -37,16 +37,22 @@ internal sealed partial class VfKind
         {
             if (_physical is { Length: > 0 } known)
                 return known;
-            var all = new Lazy<IReadOnlyList<PciDevice>>(hardware.Bus.All);
-            return _physical = [.. config.PhysicalFunctions.SelectMany(s => Select(s, all)).Distinct()];
+            return _physical = Select(hardware.Bus, config.PhysicalFunctions);
         }
     }
 
-    private IEnumerable<string> Select(string selector, Lazy<IReadOnlyList<PciDevice>> all)
+    /// <summary>The addresses of the physical functions that are named.</summary>
+    internal static string[] Select(PciBus bus, IReadOnlyList<string> selectors)
+    {
+        var all = new Lazy<IReadOnlyList<PciDevice>>(bus.All);
+        return [.. selectors.SelectMany(s => Select(bus, s, all)).Distinct()];
+    }
+
+    private static IEnumerable<string> Select(PciBus bus, string selector, Lazy<IReadOnlyList<PciDevice>> all)
     {
         if (TryParseIds(selector, out ushort vendor, out ushort device))
-            return hardware.Bus.Find(vendor, device).Where(d => d.PhysicalFunction is null).Select(d => d.Address);
-        if (hardware.Bus.Get(selector) is { } named)
+            return bus.Find(vendor, device).Where(d => d.PhysicalFunction is null).Select(d => d.Address);
+        if (bus.Get(selector) is { } named)
             return [named.Address];
         return all.Value.Where(d => d.PhysicalFunction is null && d.Netdevs.Contains(selector)).Select(d => d.Address);
     }
