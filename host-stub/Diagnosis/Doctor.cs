@@ -16,7 +16,8 @@ namespace ACCOffload.HostStub.Diagnosis;
 /// <param name="configurationFolder">Where the runtime looks for networks.</param>
 /// <param name="pluginFolders">Where the runtime looks for plugins.</param>
 /// <param name="time">The clock.</param>
-internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time)
+/// <param name="root">/, or where a test has the system's files.</param>
+internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time, string root = "/")
 {
     private const string Plugin = "accoffload";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -29,6 +30,7 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         report.Check("certificate", () => Acc(report));
         report.Check("ports", () => Ports(report));
         report.Check("kernel", () => Kernel(report));
+        report.Check("device", () => Functions(report));
         report.Check("device", () => Parent(report));
         report.Check("CNI", () => Network(report));
         if (config.HostInterface.Enabled)

@@ -49,6 +49,17 @@ public sealed class DoctorTests
         Wrong(lab, "ACC", "refuses our certificate: the certificate names no node");
         lab.Acc.Model.StatusFailure = null;
 
+        var function = lab.At("root/sys/bus/pci/devices/0000:01:00.0");
+        Directory.CreateDirectory(function);
+        File.WriteAllText($"{function}/vendor", "0x8086\n");
+        File.WriteAllText($"{function}/device", "0x1452\n");
+        Wrong(lab, "device", "0000:01:00.0 (8086:1452) has no driver");
+        File.CreateSymbolicLink($"{function}/driver", "../../drivers/vfio-pci");
+        Wrong(lab, "device", "0000:01:00.0 (8086:1452) has the driver vfio-pci, the host needs idpf");
+        File.Delete($"{function}/driver");
+        File.CreateSymbolicLink($"{function}/driver", "../../drivers/idpf");
+        Assert.True(Examine(lab, out var text), text);
+
         var configuration = File.ReadAllText(lab.ConfigFile);
         var changed = JsonNode.Parse(configuration)!;
         changed["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "nowhere0", ["Port"] = "p" };
@@ -87,7 +98,7 @@ public sealed class DoctorTests
 
     private static bool Examine(AgentLab lab, out string text)
     {
-        var report = new Doctor(AgentConfigReader.Load(lab.ConfigFile), lab.At("net.d"), [lab.At("plugins")], TimeProvider.System).Examine();
+        var report = new Doctor(AgentConfigReader.Load(lab.ConfigFile), lab.At("net.d"), [lab.At("plugins")], TimeProvider.System, lab.At("root")).Examine();
         using var writer = new StringWriter();
         report.WriteText(writer);
         text = writer.ToString();
