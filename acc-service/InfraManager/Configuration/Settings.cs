@@ -17,7 +17,11 @@ internal sealed record Settings(
     LimitsSettings Limits,
     LoggingSettings Logging,
     KubernetesSettings Kubernetes,
-    ServicesSettings Services);
+    ServicesSettings Services,
+    ArpProxySettings ArpProxy);
+
+/// <summary>Where ARP is answered for targets that can't; null for nowhere.</summary>
+internal sealed record ArpProxySettings(string? Interface);
 
 /// <summary>Who says what services there are.</summary>
 internal enum ServicesSource

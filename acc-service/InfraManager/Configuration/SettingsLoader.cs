@@ -65,6 +65,8 @@ internal static class SettingsLoader
             List(node.Devices.Ports),
             List(node.Devices.Macs),
             node.Devices.PortRule,
+            node.Profile,
+            node.ArpPort,
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
             settings.Target,
@@ -76,7 +78,8 @@ internal static class SettingsLoader
             settings.Logging.Format,
             settings.Kubernetes with { Servers = [] },
             List(settings.Kubernetes.Servers),
-            settings.Services);
+            settings.Services,
+            settings.ArpProxy);
     }
 
     private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(ConfigurationTree tree, out ConfigurationReader reader)
@@ -99,9 +102,11 @@ internal static class SettingsLoader
             ReadKubernetes(reader),
             new ServicesSettings(
                 reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
-                reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")));
+                reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
+            new ArpProxySettings(reader.Value<string?>("ArpProxy:Interface", "", DeviceParsers.OptionalInterface, "give the name of an interface of this machine, or \"\" for none")));
         CheckAddresses(reader, settings.Node);
         CheckSoftTarget(reader, settings);
+        CheckProfile(reader, settings);
         reader.RefuseUnknown();
         return (settings, reader.Errors);
     }
@@ -116,6 +121,8 @@ internal static class SettingsLoader
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
+        Profile = reader.Value<PipelineProfile>("Pipeline:Profile", "k8s_dp", PipelineProfiles.Parse, $"give one of {PipelineProfiles.Names}"),
+        ArpPort = reader.Value<uint?>("ArpProxy:Port", "", DeviceParsers.OptionalPort, "give the number of a port of the target, or \"\" for the one that the profile implies"),
         Uplink = ReadUplink(reader),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
         Devices = ReadDevices(reader),
@@ -230,6 +237,22 @@ internal static class SettingsLoader
             reader.Fail("SoftTarget:Listen", soft.Listen, "is no unix socket, and the target is embedded", "give unix:/path");
         if ((soft.CertificateFile is null) != (soft.KeyFile is null) || (soft.KeyFile is null) != (soft.CaFile is null))
             reader.Fail("SoftTarget:CertificateFile", soft.CertificateFile, "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given", "give all three, or none for unix sockets and loopback addresses");
+    }
+
+    /// <summary>The packages of release 24.01 are loaded by who runs the target, and know no uplink.</summary>
+    private static void CheckProfile(ConfigurationReader reader, Settings settings)
+    {
+        var node = settings.Node;
+        if (reader.Errors.Count > 0 || node.Profile == PipelineProfile.K8sDp)
+            return;
+        var name = PipelineProfiles.NameOf(node.Profile);
+        var rule = node.Profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi;
+        if (settings.Target.Kind == TargetKind.Embedded)
+            reader.Fail("Pipeline:Profile", name, "is a package that the embedded target does not run", "set Target:Kind to external, and Target:P4Runtime and Target:Gnmi to the server's addresses");
+        if (node.Devices.PortRule != rule)
+            reader.Fail("Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}", $"set it to {rule.ToString().ToLowerInvariant()}");
+        if (node.Uplink is { } uplink)
+            reader.Fail("Node:Uplink:Port", uplink.Port, $"is not for {name}, which has no uplink of its own: the host forwards", "remove Node:Uplink");
     }
 
     private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Store;
@@ -109,6 +110,11 @@ internal sealed class Doctor(Settings settings, TimeProvider time, string root =
 
     private void Pipeline(DoctorReport report)
     {
+        if (settings.Node.Profile != PipelineProfile.K8sDp)
+        {
+            report.Right("pipeline", $"{PipelineProfiles.NameOf(settings.Node.Profile)}, which the target has loaded itself");
+            return;
+        }
         try
         {
             var artifacts = PipelineArtifacts.Load(settings.Pipeline.Directory);

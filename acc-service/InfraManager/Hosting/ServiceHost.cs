@@ -135,7 +135,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         var core = new ProgrammerCore(_programmer);
         _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target), _tracer, _watch, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
+        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
         _api = new ApiServer(_settings, core, control, loggers, time);
         await _api.StartAsync(cancellationToken);
         if (_softTarget is { } starting)
@@ -181,8 +181,11 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         }
     }
 
-    private PipelineArtifacts LoadPipeline()
+    /// <summary>Null where the target has the pipeline itself.</summary>
+    private PipelineArtifacts? LoadPipeline()
     {
+        if (_settings.Node.Profile != PipelineProfile.K8sDp)
+            return null;
         try
         {
             return PipelineArtifacts.Load(_settings.Pipeline.Directory);

@@ -114,7 +114,7 @@ internal sealed partial class DeviceSync
             foreach (Endpoint endpoint in some)
             {
                 _attempted.Add(endpoint.Spec.PortName);
-                calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _compiler.Mtu), ct), cancellationToken));
+                calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _node.Mtu), ct), cancellationToken));
             }
 
             DeviceLostException? lost = null;
