@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
@@ -65,6 +66,7 @@ internal static class SettingsLoader
             List(node.Devices.Ports),
             List(node.Devices.Macs),
             node.Devices.PortRule,
+            node.Devices.MaxPorts,
             node.Profile,
             node.ArpPort,
             api with { FingerprintRoles = new Dictionary<string, string>() },
@@ -128,7 +130,16 @@ internal static class SettingsLoader
         Devices = ReadDevices(reader),
     };
 
-    private static DeviceRules ReadDevices(ConfigurationReader reader) => new()
+    private static DeviceRules ReadDevices(ConfigurationReader reader)
+    {
+        var rules = ReadDeviceLists(reader);
+        var most = (int)reader.Number("Devices:MaxPorts", 0, 0, 65535);
+        if (rules.PortRule == PortRule.Mac && most > DeviceRules.MostVports)
+            reader.Fail("Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture), $"is more than {DeviceRules.MostVports}, the most vports that there can be with Target:PortRule mac", $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
+        return rules with { MaxPorts = rules.PortRule == PortRule.Mac && most == 0 ? DeviceRules.MostVports : most };
+    }
+
+    private static DeviceRules ReadDeviceLists(ConfigurationReader reader) => new()
     {
         Kinds = reader.List<DeviceKind>("Devices:Kinds", DeviceParsers.Kind, $"give one of {DeviceKinds.Names}"),
         Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give a port's name, or its beginning and *"),

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Services;
@@ -12,7 +14,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -51,6 +53,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             GatewayMac = node.GatewayMac.ToString(),
             Services = (uint)status.Services,
             ServicesSource = watch is null ? "agent" : "watch",
+            ArpProxy = arp is null ? "" : arp.Problem.Length == 0 ? "answering" : arp.Problem,
             Watch = watching,
         });
     });
@@ -114,6 +117,11 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
     public override Task<ListCountersReply> ListCounters(ListCountersRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var reply = new ListCountersReply();
+        if (arp is not null)
+        {
+            foreach (var verdict in Enum.GetValues<ArpVerdict>())
+                reply.Cells.Add(new CounterCell { Counter = "arp_proxy", Index = (ulong)verdict, Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()), Packets = (ulong)arp.Count(verdict) });
+        }
         foreach (var counter in target.Pipeline.Counters)
         {
             try

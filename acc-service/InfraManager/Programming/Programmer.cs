@@ -155,6 +155,9 @@ internal sealed partial class Programmer : IAsyncDisposable
     /// <summary>The endpoints as of the last batch, oldest first.</summary>
     public IReadOnlyList<EndpointView> GetEndpoints() => [.. _views.Values];
 
+    /// <summary>The same by id: another object whenever something changed.</summary>
+    public ImmutableSortedDictionary<long, EndpointView> EndpointsById => _views;
+
     /// <summary>The services as of the last batch.</summary>
     public ImmutableDictionary<ServiceKey, ServiceView> GetServices() => _services;
 

@@ -37,6 +37,9 @@ internal interface ITarget
     /// <exception cref="P4RuntimeException">Failed.</exception>
     Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken);
 
+    /// <summary>The number that a port has by what its device is; null where the target says it.</summary>
+    uint? ImpliedPort(PortSpec port);
+
     /// <summary>Creates a port if there is none, and returns its number.</summary>
     /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>
     Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken);

@@ -83,10 +83,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
     public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => _portRule == PortRule.Mac ? Task.FromResult<uint?>(null) : _ports.GetPortIdAsync(name, cancellationToken);
 
+    public uint? ImpliedPort(PortSpec port) => _portRule == PortRule.Mac ? DeviceRules.PortOf(port.Mac) : null;
+
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
-        if (_portRule == PortRule.Mac)
-            return DeviceRules.PortOf(port.Mac);
+        if (ImpliedPort(port) is { } implied)
+            return implied;
         if (port.IsTap)
             await _ports.AddPortAsync(port.Name, TapAttributes(port.Mtu), cancellationToken).ConfigureAwait(false);
         else
