@@ -39,6 +39,8 @@ public enum Errno
     EMFILE = 24,
     /// <summary>Not a typewriter: the ioctl does not fit the file.</summary>
     ENOTTY = 25,
+    /// <summary>No space left: all objects of a kind are used up.</summary>
+    ENOSPC = 28,
     /// <summary>Result out of range.</summary>
     ERANGE = 34,
     /// <summary>Bad message: the kernel's bytes could not be read.</summary>
@@ -65,4 +67,6 @@ public enum Errno
     ENOBUFS = 105,
     /// <summary>Timed out.</summary>
     ETIMEDOUT = 110,
+    /// <summary>Cancelled: what was waited for was called off.</summary>
+    ECANCELED = 125,
 }

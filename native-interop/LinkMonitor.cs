@@ -27,6 +27,7 @@ public sealed partial class LinkMonitor : IDisposable
     internal LinkMonitor(INetlinkTransport transport, FileDescriptor handle)
     {
         _transport = transport;
+        _reader = new NotificationReader(transport, "read link changes");
         Handle = handle;
     }
 

@@ -26,7 +26,7 @@ public sealed partial class RouteNetlink
         var operation = $"delete address {address}/{prefixLength} from link {index}";
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteAddress, 0);
         WriteAddress(ref writer, index, address, prefixLength, RouteScope.Universe);
-        return TryExecute(writer.Complete(operation), operation, Errno.EADDRNOTAVAIL);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.EADDRNOTAVAIL);
     }
 
     public partial IReadOnlyList<InterfaceAddress> GetAddresses(int index)
@@ -58,7 +58,7 @@ public sealed partial class RouteNetlink
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteNeighbour, 0);
         writer.Body(new Rtnetlink.NeighbourMessage { Family = Family(address), Index = index });
         writer.Address(Rtnetlink.NeighbourDestination, address);
-        return TryExecute(writer.Complete(operation), operation, Errno.ENOENT);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENOENT);
     }
 
     public partial IReadOnlyList<Neighbour> GetNeighbours(int index)

@@ -82,7 +82,7 @@ public sealed partial class RouteNetlink
         var operation = $"delete link {index}";
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteLink, 0);
         writer.Body(new Rtnetlink.LinkMessage { Index = index });
-        return TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
     }
 
     public partial void DeleteLinks(IReadOnlyCollection<int> indexes, int group)
@@ -147,7 +147,7 @@ public sealed partial class RouteNetlink
         writer.End(inet6);
         writer.End(families);
         // EAFNOSUPPORT: no IPv6 on this link, so no address comes up by itself.
-        _ = TryExecute(writer.Complete(operation), operation, Errno.EAFNOSUPPORT);
+        _ = _connection.TryExecute(writer.Complete(operation), operation, Errno.EAFNOSUPPORT);
     }
 
     private static Rtnetlink.LinkMessage UpMessage(int index, bool? up) => new()
@@ -162,7 +162,7 @@ public sealed partial class RouteNetlink
         var writer = new MessageWriter(stackalloc byte[GroupMessageLength], type, 0);
         writer.Body(new Rtnetlink.LinkMessage { Index = index });
         writer.Number(Rtnetlink.LinkGroup, (uint)group);
-        return TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENODEV);
     }
 
     private static void WriteEnd(ref MessageWriter writer, string? name, MacAddress? mac, int? mtu, NetNamespace? ns)
@@ -188,25 +188,11 @@ public sealed partial class RouteNetlink
         if (name is not null)
             writer.Text(Rtnetlink.LinkName, name);
         LinkInfo? found = null;
-        var there = TryExecute(writer.Complete(operation), operation, Errno.ENODEV, (in NetlinkMessage message) =>
+        var there = _connection.TryExecute(writer.Complete(operation), operation, Errno.ENODEV, (in NetlinkMessage message) =>
         {
             if (LinkCodec.Parse(message, out var link))
                 found = link;
         });
         return there ? found ?? throw NetlinkException.Malformed(operation, "the kernel acknowledged without an answer") : null;
-    }
-
-    /// <summary>Executes a request; one error is an answer, not a failure.</summary>
-    private bool TryExecute(Span<byte> request, string operation, Errno absent, MessageHandler? reply = null)
-    {
-        try
-        {
-            _connection.Execute(request, operation, reply);
-            return true;
-        }
-        catch (NetlinkException e) when (e.Errno == absent)
-        {
-            return false;
-        }
     }
 }

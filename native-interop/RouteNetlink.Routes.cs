@@ -20,7 +20,7 @@ public sealed partial class RouteNetlink
         var operation = $"delete route {Describe(route)}";
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteRoute, 0);
         WriteRoute(ref writer, route, route.Scope ?? RouteScope.Nowhere, 0, 0);
-        return TryExecute(writer.Complete(operation), operation, Errno.ESRCH);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.ESRCH);
     }
 
     public partial IReadOnlyList<Route> GetRoutes(int index, int table)

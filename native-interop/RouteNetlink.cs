@@ -134,6 +134,24 @@ public sealed partial class RouteNetlink : IDisposable
     /// <summary>Neighbours on one link, or on all with index 0.</summary>
     public partial IReadOnlyList<Neighbour> GetNeighbours(int index = 0);
 
+    /// <summary>The virtual functions of a physical function's link; none for a link that has none.</summary>
+    /// <exception cref="NetlinkException">There is no such link (ENODEV).</exception>
+    public partial IReadOnlyList<VfInfo> GetVfs(int pfIndex);
+
+    /// <summary>Configures a virtual function through its physical function's link. After a failure some of the changes may have been made.</summary>
+    /// <param name="pfIndex">The physical function's link.</param>
+    /// <param name="vf">The virtual function's number.</param>
+    /// <param name="change">What to change.</param>
+    /// <exception cref="NetlinkException">There is no such function (EINVAL), the driver can't (EOPNOTSUPP), …</exception>
+    public partial void SetVf(int pfIndex, int vf, VfChange change);
+
+    /// <summary>Finds the link that stands for a function at its switch.</summary>
+    /// <param name="physPortName">The port's name, as <see cref="Representor"/> builds it: "pf0vf3".</param>
+    /// <param name="physSwitchId">The switch, as another of its links tells it; null where the namespace has one only.</param>
+    /// <returns>Null if there is none.</returns>
+    /// <exception cref="NetlinkException">Several switches have such a port (EEXIST).</exception>
+    public partial LinkInfo? FindRepresentor(string physPortName, string? physSwitchId = null);
+
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
 }

@@ -22,11 +22,11 @@ internal sealed partial class CniDispatcher
     private readonly GcOperation _gc;
     private readonly StatusOperation _status;
 
-    public CniDispatcher(AgentServices services, Remover remover)
+    public CniDispatcher(AgentServices services, Remover remover, Presence presence)
     {
         _services = services;
         _logger = services.Loggers.CreateLogger(LogFeature.Cni);
-        _add = new AddOperation(services, remover);
+        _add = new AddOperation(services, remover, presence);
         _del = new DelOperation(services, remover);
         _check = new CheckOperation(services);
         _gc = new GcOperation(services, remover);

@@ -24,13 +24,14 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly HostInterface _host;
     private readonly Recovery _recovery;
     private readonly Restoration _restoration;
+    private readonly Upkeep _upkeep;
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
     private Task _maintenance = Task.CompletedTask;
     private Task _recovering = Task.CompletedTask;
     private long _lastLook;
 
-    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, Action<string>? step)
+    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step)
     {
         _logger = loggers.CreateLogger(LogFeature.Host);
         _store = ClaimStore.Open(config.Store, time);
@@ -44,16 +45,18 @@ internal sealed partial class HostAgent : IAsyncDisposable
             Acc = new AccLink(config.Acc, claims, time, loggers),
             Ipam = new IpamDelegate(config.IpamTimeout, loggers),
             Veth = veth,
-            Pools = new DevicePools(claims, DeviceKinds.Make(config, veth, _dataPlane), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
+            Pools = new DevicePools(claims, DeviceKinds.Make(config, veth, _dataPlane, hardware), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
             Time = time,
             Loggers = loggers,
             Step = step ?? (static _ => { }),
         };
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
-        _recovery = new Recovery(_services, remover);
+        var presence = new Presence(_services);
+        _recovery = new Recovery(_services, remover, presence);
         _restoration = new Restoration(_services);
-        _dispatcher = new CniDispatcher(_services, remover);
+        _upkeep = new Upkeep(_services);
+        _dispatcher = new CniDispatcher(_services, remover, presence);
     }
 
     internal AgentServices Services => _services;
@@ -62,16 +65,19 @@ internal sealed partial class HostAgent : IAsyncDisposable
     /// <param name="config">The checked configuration.</param>
     /// <param name="loggers">Where to log to.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="hardware">The host's buses; null: this machine's.</param>
     /// <param name="step">Told of each completed step of an operation; for crash tests.</param>
     /// <exception cref="ConfigurationException">Store, namespace or socket can't be used.</exception>
-    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, Action<string>? step = null)
+    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null)
     {
         // Kernel calls block pool threads for moments; the default of one a processor would make requests wait for each other.
         ThreadPool.GetMinThreads(out int workers, out int completions);
         ThreadPool.SetMinThreads(Math.Max(workers, 24), completions);
-        var agent = new HostAgent(config, loggers, time, step);
+        var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step);
         try
         {
+            // Before the first look, so that what a restart of the host took is there again.
+            await agent._upkeep.RunAsync().ConfigureAwait(false);
             agent._recovering = await agent._recovery.StartAsync().ConfigureAwait(false);
             await agent._host.EnsureAsync().ConfigureAwait(false);
             agent._services.Acc.Start();
@@ -133,6 +139,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             {
                 await Task.Delay(LookEvery, _services.Time, stop).ConfigureAwait(false);
                 await _host.EnsureAsync().ConfigureAwait(false);
+                await _upkeep.RunAsync().ConfigureAwait(false);
                 await _restoration.LookAsync().ConfigureAwait(false);
                 if (round % RetryEvery == 0)
                     await _recovery.RetryAsync().ConfigureAwait(false);

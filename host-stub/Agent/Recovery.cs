@@ -10,7 +10,7 @@ namespace ACCOffload.HostStub.Agent;
 /// Compares the claims with the kernel: after a start, and again from time to time. Halves are undone, what could not be removed is
 /// tried again; a device that went without a DEL is reported, its claim stays until DEL or GC.
 /// </summary>
-internal sealed partial class Recovery(AgentServices services, Remover remover)
+internal sealed partial class Recovery(AgentServices services, Remover remover, Presence presence)
 {
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Device);
     private readonly HashSet<string> _reportedOrphans = [];
@@ -66,17 +66,9 @@ internal sealed partial class Recovery(AgentServices services, Remover remover)
 
     private async Task CompareAsync()
     {
-        // Claims first: what is made after the list of devices was read must not look as if it had gone.
-        var claims = services.Claims.All();
+        // Before the claims: what is made after the list was read must not look like nobody's.
         var devices = await services.OnDevicesAsync(services.Veth.List).ConfigureAwait(false);
-        var attached = claims.Where(c => c.State == ClaimState.Attached && !c.IsHost).ToArray();
-        var missing = await services.OnDevicesAsync(() => services.Pools.Missing(attached)).ConfigureAwait(false);
-        foreach (var claim in attached)
-        {
-            bool vanished = missing.Contains(claim.Key);
-            if (vanished != claim.Vanished && services.Claims.SetVanished(claim, vanished) && vanished)
-                LogVanished(claim.Key, claim.PortName);
-        }
+        await presence.LookAsync().ConfigureAwait(false);
         var known = services.Claims.All().Select(c => c.PortName).ToHashSet();
         Orphans = devices.Where(d => !known.Contains(d.Name)).Select(d => d.Alias.Length > 0 ? $"{d.Name} ({d.Alias})" : d.Name).ToArray();
         foreach (string orphan in Orphans)
@@ -91,9 +83,6 @@ internal sealed partial class Recovery(AgentServices services, Remover remover)
 
     [LoggerMessage(LogLevel.Error, "{Key} can't be removed entirely, it will be tried again: {Reason}")]
     private partial void LogStillThere(AttachmentKey key, string reason);
-
-    [LoggerMessage(LogLevel.Warning, "The device {Port} of {Key} went without a DEL; the claim stays until DEL or GC")]
-    private partial void LogVanished(AttachmentKey key, string port);
 
     [LoggerMessage(LogLevel.Warning, "No claim knows the device {Device}; GC of its network removes it")]
     private partial void LogOrphan(string device);

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>
-/// Gives live pods their devices again where the target makes them, and made them anew because it was started anew: the same address, MAC, MTU and routes.
+/// Gives live pods their devices again: the same address, MAC, MTU and routes. The target was started anew and made them anew, or they went with the
+/// hardware that was reset, and came back with it.
 /// </summary>
 internal sealed partial class Restoration(AgentServices services)
 {
@@ -17,9 +18,9 @@ internal sealed partial class Restoration(AgentServices services)
     /// <summary>Looks once; a failure is logged and tried again the next time.</summary>
     public async Task LookAsync()
     {
-        foreach (var claim in services.Claims.All().Where(c => c.State == ClaimState.Attached && !c.IsHost && services.Pools.Find(c.DeviceKind) is { MadeByTarget: true }))
+        foreach (var claim in services.Claims.All().Where(c => c.State == ClaimState.Attached && !c.IsHost && !c.PodGone && !ReferenceEquals(services.Pools.Find(c.DeviceKind), services.Veth)))
         {
-            if (!services.Acc.State.Synced || !await services.OnDevicesAsync(() => PodDevices.IsBereft(claim)).ConfigureAwait(false))
+            if (!services.Acc.State.Synced || !await services.OnDevicesAsync(() => PodDevices.IsBereft(claim) && services.Pools.Find(claim.DeviceKind) is { } kind && kind.CanRestore(claim)).ConfigureAwait(false))
                 continue;
             using var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero).ConfigureAwait(false);
             if (holder is null || services.Claims.Get(claim.Key) is not { State: ClaimState.Attached } current)
@@ -27,7 +28,7 @@ internal sealed partial class Restoration(AgentServices services)
             try
             {
                 await RestoreAsync(current).ConfigureAwait(false);
-                LogRestored(claim.DeviceKind, claim.PortName, claim.Key);
+                LogRestored(claim.DeviceKind, claim.Device.Length > 0 ? claim.Device : claim.PortName, claim.Key);
             }
             catch (Exception e)
             {
@@ -49,14 +50,14 @@ internal sealed partial class Restoration(AgentServices services)
     private bool Plumb(Claim claim)
     {
         using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
-        int index = services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), pod);
+        int index = services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), pod).Index;
         pod.Configure(index, claim.Addresses);
         pod.AddRoutes(index, claim.Routes);
         return true;
     }
 
-    [LoggerMessage(LogLevel.Information, "The target made the {Kind} {Port} anew: {Key} has it again")]
-    private partial void LogRestored(string kind, string port, AttachmentKey key);
+    [LoggerMessage(LogLevel.Information, "The {Kind} {Device} was made anew: {Key} has it again")]
+    private partial void LogRestored(string kind, string device, AttachmentKey key);
 
     [LoggerMessage(LogLevel.Error, "The device {Port} of {Key} can't be restored, trying again: {Reason}")]
     private partial void LogFailed(string port, AttachmentKey key, string reason);

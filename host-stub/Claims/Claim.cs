@@ -31,6 +31,9 @@ internal sealed record Claim
     /// <summary>The device itself, where it is there before and after the attachment; empty where it was made for it.</summary>
     public string Device { get; init; } = "";
 
+    /// <summary>What the device was before, to be made so again; null where it was made for the attachment.</summary>
+    public Devices.LinkOrigin? Origin { get; init; }
+
     /// <summary>Name of the data-plane end, which is the port's name on the target.</summary>
     public required string PortName { get; init; }
 
@@ -65,6 +68,9 @@ internal sealed record Claim
 
     /// <summary>In memory only: the device went without a DEL, for example with the pod's namespace.</summary>
     public bool Vanished { get; init; }
+
+    /// <summary>In memory only: vanished with the pod's namespace, and the device is back. It is nobody's, and the DEL has nothing to take away.</summary>
+    public bool PodGone { get; init; }
 
     public bool IsHost => Key.Network == AttachmentKey.HostNetwork;
 }

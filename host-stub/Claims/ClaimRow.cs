@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;
 
@@ -11,11 +12,11 @@ internal static class ClaimRow
 {
     public const string Columns =
         "network, container_id, interface_name, state, device_kind, port_name, mac, mtu, addresses, netns, "
-        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes";
+        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes, origin";
 
     public const string Upsert =
         $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, $addresses, $netns, "
-        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, $routes)";
+        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, $routes, $origin)";
 
     public const string Delete = "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
 
@@ -24,6 +25,7 @@ internal static class ClaimRow
     [
         "ALTER TABLE claims ADD COLUMN device TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE claims ADD COLUMN routes BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE claims ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     ];
 
     public static readonly string[] Schema =
@@ -63,6 +65,7 @@ internal static class ClaimRow
         parameters.AddWithValue("$created", claim.Created.ToUnixTimeMilliseconds());
         parameters.AddWithValue("$deviceName", claim.Device);
         parameters.AddWithValue("$routes", WriteRoutes(claim.Routes));
+        parameters.AddWithValue("$origin", claim.Origin?.ToString() ?? "");
     }
 
     public static void BindKey(SqliteParameterCollection parameters, AttachmentKey key)
@@ -92,6 +95,7 @@ internal static class ClaimRow
         Created = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(17)),
         Device = row.GetString(18),
         Routes = ReadRoutes(row.GetFieldValue<byte[]>(19)),
+        Origin = LinkOrigin.Parse(row.GetString(20)),
     };
 
     // In the form in which a result has them.

@@ -88,13 +88,13 @@ internal sealed class ClaimTable
     }
 
     /// <summary>Marks or clears "the device is gone"; only of a claim that is still as it was looked at.</summary>
-    public bool SetVanished(Claim seen, bool vanished)
+    public bool SetVanished(Claim seen, bool vanished, bool podGone)
     {
         lock (_lock)
         {
             if (!_claims.TryGetValue(seen.Key, out var current) || !ReferenceEquals(current, seen))
                 return false;
-            _claims[seen.Key] = current with { Vanished = vanished };
+            _claims[seen.Key] = current with { Vanished = vanished, PodGone = podGone };
             return true;
         }
     }

@@ -34,6 +34,10 @@ internal sealed record AgentConfig
 
     public IpvlanConfig Ipvlan { get; init; } = new("", "");
 
+    public VfConfig Vf { get; init; } = new([]);
+
+    public SfConfig Sf { get; init; } = new((NativeInterop.DevlinkHandle?)null);
+
     /// <summary>Path of the namespace that holds the data-plane ends, below /run/netns.</summary>
     public required string PortNamespace { get; init; }
 

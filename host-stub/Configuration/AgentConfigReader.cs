@@ -3,6 +3,7 @@ using System.Net;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Configuration;
 
@@ -13,6 +14,9 @@ internal static class AgentConfigReader
 
     private const string NamespaceDirectory = "/run/netns/";
     private const string PathRemedy = "give an absolute path";
+    private const string RangeRemedy = "give numbers such as 0-7";
+    private const string PortRemedy = "give the name of the port that all have on the target, or \"\" where each has its own";
+    private const string MacRemedy = "give keep or random";
 
     /// <summary>InfraManager's, where host and ACC are one machine.</summary>
     private static readonly string[] Foreign = ["Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services"];
@@ -35,6 +39,8 @@ internal static class AgentConfigReader
             DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, 4096),
             SetAsidePause = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
             Ipvlan = ReadIpvlan(reader),
+            Vf = ReadVf(reader),
+            Sf = ReadSf(reader),
             PortNamespace = reader.Value<string>("Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
             Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
             HostInterface = ReadHostInterface(reader),
@@ -44,6 +50,10 @@ internal static class AgentConfigReader
             reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that pods share");
         if (config.Ipvlan.Parent.Length > 0 && config.Ipvlan.Port.Length == 0)
             reader.Fail("Device:Ipvlan:Port", null, "is missing: the parent is given", "give the name of the parent's port on the target");
+        if (config.DeviceKind == "vf" && config.Vf.PhysicalFunctions.Count == 0)
+            reader.Fail("Device:Vf:PhysicalFunctions", null, "is missing: Device:Kind is vf", "name the physical functions by interface, PCI address or vendor:device");
+        if (config.DeviceKind == "sf" && config.Sf.Device is null)
+            reader.Fail("Device:Sf:Device", null, "is missing: Device:Kind is sf", "name the devlink device, such as pci/0000:01:00.0");
         reader.RefuseUnknown();
         return reader.Errors.Count == 0 ? config : throw new ConfigurationException(reader.Errors);
     }
@@ -61,6 +71,55 @@ internal static class AgentConfigReader
     private static IpvlanConfig ReadIpvlan(ConfigurationReader reader) => new(
         reader.Value<string>("Device:Ipvlan:Parent", "", OptionalInterfaceName, "give the name of a link of the host, or \"\" for none"),
         reader.Value<string>("Device:Ipvlan:Port", "", OptionalInterfaceName, "give the name of the parent's port on the target"));
+
+    private static VfConfig ReadVf(ConfigurationReader reader) =>
+        new(reader.List<string>("Device:Vf:PhysicalFunctions", PhysicalFunction, "give an interface's name, a PCI address or vendor:device such as 8086:1452"))
+        {
+            Count = (int)reader.Number("Device:Vf:Count", 0, 0, 4096),
+            Numbers = reader.Value<NumberRange>("Device:Vf:Numbers", "0-4095", NumberRange.Parse, RangeRemedy),
+            Port = reader.Value<string>("Device:Vf:Port", "", OptionalInterfaceName, PortRemedy),
+            Mac = reader.Value<FunctionMac>("Device:Vf:Mac", "keep", Parsers.Name, MacRemedy),
+            Vlan = Optional(reader, "Device:Vf:Vlan", 4094),
+            Trust = OptionalFlag(reader, "Device:Vf:Trust"),
+            SpoofCheck = OptionalFlag(reader, "Device:Vf:SpoofCheck"),
+            MaxRate = Optional(reader, "Device:Vf:MaxRateMbit", 1_000_000),
+        };
+
+    private static SfConfig ReadSf(ConfigurationReader reader) =>
+        new(reader.Value<DevlinkHandle?>("Device:Sf:Device", "", DevlinkDevice, "give a devlink device such as pci/0000:01:00.0, or \"\" for none"))
+        {
+            PhysicalFunction = (ushort)reader.Number("Device:Sf:PhysicalFunction", 0, 0, ushort.MaxValue),
+            Numbers = reader.Value<NumberRange>("Device:Sf:Numbers", "1-254", NumberRange.Parse, RangeRemedy),
+            Warm = (int)reader.Number("Device:Sf:Warm", 0, 0, 254),
+            Reuse = reader.Flag("Device:Sf:Reuse", true),
+            Activation = TimeSpan.FromSeconds(reader.Number("Device:Sf:ActivationSeconds", 5, 1, 60)),
+            Port = reader.Value<string>("Device:Sf:Port", "", OptionalInterfaceName, PortRemedy),
+            Mac = reader.Value<FunctionMac>("Device:Sf:Mac", "keep", Parsers.Name, MacRemedy),
+        };
+
+    // -1 is how a file says: as the driver has it.
+    private static int? Optional(ConfigurationReader reader, string key, int most) => (int)reader.Number(key, -1, -1, most) is >= 0 and var number ? number : null;
+
+    private static bool? OptionalFlag(ConfigurationReader reader, string key) =>
+        reader.Value<string>(key, "driver", OnOffDriver, "give on, off, or driver for what it has") switch { "on" => true, "off" => false, _ => null };
+
+    private static string? OnOffDriver(string text, out string value)
+    {
+        value = text.ToLowerInvariant();
+        return value is "on" or "off" or "driver" ? null : "is none of them";
+    }
+
+    private static string? PhysicalFunction(string text, out string selector)
+    {
+        selector = text;
+        return CniEnvironment.IsValidInterfaceName(text) || PciBus.IsAddress(text) || VfKind.TryParseIds(text, out _, out _) ? null : "is no physical function's name";
+    }
+
+    private static string? DevlinkDevice(string text, out DevlinkHandle? handle)
+    {
+        handle = null;
+        return text.Length == 0 || DevlinkHandle.TryParse(text, out handle) ? null : "is no devlink device's name";
+    }
 
     private static HostInterfaceConfig ReadHostInterface(ConfigurationReader reader)
     {

@@ -22,7 +22,7 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     /// <exception cref="CniException">Error 7: the configuration has no such kind.</exception>
     public IDeviceKind For(string asked, string device)
     {
-        string name = asked.Length > 0 ? asked : device.Length > 0 ? VirtualFunction : defaultKind;
+        string name = asked.Length > 0 ? asked : device.Length == 0 ? defaultKind : device.Contains("/sf", StringComparison.Ordinal) ? "sf" : "vf";
         if (Find(name) is { } kind)
             return kind;
         string where = asked.Length > 0 ? $"deviceKind \"{asked}\"" : $"deviceID \"{device}\"";
@@ -47,6 +47,23 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
             var inUse = holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
             var claim = make(kind.Plan(new PlanRequest(key, wanted, inUse, SetAside.Names(kind.Kind))));
             return (claim, claims.PutAsync(claim));
+        }
+    }
+
+    /// <summary>The attachment's device is given back already, or another one's by now: there is nothing to take away.</summary>
+    public bool IsOver(Claim claim) =>
+        claim.PodGone || Find(claim.DeviceKind) is { Pooled: true } && HoldersOf(claim.DeviceKind).Exists(c => c.Device == claim.Device && c.Key != claim.Key && c.State != ClaimState.Deleting);
+
+    /// <summary>What the kinds have to do to have the devices that the configuration wants.</summary>
+    public IReadOnlyList<(string Kind, UpkeepStep Step)> Upkeep()
+    {
+        lock (_lock)
+        {
+            return [.. kinds.SelectMany(kind =>
+            {
+                var inUse = HoldersOf(kind.Kind).Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
+                return kind.Upkeep(inUse, SetAside.Names(kind.Kind)).Select(step => (kind.Kind, step));
+            })];
         }
     }
 
@@ -80,10 +97,7 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
         return missing;
     }
 
-    /// <summary>The kind that a runtime's device plugin passes by its PCI address.</summary>
-    private const string VirtualFunction = "vf";
-
-    private List<Claim> HoldersOf(string kind) => [.. claims.All().Where(c => c.DeviceKind == kind && !c.IsHost && c.State != ClaimState.Released)];
+    private List<Claim> HoldersOf(string kind) => [.. claims.All().Where(c => c.DeviceKind == kind && !c.IsHost && !c.PodGone && c.State != ClaimState.Released)];
 
     private int LimitOf(IDeviceKind kind) => limit > 0 ? limit : kind.DefaultLimit;
 }

@@ -4,7 +4,20 @@ using ACCOffload.NativeInterop;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>Which device an attachment is to get. <paramref name="Device"/> names one that is there before and after; empty for one that is made for the attachment.</summary>
-internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac);
+/// <remarks>A MAC of zero: the device's own, which is known only when it is made.</remarks>
+internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac)
+{
+    /// <summary>What the device was before; null: it is made for the attachment.</summary>
+    public LinkOrigin? Origin { get; init; }
+}
+
+/// <summary>A device that was made.</summary>
+/// <param name="Index">The interface's index in the pod's namespace.</param>
+/// <param name="Mac">The interface's MAC.</param>
+internal readonly record struct MadePort(int Index, MacAddress Mac);
+
+/// <summary>Something that a kind does beside the requests, about one device.</summary>
+internal sealed record UpkeepStep(string Device, Action Run);
 
 /// <summary>What a device kind is asked to make.</summary>
 internal sealed record PortRequest(string Device, string PortName, MacAddress Mac, int Mtu, string Alias)
@@ -34,6 +47,9 @@ internal interface IDeviceKind
     /// <summary>The target makes the device when it is told of the attachment, so that it can be taken only then, and again after the target restarted.</summary>
     bool MadeByTarget { get; }
 
+    /// <summary>The device is there before and after the attachment, and may be another's afterwards.</summary>
+    bool Pooled => false;
+
     /// <summary>The devices that there are, free or not; empty for a kind whose devices are made for each attachment.</summary>
     IReadOnlyList<string> Devices();
 
@@ -42,14 +58,19 @@ internal interface IDeviceKind
     DevicePlan Plan(PlanRequest request);
 
     /// <summary>Makes the device, or takes it, and puts its near end into the pod as the interface; both ends up.</summary>
-    /// <returns>The interface's index in the pod's namespace.</returns>
-    int Create(PortRequest request, PodNetwork pod);
+    MadePort Create(PortRequest request, PodNetwork pod);
 
     /// <summary>Removes the device, or gives it back as it was before. No error when there is none.</summary>
     Task DeleteAsync(Claim claim);
 
     /// <summary>Those of the claims whose device is where it has to be.</summary>
     IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims);
+
+    /// <summary>Whether a pod that lives and lost its interface can get it again now.</summary>
+    bool CanRestore(Claim claim) => false;
+
+    /// <summary>What has to be done to have the devices that the configuration wants. One caller at a time; the steps run beside the requests, and each once.</summary>
+    IReadOnlyList<UpkeepStep> Upkeep(IReadOnlySet<string> inUse, IReadOnlySet<string> setAside) => [];
 
     /// <summary>What is wrong with the attachment's device outside of the pod; null: nothing.</summary>
     string? Problem(Claim claim);

@@ -28,7 +28,7 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         return new DevicePlan(config.Parent, config.Port, Parent(host).Mac);
     }
 
-    public int Create(PortRequest request, PodNetwork pod)
+    public MadePort Create(PortRequest request, PodNetwork pod)
     {
         using var host = RouteNetlink.Open();
         var parent = Parent(host);
@@ -39,7 +39,7 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         host.CreateIpvlan(new IpvlanSpec { Name = pod.InterfaceName, Parent = parent.Index, Namespace = pod.Namespace, Mtu = Math.Min(request.Mtu, parent.Mtu) });
         var link = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} on {config.Parent}", Errno.ENODEV);
         pod.Links.SetAlias(link.Index, request.Alias);
-        return link.Index;
+        return new MadePort(link.Index, request.Mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.With(claim, static (pod, link) =>
@@ -49,6 +49,12 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
     }));
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+
+    public bool CanRestore(Claim claim)
+    {
+        using var host = RouteNetlink.Open();
+        return host.GetLink(config.Parent)?.Mac == claim.Mac;
+    }
 
     public string? Problem(Claim claim)
     {

@@ -33,6 +33,20 @@ internal static class PodDevices
     public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
         claims.Where(c => With(c, static (_, _) => { })).Select(c => c.Key).ToHashSet();
 
+    /// <summary>True when the pod's namespace is not there any more.</summary>
+    public static bool IsPodGone(Claim claim)
+    {
+        try
+        {
+            PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false).Dispose();
+            return false;
+        }
+        catch (CniException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>True while the namespace is there and the interface is not: the pod lives without it.</summary>
     public static bool IsBereft(Claim claim)
     {

@@ -23,7 +23,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 
     public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), MacAddress.Random());
 
-    public int Create(PortRequest request, PodNetwork pod)
+    public MadePort Create(PortRequest request, PodNetwork pod)
     {
         var index = WaitForLink(request.PortName);
         dataPlane.Use((_, links) =>
@@ -33,7 +33,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
             return true;
         });
         var moved = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} after {request.PortName} was moved", Errno.ENODEV);
-        return moved.Index;
+        return new MadePort(moved.Index, request.Mac);
     }
 
     // The target takes it away with its port, but may not hear of it for a while.
@@ -44,6 +44,9 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     }));
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+
+    // As soon as the target is told of the attachment again.
+    public bool CanRestore(Claim claim) => true;
 
     // An opened TAP has a carrier.
     public string? Problem(Claim claim)

@@ -19,7 +19,7 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane, string dataPlanePat
 
     public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), MacAddress.Random());
 
-    public int Create(PortRequest request, PodNetwork pod)
+    public MadePort Create(PortRequest request, PodNetwork pod)
     {
         // The lock is not held over what needs no data-plane socket: it is the slow part.
         var ns = dataPlane.Use((ns, links) =>
@@ -41,7 +41,7 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane, string dataPlanePat
         {
             dataPlane.Use((_, links) => Prepare(request, links));
             pod.DisableOffloads();
-            return near.Index;
+            return new MadePort(near.Index, request.Mac);
         }
         catch
         {

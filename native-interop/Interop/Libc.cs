@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
 
     public const int CloneNewNet = 0x40000000;
     public const int OpenReadOnly = 0;
+    public const int OpenWriteOnly = 1;
     public const int OpenReadWrite = 2;
     public const int OpenCreate = 0x40;
     public const int OpenExclusive = 0x80;

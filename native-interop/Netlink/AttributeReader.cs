@@ -53,6 +53,16 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         return default;
     }
 
+    /// <summary>The value as a structure, of which a newer kernel may send more than is known.</summary>
+    public T Structure<T>()
+        where T : unmanaged
+    {
+        if (MemoryMarshal.TryRead<T>(Value, out var value))
+            return value;
+        Fail();
+        return default;
+    }
+
     /// <summary>The value as text, up to its first zero byte.</summary>
     public readonly string Text()
     {

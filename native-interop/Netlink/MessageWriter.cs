@@ -12,6 +12,7 @@ internal ref struct MessageWriter
     public const int BufferLength = 1024;
 
     private const int AttributeHeaderLength = 4;
+    private const ushort NestedFlag = 0x8000;
 
     private readonly Span<byte> _buffer;
     private int _length;
@@ -69,6 +70,9 @@ internal ref struct MessageWriter
 
     /// <summary>A descriptor. The caller keeps its owner alive until the request is sent.</summary>
     public void Descriptor(ushort type, FileDescriptor value) => Number(type, (int)value.DangerousGetHandle());
+
+    /// <summary>Begins a nested attribute that says it is one, as strict families want; pass what it returns to <see cref="End"/>.</summary>
+    public int BeginNested(ushort type) => Begin((ushort)(type | NestedFlag));
 
     /// <summary>Begins a nested attribute; pass what it returns to <see cref="End"/>.</summary>
     public int Begin(ushort type)

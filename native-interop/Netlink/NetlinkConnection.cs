@@ -28,7 +28,7 @@ internal sealed class NetlinkConnection : IDisposable
     private readonly INetlinkTransport _transport;
     private readonly TimeProvider _time;
     private readonly TimeSpan _timeout;
-    private readonly byte[] _buffer = new byte[ReceiveLength];
+    private byte[] _buffer = new byte[ReceiveLength];
     private uint _sequence;
     private bool _leftovers;
 
@@ -39,6 +39,16 @@ internal sealed class NetlinkConnection : IDisposable
         _timeout = timeout ?? DefaultTimeout;
         // A random start keeps answers to an earlier owner of our port from looking like ours.
         _sequence = (uint)Random.Shared.Next();
+    }
+
+    /// <summary>Makes room for answers of this many bytes; 64 KiB are always there.</summary>
+    public void Reserve(int length)
+    {
+        lock (_lock)
+        {
+            if (_buffer.Length < length)
+                _buffer = new byte[length];
+        }
     }
 
     /// <summary>Sends a request and waits for its acknowledgement.</summary>
@@ -80,6 +90,21 @@ internal sealed class NetlinkConnection : IDisposable
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>Executes a request; one error is an answer, not a failure.</summary>
+    /// <returns>False if the kernel answered with that error.</returns>
+    public bool TryExecute(Span<byte> request, string operation, Errno absent, MessageHandler? reply = null)
+    {
+        try
+        {
+            Execute(request, operation, reply);
+            return true;
+        }
+        catch (NetlinkException e) when (e.Errno == absent)
+        {
+            return false;
         }
     }
 

@@ -3,9 +3,10 @@ using System.Runtime.InteropServices;
 namespace ACCOffload.NativeInterop;
 
 /// <summary>A netlink socket (netlink(7)) of the namespace it was opened in.</summary>
-internal sealed unsafe class NetlinkSocket : INetlinkTransport
+internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 {
     private const int ProtocolRoute = 0;
+    private const int ProtocolGeneric = 16;
     private const int OptionAddMembership = 1;
     private const int OptionCapAck = 10;
     private const int OptionExtAck = 11;
@@ -18,20 +19,14 @@ internal sealed unsafe class NetlinkSocket : INetlinkTransport
 
     public uint PortId { get; private set; }
 
-    public static NetlinkSocket OpenRoute() => Open("open a route netlink socket");
+    public static NetlinkSocket OpenRoute() => Open(ProtocolRoute, "open a route netlink socket");
 
-    public static NetlinkSocket OpenLinkGroup()
-    {
-        var socket = Open("subscribe to link changes");
-        // A burst of changes on a large node must not overrun the socket.
-        if (!Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBufferForce, 4 << 20))
-            _ = Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBuffer, 4 << 20);
-        if (Libc.TrySetSocketOption(socket.Handle, Libc.LevelNetlink, OptionAddMembership, (int)GroupLink))
-            return socket;
-        var error = LinuxException.FromLastError("subscribe to link changes");
-        socket.Dispose();
-        throw error;
-    }
+    public static NetlinkSocket OpenGeneric() => Open(ProtocolGeneric, "open a generic netlink socket");
+
+    public static NetlinkSocket OpenLinkGroup() => OpenGroup(ProtocolRoute, GroupLink, "subscribe to link changes");
+
+    /// <summary>Subscribes to a group that a generic netlink family said it has.</summary>
+    public static NetlinkSocket OpenGenericGroup(uint group, string operation) => OpenGroup(ProtocolGeneric, group, operation);
 
     public void Send(ReadOnlySpan<byte> datagram, string operation)
     {
@@ -78,9 +73,22 @@ internal sealed unsafe class NetlinkSocket : INetlinkTransport
 
     public void Dispose() => Handle.Dispose();
 
-    private static NetlinkSocket Open(string operation)
+    private static NetlinkSocket OpenGroup(int protocol, uint group, string operation)
     {
-        var handle = Libc.Socket(Libc.FamilyNetlink, Libc.SocketRaw | Libc.SocketCloseOnExec, ProtocolRoute);
+        var socket = Open(protocol, operation);
+        // A burst of changes on a large node must not overrun the socket.
+        if (!Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBufferForce, 4 << 20))
+            _ = Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBuffer, 4 << 20);
+        if (Libc.TrySetSocketOption(socket.Handle, Libc.LevelNetlink, OptionAddMembership, (int)group))
+            return socket;
+        var error = LinuxException.FromLastError(operation);
+        socket.Dispose();
+        throw error;
+    }
+
+    private static NetlinkSocket Open(int protocol, string operation)
+    {
+        var handle = Libc.Socket(Libc.FamilyNetlink, Libc.SocketRaw | Libc.SocketCloseOnExec, protocol);
         if (handle.IsInvalid)
             throw LinuxException.FromLastError(operation);
         try
@@ -88,7 +96,8 @@ internal sealed unsafe class NetlinkSocket : INetlinkTransport
             // Since Linux 4.12: errors carry words and leave the request out. Strict checks since 4.20 let the kernel filter dumps.
             if (!Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionExtAck, 1) || !Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionCapAck, 1))
                 throw LinuxException.FromLastError(operation);
-            _ = Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionStrictCheck, 1);
+            if (protocol == ProtocolRoute)
+                _ = Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionStrictCheck, 1);
             var address = new Libc.NetlinkAddress { Family = Libc.FamilyNetlink };
             var length = (uint)sizeof(Libc.NetlinkAddress);
             if (Libc.Bind(handle, &address, length) != 0 || Libc.GetSocketName(handle, &address, &length) != 0)

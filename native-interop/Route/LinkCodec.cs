@@ -23,6 +23,11 @@ internal static class LinkCodec
         var peer = 0;
         int? peerNamespace = null;
         List<string>? alternativeNames = null;
+        MacAddress? permanent = null;
+        string? portName = null;
+        string? switchId = null;
+        string? parent = null;
+        string? parentBus = null;
         while (attributes.MoveNext())
         {
             switch (attributes.Type)
@@ -44,6 +49,21 @@ internal static class LinkCodec
                     break;
                 case Rtnetlink.LinkPeerNamespaceId:
                     peerNamespace = attributes.Number<int>();
+                    break;
+                case Rtnetlink.LinkPermanentAddress:
+                    permanent = attributes.Mac();
+                    break;
+                case Rtnetlink.LinkPhysPortName:
+                    portName = attributes.Text();
+                    break;
+                case Rtnetlink.LinkPhysSwitchId:
+                    switchId = Convert.ToHexStringLower(attributes.Value);
+                    break;
+                case Rtnetlink.LinkParentDevice:
+                    parent = attributes.Text();
+                    break;
+                case Rtnetlink.LinkParentBus:
+                    parentBus = attributes.Text();
                     break;
                 case Rtnetlink.LinkInfoNest:
                     var info = attributes.Nested();
@@ -81,6 +101,11 @@ internal static class LinkCodec
             PeerNamespaceId = peerNamespace,
             Alias = alias,
             AlternativeNames = alternativeNames ?? (IReadOnlyList<string>)[],
+            PermanentMac = permanent,
+            PhysPortName = portName,
+            PhysSwitchId = switchId,
+            ParentDevice = parent,
+            ParentBus = parentBus,
         };
         return true;
     }

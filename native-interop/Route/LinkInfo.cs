@@ -38,4 +38,19 @@ public sealed record LinkInfo
 
     /// <summary>Other names of the link (altname).</summary>
     public IReadOnlyList<string> AlternativeNames { get; init; } = [];
+
+    /// <summary>The address that the hardware came with (IFLA_PERM_ADDRESS); null where the driver does not say.</summary>
+    public MacAddress? PermanentMac { get; init; }
+
+    /// <summary>The port's name at its switch (IFLA_PHYS_PORT_NAME): "p0", "pf0vf3", "pf0sf7", "c1pf0vf3"; null for none.</summary>
+    public string? PhysPortName { get; init; }
+
+    /// <summary>The switch that the port is on (IFLA_PHYS_SWITCH_ID), in lower-case hexadecimal; null for none.</summary>
+    public string? PhysSwitchId { get; init; }
+
+    /// <summary>Name of the device that the link belongs to (IFLA_PARENT_DEV_NAME): "0000:01:00.0", "mlx5_core.sf.4"; null for none, and before Linux 5.14.</summary>
+    public string? ParentDevice { get; init; }
+
+    /// <summary>Bus of <see cref="ParentDevice"/> (IFLA_PARENT_DEV_BUS_NAME): "pci", "auxiliary".</summary>
+    public string? ParentBus { get; init; }
 }

@@ -29,13 +29,20 @@ internal static class Rtnetlink
     public const ushort LinkLink = 5;
     public const ushort LinkInfoNest = 18;
     public const ushort LinkAlias = 20;
+    public const ushort LinkVfInfoList = 22;
     public const ushort LinkFamilySpecific = 26;
     public const ushort LinkGroup = 27;
     public const ushort LinkNamespaceDescriptor = 28;
     public const ushort LinkExtendedMask = 29;
+    public const ushort LinkPhysSwitchId = 36;
     public const ushort LinkPeerNamespaceId = 37;
+    public const ushort LinkPhysPortName = 38;
     public const ushort LinkProperties = 52;
     public const ushort LinkAlternativeName = 53;
+    public const ushort LinkPermanentAddress = 54;
+    public const ushort LinkParentDevice = 56;
+    public const ushort LinkParentBus = 57;
+    public const uint ExtendedMaskVf = 1;
     public const uint ExtendedMaskSkipStatistics = 1 << 3;
     public const ushort LinkInfoKind = 1;
     public const ushort LinkInfoData = 2;
@@ -46,6 +53,14 @@ internal static class Rtnetlink
     public const ushort IpvlanFlagVepa = 2;
     public const ushort Inet6AddressGenerationMode = 8;
     public const byte AddressGenerationNone = 1;
+
+    public const ushort VfInfoNest = 1;
+    public const ushort VfMac = 1;
+    public const ushort VfVlan = 2;
+    public const ushort VfSpoofCheck = 4;
+    public const ushort VfLinkState = 5;
+    public const ushort VfRate = 6;
+    public const ushort VfTrust = 9;
 
     public const ushort AddressAddress = 1;
     public const ushort AddressLocal = 2;
@@ -121,5 +136,49 @@ internal static class Rtnetlink
         public ushort State;
         public byte Flags;
         public byte Type;
+    }
+
+    /// <summary>struct ifla_vf_mac.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct VfMacValue
+    {
+        public int Number;
+        private LongAddress _address;
+
+        /// <summary>32 bytes, of which Ethernet uses the first six.</summary>
+        [System.Diagnostics.CodeAnalysis.UnscopedRef]
+        public Span<byte> Address => _address;
+
+        [System.Runtime.CompilerServices.InlineArray(32)]
+        private struct LongAddress
+        {
+            private byte _first;
+        }
+    }
+
+    /// <summary>struct ifla_vf_vlan.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct VfVlanValue
+    {
+        public int Number;
+        public int Vlan;
+        public int Qos;
+    }
+
+    /// <summary>struct ifla_vf_rate.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct VfRateValue
+    {
+        public int Number;
+        public int Min;
+        public int Max;
+    }
+
+    /// <summary>struct ifla_vf_spoofchk, ifla_vf_link_state, ifla_vf_trust.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct VfSetting
+    {
+        public int Number;
+        public int Setting;
     }
 }

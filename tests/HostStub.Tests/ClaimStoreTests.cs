@@ -128,7 +128,7 @@ public sealed class ClaimStoreTests : IDisposable
         foreach (var state in Enum.GetValues<ClaimState>())
             await table.PutAsync(Sample(state.ToString()) with { State = state });
         await table.PutAsync(Sample("gone"));
-        Assert.True(table.SetVanished(table.Get(Sample("gone").Key)!, true));
+        Assert.True(table.SetVanished(table.Get(Sample("gone").Key)!, true, false));
 
         var snapshot = table.TakeSnapshot();
         Assert.Equal(["Attached", "Attaching"], snapshot.Attached.Select(c => c.Key.ContainerId).Order());

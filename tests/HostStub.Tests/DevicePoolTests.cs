@@ -28,7 +28,7 @@ public sealed class DevicePoolTests : IDisposable
     }
 
     [Fact]
-    public async Task Ten_thousand_steps_of_adds_dels_failures_and_crashes_leave_the_pool_exact()
+    public async Task Ten_thousand_steps_of_adds_dels_deaths_failures_and_crashes_leave_the_pool_exact()
     {
         var random = new Random(20240612);
         var model = new Dictionary<AttachmentKey, string>();
@@ -45,8 +45,21 @@ public sealed class DevicePoolTests : IDisposable
                 case < 45:
                     Add(new AttachmentKey("net", $"c{next++}", "eth0"), free, model);
                     break;
-                case < 75 when model.Count > 0:
+                case < 70 when model.Count > 0:
                     await DeleteAsync(model, random);
+                    break;
+                case < 73 when model.Count > 0:
+                    // Without a DEL: the device is free at the next look, the claim stays for the DEL.
+                    var dead = model.Keys.ElementAt(random.Next(model.Count));
+                    _kind.Dead.Add(dead);
+                    model.Remove(dead);
+                    Look();
+                    break;
+                case < 75 when _kind.Dead.Count > 0:
+                    var late = _claims.Get(_kind.Dead.First())!;
+                    Assert.True(_pools.IsOver(late), "a late DEL takes nothing away from who has the device now");
+                    _kind.Dead.Remove(late.Key);
+                    await _claims.RemoveAsync(late.Key);
                     break;
                 case < 85:
                     await FailAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free, aside);
@@ -151,11 +164,22 @@ public sealed class DevicePoolTests : IDisposable
         // As recovery does: halves are undone.
         foreach (var half in _claims.All().Where(c => c.State is ClaimState.Adding or ClaimState.Deleting))
             await _claims.RemoveAsync(half.Key);
+        Look();
+    }
+
+    private void Look()
+    {
+        var attached = _claims.All().Where(c => c.State == ClaimState.Attached).ToArray();
+        var missing = _pools.Missing(attached);
+        foreach (var claim in attached.Where(c => missing.Contains(c.Key) && !c.PodGone))
+        {
+            Assert.True(_claims.SetVanished(claim, true, true));
+        }
     }
 
     private void Check(Dictionary<AttachmentKey, string> model, Dictionary<string, DateTimeOffset>? aside)
     {
-        var held = _claims.All().Where(c => c.State != ClaimState.Released).ToDictionary(c => c.Key, c => c.Device);
+        var held = _claims.All().Where(c => c.State != ClaimState.Released && !_kind.Dead.Contains(c.Key)).ToDictionary(c => c.Key, c => c.Device);
         Assert.Equal(model.OrderBy(m => m.Value), held.OrderBy(h => h.Value));
         Assert.Equal(held.Count, held.Values.Distinct().Count());
         if (aside is null)
@@ -193,6 +217,10 @@ public sealed class DevicePoolTests : IDisposable
     {
         public IReadOnlyList<string> Names { get; set; } = [];
 
+        public HashSet<AttachmentKey> Dead { get; } = [];
+
+        public bool Pooled => true;
+
         public string Kind => "fake";
 
         public int DefaultLimit => 254;
@@ -206,11 +234,11 @@ public sealed class DevicePoolTests : IDisposable
                 ? new DevicePlan(free, PortName.For(request.Key), MacAddress.Random())
                 : throw new CniException(CniErrorCode.TryAgainLater, "no device is free");
 
-        public int Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
+        public MadePort Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
 
         public Task DeleteAsync(Claim claim) => Task.CompletedTask;
 
-        public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Select(c => c.Key).ToHashSet();
+        public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Select(c => c.Key).Where(k => !Dead.Contains(k)).ToHashSet();
 
         public string? Problem(Claim claim) => null;
     }

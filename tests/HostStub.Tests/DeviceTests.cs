@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using ACCOffload.HostStub.Cli;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cli;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;

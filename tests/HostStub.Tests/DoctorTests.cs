@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Diagnosis;
+using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -13,7 +14,8 @@ public sealed class DoctorTests
         await using var lab = await AgentLab.CreateAsync();
         Prepare(lab);
         Assert.True(Examine(lab, out var text), text);
-        Assert.Contains("its certificate is the ACC's", text, StringComparison.Ordinal);
+        Assert.Contains("its certificate is the ACC's, and it takes ours", text, StringComparison.Ordinal);
+        Assert.Contains("network namespaces, veth", text, StringComparison.Ordinal);
         Assert.Contains("is the network of pods", text, StringComparison.Ordinal);
     }
 
@@ -42,6 +44,17 @@ public sealed class DoctorTests
         Wrong(lab, "CNI", "delegates addresses to 'host-local'");
         File.Delete(lab.At("plugins/accoffload"));
         Wrong(lab, "CNI", "there is no plugin 'accoffload'");
+
+        lab.Acc.Model.StatusFailure = new RpcException(new Status(StatusCode.PermissionDenied, "the certificate names no node"));
+        Wrong(lab, "ACC", "refuses our certificate: the certificate names no node");
+        lab.Acc.Model.StatusFailure = null;
+
+        var configuration = File.ReadAllText(lab.ConfigFile);
+        var changed = JsonNode.Parse(configuration)!;
+        changed["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "nowhere0", ["Port"] = "p" };
+        File.WriteAllText(lab.ConfigFile, changed.ToJsonString());
+        Wrong(lab, "device", "no interface nowhere0");
+        File.WriteAllText(lab.ConfigFile, configuration);
 
         await lab.StopAgentAsync();
         Wrong(lab, "agent", "does not answer");

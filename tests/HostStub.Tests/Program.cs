@@ -12,7 +12,7 @@ internal static class Program
     {
         if (args is not ["dying-agent", var config, var step])
             return 2;
-        await using var agent = await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, reached =>
+        await using var agent = await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, step: reached =>
         {
             if (reached == step)
                 Process.GetCurrentProcess().Kill();

@@ -46,10 +46,14 @@ internal sealed record EndpointSpec
         && PortName == other.PortName && Mac.Equals(other.Mac) && Mtu == other.Mtu && PodNamespace == other.PodNamespace
         && PodName == other.PodName && PodUid == other.PodUid && Addresses.SequenceEqual(other.Addresses);
 
-    /// <summary>Whether both may have one port and one MAC: children of one parent may.</summary>
+    /// <summary>Whether both may have one port: children of one parent may, and functions of one device that the target sees as one port.</summary>
     public bool SharesPortWith(EndpointSpec other) =>
-        Device == DeviceKind.Ipvlan && other.Device == DeviceKind.Ipvlan && Node == other.Node && Kind == EndpointKind.Pod && other.Kind == EndpointKind.Pod
-        && PortName == other.PortName && Mac.Equals(other.Mac);
+        Device is DeviceKind.Ipvlan or DeviceKind.VirtualFunction or DeviceKind.SubFunction && Device == other.Device
+        && Node == other.Node && Kind == EndpointKind.Pod && other.Kind == EndpointKind.Pod && PortName == other.PortName
+        && (Device == DeviceKind.Ipvlan) == Mac.Equals(other.Mac);
+
+    /// <summary>Whether both may have one MAC, which is the parent's.</summary>
+    public bool SharesMacWith(EndpointSpec other) => Device == DeviceKind.Ipvlan && SharesPortWith(other);
 
     /// <summary>What the request costs in memory while it is queued, in bytes, roughly.</summary>
     public int EstimatedBytes => 256 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length

@@ -191,12 +191,12 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
 
     private void CheckUnique(EndpointSpec spec, Endpoint? self, Endpoint? over)
     {
-        if (model.HoldersOf(spec.Mac).Any(h => Held(h) && !spec.SharesPortWith(h.Spec)))
+        if (model.HoldersOf(spec.Mac).Any(h => Held(h) && !spec.SharesMacWith(h.Spec)))
             throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
         if (model.HoldersOfPort(spec.PortName).Any(h => Held(h) && !spec.SharesPortWith(h.Spec)))
             throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
         if (node.Devices.PortRule == PortRule.Mac
-            && model.Endpoints.FirstOrDefault(e => DeviceRules.PortOf(e.Spec.Mac) == DeviceRules.PortOf(spec.Mac) && Held(e) && !spec.SharesPortWith(e.Spec)) is { } sameNumber)
+            && model.Endpoints.FirstOrDefault(e => DeviceRules.PortOf(e.Spec.Mac) == DeviceRules.PortOf(spec.Mac) && Held(e) && !spec.SharesMacWith(e.Spec)) is { } sameNumber)
             throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
         if (node.OwnPorts.Contains(DeviceRules.PortOf(spec.Mac)))
             throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which is the ACC's own");

@@ -247,9 +247,9 @@ internal sealed class NetworkModel
     {
         if (Other(Find(endpoint.Address), endpoint) is { } sameKey)
             return $"attachment {endpoint.Key} is endpoint {sameKey.Id}";
-        if (Stranger(HoldersOf(endpoint.Spec.Mac), endpoint) is { } sameMac)
+        if (Stranger(HoldersOf(endpoint.Spec.Mac), h => h.Spec.SharesMacWith(endpoint.Spec), endpoint) is { } sameMac)
             return $"MAC {endpoint.Spec.Mac} is held by {sameMac.Key}";
-        if (Stranger(HoldersOfPort(endpoint.Spec.PortName), endpoint) is { } samePort)
+        if (Stranger(HoldersOfPort(endpoint.Spec.PortName), h => h.Spec.SharesPortWith(endpoint.Spec), endpoint) is { } samePort)
             return $"port {endpoint.Spec.PortName} is held by {samePort.Key}";
         foreach (IPAddress ip in endpoint.Spec.Addresses)
         {
@@ -264,8 +264,8 @@ internal sealed class NetworkModel
 
     private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;
 
-    private static Endpoint? Stranger(IReadOnlyList<Endpoint> holders, Endpoint self) =>
-        holders.FirstOrDefault(h => h.Id != self.Id && !h.Spec.SharesPortWith(self.Spec));
+    private static Endpoint? Stranger(IReadOnlyList<Endpoint> holders, Func<Endpoint, bool> shares, Endpoint self) =>
+        holders.FirstOrDefault(h => h.Id != self.Id && !shares(h));
 
     private void Record(StateKey key, object? old) => _journal.Add((key, old));
 

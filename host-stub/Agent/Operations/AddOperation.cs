@@ -15,7 +15,7 @@ namespace ACCOffload.HostStub.Agent.Operations;
 /// ADD. The claim is on disk before anything is made, and marked as attached only when everything stands, so that a restart
 /// at any step finds either a whole attachment or one to undo.
 /// </summary>
-internal sealed partial class AddOperation(AgentServices services, Remover remover)
+internal sealed partial class AddOperation(AgentServices services, Remover remover, Presence presence)
 {
     /// <summary>How long to wait for an ACC that is away; the rest of the ADD's time is for the work.</summary>
     private static readonly TimeSpan AccPatience = TimeSpan.FromSeconds(5);
@@ -46,10 +46,10 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
             // Starting a process blocks for a moment: not before the device is begun.
             var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
-            var device = kind.MadeByTarget ? Task.FromResult(0) : OnLinksAsync(times, () => Create(kind, claim, pod));
+            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, () => Create(kind, claim, pod));
             // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
             await Task.WhenAll(ipam, device).ConfigureAwait(false);
-            int index = device.Result;
+            int index = device.Result.Index;
             call.AddErrorText(ipam.Result.ErrorText);
             services.Step("add.made");
 
@@ -57,7 +57,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             if (addresses.Length == 0)
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
             var (epoch, sequence) = services.Claims.NextSequence();
-            claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence };
+            claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = kind.MadeByTarget ? claim.Mac : device.Result.Mac };
             services.Claims.PutInMemory(claim);
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
@@ -66,14 +66,14 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var reply = attach.Result;
             if (kind.MadeByTarget)
             {
-                index = await OnLinksAsync(times, () => Create(kind, claim, pod)).ConfigureAwait(false);
+                index = (await OnLinksAsync(times, () => Create(kind, claim, pod)).ConfigureAwait(false)).Index;
                 await OnLinksAsync(times, () => Configure(pod, index, addresses)).ConfigureAwait(false);
             }
             services.Step("add.attached");
 
             var routes = PodRoutes.For(claim.Addresses, PodRoutes.Gateways(reply), ipam.Result.Result.Routes);
             int? mtu = reply.Mtu != 0 && reply.Mtu != claim.Mtu ? (int)reply.Mtu : null;
-            claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = kind.MadeByTarget ? routes : [] };
+            claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = ReferenceEquals(kind, services.Veth) ? [] : routes };
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
             var routed = OnLinksAsync(times, () => AddRoutes(pod, index, mtu, routes));
             await Task.WhenAll(recorded, routed).ConfigureAwait(false);
@@ -133,10 +133,22 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private async Task<(Claim Claim, Task Recorded)> ReserveAsync(CniCall call, IDeviceKind kind)
     {
         (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan));
-        return ReferenceEquals(kind, services.Veth) ? Reserve() : await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+        if (ReferenceEquals(kind, services.Veth))
+            return Reserve();
+        try
+        {
+            return await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+        }
+        catch (CniException e) when (e.Code == (int)CniErrorCode.TryAgainLater)
+        {
+            // Pods may have gone without a DEL since the last look.
+            if (!await presence.LookAsync(kind.Kind).ConfigureAwait(false))
+                throw;
+            return await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+        }
     }
 
-    private int Create(IDeviceKind kind, Claim claim, PodNetwork pod)
+    private MadePort Create(IDeviceKind kind, Claim claim, PodNetwork pod)
     {
         try
         {
@@ -158,6 +170,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         State = ClaimState.Adding,
         DeviceKind = kind.Kind,
         Device = plan.Device,
+        Origin = plan.Origin,
         PortName = plan.PortName,
         Mac = plan.Mac,
         Mtu = call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu,

@@ -61,7 +61,7 @@ internal sealed partial class Remover(AgentServices services)
         if (claim is null)
             return services.Veth.DeleteAsync(PortName.For(key));
         return services.Pools.Find(claim.DeviceKind) is { } kind
-            ? kind.DeleteAsync(claim)
+            ? services.Pools.IsOver(claim) ? Task.CompletedTask : kind.DeleteAsync(claim)
             : Task.FromException(new CniException(CniErrorCode.TryAgainLater, $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration does not offer any more", "offer it until the pod is gone"));
     }
 

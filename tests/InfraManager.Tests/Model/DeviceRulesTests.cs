@@ -40,6 +40,21 @@ public class DeviceRulesTests
         Assert.Equal("addresses[0]", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(2) with { Addresses = TestNode.Pod(1).Addresses }, _context)).Field);
     }
 
+    [Theory]
+    [InlineData((int)DeviceKind.VirtualFunction)]
+    [InlineData((int)DeviceKind.SubFunction)]
+    public void Functions_behind_one_port_are_told_apart_by_their_macs(int kind)
+    {
+        Judge judge = NewJudge();
+        EndpointSpec Function(int number, int mac) => TestNode.Pod(number, (ulong)number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
+        judge.Attach(Function(1, 1), _context);
+        Endpoint second = judge.Attach(Function(2, 2), _context);
+        Assert.Null(_model.ConflictOf(second));
+        Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(Function(3, 2), _context)).Field);
+        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(3, 3, port: 1), _context)).Field);
+        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(3) with { Mac = TestNode.Pod(3).Mac }, _context)).Field);
+    }
+
     [Fact]
     public void Undoing_a_change_of_shared_holders_restores_them()
     {

@@ -1,0 +1,11 @@
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>The host's buses: the machine's, or a test's.</summary>
+/// <param name="Bus">PCI devices and what sysfs says of functions.</param>
+/// <param name="OpenDevlink">Opens devlink for a few requests.</param>
+internal sealed record HostHardware(PciBus Bus, Func<Devlink> OpenDevlink)
+{
+    public static HostHardware OfThisMachine => new(new PciBus(), static () => Devlink.Open());
+}

@@ -1,0 +1,190 @@
+using System.Globalization;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>
+/// Subfunctions of one devlink device, made on demand. One is free that has a number of the configured range, is not active or has its interface in the
+/// host's namespace, and that no claim names.
+/// </summary>
+internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : IDeviceKind
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<uint> _making = [];
+
+    public string Kind => "sf";
+
+    public int DefaultLimit => 254;
+
+    public bool MadeByTarget => false;
+
+    public bool Pooled => true;
+
+    public IReadOnlyList<string> Devices()
+    {
+        using var host = RouteNetlink.Open();
+        return [.. Ports().Where(p => IsUsable(p, host)).Select(p => NameOf(p.SfNumber!.Value))];
+    }
+
+    public DevicePlan Plan(PlanRequest request)
+    {
+        using var host = RouteNetlink.Open();
+        var ports = Ports();
+        uint number = request.Wanted.Length > 0 ? Wanted(request, ports, host) : Any(request, ports, host);
+        string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
+        var link = LinkOf(number, host);
+        return new DevicePlan(NameOf(number), port, config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default)
+        {
+            Origin = new LinkOrigin(OwnName(number), link?.Mtu ?? 0, default),
+        };
+    }
+
+    public MadePort Create(PortRequest request, PodNetwork pod)
+    {
+        uint number = NumberOf(request.Device);
+        using var host = RouteNetlink.Open();
+        var link = Make(number, request.Mac, host);
+        var mac = request.Mac == default ? link.Mac : request.Mac;
+        int index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
+        return new MadePort(index, mac);
+    }
+
+    public Task DeleteAsync(Claim claim) => Task.Run(() =>
+    {
+        uint number = NumberOf(claim.Device);
+        if (config.Reuse)
+        {
+            LentLink.TakeBack(
+                claim,
+                l => l.ParentDevice is { } parent ? hardware.Bus.AuxiliaryDevices(config.Device!, number).Any(a => a.Name == parent) : null,
+                host => LinkOf(number, host),
+                static (_, _) => { });
+            using var host = RouteNetlink.Open();
+            // What did not become whole is better made anew.
+            if (LinkOf(number, host) is not null)
+                return;
+        }
+        using var devlink = hardware.OpenDevlink();
+        if (PortOf(devlink, number) is { } port)
+            devlink.DeletePort(config.Device!, port.Index);
+    });
+
+    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+
+    // By its number it is made again where it is gone.
+    public bool CanRestore(Claim claim)
+    {
+        using var devlink = hardware.OpenDevlink();
+        return devlink.GetDevices().Contains(config.Device!);
+    }
+
+    public string? Problem(Claim claim)
+    {
+        using var devlink = hardware.OpenDevlink();
+        return PortOf(devlink, NumberOf(claim.Device)) is not { } port ? $"the subfunction {claim.Device} of {claim.Key} is gone from the machine"
+            : port.FunctionActive == false ? $"the subfunction {claim.Device} of {claim.Key} is not active"
+            : PodDevices.Present([claim]).Count == 0 ? $"the subfunction {claim.Device} of {claim.Key} is not in the pod"
+            : null;
+    }
+
+    private uint Any(PlanRequest request, IReadOnlyList<DevlinkPort> ports, RouteNetlink host)
+    {
+        lock (_lock)
+        {
+            bool IsOpen(uint number) => !_making.Contains(number) && !request.InUse.Contains(NameOf(number)) && !request.SetAside.Contains(NameOf(number));
+            foreach (var port in ports)
+            {
+                if (IsOpen(port.SfNumber!.Value) && IsUsable(port, host))
+                    return port.SfNumber.Value;
+            }
+            return Unused(ports, IsOpen)
+                ?? throw new CniException(CniErrorCode.TryAgainLater, $"no subfunction is free: all numbers of {config.Numbers} are in use or set aside", "host-stub devices shows them; Device:Sf:Numbers says which pods may have");
+        }
+    }
+
+    private uint Wanted(PlanRequest request, IReadOnlyList<DevlinkPort> ports, RouteNetlink host)
+    {
+        if (!TryParse(request.Wanted, out uint number) || ports.FirstOrDefault(p => p.SfNumber == number) is not { } port)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf", $"one is named {NameOf(config.Numbers.First)}");
+        if (request.InUse.Contains(NameOf(number)))
+            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by whom");
+        if (request.SetAside.Contains(NameOf(number)))
+            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is set aside", "host-stub devices tells why, and until when");
+        return IsUsable(port, host)
+            ? number
+            : throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} has no interface in the host's namespace", "somebody took it, or its driver is not there");
+    }
+
+    /// <summary>Makes and activates what is not there yet, and waits for its interface, which then has the name that is ours.</summary>
+    private LinkInfo Make(uint number, MacAddress mac, RouteNetlink host)
+    {
+        using var devlink = hardware.OpenDevlink();
+        var port = PortOf(devlink, number);
+        bool made = port is null;
+        port ??= devlink.CreateSubfunction(new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
+        if (mac != default && port.FunctionActive != true && port.FunctionMac != mac)
+            devlink.SetFunction(config.Device!, port.Index, new FunctionChange { Mac = mac });
+        if (port.FunctionActive != true || LinkOf(number, host) is null)
+        {
+            try
+            {
+                devlink.ActivateSubfunction(config.Device!, port.Index, config.Activation, CancellationToken.None);
+            }
+            catch when (made)
+            {
+                devlink.DeletePort(config.Device!, port.Index);
+                throw;
+            }
+        }
+        var link = LinkOf(number, host) ?? throw new LinuxException($"find the interface of the subfunction {NameOf(number)}", Errno.ENODEV);
+        if (link.Name == OwnName(number) || host.GetLink(OwnName(number)) is not null)
+            return link;
+        host.SetLink(link.Index, new LinkChange { Up = false });
+        host.SetLink(link.Index, new LinkChange { Name = OwnName(number) });
+        return link with { Name = OwnName(number), IsUp = false };
+    }
+
+    private uint? Unused(IReadOnlyList<DevlinkPort> ports, Func<uint, bool> isOpen)
+    {
+        var there = ports.Select(p => p.SfNumber!.Value).ToHashSet();
+        for (uint number = config.Numbers.First; number <= config.Numbers.Last; number++)
+        {
+            if (!there.Contains(number) && isOpen(number))
+                return number;
+        }
+        return null;
+    }
+
+    private List<DevlinkPort> Ports()
+    {
+        using var devlink = hardware.OpenDevlink();
+        return [.. devlink.GetPorts(config.Device).Where(IsOurs)];
+    }
+
+    private DevlinkPort? PortOf(Devlink devlink, uint number) => devlink.GetPorts(config.Device).FirstOrDefault(p => IsOurs(p) && p.SfNumber == number);
+
+    private bool IsOurs(DevlinkPort port) =>
+        port.Flavour == DevlinkPortFlavour.PciSf && port.PfNumber == config.PhysicalFunction && port.SfNumber is { } number && config.Numbers.Contains(number);
+
+    private bool IsUsable(DevlinkPort port, RouteNetlink host) => port.FunctionActive == false || LinkOf(port.SfNumber!.Value, host) is not null;
+
+    private LinkInfo? LinkOf(uint number, RouteNetlink host) =>
+        hardware.Bus.AuxiliaryNetdevs(config.Device!, number).Select(host.GetLink).FirstOrDefault(l => l is not null);
+
+    private string NameOf(uint number) => string.Create(CultureInfo.InvariantCulture, $"{config.Device}/sf{number}");
+
+    private static string OwnName(uint number) => string.Create(CultureInfo.InvariantCulture, $"accsf{number}");
+
+    private uint NumberOf(string device) => TryParse(device, out uint number) ? number : throw new LinuxException($"find the subfunction {device}", Errno.ENODEV);
+
+    private bool TryParse(string device, out uint number)
+    {
+        string prefix = $"{config.Device}/sf";
+        number = 0;
+        return device.StartsWith(prefix, StringComparison.Ordinal) && uint.TryParse(device.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out number)
+            && config.Numbers.Contains(number);
+    }
+}

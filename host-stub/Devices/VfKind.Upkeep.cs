@@ -1,0 +1,62 @@
+using System.Globalization;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <content>Which physical functions there are, and that they have as many virtual ones as configured.</content>
+internal sealed partial class VfKind
+{
+    public IReadOnlyList<UpkeepStep> Upkeep(IReadOnlySet<string> inUse, IReadOnlySet<string> setAside)
+    {
+        lock (_lock)
+            _physical = null;
+        if (config.Count == 0)
+            return [];
+        var steps = new List<UpkeepStep>();
+        foreach (string physical in Physical())
+        {
+            if (bus.Sriov(physical) is not { } state || state.Current == config.Count)
+                continue;
+            if (state.Total < config.Count)
+            {
+                steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Total} at most (Device:Vf:Count)", Errno.EINVAL)));
+                continue;
+            }
+            // The kernel changes a number only by way of none at all, and pods would lose theirs.
+            if (state.Current > 0 && bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
+                steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Current} and pods that use them: they have to go first", Errno.EBUSY)));
+            else
+                steps.Add(new UpkeepStep(physical, () => bus.SetVfCount(physical, config.Count)));
+        }
+        return steps;
+    }
+
+    private string[] Physical()
+    {
+        lock (_lock)
+        {
+            if (_physical is { Length: > 0 } known)
+                return known;
+            var all = new Lazy<IReadOnlyList<PciDevice>>(bus.All);
+            return _physical = [.. config.PhysicalFunctions.SelectMany(s => Select(s, all)).Distinct()];
+        }
+    }
+
+    private IEnumerable<string> Select(string selector, Lazy<IReadOnlyList<PciDevice>> all)
+    {
+        if (TryParseIds(selector, out ushort vendor, out ushort device))
+            return bus.Find(vendor, device).Where(d => d.PhysicalFunction is null).Select(d => d.Address);
+        if (bus.Get(selector) is { } named)
+            return [named.Address];
+        return all.Value.Where(d => d.PhysicalFunction is null && d.Netdevs.Contains(selector)).Select(d => d.Address);
+    }
+
+    /// <summary>"8086:1452".</summary>
+    internal static bool TryParseIds(string text, out ushort vendor, out ushort device)
+    {
+        device = vendor = 0;
+        return text.Length == 9 && text[4] == ':'
+            && ushort.TryParse(text.AsSpan(0, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out vendor)
+            && ushort.TryParse(text.AsSpan(5), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out device);
+    }
+}

@@ -1,0 +1,157 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Devices;
+
+/// <summary>
+/// SR-IOV virtual functions: the function's own interface goes to the pod. One is free that is of a configured physical function, has its interface
+/// in the host's namespace, and that no claim names.
+/// </summary>
+internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
+{
+    private readonly Lock _lock = new();
+    private string[]? _physical;
+
+    public string Kind => "vf";
+
+    // As many as the hardware of release 24.01 has ports for.
+    public int DefaultLimit => 254;
+
+    public bool MadeByTarget => false;
+
+    public bool Pooled => true;
+
+    public IReadOnlyList<string> Devices()
+    {
+        using var host = RouteNetlink.Open();
+        return [.. Functions().Where(f => LinkOf(f, host) is not null).Select(f => f.Function.Address)];
+    }
+
+    public DevicePlan Plan(PlanRequest request)
+    {
+        using var host = RouteNetlink.Open();
+        var functions = Functions();
+        var (function, link) = request.Wanted.Length > 0 ? Wanted(request, functions, host) : Any(request, functions, host);
+        string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
+        return new DevicePlan(function.Function.Address, port, config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac)
+        {
+            Origin = new LinkOrigin(link.Name, link.Mtu, link.Mac),
+        };
+    }
+
+    public MadePort Create(PortRequest request, PodNetwork pod)
+    {
+        using var host = RouteNetlink.Open();
+        var function = Functions().FirstOrDefault(f => f.Function.Address == request.Device)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows those that are there");
+        var link = LinkOf(function, host)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
+        if (config.HasSettings)
+            Configure(function, host);
+        return new MadePort(LentLink.Lend(host, link, request, pod, (l, mac) => SetMac(function, host, l, mac)), request.Mac);
+    }
+
+    public Task DeleteAsync(Claim claim) => Task.Run(() =>
+    {
+        var function = new Lazy<PooledFunction?>(() => Functions().FirstOrDefault(f => f.Function.Address == claim.Device));
+        LentLink.TakeBack(
+            claim,
+            l => l.ParentDevice is { } parent ? parent == claim.Device : null,
+            host => function.Value is { } f ? LinkOf(f, host) : null,
+            (l, mac) =>
+            {
+                using var host = RouteNetlink.Open();
+                SetMac(function.Value!, host, l, mac);
+            });
+    });
+
+    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+
+    public bool CanRestore(Claim claim)
+    {
+        using var host = RouteNetlink.Open();
+        return Functions().FirstOrDefault(f => f.Function.Address == claim.Device) is { } function && LinkOf(function, host) is not null;
+    }
+
+    public string? Problem(Claim claim) =>
+        bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
+        : PodDevices.Present([claim]).Count == 0 ? $"the virtual function {claim.Device} of {claim.Key} is not in the pod"
+        : null;
+
+    private static (PooledFunction, LinkInfo) Any(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
+    {
+        foreach (var function in functions)
+        {
+            if (!request.InUse.Contains(function.Function.Address) && !request.SetAside.Contains(function.Function.Address) && LinkOf(function, host) is { } link)
+                return (function, link);
+        }
+        int used = functions.Count(f => request.InUse.Contains(f.Function.Address));
+        throw new CniException(
+            CniErrorCode.TryAgainLater,
+            functions.Count == 0 ? "there are no virtual functions" : $"no virtual function is free: {used} of {functions.Count} are in use",
+            "host-stub devices shows them; Device:Vf says where they come from and how many there are to be");
+    }
+
+    private static (PooledFunction, LinkInfo) Wanted(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
+    {
+        var function = functions.FirstOrDefault(f => f.Function.Address == request.Wanted)
+            ?? throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf", "the runtime's device plugin and the agent's configuration have to name the same physical functions");
+        if (request.InUse.Contains(request.Wanted))
+            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is in use", "host-stub devices shows by whom");
+        if (request.SetAside.Contains(request.Wanted))
+            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is set aside", "host-stub devices tells why, and until when");
+        return LinkOf(function, host) is { } link
+            ? (function, link)
+            : throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
+    }
+
+    // The administrator's MAC is the physical function's word, which also makes the filter; a function that may choose for itself gets it all the same.
+    private void SetMac(PooledFunction function, RouteNetlink host, LinkInfo link, MacAddress mac)
+    {
+        NetlinkException? refused = null;
+        try
+        {
+            if (PhysicalLink(function, host) is { } physical)
+                host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = mac });
+        }
+        catch (NetlinkException e)
+        {
+            refused = e;
+        }
+        try
+        {
+            if (host.GetLink(link.Index) is { } now && now.Mac != mac)
+                host.SetLink(link.Index, new LinkChange { Mac = mac });
+        }
+        catch (NetlinkException) when (refused is not null)
+        {
+            throw refused;
+        }
+    }
+
+    private void Configure(PooledFunction function, RouteNetlink host)
+    {
+        var physical = PhysicalLink(function, host)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the physical function {function.Physical} has no interface in the host's namespace", "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
+        host.SetVf(physical.Index, function.Function.Number, new VfChange
+        {
+            Vlan = config.Vlan,
+            Trust = config.Trust,
+            SpoofCheck = config.SpoofCheck,
+            MaxRate = config.MaxRate,
+        });
+    }
+
+    private LinkInfo? PhysicalLink(PooledFunction function, RouteNetlink host) =>
+        bus.Get(function.Physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
+
+    // A name in sysfs may be of another namespace by now.
+    private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;
+
+    private List<PooledFunction> Functions() =>
+        [.. Physical().SelectMany(p => bus.VirtualFunctions(p).Where(f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
+
+    private sealed record PooledFunction(string Physical, VirtualFunction Function);
+}

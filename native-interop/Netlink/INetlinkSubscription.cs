@@ -1,0 +1,8 @@
+namespace ACCOffload.NativeInterop;
+
+/// <summary>A transport that notifications come from.</summary>
+internal interface INetlinkSubscription : INetlinkTransport
+{
+    /// <summary>Ready for <see cref="EpollEvents.Read"/> while something can be received.</summary>
+    FileDescriptor Handle { get; }
+}

@@ -1,0 +1,28 @@
+namespace ACCOffload.NativeInterop;
+
+/// <summary>The sockets of a namespace that stays open meanwhile, or of each calling thread's.</summary>
+internal sealed class NamespaceSockets : INetlinkSockets
+{
+    private readonly NetNamespace? _ns;
+
+    /// <summary>Keeps a handle of its own: the caller may close its namespace.</summary>
+    public NamespaceSockets(NetNamespace? ns)
+    {
+        if (ns is null)
+            return;
+        _ns = NetNamespace.Open($"/proc/self/fd/{ns.Handle.DangerousGetHandle()}");
+        GC.KeepAlive(ns);
+    }
+
+    public INetlinkTransport OpenRoute() => Open(NetlinkSocket.OpenRoute);
+
+    public INetlinkSubscription SubscribeToLinks() => Open(NetlinkSocket.OpenLinkGroup);
+
+    public INetlinkTransport OpenGeneric() => Open(NetlinkSocket.OpenGeneric);
+
+    public INetlinkSubscription SubscribeToGeneric(uint group, string operation) => Open(() => NetlinkSocket.OpenGenericGroup(group, operation));
+
+    public void Dispose() => _ns?.Dispose();
+
+    private NetlinkSocket Open(Func<NetlinkSocket> open) => _ns is null ? open() : _ns.Run(open);
+}

@@ -1,0 +1,45 @@
+namespace ACCOffload.NativeInterop;
+
+/// <summary>A PCI function as sysfs shows it.</summary>
+public sealed record PciDevice
+{
+    /// <summary>Domain, bus, device and function: "0000:01:00.0".</summary>
+    public required string Address { get; init; }
+
+    /// <summary>Vendor number, 0x8086 for Intel.</summary>
+    public required ushort Vendor { get; init; }
+
+    /// <summary>The vendor's device number.</summary>
+    public required ushort Device { get; init; }
+
+    /// <summary>Class, subclass and programming interface, 24 bits: 0x020000 is an Ethernet controller.</summary>
+    public uint Class { get; init; }
+
+    /// <summary>The driver bound to it; null for none.</summary>
+    public string? Driver { get; init; }
+
+    /// <summary>Its netdevs in the namespace that sysfs was mounted in.</summary>
+    public IReadOnlyList<string> Netdevs { get; init; } = [];
+
+    /// <summary>Address of the physical function, if this is a virtual one; else null.</summary>
+    public string? PhysicalFunction { get; init; }
+
+    /// <summary>The memory node it is next to; -1 where the machine has none or does not say.</summary>
+    public int NumaNode { get; init; } = -1;
+}
+
+/// <summary>How many virtual functions a physical one has.</summary>
+/// <param name="Total">The most it can have.</param>
+/// <param name="Current">Those that exist.</param>
+public sealed record SriovTotals(int Total, int Current);
+
+/// <summary>A virtual function.</summary>
+/// <param name="Number">Its number on the physical function, from 0.</param>
+/// <param name="Address">Its PCI address.</param>
+/// <param name="Netdev">Its netdev; null while there is none, it is in another namespace, or the function is given to a virtual machine.</param>
+public sealed record VirtualFunction(int Number, string Address, string? Netdev);
+
+/// <summary>A device on the auxiliary bus.</summary>
+/// <param name="Name">Its name: "mlx5_core.sf.4".</param>
+/// <param name="Netdevs">Its netdevs in the namespace that sysfs was mounted in.</param>
+public sealed record AuxiliaryDevice(string Name, IReadOnlyList<string> Netdevs);

@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ACCOffload.NativeInterop;
+
+/// <summary>What stands behind a sysfs that is made of plain files, for tests.</summary>
+internal interface ISysfsHook
+{
+    /// <summary>Called before netdevs are listed.</summary>
+    void BeforeNetdevs();
+
+    /// <summary>Does what the kernel does when a value is written.</summary>
+    Errno Write(string path, string value);
+}
+
+/// <summary>
+/// Reads and writes the small files of sysfs. What is not there, or goes while it is read, is no error: hardware comes and goes.
+/// </summary>
+internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
+{
+    private const int MaxLength = 4096;
+    private const int MaxEntries = 1 << 16;
+
+    public string PathOf(params ReadOnlySpan<string> parts) => Path.Join([root, .. parts]);
+
+    /// <summary>The first 4096 bytes of a file without white space around them; null if there is none or it can't be read.</summary>
+    public static string? Read(string path)
+    {
+        // O_NONBLOCK: nothing may block for ever, whatever the path leads to.
+        using var file = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
+        if (file.IsInvalid)
+            return null;
+        var buffer = stackalloc byte[MaxLength];
+        var length = 0;
+        while (length < MaxLength)
+        {
+            var read = Libc.Read(file, buffer + length, (nuint)(MaxLength - length));
+            if (read < 0 && (Errno)Marshal.GetLastPInvokeError() == Errno.EINTR)
+                continue;
+            if (read < 0)
+                return null;
+            if (read == 0)
+                break;
+            length += (int)read;
+        }
+        return Encoding.UTF8.GetString(buffer, length).Trim();
+    }
+
+    /// <summary>Writes a value in one call, as sysfs wants.</summary>
+    public Errno Write(string path, string value) => hook?.Write(path, value) ?? WriteFile(path, value);
+
+    /// <summary>Netdevs of a device, by the path of its directory.</summary>
+    public string[] Netdevs(string path)
+    {
+        hook?.BeforeNetdevs();
+        var names = Entries(Path.Join(path, "net"));
+        if (names.Length > 0)
+            return names;
+        // A virtio function's netdev lies below the virtio device.
+        return [.. Entries(path).Where(e => e.StartsWith("virtio", StringComparison.Ordinal)).SelectMany(e => Entries(Path.Join(path, e, "net")))];
+    }
+
+    /// <summary>Where a symbolic link leads, its last part: "igb" of driver → ../../bus/pci/drivers/igb; null if it is none.</summary>
+    public static string? LinkName(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget is { } target ? Path.GetFileName(target.TrimEnd('/')) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Where a symbolic link leads in the end; null if there is nothing.</summary>
+    public static string? Resolve(string path)
+    {
+        try
+        {
+            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? (Directory.Exists(path) ? path : null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Names in a directory in their order; none if there is no such directory.</summary>
+    public static string[] Entries(string path)
+    {
+        try
+        {
+            var names = Directory.EnumerateFileSystemEntries(path).Take(MaxEntries).Select(e => Path.GetFileName(e)).ToArray();
+            Array.Sort(names, StringComparer.Ordinal);
+            return names;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static Errno WriteFile(string path, string value)
+    {
+        using var file = Libc.Open(path, Libc.OpenWriteOnly | Libc.OpenCloseOnExec, 0);
+        if (file.IsInvalid)
+            return (Errno)Marshal.GetLastPInvokeError();
+        var bytes = Encoding.UTF8.GetBytes(value);
+        fixed (byte* start = bytes)
+        {
+            var written = Libc.Write(file, start, (nuint)bytes.Length);
+            return written < 0 ? (Errno)Marshal.GetLastPInvokeError() : written == bytes.Length ? Errno.None : Errno.EIO;
+        }
+    }
+}

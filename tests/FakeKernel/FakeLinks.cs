@@ -1,0 +1,136 @@
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Fakes;
+
+/// <summary>A link that only the fake knows.</summary>
+public sealed class FakeLink
+{
+    /// <summary>Its index.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>Its name.</summary>
+    public required string Name { get; set; }
+
+    /// <summary>Its address.</summary>
+    public MacAddress Mac { get; set; }
+
+    /// <summary>The address it came with.</summary>
+    public MacAddress? PermanentMac { get; set; }
+
+    /// <summary>Its MTU.</summary>
+    public int Mtu { get; set; } = 1500;
+
+    /// <summary>Whether it is up.</summary>
+    public bool Up { get; set; }
+
+    /// <summary>The port's name at its switch.</summary>
+    public string? PhysPortName { get; set; }
+
+    /// <summary>Its switch.</summary>
+    public byte[]? PhysSwitchId { get; set; }
+
+    /// <summary>The device it belongs to.</summary>
+    public string? ParentDevice { get; set; }
+
+    /// <summary>That device's bus.</summary>
+    public string? ParentBus { get; set; }
+
+    /// <summary>Its other names.</summary>
+    public List<string> AlternativeNames { get; } = [];
+
+    internal string? Place { get; init; }
+}
+
+/// <summary>The links that only the fake knows.</summary>
+public sealed class FakeLinks : INetdevs
+{
+    private readonly FakeHost _host;
+    private readonly List<FakeLink> _links = [];
+    private int _nextIndex = 2;
+
+    internal FakeLinks(FakeHost host) => _host = host;
+
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<FakeLink> All
+    {
+        get
+        {
+            lock (_host.Gate)
+                return [.. _links];
+        }
+    }
+
+    /// <summary>Adds a link, which the kernel tells of.</summary>
+    public FakeLink Add(string name, Action<FakeLink>? describe = null) => Add(name, default, null, describe);
+
+    /// <inheritdoc/>
+    public int Create(string name, MacAddress mac, string place) => Add(name, mac, place, null).Index;
+
+    /// <summary>Changes a link, which the kernel tells of.</summary>
+    public void Describe(int index, Action<FakeLink> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        lock (_host.Gate)
+        {
+            if (_links.Find(l => l.Index == index) is not { } link)
+                return;
+            change(link);
+            if (link.Place is not null)
+            {
+                SysfsTree.RemoveNetdevs(link.Place);
+                SysfsTree.AddNetdev(link.Place, link.Name, link.Index);
+            }
+            _host.NotifyLinks(RouteRequests.NewLink, RouteRequests.Describe(link));
+        }
+    }
+
+    /// <summary>Removes a link, which the kernel tells of.</summary>
+    public void Remove(int index)
+    {
+        lock (_host.Gate)
+        {
+            if (_links.Find(l => l.Index == index) is not { } link)
+                return;
+            _links.Remove(link);
+            if (link.Place is not null)
+                SysfsTree.RemoveNetdevs(link.Place);
+            _host.NotifyLinks(RouteRequests.DeleteLink, RouteRequests.Describe(link));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Delete(string place)
+    {
+        lock (_host.Gate)
+        {
+            foreach (var link in _links.Where(l => l.Place == place).ToArray())
+                Remove(link.Index);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Refresh()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+
+    private FakeLink Add(string name, MacAddress mac, string? place, Action<FakeLink>? describe)
+    {
+        lock (_host.Gate)
+        {
+            if (_links.Exists(l => l.Name == name))
+                throw new InvalidOperationException($"there is a link {name}");
+            var link = new FakeLink { Index = _nextIndex++, Name = name, Mac = mac, Place = place };
+            describe?.Invoke(link);
+            _links.Add(link);
+            if (place is not null)
+                SysfsTree.AddNetdev(place, name, link.Index);
+            _host.NotifyLinks(RouteRequests.NewLink, RouteRequests.Describe(link));
+            return link;
+        }
+    }
+}

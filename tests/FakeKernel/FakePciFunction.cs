@@ -1,0 +1,149 @@
+using System.Globalization;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Fakes;
+
+/// <summary>A physical or virtual PCI function.</summary>
+public sealed class FakePciFunction
+{
+    private readonly FakeHost _host;
+    private readonly ushort _vendor;
+    private readonly ushort _device;
+    private readonly List<FakePciFunction> _functions = [];
+    private string? _netdev;
+
+    internal FakePciFunction(FakeHost host, string address, ushort vendor, ushort device, string? driver, FakePciFunction? physical)
+    {
+        (_host, Address, _vendor, _device, Driver, Physical) = (host, address, vendor, device, driver, physical);
+        Mac = MacAddress.Random();
+    }
+
+    /// <summary>Its address.</summary>
+    public string Address { get; }
+
+    /// <summary>Its driver; null for none.</summary>
+    public string? Driver { get; }
+
+    /// <summary>The physical function of a virtual one.</summary>
+    public FakePciFunction? Physical { get; }
+
+    /// <summary>The address of its netdev.</summary>
+    public MacAddress Mac { get; set; }
+
+    /// <summary>How many virtual functions it can have.</summary>
+    public int TotalVfs { get; init; }
+
+    /// <summary>How many the driver makes at most, without saying that these are fewer.</summary>
+    public int MadeVfs { get; set; } = int.MaxValue;
+
+    /// <summary>What the driver answers to a number of functions; null to make them.</summary>
+    public Errno? VfError { get; set; }
+
+    /// <summary>Called for each new virtual function, when its driver is bound; gives it a netdev unless a test says otherwise.</summary>
+    public Action<FakePciFunction> OnVf { get; set; } = static vf => vf.AddNetdev($"{vf.Physical!._netdev ?? "fake"}v{vf.Number}");
+
+    /// <summary>Numbers that were written to sriov_numvfs.</summary>
+    public List<int> Writes { get; } = [];
+
+    /// <summary>The number of a virtual function.</summary>
+    public int Number { get; private init; }
+
+    /// <summary>Its virtual functions.</summary>
+    public IReadOnlyList<FakePciFunction> Functions => _functions;
+
+    internal List<VfInfo> VfConfiguration { get; } = [];
+
+    internal string Place => _host.Tree.PciPlace(Address);
+
+    /// <summary>The netdev's name when it was made; null for none.</summary>
+    public string? Netdev => _netdev;
+
+    /// <summary>Gives it a netdev, which the kernel tells of.</summary>
+    /// <returns>The netdev's index.</returns>
+    public int AddNetdev(string name)
+    {
+        lock (_host.Gate)
+        {
+            var index = _host.Netdevs.Create(name, Mac, Place);
+            _netdev = name;
+            _host.Links.Describe(index, l => (l.ParentBus, l.ParentDevice, l.PermanentMac) = ("pci", Address, Mac));
+            return index;
+        }
+    }
+
+    internal void Show()
+    {
+        _host.Tree.AddPci(Address, _vendor, _device, Driver);
+        if (Physical is { } physical)
+        {
+            Directory.CreateSymbolicLink(Path.Join(Place, "physfn"), $"../{physical.Address}");
+            Directory.CreateSymbolicLink(Path.Join(physical.Place, $"virtfn{Number}"), $"../{Address}");
+        }
+        else if (TotalVfs > 0)
+        {
+            SysfsTree.Write(Place, "sriov_totalvfs", TotalVfs.ToString(CultureInfo.InvariantCulture));
+            SysfsTree.Write(Place, "sriov_numvfs", "0");
+        }
+    }
+
+    internal Errno SetVfs(string value)
+    {
+        if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+            return Errno.EINVAL;
+        Writes.Add(count);
+        if (count == _functions.Count)
+            return Errno.None;
+        if (VfError is { } error)
+            return error;
+        if (count > TotalVfs)
+            return Errno.ERANGE;
+        if (count != 0 && _functions.Count != 0)
+            return Errno.EBUSY;
+        foreach (var function in _functions.ToArray())
+            function.Remove();
+        for (var i = 0; i < Math.Min(count, MadeVfs); i++)
+        {
+            var function = new FakePciFunction(_host, VfAddress(i), _vendor, (ushort)(_device + 1), Driver, this) { Number = i };
+            function.Show();
+            _functions.Add(function);
+            VfConfiguration.Add(new VfInfo { Number = i, SpoofCheck = true, Trust = false, LinkState = VfLinkState.Auto });
+            _host.Add(function);
+            OnVf(function);
+        }
+        SysfsTree.Write(Place, "sriov_numvfs", _functions.Count.ToString(CultureInfo.InvariantCulture));
+        return Errno.None;
+    }
+
+    /// <summary>Takes it off the bus, with its netdev, wherever that is.</summary>
+    public void Remove()
+    {
+        lock (_host.Gate)
+        {
+            // With its physical function a virtual one has gone already.
+            if (!_host.Functions.Contains(this))
+                return;
+            foreach (var function in _functions.ToArray())
+                function.Remove();
+            if (_netdev is not null)
+                _host.Netdevs.Delete(Place);
+            _netdev = null;
+            if (Physical is { } physical)
+            {
+                physical._functions.Remove(this);
+                physical.VfConfiguration.RemoveAll(v => v.Number == Number);
+                File.Delete(Path.Join(physical.Place, $"virtfn{Number}"));
+                SysfsTree.Write(physical.Place, "sriov_numvfs", physical._functions.Count.ToString(CultureInfo.InvariantCulture));
+            }
+            _host.Tree.RemovePci(Address);
+            _host.Remove(this);
+        }
+    }
+
+    // Virtual functions lie behind the 128 addresses of the physical one's bus.
+    private string VfAddress(int number)
+    {
+        var bus = int.Parse(Address.AsSpan(Address.Length - 7, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        var routing = (bus << 8) + 0x80 + number;
+        return $"{Address[..^8]}:{routing >> 8:x2}:{(routing >> 3) & 0x1F:x2}.{routing & 7}";
+    }
+}

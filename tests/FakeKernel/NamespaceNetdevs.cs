@@ -1,0 +1,194 @@
+using System.Globalization;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Fakes;
+
+/// <summary>
+/// Makes real links for the fake's functions: veth ends, whose other ends are in a namespace of the hardware. They behave as hardware does: removing a function
+/// removes its link wherever it is, and when the namespace that a link is in ends, the link comes home to the host's.
+/// </summary>
+public sealed class NamespaceNetdevs : INetdevs
+{
+    private static int _count;
+
+    private readonly Lock _gate = new();
+    private readonly List<Entry> _entries = [];
+    private readonly string _hardwareName;
+    private readonly NetNamespace _hardware;
+    private readonly RouteNetlink _route;
+    private readonly RouteNetlink _hardwareRoute;
+    private readonly LinkMonitor _links;
+    private readonly LinkMonitor _hardwareLinks;
+    private readonly EventFd _stop = new();
+    private readonly Thread _watch;
+    private int _nextEnd;
+
+    /// <param name="ns">The host's namespace; it must outlive this.</param>
+    public NamespaceNetdevs(NetNamespace ns)
+    {
+        Namespace = ns;
+        _hardwareName = string.Create(CultureInfo.InvariantCulture, $"accfake-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}");
+        _hardware = NetNamespace.CreateNamed(_hardwareName);
+        _route = RouteNetlink.Open(ns);
+        _hardwareRoute = RouteNetlink.Open(_hardware);
+        _links = LinkMonitor.Open(ns);
+        _hardwareLinks = LinkMonitor.Open(_hardware);
+        _watch = new Thread(Watch) { IsBackground = true, Name = "fake hardware" };
+        _watch.Start();
+    }
+
+    /// <summary>The host's namespace.</summary>
+    public NetNamespace Namespace { get; }
+
+    /// <summary>The namespace with the other ends of the links, where what a pod sends comes out.</summary>
+    public NetNamespace Hardware => _hardware;
+
+    /// <summary>The name in <see cref="Hardware"/> of the other end of a link.</summary>
+    /// <param name="name">The link's name when it was made.</param>
+    public string? OtherEnd(string name)
+    {
+        lock (_gate)
+            return _entries.Find(e => e.Name == name)?.End;
+    }
+
+    /// <inheritdoc/>
+    public int Create(string name, MacAddress mac, string place)
+    {
+        lock (_gate)
+        {
+            var entry = new Entry(place, name, mac, string.Create(CultureInfo.InvariantCulture, $"hw{_nextEnd++}"));
+            Make(entry, name);
+            _entries.Add(entry);
+            return _route.GetLink(name)!.Index;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Delete(string place)
+    {
+        lock (_gate)
+        {
+            foreach (var entry in _entries.Where(e => e.Place == place).ToArray())
+            {
+                _entries.Remove(entry);
+                _hardwareRoute.DeleteLink(entry.EndIndex);
+                SysfsTree.RemoveNetdevs(place);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Refresh()
+    {
+        lock (_gate)
+        {
+            var gone = new HashSet<int>();
+            var changed = false;
+            var lost = false;
+            while (_hardwareLinks.TryRead(out var change))
+            {
+                lost |= change.Kind == LinkEventKind.Lost;
+                if (change.Kind == LinkEventKind.Removed)
+                    gone.Add(change.Link!.Index);
+            }
+            if (lost)
+            {
+                var there = _hardwareRoute.GetLinks().Select(l => l.Index).ToHashSet();
+                gone = [.. _entries.Select(e => e.EndIndex).Where(i => !there.Contains(i))];
+            }
+            // What hardware made can't be destroyed with a namespace: it comes home under a name of the kernel's.
+            foreach (var entry in _entries.Where(e => gone.Contains(e.EndIndex)))
+                Make(entry, string.Create(CultureInfo.InvariantCulture, $"dev{_nextEnd++}"));
+            while (_links.TryRead(out _))
+                changed = true;
+            if (!changed)
+                return;
+            var links = _route.GetLinks().Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
+            foreach (var entry in _entries)
+                Show(entry, links[(entry.NamespaceId, entry.EndIndex)].FirstOrDefault());
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stop.Signal();
+        _watch.Join();
+        lock (_gate)
+        {
+            foreach (var entry in _entries)
+                _hardwareRoute.DeleteLink(entry.EndIndex);
+            _entries.Clear();
+        }
+        _links.Dispose();
+        _hardwareLinks.Dispose();
+        _route.Dispose();
+        _hardwareRoute.Dispose();
+        _hardware.Dispose();
+        NetNamespace.DeleteNamed(_hardwareName);
+        _stop.Dispose();
+    }
+
+    /// <summary>The place of the function whose link has an index in the host's namespace; null for a link that is none's.</summary>
+    internal string? PlaceOf(int index)
+    {
+        lock (_gate)
+        {
+            return _route.GetLink(index) is { PeerNamespaceId: { } ns } link
+                ? _entries.Find(e => e.NamespaceId == ns && e.EndIndex == link.PeerIndex)?.Place
+                : null;
+        }
+    }
+
+    private void Make(Entry entry, string name)
+    {
+        var link = _route.CreateVeth(new VethSpec { Name = name, Mac = entry.Mac, PeerName = entry.End, PeerNamespace = _hardware })!;
+        (entry.EndIndex, entry.NamespaceId) = (link.PeerIndex, link.PeerNamespaceId);
+        _hardwareRoute.SetUp(link.PeerIndex);
+        Show(entry, link);
+    }
+
+    private static void Show(Entry entry, LinkInfo? link)
+    {
+        var shown = link is null ? null : $"{link.Name} {link.Index}";
+        if (shown == entry.Shown)
+            return;
+        entry.Shown = shown;
+        SysfsTree.RemoveNetdevs(entry.Place);
+        if (link is not null)
+            SysfsTree.AddNetdev(entry.Place, link.Name, link.Index);
+    }
+
+    private void Watch()
+    {
+        using var epoll = new Epoll();
+        epoll.Add(_stop.Handle, EpollEvents.Read, 0);
+        epoll.Add(_links.Handle, EpollEvents.Read, 1);
+        epoll.Add(_hardwareLinks.Handle, EpollEvents.Read, 1);
+        var events = new EpollEvent[3];
+        while (true)
+        {
+            var count = epoll.Wait(events, -1);
+            if (events.AsSpan(0, count).ToArray().Any(e => e.Token == 0))
+                return;
+            Refresh();
+        }
+    }
+
+    private sealed class Entry(string place, string name, MacAddress mac, string end)
+    {
+        public string Place => place;
+
+        public string Name => name;
+
+        public MacAddress Mac => mac;
+
+        public string End => end;
+
+        public int EndIndex { get; set; }
+
+        public int? NamespaceId { get; set; }
+
+        public string? Shown { get; set; }
+    }
+}

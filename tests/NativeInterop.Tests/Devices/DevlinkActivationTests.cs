@@ -1,0 +1,238 @@
+using ACCOffload.Fakes;
+
+namespace ACCOffload.NativeInterop.Tests;
+
+/// <summary>The wait for a subfunction's driver and netdev: slow, failing, vanishing.</summary>
+public sealed class DevlinkActivationTests : IDisposable
+{
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
+
+    private readonly FakeHost _host = new();
+    private readonly FakeDevlinkDevice _device;
+    private readonly Devlink _devlink;
+
+    public DevlinkActivationTests()
+    {
+        _device = _host.AddDevlink(_host.AddPci("0000:01:00.0", netdev: "enp1s0"));
+        _devlink = _host.OpenDevlink();
+    }
+
+    public void Dispose()
+    {
+        _devlink.Dispose();
+        _host.Dispose();
+    }
+
+    [Fact]
+    public void It_works_when_its_driver_and_its_netdev_are_there()
+    {
+        var port = Create(7);
+        var made = Activate(port);
+        Assert.Equal("sf0n7", made.NetdevName);
+        Assert.Equal(_host.Links.All.Single(l => l.Name == "sf0n7").Index, made.NetdevIndex);
+        Assert.Equal((true, true), (made.Port.FunctionActive!.Value, made.Port.FunctionAttached!.Value));
+        Assert.StartsWith("fake_core.", made.AuxiliaryDevice, StringComparison.Ordinal);
+        // Again: it is active already.
+        var sets = _host.Requests.Count(r => r.Name == "function set");
+        Assert.Equal(made, Activate(port));
+        Assert.Equal(sets, _host.Requests.Count(r => r.Name == "function set"));
+    }
+
+    [Fact]
+    public void Subfunctions_of_the_same_number_on_two_devices_are_told_apart()
+    {
+        var second = _host.AddDevlink(_host.AddPci("0000:01:00.1"));
+        second.PfNumber = 1;
+        var a = Activate(Create(7));
+        var b = _devlink.ActivateSubfunction(second.Handle, _devlink.CreateSubfunction(new SubfunctionSpec { Device = second.Handle, PfNumber = 1, SfNumber = 7 }).Index, Long);
+        Assert.Equal(("sf0n7", "sf1n7"), (a.NetdevName, b.NetdevName));
+        Assert.Equal(["sf1n7"], _host.Pci.AuxiliaryNetdevs(second.Handle, 7));
+        Assert.Empty(_host.Pci.AuxiliaryNetdevs(second.Handle, 8));
+    }
+
+    [Fact]
+    public async Task A_slow_driver_is_waited_for()
+    {
+        using var attach = new ManualResetEventSlim();
+        using var netdev = new ManualResetEventSlim();
+        _device.Activation = port =>
+        {
+            attach.Wait();
+            port.Attach();
+            netdev.Wait();
+            port.AddNetdev();
+        };
+        var port = Create(7);
+        var waiting = Start(() => Activate(port));
+        Until(() => _device.Subfunctions[0].Active);
+        Assert.False(waiting.IsCompleted);
+        attach.Set();
+        Until(() => _device.Subfunctions[0].Attached);
+        Assert.False(waiting.IsCompleted);
+        netdev.Set();
+        Assert.Equal("sf0n7", (await waiting).NetdevName);
+    }
+
+    [Fact]
+    public void A_driver_that_does_not_tell_is_found_by_its_netdev()
+    {
+        _device.Activation = port =>
+        {
+            port.Attach(tell: false);
+            port.AddNetdev();
+        };
+        Assert.Equal("sf0n7", Activate(Create(7)).NetdevName);
+    }
+
+    [Fact]
+    public async Task The_wait_is_by_notification_and_nothing_is_asked_meanwhile()
+    {
+        using var go = new ManualResetEventSlim();
+        _device.Activation = port =>
+        {
+            go.Wait();
+            port.Attach();
+            port.AddNetdev();
+        };
+        var port = Create(7);
+        var waiting = Start(() => Activate(port));
+        Until(() => _host.Requests.Count(r => r.Name == "port get") == 2);
+        var before = _host.Requests.Count;
+        // Ports that are others' wake it, but are no reason to ask.
+        for (var i = 0; i < 10; i++)
+            _device.Add(DevlinkPortFlavour.PciSf, (uint)(100 + i));
+        Assert.Equal(before, _host.Requests.Count);
+        go.Set();
+        _ = await waiting;
+        Assert.True(_host.Requests.Count(r => r.Name == "port get") <= 6, string.Join('\n', _host.Requests));
+    }
+
+    [Fact]
+    public void Lost_notifications_make_it_look_again()
+    {
+        _device.Activation = port =>
+        {
+            port.Attach();
+            port.AddNetdev();
+            _host.LoseNotifications();
+        };
+        Assert.Equal("sf0n7", Activate(Create(7)).NetdevName);
+    }
+
+    [Fact]
+    public void Without_a_driver_the_time_runs_out()
+    {
+        _device.Activation = static _ => { };
+        var error = Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, Create(7).Index, TimeSpan.FromMilliseconds(50)));
+        Assert.Equal(Errno.ETIMEDOUT, error.Errno);
+        Assert.Contains("no driver attached", error.Message, StringComparison.Ordinal);
+        // What is left is the caller's to delete.
+        Assert.True(_devlink.DeletePort(_device.Handle, _device.Subfunctions[0].Index));
+        Assert.Empty(_device.Subfunctions);
+    }
+
+    [Fact]
+    public void Without_a_netdev_the_time_runs_out()
+    {
+        _device.Activation = static port => port.Attach();
+        var error = Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, Create(7).Index, TimeSpan.FromMilliseconds(50)));
+        Assert.Equal(Errno.ETIMEDOUT, error.Errno);
+        Assert.Contains("netdev did not appear", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void At_the_end_of_the_time_everything_is_looked_at_once_more()
+    {
+        // Nobody tells of this netdev.
+        using var there = new ManualResetEventSlim();
+        _device.Activation = port =>
+        {
+            port.Attach(tell: false);
+            SysfsSilently(port);
+            there.Set();
+        };
+        var port = Create(7);
+        var made = _devlink.ActivateSubfunction(_device.Handle, port.Index, TimeSpan.FromSeconds(2));
+        Assert.True(there.IsSet);
+        Assert.Equal("enp1s0", made.NetdevName);
+    }
+
+    [Fact]
+    public void A_function_that_vanishes_is_an_error_at_once()
+    {
+        _device.Activation = static port => port.Vanish();
+        var error = Assert.Throws<NetlinkException>(() => Activate(Create(7)));
+        Assert.Equal(Errno.ENODEV, error.Errno);
+        Assert.Contains("vanished", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_device_that_vanishes_is_an_error_at_once()
+    {
+        _device.Activation = port => _host.RemoveDevlink(port.Device);
+        Assert.Equal(Errno.ENODEV, Assert.Throws<NetlinkException>(() => Activate(Create(7))).Errno);
+    }
+
+    [Fact]
+    public void A_function_that_is_switched_off_is_an_error_at_once()
+    {
+        _device.Activation = static port => port.SwitchOff();
+        Assert.Equal(Errno.ECANCELED, Assert.Throws<NetlinkException>(() => Activate(Create(7))).Errno);
+    }
+
+    [Fact]
+    public void A_refusal_is_the_kernels()
+    {
+        _host.Refuse = request => request.Name == "function set" ? new FakeError(Errno.EBUSY, "the firmware is busy") : null;
+        var error = Assert.Throws<NetlinkException>(() => Activate(Create(7)));
+        Assert.Equal((Errno.EBUSY, "the firmware is busy"), (error.Errno, error.KernelMessage));
+    }
+
+    [Fact]
+    public async Task It_can_be_cancelled()
+    {
+        _device.Activation = static _ => { };
+        var port = Create(7);
+        using var cancellation = new CancellationTokenSource();
+        var waiting = Start(() => _devlink.ActivateSubfunction(_device.Handle, port.Index, Long, cancellation.Token));
+        Until(() => _device.Subfunctions[0].Active);
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
+    public void What_is_no_subfunction_of_this_host_is_refused()
+    {
+        Assert.Equal(Errno.EOPNOTSUPP, Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, 0, Long)).Errno);
+        Assert.Equal(Errno.ENODEV, Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, 99, Long)).Errno);
+        var external = _devlink.CreateSubfunction(new SubfunctionSpec { Device = _device.Handle, PfNumber = 0, SfNumber = 9, Controller = 1 });
+        Assert.True(external.External);
+        Assert.Equal(Errno.EOPNOTSUPP, Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, external.Index, Long)).Errno);
+        Assert.DoesNotContain(_host.Requests, r => r.Name == "function set");
+    }
+
+    [Fact]
+    public async Task Many_at_once()
+    {
+        var ports = Enumerable.Range(1, 16).Select(i => Create((uint)i)).ToArray();
+        var all = ports.Select(p => Start(() => Activate(p))).ToArray();
+        for (var i = 0; i < all.Length; i++)
+            Assert.Equal($"sf0n{i + 1}", (await all[i]).NetdevName);
+    }
+
+    private static Task<T> Start<T>(Func<T> code) => Task.Factory.StartNew(code, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private static void Until(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)));
+
+    // The function's directory gets a name that is another link's: as if a netdev came that the kernel told nobody of.
+    private void SysfsSilently(FakePort port)
+    {
+        var place = Directory.GetDirectories(Path.Join(_host.Sysfs, "bus/auxiliary/devices")).Single();
+        Assert.NotNull(port.SfNumber);
+        Directory.CreateDirectory(Path.Join(place, "net", "enp1s0"));
+    }
+
+    private DevlinkPort Create(uint number) => _devlink.CreateSubfunction(new SubfunctionSpec { Device = _device.Handle, PfNumber = 0, SfNumber = number });
+
+    private Subfunction Activate(DevlinkPort port) => _devlink.ActivateSubfunction(port.Device, port.Index, Long);
+}
