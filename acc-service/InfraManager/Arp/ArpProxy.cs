@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Arp;
@@ -24,7 +23,7 @@ internal sealed partial class ArpProxy : IDisposable
     private readonly PacketBatch _batch = new(32, 16, 2048);
     private readonly Thread _thread;
     private PacketPort? _port;
-    private string _problem = "";
+    private string _problem;
     private volatile bool _stopping;
 
     /// <param name="name">The link.</param>
@@ -39,6 +38,7 @@ internal sealed partial class ArpProxy : IDisposable
         _gateway = gateway;
         _senders = senders;
         _logger = logger;
+        _problem = $"link {name} was not opened yet";
         _epoll.Add(_wake.Handle, EpollEvents.Read, WakeToken);
         _thread = new Thread(Run) { IsBackground = true, Name = "arp-proxy" };
         _thread.UnsafeStart();
@@ -66,7 +66,6 @@ internal sealed partial class ArpProxy : IDisposable
     private void Run()
     {
         var events = new EpollEvent[2];
-        Volatile.Write(ref _problem, $"link {_name} was not opened yet");
         while (!_stopping)
         {
             try

@@ -16,6 +16,8 @@ internal static class DeviceParsers
         return found is null ? "is no kind of device" : null;
     }
 
+    public static string? InterfaceKey(string text) => InterfaceName.IsValid(text) ? null : "is no name of an interface";
+
     public static string? OptionalInterface(string text, out string? name)
     {
         name = text.Length == 0 ? null : text;

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Vports;
 
 namespace ACCOffload.InfraManager.Configuration;
 
@@ -18,7 +19,8 @@ internal sealed record Settings(
     LoggingSettings Logging,
     KubernetesSettings Kubernetes,
     ServicesSettings Services,
-    ArpProxySettings ArpProxy);
+    ArpProxySettings ArpProxy,
+    IReadOnlyDictionary<string, SubfunctionSettings> Subfunctions);
 
 /// <summary>Where ARP is answered for targets that can't; null for nowhere.</summary>
 internal sealed record ArpProxySettings(string? Interface);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -81,7 +82,8 @@ internal static class SettingsLoader
             settings.Kubernetes with { Servers = [] },
             List(settings.Kubernetes.Servers),
             settings.Services,
-            settings.ArpProxy);
+            settings.ArpProxy,
+            List(settings.Subfunctions.OrderBy(s => s.Key, StringComparer.Ordinal)));
     }
 
     private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(ConfigurationTree tree, out ConfigurationReader reader)
@@ -105,7 +107,10 @@ internal static class SettingsLoader
             new ServicesSettings(
                 reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
                 reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
-            new ArpProxySettings(reader.Value<string?>("ArpProxy:Interface", "", DeviceParsers.OptionalInterface, "give the name of an interface of this machine, or \"\" for none")));
+            new ArpProxySettings(reader.Value<string?>("ArpProxy:Interface", "", DeviceParsers.OptionalInterface, "give the name of an interface of this machine, or \"\" for none")),
+            reader.Map<SubfunctionSettings>("Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape));
+        // No endpoint gets the number that stands for one of the ACC's own.
+        settings = settings with { Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] } };
         CheckAddresses(reader, settings.Node);
         CheckSoftTarget(reader, settings);
         CheckProfile(reader, settings);

@@ -9,6 +9,7 @@ using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Systemd;
 using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Vports;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Hosting;
@@ -140,7 +141,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         var core = new ProgrammerCore(_programmer);
         _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
+        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
         _api = new ApiServer(_settings, core, control, loggers, time);
         await _api.StartAsync(cancellationToken);
         if (_softTarget is { } starting)
