@@ -1,5 +1,3 @@
-using ACCOffload.NativeInterop;
-
 namespace ACCOffload.HostStub.Devices;
 
 /// <content>Subfunctions that are kept warm: an ADD that finds one need not wait for its driver.</content>
@@ -9,12 +7,13 @@ internal sealed partial class SfKind
     {
         if (config.Warm == 0)
             return [];
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var ports = Ports();
+        var links = Links(host);
         lock (_lock)
         {
             bool IsOpen(uint number) => !_making.Contains(number) && !inUse.Contains(NameOf(number)) && !setAside.Contains(NameOf(number));
-            int warm = _making.Count + ports.Count(p => IsOpen(p.SfNumber!.Value) && LinkOf(p.SfNumber.Value, host) is not null);
+            int warm = _making.Count + ports.Count(p => IsOpen(p.SfNumber!.Value) && links.ContainsKey(p.SfNumber.Value));
             var steps = new List<UpkeepStep>();
             // First what is there and asleep.
             foreach (uint number in ports.Where(p => p.FunctionActive == false).Select(p => p.SfNumber!.Value).Where(IsOpen).ToArray())
@@ -38,7 +37,7 @@ internal sealed partial class SfKind
     {
         try
         {
-            using var host = RouteNetlink.Open();
+            using var host = hardware.OpenLinks();
             Make(number, default, host);
         }
         finally

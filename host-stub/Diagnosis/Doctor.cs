@@ -3,6 +3,7 @@ using System.Text.Json;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop;
@@ -15,8 +16,9 @@ namespace ACCOffload.HostStub.Diagnosis;
 /// <param name="config">The agent's configuration.</param>
 /// <param name="configurationFolder">Where the runtime looks for networks.</param>
 /// <param name="pluginFolders">Where the runtime looks for plugins.</param>
+/// <param name="hardware">The host's buses.</param>
 /// <param name="time">The clock.</param>
-internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time)
+internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, HostHardware hardware, TimeProvider time)
 {
     private const string Plugin = "accoffload";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -30,6 +32,8 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         report.Check("ports", () => Ports(report));
         report.Check("kernel", () => Kernel(report));
         report.Check("device", () => Parent(report));
+        report.Check("device", () => VirtualFunctions(report));
+        report.Check("device", () => Subfunctions(report));
         report.Check("CNI", () => Network(report));
         if (config.HostInterface.Enabled)
             report.Check("host", () => HostInterface(report));
