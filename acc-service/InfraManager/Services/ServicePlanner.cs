@@ -138,7 +138,7 @@ internal sealed class ServicePlanner(
                 next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false));
         }
         // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
-        return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => b.Id).TakeLast(MostIncarnations))];
+        return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
     }
 
     /// <summary>One number for all services, and all ports of this one, that have the incarnation.</summary>
