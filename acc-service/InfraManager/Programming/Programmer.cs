@@ -221,7 +221,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     private ServiceJudge NewServiceJudge()
     {
         var judge = new ServiceJudge(_model, _node);
-        judge.RemoveMisfits();
+        judge.Adapt();
         _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
         return judge;

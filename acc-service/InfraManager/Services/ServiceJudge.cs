@@ -28,9 +28,14 @@ internal sealed class ServiceJudge
         };
     }
 
-    /// <summary>Removes services that were made for another pipeline and can't be in this one. Whoever watches the cluster makes them anew.</summary>
-    public void RemoveMisfits()
+    /// <summary>
+    /// Takes over what was made for another pipeline. Services that can't be in this one are removed: whoever watches the cluster makes them anew. Numbers that
+    /// a package's services have are not given out to others.
+    /// </summary>
+    public void Adapt()
     {
+        if (_model.Services.All.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.LastServiceNumber)
+            _model.SetLastServiceNumber(most);
         if (_node.Package is not { } package)
             return;
         foreach (var service in _model.Services.All.Values.ToList())

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop;
 
@@ -134,6 +135,22 @@ public sealed class PackageLimitsTests
         await harness.AttachAsync(PackageHarness.Pod(2));
         await harness.SettledAsync();
         Assert.Equal(64, harness.Server.Lines("tx_balance").Length);
+    }
+
+    [Fact]
+    public void Numbers_of_a_package_are_given_to_nobody_else_when_our_own_pipeline_follows()
+    {
+        var model = new NetworkModel();
+        var package = new ServiceJudge(model, TestNode.Settings with { Profile = PipelineProfile.Dpdk2401 });
+        ServiceSpec spec = TestService.Of(1, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
+        package.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+        var ours = new ServiceJudge(model, TestNode.Settings);
+        ours.Adapt();
+        spec = TestService.Of(2, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
+        ours.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+        uint[] backends = [.. model.Services.All.Values.SelectMany(s => s.Ports[0].Backends).Select(b => b.Id)];
+        Assert.Equal(100, backends.Distinct().Count());
+        Assert.Equal(2, model.Services.All.Values.Select(s => s.Ports[0].Frontends[0].Id).Distinct().Count());
     }
 
     [Fact]
