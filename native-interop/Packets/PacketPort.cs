@@ -75,6 +75,20 @@ public sealed unsafe partial class PacketPort : IDisposable
     /// <param name="capacity">Packets that are sent in one system call.</param>
     public PacketSender CreateSender(int capacity = 64) => new(this, capacity);
 
+    /// <summary>Whether the name still leads to the link that the port was opened on; false after either was renamed.</summary>
+    /// <exception cref="LinuxException">The socket is broken.</exception>
+    public bool HasItsName()
+    {
+        try
+        {
+            return LinkRequest.GetIndex(Handle, Name) == InterfaceIndex;
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENODEV or Errno.ENXIO)
+        {
+            return false;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
 
@@ -118,7 +132,7 @@ public sealed unsafe partial class PacketPort : IDisposable
         var address = new Libc.LinkLayerAddress
         {
             Family = Libc.FamilyPacket,
-            Protocol = BinaryPrimitives.ReverseEndianness(ProtocolAll),
+            Protocol = BinaryPrimitives.ReverseEndianness(options.EtherType == 0 ? ProtocolAll : options.EtherType),
             InterfaceIndex = InterfaceIndex,
         };
         // A link that is down can be bound, but says so once with ENETDOWN on the socket.

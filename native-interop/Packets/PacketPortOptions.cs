@@ -6,6 +6,9 @@ public sealed record PacketPortOptions
     /// <summary>Receive all packets on the link, not only those for its own address.</summary>
     public bool Promiscuous { get; init; } = true;
 
+    /// <summary>Receive packets of this type of Ethernet frame only; 0 for all. Frames with a VLAN tag are of none but all.</summary>
+    public ushort EtherType { get; init; }
+
     /// <summary>Turn the link's offloads off first (<see cref="Ethtool.DisableOffloads(string)"/>), so that no receive aggregation makes packets larger than the MTU.</summary>
     public bool DisableOffloads { get; init; }
 

@@ -26,6 +26,24 @@ public sealed class EthtoolTests
     }
 
     [RootFact]
+    public void Queues_are_counted_and_more_than_there_are_is_refused_with_their_number()
+    {
+        using var ns = new TestNamespace();
+        ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
+        ns.Ns.Run(() =>
+        {
+            var now = Ethtool.GetQueues("x0");
+            Assert.InRange(now, 1, 1024);
+            Ethtool.SetQueues("x0", 1);
+            Assert.Equal(1, Ethtool.GetQueues("x0"));
+            var e = Assert.Throws<LinuxException>(() => Ethtool.SetQueues("x0", 1025));
+            Assert.Equal(Errno.EINVAL, e.Errno);
+            Assert.Contains("give x0 1025 queues, of which it has at most ", e.Message, StringComparison.Ordinal);
+            Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => Ethtool.SetQueues("nosuch0", 1)).Errno);
+        });
+    }
+
+    [RootFact]
     public void An_unknown_link_is_named_in_the_error()
     {
         using var ns = new TestNamespace();

@@ -9,7 +9,13 @@ internal sealed partial class InfraAgentService
 {
     /// <summary>Sets a frontend as a whole: the backends given replace those before, so that the agent's repeated calls also scale down.</summary>
     public override Task<Reply> NatTranslationAdd(NatTranslation request, ServerCallContext context) => ChangeServicesAsync(
-        context, () => core.SetServiceAsync(new ServiceIntent(NatTranslations.KeyOf(request), NatTranslations.ToSpec(request, settings)), context.CancellationToken));
+        context,
+        () =>
+        {
+            var spec = NatTranslations.ToSpec(request, settings);
+            settings.Package?.Demand(spec);
+            return core.SetServiceAsync(new ServiceIntent(NatTranslations.KeyOf(request), spec), context.CancellationToken);
+        });
 
     /// <summary>What is not there is success: 24.01's agent deletes again after a failure.</summary>
     public override Task<Reply> NatTranslationDelete(NatTranslation request, ServerCallContext context) => ChangeServicesAsync(

@@ -44,6 +44,7 @@ internal static class CtlJson
         json.WriteString("storeProblem", status.StoreProblem);
         json.WriteNumber("services", status.Services);
         json.WriteString("servicesSource", status.ServicesSource);
+        json.WriteString("arpProxy", status.ArpProxy);
         if (status.Watch is null)
             json.WriteNull("watch");
         else

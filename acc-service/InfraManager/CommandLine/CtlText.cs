@@ -16,6 +16,8 @@ internal static class CtlText
         table.Add("target state", status.TargetReason.Length == 0 ? status.TargetState : $"{status.TargetState} ({status.TargetReason})");
         table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
         table.Add("gateway", $"{status.Gateway} at {status.GatewayMac}");
+        if (status.ArpProxy.Length > 0)
+            table.Add("ARP responder", status.ArpProxy);
         table.Add("endpoints", Number(status.Endpoints));
         table.Add("services", status.Watch is { } watch ? $"{Number(status.Services)}, {Watch(watch)}" : $"{Number(status.Services)}, set by the agent");
         foreach (var kind in status.Watch?.Kinds ?? [])

@@ -9,7 +9,7 @@ internal static class CtlVports
 {
     public static void Text(TextWriter writer, ListEndpointsReply reply)
     {
-        if (reply.Endpoints.Count == 0)
+        if (reply.Endpoints.Count + reply.Vports.Count == 0)
         {
             writer.WriteLine("no ports");
             return;
@@ -24,6 +24,8 @@ internal static class CtlVports
                 string.Join(' ', port.Select(Owner)));
         }
 
+        foreach (var own in reply.Vports)
+            table.Add(own.Port == 0 ? "-" : own.Port.ToString(CultureInfo.InvariantCulture), own.Name, own.Use == "subfunction" ? "sf" : "-", own.Mac.Length == 0 ? "-" : own.Mac, own.Vsi.Length == 0 ? "-" : own.Vsi, $"the ACC's own ({own.Use})");
         table.WriteTo(writer);
     }
 
@@ -44,6 +46,19 @@ internal static class CtlVports
             foreach (var endpoint in port)
                 json.WriteStringValue(Owner(endpoint));
             json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("own");
+        foreach (var own in reply.Vports)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("port", own.Port);
+            json.WriteString("name", own.Name);
+            json.WriteString("mac", own.Mac);
+            json.WriteString("vsi", own.Vsi);
+            json.WriteString("use", own.Use);
             json.WriteEndObject();
         }
 

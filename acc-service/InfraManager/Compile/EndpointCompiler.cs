@@ -31,9 +31,6 @@ internal sealed class EndpointCompiler
         ProbeNames();
     }
 
-    /// <summary>Of endpoints that name none, in bytes.</summary>
-    public int Mtu => _node.Mtu;
-
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="port">Its port's number.</param>

@@ -1,25 +1,28 @@
+using ACCOffload.InfraManager.Compile.Package;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Compile;
 
-/// <summary>Compiles whatever owns table entries. Not thread-safe.</summary>
-internal sealed class ModelCompiler
+/// <summary>Compiles whatever owns table entries, for one pipeline: pure functions of the model. Not thread-safe.</summary>
+internal abstract class ModelCompiler(Pipeline pipeline)
 {
-    private readonly EndpointCompiler _endpoints;
-    private readonly ServiceCompiler _services;
-    private readonly NodeCompiler _node;
+    public Pipeline Pipeline { get; } = pipeline;
 
-    /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
-    public ModelCompiler(Pipeline pipeline, NodeSettings node)
+    /// <summary>The tables that are written, read and compared. What others fill is none of them.</summary>
+    public abstract IReadOnlyList<TableSchema> Tables { get; }
+
+    /// <summary>Whether services' entries hold their backends' ports and MAC addresses.</summary>
+    public virtual bool ServicesFollowEndpoints => false;
+
+    /// <summary>The compiler for the node's profile.</summary>
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field, action or parameter; the message names it.</exception>
+    public static ModelCompiler For(Pipeline pipeline, NodeSettings node) => node.Profile switch
     {
-        _endpoints = new EndpointCompiler(pipeline, node);
-        _services = new ServiceCompiler(pipeline);
-        _node = new NodeCompiler(pipeline, node);
-    }
-
-    /// <summary>Bytes, of the node's links.</summary>
-    public int Mtu => _endpoints.Mtu;
+        PipelineProfile.Es2k2401 => new Es2kCompiler(pipeline, node),
+        PipelineProfile.Dpdk2401 => new DpdkCompiler(pipeline, node),
+        _ => new K8sCompiler(pipeline, node),
+    };
 
     /// <summary>Everything that owns entries.</summary>
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
@@ -27,13 +30,6 @@ internal sealed class ModelCompiler
             .Concat(model.Services.All.Values.Select(s => OwnerId.OfService(s.Id)))
             .Append(OwnerId.Node);
 
-    /// <summary>The owner's entries; null when it is no more, or is an endpoint whose port (0) is not known yet. The uplink needs the host's, too.</summary>
-    public Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf) => owner.Kind switch
-    {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
-        OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
-        _ => _node.Compile(model.Snat),
-    };
-
-    private static uint HostPort(NetworkModel model, Func<string, uint> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : 0;
+    /// <summary>The owner's entries, each key once; null when it is no more, or is an endpoint whose port (0) is not known yet.</summary>
+    public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf);
 }

@@ -16,6 +16,20 @@ internal static class DeviceParsers
         return found is null ? "is no kind of device" : null;
     }
 
+    public static string? InterfaceKey(string text) => InterfaceName.IsValid(text) ? null : "is no name of an interface";
+
+    public static string? OptionalInterface(string text, out string? name)
+    {
+        name = text.Length == 0 ? null : text;
+        return text.Length == 0 || InterfaceName.IsValid(text) ? null : "is no name of an interface";
+    }
+
+    public static string? OptionalPort(string text, out uint? port)
+    {
+        port = uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+        return text.Length == 0 || port is not null ? null : "is no number of a port";
+    }
+
     public static string? PortPattern(string text, out string pattern)
     {
         pattern = text;

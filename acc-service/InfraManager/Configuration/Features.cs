@@ -13,9 +13,10 @@ internal static class Features
     public const string Config = "Config";
     public const string Host = "Host";
     public const string Kubernetes = "Kubernetes";
+    public const string ArpProxy = "ArpProxy";
 
     public static LogFeatures Log { get; } = new(
-        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes],
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, ArpProxy],
         Host,
         [
             new("ACCOffload.SoftTarget", SoftTarget),
@@ -30,6 +31,7 @@ internal static class Features
             new("ACCOffload.InfraManager.Programming", Programmer),
             new("ACCOffload.InfraManager.Kubernetes", Kubernetes),
             new("ACCOffload.InfraManager.Services", Kubernetes),
+            new("ACCOffload.InfraManager.Arp", ArpProxy),
             new("ACCOffload.InfraManager.Compile", Programmer),
             new("ACCOffload.InfraManager.Model", Programmer),
         ]);

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Vports;
 
 namespace ACCOffload.InfraManager.Configuration;
 
@@ -17,7 +18,12 @@ internal sealed record Settings(
     LimitsSettings Limits,
     LoggingSettings Logging,
     KubernetesSettings Kubernetes,
-    ServicesSettings Services);
+    ServicesSettings Services,
+    ArpProxySettings ArpProxy,
+    IReadOnlyDictionary<string, SubfunctionSettings> Subfunctions);
+
+/// <summary>Where ARP is answered for targets that can't; null for nowhere.</summary>
+internal sealed record ArpProxySettings(string? Interface);
 
 /// <summary>Who says what services there are.</summary>
 internal enum ServicesSource

@@ -1,7 +1,9 @@
 using System.Collections;
+using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -65,6 +67,9 @@ internal static class SettingsLoader
             List(node.Devices.Ports),
             List(node.Devices.Macs),
             node.Devices.PortRule,
+            node.Devices.MaxPorts,
+            node.Profile,
+            node.ArpPort,
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
             settings.Target,
@@ -76,7 +81,9 @@ internal static class SettingsLoader
             settings.Logging.Format,
             settings.Kubernetes with { Servers = [] },
             List(settings.Kubernetes.Servers),
-            settings.Services);
+            settings.Services,
+            settings.ArpProxy,
+            List(settings.Subfunctions.OrderBy(s => s.Key, StringComparer.Ordinal)));
     }
 
     private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(ConfigurationTree tree, out ConfigurationReader reader)
@@ -99,9 +106,14 @@ internal static class SettingsLoader
             ReadKubernetes(reader),
             new ServicesSettings(
                 reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
-                reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")));
+                reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
+            new ArpProxySettings(reader.Value<string?>("ArpProxy:Interface", "", DeviceParsers.OptionalInterface, "give the name of an interface of this machine, or \"\" for none")),
+            reader.Map<SubfunctionSettings>("Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape));
+        // No endpoint gets the number that stands for one of the ACC's own.
+        settings = settings with { Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] } };
         CheckAddresses(reader, settings.Node);
         CheckSoftTarget(reader, settings);
+        CheckProfile(reader, settings);
         reader.RefuseUnknown();
         return (settings, reader.Errors);
     }
@@ -116,12 +128,23 @@ internal static class SettingsLoader
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
+        Profile = reader.Value<PipelineProfile>("Pipeline:Profile", "k8s_dp", PipelineProfiles.Parse, $"give one of {PipelineProfiles.Names}"),
+        ArpPort = reader.Value<uint?>("ArpProxy:Port", "", DeviceParsers.OptionalPort, "give the number of a port of the target, or \"\" for the one that the profile implies"),
         Uplink = ReadUplink(reader),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
         Devices = ReadDevices(reader),
     };
 
-    private static DeviceRules ReadDevices(ConfigurationReader reader) => new()
+    private static DeviceRules ReadDevices(ConfigurationReader reader)
+    {
+        var rules = ReadDeviceLists(reader);
+        var most = (int)reader.Number("Devices:MaxPorts", 0, 0, 65535);
+        if (rules.PortRule == PortRule.Mac && most > DeviceRules.MostVports)
+            reader.Fail("Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture), $"is more than {DeviceRules.MostVports}, the most vports that there can be with Target:PortRule mac", $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
+        return rules with { MaxPorts = rules.PortRule == PortRule.Mac && most == 0 ? DeviceRules.MostVports : most };
+    }
+
+    private static DeviceRules ReadDeviceLists(ConfigurationReader reader) => new()
     {
         Kinds = reader.List<DeviceKind>("Devices:Kinds", DeviceParsers.Kind, $"give one of {DeviceKinds.Names}"),
         Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give a port's name, or its beginning and *"),
@@ -230,6 +253,22 @@ internal static class SettingsLoader
             reader.Fail("SoftTarget:Listen", soft.Listen, "is no unix socket, and the target is embedded", "give unix:/path");
         if ((soft.CertificateFile is null) != (soft.KeyFile is null) || (soft.KeyFile is null) != (soft.CaFile is null))
             reader.Fail("SoftTarget:CertificateFile", soft.CertificateFile, "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given", "give all three, or none for unix sockets and loopback addresses");
+    }
+
+    /// <summary>The packages of release 24.01 are loaded by who runs the target, and know no uplink.</summary>
+    private static void CheckProfile(ConfigurationReader reader, Settings settings)
+    {
+        var node = settings.Node;
+        if (reader.Errors.Count > 0 || node.Profile == PipelineProfile.K8sDp)
+            return;
+        var name = PipelineProfiles.NameOf(node.Profile);
+        var rule = node.Profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi;
+        if (settings.Target.Kind == TargetKind.Embedded)
+            reader.Fail("Pipeline:Profile", name, "is a package that the embedded target does not run", "set Target:Kind to external, and Target:P4Runtime and Target:Gnmi to the server's addresses");
+        if (node.Devices.PortRule != rule)
+            reader.Fail("Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}", $"set it to {rule.ToString().ToLowerInvariant()}");
+        if (node.Uplink is { } uplink)
+            reader.Fail("Node:Uplink:Port", uplink.Port, $"is not for {name}, which has no uplink of its own: the host forwards", "remove Node:Uplink");
     }
 
     private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);

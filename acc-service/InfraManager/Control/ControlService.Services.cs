@@ -37,6 +37,7 @@ internal sealed partial class ControlService
             throw IntentException.Invalid("affinity", $"{request.Affinity} s is outside 0..{ServiceRules.MaxAffinitySeconds}");
         var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
         var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
+        node.Package?.Demand(spec);
         await core.SetServiceAsync(new ServiceIntent(key, spec), context.CancellationToken);
         return new AddServiceReply();
     });
@@ -177,6 +178,12 @@ internal sealed partial class ControlService
     private async Task<Counters> ReadCountersAsync(ListServicesReply reply, CancellationToken cancellationToken)
     {
         var counters = new Counters(target.Pipeline);
+        if (!counters.Exist)
+        {
+            reply.CountersProblem = $"{target.PipelineName} does not count them";
+            return counters;
+        }
+
         try
         {
             counters.Take(await target.ReadRowCountersAsync(target.Pipeline.Table("services"), cancellationToken));
@@ -193,8 +200,10 @@ internal sealed partial class ControlService
     private sealed class Counters(Pipeline pipeline)
     {
         private readonly Dictionary<EntryKey, long> _packets = [];
-        private readonly EntryBuilder _service = pipeline.Table("services").NewEntry();
-        private readonly EntryBuilder _backend = pipeline.Table("backends").NewEntry();
+        private readonly EntryBuilder? _service = Builder(pipeline, "services");
+        private readonly EntryBuilder? _backend = Builder(pipeline, "backends");
+
+        public bool Exist => _service is not null && _backend is not null;
 
         public void Take(IEnumerable<RowCounter> counters)
         {
@@ -202,16 +211,20 @@ internal sealed partial class ControlService
                 _packets[counter.Key] = counter.Packets;
         }
 
-        public ulong Of(uint backend) => Of(_backend.Exact("backend_id", backend));
+        public ulong Of(uint backend) => _backend is null ? 0 : Of(_backend.Exact("backend_id", backend));
 
         /// <summary>From inside and outside.</summary>
         public ulong Of(FrontendKey key)
         {
             ulong sum = 0;
+            if (_service is null)
+                return sum;
             foreach (var outside in new[] { 0u, 1u })
                 sum += Of(_service.Exact("outside", outside).Exact("ip", key.Address.GetAddressBytes()).Exact("port", key.Port).Exact("protocol", (ulong)key.Protocol));
             return sum;
         }
+
+        private static EntryBuilder? Builder(Pipeline pipeline, string table) => pipeline.Tables.FirstOrDefault(t => t.Alias == table)?.NewEntry();
 
         private ulong Of(EntryBuilder key) => (ulong)_packets.GetValueOrDefault(key.BuildKey().Key);
     }

@@ -1,8 +1,11 @@
 using System.Globalization;
+using System.Text.Json;
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Vports;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -12,7 +15,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -51,6 +54,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             GatewayMac = node.GatewayMac.ToString(),
             Services = (uint)status.Services,
             ServicesSource = watch is null ? "agent" : "watch",
+            ArpProxy = arp is null ? "" : arp.Problem.Length == 0 ? "answering" : arp.Problem,
             Watch = watching,
         });
     });
@@ -82,6 +86,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
             reply.Endpoints.Add(info);
         }
+        reply.Vports.AddRange(own.Select(ToVport));
         return Task.FromResult(reply);
     });
 
@@ -114,6 +119,11 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
     public override Task<ListCountersReply> ListCounters(ListCountersRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var reply = new ListCountersReply();
+        if (arp is not null)
+        {
+            foreach (var verdict in Enum.GetValues<ArpVerdict>())
+                reply.Cells.Add(new CounterCell { Counter = "arp_proxy", Index = (ulong)verdict, Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()), Packets = (ulong)arp.Count(verdict) });
+        }
         foreach (var counter in target.Pipeline.Counters)
         {
             try
@@ -202,6 +212,19 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         {
             throw new RpcException(new Status(e.Code, $"port: {e.Message}"));
         }
+    }
+
+    private VportInfo ToVport(OwnVport vport)
+    {
+        var byMac = node.Devices.PortRule == PortRule.Mac && vport.Mac is not null;
+        return new VportInfo
+        {
+            Name = vport.Name,
+            Mac = vport.Mac?.ToString() ?? "",
+            Use = vport.Use,
+            Port = vport.Use == OwnVport.Arp && node.ArpPort is { } port ? port : byMac ? DeviceRules.PortOf(vport.Mac!.Value) : 0,
+            Vsi = byMac ? DeviceRules.VsiOf(vport.Mac!.Value).ToString(CultureInfo.InvariantCulture) : "",
+        };
     }
 
     private static string ApiText(ApiOrigin origin) => origin switch

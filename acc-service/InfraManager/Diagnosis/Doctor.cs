@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Security;
@@ -112,6 +113,11 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
 
     private void Pipeline(DoctorReport report)
     {
+        if (settings.Node.Profile != PipelineProfile.K8sDp)
+        {
+            report.Right("pipeline", $"{PipelineProfiles.NameOf(settings.Node.Profile)}, which the target has loaded itself");
+            return;
+        }
         try
         {
             var artifacts = PipelineArtifacts.Load(settings.Pipeline.Directory);

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Kubernetes;
@@ -8,6 +9,7 @@ using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Systemd;
 using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Vports;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Hosting;
@@ -27,6 +29,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private TraceProxy? _tracer;
     private ClusterWatch? _watch;
     private ApiServer? _api;
+    private ArpProxy? _arp;
 
     private ServiceHost(Settings settings, ILoggerFactory loggers)
     {
@@ -84,6 +87,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _systemd.Dispose();
+        _arp?.Dispose();
         await StopWatchAsync();
         if (_api is not null)
             await _api.DisposeAsync();
@@ -131,11 +135,13 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         _programmer = CreateProgrammer(_store, _target, time, loggers);
         _programmer.Start();
 
+        if (_settings.ArpProxy.Interface is { } link)
+            _arp = new ArpProxy(link, null, _settings.Node.GatewayMac, new ArpSenders(_settings.Node, () => _programmer.EndpointsById), loggers.CreateLogger(Features.ArpProxy));
         _tracer = new TraceProxy(endpoint.Address);
         var core = new ProgrammerCore(_programmer);
         _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target), _tracer, _watch, _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
+        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
         _api = new ApiServer(_settings, core, control, loggers, time);
         await _api.StartAsync(cancellationToken);
         if (_softTarget is { } starting)
@@ -181,8 +187,11 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         }
     }
 
-    private PipelineArtifacts LoadPipeline()
+    /// <summary>Null where the target has the pipeline itself.</summary>
+    private PipelineArtifacts? LoadPipeline()
     {
+        if (_settings.Node.Profile != PipelineProfile.K8sDp)
+            return null;
         try
         {
             return PipelineArtifacts.Load(_settings.Pipeline.Directory);

@@ -5,11 +5,14 @@ using ACCOffload.P4Runtime;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>The target, as ctl sees it.</summary>
-internal sealed class TargetView(P4Target target) : ITargetView
+internal sealed class TargetView(P4Target target, string pipelineName) : ITargetView
 {
-    public Pipeline Pipeline => target.Pipeline;
+    private static readonly Pipeline Unknown = Pipeline.FromP4Info(new P4.Config.V1.P4Info());
 
-    public string PipelineName => PipelineArtifacts.PipelineName;
+    /// <summary>Without any table while the target's own was not fetched.</summary>
+    public Pipeline Pipeline => target.Pipeline ?? Unknown;
+
+    public string PipelineName => pipelineName;
 
     public ulong Cookie => target.Cookie;
 

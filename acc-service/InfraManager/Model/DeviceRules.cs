@@ -25,6 +25,9 @@ internal readonly record struct MacRange(MacAddress Base, int PrefixLength)
 /// <summary>Which devices the host may attach: the ACC's word, not the host's. An empty list restricts nothing.</summary>
 internal sealed record DeviceRules
 {
+    /// <summary>Of vports, by release 24.01's hardware.</summary>
+    public const int MostVports = 254;
+
     private const int FirstVportNumber = 16;
 
     public static readonly DeviceRules None = new();
@@ -37,6 +40,9 @@ internal sealed record DeviceRules
     public IReadOnlyList<MacRange> Macs { get; init; } = [];
 
     public PortRule PortRule { get; init; }
+
+    /// <summary>Most ports that endpoints may have; 0: as many as the target takes.</summary>
+    public int MaxPorts { get; init; }
 
     /// <exception cref="IntentException">PERMISSION_DENIED, with the field.</exception>
     public void Check(EndpointSpec spec)

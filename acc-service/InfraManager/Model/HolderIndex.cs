@@ -7,6 +7,9 @@ internal sealed class HolderIndex<TKey>
     private readonly Dictionary<TKey, Endpoint> _single = [];
     private readonly Dictionary<TKey, List<Endpoint>> _shared = [];
 
+    /// <summary>How many different things are held.</summary>
+    public int Count => _single.Count;
+
     public IReadOnlyList<Endpoint> All(TKey key) =>
         _shared.TryGetValue(key, out List<Endpoint>? many) ? many : _single.TryGetValue(key, out Endpoint? one) ? [one] : [];
 

@@ -198,6 +198,11 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         if (node.Devices.PortRule == PortRule.Mac
             && model.Endpoints.FirstOrDefault(e => DeviceRules.PortOf(e.Spec.Mac) == DeviceRules.PortOf(spec.Mac) && Held(e) && !spec.SharesMacWith(e.Spec)) is { } sameNumber)
             throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
+        if (node.OwnPorts.Contains(DeviceRules.PortOf(spec.Mac)))
+            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which is the ACC's own");
+        if (node.Devices.MaxPorts is > 0 and var most && model.HolderOfPort(spec.PortName) is null
+            && model.CountPorts(self, over) >= most)
+            throw new IntentException(IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", "device");
         for (int i = 0; i < spec.Addresses.Count; i++)
         {
             IPAddress address = spec.Addresses[i];

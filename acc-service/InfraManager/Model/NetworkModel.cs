@@ -133,6 +133,15 @@ internal sealed class NetworkModel
 
     public IReadOnlyList<Endpoint> HoldersOfPort(string port) => _byPort.All(port);
 
+    /// <summary>How many ports attachments have, besides those that these alone hold.</summary>
+    public int CountPorts(params ReadOnlySpan<Endpoint?> except)
+    {
+        int count = _byPort.Count - (Uplink is null ? 0 : 1);
+        foreach (Endpoint? endpoint in except)
+            count -= endpoint is not null && HoldersOfPort(endpoint.Spec.PortName).Count == 1 ? 1 : 0;
+        return count;
+    }
+
     public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
 
     public RequestStamp? Floor(FloorKey key) => _floors.TryGetValue(key, out RequestStamp stamp) ? stamp : null;

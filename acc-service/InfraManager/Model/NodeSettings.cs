@@ -25,6 +25,22 @@ internal sealed record NodeSettings
 
     public required MacAddress GatewayMac { get; init; }
 
+    /// <summary>The pipeline that the target runs.</summary>
+    public PipelineProfile Profile { get; init; }
+
+    /// <summary>What the pipeline's services can't do; null for ours.</summary>
+    public PackageLimits? Package => PackageLimits.Of(Profile);
+
+    /// <summary>The number of the port that the gateway's ARP answers come from, for packages that lead ARP to one; null: by the package's rule.</summary>
+    public uint? ArpPort { get; init; }
+
+    /// <summary>MAC addresses of the ACC's own vports, where ports are numbered by them: no endpoint gets those ports.</summary>
+    public IReadOnlyList<MacAddress> OwnMacs { get; init; } = [];
+
+    /// <summary>The ports that those stand for, and the one that ARP for the gateway is led to.</summary>
+    public IEnumerable<uint> OwnPorts => Devices.PortRule != PortRule.Mac ? []
+        : OwnMacs.Select(DeviceRules.PortOf).Concat(Profile == PipelineProfile.Es2k2401 ? [ArpPort ?? DeviceRules.PortOf(GatewayMac)] : []);
+
     /// <summary>Which devices the node's host may attach.</summary>
     public DeviceRules Devices { get; init; } = DeviceRules.None;
 

@@ -104,7 +104,15 @@ internal sealed partial class DeviceSync
 
     private async Task EnsurePortsAsync(IEnumerable<Endpoint> endpoints, Dictionary<OwnerId, IntentException> refusals, CancellationToken cancellationToken)
     {
-        List<Endpoint> missing = [.. endpoints.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
+        Endpoint[] all = [.. endpoints];
+        // A device that was exchanged under its name has another number now.
+        foreach (Endpoint endpoint in all)
+        {
+            if (_target.ImpliedPort(PortSpec.Of(endpoint.Spec, _node.Mtu)) is { } number)
+                _ports[endpoint.Spec.PortName] = number;
+        }
+
+        List<Endpoint> missing = [.. all.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
         if (missing.Count == 0)
             return;
         // Those that share a port ask for it once.
@@ -114,7 +122,7 @@ internal sealed partial class DeviceSync
             foreach (Endpoint endpoint in some)
             {
                 _attempted.Add(endpoint.Spec.PortName);
-                calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _compiler.Mtu), ct), cancellationToken));
+                calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _node.Mtu), ct), cancellationToken));
             }
 
             DeviceLostException? lost = null;

@@ -80,7 +80,18 @@ internal sealed partial class DeviceSync
         var early = new Dictionary<OwnerId, IntentException>();
         await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken).ConfigureAwait(false);
         Hook(CrashPoint.ReconcilePorts);
-        await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
+            TakePipeline();
+            _pipelineProblem = "";
+        }
+        catch (DeviceLostException e)
+        {
+            _pipelineProblem = e.Message;
+            throw;
+        }
+
         Hook(CrashPoint.ReconcilePipeline);
         await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
@@ -105,7 +116,7 @@ internal sealed partial class DeviceSync
             {
                 long count = 0;
                 Tables.BeginReadBack();
-                await foreach (Entry entry in _target.ReadAsync(cancellationToken).ConfigureAwait(false))
+                await foreach (Entry entry in _target.ReadAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false))
                 {
                     Tables.Seen(entry);
                     if (++count % EntriesPerProgress == 0)

@@ -1,3 +1,4 @@
+using System.Net;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
@@ -15,23 +16,27 @@ internal sealed partial class DeviceSync
     private const int MaxCorrections = 3;
 
     private readonly ITarget _target;
-    private readonly ModelCompiler _compiler;
+    private readonly NodeSettings _node;
     private readonly ProgrammerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Action _progress;
     private readonly Dictionary<long, uint> _declared = [];
     private NetworkModel _model;
+    private ModelCompiler? _compiler;
+    private string _pipelineProblem = "";
     private bool _allDeclared;
     private long _generation = -1;
     private bool _mustReadBack = true;
 
+    /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
     public DeviceSync(
-        NetworkModel model, ITarget target, ModelCompiler compiler, ProgrammerOptions options, TimeProvider time, ILogger logger, Action progress)
+        NetworkModel model, ITarget target, NodeSettings node, ProgrammerOptions options, TimeProvider time, ILogger logger, Action progress)
     {
         _model = model;
         _target = target;
-        _compiler = compiler;
+        _node = node;
+        _compiler = target.Pipeline is { } pipeline ? ModelCompiler.For(pipeline, node) : null;
         _options = options;
         _time = time;
         _logger = logger;
@@ -62,6 +67,7 @@ internal sealed partial class DeviceSync
     public string NotReadyReason => _target.Connection switch
     {
         { IsPrimary: false } c => $"the target is away: {c.Reason}",
+        _ when _pipelineProblem.Length > 0 => _pipelineProblem,
         _ when OutcomeUnknown => "the target did not answer; its tables are being read back",
         _ => "the target's tables are being compared with the model",
     };
@@ -177,6 +183,7 @@ internal sealed partial class DeviceSync
         }
 
         await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken).ConfigureAwait(false);
+        AddFollowers(all);
         // It leads ARP to the host, whose port may be known only now.
         if (_model.Uplink is { } uplink)
             all.Add(OwnerId.OfEndpoint(uplink.Id));
@@ -198,8 +205,21 @@ internal sealed partial class DeviceSync
     private IEnumerable<Endpoint> EndpointsAmong(IEnumerable<OwnerId> owners) =>
         owners.Where(o => o.Kind == OwnerKind.Endpoint).Select(o => _model.Find(o.Id)).OfType<Endpoint>();
 
+    /// <summary>Services whose entries hold something of the endpoints at hand.</summary>
+    private void AddFollowers(HashSet<OwnerId> owners)
+    {
+        if (_compiler is not { ServicesFollowEndpoints: true } || !owners.Any(o => o.Kind == OwnerKind.Endpoint))
+            return;
+        // The host's interface is found by the node's addresses, also when it has gone.
+        List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(_node.NodeAddresses).Concat(_node.HostAddresses)];
+        owners.UnionWith(addresses.SelectMany(_model.Services.With).Select(s => OwnerId.OfService(s.Id)));
+    }
+
     private void Declare(IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals)
     {
+        // Of a pipeline that is not known nothing can be said; once it is, all are declared.
+        if (_compiler is not { } compiler)
+            return;
         // All are released first: what one gives up another may want with other contents.
         foreach (OwnerId owner in owners)
         {
@@ -211,7 +231,7 @@ internal sealed partial class DeviceSync
         foreach (OwnerId owner in owners)
         {
             // Without a port an endpoint has no rows yet; it is declared again when its port is known.
-            if (_compiler.Compile(owner, _model, PortOf) is not { } entries)
+            if (compiler.Compile(owner, _model, PortOf) is not { } entries)
                 continue;
             if (Tables.Acquire(owner, entries) is { } conflict)
                 refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
@@ -220,6 +240,29 @@ internal sealed partial class DeviceSync
         }
 
         _progress();
+    }
+
+    /// <summary>Takes the target's pipeline over where it is another one than before: what was known of rows is of no use then.</summary>
+    /// <exception cref="DeviceLostException">It is not what the node's profile says.</exception>
+    private void TakePipeline()
+    {
+        if (_target.Pipeline is not { } pipeline || ReferenceEquals(_compiler?.Pipeline, pipeline))
+            return;
+        try
+        {
+            _compiler = ModelCompiler.For(pipeline, _node);
+        }
+        catch (P4InfoException e)
+        {
+            _compiler = null;
+            throw new DeviceLostException($"the target's pipeline is not that of {PipelineProfiles.NameOf(_node.Profile)}: {e.Message}", e);
+        }
+        finally
+        {
+            Tables = new TableState();
+            _declared.Clear();
+            _allDeclared = false;
+        }
     }
 
     private void Lose()

@@ -1,5 +1,4 @@
 using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -185,8 +184,8 @@ internal sealed partial class Programmer
             _model = _store.Load();
             _model.Configure(_node);
             _judge = new Judge(_model, _node);
-            _serviceJudge = new ServiceJudge(_model, _node);
             _debt.Clear();
+            _serviceJudge = NewServiceJudge();
             _device.Restart(_model);
             _mustReload = false;
             PublishAll();

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Services;
 using ACCOffload.InfraManager.Store;
@@ -51,8 +50,8 @@ internal sealed partial class Programmer : IAsyncDisposable
         _model = store.Load();
         _model.Configure(node);
         _judge = new Judge(_model, node);
-        _serviceJudge = new ServiceJudge(_model, node);
-        _device = new DeviceSync(_model, target, new ModelCompiler(target.Pipeline, node), options, time, loggers.CreateLogger("Programmer"), Progress)
+        _serviceJudge = NewServiceJudge();
+        _device = new DeviceSync(_model, target, node, options, time, loggers.CreateLogger("Programmer"), Progress)
         {
             PortRemoved = OnPortRemoved,
         };
@@ -115,7 +114,11 @@ internal sealed partial class Programmer : IAsyncDisposable
     public async Task<ServiceOutcome> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
     {
         if (intent.Spec is { } spec)
+        {
             ServiceRules.Check(spec, _node);
+            if (_node.Package?.Limit(spec) is { } limited)
+                intent = intent with { Spec = limited };
+        }
         else
             ServiceRules.CheckKey(intent.Key);
         return (ServiceOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
@@ -151,6 +154,9 @@ internal sealed partial class Programmer : IAsyncDisposable
 
     /// <summary>The endpoints as of the last batch, oldest first.</summary>
     public IReadOnlyList<EndpointView> GetEndpoints() => [.. _views.Values];
+
+    /// <summary>The same by id: another object whenever something changed.</summary>
+    public ImmutableSortedDictionary<long, EndpointView> EndpointsById => _views;
 
     /// <summary>The services as of the last batch.</summary>
     public ImmutableDictionary<ServiceKey, ServiceView> GetServices() => _services;
@@ -210,6 +216,15 @@ internal sealed partial class Programmer : IAsyncDisposable
             pending.TryWithdraw();
             throw;
         }
+    }
+
+    private ServiceJudge NewServiceJudge()
+    {
+        var judge = new ServiceJudge(_model, _node);
+        judge.Adapt();
+        _debt.UnionWith(_model.ChangedKeys());
+        _model.Forget();
+        return judge;
     }
 
     private static IntentException ShuttingDown() => IntentException.Away("shutting down");

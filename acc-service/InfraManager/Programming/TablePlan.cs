@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -19,11 +20,11 @@ internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> C
 
     public void HoldPodsBack()
     {
-        if (!Superseded.Exists(u => u.Entry.Table.Alias == "backends"))
+        if (!Superseded.Exists(u => TableRanks.IsBackends(u.Entry.Table)))
             return;
         Openings.AddRange(Changes.Where(IsWayToPod));
         Changes.RemoveAll(IsWayToPod);
     }
 
-    private static bool IsWayToPod(EntryUpdate update) => update.Entry.Table.Alias == "pods";
+    private static bool IsWayToPod(EntryUpdate update) => TableRanks.IsWayToPod(update.Entry.Table);
 }

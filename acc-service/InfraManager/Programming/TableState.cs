@@ -136,6 +136,9 @@ internal sealed class TableState
                 plan.Changes.Add(update);
             else if (_formerOwners.TryGetValue(key, out OwnerId former) && _owners.ContainsKey(former))
                 plan.Superseded.Add(update);
+            else if (key.Table.Kind == TableKind.ProfileMembers)
+                // A group that goes on may still list it.
+                plan.Superseded.Add(update);
             else
                 plan.Removals.Add(update);
         }

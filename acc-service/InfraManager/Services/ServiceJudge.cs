@@ -9,9 +9,41 @@ namespace ACCOffload.InfraManager.Services;
 /// Decides intents about services against the model, as <see cref="Judge"/> does those about endpoints: each either changes it as asked, wholly, or throws
 /// and leaves it as it was. And keeps services true to the pods that come and go.
 /// </summary>
-internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
+internal sealed class ServiceJudge
 {
-    private readonly ServicePlanner _planner = new(node.Name, model.NextServiceNumber, model.PodAt, model.Services.NumberOf, model.Services.FrontendNumberOf);
+    private readonly NetworkModel _model;
+    private readonly NodeSettings _node;
+    private readonly PointerPool? _pointers;
+    private readonly ServicePlanner _planner;
+
+    public ServiceJudge(NetworkModel model, NodeSettings node)
+    {
+        _model = model;
+        _node = node;
+        _pointers = _node.Package is { } package ? new PointerPool(model, package.MostPointers) : null;
+        _planner = new ServicePlanner(_node.Name, _model.NextServiceNumber, _model.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
+        {
+            Pointers = _pointers is null ? null : _pointers.Next,
+            BucketsFor = _node.Package is null ? BucketAssignment.CountFor : _node.Package.BucketsFor,
+        };
+    }
+
+    /// <summary>
+    /// Takes over what was made for another pipeline. Services that can't be in this one are removed: whoever watches the cluster makes them anew. Numbers that
+    /// a package's services have are not given out to others.
+    /// </summary>
+    public void Adapt()
+    {
+        if (_model.Services.All.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.LastServiceNumber)
+            _model.SetLastServiceNumber(most);
+        if (_node.Package is not { } package)
+            return;
+        foreach (var service in _model.Services.All.Values.ToList())
+        {
+            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MostPointers))
+                _model.SetService(service.Key, null);
+        }
+    }
 
     /// <param name="intent">What the service is from now on.</param>
     /// <param name="refused">Null while the target can be programmed; else why nothing can be set. What is removed is removed all the same.</param>
@@ -19,11 +51,12 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public ServiceOutcome Set(ServiceIntent intent, IntentException? refused, Action<OwnerId> changed)
     {
-        var former = model.Services.Find(intent.Key);
+        var former = _model.Services.Find(intent.Key);
         if (intent.Spec is { } spec)
         {
-            ServiceRules.Check(spec, node);
+            ServiceRules.Check(spec, _node);
             CheckFrontends(spec);
+            CheckBackends(spec);
             if (refused is not null)
                 throw refused;
         }
@@ -33,14 +66,18 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
         }
 
         // What is planned stays so until a specification or a pod changes, and then it is planned at once.
+        _pointers?.Begin();
         var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
+        CheckPointers(intent.Spec, next);
         foreach (var port in next?.Ports ?? [])
         {
             foreach (var frontend in port.Frontends.Where(f => !f.Retired))
                 TakeOver(intent.Key, frontend.Key);
         }
 
-        model.SetService(intent.Key, next);
+        TakeOverBackends(intent.Key, next);
+
+        _model.SetService(intent.Key, next);
         if ((next ?? former) is { } state && intent.Spec is not null)
             changed(OwnerId.OfService(state.Id));
         return new ServiceOutcome(next);
@@ -50,14 +87,16 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
     public SnatOutcome Set(SnatIntent intent, IntentException? refused, Action<OwnerId> changed)
     {
         SnatRules.Check(intent);
+        if (_node.Package is { } package && intent is SnatAddressIntent { Address: not null } or SnatPrefixIntent { IsAdded: true })
+            throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
         if (refused is not null)
             throw refused;
-        var next = intent.Apply(model.Snat);
+        var next = intent.Apply(_model.Snat);
         if (next.Prefixes.Count > SnatRules.MaxPrefixes)
             throw new IntentException(IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
-        model.SetSnat(next);
+        _model.SetSnat(next);
         changed(OwnerId.Node);
-        return new SnatOutcome(model.Snat);
+        return new SnatOutcome(_model.Snat);
     }
 
     /// <summary>Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.</summary>
@@ -70,16 +109,19 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
     private void FollowPods(int mark)
     {
         var addresses = new HashSet<IPAddress>();
-        foreach (var (key, old) in model.ChangesSince(mark))
+        foreach (var (key, old) in _model.ChangesSince(mark))
         {
             if (key.Kind != StateKind.Endpoint)
                 continue;
             addresses.UnionWith((old as Endpoint)?.Spec.Addresses ?? []);
-            addresses.UnionWith(model.Find((long)key.Name)?.Spec.Addresses ?? []);
+            addresses.UnionWith(_model.Find((long)key.Name)?.Spec.Addresses ?? []);
         }
 
-        foreach (var service in addresses.SelectMany(model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
-            model.SetService(service.Key, _planner.Next(service, service.Spec));
+        foreach (var service in addresses.SelectMany(_model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
+        {
+            _pointers?.Begin();
+            _model.SetService(service.Key, _planner.Next(service, service.Spec));
+        }
     }
 
     /// <summary>
@@ -87,12 +129,12 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
     /// </summary>
     private void GiveBack(int mark)
     {
-        var left = model.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
+        var left = _model.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
             .SelectMany(s => s.Ports).SelectMany(p => p.Frontends).Where(f => !f.Taken).Select(f => f.Key).ToHashSet();
         foreach (var key in left)
         {
-            if (model.Services.HolderOf(key) is null && model.Services.FormerHolderOf(key) is { } former)
-                model.SetService(former.Key, ServicePlanner.TakeBack(former, key));
+            if (_model.Services.HolderOf(key) is null && _model.Services.FormerHolderOf(key) is { } former)
+                _model.SetService(former.Key, ServicePlanner.TakeBack(former, key));
         }
     }
 
@@ -103,17 +145,65 @@ internal sealed class ServiceJudge(NetworkModel model, NodeSettings node)
             for (var j = 0; j < spec.Ports[i].Frontends.Count; j++)
             {
                 var key = KeyOf(spec.Ports[i].Protocol, spec.Ports[i].Frontends[j]);
-                if (model.Services.HolderOf(key) is { } holder && holder.Key != spec.Key && IsLive(holder, key))
+                if (_model.Services.HolderOf(key) is { } holder && holder.Key != spec.Key && IsLive(holder, key))
                     throw IntentException.Held($"ports[{i}].frontends[{j}]", $"{key} belongs to service {holder.Key}");
             }
         }
     }
 
+    /// <summary>A package finds the frontend of a reply by the backend's address and port alone.</summary>
+    private void CheckBackends(ServiceSpec spec)
+    {
+        if (_node.Package is not { } package)
+            return;
+        for (var i = 0; i < spec.Ports.Count; i++)
+        {
+            foreach (var backend in spec.Ports[i].Backends.Where(b => (b.InCluster || b.InLocal) && spec.Ports[i].Frontends.Count > 0))
+            {
+                if (Sharers(spec.Key, backend.Key, spec.Ports[i].Protocol).FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
+                    throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can translate a backend's replies to one address only");
+            }
+        }
+    }
+
+    private void CheckPointers(ServiceSpec? spec, ServiceState? next)
+    {
+        if (_node.Package is not { } package || spec is null || next is null)
+            return;
+        for (var i = 0; i < spec.Ports.Count; i++)
+        {
+            var held = next.Ports[i].Backends.Where(b => !b.Draining).Select(b => b.Key).ToHashSet();
+            if (next.Ports[i].Frontends.Any(f => f.Id == 0) || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
+                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MostPointers} row numbers of {package.Name} are in use", $"ports[{i}]");
+        }
+    }
+
+    /// <summary>What drains at another service gives its address and port up, and its flows with them.</summary>
+    private void TakeOverBackends(ServiceKey by, ServiceState? next)
+    {
+        if (_node.Package is null || next is null)
+            return;
+        foreach (var (port, key) in next.Ports.SelectMany(p => p.Backends.Where(b => !b.Draining).Select(b => (p, b.Key))).ToList())
+        {
+            foreach (var (other, _) in Sharers(by, key, port.Protocol).DistinctBy(s => s.Service.Id).ToList())
+                _model.SetService(other.Key, ServicePlanner.GiveUp(_model.Services.Find(other.Key)!, key, port.Protocol));
+        }
+    }
+
+    private IEnumerable<(ServiceState Service, BackendState Backend)> Sharers(ServiceKey mine, BackendKey key, ProtocolType protocol) =>
+        from service in _model.Services.With(key.Address)
+        where service.Key != mine
+        from port in service.Ports
+        where port.Protocol == protocol
+        from backend in port.Backends
+        where backend.Key == key
+        select (service, backend);
+
     /// <summary>A service that is gone but for its last flows gives the frontend up; the flows stay, since the new one's row serves them, too.</summary>
     private void TakeOver(ServiceKey by, FrontendKey key)
     {
-        if (model.Services.HolderOf(key) is { } holder && holder.Key != by)
-            model.SetService(holder.Key, ServicePlanner.GiveUp(holder, key));
+        if (_model.Services.HolderOf(key) is { } holder && holder.Key != by)
+            _model.SetService(holder.Key, ServicePlanner.GiveUp(holder, key));
     }
 
     private static bool IsLive(ServiceState holder, FrontendKey key) => holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Services;
@@ -14,6 +15,12 @@ internal sealed class ServicePlanner(
 {
     /// <summary>Of one address and port, the one that gets flows and those that drain.</summary>
     private const int MostIncarnations = 8;
+
+    /// <summary>Numbers of frontends and backends, which a package's rows point to: 0 where there are no more. Null: they are numbers like all others.</summary>
+    public Func<uint>? Pointers { get; init; }
+
+    /// <summary>How many buckets a set of so many backends has.</summary>
+    public Func<int, int> BucketsFor { get; init; } = BucketAssignment.CountFor;
 
     /// <param name="former">Null for a new service.</param>
     /// <param name="spec">Null: the service is gone.</param>
@@ -41,6 +48,15 @@ internal sealed class ServicePlanner(
 
     /// <summary>The same with this frontend, which is retired, given up: another service has it now.</summary>
     public static ServiceState GiveUp(ServiceState state, FrontendKey key) => state with { Ports = [.. state.Ports.Select(p => Take(p, key, true))] };
+
+    /// <summary>The same without the backends of this key that only drain: another service has the address and port now. Null when nothing is left.</summary>
+    public static ServiceState? GiveUp(ServiceState state, BackendKey key, ProtocolType protocol)
+    {
+        PortState[] left = [.. state.Ports
+            .Select(p => p.Protocol == protocol ? p with { Backends = [.. p.Backends.Where(b => !b.Draining || b.Key != key)] } : p)
+            .Where((p, i) => i < state.Spec.Ports.Count || p.Backends.Count > 0)];
+        return left.Length == 0 ? null : state with { Ports = [.. left] };
+    }
 
     /// <summary>The same with a frontend that was given up, and that nobody else has any more, taken back for what is left of its flows.</summary>
     public static ServiceState TakeBack(ServiceState state, FrontendKey key)
@@ -83,7 +99,7 @@ internal sealed class ServicePlanner(
         return [.. next];
     }
 
-    private uint FrontendIdOf(FrontendKey key) => frontendId(key) is var known and not 0 ? known : newId();
+    private uint FrontendIdOf(FrontendKey key) => frontendId(key) is var known and not 0 ? known : NewPointer();
 
     /// <summary>Within a service, too, a frontend that moved to another port is that one's; of retired ones the last keeps the address.</summary>
     private static SequenceOf<PortState> OnceEach(List<PortState> ports)
@@ -118,10 +134,11 @@ internal sealed class ServicePlanner(
         foreach (var b in port.Backends.Where(b => (b.InCluster || b.InLocal) && active.Add(b.Key)))
         {
             var incarnation = new IncarnationKey(b.Key, port.Protocol, podAt(b.Address));
-            next.Add(new BackendState(b.Key, newId(), EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false));
+            if (NewPointer() is var pointer and not 0)
+                next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false));
         }
         // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
-        return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => b.Id).TakeLast(MostIncarnations))];
+        return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
     }
 
     /// <summary>One number for all services, and all ports of this one, that have the incarnation.</summary>
@@ -134,14 +151,16 @@ internal sealed class ServicePlanner(
         return id;
     }
 
+    private uint NewPointer() => (Pointers ?? newId)();
+
     private bool StillHere(BackendState backend) => backend.Pod != 0 && backend.Pod == podAt(backend.Key.Address);
 
     private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, Func<Backend, bool> isIn, FlowTarget target)
     {
         if (!port.Frontends.Any(f => f.Inside == target || f.Outside == target))
             return SetState.None;
-        uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
-        var buckets = BucketAssignment.Assign<uint>(former?.Buckets ?? [], eligible, BucketAssignment.CountFor(eligible.Length));
+        uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).Where(active.ContainsKey).OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
+        var buckets = BucketAssignment.Assign<uint>(former?.Buckets ?? [], eligible, BucketsFor(eligible.Length));
         return new SetState(former is { Id: > 0 } ? former.Id : newId(), [.. buckets]);
     }
 

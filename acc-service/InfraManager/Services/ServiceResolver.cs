@@ -33,12 +33,13 @@ internal static class ServiceResolver
         }
         if (AffinityClass.SecondsOf(service.AffinitySeconds) is var kept && kept != service.AffinitySeconds)
             problems.Add(new ServiceProblem("session affinity", $"{service.AffinitySeconds} s are not among the pipeline's times: clients are kept for {kept} s"));
-        return new ServiceSpec(key, [.. ports])
+        var spec = new ServiceSpec(key, [.. ports])
         {
             HealthCheckNodePort = service.HealthCheckNodePort,
             ReadyHere = service.HealthCheckNodePort == 0 ? 0 : readyHere.Count,
             Problems = [.. problems],
         };
+        return context.Node?.Package?.Limit(spec) ?? spec;
     }
 
     private static ServicePortSpec ResolvePort(

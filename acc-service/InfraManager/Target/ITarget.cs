@@ -14,16 +14,17 @@ internal interface ITarget
     /// <summary>The connection changed. Any thread; handlers return at once.</summary>
     event Action? ConnectionChanged;
 
-    Pipeline Pipeline { get; }
+    /// <summary>The pipeline that is programmed; null while it is the target's own and was not fetched yet.</summary>
+    Pipeline? Pipeline { get; }
 
-    /// <summary>Loads our pipeline unless the target has it.</summary>
+    /// <summary>Loads our pipeline unless the target has it; or, where it is the target's own, fetches that.</summary>
     /// <returns>Whether it was pushed, in which case the tables are empty.</returns>
     /// <exception cref="P4RuntimeException">Failed, or the outcome is not known.</exception>
     Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken);
 
-    /// <summary>Every entry of every table but the learned ones; without default entries.</summary>
+    /// <summary>Every entry of these tables, without default entries.</summary>
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
-    IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken);
+    IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken);
 
     /// <summary>One Write. Never throws for what the target or the network does.</summary>
     Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken);
@@ -35,6 +36,9 @@ internal interface ITarget
     /// <summary>The number of a port, or null.</summary>
     /// <exception cref="P4RuntimeException">Failed.</exception>
     Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>The number that a port has by what its device is; null where the target says it.</summary>
+    uint? ImpliedPort(PortSpec port);
 
     /// <summary>Creates a port if there is none, and returns its number.</summary>
     /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>

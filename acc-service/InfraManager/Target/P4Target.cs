@@ -1,5 +1,4 @@
 using System.Globalization;
-using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
@@ -10,22 +9,21 @@ namespace ACCOffload.InfraManager.Target;
 internal sealed partial class P4Target : ITarget, IDisposable
 {
     private readonly GnmiClient _ports;
-    private readonly PipelineArtifacts _artifacts;
+    private readonly PipelineArtifacts? _artifacts;
     private readonly PortRule _portRule;
-    private readonly TableSchema[] _written;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private volatile TargetConnection _connection;
     private volatile bool _cannotList;
+    private FetchedPipeline? _fetched;
 
-    /// <summary>Session and client stay the caller's to start and to dispose.</summary>
-    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts artifacts, PortRule portRule, ILogger logger)
+    /// <summary>Session and client stay the caller's to start and to dispose. Without artifacts the pipeline is the target's own.</summary>
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, PortRule portRule, ILogger logger)
     {
         Session = session;
         _ports = ports;
         _artifacts = artifacts;
         _portRule = portRule;
-        _written = [.. artifacts.Pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
         _logger = logger;
         _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
         session.StateChanged += OnStateChanged;
@@ -39,12 +37,21 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public TargetConnection Connection => _connection;
 
-    public Pipeline Pipeline => _artifacts.Pipeline;
+    public Pipeline? Pipeline => _artifacts?.Pipeline ?? Volatile.Read(ref _fetched)?.Pipeline;
 
-    public ulong Cookie => _artifacts.Cookie;
+    /// <summary>Of the pipeline; 0 while that is not known, or has none.</summary>
+    public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
 
     public async Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
     {
+        if (_artifacts is null)
+        {
+            (Pipeline pipeline, ulong cookie) = await Session.FetchPipelineAsync(cancellationToken).ConfigureAwait(false);
+            if (!ReferenceEquals(Interlocked.Exchange(ref _fetched, new FetchedPipeline(pipeline, cookie))?.Pipeline, pipeline))
+                LogFetched(pipeline.Name, pipeline.Tables.Count, cookie);
+            return false;
+        }
+
         PipelineCheck check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, cancellationToken)
             .ConfigureAwait(false);
         if (check.Pushed)
@@ -52,7 +59,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         return check.Pushed;
     }
 
-    public IAsyncEnumerable<Entry> ReadAsync(CancellationToken cancellationToken) => Session.ReadTablesAsync(_written, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken) => Session.ReadTablesAsync(tables, cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
         Session.WriteAsync(updates, cancellationToken);
@@ -76,10 +83,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
     public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => _portRule == PortRule.Mac ? Task.FromResult<uint?>(null) : _ports.GetPortIdAsync(name, cancellationToken);
 
+    public uint? ImpliedPort(PortSpec port) => _portRule == PortRule.Mac ? DeviceRules.PortOf(port.Mac) : null;
+
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
-        if (_portRule == PortRule.Mac)
-            return DeviceRules.PortOf(port.Mac);
+        if (ImpliedPort(port) is { } implied)
+            return implied;
         if (port.IsTap)
             await _ports.AddPortAsync(port.Name, TapAttributes(port.Mtu), cancellationToken).ConfigureAwait(false);
         else
@@ -95,6 +104,8 @@ internal sealed partial class P4Target : ITarget, IDisposable
         [new("port-type", "TAP"), new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0")];
 
     public void Dispose() => Session.StateChanged -= OnStateChanged;
+
+    private sealed record FetchedPipeline(Pipeline Pipeline, ulong Cookie);
 
     private void OnStateChanged(SessionStateChange change)
     {

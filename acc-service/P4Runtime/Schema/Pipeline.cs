@@ -10,6 +10,7 @@ public sealed class Pipeline
     private readonly List<TableSchema> _tables = [];
     private readonly List<CounterSchema> _counters = [];
     private readonly List<RegisterSchema> _registers = [];
+    private readonly List<ActionProfileSchema> _profiles = [];
 
     private Pipeline(P4Info info)
     {
@@ -28,6 +29,11 @@ public sealed class Pipeline
         foreach (var table in info.Tables)
         {
             Add(new TableSchema(this, new TableDescription(table, actions)));
+        }
+
+        foreach (var profile in info.ActionProfiles)
+        {
+            _profiles.Add(new ActionProfileSchema(this, info, profile, actions));
         }
 
         foreach (var counter in info.Counters)
@@ -59,6 +65,9 @@ public sealed class Pipeline
     /// <summary>All indexed counters.</summary>
     public IReadOnlyList<CounterSchema> Counters => _counters;
 
+    /// <summary>All action profiles.</summary>
+    public IReadOnlyList<ActionProfileSchema> ActionProfiles => _profiles;
+
     /// <summary>All registers.</summary>
     public IReadOnlyList<RegisterSchema> Registers => _registers;
 
@@ -86,6 +95,12 @@ public sealed class Pipeline
     /// <summary>The table of that P4Info id, or null.</summary>
     public TableSchema? TryTable(uint id) => _tablesById.GetValueOrDefault(id);
 
+    /// <summary>The action profile of that alias or full name.</summary>
+    /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
+    public ActionProfileSchema ActionProfile(string nameOrAlias) =>
+        _profiles.Find(p => p.Alias == nameOrAlias || p.Name == nameOrAlias)
+        ?? throw P4InfoException.Missing($"pipeline {Name}", "action profile", nameOrAlias, _profiles.Select(p => p.Alias));
+
     /// <summary>The indexed counter of that alias or full name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public CounterSchema Counter(string nameOrAlias) =>
@@ -97,6 +112,19 @@ public sealed class Pipeline
     public RegisterSchema Register(string nameOrAlias) =>
         _registers.Find(r => r.Alias == nameOrAlias || r.Name == nameOrAlias)
         ?? throw P4InfoException.Missing($"pipeline {Name}", "register", nameOrAlias, _registers.Select(r => r.Alias));
+
+    internal TableSchema? TryProfile(uint id, TableKind kind)
+    {
+        foreach (var profile in _profiles)
+        {
+            if (profile.Id == id)
+            {
+                return kind == TableKind.ProfileMembers ? profile.Members : profile.Groups;
+            }
+        }
+
+        return null;
+    }
 
     private static PacketHeaderSchema? Header(P4Info info, string name)
     {

@@ -3,9 +3,10 @@ namespace ACCOffload.P4Runtime;
 /// <summary>One table of a pipeline: its key, its actions, and how its entries are packed.</summary>
 public sealed class TableSchema
 {
-    internal TableSchema(Pipeline pipeline, TableDescription description)
+    internal TableSchema(Pipeline pipeline, TableDescription description, TableKind kind = TableKind.Table)
     {
         Pipeline = pipeline;
+        Kind = kind;
         Id = description.Id;
         Name = description.Name;
         Alias = description.Alias;
@@ -31,6 +32,9 @@ public sealed class TableSchema
 
     /// <summary>The pipeline that the table is part of.</summary>
     public Pipeline Pipeline { get; }
+
+    /// <summary>What the rows are.</summary>
+    public TableKind Kind { get; }
 
     /// <summary>The P4Info id.</summary>
     public uint Id { get; }

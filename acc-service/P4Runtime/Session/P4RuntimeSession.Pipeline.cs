@@ -51,6 +51,37 @@ public sealed partial class P4RuntimeSession
         return new PipelineCheck(true, found);
     }
 
+    /// <summary>Takes the pipeline that the target runs as it is: nothing is pushed.</summary>
+    /// <returns>The pipeline, the same object as before where nothing changed, and its cookie; 0 where the target knows none.</returns>
+    /// <exception cref="P4RuntimeException">The RPC failed, the target has no pipeline, or its P4Info is unusable.</exception>
+    public async Task<(Pipeline Pipeline, ulong Cookie)> FetchPipelineAsync(CancellationToken cancellationToken)
+    {
+        const string What = "fetching the pipeline";
+        var live = Connected(What);
+        try
+        {
+            var request = new GetForwardingPipelineConfigRequest
+            {
+                DeviceId = _options.DeviceId,
+                ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie,
+            };
+            var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken)).ConfigureAwait(false);
+            var info = reply.Config?.P4Info ?? throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{What} failed: the target runs none; load the package's (such as with p4rt-ctl set-pipe)");
+            var pipeline = Volatile.Read(ref _pipeline) is { } known && known.Info.Equals(info) ? known : Pipeline.FromP4Info(info);
+            Volatile.Write(ref _pipeline, pipeline);
+            return (pipeline, reply.Config.Cookie?.Cookie_ ?? 0);
+        }
+        catch (P4InfoException e)
+        {
+            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{What} failed: {e.Message}", e);
+        }
+        catch (RpcException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw RpcFault.ToException(What, e);
+        }
+    }
+
     private async Task<ulong?> GetCookieAsync(CancellationToken cancellationToken)
     {
         return await TargetProbe.GetCookieAsync(Connected(TargetProbe.AskingForPipeline).Client, _options.DeviceId, Short(cancellationToken), cancellationToken).ConfigureAwait(false);

@@ -34,7 +34,7 @@ public sealed partial class P4RuntimeSession
         var asked = tables.ToHashSet();
         var what = asked.Count == 1 ? $"reading table {tables.First().Alias}" : "reading the tables";
         var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
-        request.Entities.AddRange(asked.Select(t => new Entity { TableEntry = new P4.V1.TableEntry { TableId = t.Id } }));
+        request.Entities.AddRange(asked.Select(EntityOf));
 
         var live = Connected(what);
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -138,6 +138,13 @@ public sealed partial class P4RuntimeSession
 
         return [.. cells.Values];
     }
+
+    private static Entity EntityOf(TableSchema table) => table.Kind switch
+    {
+        TableKind.ProfileMembers => new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = table.Id } },
+        TableKind.ProfileGroups => new Entity { ActionProfileGroup = new ActionProfileGroup { ActionProfileId = table.Id } },
+        _ => new Entity { TableEntry = new P4.V1.TableEntry { TableId = table.Id } },
+    };
 
     private static long CheckIndex(string what, bool idMatches, P4.V1.Index? index, long size)
     {

@@ -26,14 +26,23 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
             var entity = new WireReader(reader.Bytes());
             while (entity.Next())
             {
-                if (entity.Field != 2)
+                switch (entity.Field)
                 {
-                    throw new WireException($"the answer holds entity kind {entity.Field}, not a table entry");
-                }
+                    case 2:
+                        if (TableEntry(entity.Bytes()) is { } entry)
+                        {
+                            into.Add(entry);
+                        }
 
-                if (TableEntry(entity.Bytes()) is { } entry)
-                {
-                    into.Add(entry);
+                        break;
+                    case 3:
+                        into.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileMembers));
+                        break;
+                    case 4:
+                        into.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileGroups));
+                        break;
+                    default:
+                        throw new WireException($"the answer holds entity kind {entity.Field}, not a table entry");
                 }
             }
         }

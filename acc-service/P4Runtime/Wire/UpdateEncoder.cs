@@ -8,10 +8,12 @@ internal static class UpdateEncoder
     // Tags, lengths and ids around the values of one update, generously.
     private const int Overhead = 96;
     private const int OverheadPerValue = 40;
+    private const int OverheadPerMember = 16;
 
     /// <summary>Bytes that one update can take at most.</summary>
     public static int MaxSize(Entry entry) =>
-        Overhead + entry.Packed.Length + (OverheadPerValue * (entry.Table.FieldArray.Length + entry.Action.ParamArray.Length));
+        Overhead + entry.Packed.Length + (OverheadPerValue * (entry.Table.FieldArray.Length + entry.Action.ParamArray.Length))
+        + (entry.Table.Kind == TableKind.ProfileGroups ? OverheadPerMember * entry.Packed.Length / sizeof(uint) : 0);
 
     /// <summary>Writes <c>WriteRequest.updates</c>, tag and length included.</summary>
     public static void Write(ref BackwardWriter writer, UpdateKind kind, Entry entry)
@@ -19,6 +21,14 @@ internal static class UpdateEncoder
         var end = writer.Position;
         var table = entry.Table;
         var packed = entry.Packed;
+        if (table.Kind != TableKind.Table)
+        {
+            WriteProfile(ref writer, kind, entry, packed);
+            writer.Prefix(end, table.Kind == TableKind.ProfileMembers ? (byte)0x1A : (byte)0x22); // Entity.action_profile_member, _group
+            WriteKind(ref writer, end, kind);
+            return;
+        }
+
         if (table.NeedsPriority)
         {
             writer.Varint((uint)BinaryPrimitives.ReadInt32BigEndian(packed[table.PriorityOffset..]));
@@ -38,10 +48,48 @@ internal static class UpdateEncoder
         writer.Varint(table.Id);
         writer.Byte(0x08);
         writer.Prefix(end, 0x12); // Entity.table_entry
+        WriteKind(ref writer, end, kind);
+    }
+
+    private static void WriteKind(ref BackwardWriter writer, int end, UpdateKind kind)
+    {
         writer.Prefix(end, 0x12); // Update.entity
         writer.Byte((byte)kind);
         writer.Byte(0x08);
         writer.Prefix(end, 0x22); // WriteRequest.updates
+    }
+
+    /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>: the profile, the number, then the action or the members.</summary>
+    private static void WriteProfile(ref BackwardWriter writer, UpdateKind kind, Entry entry, ReadOnlySpan<byte> packed)
+    {
+        var table = entry.Table;
+        if (kind != UpdateKind.Delete && table.Kind == TableKind.ProfileMembers)
+        {
+            var end = writer.Position;
+            WriteDirect(ref writer, entry.Action, packed[table.KeySize..]);
+            writer.Prefix(end, 0x1A);
+        }
+        else if (kind != UpdateKind.Delete)
+        {
+            var members = packed[table.KeySize..];
+            var most = members.Length / sizeof(uint);
+            writer.Varint((uint)most);
+            writer.Byte(0x20); // max_size
+            for (var i = most - 1; i >= 0 && GroupMembers.At(members, i) is var member and not 0; i--)
+            {
+                var end = writer.Position;
+                writer.Byte(1);
+                writer.Byte(0x10); // weight
+                writer.Varint(member);
+                writer.Byte(0x08);
+                writer.Prefix(end, 0x1A);
+            }
+        }
+
+        writer.Varint(BinaryPrimitives.ReadUInt32BigEndian(packed));
+        writer.Byte(0x10);
+        writer.Varint(table.Id);
+        writer.Byte(0x08);
     }
 
     private static void WriteAction(ref BackwardWriter writer, ActionSchema action, ReadOnlySpan<byte> data)
@@ -58,23 +106,28 @@ internal static class UpdateEncoder
                 writer.Byte(0x18);
                 break;
             default:
-                for (var i = action.ParamArray.Length - 1; i >= 0; i--)
-                {
-                    var param = action.ParamArray[i];
-                    var paramEnd = writer.Position;
-                    writer.Value(data.Slice(param.Offset, param.ByteWidth), 0x1A);
-                    writer.Varint(param.Id);
-                    writer.Byte(0x10);
-                    writer.Prefix(paramEnd, 0x22);
-                }
-
-                writer.Varint(action.Id);
-                writer.Byte(0x08);
+                WriteDirect(ref writer, action, data);
                 writer.Prefix(end, 0x0A); // TableAction.action
                 break;
         }
 
         writer.Prefix(end, 0x1A); // TableEntry.action
+    }
+
+    private static void WriteDirect(ref BackwardWriter writer, ActionSchema action, ReadOnlySpan<byte> data)
+    {
+        for (var i = action.ParamArray.Length - 1; i >= 0; i--)
+        {
+            var param = action.ParamArray[i];
+            var paramEnd = writer.Position;
+            writer.Value(data.Slice(param.Offset, param.ByteWidth), 0x1A);
+            writer.Varint(param.Id);
+            writer.Byte(0x10);
+            writer.Prefix(paramEnd, 0x22);
+        }
+
+        writer.Varint(action.Id);
+        writer.Byte(0x08);
     }
 
     private static void WriteMatch(ref BackwardWriter writer, MatchFieldSchema field, ReadOnlySpan<byte> packed)

@@ -53,7 +53,7 @@ public class EndpointCompilerTests
         var model = new NetworkModel();
         model.Configure(node);
         Assert.Equal(0, model.Mark);
-        var compiler = new ModelCompiler(TestPipeline.Artifacts.Pipeline, node);
+        var compiler = ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node);
         OwnerId owner = OwnerId.OfEndpoint(model.Uplink!.Id);
         string[] routes =
         [

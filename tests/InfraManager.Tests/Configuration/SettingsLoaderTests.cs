@@ -51,6 +51,37 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
+    public void A_package_goes_with_its_port_rule_an_external_target_and_no_uplink()
+    {
+        var settings = Load($$"""
+            { {{Least}}, "Target": { "Kind": "external", "PortRule": "mac" }, "Pipeline": { "Profile": "es2k-24.01" }, "ArpProxy": { "Interface": "arp0" },
+              "Subfunctions": { "acc0": "pci/0000:01:00.0 sf 4 mac 00:09:00:00:03:14 queues 4" } }
+            """);
+        Assert.Equal((Model.PipelineProfile.Es2k2401, "arp0", 254), (settings.Node.Profile, settings.ArpProxy.Interface, settings.Node.Devices.MaxPorts));
+        // The gateway's, 02:ac:c0:..., and the subfunction's.
+        Assert.Equal([25u, 188u], settings.Node.OwnPorts);
+        Assert.Equal(0, Load($"{{ {Least} }}").Node.Devices.MaxPorts);
+        Assert.Equal(50, Load($$"""{ {{Least}}, "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 50 } }""").Node.Devices.MaxPorts);
+        Assert.Equal(3u, Load($$"""{ {{Least}}, "ArpProxy": { "Port": "3" } }""").Node.ArpPort);
+    }
+
+    [Theory]
+    [InlineData(""" "Pipeline": { "Profile": "es2k" } """, "Pipeline:Profile = \"es2k\": is no profile; give one of k8s_dp, es2k-24.01, dpdk-24.01")]
+    [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "PortRule": "mac" } """, "Pipeline:Profile = \"es2k-24.01\": is a package that the embedded target does not run")]
+    [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "Kind": "external" } """, "Target:PortRule = \"gnmi\": does not go with es2k-24.01; set it to mac")]
+    [InlineData(""" "Pipeline": { "Profile": "dpdk-24.01" }, "Target": { "Kind": "external", "PortRule": "mac" } """, "Target:PortRule = \"mac\": does not go with dpdk-24.01; set it to gnmi")]
+    [InlineData(""" "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 255 } """, "Devices:MaxPorts = \"255\": is more than 254")]
+    [InlineData(""" "ArpProxy": { "Interface": "a/b" } """, "ArpProxy:Interface = \"a/b\": is no name of an interface")]
+    [InlineData(""" "ArpProxy": { "Port": "x" } """, "ArpProxy:Port = \"x\": is no number of a port")]
+    [InlineData(""" "Subfunctions": { "acc0": "pci/0000:01:00.0" } """, "has no number of the subfunction (sf)")]
+    [InlineData(""" "Subfunctions": { "a/b": "pci/0000:01:00.0 sf 1" } """, "is no name of an interface")]
+    public void What_does_not_go_together_is_refused(string json, string text)
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, {json} }}"));
+        Assert.Contains(text, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_uplink_has_a_port_a_MAC_and_next_hops()
     {
         Assert.Null(Load($"{{ {Least} }}").Node.Uplink);

@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.Vports;
 using Grpc.Net.Client;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;
@@ -138,7 +139,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, null, Settings.Node, "test target", guard, Time);
+        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, Time);
         Server = new ApiServer(Settings, Core, control, Log, Time);
         await Server.StartAsync(CancellationToken.None);
     }

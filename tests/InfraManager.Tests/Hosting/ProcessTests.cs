@@ -150,6 +150,56 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task The_hardware_package_is_programmed_by_the_whole_service()
+    {
+        var listen = FreePort();
+        await using var server = await Package.PackageServer.StartAsync(_folder.At("p4rt.sock"), Package.PackageInfo.Es2k());
+        var json = JsonNode.Parse(File.ReadAllText(WriteConfiguration(listen, kind: "external")))!;
+        json["Target"]!["PortRule"] = "mac";
+        json["Pipeline"] = new JsonObject { ["Profile"] = "es2k-24.01" };
+        json["Services"] = new JsonObject { ["Source"] = "agent" };
+        json["Node"]!["GatewayMac"] = "00:04:00:00:03:14";
+        json["ArpProxy"] = new JsonObject { ["Interface"] = "nosuch0" };
+        json["Subfunctions"] = new JsonObject { ["acc1"] = "pci/0000:01:00.0 sf 4 mac 00:09:00:00:03:14" };
+        File.WriteAllText(_folder.At("c.json"), json.ToJsonString());
+        var service = Start([], "run", "--config", _folder.At("c.json"));
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
+        var status = JsonNode.Parse(await CtlAsync("status"))!;
+        Assert.Equal(("es2k-24.01", "0000000000002401"), ((string?)status["pipeline"], (string?)status["cookie"]));
+        Assert.Contains("nosuch0", (string?)status["arpProxy"], StringComparison.Ordinal);
+
+        using var channel = Connect(listen);
+        var client = new Offload.OffloadClient(channel);
+        var attach = Requests.Attach();
+        attach.Device = new Device { Kind = "vf", PortName = "acc0123456789a", Mac = ByteString.CopyFrom(0, 0x0a, 0, 0, 3, 0x14) };
+        Assert.Equal(26u, (await client.AttachAsync(attach)).Port);
+        await CtlAsync("service-add", "default/web", "--address", "10.96.0.7", "--port", "80:8080", "--backend", "10.244.1.2");
+        Assert.Equal(64, server.Lines("tx_balance").Length);
+        Assert.Equal(["arp_to_port_table a9fe0101 -> set_dest_vport(14)", "arp_to_port_table af40102 -> set_dest_vport(1a)"], server.Lines("arp_to_port_table"));
+        var vports = JsonNode.Parse(await CtlAsync("vports"))!;
+        Assert.Equal((26, "10", "default/web-0"), ((int)vports["vports"]![0]!["port"]!, (string?)vports["vports"]![0]!["vsi"], (string?)vports["vports"]![0]!["endpoints"]![0]));
+        Assert.Equal(["acc1 25 9 subfunction", "nosuch0 20 4 arp"], vports["own"]!.AsArray().Select(v => $"{v!["name"]} {v["port"]} {v["vsi"]} {v["use"]}"));
+        var services = JsonNode.Parse(await CtlAsync("services"))!["services"]!.AsArray();
+        Assert.Equal("programmed", (string?)Assert.Single(services)!["state"]);
+
+        // It dies, its rows stay, and the next life writes nothing.
+        service.Kill();
+        await service.WaitForExitAsync();
+        var (rows, updates) = (server.Lines(), server.Updates);
+        service = Start([], "run", "--config", _folder.At("c.json"));
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["reconciled"] == true, () => $"reconciled: {_log}");
+        Assert.Equal((updates, 0), (server.Updates, server.Pushes));
+        Assert.Equal(rows, server.Lines());
+        await CtlAsync("service-remove", "default/web");
+        Assert.True((await client.DetachAsync(new DetachRequest { Key = attach.Key, Epoch = 3, Sequence = 5 })).Removed);
+        Assert.Equal(17, server.Lines().Length);
+        Assert.Empty(server.Refused);
+        Kill(service, "TERM");
+        await service.WaitForExitAsync();
+        Assert.Equal(0, service.ExitCode);
+    }
+
+    [Fact]
     public async Task The_soft_target_runs_alone_for_an_external_service()
     {
         var file = WriteConfiguration(kind: "external");

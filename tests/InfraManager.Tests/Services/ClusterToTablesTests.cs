@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
@@ -137,7 +138,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
         public async Task<List<Entry>> RowsAsync()
         {
             var rows = new List<Entry>();
-            await foreach (var row in _target.ReadAsync(default))
+            await foreach (var row in _target.ReadAsync(new K8sCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings).Tables, default))
                 rows.Add(row);
             return rows;
         }

@@ -148,7 +148,7 @@ internal sealed class FakeTarget : ITarget
         }
     }
 
-    public async IAsyncEnumerable<Entry> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ThrowIfAway();
         await Task.Yield();
@@ -226,6 +226,8 @@ internal sealed class FakeTarget : ITarget
         ThrowIfAway();
         return Task.FromResult<uint?>(Ports.TryGetValue(name, out uint id) ? id : null);
     }
+
+    public uint? ImpliedPort(PortSpec port) => null;
 
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {

@@ -32,7 +32,8 @@ internal sealed class TestP4Service(TargetBehaviour behaviour) : P4.V1.P4Runtime
     public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
         var loaded = behaviour.Loaded ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, "no pipeline is loaded"));
-        return Task.FromResult(new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = loaded.Cookie } });
+        var asksForInfo = request.ResponseType == GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie;
+        return Task.FromResult(new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = loaded.Cookie, P4Info = asksForInfo ? loaded.P4Info : null } });
     }
 
     public override async Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request, ServerCallContext context)

@@ -1,0 +1,12 @@
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Arp;
+
+internal sealed partial class ArpProxy
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "ARP is answered on {Link} with {Mac}")]
+    private partial void LogOpened(string link, MacAddress mac);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ARP is not answered: {Reason}; trying again")]
+    private partial void LogProblem(string reason);
+}

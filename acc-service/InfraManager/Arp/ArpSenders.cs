@@ -1,0 +1,38 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.InfraManager.Arp;
+
+/// <summary>Who may ask: the endpoints' IPv4 and MAC addresses.</summary>
+internal sealed class ArpSenders(NodeSettings node, Func<IReadOnlyDictionary<long, Programming.EndpointView>> endpoints)
+{
+    private IReadOnlyDictionary<long, Programming.EndpointView>? _seen;
+
+    /// <summary>MAC addresses by IPv4 address, in host byte order. Made anew only when an endpoint changed.</summary>
+    public Dictionary<uint, ulong> Macs { get; private set; } = [];
+
+    /// <summary>Whether there is such a MAC address is asked for probes only, of which there are few.</summary>
+    public void Refresh()
+    {
+        IReadOnlyDictionary<long, Programming.EndpointView> now = endpoints();
+        if (ReferenceEquals(now, _seen))
+            return;
+        _seen = now;
+        var macs = new Dictionary<uint, ulong>();
+        foreach (EndpointSpec spec in now.Values.Select(v => v.Endpoint.Spec))
+        {
+            IEnumerable<IPAddress> addresses = spec.Kind == EndpointKind.Host ? spec.Addresses.Concat(node.HostAddresses).Concat(node.NodeAddresses) : spec.Addresses;
+            foreach (IPAddress address in addresses.Where(a => a.AddressFamily == AddressFamily.InterNetwork))
+                macs[ToKey(address)] = spec.Mac.Value;
+        }
+
+        Macs = macs;
+    }
+
+    public static uint ToKey(IPAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        return address.TryWriteBytes(bytes, out _) ? System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes) : 0;
+    }
+}

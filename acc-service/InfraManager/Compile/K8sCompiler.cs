@@ -1,0 +1,34 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Compile;
+
+/// <summary>Compiles for our own pipeline.</summary>
+internal sealed class K8sCompiler : ModelCompiler
+{
+    private readonly EndpointCompiler _endpoints;
+    private readonly ServiceCompiler _services;
+    private readonly NodeCompiler _node;
+
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
+    public K8sCompiler(Pipeline pipeline, NodeSettings node)
+        : base(pipeline)
+    {
+        _endpoints = new EndpointCompiler(pipeline, node);
+        _services = new ServiceCompiler(pipeline);
+        _node = new NodeCompiler(pipeline, node);
+        Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
+    }
+
+    public override IReadOnlyList<TableSchema> Tables { get; }
+
+    /// <summary>The uplink needs the host's port, too.</summary>
+    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf) => owner.Kind switch
+    {
+        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
+        OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
+        _ => _node.Compile(model.Snat),
+    };
+
+    private static uint HostPort(NetworkModel model, Func<string, uint> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : 0;
+}

@@ -1,0 +1,79 @@
+using P4.Config.V1;
+using Action = P4.Config.V1.Action;
+
+namespace ACCOffload.P4Runtime;
+
+/// <summary>
+/// An action profile: what its members and groups look like. Both are handled as tables of their own, whose key is the number, so that they are written,
+/// read back and compared like any other entry. All members of a group have the weight 1.
+/// </summary>
+public sealed class ActionProfileSchema
+{
+    // 4096 bits, the widest value that there can be.
+    private const int MostMembersOfGroup = 128;
+    private const uint GroupAction = uint.MaxValue;
+
+    internal ActionProfileSchema(Pipeline pipeline, P4Info info, ActionProfile profile, IReadOnlyDictionary<uint, Action> actions)
+    {
+        (Id, Name, Alias) = TableDescription.NameOf(profile.Preamble ?? new Preamble());
+        HasGroups = profile.WithSelector;
+        MaxGroupSize = Math.Min(MostMembersOfGroup, profile.MaxGroupSize > 0 ? profile.MaxGroupSize : (int)Math.Clamp(profile.Size, 1, MostMembersOfGroup));
+        var members = Describe(profile, "members", "member_id");
+        members.ActionRefs.AddRange(info.Tables.Where(t => t.ImplementationId == Id).SelectMany(t => t.ActionRefs).DistinctBy(r => r.Id));
+        Members = new TableSchema(pipeline, new TableDescription(members, actions), TableKind.ProfileMembers);
+        var groups = Describe(profile, "groups", "group_id");
+        groups.ActionRefs.Add(new ActionRef { Id = GroupAction });
+        var list = new Action { Preamble = new Preamble { Id = GroupAction, Name = "members" }, Params = { new Action.Types.Param { Id = 1, Name = "members", Bitwidth = 32 * MaxGroupSize } } };
+        Groups = new TableSchema(pipeline, new TableDescription(groups, new Dictionary<uint, Action> { [GroupAction] = list }), TableKind.ProfileGroups);
+    }
+
+    /// <summary>The P4Info id.</summary>
+    public uint Id { get; }
+
+    /// <summary>The full P4 name.</summary>
+    public string Name { get; }
+
+    /// <summary>The shortest unambiguous name.</summary>
+    public string Alias { get; }
+
+    /// <summary>Whether it is a selector: only then it has groups.</summary>
+    public bool HasGroups { get; }
+
+    /// <summary>The most members that a group may have; 128 where the P4Info allows more.</summary>
+    public int MaxGroupSize { get; }
+
+    /// <summary>The members: the exact field <c>member_id</c>, and the actions of the tables that use the profile.</summary>
+    public TableSchema Members { get; }
+
+    /// <summary>The groups: the exact field <c>group_id</c>; see <see cref="NewGroup"/>.</summary>
+    public TableSchema Groups { get; }
+
+    /// <summary>Makes a group. The order of its members is of no account; each counts once.</summary>
+    /// <exception cref="EntryException">More members than <see cref="MaxGroupSize"/>, or a number is 0.</exception>
+    public Entry NewGroup(uint id, IEnumerable<uint> members)
+    {
+        ArgumentNullException.ThrowIfNull(members);
+        var builder = Groups.NewEntry().Exact("group_id", id);
+        uint[] sorted = [.. members.Distinct().Order()];
+        if (id == 0 || sorted.Contains(0u))
+            throw new EntryException(Groups.Alias, "members", "0 is no number of a group or a member");
+        if (sorted.Length > MaxGroupSize)
+            throw new EntryException(Groups.Alias, "members", $"{sorted.Length} members, at most {MaxGroupSize}");
+        return builder.Action("members").Param("members", GroupMembers.Pack(sorted)).Build();
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Alias;
+
+    private static Table Describe(ActionProfile profile, string suffix, string key) => new()
+    {
+        Preamble = new Preamble
+        {
+            Id = profile.Preamble.Id,
+            Name = $"{profile.Preamble.Name}.{suffix}",
+            Alias = $"{(profile.Preamble.Alias.Length > 0 ? profile.Preamble.Alias : profile.Preamble.Name)}.{suffix}",
+        },
+        Size = profile.Size,
+        MatchFields = { new MatchField { Id = 1, Name = key, Bitwidth = 32, MatchType = MatchField.Types.MatchType.Exact } },
+    };
+}

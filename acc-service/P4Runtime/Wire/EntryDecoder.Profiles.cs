@@ -1,0 +1,74 @@
+using System.Buffers.Binary;
+
+namespace ACCOffload.P4Runtime;
+
+internal sealed partial class EntryDecoder
+{
+    /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>. Weights, all 1 where we wrote them, and what a group may hold at most are not looked at.</summary>
+    private Entry ProfileEntry(ReadOnlySpan<byte> message, TableKind kind)
+    {
+        uint profileId = 0, id = 0;
+        ReadOnlySpan<byte> action = default;
+        var members = new List<uint>();
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    profileId = reader.Id();
+                    break;
+                case 2:
+                    id = reader.Id();
+                    break;
+                case 3 when kind == TableKind.ProfileMembers:
+                    action = reader.Bytes();
+                    break;
+                case 3:
+                    members.Add(MemberOf(reader.Bytes()));
+                    break;
+                default:
+                    reader.Skip();
+                    break;
+            }
+        }
+
+        var table = pipeline.TryProfile(profileId, kind) ?? throw new WireException($"action profile id 0x{profileId:x8} is none of pipeline {pipeline.Name}'s");
+        EnsureScratch(table.KeySize);
+        BinaryPrimitives.WriteUInt32BigEndian(_scratch, id);
+        if (kind == TableKind.ProfileMembers)
+        {
+            var found = Direct(table, action);
+            return Entry.Of(found, _scratch.AsSpan(0, table.KeySize + found.DataSize));
+        }
+
+        var list = table.ActionArray[0];
+        EnsureScratch(table.KeySize + list.DataSize);
+        members.Sort();
+        if (!BitString.TryPack(GroupMembers.Pack([.. members]), 8 * list.DataSize, _scratch.AsSpan(table.KeySize, list.DataSize)))
+        {
+            throw new WireException($"group {id} of {table.Alias} has {members.Count} members, more than the profile allows");
+        }
+
+        return Entry.Of(list, _scratch.AsSpan(0, table.KeySize + list.DataSize));
+    }
+
+    private static uint MemberOf(ReadOnlySpan<byte> message)
+    {
+        uint id = 0;
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field == 1)
+            {
+                id = reader.Id();
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        return id;
+    }
+}

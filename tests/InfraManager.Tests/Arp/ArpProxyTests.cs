@@ -1,0 +1,145 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.NativeInterop;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Arp;
+
+/// <summary>The responder on a real link: a pod whose pipeline answers nothing, which is a wire to the ACC's interface.</summary>
+public sealed class ArpProxyTests : IDisposable
+{
+    private static int _count;
+
+    private readonly string _pod = $"imarp-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}p";
+    private readonly string _acc = $"imarp-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}a";
+    private readonly List<IDisposable> _owned = [];
+    private volatile IReadOnlyDictionary<long, EndpointView> _endpoints = ImmutableDictionary<long, EndpointView>.Empty;
+
+    public void Dispose()
+    {
+        foreach (IDisposable owned in Enumerable.Reverse(_owned))
+            owned.Dispose();
+        foreach (string name in new[] { _pod, _acc })
+        {
+            if (File.Exists(NetNamespace.NamedPath(name)))
+                NetNamespace.DeleteNamed(name);
+        }
+    }
+
+    [RootFact]
+    public async Task A_pod_finds_the_gateway_and_a_stranger_does_not()
+    {
+        ArpProxy proxy = Start();
+        Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
+        await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
+        await ResolvesAsync("169.254.1.1");
+        Assert.InRange(proxy.Count(ArpVerdict.Answered), 1, long.MaxValue);
+        // Anybody else is behind the gateway, too.
+        await ResolvesAsync("10.244.0.77");
+
+        // The pod is detached: whoever still sends with its addresses is a stranger.
+        _endpoints = ImmutableDictionary<long, EndpointView>.Empty;
+        Ip("neigh", "flush", "all");
+        Ping("169.254.1.1");
+        await Eventually.TrueAsync(() => proxy.Count(ArpVerdict.SpoofedArp) > 0, "the question is counted");
+        Assert.DoesNotContain("02:ac:c0:00:00:01", Ip("neigh", "show", "169.254.1.1"), StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task The_link_may_go_be_renamed_and_come_back()
+    {
+        ArpProxy proxy = Start();
+        Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
+        await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
+        RunIn(_acc, "ip", "link", "del", "arp0");
+        await Eventually.TrueAsync(() => proxy.Problem.Length > 0, "its loss is told");
+
+        Wire();
+        await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
+        await ResolvesAsync("169.254.1.1");
+
+        // Under another name it is another interface, which nobody said to answer on.
+        RunIn(_acc, "ip", "link", "set", "arp0", "down");
+        RunIn(_acc, "ip", "link", "set", "arp0", "name", "other0");
+        RunIn(_acc, "ip", "link", "set", "other0", "up");
+        await Eventually.TrueAsync(() => proxy.Problem.Length > 0, "its new name is noticed");
+        long answered = proxy.Count(ArpVerdict.Answered);
+        Ip("neigh", "flush", "all");
+        Ping("169.254.1.1");
+        Assert.Equal(answered, proxy.Count(ArpVerdict.Answered));
+        Assert.DoesNotContain("02:ac:c0:00:00:01", Ip("neigh", "show", "169.254.1.1"), StringComparison.Ordinal);
+
+        RunIn(_acc, "ip", "link", "set", "other0", "down");
+        RunIn(_acc, "ip", "link", "set", "other0", "name", "arp0");
+        RunIn(_acc, "ip", "link", "set", "arp0", "up");
+        await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
+        await ResolvesAsync("169.254.1.1");
+    }
+
+    [RootFact]
+    public async Task Other_links_of_the_machine_are_left_alone()
+    {
+        ArpProxy proxy = Start(wire: false);
+        Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
+        await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal), () => proxy.Problem);
+        // There is a link to the pod, but it is not the one that was named.
+        Wire("wrong0");
+        Ping("169.254.1.1");
+        Assert.Equal(0, Enum.GetValues<ArpVerdict>().Sum(proxy.Count));
+        Assert.NotEqual("", proxy.Problem);
+    }
+
+    private ArpProxy Start(bool wire = true)
+    {
+        NetNamespace acc = NetNamespace.CreateNamed(_acc);
+        _owned.Add(acc);
+        NetNamespace.CreateNamed(_pod).Dispose();
+        if (wire)
+            Wire();
+        var proxy = new ArpProxy("arp0", acc, TestNode.Settings.GatewayMac, new ArpSenders(TestNode.Settings, () => _endpoints), NullLogger.Instance);
+        _owned.Add(proxy);
+        return proxy;
+    }
+
+    /// <summary>What the package does with questions for the gateway: they come out at the ACC.</summary>
+    private void Wire(string name = "arp0")
+    {
+        RunIn(_acc, "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", _pod);
+        // The pipeline's switch has no IP stack: nothing but the responder may answer.
+        RunIn(_acc, "ip", "link", "set", name, "address", "02:ac:c0:00:00:01", "arp", "off", "up");
+        Ip("link", "set", "eth0", "address", "02:00:00:00:00:11", "up");
+        Ip("addr", "add", "10.244.0.1/32", "dev", "eth0");
+        Ip("route", "add", "169.254.1.1", "dev", "eth0", "scope", "link");
+        Ip("route", "add", "10.244.0.0/16", "dev", "eth0", "scope", "link");
+    }
+
+    private void Attach(EndpointSpec spec) =>
+        _endpoints = ImmutableDictionary<long, EndpointView>.Empty.Add(1, new EndpointView(new Endpoint(1, spec, true), 1, true));
+
+    private Task ResolvesAsync(string address) => Eventually.TrueAsync(
+        () =>
+        {
+            Ping(address);
+            return Ip("neigh", "show", address).Contains("lladdr 02:ac:c0:00:00:01", StringComparison.Ordinal);
+        },
+        () => $"{address} is resolved: {Ip("neigh", "show")}");
+
+    private void Ping(string address) => RunIn(_pod, "ping", "-c", "1", "-W", "1", address);
+
+    private string Ip(params string[] arguments) => RunIn(_pod, ["ip", .. arguments]);
+
+    private static string RunIn(string ns, params string[] command)
+    {
+        using Process process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0 || command[0] == "ping", $"{string.Join(' ', command)}: {error.Result}");
+        return output;
+    }
+}

@@ -1,0 +1,215 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.InfraManager.Tests.Package;
+
+/// <summary>What the packages can't do is left out and told, or refused.</summary>
+public sealed class PackageLimitsTests
+{
+    private static readonly PackageLimits Es2k = PackageLimits.Of(PipelineProfile.Es2k2401)!;
+    private static readonly PackageLimits Dpdk = PackageLimits.Of(PipelineProfile.Dpdk2401)!;
+
+    [Fact]
+    public void What_a_package_can_do_is_left_as_it_is()
+    {
+        ServiceSpec spec = TestService.Of(1, TestService.Pod(1), TestService.Host());
+        Assert.Same(spec, Es2k.Limit(spec));
+        spec = TestService.Of(1, TestService.Pod(1), TestService.Remote(2));
+        Assert.Same(spec, Dpdk.Limit(spec));
+        Dpdk.Demand(spec);
+        Assert.Null(PackageLimits.Of(PipelineProfile.K8sDp));
+    }
+
+    [Fact]
+    public void What_it_cannot_do_is_told()
+    {
+        Frontend node = new(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster, true, true, []);
+        ServicePortSpec port = TestService.Port(1, ProtocolType.Tcp, 80, TestService.Pod(1), TestService.Remote(2));
+        var spec = new ServiceSpec(TestService.Key(1),
+        [
+            port with { AffinitySeconds = 60, Frontends = [.. port.Frontends, node] },
+            TestService.Port(1, ServiceText.Sctp, 80, TestService.Pod(1)),
+            TestService.Port(1, ProtocolType.Tcp, 81, TestService.Pod(1)),
+        ]);
+        ServiceSpec limited = Es2k.Limit(spec);
+        Assert.Equal(
+            [
+                "frontend 192.0.2.10:30080/TCP: is not served: es2k-24.01 serves cluster addresses only, one for each port",
+                "port 80/TCP: clients stick to no backend: es2k-24.01 has no session affinity",
+                "port 80/TCP: 1 of 2 backends get nothing: they are on other nodes, and es2k-24.01 balances to this node's own",
+                "port 80/SCTP: is not served: es2k-24.01 carries services of TCP and UDP only",
+                "port 81/TCP: 1 of 1 backends get nothing: another port of the service has them, and es2k-24.01 can translate a backend's replies to one address only",
+            ],
+            limited.Problems.Select(p => $"{p.Subject}: {p.Reason}"));
+        Assert.Equal([1, 0, 1], limited.Ports.Select(p => p.Frontends.Count));
+        Assert.Equal(0, limited.Ports[0].AffinitySeconds);
+        // Once more changes nothing more.
+        Assert.Equal(limited, Es2k.Limit(limited));
+        var e = Assert.Throws<IntentException>(() => Es2k.Demand(spec));
+        Assert.Equal((IntentError.InvalidArgument, "ports[0]"), (e.Code, e.Field));
+    }
+
+    [Theory]
+    [InlineData("es2k-24.01")]
+    [InlineData("dpdk-24.01")]
+    public async Task A_backend_serves_one_service_until_that_gives_it_up(string name)
+    {
+        Assert.Null(PipelineProfiles.Parse(name, out PipelineProfile profile));
+        await using var harness = await StartAsync(profile);
+        await harness.AttachAsync(PackageHarness.Pod(1));
+        await harness.SetAsync(TestService.Of(1, TestService.Pod(1)));
+        string[] rows = harness.Server.Lines();
+        var e = await Assert.ThrowsAsync<IntentException>(() => harness.SetAsync(TestService.Of(2, TestService.Pod(1))));
+        Assert.Equal((IntentError.AlreadyExists, "ports[0].backends"), (e.Code, e.Field));
+        Assert.Contains("10.244.0.1:8080 serves service default/service-1", e.Message, StringComparison.Ordinal);
+        Assert.Equal(rows, harness.Server.Lines());
+        // Another protocol or port is another backend.
+        await harness.SetAsync(TestService.Of(3, TestService.Pod(1, port: 9090)));
+        await harness.SetAsync(new ServiceSpec(TestService.Key(4), [TestService.Port(4, ProtocolType.Udp, 53, TestService.Pod(1))]));
+
+        await harness.RemoveAsync(1);
+        await harness.SetAsync(TestService.Of(2, TestService.Pod(1)));
+        await harness.SettledAsync();
+        Assert.DoesNotContain(harness.Server.Lines(), l => l.Contains("a600001", StringComparison.Ordinal));
+        Assert.Contains(harness.Server.Lines(), l => l.Contains("a600002", StringComparison.Ordinal));
+        await harness.ReopenAsync();
+        Assert.Empty(harness.Server.Refused);
+    }
+
+    [Fact]
+    public async Task Numbers_of_rows_are_used_again_and_run_out_with_a_clear_text()
+    {
+        await using var harness = await StartAsync(PipelineProfile.Es2k2401);
+        await harness.AttachAsync(PackageHarness.Pod(1));
+        for (int i = 0; i < 40; i++)
+        {
+            // 129 numbers each time, which is more than there are in all.
+            await harness.SetAsync(new ServiceSpec(TestService.Key(1), [Port(0, 64), Port(64, 128)]));
+            await harness.SetAsync(TestService.Of(1));
+        }
+
+        var used = harness.Programmer.GetServices()[TestService.Key(1)].State.Ports.SelectMany(p => p.Backends).Select(b => b.Id).ToList();
+        Assert.All(used, id => Assert.InRange(id, 1u, 4095u));
+        Assert.Equal(used.Count, used.Distinct().Count());
+
+        int service = 2;
+        IntentException? refusal = null;
+        while (refusal is null && service < 60)
+        {
+            try
+            {
+                await harness.SetAsync(new ServiceSpec(TestService.Key(service), [Port(1000 * service, (1000 * service) + 63), Port((1000 * service) + 64, (1000 * service) + 127)]));
+                service++;
+            }
+            catch (IntentException e)
+            {
+                refusal = e;
+            }
+        }
+
+        Assert.Equal(IntentError.ResourceExhausted, refusal!.Code);
+        Assert.Contains("all 4095 row numbers of es2k-24.01 are in use", refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(TestService.Key(service), harness.Programmer.GetServices().Keys);
+
+        static ServicePortSpec Port(int from, int to) =>
+            TestService.Port(1 + (from / 1000), ProtocolType.Tcp, (ushort)(80 + (from % 1000)), [.. Enumerable.Range(from + 1, to - from).Select(p => TestService.Pod(1, port: (ushort)p))]);
+    }
+
+    [Fact]
+    public async Task What_was_made_for_our_own_pipeline_is_made_anew()
+    {
+        await using var harness = await StartAsync(PipelineProfile.Dpdk2401);
+        await harness.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        await harness.SetAsync(TestService.Of(2, TestService.Pod(2)));
+        await harness.CloseAsync();
+        harness.Server.Load(PackageInfo.Es2k());
+        harness.Node = harness.Node with { Profile = PipelineProfile.Es2k2401, Devices = new DeviceRules { PortRule = PortRule.Mac } };
+        harness.Open();
+        await harness.ReadyAsync();
+        // The one that fits stays; the other is learned from the cluster again.
+        Assert.Equal([TestService.Key(2)], harness.Programmer.GetServices().Keys);
+        await harness.AttachAsync(PackageHarness.Pod(2));
+        await harness.SettledAsync();
+        Assert.Equal(64, harness.Server.Lines("tx_balance").Length);
+    }
+
+    [Fact]
+    public void Numbers_of_a_package_are_given_to_nobody_else_when_our_own_pipeline_follows()
+    {
+        var model = new NetworkModel();
+        var package = new ServiceJudge(model, TestNode.Settings with { Profile = PipelineProfile.Dpdk2401 });
+        ServiceSpec spec = TestService.Of(1, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
+        package.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+        var ours = new ServiceJudge(model, TestNode.Settings);
+        ours.Adapt();
+        spec = TestService.Of(2, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
+        ours.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+        uint[] backends = [.. model.Services.All.Values.SelectMany(s => s.Ports[0].Backends).Select(b => b.Id)];
+        Assert.Equal(100, backends.Distinct().Count());
+        Assert.Equal(2, model.Services.All.Values.Select(s => s.Ports[0].Frontends[0].Id).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Masquerading_is_refused()
+    {
+        await using var harness = await StartAsync(PipelineProfile.Es2k2401);
+        var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default));
+        Assert.Equal("es2k-24.01 masquerades nothing", e.Message);
+        await harness.Programmer.SubmitAsync(new SnatAddressIntent(null), default);
+    }
+
+    [Fact]
+    public void The_255th_vport_is_refused_until_one_is_free()
+    {
+        var model = new NetworkModel();
+        var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
+        var judge = new Judge(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MostVports } });
+        for (int i = 0; i < 254; i++)
+            judge.Attach(Vport(i), context);
+        var e = Assert.Throws<IntentException>(() => judge.Attach(Vport(254), context));
+        Assert.Equal(IntentError.ResourceExhausted, e.Code);
+        Assert.Equal("device: 254 ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", e.Message);
+        Assert.Equal(254, model.Count);
+        // What is there may come again and change, and one more has room when one is gone.
+        judge.Attach(Vport(7), context);
+        judge.Attach(Vport(7) with { PortName = "other" }, context);
+        Assert.True(judge.Detach(TestNode.Detach(Vport(7))));
+        judge.Attach(Vport(254), context);
+
+        static EndpointSpec Vport(int number) => TestNode.Pod(number) with { Device = DeviceKind.VirtualFunction, Mac = new MacAddress(((ulong)number << 32) | 0x0314) };
+    }
+
+    [Fact]
+    public void The_limit_may_be_lower_and_children_of_one_port_count_once()
+    {
+        var model = new NetworkModel();
+        var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
+        var judge = new Judge(model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
+        EndpointSpec parent = TestNode.Pod(1) with { Device = DeviceKind.Ipvlan };
+        judge.Attach(parent, context);
+        judge.Attach(TestNode.Pod(2) with { Device = DeviceKind.Ipvlan, Mac = parent.Mac, PortName = parent.PortName }, context);
+        judge.Attach(TestNode.Pod(3), context);
+        judge.Attach(TestNode.Pod(4) with { Device = DeviceKind.Ipvlan, Mac = parent.Mac, PortName = parent.PortName }, context);
+        Assert.Equal(IntentError.ResourceExhausted, Assert.Throws<IntentException>(() => judge.Attach(TestNode.Pod(5), context)).Code);
+    }
+
+    [Fact]
+    public void The_ACCs_own_vports_are_nobodys()
+    {
+        var model = new NetworkModel();
+        var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
+        NodeSettings node = TestNode.Settings with { OwnMacs = [MacAddress.Parse("00:09:00:00:03:14")], Devices = new DeviceRules { PortRule = PortRule.Mac } };
+        EndpointSpec taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
+        var e = Assert.Throws<IntentException>(() => new Judge(model, node).Attach(taker, context));
+        Assert.Equal("device.mac: 02:09:00:00:00:01 stands for port 25, which is the ACC's own", e.Message);
+        // Where the target gives numbers, a MAC stands for none.
+        new Judge(model, node with { Devices = DeviceRules.None }).Attach(taker, context);
+    }
+
+    private static Task<PackageHarness> StartAsync(PipelineProfile profile) =>
+        PackageHarness.StartAsync(profile, profile == PipelineProfile.Es2k2401 ? PackageInfo.Es2k() : PackageInfo.Dpdk());
+}
