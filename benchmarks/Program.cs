@@ -10,6 +10,7 @@ internal static class Program
     [
         ("tables", TableProgramming.RunAsync),
         ("cni", CniPlugins.RunAsync),
+        ("devices", DeviceMoves.RunAsync),
         ("start", ColdStart.RunAsync),
         ("restart", Restart.RunAsync),
         ("services", ServiceScale.RunAsync),

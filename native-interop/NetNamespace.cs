@@ -55,6 +55,20 @@ public sealed unsafe partial class NetNamespace : IDisposable
     /// <summary>Opens the calling thread's namespace.</summary>
     public static NetNamespace OpenCurrent() => Open("/proc/thread-self/ns/net");
 
+    /// <summary>Creates an empty namespace without a name: it goes, with all that is in it, when it is closed. Its loopback is down.</summary>
+    /// <exception cref="LinuxException">The process may not create namespaces (EPERM), or the kernel has none (EINVAL).</exception>
+    public static NetNamespace CreateNameless()
+    {
+        NetNamespace? created = null;
+        OnOwnThread(() =>
+        {
+            if (Libc.Unshare(Libc.CloneNewNet) != 0)
+                throw LinuxException.FromLastError("create a network namespace");
+            created = OpenCurrent();
+        });
+        return created!;
+    }
+
     /// <summary>Opens /run/netns/NAME.</summary>
     /// <exception cref="LinuxException">There is no such namespace (ENOENT).</exception>
     public static NetNamespace OpenNamed(string name) => Open(NamedPath(name));

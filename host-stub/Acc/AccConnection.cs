@@ -64,6 +64,9 @@ internal sealed class AccConnection : IDisposable
     /// <summary>Cancelled when the connection is gone.</summary>
     public CancellationToken Lost { get; }
 
+    /// <summary>Why the peer was refused; null while it was not.</summary>
+    public string? Refusal => _refusal;
+
     public string CredentialStamp => _credentials.Stamp;
 
     /// <summary>What went wrong, in words for an operator.</summary>

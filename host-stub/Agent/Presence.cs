@@ -44,6 +44,8 @@ internal sealed partial class Presence(AgentServices services)
             return false;
         if (services.Pools.Find(claim.DeviceKind) is not { Pooled: true } kind || services.Pools.IsOver(claim))
             return true;
+        if (!await services.OnDevicesAsync(() => kind.IsHome(claim)).ConfigureAwait(false))
+            return false;
         try
         {
             await kind.DeleteAsync(claim).ConfigureAwait(false);

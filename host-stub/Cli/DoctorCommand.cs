@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Diagnosis;
 
 namespace ACCOffload.HostStub.Cli;
@@ -42,7 +43,7 @@ internal static class DoctorCommand
     {
         try
         {
-            return new Doctor(AgentConfigReader.Load(file), networks, plugins.Split(':', StringSplitOptions.RemoveEmptyEntries), TimeProvider.System).Examine();
+            return new Doctor(AgentConfigReader.Load(file), networks, plugins.Split(':', StringSplitOptions.RemoveEmptyEntries), HostHardware.OfThisMachine, TimeProvider.System).Examine();
         }
         catch (ConfigurationException e)
         {

@@ -13,7 +13,7 @@ internal static class DeviceKinds
         if (config.Ipvlan.Parent.Length > 0)
             kinds.Add(new IpvlanKind(config.Ipvlan));
         if (config.Vf.PhysicalFunctions.Count > 0)
-            kinds.Add(new VfKind(config.Vf, hardware.Bus));
+            kinds.Add(new VfKind(config.Vf, hardware));
         if (config.Sf.Device is not null)
             kinds.Add(new SfKind(config.Sf, hardware));
         return kinds;

@@ -5,7 +5,8 @@ namespace ACCOffload.HostStub.Devices;
 /// <summary>The host's buses: the machine's, or a test's.</summary>
 /// <param name="Bus">PCI devices and what sysfs says of functions.</param>
 /// <param name="OpenDevlink">Opens devlink for a few requests.</param>
-internal sealed record HostHardware(PciBus Bus, Func<Devlink> OpenDevlink)
+/// <param name="OpenLinks">Opens rtnetlink in the host's namespace for a few requests.</param>
+internal sealed record HostHardware(PciBus Bus, Func<Devlink> OpenDevlink, Func<RouteNetlink> OpenLinks)
 {
-    public static HostHardware OfThisMachine => new(new PciBus(), static () => Devlink.Open());
+    public static HostHardware OfThisMachine => new(new PciBus(), static () => Devlink.Open(), static () => RouteNetlink.Open());
 }

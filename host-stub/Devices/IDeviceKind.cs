@@ -61,10 +61,14 @@ internal interface IDeviceKind
     MadePort Create(PortRequest request, PodNetwork pod);
 
     /// <summary>Removes the device, or gives it back as it was before. No error when there is none.</summary>
+    /// <exception cref="DeviceAwayException">It has to be looked for again.</exception>
     Task DeleteAsync(Claim claim);
 
     /// <summary>Those of the claims whose device is where it has to be.</summary>
     IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims);
+
+    /// <summary>Whether the device is where it is when nobody has it. The kernel takes a moment to bring it back from a namespace that ended.</summary>
+    bool IsHome(Claim claim) => true;
 
     /// <summary>Whether a pod that lives and lost its interface can get it again now.</summary>
     bool CanRestore(Claim claim) => false;

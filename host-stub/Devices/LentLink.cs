@@ -31,16 +31,20 @@ internal static class LentLink
     }
 
     /// <summary>Brings the link back and makes it what it was.</summary>
+    /// <param name="host">A socket in the host's namespace.</param>
     /// <param name="claim">Whose it is.</param>
     /// <param name="isIt">Tells the device by what the pod can't change; null from it: the kernel does not say.</param>
     /// <param name="findInHost">Looks for it in the host's namespace.</param>
     /// <param name="setMac">Gives the link the MAC, while it is down.</param>
-    public static void TakeBack(Claim claim, Func<LinkInfo, bool?> isIt, Func<RouteNetlink, LinkInfo?> findInHost, Action<LinkInfo, MacAddress> setMac)
+    /// <returns>False when it is not in the host's namespace.</returns>
+    public static bool TakeBack(RouteNetlink host, Claim claim, Func<LinkInfo, bool?> isIt, Func<LinkInfo?> findInHost, Action<LinkInfo, MacAddress> setMac)
     {
-        using var host = RouteNetlink.Open();
         TakeOut(claim, isIt, host);
-        if (claim.Origin is { } origin && findInHost(host) is { } link)
+        if (findInHost() is not { } link)
+            return false;
+        if (claim.Origin is { } origin)
             Restore(host, link, origin, setMac);
+        return true;
     }
 
     private static void TakeOut(Claim claim, Func<LinkInfo, bool?> isIt, RouteNetlink host)

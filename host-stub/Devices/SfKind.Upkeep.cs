@@ -1,5 +1,3 @@
-using ACCOffload.NativeInterop;
-
 namespace ACCOffload.HostStub.Devices;
 
 /// <content>Subfunctions that are kept warm: an ADD that finds one need not wait for its driver.</content>
@@ -9,7 +7,7 @@ internal sealed partial class SfKind
     {
         if (config.Warm == 0)
             return [];
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var ports = Ports();
         lock (_lock)
         {
@@ -38,7 +36,7 @@ internal sealed partial class SfKind
     {
         try
         {
-            using var host = RouteNetlink.Open();
+            using var host = hardware.OpenLinks();
             Make(number, default, host);
         }
         finally

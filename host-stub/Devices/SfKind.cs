@@ -25,13 +25,13 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     public IReadOnlyList<string> Devices()
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         return [.. Ports().Where(p => IsUsable(p, host)).Select(p => NameOf(p.SfNumber!.Value))];
     }
 
     public DevicePlan Plan(PlanRequest request)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var ports = Ports();
         uint number = request.Wanted.Length > 0 ? Wanted(request, ports, host) : Any(request, ports, host);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
@@ -45,7 +45,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
         uint number = NumberOf(request.Device);
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var link = Make(number, request.Mac, host);
         var mac = request.Mac == default ? link.Mac : request.Mac;
         int index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
@@ -57,14 +57,15 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         uint number = NumberOf(claim.Device);
         if (config.Reuse)
         {
-            LentLink.TakeBack(
+            using var host = hardware.OpenLinks();
+            bool home = LentLink.TakeBack(
+                host,
                 claim,
                 l => l.ParentDevice is { } parent ? hardware.Bus.AuxiliaryDevices(config.Device!, number).Any(a => a.Name == parent) : null,
-                host => LinkOf(number, host),
+                () => LinkOf(number, host),
                 static (_, _) => { });
-            using var host = RouteNetlink.Open();
             // What did not become whole is better made anew.
-            if (LinkOf(number, host) is not null)
+            if (home)
                 return;
         }
         using var devlink = hardware.OpenDevlink();
@@ -73,6 +74,16 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+
+    public bool IsHome(Claim claim)
+    {
+        uint number = NumberOf(claim.Device);
+        using var host = hardware.OpenLinks();
+        if (LinkOf(number, host) is not null)
+            return true;
+        using var devlink = hardware.OpenDevlink();
+        return PortOf(devlink, number) is null or { FunctionActive: false };
+    }
 
     // By its number it is made again where it is gone.
     public bool CanRestore(Claim claim)

@@ -15,7 +15,7 @@ internal sealed partial class VfKind
         var steps = new List<UpkeepStep>();
         foreach (string physical in Physical())
         {
-            if (bus.Sriov(physical) is not { } state || state.Current == config.Count)
+            if (hardware.Bus.Sriov(physical) is not { } state || state.Current == config.Count)
                 continue;
             if (state.Total < config.Count)
             {
@@ -23,10 +23,10 @@ internal sealed partial class VfKind
                 continue;
             }
             // The kernel changes a number only by way of none at all, and pods would lose theirs.
-            if (state.Current > 0 && bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
+            if (state.Current > 0 && hardware.Bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
                 steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Current} and pods that use them: they have to go first", Errno.EBUSY)));
             else
-                steps.Add(new UpkeepStep(physical, () => bus.SetVfCount(physical, config.Count)));
+                steps.Add(new UpkeepStep(physical, () => hardware.Bus.SetVfCount(physical, config.Count)));
         }
         return steps;
     }
@@ -37,12 +37,18 @@ internal sealed partial class VfKind
         {
             if (_physical is { Length: > 0 } known)
                 return known;
-            var all = new Lazy<IReadOnlyList<PciDevice>>(bus.All);
-            return _physical = [.. config.PhysicalFunctions.SelectMany(s => Select(s, all)).Distinct()];
+            return _physical = Select(hardware.Bus, config.PhysicalFunctions);
         }
     }
 
-    private IEnumerable<string> Select(string selector, Lazy<IReadOnlyList<PciDevice>> all)
+    /// <summary>The addresses of the physical functions that are named.</summary>
+    internal static string[] Select(PciBus bus, IReadOnlyList<string> selectors)
+    {
+        var all = new Lazy<IReadOnlyList<PciDevice>>(bus.All);
+        return [.. selectors.SelectMany(s => Select(bus, s, all)).Distinct()];
+    }
+
+    private static IEnumerable<string> Select(PciBus bus, string selector, Lazy<IReadOnlyList<PciDevice>> all)
     {
         if (TryParseIds(selector, out ushort vendor, out ushort device))
             return bus.Find(vendor, device).Where(d => d.PhysicalFunction is null).Select(d => d.Address);

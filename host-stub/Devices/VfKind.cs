@@ -9,8 +9,10 @@ namespace ACCOffload.HostStub.Devices;
 /// SR-IOV virtual functions: the function's own interface goes to the pod. One is free that is of a configured physical function, has its interface
 /// in the host's namespace, and that no claim names.
 /// </summary>
-internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
+internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
 {
+    private static readonly TimeSpan HomeLimit = TimeSpan.FromMilliseconds(500);
+
     private readonly Lock _lock = new();
     private string[]? _physical;
 
@@ -25,13 +27,13 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
 
     public IReadOnlyList<string> Devices()
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         return [.. Functions().Where(f => LinkOf(f, host) is not null).Select(f => f.Function.Address)];
     }
 
     public DevicePlan Plan(PlanRequest request)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var functions = Functions();
         var (function, link) = request.Wanted.Length > 0 ? Wanted(request, functions, host) : Any(request, functions, host);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
@@ -43,7 +45,7 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         var function = Functions().FirstOrDefault(f => f.Function.Address == request.Device)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows those that are there");
         var link = LinkOf(function, host)
@@ -55,30 +57,51 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
-        var function = new Lazy<PooledFunction?>(() => Functions().FirstOrDefault(f => f.Function.Address == claim.Device));
-        LentLink.TakeBack(
+        using var host = hardware.OpenLinks();
+        PooledFunction? function = null;
+        bool home = LentLink.TakeBack(
+            host,
             claim,
             l => l.ParentDevice is { } parent ? parent == claim.Device : null,
-            host => function.Value is { } f ? LinkOf(f, host) : null,
-            (l, mac) =>
-            {
-                using var host = RouteNetlink.Open();
-                SetMac(function.Value!, host, l, mac);
-            });
+            () => (function = FindHome(claim.Device, host)) is null ? null : LinkOf(function, host),
+            (l, mac) => SetMac(function!, host, l, mac));
+        if (!home && function is not null && HasNetworkDriver(claim.Device))
+            throw new DeviceAwayException(claim.Device);
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
-    public bool CanRestore(Claim claim)
+    public bool CanRestore(Claim claim) => IsHome(claim);
+
+    public bool IsHome(Claim claim)
     {
-        using var host = RouteNetlink.Open();
+        using var host = hardware.OpenLinks();
         return Functions().FirstOrDefault(f => f.Function.Address == claim.Device) is { } function && LinkOf(function, host) is not null;
     }
 
     public string? Problem(Claim claim) =>
-        bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
+        hardware.Bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
         : PodDevices.Present([claim]).Count == 0 ? $"the virtual function {claim.Device} of {claim.Key} is not in the pod"
         : null;
+
+    // The kernel brings a device back from a namespace that ended, but not at once.
+    private PooledFunction? FindHome(string address, RouteNetlink host)
+    {
+        PooledFunction? Find() => Functions().FirstOrDefault(f => f.Function.Address == address);
+        if (Find() is not { } function || LinkOf(function, host) is not null || !HasNetworkDriver(address))
+            return Find();
+        try
+        {
+            hardware.Bus.WaitForNetdev(address, HomeLimit);
+        }
+        catch (LinuxException)
+        {
+            // Who asked looks for himself.
+        }
+        return Find();
+    }
+
+    private bool HasNetworkDriver(string address) => hardware.Bus.Get(address)?.Driver is not (null or "vfio-pci");
 
     private static (PooledFunction, LinkInfo) Any(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
     {
@@ -145,13 +168,13 @@ internal sealed partial class VfKind(VfConfig config, PciBus bus) : IDeviceKind
     }
 
     private LinkInfo? PhysicalLink(PooledFunction function, RouteNetlink host) =>
-        bus.Get(function.Physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
+        hardware.Bus.Get(function.Physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
 
     // A name in sysfs may be of another namespace by now.
     private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;
 
     private List<PooledFunction> Functions() =>
-        [.. Physical().SelectMany(p => bus.VirtualFunctions(p).Where(f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
+        [.. Physical().SelectMany(p => hardware.Bus.VirtualFunctions(p).Where(f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
 
     private sealed record PooledFunction(string Physical, VirtualFunction Function);
 }

@@ -1,14 +1,14 @@
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
 
 namespace ACCOffload.HostStub.Diagnosis;
 
@@ -16,8 +16,9 @@ namespace ACCOffload.HostStub.Diagnosis;
 /// <param name="config">The agent's configuration.</param>
 /// <param name="configurationFolder">Where the runtime looks for networks.</param>
 /// <param name="pluginFolders">Where the runtime looks for plugins.</param>
+/// <param name="hardware">The host's buses.</param>
 /// <param name="time">The clock.</param>
-internal sealed class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, TimeProvider time)
+internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, HostHardware hardware, TimeProvider time)
 {
     private const string Plugin = "accoffload";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -29,6 +30,10 @@ internal sealed class Doctor(AgentConfig config, string configurationFolder, IRe
         report.Check("agent", () => Agent(report));
         report.Check("certificate", () => Acc(report));
         report.Check("ports", () => Ports(report));
+        report.Check("kernel", () => Kernel(report));
+        report.Check("device", () => Parent(report));
+        report.Check("device", () => VirtualFunctions(report));
+        report.Check("device", () => Subfunctions(report));
         report.Check("CNI", () => Network(report));
         if (config.HostInterface.Enabled)
             report.Check("host", () => HostInterface(report));
@@ -64,45 +69,37 @@ internal sealed class Doctor(AgentConfig config, string configurationFolder, IRe
             report.Wrong("certificate", e.Message, "make certs NODE=<this node's name>; put host-client/ of it where Acc:CertificateFile, :KeyFile and :CaFile name it");
             return;
         }
-        using (credentials)
-        {
-            using var leaf = X509CertificateLoader.LoadCertificateFromFile(config.Acc.CertificateFile);
-            report.CheckExpiry("certificate", config.Acc.CertificateFile, leaf.NotAfter.ToUniversalTime(), time.GetUtcNow());
-            report.CheckKeyMode("certificate", config.Acc.KeyFile);
-            Handshake(report, credentials);
-        }
+        // It owns the credentials from here on.
+        using var connection = new AccConnection(config.Acc, credentials);
+        using var leaf = X509CertificateLoader.LoadCertificateFromFile(config.Acc.CertificateFile);
+        report.CheckExpiry("certificate", config.Acc.CertificateFile, leaf.NotAfter.ToUniversalTime(), time.GetUtcNow());
+        report.CheckKeyMode("certificate", config.Acc.KeyFile);
+        Ask(report, connection);
     }
 
-    private void Handshake(DoctorReport report, AccCredentials credentials)
+    // Asked as the agent asks: what only the ACC can say, whether it takes our certificate, is part of the answer.
+    private void Ask(DoctorReport report, AccConnection connection)
     {
         var address = config.Acc.Address;
-        string? refusal = null;
         try
         {
-            using var limit = new CancellationTokenSource(Patience);
-            using var client = new TcpClient();
-            client.ConnectAsync(address.Host, address.Port, limit.Token).AsTask().GetAwaiter().GetResult();
-            using var tls = new SslStream(client.GetStream());
-            tls.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = config.Acc.ServerName,
-                    EnabledSslProtocols = SslProtocols.Tls13,
-                    ClientCertificateContext = credentials.Client,
-                    CertificateChainPolicy = AccPeerCheck.Policy(credentials.Authorities),
-                    ApplicationProtocols = [SslApplicationProtocol.Http2],
-                    RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
-                        (refusal = AccPeerCheck.Refusal(certificate, chain, errors, config.Acc.ServerName)) is null,
-                },
-                limit.Token).GetAwaiter().GetResult();
-            report.Right("ACC", $"{address}: reached, its certificate is the ACC's");
+            var reply = connection.Client.Status(new StatusRequest(), deadline: DateTime.UtcNow + Patience);
+            report.Right("ACC", $"{address}: reached, its certificate is the ACC's, and it takes ours; version {reply.Version}");
+            if (!reply.Ready)
+                report.Doubt("ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or AuthenticationException or IOException)
+        catch (RpcException) when (connection.Refusal is { } refusal)
         {
-            if (refusal is not null)
-                report.Wrong("ACC", refusal, "the ACC's certificate has to come from the same authority, with the name of Acc:ServerName");
-            else
-                report.Wrong("ACC", $"{address} is not reached ({(e is OperationCanceledException ? $"no answer within {Patience.TotalSeconds:0} s" : ConfigurationError.OneLine(e.Message))})", "check Acc:Address, the way to it, and 'inframanager doctor' on the ACC");
+            report.Wrong("ACC", refusal, "the ACC's certificate has to come from the same authority, with the name of Acc:ServerName");
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.PermissionDenied or StatusCode.Unauthenticated)
+        {
+            report.Wrong("ACC", $"{address} refuses our certificate: {ConfigurationError.OneLine(e.Status.Detail)}", $"{config.Acc.CertificateFile} has to carry the role host:NODE of the node that the ACC serves (Node:Name there): make certs NODE=<that name>");
+        }
+        catch (RpcException e)
+        {
+            var reason = e.StatusCode == StatusCode.DeadlineExceeded ? $"no answer within {Patience.TotalSeconds:0} s" : ConfigurationError.OneLine(connection.Explain(e));
+            report.Wrong("ACC", $"{address} is not reached ({reason})", "check Acc:Address, the way to it, and 'inframanager doctor' on the ACC");
         }
     }
 

@@ -85,19 +85,22 @@ public sealed partial class PciBus
     /// <summary>Devices of a subfunction on the auxiliary bus.</summary>
     /// <param name="device">The devlink device that its port is on.</param>
     /// <param name="sfNumber">Its number.</param>
-    public IReadOnlyList<AuxiliaryDevice> AuxiliaryDevices(DevlinkHandle device, uint sfNumber)
+    public IReadOnlyList<AuxiliaryDevice> AuxiliaryDevices(DevlinkHandle device, uint sfNumber) => FindAuxiliary(device, sfNumber);
+
+    /// <summary>Devices of all subfunctions of a devlink device on the auxiliary bus, in one pass.</summary>
+    public IReadOnlyList<AuxiliaryDevice> AuxiliaryDevices(DevlinkHandle device) => FindAuxiliary(device, null);
+
+    private List<AuxiliaryDevice> FindAuxiliary(DevlinkHandle device, uint? wanted)
     {
         ArgumentNullException.ThrowIfNull(device);
         var found = new List<AuxiliaryDevice>();
+        // The numbers of several physical functions may be the same: the device lies below its own.
+        var parent = _sysfs.PathOf("bus", device.Bus, "devices", device.Name);
         foreach (var name in Sysfs.Entries(_sysfs.PathOf("bus/auxiliary/devices")))
         {
-            var path = _sysfs.PathOf("bus/auxiliary/devices", name);
-            if (uint.TryParse(Sysfs.Read(Path.Join(path, "sfnum")), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number == sfNumber
-                // The numbers of several physical functions may be the same: the device lies below its own.
-                && Sysfs.Resolve(path) is { } real && Path.GetFileName(Path.GetDirectoryName(real)) == device.Name)
-            {
-                found.Add(new AuxiliaryDevice(name, _sysfs.Netdevs(path)));
-            }
+            var path = Path.Join(parent, name);
+            if (uint.TryParse(Sysfs.Read(Path.Join(path, "sfnum")), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && (wanted is null || number == wanted))
+                found.Add(new AuxiliaryDevice(name, number, _sysfs.Netdevs(path)));
         }
         return found;
     }

@@ -39,7 +39,8 @@ public sealed record SriovTotals(int Total, int Current);
 /// <param name="Netdev">Its netdev; null while there is none, it is in another namespace, or the function is given to a virtual machine.</param>
 public sealed record VirtualFunction(int Number, string Address, string? Netdev);
 
-/// <summary>A device on the auxiliary bus.</summary>
+/// <summary>A subfunction's device on the auxiliary bus.</summary>
 /// <param name="Name">Its name: "mlx5_core.sf.4".</param>
+/// <param name="SfNumber">The subfunction's number.</param>
 /// <param name="Netdevs">Its netdevs in the namespace that sysfs was mounted in.</param>
-public sealed record AuxiliaryDevice(string Name, IReadOnlyList<string> Netdevs);
+public sealed record AuxiliaryDevice(string Name, uint SfNumber, IReadOnlyList<string> Netdevs);

@@ -73,19 +73,6 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
         }
     }
 
-    /// <summary>Where a symbolic link leads in the end; null if there is nothing.</summary>
-    public static string? Resolve(string path)
-    {
-        try
-        {
-            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? (Directory.Exists(path) ? path : null);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
     /// <summary>Names in a directory in their order; none if there is no such directory.</summary>
     public static string[] Entries(string path)
     {

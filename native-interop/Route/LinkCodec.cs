@@ -54,7 +54,7 @@ internal static class LinkCodec
                     permanent = attributes.Mac();
                     break;
                 case Rtnetlink.LinkPhysPortName:
-                    portName = attributes.Text();
+                    portName = attributes.Text() is { Length: > 0 } text ? text : null;
                     break;
                 case Rtnetlink.LinkPhysSwitchId:
                     switchId = Convert.ToHexStringLower(attributes.Value);

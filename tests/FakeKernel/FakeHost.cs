@@ -160,7 +160,7 @@ public sealed class FakeHost : IDisposable
         {
             foreach (var device in _devices.ToArray())
                 RemoveDevlink(device);
-            foreach (var function in _functions.ToArray())
+            foreach (var function in _functions.Where(f => f.Physical is null).ToArray())
                 function.Remove();
         }
         Tree.Dispose();

@@ -13,6 +13,7 @@ public sealed class NamespaceNetdevs : INetdevs
 
     private readonly Lock _gate = new();
     private readonly List<Entry> _entries = [];
+    private readonly string _name;
     private readonly string _hardwareName;
     private readonly NetNamespace _hardware;
     private readonly RouteNetlink _route;
@@ -27,7 +28,8 @@ public sealed class NamespaceNetdevs : INetdevs
     public NamespaceNetdevs(NetNamespace ns)
     {
         Namespace = ns;
-        _hardwareName = string.Create(CultureInfo.InvariantCulture, $"accfake-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}");
+        _name = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId % 10_000}-{Interlocked.Increment(ref _count)}");
+        _hardwareName = $"accfake-{_name}";
         _hardware = NetNamespace.CreateNamed(_hardwareName);
         _route = RouteNetlink.Open(ns);
         _hardwareRoute = RouteNetlink.Open(_hardware);
@@ -93,17 +95,17 @@ public sealed class NamespaceNetdevs : INetdevs
             }
             if (lost)
             {
-                var there = _hardwareRoute.GetLinks().Select(l => l.Index).ToHashSet();
+                var there = List(_hardwareRoute).Select(l => l.Index).ToHashSet();
                 gone = [.. _entries.Select(e => e.EndIndex).Where(i => !there.Contains(i))];
             }
             // What hardware made can't be destroyed with a namespace: it comes home under a name of the kernel's.
             foreach (var entry in _entries.Where(e => gone.Contains(e.EndIndex)))
-                Make(entry, string.Create(CultureInfo.InvariantCulture, $"dev{_nextEnd++}"));
+                Make(entry, string.Create(CultureInfo.InvariantCulture, $"dev{_name}-{_nextEnd++}"));
             while (_links.TryRead(out _))
                 changed = true;
             if (!changed)
                 return;
-            var links = _route.GetLinks().Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
+            var links = List(_route).Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
             foreach (var entry in _entries)
                 Show(entry, links[(entry.NamespaceId, entry.EndIndex)].FirstOrDefault());
         }
@@ -146,6 +148,22 @@ public sealed class NamespaceNetdevs : INetdevs
         (entry.EndIndex, entry.NamespaceId) = (link.PeerIndex, link.PeerNamespaceId);
         _hardwareRoute.SetUp(link.PeerIndex);
         Show(entry, link);
+    }
+
+    // Beside busy tests a list may change during each of its readings.
+    private static IReadOnlyList<LinkInfo> List(RouteNetlink route)
+    {
+        while (true)
+        {
+            try
+            {
+                return route.GetLinks();
+            }
+            catch (NetlinkException e) when (e.Errno == Errno.EAGAIN)
+            {
+                Thread.Yield();
+            }
+        }
     }
 
     private static void Show(Entry entry, LinkInfo? link)

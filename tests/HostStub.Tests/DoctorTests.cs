@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Diagnosis;
+using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -13,8 +15,39 @@ public sealed class DoctorTests
         await using var lab = await AgentLab.CreateAsync();
         Prepare(lab);
         Assert.True(Examine(lab, out var text), text);
-        Assert.Contains("its certificate is the ACC's", text, StringComparison.Ordinal);
+        Assert.Contains("its certificate is the ACC's, and it takes ours", text, StringComparison.Ordinal);
+        Assert.Contains("network namespaces, veth", text, StringComparison.Ordinal);
         Assert.Contains("is the network of pods", text, StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public async Task Hardware_that_is_not_as_configured_is_told_of()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Vf"], d["Sf"]) = (FunctionLab.Vf(2), FunctionLab.Sf()));
+        Prepare(lab.Agent);
+        Assert.True(Examine(lab.Agent, out var text), text);
+        Assert.Contains($"{FunctionLab.Address} (idpf): 2 virtual functions of 8 that it can have", text, StringComparison.Ordinal);
+        Assert.Contains($"pci/{FunctionLab.Address}: 0 subfunctions", text, StringComparison.Ordinal);
+
+        void With(string section, string key, JsonNode value, string words)
+        {
+            var configuration = File.ReadAllText(lab.Agent.ConfigFile);
+            var changed = JsonNode.Parse(configuration)!;
+            changed["Device"]![section]![key] = value;
+            File.WriteAllText(lab.Agent.ConfigFile, changed.ToJsonString());
+            Wrong(lab.Agent, "device", words);
+            File.WriteAllText(lab.Agent.ConfigFile, configuration);
+        }
+
+        With("Vf", "PhysicalFunctions", new JsonArray("nowhere0"), "there is no physical function nowhere0");
+        With("Vf", "Count", 9, "can have 8 virtual functions, and Device:Vf:Count is 9");
+        With("Sf", "Device", "pci/0000:09:00.0", "there is no devlink device pci/0000:09:00.0");
+        lab.Host.AddPci("0000:04:00.0", driver: null);
+        With("Vf", "PhysicalFunctions", new JsonArray("0000:04:00.0"), "no driver is bound to the physical function 0000:04:00.0");
+        lab.Host.AddPci("0000:05:00.0");
+        With("Vf", "PhysicalFunctions", new JsonArray("0000:05:00.0"), "can have no virtual functions");
+        lab.Host.HasDevlink = false;
+        Wrong(lab.Agent, "device", "devlink does not answer");
     }
 
     [RootFact]
@@ -42,6 +75,17 @@ public sealed class DoctorTests
         Wrong(lab, "CNI", "delegates addresses to 'host-local'");
         File.Delete(lab.At("plugins/accoffload"));
         Wrong(lab, "CNI", "there is no plugin 'accoffload'");
+
+        lab.Acc.Model.StatusFailure = new RpcException(new Status(StatusCode.PermissionDenied, "the certificate names no node"));
+        Wrong(lab, "ACC", "refuses our certificate: the certificate names no node");
+        lab.Acc.Model.StatusFailure = null;
+
+        var configuration = File.ReadAllText(lab.ConfigFile);
+        var changed = JsonNode.Parse(configuration)!;
+        changed["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "nowhere0", ["Port"] = "p" };
+        File.WriteAllText(lab.ConfigFile, changed.ToJsonString());
+        Wrong(lab, "device", "no interface nowhere0");
+        File.WriteAllText(lab.ConfigFile, configuration);
 
         await lab.StopAgentAsync();
         Wrong(lab, "agent", "does not answer");
@@ -74,7 +118,7 @@ public sealed class DoctorTests
 
     private static bool Examine(AgentLab lab, out string text)
     {
-        var report = new Doctor(AgentConfigReader.Load(lab.ConfigFile), lab.At("net.d"), [lab.At("plugins")], TimeProvider.System).Examine();
+        var report = new Doctor(AgentConfigReader.Load(lab.ConfigFile), lab.At("net.d"), [lab.At("plugins")], lab.Hardware ?? HostHardware.OfThisMachine, TimeProvider.System).Examine();
         using var writer = new StringWriter();
         report.WriteText(writer);
         text = writer.ToString();

@@ -1,11 +1,10 @@
-using System.Text.RegularExpressions;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Configuration;
 
 /// <summary>What names of nodes, roles and hardware look like. Each answers null, or why the text is none.</summary>
-internal static partial class NodeParsers
+internal static class NodeParsers
 {
     public static string? NodeName(string text, out string name)
     {
@@ -14,7 +13,7 @@ internal static partial class NodeParsers
     }
 
     /// <summary>Whether Kubernetes takes the text for a node's name (RFC 1123 subdomain).</summary>
-    public static bool IsNodeName(string text) => text.Length is > 0 and <= 253 && NodeNameShape().IsMatch(text);
+    public static bool IsNodeName(string text) => text.Length is > 0 and <= 253 && text.Split('.').All(IsLabel);
 
     public static string? Mac(string text, out MacAddress mac)
     {
@@ -56,6 +55,9 @@ internal static partial class NodeParsers
     public static string NormalizeFingerprint(string text) =>
         text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();
 
-    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.CultureInvariant)]
-    private static partial Regex NodeNameShape();
+    // By hand: the names of what the generator of regular expressions makes follow from the folder of the build, and so would the executable's bytes.
+    private static bool IsLabel(string text) =>
+        text.Length > 0 && IsLetterOrDigit(text[0]) && IsLetterOrDigit(text[^1]) && text.All(c => c == '-' || IsLetterOrDigit(c));
+
+    private static bool IsLetterOrDigit(char c) => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c);
 }

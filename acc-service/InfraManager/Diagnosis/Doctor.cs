@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
@@ -17,7 +18,7 @@ namespace ACCOffload.InfraManager.Diagnosis;
 /// <param name="settings">The configuration.</param>
 /// <param name="time">The clock.</param>
 /// <param name="root">/, or where a test has the system's files.</param>
-internal sealed class Doctor(Settings settings, TimeProvider time, string root = "/")
+internal sealed partial class Doctor(Settings settings, TimeProvider time, string root = "/")
 {
     private const long LeastSpace = 64L << 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -36,6 +37,8 @@ internal sealed class Doctor(Settings settings, TimeProvider time, string root =
             report.Check("health", () => Port(report, "health", health, "Api:HealthListen"));
         report.Check("pipeline", () => Pipeline(report));
         report.Check("store", () => Store(report));
+        if (settings.Services.Source == ServicesSource.Watch)
+            report.Check("cluster", () => Cluster(report));
         if (settings.Target.Kind == TargetKind.External)
             report.Check("target", () => External(report));
         else
@@ -123,6 +126,28 @@ internal sealed class Doctor(Settings settings, TimeProvider time, string root =
         }
     }
 
+    private void Cluster(DoctorReport report)
+    {
+        const string Remedy = "rootfs/kubernetes/make-kubeconfig makes one of the ACC's own";
+        var file = settings.Kubernetes.Kubeconfig;
+        if (!File.Exists(file))
+        {
+            report.Doubt("cluster", $"{file} is not there: services are not watched", $"{Remedy}; or set Services:Source to agent");
+            return;
+        }
+        try
+        {
+            var kubeconfig = KubeconfigReader.Read(file, settings.Kubernetes.Context, settings.Kubernetes.Servers);
+            report.CheckKeyMode("cluster", file);
+            foreach (var server in kubeconfig.Servers)
+                report.CheckReach("cluster", server.Host, server.Port, Patience, $"check the way to the API server, and the address in {file} or Kubernetes:Servers: it has to be a real one, no cluster IP");
+        }
+        catch (KubeconfigException e)
+        {
+            report.Wrong("cluster", ConfigurationError.OneLine(e.Message), Remedy);
+        }
+    }
+
     private void Store(DoctorReport report)
     {
         var path = settings.Store.Path;
@@ -155,56 +180,6 @@ internal sealed class Doctor(Settings settings, TimeProvider time, string root =
         catch (SqliteException e)
         {
             report.Wrong("store", $"{path} can't be read: {e.Message}", "run it as root; a damaged database is moved away and rebuilt by the host's Sync");
-        }
-    }
-
-    private void External(DoctorReport report)
-    {
-        if (_running is not null)
-        {
-            if (_running.TargetState is "primary")
-                report.Right("target", $"{settings.Target.P4Runtime}: primary, pipeline {_running.Pipeline}");
-            else
-                report.Wrong("target", $"{settings.Target.P4Runtime}: {_running.TargetState} {_running.TargetReason}", "systemctl status infrap4d; its certificates and Target:* have to fit");
-            return;
-        }
-        foreach (var (what, address) in new[] { ("P4Runtime", settings.Target.P4Runtime), ("gNMI", settings.Target.Gnmi) })
-        {
-            if (address.StartsWith("unix:", StringComparison.Ordinal))
-            {
-                if (File.Exists(address["unix:".Length..]))
-                    report.Right(what, address);
-                else
-                    report.Wrong(what, $"{address} is not there", "start the target (systemctl start infrap4d)");
-                continue;
-            }
-            var uri = new Uri(address);
-            report.CheckReach(what, uri.Host, uri.Port, Patience, "start the target (systemctl start infrap4d), or set Target:P4Runtime and Target:Gnmi");
-            foreach (var file in new[] { settings.Target.CertificateFile, settings.Target.KeyFile, settings.Target.CaFile })
-            {
-                if (!File.Exists(file))
-                    report.Wrong(what, $"{file} is not there", "make certs; the target's side has to trust the same authority");
-            }
-        }
-    }
-
-    private void Embedded(DoctorReport report)
-    {
-        var ports = settings.SoftTarget.PortNamespace;
-        if (File.Exists(ports))
-            report.Right("target", $"embedded, ports in {ports}");
-        else
-            report.Wrong("target", $"{ports} is not there", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
-        if (!File.Exists(Path.Combine(root, "proc/net/packet")))
-            report.Wrong("kernel", "it has no packet sockets (CONFIG_PACKET)", "modprobe af_packet, or another kernel");
-        else
-            report.Right("kernel", "packet sockets, network namespaces");
-        if (File.Exists(Path.Combine(root, "usr/lib/systemd/system/inframanager.service"))
-            && !File.Exists(Path.Combine(root, "etc/systemd/system/inframanager.service.d/embedded.conf")))
-        {
-            report.Wrong(
-                "unit", "Target:Kind is embedded, and the unit has no capability for that",
-                "link /usr/share/accoffload/embedded.conf into /etc/systemd/system/inframanager.service.d/, then systemctl daemon-reload");
         }
     }
 }

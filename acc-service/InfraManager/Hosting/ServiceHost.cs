@@ -115,7 +115,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         _store = SqliteStore.Open(_settings.Store.Path, loggers.CreateLogger(Features.Store));
 
         var targetLogger = loggers.CreateLogger(Features.Target);
-        var endpoint = EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.P4Runtime);
+        var endpoint = _settings.Target.EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.P4Runtime);
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions
             {
@@ -126,7 +126,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
                 TimeProvider = time,
             },
             targetLogger);
-        _ports = new GnmiClient(EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
+        _ports = new GnmiClient(_settings.Target.EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
         _target = new P4Target(_session, _ports, artifacts, _settings.Node.Devices.PortRule, targetLogger);
         _programmer = CreateProgrammer(_store, _target, time, loggers);
         _programmer.Start();
@@ -192,17 +192,4 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Directory", _settings.Pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
         }
     }
-
-    private TargetEndpoint EndpointFor(string address) =>
-        address.StartsWith("unix:", StringComparison.Ordinal)
-            ? new TargetEndpoint { Address = address }
-            : new TargetEndpoint
-            {
-                Address = address,
-                CertificateFile = _settings.Target.CertificateFile,
-                KeyFile = _settings.Target.KeyFile,
-                CaFile = _settings.Target.CaFile,
-                ServerName = _settings.Target.ServerName ?? "",
-                ServerRole = _settings.Target.ServerRole ?? "",
-            };
 }

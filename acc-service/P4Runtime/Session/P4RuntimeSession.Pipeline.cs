@@ -53,28 +53,7 @@ public sealed partial class P4RuntimeSession
 
     private async Task<ulong?> GetCookieAsync(CancellationToken cancellationToken)
     {
-        const string What = "asking for the pipeline";
-        var live = Connected(What);
-        try
-        {
-            var request = new GetForwardingPipelineConfigRequest
-            {
-                DeviceId = _options.DeviceId,
-                ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.CookieOnly,
-            };
-            var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken)).ConfigureAwait(false);
-            return reply.Config?.Cookie?.Cookie_;
-        }
-        catch (RpcException e) when (e.StatusCode is StatusCode.FailedPrecondition or StatusCode.NotFound && e.Status.DebugException is null)
-        {
-            // What the specification has a target without a pipeline say.
-            return null;
-        }
-        catch (RpcException e)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw RpcFault.ToException(What, e);
-        }
+        return await TargetProbe.GetCookieAsync(Connected(TargetProbe.AskingForPipeline).Client, _options.DeviceId, Short(cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     private async Task SetPipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, ulong? found, CancellationToken cancellationToken)

@@ -42,18 +42,34 @@ internal sealed partial class Remover(AgentServices services)
             errorText = released.IsCompletedSuccessfully ? released.Result.ErrorText : "";
         }
         services.Step("del.released");
-        await TryAsync(device, failures, "remove the device").ConfigureAwait(false);
+        bool away = await IsAwayAsync(device).ConfigureAwait(false);
+        if (!away)
+            await TryAsync(device, failures, "remove the device").ConfigureAwait(false);
         if (failures.Count > 0)
             throw ToCni(failures[0]);
         // Not waited for: a restart finds it as being deleted and does all this again, to no effect.
-        if (claim is not null)
+        // What is still away has its claim, which says what it was, until it is back.
+        if (claim is not null && !away)
             _ = confirmed ? services.Claims.RemoveAsync(key) : services.Claims.PutAsync(claim with { State = ClaimState.Released });
         // Also when a Sync is just under way: it may have been stated before the claim was released.
         if (!confirmed)
             services.Acc.RequestResync();
         services.Step("del.done");
-        LogRemoved(key, confirmed ? "" : "; the ACC learns of it at the next Sync");
+        LogRemoved(key, away ? "; its device is not back yet" : confirmed ? "" : "; the ACC learns of it at the next Sync");
         return errorText;
+    }
+
+    private static async Task<bool> IsAwayAsync(Task device)
+    {
+        try
+        {
+            await device.ConfigureAwait(false);
+            return false;
+        }
+        catch (Exception e)
+        {
+            return e is DeviceAwayException;
+        }
     }
 
     private Task DeleteDeviceAsync(AttachmentKey key, Claim? claim)

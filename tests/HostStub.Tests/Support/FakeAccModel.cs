@@ -21,6 +21,8 @@ internal sealed class FakeAccModel
 
     public RpcException? DetachFailure { get; set; }
 
+    public RpcException? StatusFailure { get; set; }
+
     /// <summary>Attach is applied, and never answered.</summary>
     public bool HangAttach { get; set; }
 
@@ -121,7 +123,7 @@ internal sealed class FakeAccModel
         }
     }
 
-    public StatusReply Status() => new() { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count };
+    public StatusReply Status() => StatusFailure is { } failure ? throw failure : new() { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count };
 }
 
 /// <summary>The RPCs.</summary>

@@ -22,8 +22,8 @@ internal static class DeviceCertificate
     /// <summary>The device's own key; its request is signed outside and comes back.</summary>
     public static async Task IssueAsync(TestHost host, QemuMachine machine)
     {
-        await machine.UntilAsync($"test -s {Server}/tls.csr", "the first boot makes a certificate request");
-        await Eventually.TrueAsync(() => Task.FromResult(machine.Console.Contains("END CERTIFICATE REQUEST", StringComparison.Ordinal)), () => $"the request is on the console:\n{machine.Tail()}", 120);
+        await machine.UntilAsync($"test -s {Server}/tls.csr", "the first boot makes a certificate request", 900);
+        await Eventually.TrueAsync(() => Task.FromResult(machine.Console.Contains("END CERTIFICATE REQUEST", StringComparison.Ordinal)), () => $"the request is on the console:\n{machine.Tail()}", 300);
         await File.WriteAllTextAsync(host.At("tls.csr"), await machine.OutputAsync($"cat {Server}/tls.csr") + "\n");
         Assert.Equal("600 accoffload", await machine.OutputAsync($"stat -c '%a %U' {Server}/tls.key"));
         Assert.NotEqual("active", (await machine.AskAsync("systemctl is-active inframanager")).Output.Trim());

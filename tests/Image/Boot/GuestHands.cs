@@ -25,7 +25,7 @@ internal sealed class GuestHands(string socket, Func<string> tail) : IDisposable
             try
             {
                 await ConnectAsync();
-                if ((await AskAsync("true", TimeSpan.FromSeconds(10))).ExitCode == 0)
+                if ((await AskAsync("true", TimeSpan.FromSeconds(60))).ExitCode == 0)
                     return;
             }
             catch (Exception e) when (e is SocketException or IOException or TimeoutException)

@@ -73,7 +73,7 @@ internal sealed class QemuMachine : IAsyncDisposable
     {
         await CopyAsync(SavedDisk, Disk);
         Start(["-incoming", $"exec:cat {SavedMemory}"]);
-        await ReachAsync(TimeSpan.FromMinutes(3));
+        await ReachAsync(TimeSpan.FromMinutes(10));
     }
 
     /// <summary>Waits until the hands answer: systemd has mounted its file systems.</summary>
@@ -135,10 +135,7 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     private async Task AddHandsAsync()
     {
-        var table = await Shell.RunAsync(null, "sfdisk", ["--dump", Disk]).Succeeded();
-        var line = table.Output.Split('\n').Single(l => l.Contains("accoffload-data", StringComparison.Ordinal));
-        var start = long.Parse(line.Split("start=")[1].Split(',')[0]) * 512;
-        var size = long.Parse(line.Split("size=")[1].Split(',')[0]) * 512;
+        var (start, size) = await Partition.OfAsync(Disk, "accoffload-data");
         var partition = Path.Combine(_folder, "data.img");
         await Shell.RunAsync(null, "dd", [$"if={Disk}", $"of={partition}", "bs=1M", $"skip={start >> 20}", $"count={size >> 20}", "status=none"]).Succeeded();
         const string Changed = "/lib/accoffload-etc/changed";

@@ -16,9 +16,8 @@ internal static class QemuMonitor
         using var reader = new StreamReader(stream);
         await using var writer = new StreamWriter(stream) { AutoFlush = true };
         await AskAsync("qmp_capabilities");
-        await AskAsync("stop");
-        // At the speed of the disk.
-        await AskAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 40 });
+        // At the speed of the disk; the machine is stopped for the last part, and so goes on by itself where it is started from there.
+        await AskAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 40, ["downtime-limit"] = 120_000 });
         await AskAsync("migrate", new JsonObject { ["uri"] = $"exec:cat >{file}" });
         string status = "";
         await Eventually.TrueAsync(

@@ -96,8 +96,11 @@ internal sealed class TestHost : IAsyncDisposable
         var run = await CniAsync("ADD", pod);
         Assert.True(run.ExitCode == 0, $"ADD {pod}: {run.Output}{run.Error}\n{AgentLog}");
         _results[pod] = JsonNode.Parse(run.Output)!;
-        return _results[pod]["ips"]![0]!["address"]!.GetValue<string>().Split('/')[0];
+        return AddressIn(run.Output);
     }
+
+    /// <summary>The pod's address, in the answer to an ADD.</summary>
+    public static string AddressIn(string result) => JsonNode.Parse(result)!["ips"]![0]!["address"]!.GetValue<string>().Split('/')[0];
 
     /// <summary>The command as a runtime calls it.</summary>
     public async Task<ShellResult> CniAsync(string command, string pod)

@@ -2,7 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Tests.Diagnosis;
@@ -112,8 +115,90 @@ public sealed class DoctorTests : IDisposable
             "Target": { "Kind": "external", "P4Runtime": "https://127.0.0.1:{{FreePort()}}", "Gnmi": "unix:{{At("gnmi.sock")}}", "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("tls.key")}}", "CaFile": "{{At("ca.crt")}}" },
             "SoftTarget"
             """);
-        await WrongAsync("P4Runtime", "is not reached");
-        await WrongAsync("gNMI", "is not there");
+        await WrongAsync("P4Runtime", "refused");
+        await WrongAsync("gNMI", $"cannot connect to {At("gnmi.sock")}");
+    }
+
+    [Fact]
+    public async Task A_target_elsewhere_and_what_it_runs()
+    {
+        await using var server = await FakeP4Server.StartAsync(At("p4.sock"));
+        Replace("\"SoftTarget\"", $$"""
+            "Target": { "Kind": "external", "P4Runtime": "{{server.Address}}", "Gnmi": "{{server.Address}}" },
+            "SoftTarget"
+            """);
+        await FoundAsync("ok", "P4Runtime", "without a pipeline yet");
+        await FoundAsync("ok", "gNMI", "0 ports");
+
+        using var channel = UnixChannel.Create(At("p4.sock"));
+        var client = new P4.V1.P4Runtime.P4RuntimeClient(channel);
+        await RunsAsync(1);
+        await FoundAsync("doubt", "P4Runtime", "runs another pipeline (cookie 0000000000000001");
+        await RunsAsync(PipelineArtifacts.Load($"{Repository.Root}/p4src/build").Cookie);
+        await FoundAsync("ok", "P4Runtime", "runs k8s_dp");
+        Assert.Equal(0, (await ExamineAsync()).Code);
+
+        async Task RunsAsync(ulong cookie) => await client.SetForwardingPipelineConfigAsync(new P4.V1.SetForwardingPipelineConfigRequest
+        {
+            DeviceId = 1,
+            Config = new P4.V1.ForwardingPipelineConfig { Cookie = new P4.V1.ForwardingPipelineConfig.Types.Cookie { Cookie_ = cookie } },
+        });
+    }
+
+    [Fact]
+    public async Task Certificates_for_a_target_elsewhere()
+    {
+        Replace("\"SoftTarget\"", $$"""
+            "Target": { "Kind": "external", "P4Runtime": "https://127.0.0.1:{{FreePort()}}", "Gnmi": "unix:{{At("gnmi.sock")}}", "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("client.key")}}", "CaFile": "{{At("ca.crt")}}" },
+            "SoftTarget"
+            """);
+        await WrongAsync("target", "client.key is not there");
+        using (var other = System.Security.Cryptography.ECDsa.Create())
+            await File.WriteAllTextAsync(At("client.key"), other.ExportPkcs8PrivateKeyPem());
+        await WrongAsync("target", "are no pair");
+        File.Copy(At("tls.key"), At("client.key"), overwrite: true);
+        File.SetUnixFileMode(At("client.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        await WrongAsync("target", "can be read or written by others");
+    }
+
+    [RootFact]
+    public async Task An_uplink_that_is_not_there()
+    {
+        var name = $"doctor{Environment.ProcessId}";
+        using var space = NativeInterop.NetNamespace.CreateNamed(name);
+        try
+        {
+            Replace(At("ports"), $"/run/netns/{name}");
+            Replace("\"PodRanges\"", "\"Uplink\": { \"Port\": \"uplink0\", \"Mac\": \"02:00:00:00:00:02\" }, \"HostAddresses\": [\"200.1.1.2\"], \"PodRanges\"");
+            await WrongAsync("target", "no interface uplink0");
+            Replace("uplink0", "lo");
+            await FoundAsync("ok", "target", name);
+        }
+        finally
+        {
+            NativeInterop.NetNamespace.DeleteNamed(name);
+        }
+    }
+
+    [Fact]
+    public async Task The_way_to_the_cluster()
+    {
+        Replace("\"Control\"", $$"""
+            "Kubernetes": { "Kubeconfig": "{{At("kubeconfig")}}" },
+            "Control"
+            """);
+        await FoundAsync("doubt", "cluster", "services are not watched");
+        File.WriteAllText(At("kubeconfig"), "clusters: []\n");
+        await WrongAsync("cluster", "current-context");
+        File.WriteAllText(At("kubeconfig"), $$"""
+            current-context: acc
+            contexts: [{ name: acc, context: { cluster: c, user: u } }]
+            clusters: [{ name: c, cluster: { server: "https://127.0.0.1:{{_port}}" } }]
+            users: [{ name: u, user: { token: abc } }]
+            """);
+        File.SetUnixFileMode(At("kubeconfig"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        await WrongAsync("cluster", "can be read or written by others");
+        await WrongAsync("cluster", "is not reached");
     }
 
     [Fact]
@@ -150,6 +235,9 @@ public sealed class DoctorTests : IDisposable
         Assert.Contains(findings, f => (string?)f!["level"] == "wrong" && (string?)f["what"] == what
             && ((string)f["detail"]!).Contains(detail, StringComparison.Ordinal) && ((string)f["remedy"]!).Length > 0);
     }
+
+    private async Task FoundAsync(string level, string what, string detail) => Assert.Contains(
+        (await ExamineAsync()).Findings, f => (string?)f!["level"] == level && (string?)f["what"] == what && ((string)f["detail"]!).Contains(detail, StringComparison.Ordinal));
 
     private async Task<(int Code, JsonArray Findings)> ExamineAsync()
     {

@@ -212,6 +212,58 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
+    public void A_netdev_that_sysfs_does_not_show_is_found_by_its_parent()
+    {
+        // Sysfs shows the netdevs of the namespace it was mounted in.
+        _device.Activation = port =>
+        {
+            port.Attach();
+            var auxiliary = _host.Pci.AuxiliaryDevices(port.Device.Handle).Single().Name;
+            _host.Links.Add("elsewhere", l => (l.ParentBus, l.ParentDevice) = ("pci", auxiliary));
+            _host.Links.Add("here", l => (l.ParentBus, l.ParentDevice) = ("auxiliary", auxiliary));
+        };
+        Assert.Equal("here", Activate(Create(7)).NetdevName);
+        Assert.Empty(_host.Pci.AuxiliaryNetdevs(_device.Handle, 7));
+    }
+
+    [Fact]
+    public void A_netdev_of_an_earlier_subfunction_of_that_number_is_not_taken()
+    {
+        var first = Create(7);
+        var earlier = Activate(first);
+        // The first one's driver lets go of it only when the second one is already there.
+        var old = Directory.CreateDirectory(Path.Join(_host.Sysfs, "bus/pci/devices/0000:01:00.0/old.sf.1"));
+        File.WriteAllText(Path.Join(old.FullName, "sfnum"), "7");
+        old.CreateSubdirectory("net/going");
+        Directory.CreateSymbolicLink(Path.Join(_host.Sysfs, "bus/auxiliary/devices/old.sf.1"), old.FullName);
+        var going = _host.Links.Add("going");
+        Assert.True(_devlink.DeletePort(_device.Handle, first.Index));
+        using var attach = new ManualResetEventSlim();
+        _device.Activation = port =>
+        {
+            _host.Links.Describe(going.Index, static _ => { });
+            File.Delete(Path.Join(_host.Sysfs, "bus/auxiliary/devices/old.sf.1"));
+            old.Delete(recursive: true);
+            port.Attach();
+            port.AddNetdev("fresh");
+        };
+        var made = Activate(Create(7));
+        Assert.Equal("fresh", made.NetdevName);
+        Assert.NotEqual(earlier.NetdevIndex, made.NetdevIndex);
+    }
+
+    [Fact]
+    public void All_that_a_node_may_have()
+    {
+        for (uint i = 1; i <= 254; i++)
+            Assert.Equal($"sf0n{i}", Activate(Create(i)).NetdevName);
+        Assert.Equal(254, _devlink.GetPorts(_device.Handle).Count(p => p.FunctionAttached == true));
+        var all = _host.Pci.AuxiliaryDevices(_device.Handle);
+        Assert.Equal(Enumerable.Range(1, 254).Select(i => (uint)i), all.Select(a => a.SfNumber).Order());
+        Assert.All(all, a => Assert.Equal($"sf0n{a.SfNumber}", Assert.Single(a.Netdevs)));
+    }
+
+    [Fact]
     public async Task Many_at_once()
     {
         var ports = Enumerable.Range(1, 16).Select(i => Create((uint)i)).ToArray();
@@ -227,8 +279,7 @@ public sealed class DevlinkActivationTests : IDisposable
     // The function's directory gets a name that is another link's: as if a netdev came that the kernel told nobody of.
     private void SysfsSilently(FakePort port)
     {
-        var place = Directory.GetDirectories(Path.Join(_host.Sysfs, "bus/auxiliary/devices")).Single();
-        Assert.NotNull(port.SfNumber);
+        var place = Path.Join(_host.Sysfs, "bus/auxiliary/devices", _host.Pci.AuxiliaryDevices(port.Device.Handle).Single().Name);
         Directory.CreateDirectory(Path.Join(place, "net", "enp1s0"));
     }
 

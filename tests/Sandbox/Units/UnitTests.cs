@@ -69,6 +69,24 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     [MachineFact]
+    public async Task What_fails_again_and_again_is_tried_less_and_less_often()
+    {
+        await _node.Machine.RunAsync(["systemctl", "stop", InstalledNode.Manager]);
+        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(InstalledNode.Manager), "[Service]\nType=exec\nWatchdogSec=0\nExecStart=\nExecStart=/bin/false\n");
+        await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+        await _node.Machine.RunAsync(["systemctl", "start", InstalledNode.Manager]);
+        foreach (var seconds in new[] { 2, 4, 8 })
+            await Eventually.TrueAsync(async () => (await _node.Machine.RunAsync(["pgrep", "--full", "--exact", $"sleep {seconds}"])).ExitCode == 0, $"it waits {seconds} s", seconds: 60);
+        Assert.Equal("activating start-pre", $"{await _node.ShowAsync(InstalledNode.Manager, "ActiveState")} {await _node.ShowAsync(InstalledNode.Manager, "SubState")}");
+        // Who repairs it does not have to wait.
+        await _node.Machine.OutputAsync("rm", InstalledNode.TrialDropIn(InstalledNode.Manager));
+        await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+        await _node.Machine.OutputAsync("systemctl", "restart", InstalledNode.Manager);
+        await _node.ReadyAsync();
+        Assert.Equal(0, await NumberAsync(InstalledNode.Manager, "NRestarts"));
+    }
+
+    [MachineFact]
     public async Task They_stop_cleanly_and_find_everything_when_they_start_again()
     {
         var a = await _node.AddPodAsync("pod-a");
@@ -110,6 +128,8 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             try write-own-state touch "$STATE_DIRECTORY/x"
             try read-home ls /root/pki
             try see-devices test -e /dev/kmsg
+            try open-tun sh -c 'exec 3<>/dev/net/tun'
+            try make-devices mknod "$STATE_DIRECTORY/kmsg" c 1 11
             try make-mounts unshare --mount true
             try make-users unshare --user true
             try mount mount -t tmpfs none /mnt
@@ -118,15 +138,17 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             try raw-socket ping -c 1 -W 1 127.0.0.1
             """;
         var manager = await ProbeAsync(InstalledNode.Manager, Probe);
-        string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
+        string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
         Assert.Superset(denied.Select(what => $"cannot {what}").ToHashSet(), manager);
         Assert.Superset(new HashSet<string> { "can read-own-configuration", "can write-own-state" }, manager);
+        // TAPs are the soft target's ports, and infrap4d's own where that is the target.
+        Assert.Contains(_kind == TargetKind.Embedded ? "can open-tun" : "cannot open-tun", manager);
         if (_kind == TargetKind.External)
             Assert.Contains("cannot raw-socket", manager);
 
         var agent = await ProbeAsync(InstalledNode.Agent, Probe);
-        Assert.Superset(new[] { "write-usr", "read-home", "see-devices", "make-mounts", "make-users", "mount", "set-time", "raw-socket" }.Select(what => $"cannot {what}").ToHashSet(), agent);
-        Assert.Contains("can write-own-state", agent);
+        Assert.Superset(new[] { "write-usr", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "raw-socket" }.Select(what => $"cannot {what}").ToHashSet(), agent);
+        Assert.Superset(new HashSet<string> { "can write-own-state", "cannot open-tun" }, agent);
     }
 
     private async Task PodsComeAndGoAsync()

@@ -1,0 +1,136 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.NativeInterop;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Diagnosis;
+
+/// <content>What is programmed: infrap4d and its like, or the soft target with its ports.</content>
+internal sealed partial class Doctor
+{
+    private const string FitsRemedy = "systemctl status infrap4d; its certificates and Target:* have to fit";
+
+    private void External(DoctorReport report)
+    {
+        var target = settings.Target;
+        if (new[] { target.P4Runtime, target.Gnmi }.Any(address => address.StartsWith("https:", StringComparison.Ordinal)))
+            report.Check("target", () => TargetCertificate(report));
+        if (_running is null)
+        {
+            report.Check("P4Runtime", () => P4Runtime(report));
+            report.Check("gNMI", () => Gnmi(report));
+        }
+        else if (_running.TargetState is "primary")
+        {
+            report.Right("target", $"{target.P4Runtime}: primary, pipeline {_running.Pipeline}");
+        }
+        else
+        {
+            report.Wrong("target", $"{target.P4Runtime}: {_running.TargetState} {_running.TargetReason}", FitsRemedy);
+        }
+    }
+
+    private void TargetCertificate(DoctorReport report)
+    {
+        var target = settings.Target;
+        var missing = new[] { target.CertificateFile, target.KeyFile, target.CaFile }.Where(file => !File.Exists(file)).ToList();
+        foreach (var file in missing)
+            report.Wrong("target", $"{file} is not there", "make certs; the target's side has to trust the same authority");
+        if (missing.Count > 0)
+            return;
+        try
+        {
+            using var own = X509Certificate2.CreateFromPemFile(target.CertificateFile, target.KeyFile);
+            report.CheckExpiry("target", target.CertificateFile, own.NotAfter.ToUniversalTime(), time.GetUtcNow());
+            report.CheckKeyMode("target", target.KeyFile);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            report.Wrong("target", $"{target.CertificateFile} and {target.KeyFile} are no pair: {ConfigurationError.OneLine(e.Message)}", "make certs, and put p4rt-client/ of it there");
+        }
+    }
+
+    private void P4Runtime(DoctorReport report)
+    {
+        var target = settings.Target;
+        ulong? found;
+        try
+        {
+            found = TargetProbe.GetCookieAsync(target.EndpointFor(target.P4Runtime), target.DeviceId, Patience, CancellationToken.None).GetAwaiter().GetResult();
+        }
+        catch (P4RuntimeException e)
+        {
+            report.Wrong("P4Runtime", $"{target.P4Runtime}: {e.Message}", $"start the target (systemctl start infrap4d), or set Target:P4Runtime and Target:DeviceId; {FitsRemedy}");
+            return;
+        }
+        try
+        {
+            var cookie = PipelineArtifacts.Load(settings.Pipeline.Directory).Cookie;
+            if (found == cookie)
+                report.Right("P4Runtime", $"{target.P4Runtime}: reached, runs {PipelineArtifacts.PipelineName}");
+            else if (found is null)
+                report.Right("P4Runtime", $"{target.P4Runtime}: reached, without a pipeline yet: inframanager loads it when it starts");
+            else
+                report.Doubt("P4Runtime", $"{target.P4Runtime}: runs another pipeline (cookie {found:x16}, ours is {cookie:x16})", "infrap4d takes a pipeline once: systemctl restart infrap4d, before inframanager starts");
+        }
+        catch (InvalidDataException)
+        {
+            // Told above, as the pipeline's own finding.
+            report.Right("P4Runtime", $"{target.P4Runtime}: reached");
+        }
+    }
+
+    private void Gnmi(DoctorReport report)
+    {
+        var target = settings.Target;
+        try
+        {
+            using var limit = new CancellationTokenSource(Patience);
+            var client = new GnmiClient(target.EndpointFor(target.Gnmi), Patience);
+            var ports = client.GetPortsAsync(limit.Token).GetAwaiter().GetResult();
+            client.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            report.Right("gNMI", $"{target.Gnmi}: reached, {ports.Count} ports");
+        }
+        catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument or StatusCode.NotFound)
+        {
+            report.Right("gNMI", $"{target.Gnmi}: reached; it does not list its ports");
+        }
+        catch (P4RuntimeException e)
+        {
+            report.Wrong("gNMI", $"{target.Gnmi}: {e.Message}", $"start the target (systemctl start infrap4d), or set Target:Gnmi; {FitsRemedy}");
+        }
+    }
+
+    private void Embedded(DoctorReport report)
+    {
+        var ports = settings.SoftTarget.PortNamespace;
+        if (!File.Exists(ports))
+            report.Wrong("target", $"{ports} is not there", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
+        else if (settings.Node.Uplink is { } uplink && !Links(ports).Contains(uplink.Port))
+            report.Wrong("target", $"there is no interface {uplink.Port} in {ports}", $"move it there (ip link set {uplink.Port} netns {Path.GetFileName(ports)}), or set Node:Uplink:Port");
+        else
+            report.Right("target", $"embedded, ports in {ports}");
+        if (!File.Exists(Path.Combine(root, "proc/net/packet")))
+            report.Wrong("kernel", "it has no packet sockets (CONFIG_PACKET)", "modprobe af_packet, or another kernel");
+        else if (!File.Exists(Path.Combine(root, "proc/self/ns/net")))
+            report.Wrong("kernel", "it has no network namespaces (CONFIG_NET_NS)", "another kernel");
+        else
+            report.Right("kernel", "packet sockets, network namespaces");
+        if (File.Exists(Path.Combine(root, "usr/lib/systemd/system/inframanager.service"))
+            && !File.Exists(Path.Combine(root, "etc/systemd/system/inframanager.service.d/embedded.conf")))
+        {
+            report.Wrong(
+                "unit", "Target:Kind is embedded, and the unit has no capability for that",
+                "link /usr/share/accoffload/embedded.conf into /etc/systemd/system/inframanager.service.d/, then systemctl daemon-reload");
+        }
+    }
+
+    private static HashSet<string> Links(string ports)
+    {
+        using var space = NetNamespace.Open(ports);
+        using var links = RouteNetlink.Open(space);
+        return [.. links.GetLinks().Select(link => link.Name)];
+    }
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Net;
+using ACCOffload.Fakes;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.Integration.Lab;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>
+/// A function's way into a pod and back, by the agent's pool and by the same steps with the ip tool, one after the other on the same links. The hardware is a
+/// fake: its answers cost nothing, so what is compared is the part that is ours. The steps are those of a plugin that calls the tool, as the SR-IOV plugin does by netlink.
+/// </summary>
+internal static class DeviceMoves
+{
+    private const string Address = "0000:03:00.0";
+
+    public static async Task RunAsync(BenchOptions options, Report report)
+    {
+        var name = $"accbench-pod-{Environment.ProcessId}";
+        var prefix = $"b{Environment.ProcessId % 0xfffff:x}";
+        NetNamespace.CreateNamed(name).Dispose();
+        try
+        {
+            using var own = NetNamespace.OpenCurrent();
+            using var netdevs = new NamespaceNetdevs(own);
+            using var host = new FakeHost(netdevs);
+            var physical = host.AddPci(Address, totalVfs: 4, netdev: prefix);
+            physical.OnVf = vf => vf.AddNetdev($"{prefix}v{vf.Number}");
+            host.Pci.SetVfCount(Address, 4);
+            host.AddDevlink(physical).Activation = port =>
+            {
+                port.Attach();
+                port.AddNetdev($"{prefix}s{port.SfNumber}");
+            };
+            var hardware = new HostHardware(host.Pci, host.OpenDevlink, host.OpenRoute);
+            var vf = new VfKind(new VfConfig([Address]), hardware);
+            var warm = new SfKind(new SfConfig(DevlinkHandle.Pci(Address)), hardware);
+            var cold = new SfKind(new SfConfig(DevlinkHandle.Pci(Address)) { Reuse = false, Numbers = new NumberRange(300, 300) }, hardware);
+
+            List<double> vfAdd = [], vfDel = [], sfAdd = [], sfDel = [], coldAdd = [], coldDel = [], toolAdd = [], toolDel = [];
+            var rounds = options.Rounds(60, 3);
+            for (var round = 0; round <= rounds; round++)
+            {
+                var measured = round > 0;
+                await OursAsync(vf, name, measured ? vfAdd : [], measured ? vfDel : []);
+                await OursAsync(warm, name, measured ? sfAdd : [], measured ? sfDel : []);
+                await OursAsync(cold, name, measured ? coldAdd : [], measured ? coldDel : []);
+                await ToolAsync($"{prefix}v1", name, measured ? toolAdd : [], measured ? toolDel : []);
+            }
+
+            double add = Statistics.Median(toolAdd), del = Statistics.Median(toolDel);
+            report.AddCompared("devices: VF into a pod, pool against ip tool", Statistics.Median(vfAdd), "ms", add);
+            report.AddCompared("devices: VF back", Statistics.Median(vfDel), "ms", del);
+            report.AddCompared("devices: SF into a pod, warm", Statistics.Median(sfAdd), "ms", add);
+            report.AddCompared("devices: SF back", Statistics.Median(sfDel), "ms", del);
+            report.AddCompared("devices: SF into a pod, made by devlink for it", Statistics.Median(coldAdd), "ms", add);
+            report.AddCompared("devices: SF removed", Statistics.Median(coldDel), "ms", del);
+        }
+        finally
+        {
+            NetNamespace.DeleteNamed(name);
+        }
+    }
+
+    private static async Task OursAsync(IDeviceKind kind, string ns, List<double> add, List<double> del)
+    {
+        var key = new AttachmentKey("bench", "c1", "eth0");
+        var started = Stopwatch.GetTimestamp();
+        var plan = kind.Plan(new PlanRequest(key, "", new HashSet<string>(), new HashSet<string>()));
+        var claim = new Claim
+        {
+            Key = key,
+            State = ClaimState.Adding,
+            DeviceKind = kind.Kind,
+            Device = plan.Device,
+            Origin = plan.Origin,
+            PortName = plan.PortName,
+            Mac = plan.Mac,
+            Mtu = 1500,
+            NetNs = NetNamespace.NamedPath(ns),
+        };
+        using (var pod = PodNetwork.Open(claim.NetNs, "eth0", allowHost: false))
+        {
+            var made = kind.Create(PortRequest.Of(claim), pod);
+            pod.Configure(made.Index, [IPAddress.Parse("10.244.1.2")]);
+            claim = claim with { Mac = made.Mac };
+        }
+
+        add.Add(Statistics.Milliseconds(started));
+        started = Stopwatch.GetTimestamp();
+        await kind.DeleteAsync(claim);
+        del.Add(Statistics.Milliseconds(started));
+    }
+
+    private static async Task ToolAsync(string device, string ns, List<double> add, List<double> del)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await Shell.RunAsync(null, "sh", ["-ec", $"ip link set {device} down; ip link set {device} netns {ns}; ip -n {ns} link set {device} name eth0; ip -n {ns} addr add 10.244.1.3/32 dev eth0; ip -n {ns} link set eth0 up"]).Succeeded();
+        add.Add(Statistics.Milliseconds(started));
+        started = Stopwatch.GetTimestamp();
+        await Shell.RunAsync(null, "sh", ["-ec", $"ip -n {ns} link set eth0 down; ip -n {ns} link set eth0 name {device}; ip -n {ns} link set {device} netns {Environment.ProcessId}"]).Succeeded();
+        del.Add(Statistics.Milliseconds(started));
+    }
+}

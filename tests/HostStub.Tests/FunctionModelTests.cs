@@ -1,0 +1,109 @@
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>
+/// The pools of virtual functions and subfunctions against a model, through the plugin and on real links: pods come, go, die without a DEL, functions are
+/// reset, the agent stops in between. After each step everybody has exactly what the model says, and at the end every link is what it was.
+/// </summary>
+public sealed class FunctionModelTests
+{
+    private const int Functions = 4;
+    private const int Steps = 150;
+
+    [CniTheory]
+    [InlineData("vf", 1)]
+    [InlineData("sf", 2)]
+    public async Task Whatever_comes_the_pool_is_exact(string kind, int seed)
+    {
+        await using var lab = await FunctionLab.CreateAsync(d =>
+        {
+            d["Kind"] = kind;
+            d["Vf"] = FunctionLab.Vf(Functions);
+            d["Sf"] = FunctionLab.Sf();
+        });
+        var before = HostLinks(lab);
+        var random = new Random(seed);
+        var attached = new List<Pod>();
+        var dead = new List<Pod>();
+        for (int step = 0; step < Steps; step++)
+        {
+            switch (random.Next(100))
+            {
+                case < 45:
+                    await AddAsync(lab, kind, attached);
+                    break;
+                case < 75 when attached.Count > 0:
+                    await DeleteAsync(lab, attached, random);
+                    break;
+                case < 88 when attached.Count > 0:
+                    var dying = Take(attached, random);
+                    lab.Agent.DeletePod(dying);
+                    dead.Add(dying);
+                    break;
+                case < 94 when dead.Count > 0:
+                    (await lab.Agent.RunAsync("DEL", Take(dead, random))).Succeeded();
+                    break;
+                case < 97:
+                    await lab.Agent.StopAgentAsync();
+                    await lab.Agent.StartAgentAsync();
+                    break;
+            }
+            Check(lab, kind, attached);
+        }
+        foreach (var pod in attached.Concat(dead))
+            (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+        // What the kernel brings back from a namespace that ended takes a moment.
+        await Eventually.TrueAsync(() => lab.Free(kind).Length is var free && (kind == "sf" ? free == lab.Switch.Subfunctions.Count : free == Functions), () => lab.Pool(kind).ToJsonString());
+        Assert.Empty(lab.Agent.Acc.Model.Pods);
+        if (kind == "vf")
+            await Eventually.TrueAsync(() => before.SetEquals(HostLinks(lab)), () => $"{string.Join(", ", before)}\ninstead of\n{string.Join(", ", HostLinks(lab))}\n{string.Join('\n', lab.Agent.Log.Lines)}");
+    }
+
+    private static async Task AddAsync(FunctionLab lab, string kind, List<Pod> attached)
+    {
+        var pod = lab.Agent.NewPod();
+        if (attached.Count == Functions)
+        {
+            (await lab.Agent.RunAsync("ADD", pod)).Failed(11);
+            lab.Agent.DeletePod(pod);
+            return;
+        }
+        // One may be on its way back from a namespace that is just ending.
+        PluginAnswer? answer = null;
+        await Eventually.TrueAsync(
+            () => (answer = lab.Agent.Run("ADD", pod)).ExitCode == 0 || (answer.Code == 11 ? false : throw new InvalidOperationException(answer.Text)),
+            () => $"{kind}: {answer?.Text}\n{lab.Pool(kind).ToJsonString()}\n{string.Join('\n', lab.Agent.Log.Lines)}");
+        attached.Add(pod);
+    }
+
+    private static async Task DeleteAsync(FunctionLab lab, List<Pod> attached, Random random)
+    {
+        var pod = Take(attached, random);
+        (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+        Assert.Null(FunctionLab.PodLink(pod));
+        lab.Agent.DeletePod(pod);
+    }
+
+    private static Pod Take(List<Pod> pods, Random random)
+    {
+        var pod = pods[random.Next(pods.Count)];
+        pods.Remove(pod);
+        return pod;
+    }
+
+    private static void Check(FunctionLab lab, string kind, List<Pod> attached)
+    {
+        var macs = attached.Select(p => FunctionLab.PodLink(p)?.Mac ?? throw new InvalidOperationException($"{p.Namespace} has lost its {kind}")).ToArray();
+        Assert.Equal(macs.Length, macs.Distinct().Count());
+        var told = lab.Agent.Acc.Model.Pods.Select(p => new MacAddress(p.Device.Mac.Span)).ToHashSet();
+        Assert.Superset(macs.ToHashSet(), told);
+        lab.Agent.Request("STATUS", "", "").Succeeded();
+    }
+
+    private static HashSet<(string, MacAddress, int, string)> HostLinks(FunctionLab lab)
+    {
+        var names = Enumerable.Range(0, Functions).Select(n => $"{lab.Prefix}v{n}").Prepend(lab.Prefix);
+        return [.. names.Select(FunctionLab.Link).OfType<LinkInfo>().Select(l => (l.Name, l.Mac, l.Mtu, l.Alias ?? ""))];
+    }
+}

@@ -1,0 +1,155 @@
+using System.Text.Json.Nodes;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>Virtual functions through the plugin: hardware that is not there, links, namespaces and ACC's answers that are.</summary>
+public sealed class VfPoolTests
+{
+    [CniFact]
+    public async Task A_pod_has_a_function_and_gives_it_back_as_it_was()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(4)));
+        Assert.Equal([4], lab.Physical.Writes);
+        string name = $"{lab.Prefix}v0";
+        var before = FunctionLab.Link(name)!;
+        var pod = lab.Agent.NewPod();
+
+        var result = (await lab.Agent.RunAsync("ADD", pod, change: c => c["mtu"] = 1400)).Succeeded().Output!;
+
+        Assert.Null(FunctionLab.Link(name));
+        var inside = FunctionLab.PodLink(pod)!;
+        Assert.Equal((before.Mac, 1400, true), (inside.Mac, inside.Mtu, inside.IsUp));
+        Assert.Equal(before.Mac.ToString(), (string?)result["interfaces"]![0]!["mac"]);
+        var told = Assert.Single(lab.Agent.Acc.Model.Pods);
+        Assert.Equal("vf", told.Device.Kind);
+        Assert.Equal(before.Mac.ToArray(), told.Device.Mac.ToByteArray());
+        Assert.Equal(3, lab.Free("vf").Length);
+        (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Succeeded();
+
+        (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+
+        var after = FunctionLab.Link(name)!;
+        Assert.Equal((before.Mac, before.Mtu, before.Alias ?? ""), (after.Mac, after.Mtu, after.Alias ?? ""));
+        Assert.Equal(4, lab.Free("vf").Length);
+        lab.Agent.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task The_runtimes_choice_is_what_the_pod_has()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => d["Vf"] = FunctionLab.Vf(3));
+        string third = lab.Physical.Functions[2].Address;
+        Pod[] pods = [lab.Agent.NewPod(), lab.Agent.NewPod()];
+
+        (await lab.Agent.RunAsync("ADD", pods[0], change: c => c["runtimeConfig"] = new JsonObject { ["deviceID"] = third })).Succeeded();
+
+        Assert.Null(FunctionLab.Link($"{lab.Prefix}v2"));
+        var used = (await lab.Agent.RunAsync("ADD", pods[1], change: c => c["deviceID"] = third)).Failed(11);
+        Assert.Contains($"the virtual function {third} is in use", used.Message, StringComparison.Ordinal);
+        var foreign = (await lab.Agent.RunAsync("ADD", pods[1], change: c => c["pciBusID"] = "0000:99:00.1")).Failed(7);
+        Assert.Contains("is no virtual function of Device:Vf", foreign.Message, StringComparison.Ordinal);
+        lab.Agent.Request("STATUS", "", "").Succeeded();
+    }
+
+    [CniFact]
+    public async Task Settings_are_the_physical_functions_word()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d =>
+        {
+            var vf = FunctionLab.Vf(2);
+            (vf["Mac"], vf["Vlan"], vf["Trust"], vf["SpoofCheck"], vf["MaxRateMbit"], vf["Port"]) = ("random", 7, "on", "off", 1000, "wire0");
+            (d["Kind"], d["Vf"]) = ("vf", vf);
+        });
+        var own = FunctionLab.Link($"{lab.Prefix}v0")!.Mac;
+        var pod = lab.Agent.NewPod();
+        (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
+
+        using var host = lab.Host.OpenRoute();
+        var told = host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single(v => v.Number == 0);
+        Assert.Equal((7, true, false, 1000), (told.Vlan, told.Trust, told.SpoofCheck, told.MaxRate));
+        var mac = FunctionLab.PodLink(pod)!.Mac;
+        Assert.NotEqual(own, mac);
+        Assert.Equal(mac, told.Mac);
+        Assert.Equal("wire0", Assert.Single(lab.Agent.Acc.Model.Pods).Device.PortName);
+
+        (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+        Assert.Equal(own, FunctionLab.Link($"{lab.Prefix}v0")!.Mac);
+    }
+
+    [CniFact]
+    public async Task A_pod_that_dies_without_a_del_returns_its_function()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(1)));
+        Pod[] pods = [lab.Agent.NewPod(), lab.Agent.NewPod()];
+        (await lab.Agent.RunAsync("ADD", pods[0])).Succeeded();
+        Assert.Contains("no virtual function is free: 1 of 1 are in use", (await lab.Agent.RunAsync("ADD", pods[1])).Failed(11).Message, StringComparison.Ordinal);
+
+        lab.Agent.DeletePod(pods[0]);
+        // The kernel takes a moment to end a namespace.
+        await Eventually.TrueAsync(() => lab.Agent.Run("ADD", pods[1]).ExitCode == 0, () => string.Join('\n', lab.Agent.Log.Lines));
+
+        // Late, and not for what another pod has by now.
+        (await lab.Agent.RunAsync("DEL", pods[0])).Succeeded();
+        Assert.NotNull(FunctionLab.PodLink(pods[1]));
+        Assert.Single(lab.Agent.Acc.Model.Pods);
+        (await lab.Agent.RunAsync("DEL", pods[1])).Succeeded();
+        Assert.NotNull(FunctionLab.Link($"{lab.Prefix}v0"));
+        lab.Agent.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task A_function_that_goes_is_told_of_and_comes_back_to_its_pod()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)));
+        var pod = lab.Agent.NewPod();
+        var result = (await lab.Agent.RunAsync("ADD", pod)).Succeeded().Output!;
+        var mac = FunctionLab.PodLink(pod)!.Mac;
+        string address = lab.Physical.Functions[0].Address;
+
+        // As a reset of the physical function does; the agent makes them again.
+        foreach (var function in lab.Physical.Functions.ToArray())
+            function.Remove();
+        Assert.Contains($"the virtual function {address} of podnet/{pod.ContainerId}/eth0 is gone from the machine", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result)).Failed(999).Message, StringComparison.Ordinal);
+
+        await Eventually.TrueAsync(() => FunctionLab.PodLink(pod) is { IsUp: true }, () => string.Join('\n', lab.Agent.Log.Lines));
+        Assert.Equal(mac, FunctionLab.PodLink(pod)!.Mac);
+        await Eventually.TrueAsync(() => lab.Agent.Run("CHECK", pod, prevResult: result).ExitCode == 0, () => string.Join('\n', lab.Agent.Log.Lines));
+        (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+        Assert.Equal(2, lab.Free("vf").Length);
+    }
+
+    [CniFact]
+    public async Task Of_254_functions_the_255th_add_is_refused_and_status_stays_good()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(256)), totalVfs: 256, subnet: "10.244.0.0/16");
+        var pods = Enumerable.Range(0, 255).Select(_ => lab.Agent.NewPod()).ToArray();
+        await Parallel.ForEachAsync(pods.SkipLast(1), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (pod, _) => (await lab.Agent.RunAsync("ADD", pod)).Succeeded());
+
+        var refused = (await lab.Agent.RunAsync("ADD", pods[^1])).Failed(11);
+
+        Assert.Contains("all 254 devices of the kind vf are in use", refused.Message, StringComparison.Ordinal);
+        lab.Agent.Request("STATUS", "", "").Succeeded();
+        Assert.Equal(254, lab.Agent.ReservedAddresses().Count);
+        (await lab.Agent.RunAsync("DEL", pods[100])).Succeeded();
+        (await lab.Agent.RunAsync("ADD", pods[^1])).Succeeded();
+    }
+
+    [CniFact]
+    public async Task Another_number_of_functions_waits_until_no_pod_has_one()
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)));
+        var pod = lab.Agent.NewPod();
+        (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
+        await lab.Agent.StopAgentAsync();
+        lab.Agent.Config["Device"]!["Vf"]!["Count"] = 5;
+        lab.Agent.WriteConfig();
+        await lab.Agent.StartAgentAsync();
+        Assert.Equal(2, lab.Physical.Functions.Count);
+        Assert.NotNull(FunctionLab.PodLink(pod));
+        Assert.Contains(lab.Agent.Log.Lines, l => l.Contains("which has 2 and pods that use them: they have to go first", StringComparison.Ordinal));
+
+        (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+        await Eventually.TrueAsync(() => lab.Free("vf").Length == 5, () => string.Join('\n', lab.Agent.Log.Lines));
+        Assert.Equal([0, 5], lab.Physical.Writes.TakeLast(2));
+    }
+}
