@@ -38,13 +38,14 @@ public sealed class DeviceMachine : IAsyncLifetime
             "-no-user-config", "-nodefaults", "-display", "none", "-monitor", "none", "-serial", $"file:{ConsoleFile}",
             "-machine", "q35", "-cpu", "Nehalem", "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", "1024",
             "-kernel", Path.Combine(made, "vmlinuz"), "-initrd", Path.Combine(made, "initrd"), "-append", "console=ttyS0 quiet edd=off nokaslr mitigations=off",
+            // At fixed places, which the system inside calls enp1s0 and enp0s5.
+            "-device", "pcie-root-port,id=rootport,addr=4,chassis=1,slot=1",
+            "-netdev", "hubport,id=physical,hubid=0", "-device", "igb,bus=rootport,netdev=physical,mac=52:54:00:00:01:00,romfile=",
+            "-netdev", "hubport,id=wire,hubid=0", "-device", "virtio-net-pci,addr=5,netdev=wire,mac=52:54:00:00:02:00,romfile=",
             "-drive", $"if=none,id=disk,format=raw,file={_folder}/disk.img,cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
             "-drive", $"if=none,id=product,format=raw,readonly=on,file={_folder}/product.img", "-device", "virtio-blk-pci,drive=product",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
             "-chardev", $"socket,id=hands,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=hands,name=image-test",
-            "-device", "pcie-root-port,id=slot,addr=4,chassis=1,slot=1",
-            "-netdev", "hubport,id=physical,hubid=0", "-device", "igb,bus=slot,netdev=physical,mac=52:54:00:00:01:00,romfile=",
-            "-netdev", "hubport,id=wire,hubid=0", "-device", "virtio-net-pci,addr=5,netdev=wire,mac=52:54:00:00:02:00,romfile=",
         ];
         var fetched = Path.Combine(made, "qemu/run");
         _process = File.Exists(fetched)
