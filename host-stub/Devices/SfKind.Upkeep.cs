@@ -9,10 +9,11 @@ internal sealed partial class SfKind
             return [];
         using var host = hardware.OpenLinks();
         var ports = Ports();
+        var links = Links(host);
         lock (_lock)
         {
             bool IsOpen(uint number) => !_making.Contains(number) && !inUse.Contains(NameOf(number)) && !setAside.Contains(NameOf(number));
-            int warm = _making.Count + ports.Count(p => IsOpen(p.SfNumber!.Value) && LinkOf(p.SfNumber.Value, host) is not null);
+            int warm = _making.Count + ports.Count(p => IsOpen(p.SfNumber!.Value) && links.ContainsKey(p.SfNumber.Value));
             var steps = new List<UpkeepStep>();
             // First what is there and asleep.
             foreach (uint number in ports.Where(p => p.FunctionActive == false).Select(p => p.SfNumber!.Value).Where(IsOpen).ToArray())

@@ -26,16 +26,18 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     public IReadOnlyList<string> Devices()
     {
         using var host = hardware.OpenLinks();
-        return [.. Ports().Where(p => IsUsable(p, host)).Select(p => NameOf(p.SfNumber!.Value))];
+        var links = Links(host);
+        return [.. Ports().Where(p => IsUsable(p, links)).Select(p => NameOf(p.SfNumber!.Value))];
     }
 
     public DevicePlan Plan(PlanRequest request)
     {
         using var host = hardware.OpenLinks();
         var ports = Ports();
-        uint number = request.Wanted.Length > 0 ? Wanted(request, ports, host) : Any(request, ports, host);
+        var links = Links(host);
+        uint number = request.Wanted.Length > 0 ? Wanted(request, ports, links) : Any(request, ports, links);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
-        var link = LinkOf(number, host);
+        var link = links.GetValueOrDefault(number);
         return new DevicePlan(NameOf(number), port, config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default)
         {
             Origin = new LinkOrigin(OwnName(number), link?.Mtu ?? 0, default),
@@ -101,14 +103,14 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             : null;
     }
 
-    private uint Any(PlanRequest request, IReadOnlyList<DevlinkPort> ports, RouteNetlink host)
+    private uint Any(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
     {
         lock (_lock)
         {
             bool IsOpen(uint number) => !_making.Contains(number) && !request.InUse.Contains(NameOf(number)) && !request.SetAside.Contains(NameOf(number));
             foreach (var port in ports)
             {
-                if (IsOpen(port.SfNumber!.Value) && IsUsable(port, host))
+                if (IsOpen(port.SfNumber!.Value) && IsUsable(port, links))
                     return port.SfNumber.Value;
             }
             return Unused(ports, IsOpen)
@@ -116,7 +118,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         }
     }
 
-    private uint Wanted(PlanRequest request, IReadOnlyList<DevlinkPort> ports, RouteNetlink host)
+    private uint Wanted(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
     {
         if (!TryParse(request.Wanted, out uint number) || ports.FirstOrDefault(p => p.SfNumber == number) is not { } port)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf", $"one is named {NameOf(config.Numbers.First)}");
@@ -124,7 +126,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by whom");
         if (request.SetAside.Contains(NameOf(number)))
             throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is set aside", "host-stub devices tells why, and until when");
-        return IsUsable(port, host)
+        return IsUsable(port, links)
             ? number
             : throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} has no interface in the host's namespace", "somebody took it, or its driver is not there");
     }
@@ -138,11 +140,13 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         port ??= devlink.CreateSubfunction(new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
         if (mac != default && port.FunctionActive != true && port.FunctionMac != mac)
             devlink.SetFunction(config.Device!, port.Index, new FunctionChange { Mac = mac });
-        if (port.FunctionActive != true || LinkOf(number, host) is null)
+        LinkInfo? link = port.FunctionActive == true ? LinkOf(number, host) : null;
+        if (link is null)
         {
             try
             {
-                devlink.ActivateSubfunction(config.Device!, port.Index, config.Activation, CancellationToken.None);
+                // By its index: udev may be renaming it.
+                link = host.GetLink(devlink.ActivateSubfunction(config.Device!, port.Index, config.Activation, CancellationToken.None).NetdevIndex);
             }
             catch when (made)
             {
@@ -150,7 +154,8 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
                 throw;
             }
         }
-        var link = LinkOf(number, host) ?? throw new LinuxException($"find the interface of the subfunction {NameOf(number)}", Errno.ENODEV);
+        if (link is null)
+            throw new LinuxException($"find the interface of the subfunction {NameOf(number)}", Errno.ENODEV);
         if (link.Name == OwnName(number) || host.GetLink(OwnName(number)) is not null)
             return link;
         host.SetLink(link.Index, new LinkChange { Up = false });
@@ -180,7 +185,19 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     private bool IsOurs(DevlinkPort port) =>
         port.Flavour == DevlinkPortFlavour.PciSf && port.PfNumber == config.PhysicalFunction && port.SfNumber is { } number && config.Numbers.Contains(number);
 
-    private bool IsUsable(DevlinkPort port, RouteNetlink host) => port.FunctionActive == false || LinkOf(port.SfNumber!.Value, host) is not null;
+    private static bool IsUsable(DevlinkPort port, IReadOnlyDictionary<uint, LinkInfo> links) => port.FunctionActive == false || links.ContainsKey(port.SfNumber!.Value);
+
+    /// <summary>The interfaces of all subfunctions in the host's namespace, by their number.</summary>
+    private Dictionary<uint, LinkInfo> Links(RouteNetlink host)
+    {
+        var links = new Dictionary<uint, LinkInfo>();
+        foreach (var device in hardware.Bus.AuxiliaryDevices(config.Device!))
+        {
+            if (device.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null) is { } link)
+                links[device.SfNumber] = link;
+        }
+        return links;
+    }
 
     private LinkInfo? LinkOf(uint number, RouteNetlink host) =>
         hardware.Bus.AuxiliaryNetdevs(config.Device!, number).Select(host.GetLink).FirstOrDefault(l => l is not null);

@@ -14,6 +14,7 @@ internal static class FuzzTargets
         new Frames.FrameTarget(),
         new Frames.SocketTarget(),
         new Netlink.ReplyTarget(),
+        new Netlink.DevlinkTarget(),
         new P4.StreamTarget(),
         new P4.WriteTarget(),
         new P4.ReadTarget(),

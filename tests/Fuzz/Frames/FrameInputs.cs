@@ -19,7 +19,7 @@ internal static class FrameInputs
     public static byte[] Frame(Dice dice)
     {
         var environment = Enumerable.Range(0, dice.Below(5)).Select(i => new KeyValuePair<string, string>($"CNI_{i}", dice.OneIn(4) ? dice.OddText().Replace("\0", "", StringComparison.Ordinal) : "value=with=more"));
-        var frame = AgentRequest.Encode(dice.OneIn(4) ? AgentRequestKind.Status : AgentRequestKind.Cni, environment, Encoding.UTF8.GetBytes(dice.OneIn(3) ? "" : "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\"}"));
+        var frame = AgentRequest.Encode(dice.OneIn(4) ? AgentRequestKind.Status : dice.OneIn(4) ? AgentRequestKind.Devices : AgentRequestKind.Cni, environment, Encoding.UTF8.GetBytes(dice.OneIn(3) ? "" : "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\"}"));
         switch (dice.Below(6))
         {
             case 0:

@@ -27,7 +27,7 @@ internal static class PlainFrames
     /// <summary>What a request's body says; null if it is none.</summary>
     public static (Dictionary<string, string> Environment, byte[] Stdin)? Environment(byte[] body)
     {
-        if (body.Length < 6 || body[0] != 1 || body[1] is not (1 or 2))
+        if (body.Length < 6 || body[0] != 1 || body[1] is not (1 or 2 or 3))
             return null;
         var length = Number(body, 2);
         if (length > body.Length - 6)

@@ -33,6 +33,32 @@ internal static class PlainNetlink
         }
     }
 
+    public static IEnumerable<string> Ports(byte[] datagram, uint sequence)
+    {
+        foreach (var (type, body) in Messages(datagram, sequence))
+        {
+            if (type < 16 || body[0] is not (7 or 8))
+                continue;
+            var attributes = Attributes(body, 4);
+            var (mac, active, attached) = ("", "", "");
+            // What several descriptions of the function say adds up.
+            foreach (var (which, value) in attributes.Where(a => a.Type == 145).SelectMany(a => Attributes(a.Value, 0)))
+            {
+                if (which == 1)
+                    mac = value.Length == 6 ? string.Join(':', value.Select(b => b.ToString("x2", null))) : "";
+                else if (which == 2)
+                    active = $"{value[0] == 1}";
+                else if (which == 3)
+                    attached = $"{value[0] == 1}";
+            }
+
+            yield return $"{Text(Last(attributes, 1))}/{Text(Last(attributes, 2))} {Number(attributes, 3)} {Number(attributes, 77)} {Number(attributes, 127)} {Number(attributes, 164)} {Text(Last(attributes, 7))} {active} {attached} {mac}";
+        }
+    }
+
+    private static string Number(List<(int Type, byte[] Value)> attributes, int type) =>
+        Last(attributes, type) is { } value ? $"{(value.Length == 2 ? BitConverter.ToUInt16(value) : BitConverter.ToUInt32(value))}" : "";
+
     private static IEnumerable<(int Type, byte[] Body)> Messages(byte[] datagram, uint sequence)
     {
         for (var at = 0; at + 16 <= datagram.Length;)
