@@ -35,6 +35,19 @@ internal sealed partial class Doctor
         }
     }
 
+    /// <summary>The host's function of an E2100, 8086:1452. A virtual one may be a virtual machine's.</summary>
+    private void Functions(DoctorReport report)
+    {
+        const string Driver = "idpf";
+        foreach (var function in hardware.Bus.Find(0x8086, 0x1452).Where(f => f.PhysicalFunction is null))
+        {
+            if (function.Driver == Driver)
+                report.Right("device", $"{function.Address} (8086:1452): {Driver}, {(function.Netdevs.Count == 0 ? "without an interface here" : string.Join(", ", function.Netdevs))}");
+            else
+                report.Wrong("device", $"{function.Address} (8086:1452) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, the host needs {Driver}", $"modprobe {Driver}; echo {function.Address} >/sys/bus/pci/drivers_probe");
+        }
+    }
+
     private void Parent(DoctorReport report)
     {
         var name = config.Ipvlan.Parent;

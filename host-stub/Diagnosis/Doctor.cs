@@ -31,6 +31,7 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         report.Check("certificate", () => Acc(report));
         report.Check("ports", () => Ports(report));
         report.Check("kernel", () => Kernel(report));
+        report.Check("device", () => Functions(report));
         report.Check("device", () => Parent(report));
         report.Check("device", () => VirtualFunctions(report));
         report.Check("device", () => Subfunctions(report));

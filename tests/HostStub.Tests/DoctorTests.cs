@@ -46,6 +46,8 @@ public sealed class DoctorTests
         With("Vf", "PhysicalFunctions", new JsonArray("0000:04:00.0"), "no driver is bound to the physical function 0000:04:00.0");
         lab.Host.AddPci("0000:05:00.0");
         With("Vf", "PhysicalFunctions", new JsonArray("0000:05:00.0"), "can have no virtual functions");
+        lab.Host.AddPci("0000:06:00.0", driver: "vfio-pci");
+        Wrong(lab.Agent, "device", "0000:06:00.0 (8086:1452) has the driver vfio-pci, the host needs idpf");
         lab.Host.HasDevlink = false;
         Wrong(lab.Agent, "device", "devlink does not answer");
     }

@@ -21,16 +21,10 @@ public sealed class DemoTests
     }
 
     [TapFact]
-    public async Task The_demo_shows_pods_with_taps()
-    {
-        var before = await WorldAsync();
-        var environment = Environment();
-        environment["DEVICE"] = "tap";
-        var demo = await Shell.RunAsync(null, Demo, [], environment: environment, limit: TimeSpan.FromMinutes(2)).Succeeded();
-        Assert.Contains("kind tap", demo.Output);
-        Assert.Contains("It works", demo.Output);
-        Assert.Equal(before, await WorldAsync());
-    }
+    public Task The_demo_shows_pods_with_taps() => ShowsAsync("tap");
+
+    [IpvlanFact]
+    public Task The_demo_shows_pods_with_ipvlan() => ShowsAsync("ipvlan");
 
     [RootFact]
     public async Task The_demo_cleans_up_after_an_interrupt()
@@ -47,6 +41,17 @@ public sealed class DemoTests
         Assert.NotEqual(0, await demo.WaitAsync());
         var after = "";
         await Eventually.TrueAsync(async () => before == (after = await WorldAsync()), () => $"nothing is left: as before, {before}, and not {after}", 60);
+    }
+
+    private static async Task ShowsAsync(string kind)
+    {
+        var before = await WorldAsync();
+        var environment = Environment();
+        environment["DEVICE"] = kind;
+        var demo = await Shell.RunAsync(null, Demo, [], environment: environment, limit: TimeSpan.FromMinutes(2)).Succeeded();
+        Assert.Contains($"kind {kind}", demo.Output);
+        Assert.Contains("It works", demo.Output);
+        Assert.Equal(before, await WorldAsync());
     }
 
     private static Dictionary<string, string> Environment() => new() { ["RID"] = Published.Rid };

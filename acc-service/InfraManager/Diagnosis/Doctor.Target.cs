@@ -17,6 +17,7 @@ internal sealed partial class Doctor
         var target = settings.Target;
         if (new[] { target.P4Runtime, target.Gnmi }.Any(address => address.StartsWith("https:", StringComparison.Ordinal)))
             report.Check("target", () => TargetCertificate(report));
+        report.Check("device", () => Functions(report));
         if (_running is null)
         {
             report.Check("P4Runtime", () => P4Runtime(report));
@@ -29,6 +30,22 @@ internal sealed partial class Doctor
         else
         {
             report.Wrong("target", $"{target.P4Runtime}: {_running.TargetState} {_running.TargetReason}", FitsRemedy);
+        }
+    }
+
+    /// <summary>What infrap4d drives on an E2100: the function 8086:1453, from user space. Other targets have none.</summary>
+    private void Functions(DoctorReport report)
+    {
+        const string Driver = "vfio-pci";
+        foreach (var function in new PciBus(Path.Combine(root, "sys")).Find(0x8086, 0x1453))
+        {
+            var address = function.Address;
+            if (function.Driver == Driver)
+                report.Right("device", $"{address} (8086:1453): {Driver}");
+            else
+                report.Wrong(
+                    "device", $"{address} (8086:1453) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, infrap4d needs {Driver}",
+                    $"modprobe {Driver}; echo {Driver} >/sys/bus/pci/devices/{address}/driver_override; {(function.Driver is null ? "" : $"echo {address} >/sys/bus/pci/devices/{address}/driver/unbind; ")}echo {address} >/sys/bus/pci/drivers_probe");
         }
     }
 

@@ -157,7 +157,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         output.WriteLine("READY by the machine's own clock: " + await machine.OutputAsync("systemctl show -p ActiveEnterTimestampMonotonic --value inframanager") + " µs after the kernel's start");
         var endpoints = JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json endpoints"))!["endpoints"]!.AsArray();
         var present = endpoints.ToDictionary(e => (string)e!["containerId"]!, e => (string)e!["addresses"]![0]!);
-        Assert.Equal(acknowledged.Order(), present.Where(e => acknowledged.ContainsKey(e.Key)).Order());
+        Assert.Equal(acknowledged.OrderBy(e => e.Key, StringComparer.Ordinal), present.Where(e => acknowledged.ContainsKey(e.Key)).OrderBy(e => e.Key, StringComparer.Ordinal));
         Assert.Empty(present.Keys.Except(pods));
         Assert.All(endpoints, e => Assert.Equal("programmed", (string)e!["state"]!));
         Assert.Equal("", await machine.OutputAsync("systemctl list-units --no-legend --plain --failed | cut -d' ' -f1"));

@@ -90,6 +90,25 @@ internal sealed class ClusterNode : IAsyncDisposable
             File.Copy(tarball, Path.Combine(Machine.At("root/repository/out/packages"), Path.GetFileName(tarball)));
     }
 
+    /// <summary>Makes the machine an ACC without cluster-up: package, certificate, configuration. The folder of its authority.</summary>
+    public async Task<string> ProvisionAccAsync()
+    {
+        var authority = At("authority");
+        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", authority]).Succeeded();
+        await Shell.RunAsync(null, "tar", ["-C", Machine.At("root"), "-xzf", _packages.File("accoffload-inframanager-*.tar.gz")]).Succeeded();
+        await Machine.OutputAsync("sh", "-c", "/root/accoffload-inframanager-*/install && rm -r /root/accoffload-inframanager-*");
+        foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
+            await Machine.WriteAsync($"/etc/pki/inframanager/server/{name}", await File.ReadAllTextAsync(Path.Combine(authority, "acc-server", name)));
+        await Machine.OutputAsync("sh", "-c", "chown accoffload: /etc/pki/inframanager/server/* && chmod 0600 /etc/pki/inframanager/server/*");
+        await Machine.WriteAsync("/etc/accoffload/inframanager.json", """{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] }, "Logging": { "Format": "systemd" } }""");
+        await Machine.OutputAsync("sh", "-c", "mkdir -p /etc/systemd/system/inframanager.service.d && ln -s /usr/share/accoffload/embedded.conf /etc/systemd/system/inframanager.service.d/");
+        await Machine.OutputAsync("inframanager", "prepare");
+        await Machine.OutputAsync("systemctl", "daemon-reload");
+        await Machine.OutputAsync("systemctl", "enable", "--now", "inframanager");
+        await Machine.OutputAsync("inframanager", "ctl", "status", "--wait", "60");
+        return authority;
+    }
+
     public Task<ShellResult> DownAsync(params string[] parameters) => RunAsync("cluster-down", parameters);
 
     /// <summary>The next run is broken at a call of a step: not made (before), or made with its outcome lost (after).</summary>

@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Diagnosis;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
@@ -159,6 +161,34 @@ public sealed class DoctorTests : IDisposable
         File.Copy(At("tls.key"), At("client.key"), overwrite: true);
         File.SetUnixFileMode(At("client.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);
         await WrongAsync("target", "can be read or written by others");
+    }
+
+    [Fact]
+    public void A_function_of_the_hardware_that_has_another_driver()
+    {
+        Replace("\"SoftTarget\"", $$"""
+            "Target": { "Kind": "external", "P4Runtime": "unix:{{At("p4.sock")}}", "Gnmi": "unix:{{At("p4.sock")}}" },
+            "SoftTarget"
+            """);
+        var function = At("root/sys/bus/pci/devices/0000:00:01.6");
+        Directory.CreateDirectory(function);
+        File.WriteAllText($"{function}/vendor", "0x8086\n");
+        File.WriteAllText($"{function}/device", "0x1453\n");
+        Assert.Contains("0000:00:01.6 (8086:1453) has no driver, infrap4d needs vfio-pci", Text());
+        File.CreateSymbolicLink($"{function}/driver", "../../drivers/idpf");
+        var text = Text();
+        Assert.Contains("has the driver idpf", text);
+        Assert.Contains("echo 0000:00:01.6 >/sys/bus/pci/drivers_probe", text);
+        File.Delete($"{function}/driver");
+        File.CreateSymbolicLink($"{function}/driver", "../../drivers/vfio-pci");
+        Assert.Contains("ok     device         0000:00:01.6 (8086:1453): vfio-pci", Text());
+
+        string Text()
+        {
+            using var writer = new StringWriter();
+            new Doctor(SettingsLoader.Load(At("inframanager.json"), new Dictionary<string, string>(), sections: null), TimeProvider.System, At("root")).Examine().WriteText(writer);
+            return writer.ToString();
+        }
     }
 
     [RootFact]

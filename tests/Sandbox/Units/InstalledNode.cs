@@ -14,6 +14,7 @@ internal sealed class InstalledNode : IAsyncDisposable
     private const string Plugin = "/opt/cni/bin/accoffload";
 
     private readonly Dictionary<string, JsonNode> _results = [];
+    private readonly Dictionary<string, string> _kinds = [];
 
     private InstalledNode(BootedMachine machine) => Machine = machine;
 
@@ -72,8 +73,9 @@ internal sealed class InstalledNode : IAsyncDisposable
     public Task<string> JournalAsync() => Machine.OutputAsync("journalctl", "--no-pager", "--output=short-precise", "--boot");
 
     /// <summary>A pod's network namespace, and ADD as a runtime calls it; the pod's address.</summary>
-    public async Task<string> AddPodAsync(string pod)
+    public async Task<string> AddPodAsync(string pod, string kind = "veth")
     {
+        _kinds[pod] = kind;
         await Machine.OutputAsync("ip", "netns", "add", pod);
         var run = await CniAsync("ADD", pod);
         Assert.True(run.ExitCode == 0, $"ADD {pod}: {run.Output}{run.Error}");
@@ -112,6 +114,8 @@ internal sealed class InstalledNode : IAsyncDisposable
         var input = list["plugins"]![0]!.DeepClone().AsObject();
         input["cniVersion"] = command == "STATUS" ? "1.1.0" : list["cniVersion"]!.DeepClone();
         input["name"] = list["name"]!.DeepClone();
+        if (_kinds.TryGetValue(pod, out var kind))
+            input["deviceKind"] = kind;
         if (_results.TryGetValue(pod, out var previous))
             input["prevResult"] = previous.DeepClone();
         return await Machine.RunAsync(

@@ -44,6 +44,20 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     [MachineFact]
+    public async Task Pods_with_TAPs_reach_each_other_and_go()
+    {
+        var (a, b) = (await _node.AddPodAsync("tap-a", "tap"), await _node.AddPodAsync("tap-b", "tap"));
+        Assert.Contains("tun type tap", await _node.Machine.OutputAsync("ip", "-n", "tap-a", "-details", "link", "show", "eth0"));
+        await _node.PingAsync("tap-a", b);
+        await _node.PingAsync(null, a);
+        await _node.CheckPodAsync("tap-a");
+        await _node.RemovePodAsync("tap-a");
+        await _node.RemovePodAsync("tap-b");
+        Assert.Equal(1, (int)(await _node.StatusAsync())!["endpoints"]!);
+        await NoComplaintAsync();
+    }
+
+    [MachineFact]
     public async Task A_killed_service_comes_back_and_the_pods_go_on()
     {
         var (a, b) = (await _node.AddPodAsync("pod-a"), await _node.AddPodAsync("pod-b"));
