@@ -27,7 +27,7 @@ NAMESPACE ?= accoffload
 PKI_DIR ?= /etc/pki/infraagent/client
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build publish publish-% demo test fuzz soak bench certs tls-secrets package image image-test bundle update-test p4 format format-check clean
+.PHONY: help deps build publish publish-% demo test fuzz soak bench certs tls-secrets package devices-test image image-test bundle update-test p4 format format-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (roo
 
 test: deps publish ## Unit, property and integration tests (root for all of them)
 	@tests/run
+
+devices-test: deps publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
+	@tests/Devices/run
 
 soak: deps publish-$(HOST_RID) ## Load and kill -9 at random, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 (root)
 	@tests/soak

@@ -135,6 +135,19 @@ public sealed partial class RouteNetlink
         SetLink(index, new LinkChange { Namespace = ns, Name = newName });
     }
 
+    public partial bool RemoveAlternativeName(int index, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        var operation = $"remove the alternative name {name} of link {index}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteLinkProperty, 0);
+        writer.Body(new Rtnetlink.LinkMessage { Index = index });
+        var properties = writer.BeginNested(Rtnetlink.LinkProperties);
+        writer.Text(Rtnetlink.LinkAlternativeName, name);
+        writer.End(properties);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENOENT);
+    }
+
     public partial void SetIPv6AddrGenModeNone(int index)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);

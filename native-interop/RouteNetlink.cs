@@ -89,6 +89,10 @@ public sealed partial class RouteNetlink : IDisposable
     /// <exception cref="NetlinkException">The name is taken there (EEXIST), or the link may not move (EINVAL); then it has not moved.</exception>
     public partial void MoveToNamespace(int index, NetNamespace ns, string? newName = null);
 
+    /// <summary>Takes an alternative name from a link: one of its own is in the way when the link shall have it as its name.</summary>
+    /// <returns>False if it had none like that.</returns>
+    public partial bool RemoveAlternativeName(int index, string name);
+
     /// <summary>The link makes itself no IPv6 address. Nothing happens where the kernel has no IPv6.</summary>
     public partial void SetIPv6AddrGenModeNone(int index);
 

@@ -73,19 +73,28 @@ internal static class LentLink
 
     private static void Restore(RouteNetlink host, LinkInfo link, LinkOrigin origin, Action<LinkInfo, MacAddress> setMac)
     {
-        bool named = link.Name == origin.Name || host.GetLink(origin.Name) is not null;
+        bool named = link.Name == origin.Name || (host.GetLink(origin.Name) is { } other && other.Index != link.Index);
         if (named && string.IsNullOrEmpty(link.Alias) && Same(link, origin))
             return;
         if (link.IsUp)
             host.SetLink(link.Index, new LinkChange { Up = false });
         if (origin.Mac != default && link.Mac != origin.Mac)
             setMac(link, origin.Mac);
-        host.SetLink(link.Index, new LinkChange
+        var change = new LinkChange
         {
             Name = named ? null : origin.Name,
             Mtu = origin.Mtu != 0 && link.Mtu != origin.Mtu ? origin.Mtu : null,
             Alias = "",
-        });
+        };
+        try
+        {
+            host.SetLink(link.Index, change);
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.EEXIST && !named && host.RemoveAlternativeName(link.Index, origin.Name))
+        {
+            // udev gives a link that came the name it would have chosen as an alternative one, which is in the way of the name itself.
+            host.SetLink(link.Index, change);
+        }
     }
 
     private static bool Same(LinkInfo link, LinkOrigin origin) =>

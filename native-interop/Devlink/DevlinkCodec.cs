@@ -20,7 +20,8 @@ internal static class DevlinkCodec
     {
         const string Operation = "read a devlink port";
         port = null!;
-        if (!Begin(message, Operation, out var command, out var attributes) || command is not (DevlinkProtocol.PortNew or DevlinkProtocol.PortDelete))
+        // Older kernels (6.1 for one) answer a dump of ports, and the making of one, with the command of a new device.
+        if (!Begin(message, Operation, out var command, out var attributes) || command is not (DevlinkProtocol.PortNew or DevlinkProtocol.PortDelete or DevlinkProtocol.New))
             return false;
         var handle = default(HandleParts);
         uint? index = null;
@@ -71,6 +72,8 @@ internal static class DevlinkCodec
             }
         }
         var device = handle.Complete(attributes, Operation);
+        if (index is null && command == DevlinkProtocol.New)
+            return false;
         port = result with { Device = device, Index = index ?? throw Malformed(Operation) };
         return true;
     }

@@ -18,6 +18,7 @@ internal static class Rtnetlink
     public const ushort NewNeighbour = 28;
     public const ushort DeleteNeighbour = 29;
     public const ushort GetNeighbour = 30;
+    public const ushort DeleteLinkProperty = 109;
 
     public const uint LinkFlagUp = 0x1;
     public const uint LinkFlagRunning = 0x40;

@@ -15,7 +15,7 @@ internal static class DevlinkMessages
     public static byte[] Port(FakePort port, byte command)
     {
         var attributes = Handle(port.Device).U32(3, port.Index);
-        if (command == PortNew)
+        if (command != PortDelete)
         {
             attributes.U16(4, port.NetdevName is null ? 0 : 2);
             if (port.NetdevName is not null)

@@ -62,7 +62,7 @@ internal sealed class DevlinkRequests(FakeHost host)
     private IEnumerable<byte[]> Dump(byte command) => command switch
     {
         1 => host.Devices.Select(d => DevlinkMessages.Device(d, DevlinkMessages.New)),
-        5 => host.Devices.SelectMany(d => d.Ports).Select(p => DevlinkMessages.Port(p, DevlinkMessages.PortNew)),
+        5 => host.Devices.SelectMany(d => d.Ports).Select(p => DevlinkMessages.Port(p, DevlinkMessages.New)),
         _ => [],
     };
 
@@ -132,7 +132,8 @@ internal sealed class DevlinkRequests(FakeHost host)
             }
         }
         var port = device.Add(DevlinkPortFlavour.PciSf, number, controller: Attributes.FindU32(attributes, 150));
-        return (DevlinkMessages.Port(port, DevlinkMessages.PortNew), null);
+        // With the command of a device, as Linux 6.1 does here and in the dump.
+        return (DevlinkMessages.Port(port, DevlinkMessages.New), null);
     }
 
     private static FakeError? SetMode(FakeDevlinkDevice device, List<(int Type, byte[] Value)> attributes)

@@ -36,6 +36,21 @@ public sealed class LinkTests
     }
 
     [RootFact]
+    public void An_alternative_name_goes_so_that_the_link_can_have_it_as_its_name()
+    {
+        using var a = new TestNamespace();
+        var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
+        using var ip = System.Diagnostics.Process.Start("ip", $"-n {a.Name} link property add dev x0 altname y0");
+        ip.WaitForExit();
+        Assert.Equal(["y0"], a.Route.GetLink("y0")!.AlternativeNames);
+        Assert.Equal(Errno.EEXIST, Assert.Throws<NetlinkException>(() => a.Route.Rename(link.Index, "y0")).Errno);
+        Assert.True(a.Route.RemoveAlternativeName(link.Index, "y0"));
+        Assert.False(a.Route.RemoveAlternativeName(link.Index, "y0"));
+        a.Route.Rename(link.Index, "y0");
+        Assert.Equal(link.Index, a.Route.GetLink("y0")!.Index);
+    }
+
+    [RootFact]
     public void A_link_is_changed_in_one_request_or_in_many()
     {
         using var a = new TestNamespace();

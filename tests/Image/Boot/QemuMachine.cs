@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Text;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
@@ -13,16 +11,15 @@ internal sealed class QemuMachine : IAsyncDisposable
     private readonly string _folder;
     private readonly string _netns;
     private readonly string[] _cards;
+    private readonly GuestHands _hands;
     private BackgroundProcess? _process;
-    private Socket? _hands;
-    private StreamReader? _answers;
-    private int _number;
 
     private QemuMachine(string folder, string netns, string[] cards)
     {
         _folder = folder;
         _netns = netns;
         _cards = cards;
+        _hands = new GuestHands(HandsSocket, Tail);
     }
 
     /// <summary>A file that is a second disk of the machine; null for none.</summary>
@@ -80,44 +77,20 @@ internal sealed class QemuMachine : IAsyncDisposable
     }
 
     /// <summary>Waits until the hands answer: systemd has mounted its file systems.</summary>
-    public async Task ReachAsync(TimeSpan limit)
-    {
-        var deadline = DateTime.UtcNow + limit;
-        while (true)
-        {
-            if (_process!.HasExited)
-                throw new InvalidOperationException($"QEMU ended:\n{_process.Log}\n{Tail()}");
-            try
-            {
-                await ConnectAsync();
-                if ((await AskAsync("true", TimeSpan.FromSeconds(60))).ExitCode == 0)
-                    return;
-            }
-            catch (Exception e) when (e is SocketException or IOException or TimeoutException)
-            {
-                if (DateTime.UtcNow > deadline)
-                    throw new TimeoutException($"the machine did not come up within {limit}; its console:\n{Tail()}", e);
-                await Task.Delay(1000);
-            }
-        }
-    }
+    public Task ReachAsync(TimeSpan limit) =>
+        _hands.ReachAsync(() => _ = _process!.HasExited ? throw new InvalidOperationException($"QEMU ended:\n{_process.Log}\n{Tail()}") : true, limit);
 
     /// <summary>Runs a shell's command line inside.</summary>
-    public Task<ShellResult> AskAsync(string command) => AskAsync(command, TimeSpan.FromMinutes(5));
+    public Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
+
+    /// <summary>Runs a shell's command line inside, with a limit.</summary>
+    public Task<ShellResult> AskAsync(string command, TimeSpan patience) => _hands.AskAsync(command, patience);
 
     /// <summary>The output of a command that must succeed.</summary>
-    public async Task<string> OutputAsync(string command)
-    {
-        var result = await AskAsync(command);
-        return result.ExitCode == 0 ? result.Output.TrimEnd() : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}");
-    }
+    public Task<string> OutputAsync(string command) => _hands.OutputAsync(command);
 
     /// <summary>Runs a command until it succeeds.</summary>
-    public async Task UntilAsync(string command, string what, int seconds = 300)
-    {
-        ShellResult? last = null;
-        await Eventually.TrueAsync(async () => (last = await AskAsync(command)).ExitCode == 0, () => $"{what}: {last?.Output}\n{Tail()}", seconds);
-    }
+    public Task UntilAsync(string command, string what, int seconds = 300) => _hands.UntilAsync(command, what, seconds);
 
     /// <summary>The power goes.</summary>
     public async Task CutPowerAsync()
@@ -125,7 +98,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         _process!.Kill();
         await _process.DisposeAsync();
         _process = null;
-        Disconnect();
+        _hands.Dispose();
     }
 
     public async ValueTask DisposeAsync()
@@ -181,44 +154,5 @@ internal sealed class QemuMachine : IAsyncDisposable
         await Shell.RunAsync(null, "e2fsck", ["-f", "-n", partition]).Succeeded();
         await Shell.RunAsync(null, "dd", [$"if={partition}", $"of={Disk}", "bs=1M", $"seek={start >> 20}", "conv=notrunc", "status=none"]).Succeeded();
         File.Delete(partition);
-    }
-
-    private async Task ConnectAsync()
-    {
-        Disconnect();
-        _hands = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await _hands.ConnectAsync(new UnixDomainSocketEndPoint(HandsSocket));
-        _answers = new StreamReader(new NetworkStream(_hands));
-    }
-
-    private void Disconnect()
-    {
-        _answers?.Dispose();
-        _hands?.Dispose();
-        _answers = null;
-        _hands = null;
-    }
-
-    /// <summary>Runs a shell's command line inside, with a limit.</summary>
-    public async Task<ShellResult> AskAsync(string command, TimeSpan patience)
-    {
-        var number = ++_number;
-        using var limit = new CancellationTokenSource(patience);
-        try
-        {
-            await _hands!.SendAsync(Encoding.ASCII.GetBytes($"{number} {Convert.ToBase64String(Encoding.UTF8.GetBytes(command))}\n"), limit.Token);
-            while (await _answers!.ReadLineAsync(limit.Token) is { } line)
-            {
-                var words = line.Split(' ');
-                // An answer to what was asked before the machine was ready is nobody's any more.
-                if (words.Length == 3 && words[0] == $"{number}")
-                    return new ShellResult(int.Parse(words[1]), Encoding.UTF8.GetString(Convert.FromBase64String(words[2])), "");
-            }
-            throw new IOException("the machine closed the connection");
-        }
-        catch (OperationCanceledException)
-        {
-            throw new TimeoutException($"the machine did not answer: {command}\n{Tail()}");
-        }
     }
 }

@@ -1,0 +1,20 @@
+using System.Globalization;
+using ACCOffload.Devices.Tests.Machine;
+using Xunit.Abstractions;
+
+namespace ACCOffload.Devices.Tests;
+
+/// <summary>What an ADD with a virtual function costs, as a ratio; it says so and demands nothing.</summary>
+[Collection("VM")]
+public sealed class AddBench(DeviceMachine machine, ITestOutputHelper output)
+{
+    [VmFact]
+    public async Task An_ADD_against_the_same_steps_with_the_ip_tool()
+    {
+        const int Rounds = 15;
+        var words = (await machine.OutputAsync($"/usr/lib/devices-test/bench {Rounds}")).Split(' ');
+        double plugin = double.Parse(words[1], CultureInfo.InvariantCulture) / 1000, steps = double.Parse(words[3], CultureInfo.InvariantCulture) / 1000;
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"VF ADD, emulated machine, median of {Rounds}: plugin {plugin:0} ms, ip tool {steps:0} ms, ratio {plugin / steps:0.00}"));
+        Assert.Equal(DeviceMachine.Functions, (await machine.FreeAsync()).Length);
+    }
+}

@@ -1,0 +1,2 @@
+// One machine for all.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

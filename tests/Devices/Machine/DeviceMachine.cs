@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Image.Tests.Boot;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Devices.Tests.Machine;
+
+/// <summary>
+/// A host under emulation: Debian's kernel and a network card with SR-IOV (igb), whose wire leads to another card of the same machine, which is the
+/// pipeline's port. Both sides of the product are installed as their packages install them. The plain boot is what every run starts with: the emulated
+/// card's virtual functions do not survive the saving of a machine.
+/// </summary>
+public sealed class DeviceMachine : IAsyncLifetime
+{
+    /// <summary>As many virtual functions as the card has.</summary>
+    public const int Functions = 7;
+
+    private string _folder = "";
+    private GuestHands _hands = null!;
+    private BackgroundProcess? _process;
+
+    internal static string PhysicalAddress => "0000:01:00.0";
+
+    private string ConsoleFile => Path.Combine(_folder, "console.log");
+
+    public async Task InitializeAsync()
+    {
+        if (new VmFactAttribute().Skip is not null)
+            return;
+        var made = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES")!;
+        _folder = Directory.CreateTempSubdirectory("accoffload-devices-").FullName;
+        var socket = Path.Combine(_folder, "hands.sock");
+        _hands = new GuestHands(socket, Tail);
+        var limit = TimeSpan.FromMinutes(5);
+        await Shell.RunAsync(null, Path.Combine(Published.Root, "tests/Devices/vm/product"), [Path.Combine(_folder, "product.img")], limit: limit).Succeeded();
+        await Shell.RunAsync(null, "cp", ["--sparse=always", "--reflink=auto", Path.Combine(made, "disk.img"), Path.Combine(_folder, "disk.img")], limit: limit).Succeeded();
+        string[] arguments =
+        [
+            "-no-user-config", "-nodefaults", "-display", "none", "-monitor", "none", "-serial", $"file:{ConsoleFile}",
+            "-machine", "q35", "-cpu", "Nehalem", "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", "1024",
+            "-kernel", Path.Combine(made, "vmlinuz"), "-initrd", Path.Combine(made, "initrd"), "-append", "console=ttyS0 quiet edd=off nokaslr mitigations=off",
+            // At fixed places, which the system inside calls enp1s0 and enp0s5.
+            "-device", "pcie-root-port,id=rootport,addr=4,chassis=1,slot=1",
+            "-netdev", "hubport,id=physical,hubid=0", "-device", "igb,bus=rootport,netdev=physical,mac=52:54:00:00:01:00,romfile=",
+            "-netdev", "hubport,id=wire,hubid=0", "-device", "virtio-net-pci,addr=5,netdev=wire,mac=52:54:00:00:02:00,romfile=",
+            "-drive", $"if=none,id=disk,format=raw,file={_folder}/disk.img,cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
+            "-drive", $"if=none,id=product,format=raw,readonly=on,file={_folder}/product.img", "-device", "virtio-blk-pci,drive=product",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-chardev", $"socket,id=hands,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=hands,name=image-test",
+        ];
+        var fetched = Path.Combine(made, "qemu/run");
+        _process = File.Exists(fetched)
+            ? new BackgroundProcess(null, fetched, arguments)
+            : new BackgroundProcess(null, "qemu-system-x86_64", arguments);
+        await ReachAsync();
+        await OutputAsync("mount -o ro /dev/vdb /mnt/product && /mnt/product/usr/lib/devices-test/install");
+        await ReadyAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            _process.Kill();
+            await _process.DisposeAsync();
+            _hands.Dispose();
+        }
+        if (_folder.Length > 0)
+            Directory.Delete(_folder, recursive: true);
+    }
+
+    internal Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
+
+    /// <summary>The output of a command that must succeed; what an error tells has the services' last words with it.</summary>
+    internal async Task<string> OutputAsync(string command)
+    {
+        var result = await AskAsync(command);
+        return result.ExitCode == 0 ? result.Output.TrimEnd() : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}\n{await LogAsync()}");
+    }
+
+    /// <summary>The JSON that a command prints, whatever its exit code.</summary>
+    internal async Task<JsonNode> JsonAsync(string command)
+    {
+        var result = await AskAsync(command);
+        try
+        {
+            return JsonNode.Parse(result.Output) ?? JsonValue.Create("null");
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}\n{await LogAsync()}");
+        }
+    }
+
+    internal Task<JsonNode> ProbeAsync(string request) => JsonAsync($"/usr/lib/devices-test/probe {request}");
+
+    internal async Task UntilAsync(string command, string what, int seconds = 180)
+    {
+        try
+        {
+            await _hands.UntilAsync(command, what, seconds);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}\n{await LogAsync()}", e);
+        }
+    }
+
+    /// <summary>Waits until the plugin would serve an ADD, with every virtual function free that is in nobody's use.</summary>
+    internal Task ReadyAsync() => UntilAsync("/usr/lib/devices-test/cni STATUS && host-stub devices --json >/dev/null", "the agent is ready");
+
+    /// <summary>Restarts the machine the orderly way, as an administrator does.</summary>
+    internal async Task RebootAsync()
+    {
+        var before = await OutputAsync("cat /proc/sys/kernel/random/boot_id");
+        await AskAsync("systemctl --no-block reboot");
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await ReachAsync();
+                return await OutputAsync("cat /proc/sys/kernel/random/boot_id") != before;
+            },
+            () => $"the machine starts anew:\n{Tail()}", 300);
+    }
+
+    /// <summary>The services' journal.</summary>
+    internal async Task<string> LogAsync() => (await AskAsync("journalctl -q -b --no-pager -o short-monotonic -u host-stub-agent -u inframanager -u devices-wire -n 60; dmesg | tail -n 15")).Output;
+
+    private Task ReachAsync() =>
+        _hands.ReachAsync(() => _ = _process!.HasExited ? throw new InvalidOperationException($"QEMU ended:\n{_process.Log}\n{Tail()}") : true, TimeSpan.FromMinutes(8));
+
+    private string Tail() => File.Exists(ConsoleFile) ? string.Join('\n', File.ReadAllText(ConsoleFile).Split('\n').TakeLast(40)) : "";
+}

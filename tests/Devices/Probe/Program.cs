@@ -1,0 +1,29 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using ACCOffload.Devices.Probe;
+using ACCOffload.NativeInterop;
+
+// One request to the kernel through native-interop; its answer, or what the user would read, as JSON.
+var buffer = new ArrayBufferWriter<byte>();
+int code = 0;
+using (var writer = new Utf8JsonWriter(buffer))
+{
+    try
+    {
+        Requests.Run(args, writer);
+    }
+    catch (LinuxException e)
+    {
+        code = 1;
+        writer.Reset();
+        buffer.Clear();
+        writer.WriteStartObject();
+        writer.WriteString("error", e.Message);
+        writer.WriteString("errno", e.Errno.ToString());
+        writer.WriteString("kernel", (e as NetlinkException)?.KernelMessage);
+        writer.WriteEndObject();
+    }
+}
+Console.WriteLine(Encoding.UTF8.GetString(buffer.WrittenSpan));
+return code;

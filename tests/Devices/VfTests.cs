@@ -1,0 +1,186 @@
+using ACCOffload.Devices.Tests.Machine;
+
+namespace ACCOffload.Devices.Tests;
+
+/// <summary>Pods with SR-IOV virtual functions of a (simulated) card with Linux' own drivers, through plugin, agent, ACC and soft target.</summary>
+[Collection("VM")]
+public sealed class VfTests(DeviceMachine machine)
+{
+    [VmFact]
+    public async Task Two_pods_with_a_virtual_function_each_reach_each_other_through_the_pipeline()
+    {
+        var sriov = await machine.ProbeAsync($"sriov {DeviceMachine.PhysicalAddress}");
+        Assert.Equal(("igb", DeviceMachine.Functions), ((string?)sriov["driver"], (int)sriov["current"]!));
+        var all = sriov["functions"]!.AsArray().Select(f => (string)f!["address"]!).Order().ToArray();
+        Assert.Equal(all, await machine.FreeAsync());
+        var before = await machine.InterfacesAsync();
+        Assert.Equal(DeviceMachine.Functions, before.Length);
+
+        var a = await machine.AddPodAsync("a");
+        var b = await machine.AddPodAsync("b");
+        await machine.PingsAsync("a", b);
+        Assert.Contains("ttl=63", await machine.OutputAsync($"ip netns exec a ping -n -c 1 -t 64 -W 10 {b}"));
+        await machine.OutputAsync($"ping -n -c 1 -W 10 {a}");
+        Assert.Contains("parentdev 0000:01:10.", await machine.OutputAsync("ip -n a -d link show eth0"));
+        Assert.Equal(["enp1s0v2", "enp1s0v3", "enp1s0v4", "enp1s0v5", "enp1s0v6"], (await machine.InterfacesAsync()).Select(i => i.Split(' ')[0]));
+        Assert.Equal(new[] { a, b }.Order(), await machine.TableAsync());
+        // Both are behind the wire's port; the ACC tells them apart by their MACs.
+        var vports = await machine.OutputAsync("inframanager ctl vports");
+        Assert.Contains("wire", vports);
+        Assert.Equal(0, (await machine.CniAsync("CHECK", "a")).ExitCode);
+
+        await machine.DeletePodAsync("a");
+        await machine.DeletePodAsync("b");
+        Assert.Equal(all, await machine.FreeAsync());
+        Assert.Equal(before, await machine.InterfacesAsync());
+        Assert.Empty(await machine.TableAsync());
+    }
+
+    [VmFact]
+    public async Task The_runtime_may_choose_the_function_and_the_last_one_is_followed_by_a_clear_error()
+    {
+        var free = await machine.FreeAsync();
+        await machine.AddPodAsync("chosen", $$"""{"deviceID":"{{free[5]}}"}""");
+        Assert.Contains($"parentdev {free[5]}", await machine.OutputAsync("ip -n chosen -d link show eth0"));
+        await machine.OutputAsync("ip netns add more");
+        var taken = await machine.RefusedAsync("ADD", "more", $$"""{"deviceID":"{{free[5]}}"}""");
+        Assert.Equal(11, taken.Code);
+        Assert.Contains($"the virtual function {free[5]} is in use", taken.Text);
+
+        for (int i = 1; i < DeviceMachine.Functions; i++)
+            await machine.AddPodAsync($"p{i}");
+        var refused = await machine.RefusedAsync("ADD", "more");
+        Assert.Equal(11, refused.Code);
+        Assert.Contains("no virtual function is free: 7 of 7 are in use", refused.Text);
+        // A node without free devices is no broken node.
+        Assert.Equal(0, (await machine.AskAsync("/usr/lib/devices-test/cni STATUS")).ExitCode);
+
+        await machine.DeletePodAsync("chosen");
+        for (int i = 1; i < DeviceMachine.Functions; i++)
+            await machine.DeletePodAsync($"p{i}");
+        await machine.OutputAsync("/usr/lib/devices-test/cni DEL more; ip netns del more");
+        Assert.Equal(free, await machine.FreeAsync());
+    }
+
+    [VmFact]
+    public async Task Functions_of_namespaces_that_vanish_come_back_as_they_were()
+    {
+        var free = await machine.FreeAsync();
+        var before = await machine.InterfacesAsync();
+        var pods = Enumerable.Range(0, DeviceMachine.Functions).Select(i => $"v{i}").ToArray();
+        foreach (var pod in pods)
+            await machine.AddPodAsync(pod, """{"mtu":1400}""");
+        Assert.Empty(await machine.InterfacesAsync());
+        foreach (var pod in pods)
+            await machine.OutputAsync($"ip netns del {pod}");
+
+        await machine.UntilAsync($"host-stub devices --json | jq -e '.pools[] | select(.kind == \"vf\") | .free | length == {DeviceMachine.Functions}'", "all functions are free again");
+        Assert.Equal(free, await machine.FreeAsync());
+        await machine.UntilAsync("""test $(inframanager ctl tables pods | grep -c '^  10\.') = 0""", "the ACC knows that they are gone");
+        Assert.Equal(before, await machine.InterfacesAsync());
+        // One that is given again before the runtime tells that its last pod is gone is the new pod's alone.
+        var address = await machine.AddPodAsync("after");
+        Assert.Equal(0, (await machine.CniAsync("GC", "after", extra: """{"cni.dev/valid-attachments":[{"containerID":"after","ifname":"eth0"}]}""")).ExitCode);
+        Assert.Equal([address], await machine.TableAsync());
+        Assert.Equal(0, (await machine.CniAsync("CHECK", "after")).ExitCode);
+        await machine.DeletePodAsync("after");
+        Assert.Equal(free, await machine.FreeAsync());
+        Assert.Equal(0, await machine.InUseAsync());
+    }
+
+    [VmFact]
+    public async Task Functions_that_are_taken_away_are_a_clear_error_and_come_back_to_their_pods()
+    {
+        var free = await machine.FreeAsync();
+        var a = await machine.AddPodAsync("a");
+        var b = await machine.AddPodAsync("b");
+
+        // The driver goes, as with an update of it.
+        await machine.OutputAsync("modprobe -r igbvf && ip netns add late");
+        var check = await machine.RefusedAsync("CHECK", "a");
+        Assert.Contains($"the virtual function {free[0]} of podnet/a/eth0 is not in the pod", check.Text);
+        var any = await machine.RefusedAsync("ADD", "late");
+        Assert.Equal(11, any.Code);
+        Assert.Contains("no virtual function is free: 2 of 7 are in use", any.Text);
+        var chosen = await machine.RefusedAsync("ADD", "late", $$"""{"deviceID":"{{free[3]}}"}""");
+        Assert.Equal(11, chosen.Code);
+        Assert.Contains($"the virtual function {free[3]} has no interface in the host's namespace", chosen.Text);
+        await machine.OutputAsync("modprobe igbvf");
+        await machine.UntilAsync("/usr/lib/devices-test/cni CHECK a && /usr/lib/devices-test/cni CHECK b", "the pods have their functions again");
+        await machine.PingsAsync("a", b);
+
+        // The functions themselves go; as many as configured are made anew without a human.
+        await machine.OutputAsync("echo 0 >/sys/class/net/enp1s0/device/sriov_numvfs");
+        await machine.UntilAsync("/usr/lib/devices-test/cni CHECK a && /usr/lib/devices-test/cni CHECK b", "the pods have their functions again");
+        await machine.PingsAsync("b", a);
+        await machine.AttachAsync("late");
+        await machine.PingsAsync("late", a);
+
+        foreach (var pod in new[] { "a", "b", "late" })
+            await machine.DeletePodAsync(pod);
+        Assert.Equal(free, await machine.FreeAsync());
+    }
+
+    [VmFact]
+    public async Task An_agent_that_is_killed_in_the_midst_of_ADD_loses_no_function()
+    {
+        const int Rounds = 20;
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        var free = await machine.FreeAsync();
+        var before = await machine.InterfacesAsync();
+        var stays = await machine.AddPodAsync("stays");
+        var started = await machine.OutputAsync("date +%s%N");
+        await machine.AddPodAsync("timed");
+        var duration = (long.Parse(await machine.OutputAsync("date +%s%N")) - long.Parse(started)) / 1e9;
+        await machine.DeletePodAsync("timed");
+
+        int cut = 0;
+        for (int round = 0; cut < Rounds; round++)
+        {
+            Assert.True(round < 6 * Rounds, $"seed {seed}: only {cut} of {round} kills hit an ADD, which takes {duration} s");
+            var pod = $"k{round}";
+            var delay = (random.NextDouble() * duration).ToString("0.000", System.Globalization.CultureInfo.InvariantCulture);
+            var hit = await machine.AskAsync($"ip netns add {pod}; /usr/lib/devices-test/cni ADD {pod} >/run/{pod}.out & sleep {delay}; systemctl kill -s KILL --kill-whom=main host-stub-agent; wait $!");
+            if (hit.ExitCode != 0)
+                cut++;
+            // The runtime tries a sandbox that failed anew after a DEL; sometimes the pod goes without one.
+            await machine.ReadyAsync();
+            if (random.Next(3) == 0)
+                await machine.OutputAsync($"ip netns del {pod}");
+            else
+                await machine.DeletePodAsync(pod);
+        }
+        Assert.Equal(0, (await machine.CniAsync("GC", "stays", extra: """{"cni.dev/valid-attachments":[{"containerID":"stays","ifname":"eth0"}]}""")).ExitCode);
+        Assert.Equal([stays], await machine.TableAsync());
+        Assert.Equal([stays], await machine.EndpointsAsync());
+        Assert.Equal(1, await machine.InUseAsync());
+        Assert.Equal(DeviceMachine.Functions - 1, (await machine.FreeAsync()).Length);
+        Assert.Equal(0, (await machine.CniAsync("CHECK", "stays")).ExitCode);
+        await machine.OutputAsync($"ping -n -c 1 -W 10 {stays}");
+        await machine.DeletePodAsync("stays");
+        Assert.Equal(free, await machine.FreeAsync());
+        Assert.Equal(before, await machine.InterfacesAsync());
+    }
+
+    [VmFact]
+    public async Task A_host_that_starts_anew_has_its_functions_without_a_human()
+    {
+        var free = await machine.FreeAsync();
+        await machine.AddPodAsync("old");
+        await machine.RebootAsync();
+        await machine.ReadyAsync();
+        await machine.UntilAsync($"host-stub devices --json | jq -e '.pools[] | select(.kind == \"vf\") | .free | length == {DeviceMachine.Functions}'", "as many functions as configured, all free");
+        Assert.Equal(free, await machine.FreeAsync());
+        await machine.UntilAsync("""test $(inframanager ctl tables pods | grep -c '^  10\.') = 0""", "what no pod has is not in the tables");
+
+        // The runtime makes its pods anew, and tells that the old ones are gone.
+        Assert.Equal(0, (await machine.CniAsync("GC", "old", extra: """{"cni.dev/valid-attachments":[]}""")).ExitCode);
+        var a = await machine.AddPodAsync("a");
+        await machine.AddPodAsync("b");
+        await machine.PingsAsync("b", a);
+        await machine.DeletePodAsync("a");
+        await machine.DeletePodAsync("b");
+        Assert.Equal(0, await machine.InUseAsync());
+    }
+}
