@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Security;
