@@ -130,28 +130,40 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             : throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
     }
 
-    // The administrator's MAC is the physical function's word, which also makes the filter; a function that may choose for itself gets it all the same.
+    // A function changes its MAC itself where its driver lets it; the physical function's word then makes it the only one that the pod may send from.
+    // Drivers differ: some take that word for a change and reset the function's own, some (igb, ixgbe) refuse every change of a function's own as long
+    // as there is such a word, and take none (zero) for its end.
     private void SetMac(PooledFunction function, RouteNetlink host, LinkInfo link, MacAddress mac)
     {
-        NetlinkException? refused = null;
-        try
+        var physical = PhysicalLink(function, host);
+        NetlinkException? Try(Action change)
         {
-            if (PhysicalLink(function, host) is { } physical)
-                host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = mac });
+            try
+            {
+                change();
+                return null;
+            }
+            catch (NetlinkException e)
+            {
+                return e;
+            }
         }
-        catch (NetlinkException e)
+        NetlinkException? Own() => host.GetLink(link.Index) is { } now && now.Mac == mac ? null : Try(() => host.SetLink(link.Index, new LinkChange { Mac = mac }));
+        NetlinkException? Word(MacAddress word) => physical is null ? null : Try(() => host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = word }));
+
+        if (Own() is null)
         {
-            refused = e;
+            Word(mac);
+            return;
         }
-        try
-        {
-            if (host.GetLink(link.Index) is { } now && now.Mac != mac)
-                host.SetLink(link.Index, new LinkChange { Mac = mac });
-        }
-        catch (NetlinkException) when (refused is not null)
-        {
+        if (Word(mac) is { } refused)
             throw refused;
-        }
+        if (Own() is null)
+            return;
+        Word(default);
+        if (Own() is { } last)
+            throw last;
+        Word(mac);
     }
 
     private void Configure(PooledFunction function, RouteNetlink host)

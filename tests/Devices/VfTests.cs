@@ -63,6 +63,34 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
+    public async Task A_random_address_is_set_in_the_way_that_the_driver_allows()
+    {
+        var before = await machine.InterfacesAsync();
+        await machine.ReconfigureAsync(".Device.Vf.Mac = \"random\"");
+        try
+        {
+            // Twice, because igb lets a function change its address only while the physical function has none for it.
+            var seen = new HashSet<string>();
+            for (int i = 0; i < 2; i++)
+            {
+                var a = await machine.AddPodAsync("a");
+                var mac = await machine.OutputAsync("cat /run/devices-test/a | jq -r '.interfaces[] | select(.sandbox) | .mac'");
+                Assert.True(seen.Add(mac), mac);
+                Assert.DoesNotContain(before, f => f.Contains(mac, StringComparison.Ordinal));
+                Assert.Contains(mac, await machine.OutputAsync("ip -n a link show eth0"));
+                Assert.Contains(mac, await machine.OutputAsync("ip link show enp1s0"));
+                await machine.OutputAsync($"ping -n -c 1 -W 10 {a}");
+                await machine.DeletePodAsync("a");
+                Assert.Equal(before, await machine.InterfacesAsync());
+            }
+        }
+        finally
+        {
+            await machine.ReconfigureAsync("del(.Device.Vf.Mac)");
+        }
+    }
+
+    [VmFact]
     public async Task Functions_of_namespaces_that_vanish_come_back_as_they_were()
     {
         var free = await machine.FreeAsync();

@@ -39,6 +39,12 @@ public sealed class FakePciFunction
     /// <summary>What the driver answers to a number of functions; null to make them.</summary>
     public Errno? VfError { get; set; }
 
+    /// <summary>Whether its driver lets a virtual function (the first) change its netdev's address (the third) while the second is the physical one's word for it.</summary>
+    public Func<FakePciFunction, MacAddress, MacAddress, bool> VfMayChoose { get; set; } = static (_, _, _) => true;
+
+    /// <summary>What its driver answers to an address for a virtual function; null to take it.</summary>
+    public FakeError? RefuseVfMac { get; set; }
+
     /// <summary>Called for each new virtual function, when its driver is bound; gives it a netdev unless a test says otherwise.</summary>
     public Action<FakePciFunction> OnVf { get; set; } = static vf => vf.AddNetdev($"{vf.Physical!._netdev ?? "fake"}v{vf.Number}");
 

@@ -110,6 +110,8 @@ internal sealed class RouteRequests(FakeHost host)
                 switch (type)
                 {
                     case VfMac:
+                        if (physical.RefuseVfMac is { } refused)
+                            return refused;
                         var mac = new MacAddress(value.AsSpan(4, 6));
                         if (mac.IsMulticast)
                             return new FakeError(Errno.EINVAL, "Invalid VF MAC address");

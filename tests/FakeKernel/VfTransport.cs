@@ -35,6 +35,11 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
         var index = BinaryPrimitives.ReadInt32LittleEndian(request.AsSpan(20));
         var attributes = Attributes.Read(request.AsSpan(32));
         var list = type == RouteRequests.NewLink ? Attributes.Find(attributes, 22) : null;
+        if (type == RouteRequests.NewLink && Attributes.Find(attributes, 1) is { Length: 6 } mac && Refuses(index, new MacAddress(mac)))
+        {
+            _fake.Acknowledge(request, new FakeError(Errno.EADDRNOTAVAIL));
+            return true;
+        }
         if (list is null && (type != RouteRequests.GetLink || (Attributes.FindU32(attributes, 29) & 1) is null or 0))
             return false;
         if (netdevs.PlaceOf(index) is not { } place)
@@ -50,6 +55,17 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
                 _fake.Reply(request, RouteRequests.NewLink, RouteRequests.Describe(new FakeLink { Index = index, Name = function.Netdev ?? "?" }, function), multi: false);
             _fake.Acknowledge(request, error);
             return true;
+        }
+    }
+
+    private bool Refuses(int index, MacAddress mac)
+    {
+        if (netdevs.PlaceOf(index) is not { } place)
+            return false;
+        lock (host.Gate)
+        {
+            return host.Functions.FirstOrDefault(f => f.Place == place) is { Physical: { } physical } function
+                && !physical.VfMayChoose(function, physical.VfConfiguration.Single(v => v.Number == function.Number).Mac, mac);
         }
     }
 }

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using ACCOffload.Fakes;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -74,6 +76,42 @@ public sealed class VfPoolTests
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
         Assert.Equal(own, FunctionLab.Link($"{lab.Prefix}v0")!.Mac);
+    }
+
+    [CniTheory]
+    [InlineData("igb")]
+    [InlineData("administrator's word only")]
+    [InlineData("function's own only")]
+    public async Task A_random_address_is_set_as_each_driver_allows_it(string driver)
+    {
+        await using var lab = await FunctionLab.CreateAsync(d =>
+        {
+            var vf = FunctionLab.Vf(1);
+            vf["Mac"] = "random";
+            (d["Kind"], d["Vf"]) = ("vf", vf);
+        });
+        lab.Physical.VfMayChoose = driver switch
+        {
+            // As long as there is a word, there is no choice; not even the same.
+            "igb" => (_, word, _) => word == default,
+            "administrator's word only" => (_, word, mac) => word == mac,
+            _ => (_, _, _) => true,
+        };
+        if (driver == "function's own only")
+            lab.Physical.RefuseVfMac = new FakeError(Errno.EOPNOTSUPP);
+        var own = FunctionLab.Link($"{lab.Prefix}v0")!.Mac;
+        var seen = new HashSet<MacAddress> { own };
+        for (int i = 0; i < 3; i++)
+        {
+            var pod = lab.Agent.NewPod();
+            (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
+            var mac = FunctionLab.PodLink(pod)!.Mac;
+            Assert.True(seen.Add(mac), $"{mac} again");
+            using (var host = lab.Host.OpenRoute())
+                Assert.Equal(driver == "function's own only" ? default : mac, host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single().Mac);
+            (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+            Assert.Equal(own, FunctionLab.Link($"{lab.Prefix}v0")!.Mac);
+        }
     }
 
     [CniFact]

@@ -108,6 +108,14 @@ public sealed class DeviceMachine : IAsyncLifetime
     /// <summary>Waits until the plugin would serve an ADD, with every virtual function free that is in nobody's use.</summary>
     internal Task ReadyAsync() => UntilAsync("/usr/lib/devices-test/cni STATUS && host-stub devices --json >/dev/null", "the agent is ready");
 
+    /// <summary>Changes the agent's configuration as jq says, and starts it anew.</summary>
+    internal async Task ReconfigureAsync(string change)
+    {
+        // The shipped file has comments, which jq does not take.
+        await OutputAsync($"cd /etc/accoffload && sed 's,^ *//.*,,' host-stub.json | jq '{change}' >/run/host-stub.json && cat /run/host-stub.json >host-stub.json && systemctl restart host-stub-agent");
+        await ReadyAsync();
+    }
+
     /// <summary>Restarts the machine the orderly way, as an administrator does.</summary>
     internal async Task RebootAsync()
     {

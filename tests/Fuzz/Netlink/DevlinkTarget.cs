@@ -79,7 +79,7 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
             var messages = new List<byte>();
             for (var count = dump ? dice.Between(1, 4) : 1; count > 0; count--)
             {
-                var command = (byte)(dice.OneIn(30) ? dice.Below(80) : _method switch { 0 => 3, 3 => 51, 4 => 29, 5 => 76, _ => 7 });
+                var command = (byte)(dice.OneIn(30) ? dice.Below(80) : _method switch { 0 => 3, 1 => dice.Pick(3, 7, 7), 3 => 51, 4 => 29, 5 => 76, _ => 7 });
                 var attributes = new List<byte>([.. Bytes.Attribute(1, "pci\0"u8), .. Bytes.Attribute(2, "0000:01:00.0\0"u8), .. Bytes.Attribute(3, Bytes.Int(dice.Below(9)))]);
                 for (var more = dice.Below(8); more > 0; more--)
                     attributes.AddRange(Attribute(dice));

@@ -37,9 +37,12 @@ internal static class PlainNetlink
     {
         foreach (var (type, body) in Messages(datagram, sequence))
         {
-            if (type < 16 || body[0] is not (7 or 8))
+            if (type < 16 || body[0] is not (3 or 7 or 8))
                 continue;
             var attributes = Attributes(body, 4);
+            // Linux up to 6.1 answers a list of ports with the number of a new device, which has no port's index.
+            if (body[0] == 3 && !attributes.Any(a => a.Type == 3))
+                continue;
             var (mac, active, attached) = ("", "", "");
             // What several descriptions of the function say adds up.
             foreach (var (which, value) in attributes.Where(a => a.Type == 145).SelectMany(a => Attributes(a.Value, 0)))

@@ -141,12 +141,17 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Contains("give PKI=", wrong.Error);
 
         var authority = await node.ProvisionAccAsync();
+        var before = await node.ListAsync();
         var up = (await node.UpAsync("ACC=none", $"PKI={authority}")).MustSucceed();
         output.WriteLine(up.Output);
         Assert.Equal(["cluster", "acc"], Outcomes(up).Where(step => step.Value == "skipped").Select(step => step.Key));
         Assert.Contains("4 pods, all of them in the pipeline", up.Output);
         await PingAsync(node);
-        (await node.DownAsync()).MustSucceed();
+        var down = (await node.DownAsync()).MustSucceed();
+        Assert.Contains("the ACC has forgotten the host's interface", down.Output);
+        // The ACC runs on, and its database is its own.
+        Assert.Equal(0, (int)(await node.StatusAsync())!["endpoints"]!);
+        await AssertAsBeforeAsync(node, before, except: "/var/lib/accoffload/");
         Assert.True(File.Exists(Path.Combine(authority, "ca.key")));
     }
 
