@@ -36,6 +36,9 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
             throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} got another MAC just now", $"{parent.Mac}, not {request.Mac}");
         if (!parent.IsUp)
             host.SetUp(parent.Index);
+        // A NIC finishes checksums and cuts segments. A veth hands them on as they are, and the pipeline at its other end takes whole packets.
+        if (parent.Kind == "veth")
+            host.DisableOffloads(parent.Name);
         host.CreateIpvlan(new IpvlanSpec { Name = pod.InterfaceName, Parent = parent.Index, Namespace = pod.Namespace, Mtu = Math.Min(request.Mtu, parent.Mtu) });
         var link = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} on {config.Parent}", Errno.ENODEV);
         pod.Links.SetAlias(link.Index, request.Alias);

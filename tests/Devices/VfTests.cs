@@ -25,8 +25,9 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(["enp1s0v2", "enp1s0v3", "enp1s0v4", "enp1s0v5", "enp1s0v6"], (await machine.InterfacesAsync()).Select(i => i.Split(' ')[0]));
         Assert.Equal(new[] { a, b }.Order(), await machine.TableAsync());
         // Both are behind the wire's port; the ACC tells them apart by their MACs.
-        var vports = await machine.OutputAsync("inframanager ctl vports");
-        Assert.Contains("wire", vports);
+        var vports = (await machine.JsonAsync("inframanager ctl --json vports"))["vports"]!.AsArray().Where(v => (string?)v!["name"] == "wire").ToArray();
+        Assert.Equal(["vf default/a", "vf default/b"], vports.Select(v => $"{v!["device"]} {v["endpoints"]!.AsArray().Single()}").Order());
+        Assert.Equal(new[] { await machine.MacAsync("a"), await machine.MacAsync("b") }.Order(), vports.Select(v => (string)v!["mac"]!).Order());
         Assert.Equal(0, (await machine.CniAsync("CHECK", "a")).ExitCode);
 
         await machine.DeletePodAsync("a");
@@ -74,7 +75,7 @@ public sealed class VfTests(DeviceMachine machine)
             for (int i = 0; i < 2; i++)
             {
                 var a = await machine.AddPodAsync("a");
-                var mac = await machine.OutputAsync("cat /run/devices-test/a | jq -r '.interfaces[] | select(.sandbox) | .mac'");
+                var mac = await machine.MacAsync("a");
                 Assert.True(seen.Add(mac), mac);
                 Assert.DoesNotContain(before, f => f.Contains(mac, StringComparison.Ordinal));
                 Assert.Contains(mac, await machine.OutputAsync("ip -n a link show eth0"));

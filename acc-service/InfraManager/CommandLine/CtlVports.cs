@@ -4,7 +4,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
-/// <summary>The endpoints by port: what ctl vports shows.</summary>
+/// <summary>The endpoints by port and MAC: what ctl vports shows.</summary>
 internal static class CtlVports
 {
     public static void Text(TextWriter writer, ListEndpointsReply reply)
@@ -16,12 +16,12 @@ internal static class CtlVports
         }
 
         var table = new TextTable("PORT", "NAME", "DEVICE", "MAC", "VSI", "ENDPOINTS").Right(0);
-        foreach (var port in ByPort(reply))
+        foreach (var vport in ByVport(reply))
         {
-            var one = port.First();
+            var one = vport.First();
             table.Add(
                 one.Port == 0 ? "-" : one.Port.ToString(CultureInfo.InvariantCulture), one.PortName, one.Device, one.Mac, one.Vsi.Length == 0 ? "-" : one.Vsi,
-                string.Join(' ', port.Select(Owner)));
+                string.Join(' ', vport.Select(Owner)));
         }
 
         foreach (var own in reply.Vports)
@@ -33,9 +33,9 @@ internal static class CtlVports
     {
         json.WriteStartObject();
         json.WriteStartArray("vports");
-        foreach (var port in ByPort(reply))
+        foreach (var vport in ByVport(reply))
         {
-            var one = port.First();
+            var one = vport.First();
             json.WriteStartObject();
             json.WriteNumber("port", one.Port);
             json.WriteString("name", one.PortName);
@@ -43,7 +43,7 @@ internal static class CtlVports
             json.WriteString("mac", one.Mac);
             json.WriteString("vsi", one.Vsi);
             json.WriteStartArray("endpoints");
-            foreach (var endpoint in port)
+            foreach (var endpoint in vport)
                 json.WriteStringValue(Owner(endpoint));
             json.WriteEndArray();
             json.WriteEndObject();
@@ -66,8 +66,9 @@ internal static class CtlVports
         json.WriteEndObject();
     }
 
-    private static IEnumerable<IGrouping<string, EndpointInfo>> ByPort(ListEndpointsReply reply) =>
-        reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).GroupBy(e => e.PortName);
+    // Children of one ipvlan parent are one vport; functions behind one port are told apart by their MACs.
+    private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>
+        reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal).GroupBy(e => (e.PortName, e.Mac));
 
     private static string Owner(EndpointInfo endpoint) =>
         endpoint.Kind == "host" ? "host" : endpoint.PodName.Length > 0 ? $"{endpoint.PodNamespace}/{endpoint.PodName}" : $"{endpoint.ContainerId}/{endpoint.InterfaceName}";

@@ -25,6 +25,9 @@ internal static class MachinePods
         return ((string)result["ips"]![0]!["address"]!).Split('/')[0];
     }
 
+    /// <summary>The MAC that the plugin told the runtime.</summary>
+    public static Task<string> MacAsync(this DeviceMachine machine, string pod) => machine.OutputAsync($"jq -r '.interfaces[] | select(.sandbox) | .mac' /run/devices-test/{pod}");
+
     public static Task DeletePodAsync(this DeviceMachine machine, string pod) => machine.OutputAsync($"{Cni} DEL {pod} && ip netns del {pod}");
 
     public static Task PingsAsync(this DeviceMachine machine, string pod, string address) =>
