@@ -142,7 +142,8 @@ internal sealed class ClusterNode : IAsyncDisposable
         var sums = await Machine.OutputAsync("sh", "-c", $@"find /etc /var /opt /root /usr/local \( {skipped} \) -prune -o -type f -exec sha256sum {{}} +");
         foreach (var line in sums.Split('\n'))
             all[line[66..]] += $" {line[..64]}";
-        foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip netns list", "findmnt --noheadings --list --output TARGET,FSTYPE", "getent passwd", "getent group", "systemctl list-units --no-legend --plain --failed" })
+        // The kernel numbers a namespace when a link's peer is first looked up there, and keeps the number.
+        foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip netns list | cut -d' ' -f1", "findmnt --noheadings --list --output TARGET,FSTYPE", "getent passwd", "getent group", "systemctl list-units --no-legend --plain --failed" })
             all["output of " + command] = await Machine.OutputAsync("sh", "-c", command);
         return all;
     }
