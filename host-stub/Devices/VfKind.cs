@@ -50,8 +50,12 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows those that are there");
         var link = LinkOf(function, host)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
+        var physical = PhysicalLink(function, host);
+        // Down, a physical function carries nothing for its virtual ones, and hears nothing from them.
+        if (physical is { IsUp: false })
+            host.SetUp(physical.Index);
         if (config.HasSettings)
-            Configure(function, host);
+            Configure(function, physical, host);
         return new MadePort(LentLink.Lend(host, link, request, pod, (l, mac) => SetMac(function, host, l, mac)), request.Mac);
     }
 
@@ -79,10 +83,17 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         return Functions().FirstOrDefault(f => f.Function.Address == claim.Device) is { } function && LinkOf(function, host) is not null;
     }
 
-    public string? Problem(Claim claim) =>
-        hardware.Bus.Get(claim.Device) is null ? $"the virtual function {claim.Device} of {claim.Key} is gone from the machine"
-        : PodDevices.Present([claim]).Count == 0 ? $"the virtual function {claim.Device} of {claim.Key} is not in the pod"
-        : null;
+    public string? Problem(Claim claim)
+    {
+        if (hardware.Bus.Get(claim.Device) is not { } function)
+            return $"the virtual function {claim.Device} of {claim.Key} is gone from the machine";
+        if (PodDevices.Present([claim]).Count == 0)
+            return $"the virtual function {claim.Device} of {claim.Key} is not in the pod";
+        using var host = hardware.OpenLinks();
+        return function.PhysicalFunction is { } physicalFunction && LinkOf(physicalFunction, host) is { IsUp: false } physical
+            ? $"{physical.Name}, the physical function of {claim.Device}, is down"
+            : null;
+    }
 
     // The kernel brings a device back from a namespace that ended, but not at once.
     private PooledFunction? FindHome(string address, RouteNetlink host)
@@ -166,10 +177,10 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         Word(mac);
     }
 
-    private void Configure(PooledFunction function, RouteNetlink host)
+    private void Configure(PooledFunction function, LinkInfo? physical, RouteNetlink host)
     {
-        var physical = PhysicalLink(function, host)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the physical function {function.Physical} has no interface in the host's namespace", "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
+        if (physical is null)
+            throw new CniException(CniErrorCode.TryAgainLater, $"the physical function {function.Physical} has no interface in the host's namespace", "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
         host.SetVf(physical.Index, function.Function.Number, new VfChange
         {
             Vlan = config.Vlan,
@@ -179,8 +190,10 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         });
     }
 
-    private LinkInfo? PhysicalLink(PooledFunction function, RouteNetlink host) =>
-        hardware.Bus.Get(function.Physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
+    private LinkInfo? PhysicalLink(PooledFunction function, RouteNetlink host) => LinkOf(function.Physical, host);
+
+    private LinkInfo? LinkOf(string physical, RouteNetlink host) =>
+        hardware.Bus.Get(physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
 
     // A name in sysfs may be of another namespace by now.
     private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;

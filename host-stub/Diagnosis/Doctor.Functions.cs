@@ -41,6 +41,11 @@ internal sealed partial class Doctor
             report.Doubt("device", $"{address} has {sriov.Current} virtual functions of {config.Vf.Count}", "the agent makes them while no pod has one; journalctl --unit host-stub-agent");
         if (function.Netdevs.Count == 0 && (config.Vf.HasSettings || config.Vf.Mac == Configuration.FunctionMac.Random))
             report.Wrong("device", $"the physical function {address} ({driver}) has no interface, so nothing can be set at its virtual ones", "give it back to the host's namespace, or leave Device:Vf:Mac, :Vlan, :Trust, :SpoofCheck and :MaxRateMbit alone");
+        using (var links = hardware.OpenLinks())
+        {
+            if (function.Netdevs.Select(links.GetLink).FirstOrDefault(l => l is not null) is { IsUp: false } link)
+                report.Doubt("device", $"{link.Name}, the physical function {address}, is down", $"ip link set {link.Name} up; the agent does so for the first pod");
+        }
         var idle = hardware.Bus.VirtualFunctions(address).Where(f => hardware.Bus.Get(f.Address)?.Driver is null).ToArray();
         if (idle.Length > 0)
             report.Wrong("device", $"no driver is bound to {idle.Length} of the virtual functions of {address}, {idle[0].Address} first", "load the driver of the virtual functions; sriov_drivers_autoprobe has to be 1");

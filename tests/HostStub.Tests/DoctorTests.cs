@@ -27,6 +27,7 @@ public sealed class DoctorTests
         Prepare(lab.Agent);
         Assert.True(Examine(lab.Agent, out var text), text);
         Assert.Contains($"{FunctionLab.Address} (idpf): 2 virtual functions of 8 that it can have", text, StringComparison.Ordinal);
+        Assert.Contains($"{lab.Prefix}, the physical function {FunctionLab.Address}, is down", text, StringComparison.Ordinal);
         Assert.Contains($"pci/{FunctionLab.Address}: 0 subfunctions", text, StringComparison.Ordinal);
 
         void With(string section, string key, JsonNode value, string words)

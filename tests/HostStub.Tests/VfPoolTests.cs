@@ -27,6 +27,12 @@ public sealed class VfPoolTests
         Assert.Equal(before.Mac.ToArray(), told.Device.Mac.ToByteArray());
         Assert.Equal(3, lab.Free("vf").Length);
         (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Succeeded();
+        // Down, the physical function carries nothing.
+        var physical = FunctionLab.Link(lab.Prefix)!;
+        Assert.True(physical.IsUp);
+        using (var host = lab.Host.OpenRoute())
+            host.SetLink(physical.Index, new LinkChange { Up = false });
+        Assert.Contains($"{lab.Prefix}, the physical function of {lab.Physical.Functions[0].Address}, is down", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Failed(999).Message, StringComparison.Ordinal);
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
 
