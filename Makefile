@@ -83,7 +83,7 @@ image-test: deps publish-$(HOST_RID) image ## Boot the image under emulation wit
 bundle: deps ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
 	@rootfs/update/bundle
 
-update-test: deps publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, some 40 minutes)
+update-test: deps publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, 20 to 40 minutes)
 	@dotnet build tests/Image -c Release -v quiet -nologo
 	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~UpdateTests --logger "console;verbosity=detailed"
