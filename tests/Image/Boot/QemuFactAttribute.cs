@@ -12,7 +12,7 @@ public sealed class QemuFactAttribute : FactAttribute
     public QemuFactAttribute()
     {
         if (Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE") is not { Length: > 0 } image)
-            Skip = "boots the image under emulation: run 'make image-test'";
+            Skip = "boots the image under emulation: run 'make image-test' or 'make update-test'";
         else if (!Environment.IsPrivilegedProcess)
             Skip = "needs root";
         else if (!File.Exists(image))
