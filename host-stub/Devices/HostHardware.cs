@@ -9,4 +9,7 @@ namespace ACCOffload.HostStub.Devices;
 internal sealed record HostHardware(PciBus Bus, Func<Devlink> OpenDevlink, Func<RouteNetlink> OpenLinks)
 {
     public static HostHardware OfThisMachine => new(new PciBus(), static () => Devlink.Open(), static () => RouteNetlink.Open());
+
+    /// <summary>The first of these names that is a link here: a name in sysfs may be of another namespace by now.</summary>
+    public static LinkInfo? FirstLink(IEnumerable<string> names, RouteNetlink links) => names.Select(links.GetLink).FirstOrDefault(l => l is not null);
 }

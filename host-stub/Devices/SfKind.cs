@@ -193,14 +193,14 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         var links = new Dictionary<uint, LinkInfo>();
         foreach (var device in hardware.Bus.AuxiliaryDevices(config.Device!))
         {
-            if (device.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null) is { } link)
+            if (HostHardware.FirstLink(device.Netdevs, host) is { } link)
                 links[device.SfNumber] = link;
         }
         return links;
     }
 
     private LinkInfo? LinkOf(uint number, RouteNetlink host) =>
-        hardware.Bus.AuxiliaryNetdevs(config.Device!, number).Select(host.GetLink).FirstOrDefault(l => l is not null);
+        HostHardware.FirstLink(hardware.Bus.AuxiliaryNetdevs(config.Device!, number), host);
 
     private string NameOf(uint number) => string.Create(CultureInfo.InvariantCulture, $"{config.Device}/sf{number}");
 

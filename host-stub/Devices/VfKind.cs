@@ -50,13 +50,13 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows those that are there");
         var link = LinkOf(function, host)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
-        var physical = PhysicalLink(function, host);
+        var physical = PhysicalLink(function.Physical, host);
         // Down, a physical function carries nothing for its virtual ones, and hears nothing from them.
         if (physical is { IsUp: false })
             host.SetUp(physical.Index);
         if (config.HasSettings)
             Configure(function, physical, host);
-        return new MadePort(LentLink.Lend(host, link, request, pod, (l, mac) => SetMac(function, host, l, mac)), request.Mac);
+        return new MadePort(LentLink.Lend(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
@@ -68,7 +68,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             claim,
             l => l.ParentDevice is { } parent ? parent == claim.Device : null,
             () => (function = FindHome(claim.Device, host)) is null ? null : LinkOf(function, host),
-            (l, mac) => SetMac(function!, host, l, mac));
+            (l, mac) => SetMac(function!, PhysicalLink(function!.Physical, host), host, l, mac));
         if (!home && function is not null && HasNetworkDriver(claim.Device))
             throw new DeviceAwayException(claim.Device);
     });
@@ -90,7 +90,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         if (PodDevices.Present([claim]).Count == 0)
             return $"the virtual function {claim.Device} of {claim.Key} is not in the pod";
         using var host = hardware.OpenLinks();
-        return function.PhysicalFunction is { } physicalFunction && LinkOf(physicalFunction, host) is { IsUp: false } physical
+        return function.PhysicalFunction is { } address && PhysicalLink(address, host) is { IsUp: false } physical
             ? $"{physical.Name}, the physical function of {claim.Device}, is down"
             : null;
     }
@@ -144,29 +144,18 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     // A function changes its MAC itself where its driver lets it; the physical function's word then makes it the only one that the pod may send from.
     // Drivers differ: some take that word for a change and reset the function's own, some (igb, ixgbe) refuse every change of a function's own as long
     // as there is such a word, and take none (zero) for its end.
-    private void SetMac(PooledFunction function, RouteNetlink host, LinkInfo link, MacAddress mac)
+    private static void SetMac(PooledFunction function, LinkInfo? physical, RouteNetlink host, LinkInfo link, MacAddress mac)
     {
-        var physical = PhysicalLink(function, host);
-        NetlinkException? Try(Action change)
-        {
-            try
-            {
-                change();
-                return null;
-            }
-            catch (NetlinkException e)
-            {
-                return e;
-            }
-        }
         NetlinkException? Own() => host.GetLink(link.Index) is { } now && now.Mac == mac ? null : Try(() => host.SetLink(link.Index, new LinkChange { Mac = mac }));
         NetlinkException? Word(MacAddress word) => physical is null ? null : Try(() => host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = word }));
 
-        if (Own() is null)
+        if (Own() is not { } own)
         {
             Word(mac);
             return;
         }
+        if (physical is null)
+            throw own;
         if (Word(mac) is { } refused)
             throw refused;
         if (Own() is null)
@@ -175,6 +164,20 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         if (Own() is { } last)
             throw last;
         Word(mac);
+    }
+
+    // Null, or the refusal.
+    private static NetlinkException? Try(Action change)
+    {
+        try
+        {
+            change();
+            return null;
+        }
+        catch (NetlinkException e)
+        {
+            return e;
+        }
     }
 
     private void Configure(PooledFunction function, LinkInfo? physical, RouteNetlink host)
@@ -190,10 +193,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         });
     }
 
-    private LinkInfo? PhysicalLink(PooledFunction function, RouteNetlink host) => LinkOf(function.Physical, host);
-
-    private LinkInfo? LinkOf(string physical, RouteNetlink host) =>
-        hardware.Bus.Get(physical)?.Netdevs.Select(host.GetLink).FirstOrDefault(l => l is not null);
+    private LinkInfo? PhysicalLink(string physical, RouteNetlink host) => HostHardware.FirstLink(hardware.Bus.Get(physical)?.Netdevs ?? [], host);
 
     // A name in sysfs may be of another namespace by now.
     private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;

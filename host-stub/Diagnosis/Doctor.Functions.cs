@@ -43,7 +43,7 @@ internal sealed partial class Doctor
             report.Wrong("device", $"the physical function {address} ({driver}) has no interface, so nothing can be set at its virtual ones", "give it back to the host's namespace, or leave Device:Vf:Mac, :Vlan, :Trust, :SpoofCheck and :MaxRateMbit alone");
         using (var links = hardware.OpenLinks())
         {
-            if (function.Netdevs.Select(links.GetLink).FirstOrDefault(l => l is not null) is { IsUp: false } link)
+            if (HostHardware.FirstLink(function.Netdevs, links) is { IsUp: false } link)
                 report.Doubt("device", $"{link.Name}, the physical function {address}, is down", $"ip link set {link.Name} up; the agent does so for the first pod");
         }
         var idle = hardware.Bus.VirtualFunctions(address).Where(f => hardware.Bus.Get(f.Address)?.Driver is null).ToArray();

@@ -22,17 +22,10 @@ internal sealed class ArpSenders(NodeSettings node, Func<IReadOnlyDictionary<lon
         var macs = new Dictionary<uint, ulong>();
         foreach (EndpointSpec spec in now.Values.Select(v => v.Endpoint.Spec))
         {
-            IEnumerable<IPAddress> addresses = spec.Kind == EndpointKind.Host ? spec.Addresses.Concat(node.HostAddresses).Concat(node.NodeAddresses) : spec.Addresses;
-            foreach (IPAddress address in addresses.Where(a => a.AddressFamily == AddressFamily.InterNetwork))
-                macs[ToKey(address)] = spec.Mac.Value;
+            foreach (IPAddress address in node.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork))
+                macs[Ipv4.Value(address)] = spec.Mac.Value;
         }
 
         Macs = macs;
-    }
-
-    public static uint ToKey(IPAddress address)
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        return address.TryWriteBytes(bytes, out _) ? System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes) : 0;
     }
 }

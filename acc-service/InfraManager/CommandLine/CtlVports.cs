@@ -20,12 +20,12 @@ internal static class CtlVports
         {
             var one = vport.First();
             table.Add(
-                one.Port == 0 ? "-" : one.Port.ToString(CultureInfo.InvariantCulture), one.PortName, one.Device, one.Mac, one.Vsi.Length == 0 ? "-" : one.Vsi,
+                OrDash(one.Port), one.PortName, one.Device, one.Mac, OrDash(one.Vsi),
                 string.Join(' ', vport.Select(Owner)));
         }
 
         foreach (var own in reply.Vports)
-            table.Add(own.Port == 0 ? "-" : own.Port.ToString(CultureInfo.InvariantCulture), own.Name, own.Use == "subfunction" ? "sf" : "-", own.Mac.Length == 0 ? "-" : own.Mac, own.Vsi.Length == 0 ? "-" : own.Vsi, $"the ACC's own ({own.Use})");
+            table.Add(OrDash(own.Port), own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), $"the ACC's own ({own.Use})");
         table.WriteTo(writer);
     }
 
@@ -69,6 +69,10 @@ internal static class CtlVports
     // Children of one ipvlan parent are one vport; functions behind one port are told apart by their MACs.
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>
         reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal).GroupBy(e => (e.PortName, e.Mac));
+
+    private static string OrDash(uint number) => number == 0 ? "-" : number.ToString(CultureInfo.InvariantCulture);
+
+    private static string OrDash(string text) => text.Length == 0 ? "-" : text;
 
     private static string Owner(EndpointInfo endpoint) =>
         endpoint.Kind == "host" ? "host" : endpoint.PodName.Length > 0 ? $"{endpoint.PodNamespace}/{endpoint.PodName}" : $"{endpoint.ContainerId}/{endpoint.InterfaceName}";

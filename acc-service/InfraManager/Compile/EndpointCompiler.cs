@@ -68,7 +68,7 @@ internal sealed class EndpointCompiler
         ulong mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
         Span<byte> ip = stackalloc byte[16];
-        foreach (IPAddress address in endpoint.Spec.Addresses.Concat(_node.HostAddresses).Concat(_node.NodeAddresses).Distinct())
+        foreach (IPAddress address in _node.AddressesOf(endpoint.Spec))
         {
             // The pipeline's routes carry IPv4; the configuration may name addresses of both families.
             if (address.AddressFamily != AddressFamily.InterNetwork)

@@ -41,6 +41,10 @@ internal sealed record NodeSettings
     public IEnumerable<uint> OwnPorts => Devices.PortRule != PortRule.Mac ? []
         : OwnMacs.Select(DeviceRules.PortOf).Concat(Profile == PipelineProfile.Es2k2401 ? [ArpPort ?? DeviceRules.PortOf(GatewayMac)] : []);
 
+    /// <summary>The addresses by which an endpoint is reached: the host's are also those that the configuration gives the node.</summary>
+    public IEnumerable<IPAddress> AddressesOf(EndpointSpec spec) =>
+        spec.Kind == EndpointKind.Host ? spec.Addresses.Concat(HostAddresses).Concat(NodeAddresses).Distinct() : spec.Addresses;
+
     /// <summary>Which devices the node's host may attach.</summary>
     public DeviceRules Devices { get; init; } = DeviceRules.None;
 

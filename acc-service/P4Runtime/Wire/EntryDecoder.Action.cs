@@ -28,24 +28,11 @@ internal sealed partial class EntryDecoder
 
     private ActionSchema Direct(TableSchema table, ReadOnlySpan<byte> message)
     {
-        uint id = 0;
-        var reader = new WireReader(message);
-        while (reader.Next())
-        {
-            if (reader.Field == 1)
-            {
-                id = reader.Id();
-            }
-            else
-            {
-                reader.Skip();
-            }
-        }
-
+        uint id = IdOf(message);
         var action = table.FindAction(id) ?? throw new WireException($"table {table.Alias} has an entry with action id 0x{id:x8}, which it does not offer");
         EnsureScratch(table.KeySize + action.DataSize);
         ulong seen = 0;
-        reader = new WireReader(message);
+        var reader = new WireReader(message);
         while (reader.Next())
         {
             if (reader.Field != 4)

@@ -25,7 +25,7 @@ internal sealed partial class EntryDecoder
                     action = reader.Bytes();
                     break;
                 case 3:
-                    members.Add(MemberOf(reader.Bytes()));
+                    members.Add(IdOf(reader.Bytes()));
                     break;
                 default:
                     reader.Skip();
@@ -51,24 +51,5 @@ internal sealed partial class EntryDecoder
         }
 
         return Entry.Of(list, _scratch.AsSpan(0, table.KeySize + list.DataSize));
-    }
-
-    private static uint MemberOf(ReadOnlySpan<byte> message)
-    {
-        uint id = 0;
-        var reader = new WireReader(message);
-        while (reader.Next())
-        {
-            if (reader.Field == 1)
-            {
-                id = reader.Id();
-            }
-            else
-            {
-                reader.Skip();
-            }
-        }
-
-        return id;
     }
 }

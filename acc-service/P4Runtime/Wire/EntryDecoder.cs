@@ -121,20 +121,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
             }
 
             var match = reader.Bytes();
-            uint id = 0;
-            var ids = new WireReader(match);
-            while (ids.Next())
-            {
-                if (ids.Field == 1)
-                {
-                    id = ids.Id();
-                }
-                else
-                {
-                    ids.Skip();
-                }
-            }
-
+            uint id = IdOf(match);
             var index = table.FindField(id);
             if (index < 0 || (seen & (1ul << index)) != 0)
             {
@@ -269,5 +256,25 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         {
             Array.Resize(ref _scratch, size);
         }
+    }
+
+    /// <summary>Field 1 of a message, which is its id in all that a table entry holds (p4runtime.proto).</summary>
+    private static uint IdOf(ReadOnlySpan<byte> message)
+    {
+        uint id = 0;
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field == 1)
+            {
+                id = reader.Id();
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        return id;
     }
 }

@@ -1,11 +1,8 @@
+using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using P4.Config.V1;
 using P4.V1;
 using Status = Grpc.Core.Status;
@@ -19,12 +16,20 @@ internal sealed class PackageServer : IAsyncDisposable
     private readonly Random _random = new(7);
     private readonly string _path;
     private readonly Dictionary<string, uint> _ports = [];
-    private WebApplication? _app;
+    private readonly P4ServerHost _host;
     private P4Info? _info;
     private PackageTables? _tables;
     private Uint128 _primary = new();
 
-    private PackageServer(string path) => _path = path;
+    private PackageServer(string path)
+    {
+        _path = path;
+        _host = new P4ServerHost(path, this, app =>
+        {
+            app.MapGrpcService<P4Service>();
+            app.MapGrpcService<GnmiService>();
+        });
+    }
 
     public string Address => "unix:" + _path;
 
@@ -46,7 +51,7 @@ internal sealed class PackageServer : IAsyncDisposable
     {
         var server = new PackageServer(path);
         server.Load(info);
-        await server.ListenAsync();
+        await server._host.ListenAsync();
         return server;
     }
 
@@ -76,36 +81,12 @@ internal sealed class PackageServer : IAsyncDisposable
     public async Task RestartAsync()
     {
         await StopAsync();
-        await ListenAsync();
+        await _host.ListenAsync();
     }
 
-    public async Task StopAsync()
-    {
-        if (_app is { } app)
-        {
-            _app = null;
-            using var now = new CancellationTokenSource(TimeSpan.Zero);
-            await app.StopAsync(now.Token);
-            await app.DisposeAsync();
-        }
-    }
+    public Task StopAsync() => _host.StopAsync();
 
     public async ValueTask DisposeAsync() => await StopAsync();
-
-    private async Task ListenAsync()
-    {
-        File.Delete(_path);
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(_path, l => l.Protocols = HttpProtocols.Http2));
-        builder.Services.AddGrpc();
-        builder.Services.AddSingleton(this);
-        WebApplication app = builder.Build();
-        app.MapGrpcService<P4Service>();
-        app.MapGrpcService<GnmiService>();
-        await app.StartAsync();
-        _app = app;
-    }
 
     private WriteResponse Write(WriteRequest request)
     {

@@ -2,10 +2,6 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using P4.V1;
 using Action = System.Action;
 using Status = Grpc.Core.Status;
@@ -22,14 +18,22 @@ internal sealed class FakeP4Server : IAsyncDisposable
     private readonly Dictionary<string, uint> _ports = [];
     private readonly string _path;
     private readonly Random _random = new(3);
-    private WebApplication? _app;
+    private readonly P4ServerHost _host;
     private ForwardingPipelineConfig? _config;
     private Uint128 _primary = new();
     private IServerStreamWriter<StreamMessageResponse>? _stream;
     private Microsoft.AspNetCore.Http.HttpContext? _streamContext;
     private uint _nextPort = 1;
 
-    private FakeP4Server(string path) => _path = path;
+    private FakeP4Server(string path)
+    {
+        _path = path;
+        _host = new P4ServerHost(path, this, app =>
+        {
+            app.MapGrpcService<P4Service>();
+            app.MapGrpcService<GnmiService>();
+        });
+    }
 
     public string Address => "unix:" + _path;
 
@@ -61,7 +65,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
     public static async Task<FakeP4Server> StartAsync(string path)
     {
         var server = new FakeP4Server(path);
-        await server.ListenAsync();
+        await server._host.ListenAsync();
         return server;
     }
 
@@ -71,19 +75,10 @@ internal sealed class FakeP4Server : IAsyncDisposable
         await StopAsync();
         if (empty)
             Wipe();
-        await ListenAsync();
+        await _host.ListenAsync();
     }
 
-    public async Task StopAsync()
-    {
-        if (_app is { } app)
-        {
-            _app = null;
-            using var now = new CancellationTokenSource(TimeSpan.Zero);
-            await app.StopAsync(now.Token);
-            await app.DisposeAsync();
-        }
-    }
+    public Task StopAsync() => _host.StopAsync();
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
@@ -102,21 +97,6 @@ internal sealed class FakeP4Server : IAsyncDisposable
             _config = null;
             _nextPort += 5;
         }
-    }
-
-    private async Task ListenAsync()
-    {
-        File.Delete(_path);
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(_path, l => l.Protocols = HttpProtocols.Http2));
-        builder.Services.AddGrpc();
-        builder.Services.AddSingleton(this);
-        WebApplication app = builder.Build();
-        app.MapGrpcService<P4Service>();
-        app.MapGrpcService<GnmiService>();
-        await app.StartAsync();
-        _app = app;
     }
 
     private static RpcException Lost() => new(new Status(StatusCode.Unavailable, "lost by the test"));

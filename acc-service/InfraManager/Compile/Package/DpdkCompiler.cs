@@ -39,7 +39,7 @@ internal sealed class DpdkCompiler : ModelCompiler
         OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? [.. Endpoint(e.Spec, port)] : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // Whoever asks for the gateway is led to the port where the ARP responder answers.
-        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? [_arp.Row([PackageTable.Ip(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DefaultArpPort)] : [],
+        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DefaultArpPort)] : [],
     };
 
     private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)
@@ -64,21 +64,21 @@ internal sealed class DpdkCompiler : ModelCompiler
             {
                 // What is pinned to a backend of UDP that is no more goes to another one: its client would never notice.
                 BackendState to = backend.Draining && s.Port.Protocol == ProtocolType.Udp && active.Length > 0 ? active[backend.Id % active.Length] : backend;
-                Add(_destination.Row([backend.Id], "update_dst_ip", PackageTable.Ip(to.Key.Address), to.Key.Port));
+                Add(_destination.Row([backend.Id], "update_dst_ip", Ipv4.Value(to.Key.Address), to.Key.Port));
             }
 
-            Add(_source.Row([s.Frontend.Id], "update_src_ip", PackageTable.Ip(s.Frontend.Key.Address), s.Frontend.Key.Port));
+            Add(_source.Row([s.Frontend.Id], "update_src_ip", Ipv4.Value(s.Frontend.Key.Address), s.Frontend.Key.Port));
             if (s.Set.Buckets.Count == 0)
                 continue;
             uint[] members = [.. s.Set.Buckets.Distinct()];
             foreach (BackendState backend in active.Where(b => members.Contains(b.Id)))
             {
-                Add(balancer.Replies.Row([PackageTable.Ip(backend.Key.Address), backend.Key.Port], "set_key_for_reverse_ct", s.Frontend.Id));
+                Add(balancer.Replies.Row([Ipv4.Value(backend.Key.Address), backend.Key.Port], "set_key_for_reverse_ct", s.Frontend.Id));
                 Add(balancer.Members.Row([backend.Id], "set_default_lb_dest", backend.Id));
             }
 
             Add(balancer.Profile.NewGroup(s.Set.Id, members));
-            Add(balancer.Balance.GroupRow([PackageTable.Ip(s.Frontend.Key.Address), s.Frontend.Key.Port], s.Set.Id));
+            Add(balancer.Balance.GroupRow([Ipv4.Value(s.Frontend.Key.Address), s.Frontend.Key.Port], s.Set.Id));
         }
 
         return [.. rows.Values];

@@ -97,14 +97,14 @@ internal sealed class Es2kCompiler : ModelCompiler
                 if (holder is null || portOf(holder.Spec.PortName) is not (var port and not 0))
                     continue;
                 reachable.Add((backend, holder.Spec.Mac, port));
-                ulong ip = PackageTable.Ip(backend.Key.Address);
+                ulong ip = Ipv4.Value(backend.Key.Address);
                 Add(_destination.Row([backend.Id], "update_dst_ip_mac", _node.GatewayMac.Value, holder.Spec.Mac.Value, ip, backend.Key.Port));
                 Add(_replies.Row([ip, protocol, backend.Key.Port], "set_source_ip", s.Frontend.Id));
             }
 
             if (reachable.Count == 0)
                 continue;
-            ulong address = PackageTable.Ip(s.Frontend.Key.Address);
+            ulong address = Ipv4.Value(s.Frontend.Key.Address);
             Add(_source.Row([s.Frontend.Id], "update_src_ip_mac", _node.GatewayMac.Value, address, s.Frontend.Key.Port));
             var balanced = reachable.Where(r => !r.Backend.Draining).ToList();
             if (s.Set.Buckets.Count == 0 || balanced.Count == 0)
@@ -131,7 +131,7 @@ internal sealed class Es2kCompiler : ModelCompiler
     {
         // Whoever asks for the gateway is led to the vport that has its MAC; the ARP responder answers there.
         if (_node.Gateway.AddressFamily == AddressFamily.InterNetwork)
-            yield return _arp.Row([PackageTable.Ip(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DeviceRules.PortOf(_node.GatewayMac));
+            yield return _arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DeviceRules.PortOf(_node.GatewayMac));
         for (ulong flags = 0; flags < 16; flags++)
         {
             ulong ack = flags >> 3, rst = (flags >> 2) & 1, syn = (flags >> 1) & 1, fin = flags & 1;

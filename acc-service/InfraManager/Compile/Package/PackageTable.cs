@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Compile.Package;
@@ -77,14 +76,5 @@ internal sealed class PackageTable
     {
         if (bits < needed)
             throw new P4InfoException($"{what} of table {Schema.Alias} is {bits} bits wide; {needed} are needed");
-    }
-
-    /// <summary>An IPv4 address as a value.</summary>
-    public static ulong Ip(System.Net.IPAddress address)
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        return address.TryWriteBytes(bytes, out int written) && written == bytes.Length
-            ? BinaryPrimitives.ReadUInt32BigEndian(bytes)
-            : throw new InvalidOperationException($"{address} is not IPv4");
     }
 }
