@@ -1,10 +1,11 @@
+using ACCOffload.Protos;
+
 namespace ACCOffload.HostStub.Cni;
 
 /// <summary>The CNI_* variables of one call, checked as the reference runtime library does.</summary>
 internal sealed class CniEnvironment
 {
     private const int MaxInterfaceName = 15;
-    private const int MaxContainerId = 256;
 
     private CniEnvironment(string command, Func<string, string?> get)
     {
@@ -89,8 +90,8 @@ internal sealed class CniEnvironment
         if (!attachment)
             return;
 
-        if (ContainerId.Length > MaxContainerId || !IsValidName(ContainerId))
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_CONTAINERID is not valid", $"\"{Shown(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most {MaxContainerId}");
+        if (ContainerId.Length > ProtocolLimits.MaxNameBytes || !IsValidName(ContainerId))
+            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_CONTAINERID is not valid", $"\"{Shown(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
         if (!IsValidInterfaceName(InterfaceName))
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_IFNAME is not valid", $"\"{Shown(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':' and white space");
         if (NetNs.Length > 0 && (NetNs[0] != '/' || NetNs.Length > 4096))

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
@@ -49,8 +50,8 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
         CniVersions.RequireFor(command, CniVersions.Parse(Version));
         if (Name.Length == 0)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is missing in the network configuration");
-        if (Name.Length > 256 || !CniEnvironment.IsValidName(Name))
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is not valid in the network configuration", $"\"{Name}\": a letter or digit, then letters, digits, '_', '.', '-', at most 256");
+        if (Name.Length > ProtocolLimits.MaxNameBytes || !CniEnvironment.IsValidName(Name))
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is not valid in the network configuration", $"\"{Name}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
         if (Socket.Length == 0 || Socket[0] != '/' || Socket.Contains('\0') || System.Text.Encoding.UTF8.GetByteCount(Socket) > MaxSocketPath)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "socket is not valid in the network configuration", $"\"{Socket}\": an absolute path of at most {MaxSocketPath} bytes is needed");
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;
@@ -20,8 +21,8 @@ internal static class InfraAgentRequests
         var add = request.AddRequest ?? throw IntentException.Invalid("add_request", "missing");
         if (add.ContainerIps.Count == 0)
             throw IntentException.Invalid("add_request.container_ips", "empty");
-        if (add.ContainerIps.Count > EndpointRules.MaxAddresses)
-            throw IntentException.Invalid("add_request.container_ips", $"{add.ContainerIps.Count} addresses, at most {EndpointRules.MaxAddresses}");
+        if (add.ContainerIps.Count > ProtocolLimits.MaxAddresses)
+            throw IntentException.Invalid("add_request.container_ips", $"{add.ContainerIps.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
         // What the agent sets here is the pod's MTU on the host; 24.01's manager doesn't read it, and a wrong one is no reason to refuse a pod.
         return new EndpointSpec
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 
@@ -59,8 +60,8 @@ internal static class OffloadRequests
     private static IPAddress[] ToAddresses(Google.Protobuf.Collections.RepeatedField<ByteString> addresses)
     {
         // Bounded before anything is made of it; the model's rules say the same of the count.
-        if (addresses.Count > EndpointRules.MaxAddresses)
-            throw IntentException.Invalid("addresses", $"{addresses.Count} addresses, at most {EndpointRules.MaxAddresses}");
+        if (addresses.Count > ProtocolLimits.MaxAddresses)
+            throw IntentException.Invalid("addresses", $"{addresses.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
         var result = new IPAddress[addresses.Count];
         for (var i = 0; i < result.Length; i++)
         {

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Model;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -35,8 +36,8 @@ internal sealed class OffloadService(INetworkCore core, NodeSettings node, RpcGu
         var caller = guard.RequireNode(context);
         if (request.Networks.Count > EndpointRules.MaxNetworks)
             throw IntentException.Invalid("networks", $"{request.Networks.Count} networks, at most {EndpointRules.MaxNetworks}");
-        if (request.Attachments.Count > EndpointRules.MaxSyncAttachments)
-            throw IntentException.Invalid("attachments", $"{request.Attachments.Count} attachments, at most {EndpointRules.MaxSyncAttachments}");
+        if (request.Attachments.Count > ProtocolLimits.MaxAttachments)
+            throw IntentException.Invalid("attachments", $"{request.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}");
         var attachments = new EndpointSpec[request.Attachments.Count];
         for (var i = 0; i < attachments.Length; i++)
         {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Model;
 
@@ -11,13 +12,7 @@ namespace ACCOffload.InfraManager.Model;
 /// </summary>
 internal static class EndpointRules
 {
-    public const int MaxAddresses = 16;
     public const int MaxNetworks = 64;
-    public const int MaxSyncAttachments = 4096;
-
-    // The kernel's IFNAMSIZ is 16 with its terminator; targets with other kinds of ports may use longer names.
-    private const int MaxPortName = 63;
-    private const int MaxName = 253;
 
     private static readonly SearchValues<char> PortNameChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@-");
@@ -35,18 +30,18 @@ internal static class EndpointRules
         node.Devices.Check(spec);
         if (spec.Mtu != 0 && spec.Mtu is < 576 or > 65535)
             throw IntentException.Invalid("mtu", $"{spec.Mtu} is outside 576..65535");
-        CheckText("pod_namespace", spec.PodNamespace, MaxName, mayBeEmpty: true);
-        CheckText("pod_name", spec.PodName, MaxName, mayBeEmpty: true);
-        CheckText("pod_uid", spec.PodUid, MaxName, mayBeEmpty: true);
+        CheckText("pod_namespace", spec.PodNamespace, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
+        CheckText("pod_name", spec.PodName, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
+        CheckText("pod_uid", spec.PodUid, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckAddresses(spec, node);
     }
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void CheckKey(AttachmentKey key)
     {
-        CheckText("key.network", key.Network, MaxName);
-        CheckText("key.container_id", key.ContainerId, MaxName);
-        CheckText("key.interface_name", key.InterfaceName, MaxPortName);
+        CheckText("key.network", key.Network, ProtocolLimits.MaxNameBytes);
+        CheckText("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes);
+        CheckText("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
     }
 
     /// <summary>Checks a Sync as a whole; what is wrong with one attachment only is that attachment's failure.</summary>
@@ -56,9 +51,9 @@ internal static class EndpointRules
         if (sync.Networks.Count > MaxNetworks)
             throw IntentException.Invalid("networks", $"{sync.Networks.Count} networks, at most {MaxNetworks}");
         for (int i = 0; i < sync.Networks.Count; i++)
-            CheckText($"networks[{i}]", sync.Networks[i], MaxName);
-        if (sync.Attachments.Count > MaxSyncAttachments)
-            throw IntentException.Invalid("attachments", $"{sync.Attachments.Count} attachments, at most {MaxSyncAttachments}");
+            CheckText($"networks[{i}]", sync.Networks[i], ProtocolLimits.MaxNameBytes);
+        if (sync.Attachments.Count > ProtocolLimits.MaxAttachments)
+            throw IntentException.Invalid("attachments", $"{sync.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}");
         for (int i = 0; i < sync.Attachments.Count; i++)
         {
             if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
@@ -86,7 +81,7 @@ internal static class EndpointRules
 
     private static void CheckPortName(string name)
     {
-        CheckText("device.port_name", name, MaxPortName);
+        CheckText("device.port_name", name, ProtocolLimits.MaxPortNameBytes);
         if (name.AsSpan().ContainsAnyExcept(PortNameChars) || name is "." or "..")
             throw IntentException.Invalid("device.port_name", "only letters, digits and . _ : @ - may be in it");
     }
@@ -107,8 +102,8 @@ internal static class EndpointRules
     {
         if (spec.Addresses.Count == 0 && spec.Kind == EndpointKind.Pod)
             throw IntentException.Invalid("addresses", "empty; a pod needs one");
-        if (spec.Addresses.Count > MaxAddresses)
-            throw IntentException.Invalid("addresses", $"{spec.Addresses.Count} addresses, at most {MaxAddresses}");
+        if (spec.Addresses.Count > ProtocolLimits.MaxAddresses)
+            throw IntentException.Invalid("addresses", $"{spec.Addresses.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
         for (int i = 0; i < spec.Addresses.Count; i++)
         {
             IPAddress address = spec.Addresses[i];
