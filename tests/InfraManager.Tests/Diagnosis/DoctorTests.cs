@@ -194,7 +194,7 @@ public sealed class DoctorTests : IDisposable
     [RootFact]
     public async Task An_uplink_that_is_not_there()
     {
-        var name = $"doctor{Environment.ProcessId}";
+        var name = $"doctor-{Guid.NewGuid():N}";
         using var space = NativeInterop.NetNamespace.CreateNamed(name);
         try
         {

@@ -16,8 +16,7 @@ public sealed class LimitsTests
         await using var api = await ApiFixture.StartAsync(change: s => s with { MaxConnections = 2, HandshakeTimeout = TimeSpan.FromSeconds(60) });
         using var first = await ConnectAsync(api);
         using var second = await ConnectAsync(api);
-        using var third = await ConnectAsync(api);
-        await AssertClosedAsync(third);
+        await AssertRefusedAsync(api);
         await Eventually.TrueAsync(() => api.Log.Matching("there are 2 connections already").Any(), "the refusal is told");
         using var health = api.ConnectPlain(api.HealthAddress);
         await new Health.HealthClient(health).CheckAsync(new HealthCheckRequest());
@@ -56,11 +55,27 @@ public sealed class LimitsTests
         Assert.Empty(api.Core.Intents);
     }
 
+    /// <summary>A connection that the server closes at once may be reset before the client's connect has returned.</summary>
+    private static async Task AssertRefusedAsync(ApiFixture api)
+    {
+        try
+        {
+            using var client = await ConnectAsync(api);
+            await AssertClosedAsync(client);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
+        {
+        }
+    }
+
     private static async Task AssertClosedAsync(TcpClient client)
     {
         try
         {
-            Assert.Equal(0, await client.GetStream().ReadAsync(new byte[1]));
+            // A TLS alert may come first.
+            while (await client.GetStream().ReadAsync(new byte[64]).AsTask().WaitAsync(TimeSpan.FromSeconds(60)) > 0)
+            {
+            }
         }
         catch (IOException)
         {
