@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Watch;
 using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
@@ -16,6 +17,7 @@ internal sealed class RpcNode : IAsyncDisposable
     private readonly GrpcChannel[] _channels;
     private readonly GrpcChannel _control;
     private ulong _sequence;
+    private AccPeers? _peers;
 
     private RpcNode(Lab lab)
     {
@@ -33,6 +35,9 @@ internal sealed class RpcNode : IAsyncDisposable
 
     /// <summary>Null where there are no services.</summary>
     public Cluster? Cluster { get; private set; }
+
+    /// <summary>Null where there are no hostile peers.</summary>
+    public HostileTraffic? Hostile { get; private set; }
 
     public ulong Epoch => 1;
 
@@ -61,6 +66,13 @@ internal sealed class RpcNode : IAsyncDisposable
             await node.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Lets hostile peers loose on the ACC's API, until the node is disposed of.</summary>
+    public async Task StartHostileAsync(int seed)
+    {
+        _peers = await AccPeers.StartAsync(Lab, () => Epoch);
+        Hostile = new HostileTraffic(_peers.Acts(), _peers.CloseAll, _peers.IsGone, seed);
     }
 
     public ulong NextSequence() => Interlocked.Increment(ref _sequence);
@@ -143,8 +155,10 @@ internal sealed class RpcNode : IAsyncDisposable
             throw new InvalidOperationException(astray);
     }
 
-    public void LookForLeaks()
+    public async Task LookForLeaksAsync()
     {
+        // What hostile peers hold open comes and goes; what is left of it after they closed it is a leak.
+        using var rest = Hostile is null ? null : await Hostile.RestAsync();
         Leaks.Look("inframanager", Lab.Manager);
         Leaks.Look("soft target", Lab.Target);
         Leaks.LookAtWal(Lab.At("inframanager.db"));
@@ -152,6 +166,9 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Hostile is not null)
+            await Hostile.DisposeAsync();
+        _peers?.Dispose();
         foreach (var channel in _channels)
             channel.Dispose();
         _control.Dispose();
