@@ -67,6 +67,7 @@ internal sealed class AccPeers : IDisposable
 
     public IEnumerable<HostileAct> Acts()
     {
+        yield return new("legitimate", 6, LegitimateAsync);
         yield return new("silent", 12, SilentAsync);
         yield return new("half-closed", 4, HalfClosedAsync);
         yield return new("half-hello", 4, (_, end) => SendAsync([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3], end));
@@ -134,6 +135,42 @@ internal sealed class AccPeers : IDisposable
             socket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Not hostile: a new connection of the agent's, from the node's address, which the others must not keep out.</summary>
+    private async Task<string?> LegitimateAsync(Random random, CancellationToken end)
+    {
+        var manager = _lab.Manager;
+        RpcException? last = null;
+        for (int i = 0; i < 3; i++)
+        {
+            try
+            {
+                using var channel = Channels.Offload(_lab);
+                await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest(), Options(end));
+                return null;
+            }
+            catch (RpcException e)
+            {
+                // An answer of the server's, or it does not listen yet.
+                if (e.Status.DebugException is not { } cause || Causes(cause).OfType<SocketException>().Any(s => s.SocketErrorCode == SocketError.ConnectionRefused))
+                    return null;
+                last = e;
+            }
+
+            // A server that was just killed shows as gone a moment later.
+            await Task.Delay(200, end);
+            if (_lab.Manager != manager || manager is not { HasExited: false })
+                return null;
+        }
+
+        return $"a new connection of the legitimate agent was closed three times: {last!.Status}";
+    }
+
+    private static IEnumerable<Exception> Causes(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+            yield return e;
     }
 
     private async Task<string?> SilentAsync(Random random, CancellationToken end)
