@@ -7,7 +7,7 @@ namespace ACCOffload.Integration.Lab;
 /// <summary>A TCP stream between two namespaces, checked byte by byte.</summary>
 internal static class TcpTransfer
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
     public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes)
     {
