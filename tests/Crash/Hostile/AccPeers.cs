@@ -20,7 +20,7 @@ namespace ACCOffload.Crash.Hostile;
 internal sealed class AccPeers : IDisposable
 {
     // More than all handshakes that the ACC allows at once.
-    private const int MostSilent = 100;
+    private const int MostSilent = 300;
 
     // The host's certificate is the agent's too: what it holds open it takes from the node's own share.
     private const int MostIdle = 8;
@@ -176,7 +176,7 @@ internal sealed class AccPeers : IDisposable
     private async Task<string?> SilentAsync(Random random, CancellationToken end)
     {
         // A few at once, so that there are many at any time.
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 16; i++)
             _silent.Hold(await ConnectAsync(end));
         return null;
     }

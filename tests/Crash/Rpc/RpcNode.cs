@@ -31,13 +31,13 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public TargetReader Target { get; }
 
+    /// <summary>Null where there are no hostile peers.</summary>
+    public HostileTraffic? Hostile { get; private set; }
+
     public LeakWatch Leaks { get; } = new();
 
     /// <summary>Null where there are no services.</summary>
     public Cluster? Cluster { get; private set; }
-
-    /// <summary>Null where there are no hostile peers.</summary>
-    public HostileTraffic? Hostile { get; private set; }
 
     public ulong Epoch => 1;
 
