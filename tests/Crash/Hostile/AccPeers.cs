@@ -243,7 +243,8 @@ internal sealed class AccPeers : IDisposable
     private Task<string?> ForbiddenAddressAsync(Random random, CancellationToken end)
     {
         string address = Forbidden[random.Next(Forbidden.Length)];
-        return RefusedAsync(c => c.AttachAsync(Attach(random, address, epoch: _epoch(), stamp: ulong.MaxValue), Options(end)).ResponseAsync, $"an Attach of {address} succeeded");
+        return RefusedAsync(
+            c => c.AttachAsync(Attach(random, address, _epoch(), ulong.MaxValue), Options(end)).ResponseAsync, $"an Attach of {address} succeeded");
     }
 
     private Task<string?> OthersAddressAsync(Random random, CancellationToken end)
@@ -276,7 +277,8 @@ internal sealed class AccPeers : IDisposable
         byte[] bytes = RandomNumberGenerator.GetBytes(random.Next(1, 512));
         bytes[0] = 0xff; // No tag begins so and goes on with random bytes that make a valid message.
         var raw = Marshallers.Create(static (byte[] b) => b, static b => b);
-        var method = new Method<byte[], byte[]>(MethodType.Unary, "accoffload.v1.Offload", random.Next(5) switch { 0 => "Attach", 1 => "Sync", 2 => "Detach", 3 => "Status", _ => "NoSuchMethod" }, raw, raw);
+        string name = random.Next(5) switch { 0 => "Attach", 1 => "Sync", 2 => "Detach", 3 => "Status", _ => "NoSuchMethod" };
+        var method = new Method<byte[], byte[]>(MethodType.Unary, "accoffload.v1.Offload", name, raw, raw);
         using var channel = Channel();
         try
         {

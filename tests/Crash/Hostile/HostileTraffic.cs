@@ -55,7 +55,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until every act is over, closes what was left open and waits until the daemons have done the same; the acts go on when the answer is disposed of.</summary>
+    /// <summary>
+    /// Waits until every act is over, closes what was left open and waits until the daemons have done the same. The acts go on when the answer is disposed of.
+    /// </summary>
     public async Task<IDisposable> RestAsync()
     {
         for (int i = 0; i < Workers; i++)
@@ -123,7 +125,8 @@ internal sealed class HostileTraffic : IAsyncDisposable
             if (await act.DoAsync(random, _end.Token) is { } granted)
                 Problem ??= $"hostile peer, {act.Name}: {granted}";
         }
-        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or RpcException || (e is OperationCanceledException && !_end.IsCancellationRequested))
+        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or RpcException
+            || (e is OperationCanceledException && !_end.IsCancellationRequested))
         {
             // Refused, closed, or the daemon is away.
         }
