@@ -56,7 +56,7 @@ internal sealed partial class AccLink
         try
         {
             await ProbeAsync(connection, stop).ConfigureAwait(false);
-            await SyncAsync(connection, stop).ConfigureAwait(false);
+            await SynchronizeAsync(connection, stop).ConfigureAwait(false);
             return connection;
         }
         catch (RpcException e)
@@ -81,7 +81,7 @@ internal sealed partial class AccLink
             if (connection.Lost.IsCancellationRequested)
                 throw new AccException("the connection was lost");
             if (_resync || RetryIsDue())
-                await SyncAsync(connection, stop).ConfigureAwait(false);
+                await SynchronizeAsync(connection, stop).ConfigureAwait(false);
             if (await RotateAsync(connection, stop).ConfigureAwait(false) is { } fresh)
             {
                 RetireLater(connection);
@@ -133,6 +133,11 @@ internal sealed partial class AccLink
     private async Task ProbeAsync(AccConnection connection, CancellationToken stop)
     {
         var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop).ConfigureAwait(false);
+        if (_epoch.IsHeld && reply.Epoch != _claims.Epoch)
+        {
+            LoseEpoch($"the ACC's is {reply.Epoch}");
+            RequestResync();
+        }
         lock (_lock)
         {
             if (_state.Ready != reply.Ready && _state.Synced)
@@ -153,25 +158,67 @@ internal sealed partial class AccLink
         }
     }
 
-    /// <summary>States all attachments, then opens the gate.</summary>
+    /// <summary>Begins an epoch if there is none, then states all attachments. Only then the gate opens.</summary>
+    private async Task SynchronizeAsync(AccConnection connection, CancellationToken stop)
+    {
+        if (_overtakenAgain)
+            LoseEpoch("requests of this agent are older than what it holds, again and again");
+        if (!_epoch.IsHeld)
+            await BeginAsync(connection, stop).ConfigureAwait(false);
+        try
+        {
+            await SyncAsync(connection, stop).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
+        {
+            // Epoch or number: a number beyond ours that somebody else sent ends with the epoch.
+            LoseEpoch(e.Status.Detail);
+            await BeginAsync(connection, stop).ConfigureAwait(false);
+            await SyncAsync(connection, stop).ConfigureAwait(false);
+        }
+    }
+
+    private async Task BeginAsync(AccConnection connection, CancellationToken stop)
+    {
+        if (_epoch.Wait is var wait && wait > TimeSpan.Zero)
+            await Task.Delay(wait, _time, stop).ConfigureAwait(false);
+        BeginReply reply;
+        try
+        {
+            var request = new BeginRequest { Agent = _epoch.Agent };
+            reply = await connection.Client.BeginAsync(request, deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            throw new AccException($"the ACC at {_config.Address.Authority} is of an older release than this agent and hands out no epochs: update inframanager there; attachments that exist keep working");
+        }
+        // What can't be looked for is not taken for absent: without the look nothing is stated.
+        await Adopt(reply.Attachments).ConfigureAwait(false);
+        _claims.BeginEpoch(reply.Epoch);
+        _epoch.Begun();
+        LogBegan(_epoch.Agent, reply.Epoch, reply.Attachments.Count);
+    }
+
+    private void LoseEpoch(string reason)
+    {
+        _overtakenAgain = false;
+        _epoch.Lost();
+        lock (_lock)
+        {
+            CloseGate($"the ACC does not take this agent's epoch any more ({reason})");
+            _state = _state with { Synced = false, Reason = $"the ACC does not take this agent's epoch any more ({reason})", UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
+        }
+        LogEpochLost(_claims.Epoch, reason, _epoch.Wait);
+    }
+
     private async Task SyncAsync(AccConnection connection, CancellationToken stop)
     {
         _resync = false;
         var snapshot = _claims.TakeSnapshot();
-        try
-        {
-            var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
-            _claims.Confirm(snapshot);
-            string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
-            NoteSynced(reply, failures);
-        }
-        catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
-        {
-            // Only a database that was lost or put back from a copy gets here.
-            LogEpochRefused(snapshot.Epoch, e.Status.Detail);
-            await _claims.AdvanceEpochAsync((ulong)_time.GetUtcNow().ToUnixTimeSeconds()).ConfigureAwait(false);
-            throw;
-        }
+        var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+        _claims.Confirm(snapshot);
+        string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
+        NoteSynced(reply, failures);
         // Something asked again while we were at it: stay closed.
         if (!_resync)
             OpenGate(connection);

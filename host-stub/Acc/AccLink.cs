@@ -23,10 +23,12 @@ internal sealed partial class AccLink : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
+    private readonly EpochHolder _epoch;
     private AccConnection? _open;
     private TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AccState _state;
     private volatile bool _resync;
+    private volatile bool _overtakenAgain;
     private Task _run = Task.CompletedTask;
 
     public AccLink(AccConfig config, ClaimTable claims, TimeProvider time, ILoggerFactory loggers)
@@ -34,6 +36,7 @@ internal sealed partial class AccLink : IAsyncDisposable
         _config = config;
         _claims = claims;
         _time = time;
+        _epoch = new EpochHolder(time);
         _logger = loggers.CreateLogger(Logging.LogFeature.Acc);
         _state = new AccState { Reason = "not connected yet", UnusableSince = time.GetUtcNow() };
     }
@@ -46,6 +49,9 @@ internal sealed partial class AccLink : IAsyncDisposable
                 return _state;
         }
     }
+
+    /// <summary>Called with what the ACC holds of this host, before the first Sync of an epoch. While it fails nothing is stated.</summary>
+    public Func<IReadOnlyList<AttachRequest>, Task> Adopt { get; set; } = static _ => Task.CompletedTask;
 
     public void Start() => _run = Task.Run(() => RunAsync(_stop.Token));
 
@@ -91,6 +97,9 @@ internal sealed partial class AccLink : IAsyncDisposable
             }
             catch (RpcException e)
             {
+                // Once a Sync may have been faster. A second time the number is of no use, whatever the ACC holds.
+                if (e.StatusCode == StatusCode.FailedPrecondition && overtaken > 0)
+                    _overtakenAgain = true;
                 if (e.StatusCode == StatusCode.FailedPrecondition || !AccErrors.IsDefinite(e.StatusCode))
                     RequestResync();
                 if (connection.Lost.IsCancellationRequested)

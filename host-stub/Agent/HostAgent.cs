@@ -34,7 +34,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step)
     {
         _logger = loggers.CreateLogger(LogFeature.Host);
-        _store = ClaimStore.Open(config.Store, time);
+        _store = ClaimStore.Open(config.Store);
         var claims = new ClaimTable(_store);
         _dataPlane = new DataPlaneNamespace(config.PortNamespace);
         var veth = new VethKind(_dataPlane, config.PortNamespace);
@@ -50,6 +50,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             Loggers = loggers,
             Step = step ?? (static _ => { }),
         };
+        _services.Acc.Adopt = new Adoption(_services).RunAsync;
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
         var presence = new Presence(_services);
@@ -83,7 +84,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             agent._services.Acc.Start();
             agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
             agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
-            agent.LogStarted(config.Socket, agent._services.Claims.Epoch, agent._services.Claims.All().Count);
+            agent.LogStarted(config.Socket, agent._services.Claims.All().Count);
             return agent;
         }
         catch (Exception e)
@@ -156,8 +157,8 @@ internal sealed partial class HostAgent : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Serving plugins on {Socket}, epoch {Epoch}, {Claims} claims")]
-    private partial void LogStarted(string socket, ulong epoch, int claims);
+    [LoggerMessage(LogLevel.Information, "Serving plugins on {Socket}, {Claims} claims")]
+    private partial void LogStarted(string socket, int claims);
 
     [LoggerMessage(LogLevel.Error, "The periodic look at the devices failed: {Reason}")]
     private partial void LogLookFailed(string reason);

@@ -28,10 +28,16 @@ internal static class ClaimRow
         "ALTER TABLE claims ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     ];
 
+    /// <summary>What version 3 does not have any more: the ACC hands out epochs, and Sync is for the whole node.</summary>
+    public static readonly string[] FromVersion2 =
+    [
+        "DROP TABLE IF EXISTS networks",
+        "DELETE FROM state WHERE name = 'epoch'",
+    ];
+
     public static readonly string[] Schema =
     [
         "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID",
         """
         CREATE TABLE claims (
             network TEXT NOT NULL, container_id TEXT NOT NULL, interface_name TEXT NOT NULL,

@@ -24,17 +24,8 @@ internal sealed partial class ClaimStore
         ClaimRow.BindKey(command.Parameters, key);
     });
 
-    public Task AddNetworkAsync(string network) => Enqueue(command =>
-    {
-        command.CommandText = "INSERT OR IGNORE INTO networks (name) VALUES ($name)";
-        command.Parameters.AddWithValue("$name", network);
-    });
-
-    public Task SetEpochAsync(ulong epoch) => Enqueue(command =>
-    {
-        command.CommandText = "UPDATE state SET value = $epoch WHERE name = 'epoch'";
-        command.Parameters.AddWithValue("$epoch", (long)epoch);
-    });
+    /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
+    public Task SetCompleteAsync() => Enqueue(command => command.CommandText = "UPDATE state SET value = 1 WHERE name = 'complete'");
 
     /// <summary>Ends when everything written before is on disk: the writer lives.</summary>
     public Task FlushAsync() => Enqueue(null);

@@ -1,7 +1,7 @@
 namespace ACCOffload.HostStub.Claims;
 
 /// <summary>What one Sync states: all attachments as of a sequence number.</summary>
-internal sealed record SyncSnapshot(ulong Epoch, ulong Sequence, IReadOnlyList<string> Networks, IReadOnlyList<Claim> Attached, IReadOnlyList<Claim> Released);
+internal sealed record SyncSnapshot(ulong Epoch, ulong Sequence, IReadOnlyList<Claim> Attached, IReadOnlyList<Claim> Released);
 
 /// <summary>
 /// All claims, in memory and durable. A change is visible at once; the task it returns ends when it is on disk.
@@ -12,18 +12,38 @@ internal sealed class ClaimTable
     private readonly Lock _lock = new();
     private readonly ClaimStore _store;
     private readonly Dictionary<AttachmentKey, Claim> _claims;
-    private readonly HashSet<string> _networks;
     private ulong _epoch;
     private ulong _sequence;
+    private bool _isComplete;
 
     public ClaimTable(ClaimStore store)
     {
         _store = store;
-        _epoch = store.Epoch;
+        _isComplete = store.IsComplete;
         _claims = store.Load().ToDictionary(c => c.Key);
-        _networks = [.. store.LoadNetworks()];
     }
 
+    /// <inheritdoc cref="ClaimStore.IsComplete"/>
+    public bool IsComplete
+    {
+        get
+        {
+            lock (_lock)
+                return _isComplete;
+        }
+    }
+
+    /// <summary>How many pods' attachments there are, however far they are.</summary>
+    public int PodCount
+    {
+        get
+        {
+            lock (_lock)
+                return _claims.Values.Count(c => !c.IsHost);
+        }
+    }
+
+    /// <summary>The epoch that the ACC gave this process; 0 while it has not.</summary>
     public ulong Epoch
     {
         get
@@ -52,14 +72,12 @@ internal sealed class ClaimTable
             return [.. _claims.Values];
     }
 
-    /// <summary>Records a claim. Its network is remembered with it, so that Sync speaks for the network from now on.</summary>
+    /// <summary>Records a claim.</summary>
     public Task PutAsync(Claim claim)
     {
         lock (_lock)
         {
             _claims[claim.Key] = claim;
-            if (_networks.Add(claim.Key.Network))
-                _ = _store.AddNetworkAsync(claim.Key.Network);
             return _store.PutAsync(claim);
         }
     }
@@ -80,11 +98,12 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>From now on Sync says which attachments of this network there are.</summary>
-    public Task RememberNetworkAsync(string network)
+    /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
+    public async Task SetCompleteAsync()
     {
+        await _store.SetCompleteAsync().ConfigureAwait(false);
         lock (_lock)
-            return _networks.Add(network) ? _store.AddNetworkAsync(network) : Task.CompletedTask;
+            _isComplete = true;
     }
 
     /// <summary>Marks or clears "the device is gone"; only of a claim that is still as it was looked at.</summary>
@@ -112,7 +131,7 @@ internal sealed class ClaimTable
                 else if (claim.State == ClaimState.Released)
                     released.Add(claim);
             }
-            return new SyncSnapshot(_epoch, ++_sequence, [.. _networks], attached, released);
+            return new SyncSnapshot(_epoch, ++_sequence, attached, released);
         }
     }
 
@@ -132,12 +151,10 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>The ACC has seen a newer epoch than ours, so our database is an old copy: go beyond it.</summary>
-    public async Task AdvanceEpochAsync(ulong least)
+    /// <summary>The ACC gave this process an epoch. Requests go on being counted, so that none of before looks newer than one of after.</summary>
+    public void BeginEpoch(ulong epoch)
     {
-        ulong next;
         lock (_lock)
-            next = _epoch = Math.Max(_epoch + 1, least);
-        await _store.SetEpochAsync(next).ConfigureAwait(false);
+            _epoch = epoch;
     }
 }

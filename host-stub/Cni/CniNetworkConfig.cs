@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
@@ -8,7 +9,7 @@ internal readonly record struct CniAttachment(string ContainerId, string Interfa
 /// <summary>A network configuration as the agent uses it. The raw bytes stay, because a delegated plugin gets them whole.</summary>
 internal sealed class CniNetworkConfig
 {
-    public const int MinMtu = 576;
+    public const int MinMtu = ProtocolLimits.MinMtu;
     public const int MaxMtu = 9216;
 
     private CniNetworkConfig(CniVersion version, string name, ReadOnlyMemory<byte> raw)

@@ -1,5 +1,6 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -40,6 +41,9 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     {
         lock (_lock)
         {
+            // One is kept for the host's own interface, whatever the kinds' limits allow together: the ACC takes no longer list.
+            if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
+                throw new CniException(CniErrorCode.TryAgainLater, $"the node has {ProtocolLimits.MaxAttachments - 1} attachments, which is all that there may be", "a pod has to go first");
             var holders = HoldersOf(kind.Kind);
             int most = LimitOf(kind);
             if (holders.Count >= most)

@@ -157,20 +157,4 @@ public sealed class AccLinkTests
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal), "the agent leaves the ACC");
         Assert.False(lab.Agent!.Services.Acc.State.Synced);
     }
-
-    [CniFact]
-    public async Task A_refused_epoch_is_left_behind()
-    {
-        await using var lab = await AgentLab.CreateAsync(startAgent: false);
-        lab.Acc.Model.LeastEpoch = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3;
-
-        await lab.StartAgentAsync();
-
-        Assert.True(lab.Log.Contains("The ACC has seen a newer epoch"));
-        Assert.True(lab.Agent!.Services.Claims.Epoch >= lab.Acc.Model.LeastEpoch);
-        ulong epoch = lab.Agent.Services.Claims.Epoch;
-        await lab.StopAgentAsync();
-        await lab.StartAgentAsync();
-        Assert.True(lab.Agent!.Services.Claims.Epoch > epoch);
-    }
 }

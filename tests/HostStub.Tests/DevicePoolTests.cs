@@ -207,7 +207,7 @@ public sealed class DevicePoolTests : IDisposable
 
     private (ClaimStore Store, ClaimTable Claims, DevicePools Pools) Open(int limit)
     {
-        var store = ClaimStore.Open(Path.Combine(_directory, "agent.db"), _time);
+        var store = ClaimStore.Open(Path.Combine(_directory, "agent.db"));
         var claims = new ClaimTable(store);
         return (store, claims, new DevicePools(claims, [_kind], "fake", limit, new SetAsideList(_time, TimeSpan.FromSeconds(60))));
     }

@@ -31,6 +31,8 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Services(context));
         ctl.Subcommands.Add(ServiceAdd(context));
         ctl.Subcommands.Add(ServiceRemove(context));
+        ctl.Subcommands.Add(EndpointRemove(context));
+        ctl.Subcommands.Add(HostReset(context));
         return ctl;
     }
 
@@ -135,6 +137,22 @@ internal static class CtlCommand
             });
         });
     }
+
+    private static Command EndpointRemove(Context context)
+    {
+        var repair = new RepairCommands();
+        return Query(context, repair.Remove(), async (parsed, client, options) =>
+        {
+            var reply = await client.RemoveEndpointsAsync(repair.RemoveRequest(parsed), options);
+            return new Answer(w => RepairCommands.Text(w, reply, all: false), j => RepairCommands.Json(j, reply));
+        });
+    }
+
+    private static Command HostReset(Context context) => Query(context, RepairCommands.Reset(), async (_, client, options) =>
+    {
+        var reply = await client.ResetHostAsync(new ResetHostRequest(), options);
+        return new Answer(w => RepairCommands.Text(w, reply, all: true), j => RepairCommands.Json(j, reply));
+    });
 
     private sealed record Answer(Action<TextWriter> Text, Action<Utf8JsonWriter> Json);
 

@@ -45,6 +45,9 @@ internal static class CtlJson
         json.WriteNumber("services", status.Services);
         json.WriteString("servicesSource", status.ServicesSource);
         json.WriteString("arpProxy", status.ArpProxy);
+        json.WriteString("agent", status.Agent);
+        json.WriteNumber("agentEpoch", status.AgentEpoch);
+        json.WriteString("agentRivals", status.AgentRivals);
         if (status.Watch is null)
             json.WriteNull("watch");
         else

@@ -19,6 +19,9 @@ internal static class CtlText
         if (status.ArpProxy.Length > 0)
             table.Add("ARP responder", status.ArpProxy);
         table.Add("endpoints", Number(status.Endpoints));
+        table.Add("agent", status.AgentEpoch == 0 ? "none began yet" : $"{(status.Agent.Length == 0 ? "none since host-reset" : status.Agent)}, epoch {Number(status.AgentEpoch)}");
+        if (status.AgentRivals.Length > 0)
+            table.Add("two agents", $"{status.AgentRivals} take the epoch from each other: two processes use this node's certificate");
         table.Add("services", status.Watch is { } watch ? $"{Number(status.Services)}, {Watch(watch)}" : $"{Number(status.Services)}, set by the agent");
         foreach (var kind in status.Watch?.Kinds ?? [])
             table.Add($"watch {kind.Kind}", Watch(kind));

@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Configuration;
 
@@ -177,7 +178,7 @@ internal static class SettingsLoader
         reader.Value<string?>("Api:CrlFile", "", Parsers.OptionalPath, "give an absolute path, or \"\" for none"),
         reader.Map<string>("Api:FingerprintRoles", NodeParsers.Fingerprint, NodeParsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
             .ToDictionary(e => NodeParsers.NormalizeFingerprint(e.Key), e => e.Value, StringComparer.Ordinal),
-        (int)reader.Number("Api:MaxMessageBytes", 4 << 20, 1 << 10, 256 << 20),
+        (int)reader.Number("Api:MaxMessageBytes", ProtocolLimits.MaxMessageBytes, 1 << 10, 256 << 20),
         (int)reader.Number("Api:MaxStreams", 100, 1, 10_000),
         (int)reader.Number("Api:MaxConnections", 64, 1, 10_000),
         TimeSpan.FromSeconds(reader.Number("Api:HandshakeSeconds", 5, 1, 60)));

@@ -15,7 +15,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -56,6 +56,9 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             ServicesSource = watch is null ? "agent" : "watch",
             ArpProxy = arp is null ? "" : arp.Problem.Length == 0 ? "answering" : arp.Problem,
             Watch = watching,
+            Agent = status.Agent.Name,
+            AgentEpoch = status.Agent.Epoch,
+            AgentRivals = agents.Rivals,
         });
     });
 
@@ -64,26 +67,9 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         var reply = new ListEndpointsReply();
         foreach (var view in core.Endpoints)
         {
-            var spec = view.Endpoint.Spec;
-            var info = new EndpointInfo
-            {
-                Node = spec.Node,
-                Api = ApiText(spec.Origin),
-                Network = spec.Key.Network,
-                ContainerId = spec.Key.ContainerId,
-                InterfaceName = spec.Key.InterfaceName,
-                Kind = spec.Kind.ToString().ToLowerInvariant(),
-                PortName = spec.PortName,
-                Port = view.Port,
-                Mac = spec.Mac.ToString(),
-                PodNamespace = spec.PodNamespace,
-                PodName = spec.PodName,
-                Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
-                Device = DeviceKinds.NameOf(spec.Device),
-                Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
-                State = view.Programmed ? "programmed" : "pending",
-            };
-            info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
+            var info = ToInfo(view.Endpoint.Spec);
+            info.Port = view.Port;
+            info.State = view.Programmed ? "programmed" : "pending";
             reply.Endpoints.Add(info);
         }
         reply.Vports.AddRange(own.Select(ToVport));
@@ -157,6 +143,28 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         TraceNames.Apply(reply, target.Pipeline);
         return reply;
     });
+
+    private EndpointInfo ToInfo(EndpointSpec spec)
+    {
+        var info = new EndpointInfo
+        {
+            Node = spec.Node,
+            Api = ApiText(spec.Origin),
+            Network = spec.Key.Network,
+            ContainerId = spec.Key.ContainerId,
+            InterfaceName = spec.Key.InterfaceName,
+            Kind = spec.Kind.ToString().ToLowerInvariant(),
+            PortName = spec.PortName,
+            Mac = spec.Mac.ToString(),
+            PodNamespace = spec.PodNamespace,
+            PodName = spec.PodName,
+            Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
+            Device = DeviceKinds.NameOf(spec.Device),
+            Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
+        };
+        info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
+        return info;
+    }
 
     private static string StateName(TargetState state) => state switch
     {

@@ -23,7 +23,7 @@ internal sealed class ApiServer : IAsyncDisposable
     private readonly HealthServiceImpl _health = new();
 
     /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
-    public ApiServer(Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, TimeProvider time)
+    public ApiServer(Settings settings, INetworkCore core, ControlService control, AgentLog agents, ILoggerFactory loggers, TimeProvider time)
     {
         _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
@@ -36,7 +36,7 @@ internal sealed class ApiServer : IAsyncDisposable
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
-        AddGrpc(builder.Services, settings, core, control, loggers, refusals);
+        AddGrpc(builder.Services, settings, core, control, agents, loggers, refusals);
         var door = new ControlSocket(settings.Control.Socket, settings.Source, refusals);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -128,7 +128,7 @@ internal sealed class ApiServer : IAsyncDisposable
             _health.SetStatus(service, status);
     }
 
-    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, RefusalLog refusals)
+    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, AgentLog agents, ILoggerFactory loggers, RefusalLog refusals)
     {
         services.AddGrpc(o =>
         {
@@ -142,7 +142,7 @@ internal sealed class ApiServer : IAsyncDisposable
         });
         var api = loggers.CreateLogger(Features.Api);
         var guard = new RpcGuard(settings.Node.Name, refusals, api);
-        services.AddSingleton(new OffloadService(core, settings.Node, guard));
+        services.AddSingleton(new OffloadService(core, settings.Node, guard, agents));
         services.AddSingleton(new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, api));
         services.AddSingleton(control);
         services.AddSingleton(_health);

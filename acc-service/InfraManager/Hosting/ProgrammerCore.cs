@@ -21,6 +21,12 @@ internal sealed class ProgrammerCore(Programmer programmer) : INetworkCore
 
     public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
 
+    public Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
+    public Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
+    public Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
+
     public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);
 
     public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) => programmer.SubmitAsync(intent, cancellationToken);

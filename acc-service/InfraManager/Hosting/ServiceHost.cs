@@ -141,8 +141,9 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         var core = new ProgrammerCore(_programmer);
         _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
-        _api = new ApiServer(_settings, core, control, loggers, time);
+        var agents = new Api.AgentLog(time, loggers.CreateLogger(Features.Api));
+        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), agents, time);
+        _api = new ApiServer(_settings, core, control, agents, loggers, time);
         await _api.StartAsync(cancellationToken);
         if (_softTarget is { } starting)
             await starting;

@@ -71,6 +71,7 @@ internal sealed partial class Programmer
         },
         TargetReason = _device.IsReady ? "" : _device.NotReadyReason,
         Endpoints = _model.Count,
+        Agent = _model.Agent(_node.Name),
         Services = _model.Services.All.Count,
         TableEntries = _device.Tables.DesiredCount,
         PendingEntries = _device.Tables.DirtyCount,

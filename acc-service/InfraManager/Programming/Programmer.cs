@@ -108,6 +108,31 @@ internal sealed partial class Programmer : IAsyncDisposable
         return (SyncOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Hands out the node's next epoch. Returns when it is durable; the target need not be there.</summary>
+    /// <exception cref="IntentException">Refused or failed; the epoch is the same as before.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<BeginOutcome> SubmitAsync(BeginIntent intent, CancellationToken cancellationToken)
+    {
+        EndpointRules.CheckAgentName(intent.Agent);
+        return (BeginOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes the endpoints that match. Returns when that is durable, and done on the target if it can be reached.</summary>
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<RemovalOutcome> SubmitAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken)
+    {
+        if (intent is { Key: null, Address: null, Mac: null })
+            throw IntentException.Invalid("key", "missing, and so are address and mac");
+        return (RemovalOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Forgets everything that a node's host told. Returns when that is durable, and done on the target if it can be reached.</summary>
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<RemovalOutcome> SubmitAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
+        (RemovalOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+
     /// <summary>Makes a service what is wanted, or removes it. Returns when that holds durably and, if it can be reached, on the target.</summary>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>

@@ -13,6 +13,9 @@ internal sealed record ProgrammerStatus
 
     public required int Endpoints { get; init; }
 
+    /// <summary>The node's agent and its epoch.</summary>
+    public Model.AgentState Agent { get; init; } = Model.AgentState.None;
+
     public int Services { get; init; }
 
     /// <summary>Entries that the model wants in the tables.</summary>

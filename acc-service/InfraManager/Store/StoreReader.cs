@@ -12,8 +12,11 @@ internal static class StoreReader
     {
         Each(connection, "SELECT id, node, origin, network, container_id, interface_name, kind, device, port_name, owns_port, mac, addresses, mtu, "
             + "pod_namespace, pod_name, pod_uid, epoch, sequence FROM endpoints ORDER BY id", r => model.Put(ReadEndpoint(r)));
-        Each(connection, "SELECT node, network, epoch, sequence FROM sync_floors",
-            r => model.SetFloor(new FloorKey(r.GetString(0), r.GetString(1)), Stamp(r, 2)));
+        Each(connection, "SELECT node, epoch, sequence, name FROM agents", r =>
+        {
+            RequestStamp stamp = Stamp(r, 1);
+            model.SetAgent(r.GetString(0), new AgentState(stamp.Epoch, stamp.Sequence, r.GetString(3)));
+        });
         Each(connection, "SELECT origin, network, container_id, interface_name, node, epoch, sequence FROM tombstones ORDER BY rowid",
             r => model.SetTombstone(new Tombstone(
                 new EndpointAddress(Defined<ApiOrigin>(r, 0), new AttachmentKey(r.GetString(1), r.GetString(2), r.GetString(3))), r.GetString(4), Stamp(r, 5))));

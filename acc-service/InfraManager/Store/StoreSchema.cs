@@ -70,6 +70,19 @@ internal static class StoreSchema
             prefixes TEXT NOT NULL
         ) STRICT;
         """,
+
+        // Epochs were a number of the host's choice, its clock's; from here on they are handed out. What was stamped before is older than all of them.
+        """
+        CREATE TABLE agents (
+            node TEXT NOT NULL PRIMARY KEY,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            name TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        DROP TABLE sync_floors;
+        DELETE FROM tombstones;
+        UPDATE endpoints SET epoch = 0, sequence = 0;
+        """,
     ];
 
     public static int Version => Migrations.Length;

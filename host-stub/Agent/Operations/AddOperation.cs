@@ -5,6 +5,7 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging;
 using AttachmentKey = ACCOffload.HostStub.Claims.AttachmentKey;
@@ -56,6 +57,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var addresses = ipam.Result.Result.Addresses.Select(a => a.Address).ToArray();
             if (addresses.Length == 0)
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
+            if (addresses.Length > ProtocolLimits.MaxAddresses)
+                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave {addresses.Length} addresses", $"an attachment has {ProtocolLimits.MaxAddresses} at most");
             var (epoch, sequence) = services.Claims.NextSequence();
             claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = kind.MadeByTarget ? claim.Mac : device.Result.Mac };
             services.Claims.PutInMemory(claim);

@@ -27,7 +27,6 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         if (call.Config.IpamType.Length > 0)
             await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam()), failures).ConfigureAwait(false);
 
-        await services.Claims.RememberNetworkAsync(call.Config.Name).ConfigureAwait(false);
         services.Acc.RequestResync();
         if (failures.Count > 0)
             throw new CniException(failures[0].Code, $"{failures.Count} stale resources of {call.Config.Name} could not be removed", string.Join("; ", failures.Select(f => f.OneLine)));
@@ -42,7 +41,7 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         if (claim is null || claim.State is not (ClaimState.Attached or ClaimState.Deleting) || claim.Created != seen.Created)
             return;
         LogStale(claim.Key);
-        call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim)).ConfigureAwait(false));
+        call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim) ?? StoredCall.ToIpam(call, claim)).ConfigureAwait(false));
     }
 
     // Devices without a claim come from a database that was lost. Their alias says whose they were.

@@ -27,7 +27,7 @@ internal sealed partial class Remover(AgentServices services)
     {
         var failures = new List<Exception>();
         // On disk before the address is free for somebody else: a restart in between must not state the old holder.
-        var recorded = claim is null ? services.Claims.RememberNetworkAsync(key.Network) : MarkAsync(ref claim);
+        var recorded = claim is null ? Task.CompletedTask : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
         var detached = accTold ? services.Acc.TryDetachAsync(key, DetachLimit) : Task.FromResult(true);
         await TryAsync(recorded, failures, "record").ConfigureAwait(false);

@@ -34,7 +34,8 @@ internal sealed class RpcNode : IAsyncDisposable
     /// <summary>Null where there are no services.</summary>
     public Cluster? Cluster { get; private set; }
 
-    public ulong Epoch => 1;
+    /// <summary>As the ACC gave it.</summary>
+    public ulong Epoch { get; private set; }
 
     /// <param name="prepare">Changes the lab's configuration before anything is started.</param>
     /// <param name="pipelineDirectory">Another pipeline than the product's.</param>
@@ -54,6 +55,7 @@ internal sealed class RpcNode : IAsyncDisposable
             await lab.StartTargetAsync();
             await lab.StartManagerAsync(waitReady: false);
             await node.SettledAsync();
+            node.Epoch = (await node.Client(0).BeginAsync(new BeginRequest { Agent = "crash-test" }, deadline: Deadline())).Epoch;
             return node;
         }
         catch
@@ -86,7 +88,7 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public Task<SyncReply> SyncAsync(IEnumerable<PodSpec> list)
     {
-        var request = new SyncRequest { Epoch = Epoch, Networks = { PodSpec.Network } };
+        var request = new SyncRequest { Epoch = Epoch };
         request.Attachments.AddRange(list.Select(s => s.ToRequest(Epoch, NextSequence())));
         request.Sequence = NextSequence();
         return Client(0).SyncAsync(request, deadline: Deadline()).ResponseAsync;

@@ -90,7 +90,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     {
         var request = Web("10.244.1.2", "10.244.1.3");
         spoil(request);
-        Refused(message, await _client.NatTranslationAddAsync(request));
+        await RefusedAsync(message, async () => await _client.NatTranslationAddAsync(request));
         Assert.Empty(_api.Core.Intents);
     }
 
@@ -111,10 +111,10 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [Fact]
     public async Task Wrong_source_nat_is_refused_with_the_field()
     {
-        Refused("snat_ipv4: \"node\" is no IP address", await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
-        Refused("snat_ipv6: this pipeline carries IPv4 only", await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2", SnatIpv6 = "fd00::1" }));
-        Refused("prefix: empty", await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true }));
-        Refused("prefix: \"10.244.0.0/33\" has a prefix length beyond 32", await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
+        await RefusedAsync("snat_ipv4: \"node\" is no IP address", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
+        await RefusedAsync("snat_ipv6: this pipeline carries IPv4 only", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2", SnatIpv6 = "fd00::1" }));
+        await RefusedAsync("prefix: empty", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true }));
+        await RefusedAsync("prefix: \"10.244.0.0/33\" has a prefix length beyond 32", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
         Assert.Empty(_api.Core.Intents);
     }
 
@@ -122,7 +122,9 @@ public sealed class NatTranslationTests : IAsyncLifetime
     public async Task What_the_core_refuses_comes_in_the_reply()
     {
         _api.Core.Refusal = IntentException.Held("ports[0].frontends[0]", "10.96.0.10:80/TCP belongs to service default/web");
-        Assert.Contains("belongs to service default/web", (await _client.NatTranslationAddAsync(Web("10.244.1.2"))).ErrorMessage, StringComparison.Ordinal);
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.NatTranslationAddAsync(Web("10.244.1.2")));
+        Assert.Equal(StatusCode.AlreadyExists, e.StatusCode);
+        Assert.Contains("belongs to service default/web", e.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -143,10 +145,10 @@ public sealed class NatTranslationTests : IAsyncLifetime
 
     private static void Accepted(Reply reply) => Assert.True(reply.Successful, reply.ErrorMessage);
 
-    private static void Refused(string message, Reply reply)
+    private static async Task RefusedAsync(string message, Func<Task> call)
     {
-        Assert.False(reply.Successful);
-        Assert.Equal(message, reply.ErrorMessage);
+        var e = await Assert.ThrowsAsync<RpcException>(call);
+        Assert.Equal((StatusCode.InvalidArgument, message), (e.StatusCode, e.Status.Detail));
     }
 
     private static NatTranslation Web(params string[] backends)

@@ -190,6 +190,32 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Contains("node-1", await RunAsync("status"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_operator_takes_back_what_a_host_told()
+    {
+        AddEndpoint();
+        var text = await RunAsync("endpoint-remove", "podnet/c1/eth0");
+        Assert.StartsWith("removed podnet/c1/eth0 (accoffload.v1): 10.244.1.2 at 02:00:00:00:00:01\n", text, StringComparison.Ordinal);
+        Assert.Contains("comes back with its agent's next Sync", text, StringComparison.Ordinal);
+        Assert.Equal(new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[0]).Key);
+        // A 24.01 agent's container is a path.
+        Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "infra//var/run/netns/cni-1/eth0"));
+        Assert.Equal(new InfraManager.Model.AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[1]).Key);
+        Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "--address", "10.9.9.9", "--mac", "02:00:00:00:00:01"));
+        Assert.Contains("\"10.244.1.2\"", await RunAsync("endpoint-remove", "--mac", "02:00:00:00:00:01", "--json"), StringComparison.Ordinal);
+
+        Assert.Contains("give NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove"), StringComparison.Ordinal);
+        Assert.Contains("give NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove", "podnet/c1"), StringComparison.Ordinal);
+        Assert.Contains("mac: \"zz\" is no MAC address", await FailAsync(1, "endpoint-remove", "--mac", "zz"), StringComparison.Ordinal);
+        Assert.Contains("address: \"10.1\"", await FailAsync(1, "endpoint-remove", "--address", "10.1"), StringComparison.Ordinal);
+        Assert.Equal(4, _api.Core.Intents.Count);
+
+        text = await RunAsync("host-reset");
+        Assert.Contains("removed podnet/c1/eth0", text, StringComparison.Ordinal);
+        Assert.Contains("the host's epoch has ended", text, StringComparison.Ordinal);
+        Assert.Equal("node-1", Assert.IsType<ResetHostIntent>(_api.Core.Intents[4]).Node);
+    }
+
     [DllImport("libc", EntryPoint = "syscall")]
     private static extern long SetThreadUser(long number, int real, int effective, int saved);
 

@@ -86,7 +86,7 @@ internal sealed class ApiFixture : IAsyncDisposable
     }
 
     /// <summary>A channel to the mutual TLS port.</summary>
-    public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null)
+    public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null, int? maxReceive = null)
     {
         var handler = new SocketsHttpHandler
         {
@@ -106,7 +106,7 @@ internal sealed class ApiFixture : IAsyncDisposable
                 },
             },
         };
-        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = maxReceive ?? (4 << 20) });
         _disposables.Add(channel);
         return channel;
     }
@@ -139,8 +139,9 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, Time);
-        Server = new ApiServer(Settings, Core, control, Log, Time);
+        var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
+        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, agents, Time);
+        Server = new ApiServer(Settings, Core, control, agents, Log, Time);
         await Server.StartAsync(CancellationToken.None);
     }
 }

@@ -107,6 +107,9 @@ public sealed class ProcessTests : IDisposable
         await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
+        // The third epoch is that of the requests below.
+        for (var i = 0; i < 3; i++)
+            await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
 
         var reply = await client.AttachAsync(Requests.Attach());
         Assert.Equal(1u, reply.Port);
@@ -170,6 +173,9 @@ public sealed class ProcessTests : IDisposable
 
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
+        // The third epoch is that of the requests below.
+        for (var i = 0; i < 3; i++)
+            await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
         var attach = Requests.Attach();
         attach.Device = new Device { Kind = "vf", PortName = "acc0123456789a", Mac = ByteString.CopyFrom(0, 0x0a, 0, 0, 3, 0x14) };
         Assert.Equal(26u, (await client.AttachAsync(attach)).Port);
