@@ -12,6 +12,9 @@ public static class ProtocolLimits
     /// <summary>Longest port name and interface name, in bytes. The kernel's interface names have 15 at most (IFNAMSIZ), other targets' ports may have more.</summary>
     public const int MaxPortNameBytes = 63;
 
+    /// <summary>What a port's name is made of; <c>.</c> and <c>..</c> are none.</summary>
+    public const string PortNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@-";
+
     /// <summary>Most addresses of one attachment.</summary>
     public const int MaxAddresses = 16;
 

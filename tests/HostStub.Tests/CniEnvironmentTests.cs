@@ -93,4 +93,17 @@ public sealed class CniEnvironmentTests
         };
         return CniEnvironment.Read(n => variables.GetValueOrDefault(n));
     }
+
+    [Fact]
+    public void Pod_names_are_what_the_ACC_takes()
+    {
+        Assert.Equal(256, CniArgs.Parse($"K8S_POD_NAME={new string('a', 256)}").PodName.Length);
+        Assert.Equal(128, CniArgs.Parse($"K8S_POD_NAME={new string('é', 128)}").PodName.Length);
+        foreach (string key in (string[])["K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_UID"])
+        {
+            Assert.Contains($"{key} is longer than 256 bytes", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}={new string('a', 257)}")).OneLine, StringComparison.Ordinal);
+            Assert.Contains($"{key} is longer than 256 bytes", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}={new string('é', 129)}")).OneLine, StringComparison.Ordinal);
+            Assert.Contains($"{key} holds a control character", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}=a\u0007b")).OneLine, StringComparison.Ordinal);
+        }
+    }
 }

@@ -23,6 +23,21 @@ public sealed class IpamTests
     }
 
     [RootFact]
+    public async Task More_addresses_than_the_ACC_takes_are_refused_before_it_is_told()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        string ips = string.Join(',', Enumerable.Range(1, 17).Select(i => $"{{\"address\":\"10.244.1.{i}/24\"}}"));
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{ips}]}}'");
+
+        var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
+
+        Assert.Contains("gave 17 addresses", answer.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(lab.At("released")));
+        Assert.DoesNotContain("Attach", lab.Acc.Model.Calls);
+        Assert.Empty(lab.DataPlaneLinks());
+    }
+
+    [RootFact]
     public async Task The_plugin_gets_the_whole_configuration_in_a_version_that_it_knows_and_the_callers_environment()
     {
         await using var lab = await AgentLab.CreateAsync();

@@ -12,8 +12,7 @@ namespace ACCOffload.InfraManager.Model;
 /// </summary>
 internal static class EndpointRules
 {
-    private static readonly SearchValues<char> PortNameChars =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@-");
+    private static readonly SearchValues<char> PortNameChars = SearchValues.Create(ProtocolLimits.PortNameCharacters);
 
     private static readonly SearchValues<char> AgentNameChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");

@@ -125,7 +125,7 @@ internal sealed partial class Programmer
             _ => throw new InvalidOperationException("an intent of an unknown kind"),
         };
         // What follows for services is nobody's request: if the target refuses it, it is tried again.
-        _serviceJudge.Follow(mark);
+        _serviceJudge.Follow(mark, Progress);
         return outcome;
     }
 
