@@ -77,7 +77,7 @@ internal sealed class AccConnection : IDisposable
         var inner = e.Status.DebugException ?? e.InnerException;
         while (inner?.InnerException is { } deeper)
             inner = deeper;
-        return inner is null ? $"{e.StatusCode}: {e.Status.Detail}" : inner.Message;
+        return inner is null ? AccErrors.Sentence(e) : inner.Message;
     }
 
     public void Dispose()

@@ -105,6 +105,34 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
     }
 
+    /// <summary>States an attachment once more if the ACC can be reached now.</summary>
+    /// <returns>False when there is no telling: the ACC is away, is being synchronized, or can't program its target. The next Sync states it.</returns>
+    /// <exception cref="CniException">The ACC refused the attachment.</exception>
+    public async Task<bool> TryAttachAsync(Claim claim, TimeSpan limit)
+    {
+        if (Current() is not { } connection)
+            return false;
+        var (epoch, sequence) = _claims.NextSequence();
+        try
+        {
+            await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: DateTime.UtcNow + limit).ConfigureAwait(false);
+            return true;
+        }
+        catch (RpcException e) when (AccErrors.IsDefinite(e.StatusCode) && e.StatusCode is not (StatusCode.FailedPrecondition or StatusCode.ResourceExhausted))
+        {
+            throw AccErrors.ToCni($"attach {claim.Key.ContainerId}/{claim.Key.InterfaceName}", e);
+        }
+        catch (RpcException)
+        {
+            RequestResync();
+            return false;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Detaches now if the ACC can be reached.</summary>
     /// <returns>False when the ACC still has to be told: the next Sync will.</returns>
     public async Task<bool> TryDetachAsync(AttachmentKey key, TimeSpan limit)

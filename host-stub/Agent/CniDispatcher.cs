@@ -14,7 +14,13 @@ internal sealed partial class CniDispatcher
     // A DEL waits for its ADD, including what a failed ADD still undoes.
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(30);
 
+    // Requests under way at once, and those of one network.
+    private const int MostRequests = 512;
+    private const int MostOfNetwork = 128;
+
     private readonly AgentServices _services;
+    private readonly PendingRemovals _pending;
+    private readonly NetworkSlots _slots = new(MostRequests, MostOfNetwork);
     private readonly ILogger _logger;
     private readonly AddOperation _add;
     private readonly DelOperation _del;
@@ -22,9 +28,10 @@ internal sealed partial class CniDispatcher
     private readonly GcOperation _gc;
     private readonly StatusOperation _status;
 
-    public CniDispatcher(AgentServices services, Remover remover, Presence presence)
+    public CniDispatcher(AgentServices services, Remover remover, Presence presence, PendingRemovals pending)
     {
         _services = services;
+        _pending = pending;
         _logger = services.Loggers.CreateLogger(LogFeature.Cni);
         _add = new AddOperation(services, remover, presence);
         _del = new DelOperation(services, remover);
@@ -41,16 +48,16 @@ internal sealed partial class CniDispatcher
         try
         {
             // First, so that whatever else is wrong is told in the request's own version.
-            version = CniNetworkHeader.Read(request.Stdin.Span).Version;
+            version = (command == "DEL" ? CniNetworkHeader.ReadForRemoval(request.Stdin.Span) : CniNetworkHeader.Read(request.Stdin.Span)).Version;
             call = CniCall.Read(request);
-            byte[] output = await RunAsync(call).ConfigureAwait(false);
+            byte[] output = await WithinLimitAsync(call).ConfigureAwait(false);
             LogDone(command, call.Key, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             return new AgentResponse(0, output, Encoding.UTF8.GetBytes(call.ErrorText));
         }
         catch (CniException e)
         {
             LogRefused(command, call is null ? "" : call.Key.ToString(), e.Code, e.OneLine);
-            return Failure(version, e.Code, e.Message, e.Details, call);
+            return Failure(version, e.Code, e.Message, e.Details, call) with { ExitCode = e.NotTaken ? AgentResponse.NotTaken : (byte)1 };
         }
         catch (Exception e)
         {
@@ -59,14 +66,47 @@ internal sealed partial class CniDispatcher
         }
     }
 
+    // Answered in time whatever happens. What takes longer goes on, and keeps its attachment's lock.
+    private async Task<byte[]> WithinLimitAsync(CniCall call)
+    {
+        if (call.IsVoid)
+            return [];
+        string command = call.Environment.Command;
+        // A network's STATUS must not hang on its other requests.
+        var slot = command == "STATUS" ? null : _slots.TryEnter(call.Config.Name) ?? throw Crowded(call.Config.Name);
+        var work = RunAsync(call, slot);
+        var limit = RequestLimits.OfAgent(command);
+        try
+        {
+            return await work.WaitAsync(limit).ConfigureAwait(false);
+        }
+        catch (TimeoutException) when (!work.IsCompleted)
+        {
+            _ = work.ContinueWith(w => LogLate(command, call.Key, w.Exception?.InnerException?.Message ?? "done"), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            throw new CniException(CniErrorCode.TryAgainLater, $"{command} of {call.Key} takes longer than {limit.TotalSeconds:0} s", "it goes on in the agent; the log says how it ends") { NotTaken = command == "DEL" };
+        }
+    }
+
+    private CniException Crowded(string network)
+    {
+        string message = $"the network {network} has {_slots.RunningOf(network)} requests under way, try again later";
+        return new CniException(CniErrorCode.TryAgainLater, message, $"the agent does {MostOfNetwork} of one network and {MostRequests} of all at once") { NotTaken = true };
+    }
+
+    private async Task<byte[]> RunAsync(CniCall call, IDisposable? slot)
+    {
+        using (slot)
+            return await RunAsync(call).ConfigureAwait(false);
+    }
+
     private async Task<byte[]> RunAsync(CniCall call)
     {
         switch (call.Environment.Command)
         {
             case "ADD":
-                return CniResultWriter.Write(await LockedAsync(call, () => _add.RunAsync(call)).ConfigureAwait(false), call.Config.Version);
+                return CniResultWriter.Write(await LockedAsync(call, () => AddAsync(call)).ConfigureAwait(false), call.Config.Version);
             case "DEL":
-                return await LockedAsync(call, () => NothingAsync(_del.RunAsync(call))).ConfigureAwait(false);
+                return await LockedAsync(call, () => DeleteAsync(call)).ConfigureAwait(false);
             case "CHECK":
                 return await LockedAsync(call, () => NothingAsync(_check.RunAsync(call))).ConfigureAwait(false);
             case "GC":
@@ -78,10 +118,24 @@ internal sealed partial class CniDispatcher
         }
     }
 
+    // A removal that waits for its turn is of an earlier attachment under the same names: done now, it can't hit this one.
+    private async Task<CniResult> AddAsync(CniCall call)
+    {
+        await _pending.DoNowAsync(call.Key).ConfigureAwait(false);
+        return await _add.RunAsync(call).ConfigureAwait(false);
+    }
+
+    private async Task<byte[]> DeleteAsync(CniCall call)
+    {
+        await _del.RunAsync(call).ConfigureAwait(false);
+        _pending.Forget(call.Key);
+        return [];
+    }
+
     private async Task<T> LockedAsync<T>(CniCall call, Func<Task<T>> operation)
     {
         using var holder = await _services.Locks.AcquireAsync(call.Key, LockLimit).ConfigureAwait(false)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running");
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running") { NotTaken = true };
         return await operation().ConfigureAwait(false);
     }
 
@@ -96,6 +150,9 @@ internal sealed partial class CniDispatcher
 
     [LoggerMessage(LogLevel.Debug, "{Command} of {Key} took {Milliseconds:0.0} ms")]
     private partial void LogDone(string command, Claims.AttachmentKey key, double milliseconds);
+
+    [LoggerMessage(LogLevel.Warning, "{Command} of {Key}, which took longer than its limit, ended: {Outcome}")]
+    private partial void LogLate(string command, Claims.AttachmentKey key, string outcome);
 
     [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason}")]
     private partial void LogRefused(string command, string key, int code, string reason);

@@ -25,10 +25,13 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly Recovery _recovery;
     private readonly Restoration _restoration;
     private readonly Upkeep _upkeep;
+    private readonly Departures _departures;
+    private readonly PendingRemovals _pending;
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
     private Task _maintenance = Task.CompletedTask;
     private Task _recovering = Task.CompletedTask;
+    private Task _catchingUp = Task.CompletedTask;
     private long _lastLook;
 
     private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step)
@@ -56,7 +59,9 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _recovery = new Recovery(_services, remover, presence);
         _restoration = new Restoration(_services);
         _upkeep = new Upkeep(_services);
-        _dispatcher = new CniDispatcher(_services, remover, presence);
+        _departures = new Departures(_services, remover);
+        _pending = new PendingRemovals(_services, new DelOperation(_services, remover), config.Pending);
+        _dispatcher = new CniDispatcher(_services, remover, presence, _pending);
     }
 
     internal AgentServices Services => _services;
@@ -81,7 +86,9 @@ internal sealed partial class HostAgent : IAsyncDisposable
             agent._recovering = await agent._recovery.StartAsync().ConfigureAwait(false);
             await agent._host.EnsureAsync().ConfigureAwait(false);
             agent._services.Acc.Start();
+            agent._pending.Prepare();
             agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
+            agent._catchingUp = Task.Run(() => agent._pending.RunAsync(agent._stop.Token));
             agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
             agent.LogStarted(config.Socket, agent._services.Claims.Epoch, agent._services.Claims.All().Count);
             return agent;
@@ -115,11 +122,10 @@ internal sealed partial class HostAgent : IAsyncDisposable
             await _server.DisposeAsync().ConfigureAwait(false);
         await _maintenance.ConfigureAwait(false);
         await _recovering.ConfigureAwait(false);
+        await _catchingUp.ConfigureAwait(false);
         await _services.Acc.DisposeAsync().ConfigureAwait(false);
-        _services.Ipam.Dispose();
         _store.Dispose();
         _dataPlane.Dispose();
-        _services.Dispose();
         _stop.Dispose();
     }
 
@@ -141,6 +147,8 @@ internal sealed partial class HostAgent : IAsyncDisposable
                 await _host.EnsureAsync().ConfigureAwait(false);
                 await _upkeep.RunAsync().ConfigureAwait(false);
                 await _restoration.LookAsync().ConfigureAwait(false);
+                await _departures.LookAsync().ConfigureAwait(false);
+                await _services.Claims.CatchUpAsync().ConfigureAwait(false);
                 if (round % RetryEvery == 0)
                     await _recovery.RetryAsync().ConfigureAwait(false);
             }

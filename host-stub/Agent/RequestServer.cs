@@ -12,7 +12,8 @@ namespace ACCOffload.HostStub.Agent;
 /// <summary>The agent's unix socket: root only, one request a connection, a bounded number at once.</summary>
 internal sealed partial class RequestServer : IAsyncDisposable
 {
-    private const int MostRequests = 512;
+    // Connections, of which the dispatcher serves fewer at once: it knows whose they are.
+    private const int MostRequests = 1024;
     private const int Backlog = 512;
     private static readonly TimeSpan ReceiveLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
@@ -142,7 +143,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
             if (body is null)
                 return null;
             if (busy)
-                return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later");
+                return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later") with { ExitCode = AgentResponse.NotTaken };
             return await _handle(AgentRequest.Decode(body)).ConfigureAwait(false);
         }
         catch (FrameException e)

@@ -15,7 +15,7 @@ internal static class StoredCall
     {
         if (claim.Config.IsEmpty)
             return null;
-        var config = CniNetworkConfig.Parse(claim.Config, "DEL");
+        var config = CniNetworkConfig.ForRemoval(claim.Config);
         if (config.IpamType.Length == 0)
             return null;
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -25,6 +25,6 @@ internal static class StoredCall
             if (equals > 0)
                 variables[line[..equals]] = line[(equals + 1)..];
         }
-        return new IpamRequest(config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult);
+        return new IpamRequest(config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult) { Network = claim.Key.Network };
     }
 }

@@ -13,6 +13,9 @@ internal sealed class ClaimTable
     private readonly ClaimStore _store;
     private readonly Dictionary<AttachmentKey, Claim> _claims;
     private readonly HashSet<string> _networks;
+    // Attachments whose last change is not on disk, each with the number of the change.
+    private readonly Dictionary<AttachmentKey, ulong> _behind = [];
+    private ulong _version;
     private ulong _epoch;
     private ulong _sequence;
 
@@ -60,7 +63,7 @@ internal sealed class ClaimTable
             _claims[claim.Key] = claim;
             if (_networks.Add(claim.Key.Network))
                 _ = _store.AddNetworkAsync(claim.Key.Network);
-            return _store.PutAsync(claim);
+            return Noted(claim.Key, _store.PutAsync(claim));
         }
     }
 
@@ -76,7 +79,65 @@ internal sealed class ClaimTable
         lock (_lock)
         {
             _claims.Remove(key);
-            return _store.RemoveAsync(key);
+            return Noted(key, _store.RemoveAsync(key));
+        }
+    }
+
+    /// <summary>
+    /// Writes again what could not be written, for example because the disk was full: a removal goes on without its record. The newest state is written,
+    /// whatever it was that failed.
+    /// </summary>
+    /// <returns>True when the disk has what memory has.</returns>
+    public async Task<bool> CatchUpAsync()
+    {
+        await Task.WhenAll(BehindWrites()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+            return _behind.Count == 0;
+    }
+
+    private List<Task> BehindWrites()
+    {
+        lock (_lock)
+        {
+            var writes = new List<Task>();
+            foreach (var (key, version) in _behind)
+                writes.Add(CatchUpAsync(key, version, _claims.TryGetValue(key, out var claim) ? _store.PutAsync(claim) : _store.RemoveAsync(key)));
+            return writes;
+        }
+    }
+
+    private async Task CatchUpAsync(AttachmentKey key, ulong version, Task write)
+    {
+        await write.ConfigureAwait(false);
+        lock (_lock)
+        {
+            // Unless something newer has failed meanwhile.
+            if (_behind.TryGetValue(key, out ulong current) && current == version)
+                _behind.Remove(key);
+        }
+    }
+
+    // Under the lock: writes of one attachment reach the disk in the order of their changes.
+    private Task Noted(AttachmentKey key, Task write)
+    {
+        ulong version = ++_version;
+        var noted = NoteAsync();
+        // Whoever does not wait for it leaves the failure to the next catching up.
+        _ = noted.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return noted;
+
+        async Task NoteAsync()
+        {
+            try
+            {
+                await write.ConfigureAwait(false);
+            }
+            catch
+            {
+                lock (_lock)
+                    _behind[key] = version;
+                throw;
+            }
         }
     }
 
@@ -126,7 +187,7 @@ internal sealed class ClaimTable
                 if (_claims.TryGetValue(claim.Key, out var current) && ReferenceEquals(current, claim))
                 {
                     _claims.Remove(claim.Key);
-                    _ = _store.RemoveAsync(claim.Key);
+                    _ = Noted(claim.Key, _store.RemoveAsync(claim.Key));
                 }
             }
         }

@@ -20,6 +20,12 @@ internal sealed class CniException : Exception
 
     public string Details { get; }
 
+    /// <summary>Nothing was begun: the request may be kept and handed in again.</summary>
+    public bool NotTaken { get; init; }
+
+    /// <summary>A delegated plugin's own, well-formed error: by the specification it has undone what it did.</summary>
+    public bool OfDelegate { get; init; }
+
     /// <summary>Message and details on one line, for the log.</summary>
     public string OneLine => Details.Length == 0 ? Message : $"{Message}: {Details}";
 }

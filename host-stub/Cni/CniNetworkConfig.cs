@@ -6,7 +6,7 @@ namespace ACCOffload.HostStub.Cni;
 internal readonly record struct CniAttachment(string ContainerId, string InterfaceName);
 
 /// <summary>A network configuration as the agent uses it. The raw bytes stay, because a delegated plugin gets them whole.</summary>
-internal sealed class CniNetworkConfig
+internal sealed partial class CniNetworkConfig
 {
     public const int MinMtu = 576;
     public const int MaxMtu = 9216;
@@ -82,7 +82,8 @@ internal sealed class CniNetworkConfig
         RefuseUnsupported(root);
         if (CniJson.Object(root, "prevResult", "") is { } previous)
             PrevResult = CniResultReader.Read(previous, "prevResult");
-        if (command == "GC" && CniJson.Optional(root, "cni.dev/valid-attachments") is not null)
+        // A runtime written in Go says null for an empty list; only an absent key may be a mistake.
+        if (command == "GC" && root.TryGetProperty("cni.dev/valid-attachments", out _))
             ValidAttachments = ReadAttachments(root);
         if (command == "ADD" && IpamType.Length == 0)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is missing in the network configuration", "name the IPAM plugin, for example {\"ipam\":{\"type\":\"host-local\",…}}");

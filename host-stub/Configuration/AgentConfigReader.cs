@@ -28,13 +28,16 @@ internal static class AgentConfigReader
     public static AgentConfig Load(string path, IDictionary environment)
     {
         var reader = new ConfigurationReader(ConfigurationTree.Load(path, required: true, environment, Foreign));
+        string socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy);
         var config = new AgentConfig
         {
             Acc = ReadAcc(reader),
-            Socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy),
+            Socket = socket,
+            Pending = reader.Value<string>("Agent:Pending", CniNetworkHeader.PendingFor(socket), Parsers.AbsolutePath, PathRemedy),
+            VanishedGrace = TimeSpan.FromSeconds(reader.Number("Agent:VanishedSeconds", 60, 0, 86_400)),
             Store = reader.Value<string>("Agent:Store", "/var/lib/host-stub/agent.db", Parsers.AbsolutePath, PathRemedy),
-            IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 60)),
-            AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 60)),
+            IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 15)),
+            AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 30)),
             DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, $"give {DeviceKinds.Names}"),
             DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, 4096),
             SetAsidePause = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),

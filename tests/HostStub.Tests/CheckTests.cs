@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.NativeInterop;
+using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -100,6 +101,48 @@ public sealed class CheckTests
 
         Assert.Equal(1, answer.ExitCode);
         Assert.Contains("IPAM plugin host-local", answer.Message, StringComparison.Ordinal);
+    }
+
+    [CniTheory]
+    [InlineData("stopped")]
+    [InlineData("no target")]
+    [InlineData("hangs")]
+    public async Task An_ACC_that_can_not_be_asked_is_no_failure_of_the_pod(string how)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
+        if (how == "stopped")
+        {
+            await lab.Acc.StopAsync();
+            await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+        }
+        else if (how == "no target")
+        {
+            lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is away"));
+        }
+        else
+        {
+            lab.Acc.Model.HangAttach = true;
+        }
+
+        (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
+
+        // The host's side is judged all the same.
+        Break(lab, pod, "address");
+        Assert.Contains("lacks the address", (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message, StringComparison.Ordinal);
+        lab.Acc.Model.ReleaseHanging();
+    }
+
+    [CniFact]
+    public async Task An_ACC_that_refuses_the_attachment_fails_the_check()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
+        lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.AlreadyExists, "addresses: somebody else has it"));
+
+        Assert.Contains("somebody else has it", (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message, StringComparison.Ordinal);
     }
 
     private static void Break(AgentLab lab, Pod pod, string what)

@@ -47,6 +47,9 @@ public sealed class CniEnvironmentTests
     [InlineData("CNI_IFNAME", "a:b")]
     [InlineData("CNI_IFNAME", "a b")]
     [InlineData("CNI_IFNAME", "..")]
+    [InlineData("CNI_IFNAME", "all")]
+    [InlineData("CNI_IFNAME", "default")]
+    [InlineData("CNI_IFNAME", "eth%d")]
     [InlineData("CNI_IFNAME", "a\nb")]
     [InlineData("CNI_NETNS", "relative/path")]
     public void A_malformed_variable_is_error_4_and_named(string name, string value)
@@ -55,6 +58,12 @@ public sealed class CniEnvironmentTests
         Assert.Equal((int)CniErrorCode.InvalidEnvironment, e.Code);
         Assert.Contains(name, e.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("CNI_CONTAINERID", "a/b")]
+    [InlineData("CNI_IFNAME", "all")]
+    [InlineData("CNI_IFNAME", "sixteen-letters-")]
+    public void For_Del_there_is_nothing_under_a_name_that_no_Add_accepts(string name, string value) => Assert.Equal(name, Read("DEL", name, value).NothingExists);
 
     [Theory]
     [InlineData("CNI_CONTAINERID", "0")]

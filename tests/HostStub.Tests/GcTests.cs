@@ -98,6 +98,20 @@ public sealed class GcTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
+    [CniFact]
+    public async Task A_list_of_null_is_empty_and_collects_everything_of_the_network()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (first, second) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", first)).Succeeded();
+        (await lab.RunAsync("ADD", second)).Succeeded();
+
+        (await lab.RunAsync("GC", first, change: c => c["cni.dev/valid-attachments"] = null)).Succeeded();
+
+        lab.AssertNothingLeft();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
+    }
+
     private static Action<JsonObject> Valid(params Pod[] pods) => config =>
         config["cni.dev/valid-attachments"] = new JsonArray([.. pods.Select(p => (JsonNode)new JsonObject { ["containerID"] = p.ContainerId, ["ifname"] = "eth0" })]);
 }

@@ -23,7 +23,6 @@ public sealed class PluginTests
 
     [Theory]
     [InlineData("ADD", 11)]
-    [InlineData("DEL", 11)]
     [InlineData("CHECK", 11)]
     public void Without_an_agent_the_runtime_is_to_come_again(string command, int code)
     {

@@ -38,7 +38,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         var (claim, recording) = await ReserveAsync(call, kind).ConfigureAwait(false);
         var claimed = times.OfAsync(OperationPhase.Store, recording);
         using var pod = await OpenPodAsync(call, times).ConfigureAwait(false);
-        bool accTold = false;
+        bool accTold = false, refused = false;
         try
         {
             await claimed.ConfigureAwait(false);
@@ -46,9 +46,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
             // Starting a process blocks for a moment: not before the device is begun.
             var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
-            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, () => Create(kind, claim, pod));
+            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, call.Config.Name, () => Create(kind, claim, pod));
             // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
-            await Task.WhenAll(ipam, device).ConfigureAwait(false);
+            var made = Task.WhenAll(ipam, device);
+            await made.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            refused = ipam.Exception?.InnerException is CniException { OfDelegate: true };
+            await made.ConfigureAwait(false);
             int index = device.Result.Index;
             call.AddErrorText(ipam.Result.ErrorText);
             services.Step("add.made");
@@ -61,13 +64,13 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             services.Claims.PutInMemory(claim);
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
-            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, () => Configure(pod, index, addresses));
+            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, call.Config.Name, () => Configure(pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;
             if (kind.MadeByTarget)
             {
-                index = (await OnLinksAsync(times, () => Create(kind, claim, pod)).ConfigureAwait(false)).Index;
-                await OnLinksAsync(times, () => Configure(pod, index, addresses)).ConfigureAwait(false);
+                index = (await OnLinksAsync(times, call.Config.Name, () => Create(kind, claim, pod)).ConfigureAwait(false)).Index;
+                await OnLinksAsync(times, call.Config.Name, () => Configure(pod, index, addresses)).ConfigureAwait(false);
             }
             services.Step("add.attached");
 
@@ -75,7 +78,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             int? mtu = reply.Mtu != 0 && reply.Mtu != claim.Mtu ? (int)reply.Mtu : null;
             claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = ReferenceEquals(kind, services.Veth) ? [] : routes };
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
-            var routed = OnLinksAsync(times, () => AddRoutes(pod, index, mtu, routes));
+            var routed = OnLinksAsync(times, call.Config.Name, () => AddRoutes(pod, index, mtu, routes));
             await Task.WhenAll(recorded, routed).ConfigureAwait(false);
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
@@ -84,7 +87,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
         catch (Exception e)
         {
-            await UndoAsync(call, claim, accTold, e).ConfigureAwait(false);
+            await UndoAsync(call, claim, accTold, refused, e).ConfigureAwait(false);
             throw e as CniException ?? ToCni(e);
         }
     }
@@ -93,7 +96,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         try
         {
-            return await OnLinksAsync(times, () => OpenPod(call)).ConfigureAwait(false);
+            return await OnLinksAsync(times, call.Config.Name, () => OpenPod(call)).ConfigureAwait(false);
         }
         catch
         {
@@ -102,7 +105,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
-    private Task<T> OnLinksAsync<T>(OperationTimes times, Func<T> code) => services.OnDevicesAsync(() => times.Of(OperationPhase.Links, code));
+    private Task<T> OnLinksAsync<T>(OperationTimes times, string network, Func<T> code) => services.OnDevicesAsync(() => times.Of(OperationPhase.Links, code), network);
 
     private void LogTimes(AttachmentKey key, OperationTimes times)
     {
@@ -126,7 +129,15 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             return;
         if (old.State == ClaimState.Attached && (await services.OnDevicesAsync(() => services.Pools.Missing([old])).ConfigureAwait(false)).Count == 0)
             throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is attached to {old.Key.Network} already as {old.Key.InterfaceName}", "DEL comes first");
-        call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old)).ConfigureAwait(false));
+        try
+        {
+            call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old), call.ToIpam()).ConfigureAwait(false));
+        }
+        catch (CniException e)
+        {
+            // What is in the way, not what an earlier ADD had failed for.
+            throw new CniException(CniErrorCode.TryAgainLater, $"an earlier attachment of {old.Key} is not removed entirely yet, so it can't be added again", e.OneLine);
+        }
     }
 
     // What chooses among devices looks at the kernel, which blocks.
@@ -137,14 +148,14 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             return Reserve();
         try
         {
-            return await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+            return await services.OnDevicesAsync(Reserve, call.Config.Name).ConfigureAwait(false);
         }
         catch (CniException e) when (e.Code == (int)CniErrorCode.TryAgainLater)
         {
             // Pods may have gone without a DEL since the last look.
             if (!await presence.LookAsync(kind.Kind).ConfigureAwait(false))
                 throw;
-            return await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+            return await services.OnDevicesAsync(Reserve, call.Config.Name).ConfigureAwait(false);
         }
     }
 
@@ -154,7 +165,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         {
             return kind.Create(PortRequest.Of(claim), pod);
         }
-        catch (Exception e) when (claim.Device.Length > 0)
+        catch (Exception e) when (claim.Device.Length > 0 && DeviceFault.IsOfDevice(e))
         {
             // The next one who asks gets another device; this one is tried again later.
             string reason = e is CniException cni ? cni.OneLine : e.Message;
@@ -197,12 +208,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         return pod.AddRoutes(index, routes);
     }
 
-    private async Task UndoAsync(CniCall call, Claim claim, bool accTold, Exception failure)
+    private async Task UndoAsync(CniCall call, Claim claim, bool accTold, bool refused, Exception failure)
     {
         LogFailed(claim.Key, failure is CniException cni ? cni.OneLine : failure.Message);
         try
         {
-            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold).ConfigureAwait(false));
+            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold: accTold, ipamMayFail: refused).ConfigureAwait(false));
         }
         catch (CniException e)
         {

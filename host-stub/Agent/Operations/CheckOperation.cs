@@ -4,10 +4,10 @@ using ACCOffload.HostStub.Devices;
 
 namespace ACCOffload.HostStub.Agent.Operations;
 
-/// <summary>CHECK: the claim, the device, what the pod's namespace holds, the delegated plugin, and the ACC.</summary>
+/// <summary>CHECK judges the host's side: the claim, the device, what the pod's namespace holds, and the delegated plugin; and the ACC where it can be asked.</summary>
 internal sealed class CheckOperation(AgentServices services)
 {
-    private static readonly TimeSpan AccPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AccLimit = TimeSpan.FromSeconds(2);
 
     /// <summary>The caller holds the attachment's lock.</summary>
     public async Task RunAsync(CniCall call)
@@ -19,7 +19,9 @@ internal sealed class CheckOperation(AgentServices services)
             call.AddErrorText((await services.Ipam.RunAsync("CHECK", call.ToIpam()).ConfigureAwait(false)).ErrorText);
 
         // There is no asking without stating: the same attachment once more. If the ACC had lost it, it is whole again now.
-        await services.Acc.AttachAsync(claim, DateTime.UtcNow + AccPatience, CancellationToken.None).ConfigureAwait(false);
+        // An ACC that is away forwards what it forwarded, and hears of the attachment by the next Sync: that is no fault of the pod, which a runtime would end for it.
+        if (!await services.Acc.TryAttachAsync(claim, AccLimit).ConfigureAwait(false))
+            call.AddErrorText($"host-stub: the ACC was not asked about {claim.Key}: {services.Acc.State.Reason}\n");
     }
 
     private bool CheckHost(CniCall call, Claim claim)

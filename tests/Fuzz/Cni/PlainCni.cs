@@ -34,7 +34,7 @@ internal static partial class PlainCni
         {
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 errors.Add(6);
-            else
+            else if (command != "DEL")
                 Config(command, document.RootElement, errors);
         }
 
@@ -43,6 +43,15 @@ internal static partial class PlainCni
             errors.Add(6);
 
         return errors;
+    }
+
+    /// <summary>A DEL under names that no ADD accepts, which is answered without asking anybody.</summary>
+    public static bool NamesNothing(IReadOnlyDictionary<string, string> environment, JsonElement root)
+    {
+        var errors = new HashSet<int>();
+        Environment("CHECK", name => name is "CNI_NETNS" or "CNI_PATH" ? "/" : environment.GetValueOrDefault(name, ""), errors);
+        var name = root.TryGetProperty("name", out var value) && value.ValueKind == JsonValueKind.String ? StringOf(value) : null;
+        return errors.Count > 0 || name is null || !Name().IsMatch(name) || name.Length > 256 || name == "accoffload-host";
     }
 
     private static void Environment(string command, Func<string, string> get, HashSet<int> errors)
@@ -58,9 +67,10 @@ internal static partial class PlainCni
         };
         if (needed.Any(name => get(name).Length == 0))
             errors.Add(4);
-        if (command is not ("ADD" or "DEL" or "CHECK"))
+        // Under names that ADD refuses there is nothing for DEL to remove.
+        if (command is not ("ADD" or "CHECK"))
             return;
-        if (!Name().IsMatch(get("CNI_CONTAINERID")) || get("CNI_CONTAINERID").Length > 256 || !Interface().IsMatch(get("CNI_IFNAME")) || get("CNI_IFNAME") is "." or "..")
+        if (!Name().IsMatch(get("CNI_CONTAINERID")) || get("CNI_CONTAINERID").Length > 256 || !Interface().IsMatch(get("CNI_IFNAME")) || get("CNI_IFNAME") is "." or ".." or "all" or "default")
             errors.Add(4);
         if (get("CNI_NETNS") is { Length: > 0 } netns && (!netns.StartsWith('/') || netns.Length > 4096))
             errors.Add(4);
@@ -111,7 +121,7 @@ internal static partial class PlainCni
             }
         }
 
-        if ((command == "ADD" && ipam.Length == 0) || (command == "CHECK" && previous is null) || (command == "GC" && Present(root, "cni.dev/valid-attachments") is null))
+        if ((command == "ADD" && ipam.Length == 0) || (command == "CHECK" && previous is null) || (command == "GC" && !root.TryGetProperty("cni.dev/valid-attachments", out _)))
             errors.Add(7);
     }
 
@@ -240,7 +250,7 @@ internal static partial class PlainCni
     [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_.-]*\z")]
     private static partial Regex Name();
 
-    [GeneratedRegex(@"^[!-.0-9;-~]{1,15}\z")]
+    [GeneratedRegex(@"^[!-$&-.0-9;-~]{1,15}\z")]
     private static partial Regex Interface();
 
     [GeneratedRegex(@"^[0-9]+\z")]

@@ -41,8 +41,14 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             if (answer.ExitCode == 0)
             {
                 FuzzFailure.Unless(allowed.Count == 0, $"accepted what is wrong: {string.Join(' ', allowed)}");
-                FuzzFailure.Unless(_call is not null, "accepted, but the agent was not asked");
-                Agrees(_call!);
+                using var document = JsonDocument.Parse(_input);
+                bool removal = _environment.GetValueOrDefault("CNI_COMMAND") == "DEL";
+                bool nothing = removal && PlainCni.NamesNothing(_environment, document.RootElement);
+                FuzzFailure.Unless(_call is null == nothing, nothing ? "the agent was asked for what can't exist" : "accepted, but the agent was not asked");
+                if (!removal)
+                    Agrees(_call!, document.RootElement);
+                else if (!nothing)
+                    FuzzFailure.Unless(_call!.Config.Name == document.RootElement.GetProperty("name").GetString(), "the name differs");
                 return true;
             }
 
@@ -72,10 +78,8 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             }
         }
 
-        private void Agrees(CniCall call)
+        private void Agrees(CniCall call, JsonElement root)
         {
-            using var document = JsonDocument.Parse(_input);
-            var root = document.RootElement;
             FuzzFailure.Unless(call.Config.Name == root.GetProperty("name").GetString() && call.Config.Version.Text() == root.GetProperty("cniVersion").GetString(), "name or version differ");
             var mtu = root.TryGetProperty("mtu", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
             FuzzFailure.Unless(call.Config.Mtu == mtu, $"mtu {call.Config.Mtu}, not {mtu}");

@@ -11,7 +11,6 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ADD", "9.9.9")]
     [InlineData("ADD", "0.2.0")]
     [InlineData("ADD", "1.0")]
-    [InlineData("DEL", "2.0.0")]
     [InlineData("CHECK", "0.3.1")] // CHECK came with 0.4.0.
     [InlineData("GC", "1.0.0")] // GC and STATUS came with 1.1.0.
     [InlineData("STATUS", "1.0.0")]
