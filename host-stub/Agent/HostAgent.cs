@@ -34,7 +34,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private Task _catchingUp = Task.CompletedTask;
     private long _lastLook;
 
-    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step)
+    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step, IpamRun? ipam)
     {
         _logger = loggers.CreateLogger(LogFeature.Host);
         _store = ClaimStore.Open(config.Store, time);
@@ -46,7 +46,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             Config = config,
             Claims = claims,
             Acc = new AccLink(config.Acc, claims, time, loggers),
-            Ipam = new IpamDelegate(config.IpamTimeout, loggers),
+            Ipam = new IpamDelegate(config.IpamTimeout, loggers, ipam),
             Veth = veth,
             Pools = new DevicePools(claims, DeviceKinds.Make(config, veth, _dataPlane, hardware), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
             Time = time,
@@ -72,13 +72,14 @@ internal sealed partial class HostAgent : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="hardware">The host's buses; null: this machine's.</param>
     /// <param name="step">Told of each completed step of an operation; for crash tests.</param>
+    /// <param name="ipam">Runs IPAM plugins; null: as processes.</param>
     /// <exception cref="ConfigurationException">Store, namespace or socket can't be used.</exception>
-    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null)
+    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null, IpamRun? ipam = null)
     {
         // Kernel calls block pool threads for moments; the default of one a processor would make requests wait for each other.
         ThreadPool.GetMinThreads(out int workers, out int completions);
         ThreadPool.SetMinThreads(Math.Max(workers, 24), completions);
-        var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step);
+        var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step, ipam);
         try
         {
             // Before the first look, so that what a restart of the host took is there again.

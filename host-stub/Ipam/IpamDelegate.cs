@@ -8,8 +8,11 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Ipam;
 
+/// <summary>Runs a plugin's executable once: its environment, its input and its limit; <see cref="IpamProcess.RunAsync"/> outside of tests.</summary>
+internal delegate Task<IpamProcess.Exit> IpamRun(string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit);
+
 /// <summary>Runs the IPAM plugin that a network names, found in the runtime's CNI_PATH.</summary>
-internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory loggers)
+internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory loggers, IpamRun? run = null)
 {
     // More at once only compete for the same processors.
     private const int MostProcesses = 16;
@@ -17,6 +20,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     // One network's plugin that hangs takes no more than this, and each network may always run one.
     private const int MostOfNetwork = 8;
 
+    private readonly IpamRun _run = run ?? IpamProcess.RunAsync;
     private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Ipam);
     private readonly NetworkSlots _slots = new(MostProcesses, MostOfNetwork);
     // Highest version that an executable speaks, by its path and time.
@@ -81,7 +85,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
                 $"at most {MostOfNetwork} of one network and {MostProcesses} of all run at once");
         var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };
         LogRun(command, file);
-        return await IpamProcess.RunAsync(file, environment, config, most).ConfigureAwait(false);
+        return await _run(file, environment, config, most).ConfigureAwait(false);
     }
 
     private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request, TimeSpan? within = null)

@@ -104,12 +104,15 @@ internal sealed class PodNode : IAsyncDisposable
                     throw new InvalidOperationException($"the agent ended:\n{Lab.Agent.Log}");
                 last = await TryAgentStatusAsync();
                 return last is not null && last["acc"]!["ready"]!.GetValue<bool>() && last["requests"]!.GetValue<int>() == 0
-                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached");
+                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached") && !HasKeptDels();
             },
             () => $"the agent is ready and has nothing half done; {last?.ToJsonString()}\n{Lab.Agent!.Log}", 60);
         await Eventually.TrueAsync(
             async () => await Lab.ControlAsync("status") is { } s && (bool)s["ready"]! && (bool)s["reconciled"]! && (long)s["pendingEntries"]! == 0, "inframanager has nothing left to write");
     }
+
+    // DELs that came while the agent was away, and that it has yet to do.
+    private bool HasKeptDels() => Directory.Exists(Lab.At("host-stub.sock.pending")) && Directory.GetFiles(Lab.At("host-stub.sock.pending")).Any(f => Path.GetFileName(f)[0] != '.');
 
     /// <summary>Exactly these pods, besides those that stay, are attached: on the host, on the ACC and in the tables.</summary>
     public async Task HoldsExactlyAsync(IReadOnlyCollection<Pod> pods)

@@ -87,7 +87,8 @@ internal static class CniInputs
         ["dns"] = new JsonObject(),
     };
 
-    private static void Spoil(Dice dice, JsonObject node, int depth)
+    /// <summary>Makes one thing in the tree odd.</summary>
+    internal static void Spoil(Dice dice, JsonObject node, int depth)
     {
         var names = node.Select(p => p.Key).ToArray();
         if (names.Length == 0 || dice.OneIn(12))
