@@ -57,6 +57,7 @@ internal sealed class CniCall
             _errorText.Append(text);
     }
 
-    public IpamRequest ToIpam() =>
-        new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult);
+    /// <param name="ownResult">What the plugin had returned, for its CHECK.</param>
+    public IpamRequest ToIpam(CniResult? ownResult = null) =>
+        new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult) { OwnResult = ownResult };
 }

@@ -9,7 +9,7 @@ namespace ACCOffload.HostStub.Claims;
 /// </summary>
 internal sealed partial class ClaimStore : IDisposable
 {
-    private const int SchemaVersion = 2;
+    private const int SchemaVersion = 3;
 
     private readonly SqliteConnection _connection;
     private readonly FileStream _lock;
@@ -97,21 +97,28 @@ internal sealed partial class ClaimStore : IDisposable
         using var transaction = _connection.BeginTransaction();
         if (version == 0)
         {
-            foreach (string statement in ClaimRow.Schema)
-                Execute(statement, transaction);
+            Execute(ClaimRow.Schema, transaction);
             // A new database begins where no lost one has been: epochs count starts, and a second has fewer of them than one.
             Execute($"INSERT INTO state (name, value) VALUES ('epoch', {time.GetUtcNow().ToUnixTimeSeconds()})", transaction);
         }
-        else if (version == 1)
+        else
         {
-            foreach (string statement in ClaimRow.FromVersion1)
-                Execute(statement, transaction);
+            if (version < 2)
+                Execute(ClaimRow.FromVersion1, transaction);
+            if (version < 3)
+                Execute(ClaimRow.AddIpamResultAndSourceTable, transaction);
         }
         if (version != SchemaVersion)
             Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
         Execute("UPDATE state SET value = value + 1 WHERE name = 'epoch'", transaction);
         transaction.Commit();
         Epoch = (ulong)Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'epoch'"), CultureInfo.InvariantCulture);
+    }
+
+    private void Execute(string[] statements, SqliteTransaction transaction)
+    {
+        foreach (string statement in statements)
+            Execute(statement, transaction);
     }
 
     private void Execute(string sql, SqliteTransaction? transaction = null)

@@ -25,12 +25,12 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
                 throw new CniException(CniErrorCode.DecodingFailure, "the network configuration on stdin is not a JSON object");
             while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
             {
-                if (reader.ValueTextEquals("cniVersion"u8))
-                    version = Text(ref reader, "cniVersion");
-                else if (reader.ValueTextEquals("name"u8))
-                    name = Text(ref reader, "name");
-                else if (reader.ValueTextEquals("socket"u8))
-                    socket = Text(ref reader, "socket");
+                if (CniKeys.Matches(ref reader, "cniVersion"u8))
+                    version = Text(ref reader, "cniVersion") ?? version;
+                else if (CniKeys.Matches(ref reader, "name"u8))
+                    name = Text(ref reader, "name") ?? name;
+                else if (CniKeys.Matches(ref reader, "socket"u8))
+                    socket = Text(ref reader, "socket") ?? socket;
                 else
                     reader.Skip();
             }
@@ -56,14 +56,17 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "socket is not valid in the network configuration", $"\"{Socket}\": an absolute path of at most {MaxSocketPath} bytes is needed");
     }
 
-    private static string Text(ref Utf8JsonReader reader, string key)
+    // Null says nothing, as in Go.
+    private static string? Text(ref Utf8JsonReader reader, string key)
     {
         reader.Read();
+        if (reader.TokenType == JsonTokenType.Null)
+            return null;
         if (reader.TokenType != JsonTokenType.String)
             throw new CniException(CniErrorCode.DecodingFailure, $"{key} is not a string in the network configuration");
         try
         {
-            return reader.GetString() ?? "";
+            return reader.GetString();
         }
         catch (InvalidOperationException)
         {

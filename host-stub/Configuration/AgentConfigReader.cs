@@ -138,9 +138,7 @@ internal static class AgentConfigReader
     }
 
     private static string? AccAddress(string text, out Uri address) =>
-        Uri.TryCreate(text, UriKind.Absolute, out address!) && address.Scheme == Uri.UriSchemeHttps && address.PathAndQuery == "/" && address.UserInfo.Length == 0
-            ? null
-            : text.Length == 0 ? "is missing: nothing says where the ACC is" : "is no https address of a server";
+        Parsers.HttpsServer(text, out address) is not { } problem ? null : text.Length == 0 ? "is missing: nothing says where the ACC is" : problem;
 
     private static string? ServerName(string text, out string name)
     {

@@ -22,7 +22,13 @@ internal static class LentLink
         // Down first: older kernels neither rename a link that is up nor let every driver change its MAC.
         host.SetLink(link.Index, new LinkChange { Up = false, Alias = request.Alias });
         if (link.Mac != request.Mac)
-            setMac(link, request.Mac);
+        {
+            request.GiveMac(() =>
+            {
+                setMac(link, request.Mac);
+                return true;
+            });
+        }
         if (link.Mtu != request.Mtu)
             host.SetMtu(link.Index, request.Mtu);
         host.MoveToNamespace(link.Index, pod.Namespace, pod.InterfaceName);

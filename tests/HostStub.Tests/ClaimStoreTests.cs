@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;
 
@@ -20,7 +21,7 @@ public sealed class ClaimStoreTests : IDisposable
         using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
         {
             connection.Open();
-            foreach (string statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1), "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
+            foreach (string statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.AddIpamResultAndSourceTable), "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
                 "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', '', '', '', 1, 1, '', x'', 0)"])
             {
                 using var command = connection.CreateCommand();
@@ -33,6 +34,8 @@ public sealed class ClaimStoreTests : IDisposable
             var claim = Assert.Single(store.Load());
             Assert.Equal((8UL, "acc0123456789a", ""), (store.Epoch, claim.PortName, claim.Device));
             Assert.Empty(claim.Routes);
+            Assert.Null(claim.IpamResult);
+            Assert.Equal(0, claim.SourceTable);
         }
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
@@ -51,6 +54,8 @@ public sealed class ClaimStoreTests : IDisposable
             Sequence = 8,
             Environment = "CNI_PATH=/a\nCNI_ARGS=",
             Config = new byte[] { 1, 2, 3 },
+            SourceTable = 0x0acc0003,
+            IpamResult = new CniResult { Addresses = { new CniAddress(IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) } },
         };
         using (var store = Open())
         {
@@ -64,7 +69,8 @@ public sealed class ClaimStoreTests : IDisposable
         Assert.Equal(claim.Addresses, back.Addresses);
         Assert.Equal(claim.Config.ToArray(), back.Config.ToArray());
         Assert.Equal(claim.Routes, back.Routes);
-        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config }, back);
+        Assert.Equal(claim.IpamResult.Addresses, back.IpamResult!.Addresses);
+        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config, IpamResult = back.IpamResult }, back);
         Assert.Equal(["net"], again.LoadNetworks());
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
     }

@@ -18,7 +18,7 @@ public sealed class PluginTests
     {
         var answer = Run("VERSION", input).Succeeded().Output!;
         Assert.Equal(version, answer["cniVersion"]!.GetValue<string>());
-        Assert.Equal(["0.3.1", "0.4.0", "1.0.0", "1.1.0"], answer["supportedVersions"]!.AsArray().Select(v => v!.GetValue<string>()));
+        Assert.Equal(["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"], answer["supportedVersions"]!.AsArray().Select(v => v!.GetValue<string>()));
     }
 
     [Theory]

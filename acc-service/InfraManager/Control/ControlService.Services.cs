@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Services;
+using ACCOffload.NativeInterop;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -25,9 +26,9 @@ internal sealed partial class ControlService
     public override Task<AddServiceReply> AddService(AddServiceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         RequireAgent();
-        if (!IPAddress.TryParse(request.Address, out var address))
+        if (!IpText.TryParse(request.Address, out var address))
             throw IntentException.Invalid("address", request.Address.Length == 0 ? "empty" : $"{ConfigurationError.OneLine(request.Address)} is no IP address");
-        var backends = request.Backends.Select((b, i) => IPAddress.TryParse(b, out var parsed) ? parsed : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is no IP address")).ToList();
+        var backends = request.Backends.Select((b, i) => IpText.TryParse(b, out var parsed) ? parsed : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is no IP address")).ToList();
         var ports = request.Ports.Select((p, i) => new SimpleService.Port(
             ProtocolOf($"ports[{i}].protocol", p.Protocol),
             PortOf($"ports[{i}].port", p.Port),

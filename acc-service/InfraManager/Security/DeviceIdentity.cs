@@ -28,7 +28,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
         var alternatives = new SubjectAlternativeNameBuilder();
         foreach (var name in names.Distinct(StringComparer.OrdinalIgnoreCase))
         {
-            if (IPAddress.TryParse(name, out var address))
+            if (IpText.TryParse(name, out var address))
                 alternatives.AddIpAddress(address);
             else if (Uri.CheckHostName(name) == UriHostNameType.Dns)
                 alternatives.AddDnsName(name);

@@ -25,8 +25,8 @@ internal static class StoreReader
         });
         Each(connection, "SELECT last FROM numbers WHERE name = 'services'", r => model.SetLastServiceNumber(checked((uint)r.GetInt64(0))));
         Each(connection, "SELECT address, prefixes FROM snat", r => model.SetSnat(new SnatState(
-            r.GetString(0).Length == 0 ? null : IPAddress.Parse(r.GetString(0)),
-            [.. r.GetString(1).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse)])));
+            r.GetString(0).Length == 0 ? null : IpText.Parse(r.GetString(0)),
+            [.. r.GetString(1).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IpText.ParseNetwork)])));
         Each(connection, "SELECT name FROM port_removals", r => model.SetPortRemoval(r.GetString(0), true));
     }
 
@@ -41,7 +41,7 @@ internal static class StoreReader
             Device = Defined<DeviceKind>(r, 7),
             PortName = r.GetString(8),
             Mac = new MacAddress((ulong)r.GetInt64(10)),
-            Addresses = [.. r.GetString(11).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPAddress.Parse)],
+            Addresses = [.. r.GetString(11).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IpText.Parse)],
             Mtu = r.GetInt32(12),
             PodNamespace = r.GetString(13),
             PodName = r.GetString(14),

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.NativeInterop;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -125,7 +126,7 @@ internal sealed class ListenAddresses : IDisposable
     private void AddEndPoint(string address, bool hasTls)
     {
         var text = address.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1:" + address["localhost:".Length..] : address;
-        if (!text.Contains(':', StringComparison.Ordinal) || !IPEndPoint.TryParse(text, out var endPoint))
+        if (!IpText.TryParseEndPoint(text, out var endPoint))
             throw new ArgumentException($"Listen: {address} is neither unix:/PATH nor ADDRESS:PORT");
         if (!hasTls && !IPAddress.IsLoopback(endPoint.Address))
             throw new ArgumentException($"Listen: {address} is reachable from outside: certificates are needed");

@@ -20,6 +20,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     /// <summary>How long to wait for an ACC that is away; the rest of the ADD's time is for the work.</summary>
     private static readonly TimeSpan AccPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Most bytes of an IPAM plugin's result that a claim keeps.</summary>
+    private const int MostIpamResult = 256 * 1024;
+
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
     /// <summary>The caller holds the attachment's lock.</summary>
@@ -34,6 +37,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
         var times = new OperationTimes();
         var kind = services.Pools.For(call.Config.DeviceKind, call.Config.DeviceId);
+        CheckCapabilities(call, kind);
         // On its way to the disk while we look at the pod. A look that fails has made nothing, so there is nothing to undo but the claim.
         var (claim, recording) = await ReserveAsync(call, kind).ConfigureAwait(false);
         var claimed = times.OfAsync(OperationPhase.Store, recording);
@@ -46,7 +50,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
             // Starting a process blocks for a moment: not before the device is begun.
             var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
-            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, () => Create(kind, claim, pod));
+            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, () => Create(call, kind, claim, pod));
             // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
             await Task.WhenAll(ipam, device).ConfigureAwait(false);
             int index = device.Result.Index;
@@ -57,17 +61,18 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             if (addresses.Length == 0)
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
             var (epoch, sequence) = services.Claims.NextSequence();
+            claim = claim with { IpamResult = Bounded(call, ipam.Result.Result) };
             claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = kind.MadeByTarget ? claim.Mac : device.Result.Mac };
             services.Claims.PutInMemory(claim);
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
-            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, () => Configure(pod, index, addresses));
+            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, () => Configure(call, claim, pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;
             if (kind.MadeByTarget)
             {
-                index = (await OnLinksAsync(times, () => Create(kind, claim, pod)).ConfigureAwait(false)).Index;
-                await OnLinksAsync(times, () => Configure(pod, index, addresses)).ConfigureAwait(false);
+                index = (await OnLinksAsync(times, () => Create(call, kind, claim, pod)).ConfigureAwait(false)).Index;
+                await OnLinksAsync(times, () => Configure(call, claim, pod, index, addresses)).ConfigureAwait(false);
             }
             services.Step("add.attached");
 
@@ -77,6 +82,13 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
             var routed = OnLinksAsync(times, () => AddRoutes(pod, index, mtu, routes));
             await Task.WhenAll(recorded, routed).ConfigureAwait(false);
+            if (SourceRouting.IsNeeded(routes, routed.Result))
+            {
+                claim = claim with { SourceTable = SourceRouting.TableOf(index) };
+                // First on disk: the rule would stay where the interface goes.
+                await times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim)).ConfigureAwait(false);
+                await OnLinksAsync(times, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply))).ConfigureAwait(false);
+            }
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
             LogTimes(claim.Key, times);
@@ -85,7 +97,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         catch (Exception e)
         {
             await UndoAsync(call, claim, accTold, e).ConfigureAwait(false);
-            throw e as CniException ?? ToCni(e);
+            throw Named(call, e as CniException ?? ToCni(e));
         }
     }
 
@@ -132,7 +144,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     // What chooses among devices looks at the kernel, which blocks.
     private async Task<(Claim Claim, Task Recorded)> ReserveAsync(CniCall call, IDeviceKind kind)
     {
-        (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan));
+        (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan), call.Config.Mac);
         if (ReferenceEquals(kind, services.Veth))
             return Reserve();
         try
@@ -148,13 +160,13 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
-    private MadePort Create(IDeviceKind kind, Claim claim, PodNetwork pod)
+    private MadePort Create(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod)
     {
         try
         {
-            return kind.Create(PortRequest.Of(claim), pod);
+            return kind.Create(PortRequest.Of(claim) with { MacIsWanted = call.Config.Mac is not null }, pod);
         }
-        catch (Exception e) when (claim.Device.Length > 0)
+        catch (Exception e) when (claim.Device.Length > 0 && e is not CniException { Code: (int)CniErrorCode.UnsupportedField })
         {
             // The next one who asks gets another device; this one is tried again later.
             string reason = e is CniException cni ? cni.OneLine : e.Message;
@@ -173,7 +185,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         Origin = plan.Origin,
         PortName = plan.PortName,
         Mac = plan.Mac,
-        Mtu = call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu,
+        Mtu = MtuOf(call),
         NetNs = call.Environment.NetNs,
         PodNamespace = call.Args.PodNamespace,
         PodName = call.Args.PodName,
@@ -184,9 +196,40 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         Created = services.Time.GetUtcNow(),
     };
 
-    private static bool Configure(PodNetwork pod, int index, IPAddress[] addresses)
+    private void CheckCapabilities(CniCall call, IDeviceKind kind)
+    {
+        if (call.Config.Bandwidth is not { } bandwidth)
+            return;
+        if (!ReferenceEquals(kind, services.Veth))
+            throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field {CniBandwidth.Field} in the network configuration", $"the bandwidth of a {kind.Kind} can't be limited, only that of a veth");
+        bandwidth.CheckBursts(MtuOf(call));
+    }
+
+    private int MtuOf(CniCall call) => call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu;
+
+    private static CniResult Bounded(CniCall call, CniResult result) =>
+        CniResultWriter.Write(result, CniVersion.V110).Length <= MostIpamResult
+            ? result
+            : throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} answered with a result of more than {MostIpamResult / 1024} KiB");
+
+    // The ACC knows its own fields only; the one that it complains of is the runtime's.
+    private static CniException Named(CniCall call, CniException e) =>
+        call.Config.Mac is { } mac && e.Details.Contains("device.mac", StringComparison.Ordinal)
+            ? new CniException(CniErrorCode.InvalidNetworkConfig, $"runtimeConfig.mac {mac} is refused", $"{e.Message}: {e.Details}")
+            : e;
+
+    private bool Configure(CniCall call, Claim claim, PodNetwork pod, int index, IPAddress[] addresses)
     {
         pod.Configure(index, addresses);
+        // Before the first packet: the target binds the port about now.
+        if (call.Config.Bandwidth is { } bandwidth)
+            services.Veth.LimitRates(claim.PortName, pod, index, bandwidth);
+        return true;
+    }
+
+    private static bool AddSourceRouting(PodNetwork pod, int index, Claim claim, IReadOnlyList<IPAddress> gateways)
+    {
+        SourceRouting.Add(pod, index, claim.SourceTable, claim.Addresses, gateways);
         return true;
     }
 

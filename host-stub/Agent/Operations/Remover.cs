@@ -29,8 +29,10 @@ internal sealed partial class Remover(AgentServices services)
         // On disk before the address is free for somebody else: a restart in between must not state the old holder.
         var recorded = claim is null ? services.Claims.RememberNetworkAsync(key.Network) : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
+        var rules = RemoveRulesAsync(claim);
         var detached = accTold ? services.Acc.TryDetachAsync(key, DetachLimit) : Task.FromResult(true);
         await TryAsync(recorded, failures, "record").ConfigureAwait(false);
+        await TryAsync(rules, failures, "remove the pod's routing rules").ConfigureAwait(false);
         bool confirmed = await detached.ConfigureAwait(false);
         services.Step("del.detached");
 
@@ -71,6 +73,13 @@ internal sealed partial class Remover(AgentServices services)
             return e is DeviceAwayException;
         }
     }
+
+    // Only a second interface has any; the namespaces of the others are not entered.
+    private Task RemoveRulesAsync(Claim? claim) => claim is not { SourceTable: not 0 } ? Task.CompletedTask : services.OnDevicesAsync(() =>
+    {
+        SourceRouting.Remove(claim);
+        return true;
+    });
 
     private Task DeleteDeviceAsync(AttachmentKey key, Claim? claim)
     {
