@@ -143,16 +143,16 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         {
             using var network = JsonDocument.Parse(File.ReadAllBytes(file));
             var plugins = network.RootElement.TryGetProperty("plugins", out var list) ? list.EnumerateArray().ToList() : [network.RootElement];
-            if (!plugins.Exists(p => p.TryGetProperty("type", out var type) && type.GetString() == Plugin))
+            if (!plugins.Exists(p => CniJson.String(p, "type", "plugins.") == Plugin))
             {
                 report.Wrong("CNI", $"{file} comes first, and is another network", $"runtimes take the first file of {configurationFolder} by name: remove it, or rename one");
                 return;
             }
-            var ours = plugins.Find(p => p.GetProperty("type").GetString() == Plugin);
-            string socket = ours.TryGetProperty("socket", out var named) ? named.GetString() ?? "" : CniNetworkHeader.DefaultSocket;
+            var ours = plugins.Find(p => CniJson.String(p, "type", "plugins.") == Plugin);
+            string socket = CniJson.String(ours, "socket", "") is { Length: > 0 } named ? named : CniNetworkHeader.DefaultSocket;
             if (socket != config.Socket)
                 report.Wrong("CNI", $"{file} leads to {socket}, the agent serves {config.Socket}", "give both the same path (\"socket\", Agent:Socket)");
-            string ipam = ours.TryGetProperty("ipam", out var section) && section.TryGetProperty("type", out var kind) ? kind.GetString() ?? "" : "";
+            string ipam = CniJson.Object(ours, "ipam", "") is { } section ? CniJson.String(section, "type", "ipam.") : "";
             if (ipam.Length > 0 && !pluginFolders.Any(folder => File.Exists(Path.Combine(folder, ipam))))
                 report.Wrong("CNI", $"{file} delegates addresses to '{ipam}', which is not in {string.Join(", ", pluginFolders)}", "install the CNI plugins (containernetworking-plugins)");
             report.Right("CNI", $"{file} is the network of pods");
@@ -160,6 +160,10 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         catch (JsonException e)
         {
             report.Wrong("CNI", $"{file} is not JSON: {ConfigurationError.OneLine(e.Message)}", "repair or remove it");
+        }
+        catch (CniException e)
+        {
+            report.Wrong("CNI", $"{file}: {ConfigurationError.OneLine(e.OneLine)}", "repair or remove it");
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;

@@ -131,15 +131,20 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             var numbers = parts[0].Split('.');
             if (numbers.Length == 4 && !parts[0].Contains(':', StringComparison.Ordinal))
             {
-                if (!numbers.All(n => n.Length is > 0 and <= 3 && n.All(char.IsAsciiDigit) && (n.Length == 1 || n[0] != '0') && int.Parse(n, CultureInfo.InvariantCulture) < 256))
+                if (!numbers.All(IsOctet))
                     return null;
                 address = new IPAddress([.. numbers.Select(n => byte.Parse(n, CultureInfo.InvariantCulture))]);
             }
             else
             {
-                // The library's word is taken for IPv6, which this pipeline refuses anyway.
-                if (!parts[0].Contains(':', StringComparison.Ordinal) || parts[0].Contains('%', StringComparison.Ordinal) || !IPAddress.TryParse(parts[0], out address!))
+                // The library's word is taken for IPv6, which this pipeline refuses anyway; but not for an IPv4 address at its end.
+                var end = parts[0][(parts[0].LastIndexOf(':') + 1)..].Split('.');
+                if (!parts[0].Contains(':', StringComparison.Ordinal) || !parts[0].All(c => char.IsAsciiHexDigit(c) || c is ':' or '.')
+                    || (end.Length > 1 && !end.All(IsOctet)) || !IPAddress.TryParse(parts[0], out address!))
+                {
                     return null;
+                }
+
                 bits = 128;
             }
 
@@ -147,6 +152,9 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
                 return address;
             return parts[1].Length > 0 && parts[1].All(char.IsAsciiDigit) && System.Numerics.BigInteger.Parse(parts[1], CultureInfo.InvariantCulture) <= bits ? address : null;
         }
+
+        private static bool IsOctet(string n) =>
+            n.Length is > 0 and <= 3 && n.All(char.IsAsciiDigit) && (n.Length == 1 || n[0] != '0') && int.Parse(n, CultureInfo.InvariantCulture) < 256;
 
         private static MacAddress? Mac(string text)
         {
