@@ -14,7 +14,10 @@ internal sealed partial class CniDispatcher
     // A DEL waits for its ADD, including what a failed ADD still undoes.
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(30);
 
+    private const int LongestText = 300;
+
     private readonly AgentServices _services;
+    private readonly LineBudget _lines = new(TimeProvider.System);
     private readonly ILogger _logger;
     private readonly AddOperation _add;
     private readonly DelOperation _del;
@@ -49,12 +52,12 @@ internal sealed partial class CniDispatcher
         }
         catch (CniException e)
         {
-            LogRefused(command, call is null ? "" : call.Key.ToString(), e.Code, e.OneLine);
+            Refused(command, call, e);
             return Failure(version, e.Code, e.Message, e.Details, call);
         }
         catch (Exception e)
         {
-            LogBroken(e, command, call is null ? "" : call.Key.ToString());
+            Broken(command, call, e);
             return Failure(version, (int)CniErrorCode.Internal, $"{command} failed", e.Message, call);
         }
     }
@@ -97,8 +100,39 @@ internal sealed partial class CniDispatcher
     [LoggerMessage(LogLevel.Debug, "{Command} of {Key} took {Milliseconds:0.0} ms")]
     private partial void LogDone(string command, Claims.AttachmentKey key, double milliseconds);
 
+    /// <summary>By network and error: who may write a network's configuration can't fill the journal, nor deface it.</summary>
+    private void Refused(string command, CniCall? call, CniException e)
+    {
+        var (shown, key, reason) = (ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText), ConfigurationError.OneLine(e.OneLine, LongestText));
+        var verdict = _lines.Judge(call?.Key.Network ?? "", $"{(call is null ? "" : command)} {e.Code}", $"{key} {reason}");
+        if (verdict.Untold > 0)
+            LogUntold(verdict.Untold);
+        if (verdict.Fate == LineFate.Last)
+            LogFull(LineBudget.MostLines, LineBudget.Window.TotalMinutes);
+        else if (verdict.Fate == LineFate.Told && verdict.Suppressed == 0)
+            LogRefused(shown, key, e.Code, reason);
+        else if (verdict.Fate == LineFate.Told)
+            LogRefusedAgain(shown, key, e.Code, reason, verdict.Suppressed);
+    }
+
+    /// <summary>Our own fault: with its stack trace, unless the same one was told a moment ago.</summary>
+    private void Broken(string command, CniCall? call, Exception e)
+    {
+        if (_lines.Judge("", e.GetType().ToString(), call is null ? "" : command) is { Fate: LineFate.Told, Suppressed: 0 })
+            LogBroken(e, ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText));
+    }
+
     [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason}")]
     private partial void LogRefused(string command, string key, int code, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason} ({Times} more in the last minutes that were not logged)")]
+    private partial void LogRefusedAgain(string command, string key, int code, string reason, long times);
+
+    [LoggerMessage(LogLevel.Warning, "{Most} refusals were logged within {Minutes} minutes; further ones are counted only")]
+    private partial void LogFull(int most, double minutes);
+
+    [LoggerMessage(LogLevel.Warning, "{Count} lines about refusals were not logged")]
+    private partial void LogUntold(long count);
 
     [LoggerMessage(LogLevel.Error, "{Command} {Key} failed")]
     private partial void LogBroken(Exception e, string command, string key);

@@ -18,7 +18,10 @@ internal sealed partial class RequestServer : IAsyncDisposable
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(15);
 
+    private const int LongestText = 200;
+
     private readonly string _path;
+    private readonly LineBudget _lines = new(TimeProvider.System);
     private readonly Func<AgentRequest, Task<AgentResponse>> _handle;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
@@ -131,7 +134,8 @@ internal sealed partial class RequestServer : IAsyncDisposable
         var peer = UnixPeer.GetCredentials(socket);
         if (peer.Uid != 0)
         {
-            LogStranger(peer.Uid, peer.Pid);
+            if (_lines.Judge($"uid {peer.Uid}", "stranger", "").Fate == LineFate.Told)
+                LogStranger(peer.Uid, peer.Pid);
             return Failure(CniErrorCode.Internal, "only root may talk to the agent");
         }
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
@@ -147,7 +151,8 @@ internal sealed partial class RequestServer : IAsyncDisposable
         }
         catch (FrameException e)
         {
-            LogBadFrame(peer.Pid, e.Message);
+            if (_lines.Judge("", nameof(FrameException), e.Message).Fate == LineFate.Told)
+                LogBadFrame(peer.Pid, ConfigurationError.OneLine(e.Message, LongestText));
             return Failure(CniErrorCode.IoFailure, "the request to the agent is malformed", e.Message);
         }
         finally

@@ -3,6 +3,8 @@ namespace ACCOffload.HostStub.Cni;
 /// <summary>A failure that the runtime is told as a CNI error object.</summary>
 internal sealed class CniException : Exception
 {
+    private const int LongestLine = 400;
+
     public CniException(CniErrorCode code, string message, string details = "")
         : this((int)code, message, details)
     {
@@ -20,6 +22,6 @@ internal sealed class CniException : Exception
 
     public string Details { get; }
 
-    /// <summary>Message and details on one line, for the log.</summary>
-    public string OneLine => Details.Length == 0 ? Message : $"{Message}: {Details}";
+    /// <summary>Message and details on one line, for the log: escaped and cut, since they may quote what a network's author or a plugin wrote.</summary>
+    public string OneLine => ConfigurationError.OneLine(Details.Length == 0 ? Message : $"{Message}: {Details}", LongestLine);
 }

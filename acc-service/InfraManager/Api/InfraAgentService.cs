@@ -31,7 +31,7 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         }
         catch (IntentException e)
         {
-            LogRefused(context.Method, e.Code, e.Message);
+            guard.LogRefused(context, e);
             return new AddReply { Successful = false, ErrorMessage = e.Message };
         }
     });
@@ -48,7 +48,7 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         }
         catch (IntentException e)
         {
-            LogRefused(context.Method, e.Code, e.Message);
+            guard.LogRefused(context, e);
             return new DelReply { Successful = false, ErrorMessage = e.Message };
         }
     });
@@ -66,7 +66,7 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         }
         catch (IntentException e)
         {
-            LogRefused(context.Method, e.Code, e.Message);
+            guard.LogRefused(context, e);
             return new Reply { Successful = false, ErrorMessage = e.Message };
         }
     });
@@ -94,9 +94,6 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
             .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == node && s.Kind == EndpointKind.Pod && s.Addresses.Contains(address))
             ?.Key;
     }
-
-    [LoggerMessage(EventId = 3010, Level = LogLevel.Information, Message = "{Method} refused: {Code}: {Reason}")]
-    private partial void LogRefused(string method, IntentError code, string reason);
 
     [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} was given to {Next}, so {Previous} is over and was removed")]
     private partial void LogSuperseded(string device, AttachmentKey previous, AttachmentKey next);

@@ -129,7 +129,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
     public async Task<SnatOutcome> SubmitAsync(SnatIntent intent, CancellationToken cancellationToken)
     {
-        SnatRules.Check(intent);
+        SnatRules.Check(intent, _node);
         return (SnatOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
     }
 

@@ -86,7 +86,7 @@ internal sealed class ServiceJudge
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public SnatOutcome Set(SnatIntent intent, IntentException? refused, Action<OwnerId> changed)
     {
-        SnatRules.Check(intent);
+        SnatRules.Check(intent, _node);
         if (_node.Package is { } package && intent is SnatAddressIntent { Address: not null } or SnatPrefixIntent { IsAdded: true })
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
         if (refused is not null)

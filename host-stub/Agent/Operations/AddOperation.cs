@@ -243,7 +243,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     [LoggerMessage(LogLevel.Error, "The {Kind} {Device} is set aside: {Reason}")]
     private partial void LogSetAside(string kind, string device, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "ADD of {Key} failed and is undone: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "ADD of {Key} failed and is undone: {Reason}")]
     private partial void LogFailed(AttachmentKey key, string reason);
 
     [LoggerMessage(LogLevel.Error, "ADD of {Key} could not be undone entirely, it will be tried again: {Reason}")]

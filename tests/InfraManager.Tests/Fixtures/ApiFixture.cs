@@ -5,7 +5,6 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Vports;
 using Grpc.Net.Client;
 
@@ -15,6 +14,7 @@ namespace ACCOffload.InfraManager.Tests.Fixtures;
 internal sealed class ApiFixture : IAsyncDisposable
 {
     private readonly List<IDisposable> _disposables = [];
+    private INetworkCore _core = null!;
 
     private ApiFixture(TimeProvider time)
     {
@@ -46,9 +46,10 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public Uri HealthAddress => new(Server.Addresses.First(a => a.StartsWith("http://127", StringComparison.Ordinal)));
 
-    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch")
+    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"", INetworkCore? core = null)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
+        fixture._core = core ?? fixture.Core;
         fixture.WriteServer(fixture.Pki.IssueServer());
         File.WriteAllText(fixture.Folder.At("ca.crt"), fixture.Pki.Authority.ExportCertificatePem());
         if (revocation)
@@ -56,7 +57,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var folder = fixture.Folder;
         var text = $$"""
             {
-              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.2"], "HostAddresses": ["200.1.1.2"] },
+              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.2"], "HostAddresses": ["200.1.1.2"], "VirtualRanges": [{{virtualRanges}}] },
               "Services": { "Source": "{{servicesFrom}}" },
               "Api": { "Listen": "127.0.0.1:0", "HealthListen": "127.0.0.1:0", "CertificateFile": "{{folder.At("tls.crt")}}", "KeyFile": "{{folder.At("tls.key")}}",
                        "CaFile": "{{folder.At("ca.crt")}}", "CrlFile": "{{(revocation ? folder.At("ca.crl") : "")}}", "HandshakeSeconds": 30 },
@@ -88,28 +89,30 @@ internal sealed class ApiFixture : IAsyncDisposable
     /// <summary>A channel to the mutual TLS port.</summary>
     public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null)
     {
-        var handler = new SocketsHttpHandler
-        {
-            UseProxy = false,
-            SslOptions = new SslClientAuthenticationOptions
-            {
-                EnabledSslProtocols = protocols,
-                ClientCertificates = certificate is null ? null : [certificate],
-                LocalCertificateSelectionCallback = certificate is null ? null : (_, _, _, _, _) => certificate,
-                TargetHost = "accoffload-acc",
-                RemoteCertificateValidationCallback = (_, server, _, _) =>
-                {
-                    if (server is not X509Certificate2 seen)
-                        return false;
-                    onServer?.Invoke(seen);
-                    return seen.Issuer == Pki.Authority.Subject;
-                },
-            },
-        };
-        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = Handler(certificate, protocols, onServer), DisposeHttpClient = true });
         _disposables.Add(channel);
         return channel;
     }
+
+    /// <summary>What connects to the mutual TLS port.</summary>
+    public SocketsHttpHandler Handler(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null) => new()
+    {
+        UseProxy = false,
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            EnabledSslProtocols = protocols,
+            ClientCertificates = certificate is null ? null : [certificate],
+            LocalCertificateSelectionCallback = certificate is null ? null : (_, _, _, _, _) => certificate,
+            TargetHost = "accoffload-acc",
+            RemoteCertificateValidationCallback = (_, server, _, _) =>
+            {
+                if (server is not X509Certificate2 seen)
+                    return false;
+                onServer?.Invoke(seen);
+                return seen.Issuer == Pki.Authority.Subject;
+            },
+        },
+    };
 
     public GrpcChannel ConnectPlain(Uri address)
     {
@@ -139,8 +142,8 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, Time);
-        Server = new ApiServer(Settings, Core, control, Log, Time);
+        var control = new ControlService(_core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, Time);
+        Server = new ApiServer(Settings, _core, control, Log, Time);
         await Server.StartAsync(CancellationToken.None);
     }
 }

@@ -158,6 +158,7 @@ public sealed class ProcessTests : IDisposable
         json["Target"]!["PortRule"] = "mac";
         json["Pipeline"] = new JsonObject { ["Profile"] = "es2k-24.01" };
         json["Services"] = new JsonObject { ["Source"] = "agent" };
+        json["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
         json["Node"]!["GatewayMac"] = "00:04:00:00:03:14";
         json["ArpProxy"] = new JsonObject { ["Interface"] = "nosuch0" };
         json["Subfunctions"] = new JsonObject { ["acc1"] = "pci/0000:01:00.0 sf 4 mac 00:09:00:00:03:14" };
