@@ -4,10 +4,10 @@ namespace ACCOffload.Connections;
 public sealed record ConnectionLimits
 {
     /// <summary>Most connections whose TLS handshake has not finished.</summary>
-    public int MaxHandshakes { get; init; } = 64;
+    public int MaxHandshakes { get; init; } = 256;
 
     /// <summary>Most of them from one address.</summary>
-    public int MaxHandshakesPerAddress { get; init; } = 16;
+    public int MaxHandshakesPerAddress { get; init; } = 128;
 
     /// <summary>Longest TLS handshake.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);

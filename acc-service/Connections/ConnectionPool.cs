@@ -14,6 +14,9 @@ internal sealed class ConnectionPool : IDisposable
     /// <summary>How long a client may take to let go of a connection that was closed gracefully.</summary>
     private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(5);
 
+    /// <summary>A connection that is younger is about to be used.</summary>
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
     private readonly List<TrackedConnection> _open = [];
     private readonly List<TrackedConnection> _closing = [];
@@ -80,8 +83,10 @@ internal sealed class ConnectionPool : IDisposable
             if (full || _open.Count(c => c.Group == tracked.Group) >= _options.MostOf(tracked.Group))
             {
                 victim = OldestIdle(_open.Where(c => c.Group == tracked.Group))
-                    ?? (full ? OldestIdle(_open) : null)
-                    ?? (_options.ClosesBusy ? _open.FirstOrDefault(c => full || c.Group == tracked.Group) : null);
+                    ?? (full ? OldestIdle(_open) : null);
+                // Among connections that are all in use, one that is idle has only just come.
+                if (_options.ClosesBusy && (victim is null || _time.GetElapsedTime(victim.LastUse) < Fresh))
+                    victim = _open.FirstOrDefault(c => c.Group == tracked.Group) ?? _open[0];
                 if (victim is null)
                     return false;
                 _open.Remove(victim);

@@ -10,8 +10,8 @@ public sealed class RefusalLogTests
         var pod = lab.NewPod();
         for (var i = 0; i < 120; i++)
         {
-            var wrong = $"{i}\u001b[2J\r\n{new string('x', 3000)}";
-            (await lab.RunAsync("ADD", pod, change: c => c["dns"] = wrong)).Failed(7);
+            var wrong = $"/{i}\u001b[2J\r\n{new string('x', 3000)}";
+            (await lab.RunAsync("ADD", pod, change: c => c["ipam"]!["type"] = wrong)).Failed(7);
         }
         var lines = lab.Log.Lines.Where(l => l.Contains("answered with error", StringComparison.Ordinal)).ToList();
         Assert.InRange(lines.Count, 1, 10);

@@ -14,7 +14,7 @@ internal sealed partial class InfraAgentService
         () =>
         {
             var spec = NatTranslations.ToSpec(request, settings);
-            ServiceClaims.Check(spec, settings, "endpoint", i => $"backends[{i}].dst_ep");
+            ServiceClaims.Check(spec, settings, "endpoint", a => NatTranslations.BackendField(request, a));
             settings.Package?.Demand(spec);
             return core.SetServiceAsync(new ServiceIntent(NatTranslations.KeyOf(request), spec), context.CancellationToken);
         });

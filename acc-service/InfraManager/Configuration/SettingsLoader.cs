@@ -188,8 +188,8 @@ internal static class SettingsLoader
         new ConnectionLimits
         {
             MaxConnections = (int)reader.Number("Api:MaxConnections", 64, 1, 10_000),
-            MaxHandshakes = (int)reader.Number("Api:MaxHandshakes", 64, 2, 10_000),
-            MaxHandshakesPerAddress = (int)reader.Number("Api:MaxHandshakesPerAddress", 16, 1, 10_000),
+            MaxHandshakes = (int)reader.Number("Api:MaxHandshakes", 256, 2, 10_000),
+            MaxHandshakesPerAddress = (int)reader.Number("Api:MaxHandshakesPerAddress", 128, 1, 10_000),
             HandshakeTimeout = TimeSpan.FromSeconds(reader.Number("Api:HandshakeSeconds", 5, 1, 60)),
             Idle = TimeSpan.FromSeconds(reader.Number("Api:IdleSeconds", 60, 10, 86400)),
             RequestArrival = TimeSpan.FromSeconds(reader.Number("Api:RequestSeconds", 10, 1, 300)),

@@ -37,7 +37,7 @@ internal sealed partial class ControlService
             throw IntentException.Invalid("affinity", $"{request.Affinity} s is outside 0..{ServiceRules.MaxAffinitySeconds}");
         var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
         var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
-        ServiceClaims.Check(spec, node, "address", i => $"backends[{i}]");
+        ServiceClaims.Check(spec, node, "address", a => $"backends[{backends.IndexOf(a)}]");
         node.Package?.Demand(spec);
         await core.SetServiceAsync(new ServiceIntent(key, spec), context.CancellationToken);
         return new AddServiceReply();

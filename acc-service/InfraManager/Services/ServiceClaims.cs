@@ -12,9 +12,9 @@ internal static class ServiceClaims
     /// <param name="spec">The service.</param>
     /// <param name="node">The node.</param>
     /// <param name="frontendField">The frontend's address in the request.</param>
-    /// <param name="backendField">A backend's address in the request, by its number.</param>
+    /// <param name="backendField">The field of a backend's address in the request.</param>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
-    public static void Check(ServiceSpec spec, NodeSettings node, string frontendField, Func<int, string> backendField)
+    public static void Check(ServiceSpec spec, NodeSettings node, string frontendField, Func<IPAddress, string> backendField)
     {
         foreach (var port in spec.Ports)
         {
@@ -23,10 +23,10 @@ internal static class ServiceClaims
                 if (WhyNot(frontend.Address, frontend.Port, node) is { } reason)
                     throw IntentException.Invalid(frontendField, reason);
             }
-            for (var i = 0; i < port.Backends.Count; i++)
+            foreach (var backend in port.Backends)
             {
-                if (WhyNoBackend(port.Backends[i].Address, node) is { } reason)
-                    throw IntentException.Invalid(backendField(i), reason);
+                if (WhyNoBackend(backend.Address, node) is { } reason)
+                    throw IntentException.Invalid(backendField(backend.Address), reason);
             }
         }
     }

@@ -98,7 +98,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                         TargetHost = "accoffload-acc",
                         ClientCertificates = [own ? _served.Own : _served.Foreign],
                         ApplicationProtocols = [SslApplicationProtocol.Http2],
-                        RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                        RemoteCertificateValidationCallback = (_, server, _, _) => server?.Issuer == _served.Api.Pki.Authority.Subject,
                     },
                     limit.Token).GetAwaiter().GetResult();
             }

@@ -134,6 +134,6 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
 
         private static string Text(Dice dice, char c) => new(c, dice.Pick(0, 1, 253, ProtocolLimits.MaxNameBytes));
 
-        private static ulong Extreme(Dice dice) => dice.Pick(0ul, 1ul, 2ul, long.MaxValue, ulong.MaxValue - 1, ulong.MaxValue);
+        private static ulong Extreme(Dice dice) => dice.Pick(0ul, 1ul, 2ul, (ulong)long.MaxValue, ulong.MaxValue - 1, ulong.MaxValue);
     }
 }

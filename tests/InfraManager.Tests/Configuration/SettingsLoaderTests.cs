@@ -161,7 +161,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Api": { "FingerprintRoles": "x" } }""", "Api:FingerprintRoles = \"x\": is no section")]
     [InlineData("""{ "Api": { "MaxConnections": 0 } }""", "Api:MaxConnections = \"0\": is too small")]
     [InlineData("""{ "Node": { "NodePorts": "32767-30000" } }""", "Node:NodePorts = \"32767-30000\": is no range of ports")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "ExternalRanges": ["10.244.0.0/16"] } }""", "Node:ExternalRanges = \"10.244.0.0/16\": overlaps the pod range 10.244.1.0/24")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "ExternalRanges": ["10.244.0.0/16"] } }""", "overlaps the pod range 10.244.1.0/24; give addresses that no pod can have")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "ExternalRanges": ["192.0.2.0/24"] }, "Api": { "Listen": "192.0.2.1:50002" } }""", "Api:Listen = \"192.0.2.1:50002\": lies in Node:VirtualRanges or Node:ExternalRanges")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.1"] }, "Api": { "Listen": "192.0.2.1:30002" } }""", "is a port within Node:NodePorts (30000-32767)")]
     [InlineData("""{ "SoftTarget": { "ClientRoles": [""] } }""", "SoftTarget:ClientRoles[0] = \"\": is no role")]

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -42,9 +43,9 @@ public sealed class HostileInputTests
         var before = api.Log.Lines.Count;
         await Parallel.ForEachAsync(Enumerable.Range(0, 20_000), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, _) =>
         {
-            var request = Requests.Attach();
-            request.Key.Network = $"\u001b[2J{i}";
-            await Assert.ThrowsAsync<RpcException>(async () => await client.AttachAsync(request));
+            // What the model says of a request may quote it.
+            api.Core.Refusal = IntentException.Invalid("key.network", $"\u001b[2J{i}");
+            await Assert.ThrowsAsync<RpcException>(async () => await client.AttachAsync(Requests.Attach()));
         });
         var lines = api.Log.Lines.Skip(before).ToList();
         Assert.InRange(lines.Count, 1, 20);

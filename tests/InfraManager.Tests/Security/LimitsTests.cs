@@ -18,15 +18,21 @@ public sealed class LimitsTests
         var silent = new List<TcpClient>();
         try
         {
-            for (var i = 0; i < 100; i++)
+            for (var i = 0; i < 300; i++)
                 silent.Add(await ConnectAsync(api.ApiAddress));
             using var stopping = new CancellationTokenSource();
             // More of them while the client connects.
-            var flood = FloodAsync(api.ApiAddress, silent, stopping.Token);
-            for (var i = 0; i < 5; i++)
-                await AttachAsync(api, certificate);
-            await stopping.CancelAsync();
-            await flood;
+            var flood = FloodAsync(api.ApiAddress, stopping.Token);
+            try
+            {
+                for (var i = 0; i < 5; i++)
+                    await AttachAsync(api, certificate);
+            }
+            finally
+            {
+                await stopping.CancelAsync();
+                await flood;
+            }
             await AssertClosedAsync(silent[0]);
             Assert.InRange(api.Log.Matching("its TLS handshake was not finished").Count(), 1, 10);
         }
@@ -131,7 +137,10 @@ public sealed class LimitsTests
         for (var i = 0; i < 100; i++)
             silent.Add(await ConnectAsync(api.HealthAddress));
         for (var i = 0; i < 40; i++)
+        {
             watches.Add(new Health.HealthClient(api.ConnectPlain(api.HealthAddress)).Watch(new HealthCheckRequest()));
+            Assert.True(await watches[i].ResponseStream.MoveNext(CancellationToken.None));
+        }
         await CheckHealthAsync(api);
         await AttachAsync(api, certificate);
         watches.ForEach(w => w.Dispose());
@@ -191,13 +200,16 @@ public sealed class LimitsTests
     private static async Task CheckHealthAsync(ApiFixture api) =>
         await new Health.HealthClient(api.ConnectPlain(api.HealthAddress)).CheckAsync(new HealthCheckRequest(), deadline: DateTime.UtcNow.AddSeconds(20));
 
-    private static async Task FloodAsync(Uri address, List<TcpClient> silent, CancellationToken cancellation)
+    private static async Task FloodAsync(Uri address, CancellationToken cancellation)
     {
+        var silent = new List<TcpClient>();
         while (!cancellation.IsCancellationRequested && silent.Count < 5000)
         {
             silent.Add(await ConnectAsync(address));
-            await Task.Yield();
+            if (silent.Count % 4 == 0)
+                await Task.Delay(1, CancellationToken.None);
         }
+        silent.ForEach(c => c.Dispose());
     }
 
     private static async Task DripAsync(TcpClient client)
@@ -207,11 +219,11 @@ public sealed class LimitsTests
             // The beginning of a ClientHello that would take hours.
             for (byte[] record = [0x16, 3, 1, 0x40, 0]; ; record = [1])
             {
-                await client.GetStream().WriteAsync(record);
+                await client.Client.SendAsync(record);
                 await Task.Delay(100);
             }
         }
-        catch (IOException)
+        catch (SocketException)
         {
             // It was closed.
         }
@@ -222,12 +234,12 @@ public sealed class LimitsTests
         try
         {
             var buffer = new byte[256];
-            while (await client.GetStream().ReadAsync(buffer) > 0)
+            while (await client.Client.ReceiveAsync(buffer) > 0)
             {
                 // An alert may come before the end.
             }
         }
-        catch (IOException)
+        catch (SocketException)
         {
             // A reset says the same.
         }

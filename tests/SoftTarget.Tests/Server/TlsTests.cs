@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
@@ -16,7 +17,7 @@ public sealed class TlsTests : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("softtarget-tls-").FullName;
     private readonly Authority _authority = new("test CA");
-    private readonly Log _log = new();
+    private readonly ConcurrentQueue<string> _lines = new();
     private SoftTargetHost _host = null!;
 
     public async Task InitializeAsync()
@@ -34,7 +35,7 @@ public sealed class TlsTests : IAsyncLifetime
                     CaFile = Path.Combine(_directory, "ca.crt"),
                 },
             },
-            _log);
+            new Log(_lines));
     }
 
     public async Task DisposeAsync()
@@ -59,14 +60,14 @@ public sealed class TlsTests : IAsyncLifetime
         await Assert.ThrowsAsync<RpcException>(async () => await new Gnmi.gNMI.gNMIClient(channel).CapabilitiesAsync(new Gnmi.CapabilityRequest()));
         using var stream = new P4Runtime.P4RuntimeClient(channel).StreamChannel();
         await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None));
-        Assert.Contains(_log.Lines, l => l.Contains($"the role {role} may not program this target", StringComparison.Ordinal));
+        Assert.Contains(_lines, l => l.Contains($"the role {role} may not program this target", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_client_without_a_role_is_refused()
     {
         await Refused(_authority.Issue("client", server: false, role: null));
-        Assert.Contains(_log.Lines, l => l.Contains("no role", StringComparison.Ordinal));
+        Assert.Contains(_lines, l => l.Contains("no role", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -168,12 +169,8 @@ public sealed class TlsTests : IAsyncLifetime
         return GrpcChannel.ForAddress($"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
-    private sealed class Log : ILoggerFactory, ILogger
+    private sealed class Log(ConcurrentQueue<string> lines) : ILoggerFactory, ILogger
     {
-        private readonly System.Collections.Concurrent.ConcurrentQueue<string> _lines = new();
-
-        public IReadOnlyCollection<string> Lines => _lines;
-
         public ILogger CreateLogger(string categoryName) => this;
 
         public void AddProvider(ILoggerProvider provider)
@@ -186,7 +183,7 @@ public sealed class TlsTests : IAsyncLifetime
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
         void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            _lines.Enqueue(formatter(state, exception));
+            lines.Enqueue(formatter(state, exception));
 
         public void Dispose()
         {
