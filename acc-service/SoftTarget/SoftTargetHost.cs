@@ -80,7 +80,9 @@ public sealed class SoftTargetHost : IAsyncDisposable
                 services.AddSingleton(packets);
                 services.AddSingleton(shutdown);
                 services.AddSingleton(table);
-                services.AddSingleton(new PortManager(table, binder, logger));
+                var ports = new PortManager(table, binder, logger);
+                services.AddSingleton(ports);
+                services.AddSingleton(new TargetState(device, ports, dataPlane));
                 services.AddSingleton(options.TimeProvider);
             }, addresses);
             await application.StartAsync(cancellationToken);

@@ -12,8 +12,9 @@ namespace ACCOffload.InfraManager.Api;
 /// <param name="guard">Who may call.</param>
 /// <param name="settings">The node's.</param>
 /// <param name="takesServices">Whether services come from here, and not from the cluster's API server.</param>
+/// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals go.</param>
-internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, ILogger logger) : InfraAgent.InfraAgentBase
+internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger) : InfraAgent.InfraAgentBase
 {
     private readonly ILogger _logger = logger;
 

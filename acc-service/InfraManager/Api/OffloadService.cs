@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
@@ -6,7 +7,7 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>accoffload.v1.Offload: what host-stub's agent calls.</summary>
-internal sealed class OffloadService(INetworkCore core, NodeSettings node, RpcGuard guard) : Offload.OffloadBase
+internal sealed class OffloadService(INetworkCore core, NodeSettings node, ConditionSource conditions, RpcGuard guard) : Offload.OffloadBase
 {
     public override Task<AttachReply> Attach(AttachRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
@@ -60,16 +61,24 @@ internal sealed class OffloadService(INetworkCore core, NodeSettings node, RpcGu
 
     public override Task<StatusReply> Status(StatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
-        guard.RequireNode(context);
-        var status = core.Status;
-        return Task.FromResult(new StatusReply
+        var caller = guard.RequireNode(context);
+        var now = conditions.Take();
+        var reply = new StatusReply
         {
-            Ready = status.Ready,
-            Reason = status.Ready ? "" : status.StoreProblem.Length > 0 ? status.StoreProblem : status.TargetReason,
+            Ready = now.CanAttach,
+            Reason = now.Reason,
             Version = ProductVersion.Text,
-            Endpoints = (uint)status.Endpoints,
-        });
+            Endpoints = (uint)core.Status.Endpoints,
+            HostEndpoint = HostEndpointOf(caller),
+        };
+        reply.Conditions.AddRange(now.All.Select(c => c.ToProto()));
+        return Task.FromResult(reply);
     });
+
+    private HostEndpoint? HostEndpointOf(string caller) =>
+        core.Endpoints.Select(e => e.Endpoint.Spec).FirstOrDefault(s => s.Kind == Model.EndpointKind.Host && s.Origin == ApiOrigin.Offload && s.Node == caller) is { } spec
+            ? new HostEndpoint { PortName = spec.PortName, Mac = Google.Protobuf.ByteString.CopyFrom(spec.Mac.ToArray()) }
+            : null;
 
     private static string Reason(IntentException e) =>
         e.Field.Length > 0 && e.Message.StartsWith(e.Field + ": ", StringComparison.Ordinal) ? e.Message[(e.Field.Length + 2)..] : e.Message;

@@ -38,7 +38,7 @@ internal static class CtlCommand
 
     private static Command Status(Context context)
     {
-        var wait = new Option<int>("--wait") { Description = "Wait until it is ready and its tables are verified; fail if it is not within SECONDS", HelpName = "SECONDS" };
+        var wait = new Option<int>("--wait") { Description = "Wait until pods can be attached and the tables are verified; fail if that takes longer than SECONDS", HelpName = "SECONDS" };
         return Query(context, new Command("status", "What the service and its target are doing") { wait }, async (parsed, client, options) =>
         {
             var reply = parsed.GetValue(wait) is var seconds and > 0

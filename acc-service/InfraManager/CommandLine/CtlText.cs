@@ -11,7 +11,11 @@ internal static class CtlText
     {
         var table = new TextTable("node", status.Node);
         table.Add("version", status.Version);
-        table.Add("ready", status.Ready ? "yes" : "no");
+        table.Add("ready", status.Ready ? "yes" : status.CanAttach ? "no, new pods can be attached" : "no, no pod can be attached");
+        foreach (var condition in status.Conditions)
+            table.Add($"  {condition.Name}", Condition(condition));
+        foreach (var notice in status.Notices)
+            table.Add("notice", notice);
         table.Add("target", status.Target);
         table.Add("target state", status.TargetReason.Length == 0 ? status.TargetState : $"{status.TargetState} ({status.TargetReason})");
         table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
@@ -36,6 +40,9 @@ internal static class CtlText
         table.Add("uptime", TimeSpan.FromSeconds(Math.Floor(status.Uptime)).ToString("c", CultureInfo.InvariantCulture));
         table.WriteTo(writer);
     }
+
+    private static string Condition(Condition condition) =>
+        condition.Ok ? condition.Reason.Length == 0 ? "ok" : $"ok ({condition.Reason})" : condition.PreventsAdds ? $"NOT OK, no pod can be attached: {condition.Reason}" : $"NOT OK: {condition.Reason}";
 
     private static string Watch(WatchStatus watch)
     {
@@ -104,6 +111,8 @@ internal static class CtlText
     public static void Counters(TextWriter writer, ListCountersReply reply, bool all)
     {
         var cells = reply.Cells.Where(c => all || c.Packets != 0 || c.Bytes != 0).ToList();
+        if (reply.LossesProblem.Length > 0)
+            writer.WriteLine(reply.LossesProblem);
         if (cells.Count == 0)
         {
             writer.WriteLine("nothing counted (--all shows the zeros)");

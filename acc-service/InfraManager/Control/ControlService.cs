@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Services;
@@ -15,7 +16,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -27,11 +28,13 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         // In this order: what the watch has handed over by now is in the core's status.
         var watching = watch is null ? null : ToStatus(watch.GetStatus());
         var status = core.Status;
-        return Task.FromResult(new GetStatusReply
+        var now = conditions.Take();
+        var reply = new GetStatusReply
         {
             Version = ProductVersion.Text,
             Node = node.Name,
-            Ready = status.Ready,
+            Ready = now.Ready,
+            CanAttach = now.CanAttach,
             Target = targetName,
             TargetState = StateName(status.TargetState),
             TargetReason = status.TargetReason,
@@ -56,7 +59,10 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             ServicesSource = watch is null ? "agent" : "watch",
             ArpProxy = arp is null ? "" : arp.Problem.Length == 0 ? "answering" : arp.Problem,
             Watch = watching,
-        });
+        };
+        reply.Conditions.AddRange(now.All.Select(c => c.ToProto()));
+        reply.Notices.AddRange(conditions.Notices);
+        return Task.FromResult(reply);
     });
 
     public override Task<ListEndpointsReply> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
@@ -82,6 +88,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
                 Device = DeviceKinds.NameOf(spec.Device),
                 Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
                 State = view.Programmed ? "programmed" : "pending",
+                PortProblem = target.Ports.ProblemOf(spec.PortName) ?? "",
             };
             info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
             reply.Endpoints.Add(info);
@@ -124,6 +131,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             foreach (var verdict in Enum.GetValues<ArpVerdict>())
                 reply.Cells.Add(new CounterCell { Counter = "arp_proxy", Index = (ulong)verdict, Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()), Packets = (ulong)arp.Count(verdict) });
         }
+        await AddLossesAsync(reply, context.CancellationToken);
         foreach (var counter in target.Pipeline.Counters)
         {
             try

@@ -1,8 +1,8 @@
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Security;
-using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -21,14 +21,16 @@ internal sealed class ApiServer : IAsyncDisposable
     private readonly PeerConnections _connections;
     private readonly FileMonitor _monitor;
     private readonly HealthServiceImpl _health = new();
+    private readonly HealthPublisher _publisher;
 
     /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
-    public ApiServer(Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, TimeProvider time)
+    public ApiServer(Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, ILoggerFactory loggers, TimeProvider time)
     {
         _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
         var refusals = new RefusalLog(time, security);
         _trust = new TrustStore(settings.Api, time, security);
+        _publisher = new HealthPublisher(_health, conditions, time);
         _connections = new PeerConnections(_trust, time, security);
         _monitor = new FileMonitor(_trust.Files, _trust.Reload, TimeSpan.FromSeconds(10), time, security);
 
@@ -36,7 +38,7 @@ internal sealed class ApiServer : IAsyncDisposable
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
-        AddGrpc(builder.Services, settings, core, control, loggers, refusals);
+        AddGrpc(builder.Services, settings, core, control, conditions, loggers, refusals, time);
         var door = new ControlSocket(settings.Control.Socket, settings.Source, refusals);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -81,13 +83,16 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <summary>The addresses in use, for a Listen with port 0.</summary>
     public IEnumerable<string> Addresses => _app.Urls;
 
+    /// <summary>The certificates in force.</summary>
+    public TrustStore Trust => _trust;
+
     /// <summary>Established connections on the mutual TLS port.</summary>
     public int Connections => _connections.Count;
 
     /// <exception cref="ConfigurationException">An address can't be bound.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        SetHealth(HealthCheckResponse.Types.ServingStatus.Serving);
+        _publisher.Start();
         try
         {
             await _app.StartAsync(cancellationToken);
@@ -101,7 +106,7 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <summary>Accepts nothing more and lets what runs end, until the token is cancelled.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        SetHealth(HealthCheckResponse.Types.ServingStatus.NotServing);
+        await _publisher.StopAsync();
         try
         {
             await _app.StopAsync(cancellationToken);
@@ -117,18 +122,13 @@ internal sealed class ApiServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _publisher.DisposeAsync();
         _monitor.Dispose();
         _connections.Dispose();
         await _app.DisposeAsync();
     }
 
-    private void SetHealth(HealthCheckResponse.Types.ServingStatus status)
-    {
-        foreach (var service in new[] { "", "accoffload.v1.Offload", "infra.InfraAgent" })
-            _health.SetStatus(service, status);
-    }
-
-    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, RefusalLog refusals)
+    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
     {
         services.AddGrpc(o =>
         {
@@ -142,8 +142,10 @@ internal sealed class ApiServer : IAsyncDisposable
         });
         var api = loggers.CreateLogger(Features.Api);
         var guard = new RpcGuard(settings.Node.Name, refusals, api);
-        services.AddSingleton(new OffloadService(core, settings.Node, guard));
-        services.AddSingleton(new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, api));
+        services.AddSingleton(new OffloadService(core, settings.Node, conditions, guard));
+        var infra = new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, time, api);
+        services.AddSingleton(infra);
+        conditions.AddNotice(() => infra.PolicyNotice);
         services.AddSingleton(control);
         services.AddSingleton(_health);
     }

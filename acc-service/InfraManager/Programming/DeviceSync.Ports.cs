@@ -136,7 +136,13 @@ internal sealed partial class DeviceSync
                 {
                     LogPortRefused(some[i].Spec.PortName, e.Message);
                     var refusal = new IntentException(
-                        e.Code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal,
+                        e.Code switch
+                        {
+                            StatusCode.ResourceExhausted => IntentError.ResourceExhausted,
+                            // The target can't open its link now: not this request's fault.
+                            StatusCode.FailedPrecondition => IntentError.Unavailable,
+                            _ => IntentError.Internal,
+                        },
                         $"the target refused port {some[i].Spec.PortName}: {e.Message}");
                     foreach (Endpoint endpoint in missing.Where(m => m.Spec.PortName == some[i].Spec.PortName))
                         refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;

@@ -70,6 +70,7 @@ internal sealed partial class Programmer
             _ => _device.OutcomeUnknown ? TargetState.UnknownOutcome : TargetState.Reconciling,
         },
         TargetReason = _device.IsReady ? "" : _device.NotReadyReason,
+        PipelineProblem = _device.IsReady ? "" : _device.PipelineProblem,
         Endpoints = _model.Count,
         Services = _model.Services.All.Count,
         TableEntries = _device.Tables.DesiredCount,

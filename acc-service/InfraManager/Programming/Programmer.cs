@@ -146,8 +146,8 @@ internal sealed partial class Programmer : IAsyncDisposable
         ProgrammerStatus status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
         return _target.Connection switch
         {
-            { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason },
-            { State: SessionState.Backup } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Backup, TargetReason = c.Reason },
+            { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason, PipelineProblem = "" },
+            { State: SessionState.Backup } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Backup, TargetReason = c.Reason, PipelineProblem = "" },
             _ => status,
         };
     }

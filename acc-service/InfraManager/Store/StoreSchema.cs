@@ -74,6 +74,15 @@ internal static class StoreSchema
 
     public static int Version => Migrations.Length;
 
+    /// <summary>Writes the version that is there already: changes nothing, and fails where the store can't be written.</summary>
+    public static void Rewrite(SqliteConnection connection, SqliteTransaction transaction)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = $"PRAGMA user_version = {Version}";
+        command.ExecuteNonQuery();
+    }
+
     /// <summary>Brings the database to <see cref="Version"/>, one transaction a step.</summary>
     /// <exception cref="StoreException">Newer than we know, or another program's database.</exception>
     public static void Migrate(SqliteConnection connection, string path)

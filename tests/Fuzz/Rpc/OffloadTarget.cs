@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
@@ -22,7 +23,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         public Session(bool wire)
             : base(wire)
         {
-            _service = new OffloadService(Core, JudgedCore.Node, Guard);
+            _service = new OffloadService(Core, JudgedCore.Node, new ConditionSource(Core), Guard);
         }
 
         public override bool Step(Dice dice)

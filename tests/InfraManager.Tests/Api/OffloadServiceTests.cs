@@ -149,6 +149,6 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         _api.Core.Ready = false;
         reply = await _client.StatusAsync(new StatusRequest());
         Assert.False(reply.Ready);
-        Assert.Equal("not connected", reply.Reason);
+        Assert.Equal("Target: not connected", reply.Reason);
     }
 }

@@ -28,8 +28,8 @@ public sealed class CtlTests : IAsyncLifetime
     public async Task Status_is_a_table_and_json()
     {
         var text = await RunAsync("status");
-        Assert.Contains("target state   primary", text, StringComparison.Ordinal);
-        Assert.Contains("pipeline       k8s_dp, cookie 0123456789abcdef", text, StringComparison.Ordinal);
+        Assert.Contains("target state    primary", text, StringComparison.Ordinal);
+        Assert.Contains("pipeline        k8s_dp, cookie 0123456789abcdef", text, StringComparison.Ordinal);
         var json = JsonNode.Parse(await RunAsync("--json", "status"))!;
         Assert.Equal("node-1", (string?)json["node"]);
         Assert.True((bool)json["ready"]!);
@@ -74,12 +74,23 @@ public sealed class CtlTests : IAsyncLifetime
     {
         var text = await RunAsync("counters");
         Assert.Contains("spoofed_mac", text, StringComparison.Ordinal);
-        Assert.Equal(2, text.TrimEnd().Split('\n').Length);
-        Assert.Equal(25, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
+        Assert.StartsWith("malformed frames and full tables: not available on this target", text, StringComparison.Ordinal);
+        Assert.Equal(3, text.TrimEnd().Split('\n').Length);
+        Assert.Equal(26, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         Assert.Equal(3, (int)cells.Single(c => (string?)c!["label"] == "spoofed_mac")!["packets"]!);
         Assert.Null(cells[23]!["label"]);
         Assert.Equal("multicast", (string?)cells[15]!["label"]);
+    }
+
+    [Fact]
+    public async Task Frames_too_short_to_parse_and_full_tables_are_counted()
+    {
+        _api.Target.Losses = new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["nat_flows"] = 5 });
+        _api.Target.States["acc00000000001"] = new PortStatus(true, "", 7);
+        var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
+        foreach (var (counter, label, count) in new[] { ("lost_frames", "truncated", 7), ("flows_not_learned", "nat_flows", 5), ("malformed_frames", "acc00000000001", 7) })
+            Assert.Equal(count, (int)cells.Single(c => (string?)c!["counter"] == counter && (string?)c["label"] == label)!["packets"]!);
     }
 
     [Fact]

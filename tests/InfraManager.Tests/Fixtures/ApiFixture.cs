@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Hosting;
@@ -33,6 +34,8 @@ internal sealed class ApiFixture : IAsyncDisposable
     public FakeTargetView Target { get; } = new();
 
     public LogCapture Log { get; } = new();
+
+    public ConditionSource Conditions { get; private set; } = null!;
 
     public Settings Settings { get; private set; } = null!;
 
@@ -139,8 +142,10 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, Time);
-        Server = new ApiServer(Settings, Core, control, Log, Time);
+        Conditions = new ConditionSource(Core);
+        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", Conditions, guard, Time);
+        Server = new ApiServer(Settings, Core, control, Conditions, Log, Time);
+        Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);
     }
 }
