@@ -27,6 +27,9 @@ internal sealed partial class AccLink
     [LoggerMessage(LogLevel.Error, "The certificate files changed but can't be used, the old ones stay: {Reason}")]
     private partial void LogBadCredentials(string reason);
 
+    [LoggerMessage(LogLevel.Error, "Another client with this node's certificate changed the host's endpoint: {Held}. It is stated again; if that client is not yours, replace the certificate and revoke the old one")]
+    private partial void LogHostConflict(string held);
+
     [LoggerMessage(LogLevel.Information, "The certificate files changed: connecting anew")]
     private partial void LogRotation();
 }

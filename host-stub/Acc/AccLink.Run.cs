@@ -1,3 +1,6 @@
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -52,7 +55,7 @@ internal sealed partial class AccLink
     // Connects, asks for the state, syncs; what comes back is open for attachments.
     private async Task<AccConnection> ConnectAsync(CancellationToken stop)
     {
-        var connection = new AccConnection(_config, AccCredentials.Load(_config, _time));
+        var connection = new AccConnection(_config, _credentials.Load());
         try
         {
             await ProbeAsync(connection, stop).ConfigureAwait(false);
@@ -132,7 +135,9 @@ internal sealed partial class AccLink
 
     private async Task ProbeAsync(AccConnection connection, CancellationToken stop)
     {
+        var host = _claims.AttachedHost();
         var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop).ConfigureAwait(false);
+        NoteHost(reply, host);
         lock (_lock)
         {
             if (_state.Ready != reply.Ready && _state.Synced)
@@ -146,11 +151,39 @@ internal sealed partial class AccLink
                 NotReady = reply.Reason,
                 Version = reply.Version,
                 Endpoints = reply.Endpoints,
+                Conditions = [.. reply.Conditions.Select(c => new AgentCondition(c.Name, c.Ok, c.Reason, c.PreventsAdds))],
                 Reason = _open is null ? _state.Reason : reply.Reason,
                 UnusableSince = _open is not null && reply.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),
                 EverUsable = _state.EverUsable || (_open is not null && reply.Ready),
             };
         }
+    }
+
+    // Whoever has a copy of our certificate can replace the host's endpoint, and nothing on this host would show it.
+    private void NoteHost(StatusReply reply, Claim? host)
+    {
+        // An ACC of an earlier release does not say; while not synced it need not hold it yet; and what we changed meanwhile proves nothing.
+        if (reply.Conditions.Count == 0 || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
+            return;
+        string held = reply.HostEndpoint is { } endpoint
+            ? $"the ACC holds port {endpoint.PortName}, MAC {(endpoint.Mac.Length == MacAddress.Length ? new MacAddress(endpoint.Mac.Span).ToString() : "?")}, not {host.PortName}, {host.Mac}"
+            : "the ACC holds none";
+        bool same = reply.HostEndpoint is { } it && it.PortName == host.PortName && it.Mac.Span.SequenceEqual(host.Mac.ToArray());
+        bool isNew;
+        lock (_lock)
+        {
+            if (_open is null || same)
+            {
+                if (same)
+                    _state = _state with { HostDiffers = false };
+                return;
+            }
+            isNew = !_state.HostDiffers;
+            _state = _state with { HostDiffers = true, HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}", HostConflictSeen = _time.GetUtcNow() };
+            _resync = true;
+        }
+        if (isNew)
+            LogHostConflict(held);
     }
 
     /// <summary>States all attachments, then opens the gate.</summary>
@@ -206,25 +239,18 @@ internal sealed partial class AccLink
     // New certificates: the new connection is made before the old one goes, unless the new ones say that the old one is not to be trusted.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
-        string stamp = AccCredentials.StampOf(_config);
-        if (stamp == connection.CredentialStamp || stamp == _badStamp)
+        bool renewed = _credentials.HasOther(connection.CredentialStamp);
+        // Half written, or wrong: said once.
+        if (_credentials.Problem is { Length: > 0 } problem && problem != _badCredentials)
+            LogBadCredentials(problem);
+        _badCredentials = _credentials.Problem;
+        if (!renewed)
             return null;
-        try
-        {
-            using var readable = AccCredentials.Load(_config, _time);
-        }
-        catch (AccException e)
-        {
-            // Half written, or wrong: said once, looked at again when the files change again.
-            _badStamp = stamp;
-            LogBadCredentials(e.Message);
-            return null;
-        }
         LogRotation();
         return await ConnectAsync(stop).ConfigureAwait(false);
     }
 
-    private string _badStamp = "";
+    private string _badCredentials = "";
 
     // Requests on their way over the old connection may finish.
     private static void RetireLater(AccConnection connection) =>

@@ -20,6 +20,7 @@ internal sealed partial class AccLink : IAsyncDisposable
     private readonly ClaimTable _claims;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly AccCredentialMemory _credentials;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
@@ -35,6 +36,7 @@ internal sealed partial class AccLink : IAsyncDisposable
         _claims = claims;
         _time = time;
         _logger = loggers.CreateLogger(Logging.LogFeature.Acc);
+        _credentials = new AccCredentialMemory(config, time);
         _state = new AccState { Reason = "not connected yet", UnusableSince = time.GetUtcNow() };
     }
 
@@ -46,6 +48,9 @@ internal sealed partial class AccLink : IAsyncDisposable
                 return _state;
         }
     }
+
+    /// <summary>Why the certificate files can't be used as they are now, with the file named; empty while they can.</summary>
+    public string CertificateProblem => _credentials.Problem;
 
     public void Start() => _run = Task.Run(() => RunAsync(_stop.Token));
 

@@ -32,6 +32,9 @@ internal sealed class AgentServices : IDisposable
 
     public required ILoggerFactory Loggers { get; init; }
 
+    /// <summary>The host's own conditions; null before the agent is put together.</summary>
+    public AgentConditions? Conditions { get; set; }
+
     /// <summary>Called with the name of each step that was just completed; a test ends the process there.</summary>
     public Action<string> Step { get; init; } = static _ => { };
 

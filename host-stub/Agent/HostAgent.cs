@@ -52,6 +52,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         };
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
+        _services.Conditions = new AgentConditions(_services, _store, _host);
         var presence = new Presence(_services);
         _recovery = new Recovery(_services, remover, presence);
         _restoration = new Restoration(_services);
@@ -138,6 +139,10 @@ internal sealed partial class HostAgent : IAsyncDisposable
             try
             {
                 await Task.Delay(LookEvery, _services.Time, stop).ConfigureAwait(false);
+                // A store that failed is tried without a request too: while STATUS says so, none may come.
+                if (_store.Problem.Length > 0)
+                    await _store.FlushAsync().ConfigureAwait(false);
+                _services.Conditions!.Take();
                 await _host.EnsureAsync().ConfigureAwait(false);
                 await _upkeep.RunAsync().ConfigureAwait(false);
                 await _restoration.LookAsync().ConfigureAwait(false);

@@ -46,6 +46,9 @@ internal sealed class ClaimTable
             return _claims.GetValueOrDefault(key);
     }
 
+    /// <summary>The host's own interface while it is attached; null while it is not.</summary>
+    public Claim? AttachedHost() => All().FirstOrDefault(c => c.IsHost && c.State == ClaimState.Attached);
+
     public IReadOnlyList<Claim> All()
     {
         lock (_lock)

@@ -21,7 +21,7 @@ namespace ACCOffload.HostStub.Diagnosis;
 internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, HostHardware hardware, TimeProvider time)
 {
     private const string Plugin = "accoffload";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     public DoctorReport Examine()
     {
@@ -49,7 +49,9 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
             using var status = JsonDocument.Parse(response.Output);
             if (response.ExitCode != 0 || !status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
                 report.Wrong("agent", $"it answers on {config.Socket}, and can't attach pods", "host-stub status tells why; journalctl --unit host-stub-agent");
-            else
+            foreach (var condition in status.RootElement.GetProperty("conditions").EnumerateArray().Where(c => !c.GetProperty("ok").GetBoolean()))
+                report.Wrong("agent", $"{condition.GetProperty("name").GetString()}: {condition.GetProperty("reason").GetString()}", "docs/troubleshooting.md, Conditions");
+            if (status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
                 report.Right("agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");
         }
         catch (Exception e) when (e is AgentUnavailableException or FrameException)
@@ -86,7 +88,9 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         {
             var reply = connection.Client.Status(new StatusRequest(), deadline: DateTime.UtcNow + Patience);
             report.Right("ACC", $"{address}: reached, its certificate is the ACC's, and it takes ours; version {reply.Version}");
-            if (!reply.Ready)
+            foreach (var condition in reply.Conditions.Where(c => !c.Ok))
+                report.Wrong("ACC", $"{condition.Name}: {ConfigurationError.OneLine(condition.Reason)}", "'inframanager doctor' on the ACC");
+            if (!reply.Ready && reply.Conditions.Count == 0)
                 report.Doubt("ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
         }
         catch (RpcException) when (connection.Refusal is { } refusal)

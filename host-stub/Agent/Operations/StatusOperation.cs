@@ -17,6 +17,8 @@ internal sealed class StatusOperation(AgentServices services)
             throw new CniException(CniErrorCode.NotAvailable,
                 $"the ACC at {services.Config.Acc.Address.Authority} can't attach pods since {since:u}", state.Reason);
         }
+        if (services.Conditions?.BlockingFor(services.Config.Acc.StatusGrace) is { } blocking)
+            throw new CniException(CniErrorCode.NotAvailable, $"this host can't attach pods since {blocking.Since:u}: {blocking.Condition.Name}", blocking.Condition.Reason);
         foreach (var device in services.Pools.SetAside.All())
             call.AddErrorText($"host-stub: {device.Kind} {device.Device} is set aside until {device.Until:u}: {device.Reason}\n");
         if (call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0)

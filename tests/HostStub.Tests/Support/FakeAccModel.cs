@@ -123,7 +123,23 @@ internal sealed class FakeAccModel
         }
     }
 
-    public StatusReply Status() => StatusFailure is { } failure ? throw failure : new() { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count };
+    /// <summary>Conditions beside the target's that the ACC tells of; null: those of an earlier release, none.</summary>
+    public IReadOnlyList<Condition>? Conditions { get; set; }
+
+    public StatusReply Status()
+    {
+        if (StatusFailure is { } failure)
+            throw failure;
+        var reply = new StatusReply { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count };
+        if (Conditions is { } conditions)
+        {
+            reply.Conditions.Add(new Condition { Name = "Target", Ok = Ready, PreventsAdds = !Ready });
+            reply.Conditions.Add(conditions);
+            if (Endpoints.FirstOrDefault(e => e.Kind == EndpointKind.Host) is { } host)
+                reply.HostEndpoint = new HostEndpoint { PortName = host.Device.PortName, Mac = host.Device.Mac };
+        }
+        return reply;
+    }
 }
 
 /// <summary>The RPCs.</summary>
