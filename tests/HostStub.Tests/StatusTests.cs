@@ -67,26 +67,6 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task A_host_without_its_ports_namespace_says_so_after_the_grace()
-    {
-        var time = new SkippingTime();
-        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects");
-        File.Move(lab.Agent!.Services.Config.PortNamespace, lab.Agent.Services.Config.PortNamespace + ".away");
-        try
-        {
-            Assert.Contains(lab.Agent.Services.Conditions!.Take(), c => c is { Name: "Ports", Ok: false, PreventsAdds: true });
-            (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
-            time.Skip(TimeSpan.FromHours(1));
-            Assert.Contains("Ports", (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50).Message, StringComparison.Ordinal);
-        }
-        finally
-        {
-            File.Move(lab.Agent.Services.Config.PortNamespace + ".away", lab.Agent.Services.Config.PortNamespace);
-        }
-    }
-
-    [RootFact]
     public async Task Status_asks_the_delegated_plugin_only_if_it_knows_the_command()
     {
         await using var lab = await AgentLab.CreateAsync();
