@@ -17,9 +17,9 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
     /// <summary>Ports that are not served because their link is missing or can't be opened.</summary>
     public int Down => binder is null ? 0 : Table.Ports.Values.Count(p => !p.IsBound);
 
-    /// <summary>Why a port, once <see cref="SettleAsync"/> is done, will not pass packets whatever becomes of its link; null if it will.</summary>
+    /// <summary>Why a port, once <see cref="SettleAsync"/> is done, passes no packets although its link may be there; null if it does, or waits for its link or its name.</summary>
     public string? RefusalOf(SoftPort port) =>
-        port.Fault.Length > 0 ? port.Fault
+        port.Fault.Length > 0 && !port.IsTap ? port.Fault
         : binder?.Fault is { Reason.Length: > 0, IsAwaited: false } fault ? fault.Reason
         : null;
 
