@@ -44,7 +44,7 @@ publish: deps $(addprefix publish-,$(RIDS)) ## Publish AOT binaries to out/<rid>
 publish-%:
 	@.ci/publish $*
 
-demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan
+demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan; DEMO_NAME= for a second one at once
 	@RID=$(HOST_RID) DEVICE=$(DEVICE) tests/demo/demo
 
 test: deps publish ## Unit, property and integration tests (root for all of them)
@@ -53,7 +53,7 @@ test: deps publish ## Unit, property and integration tests (root for all of them
 devices-test: deps publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
 	@tests/Devices/run
 
-soak: deps publish-$(HOST_RID) ## Load and kill -9 at random, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 (root)
+soak: deps publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peers, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
 	@tests/soak
 
 fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=

@@ -16,9 +16,10 @@ internal static class BenchNode
     {
         using var channel = Channels.Offload(lab);
         var client = new Offload.OffloadClient(channel);
+        var epoch = (await client.BeginAsync(new BeginRequest { Agent = "bench" }, deadline: Deadline())).Epoch;
         await Parallel.ForEachAsync(
             Enumerable.Range(0, endpoints), new ParallelOptions { MaxDegreeOfParallelism = parallel },
-            async (i, cancellation) => await client.AttachAsync(Request(i), deadline: Deadline(), cancellationToken: cancellation));
+            async (i, cancellation) => await client.AttachAsync(Request(i, epoch), deadline: Deadline(), cancellationToken: cancellation));
     }
 
     /// <summary>The status as soon as it is as wanted.</summary>
@@ -58,7 +59,7 @@ internal static class BenchNode
 
     public static DateTime Deadline() => DateTime.UtcNow.AddSeconds(60);
 
-    private static AttachRequest Request(int i) => new()
+    private static AttachRequest Request(int i, ulong epoch) => new()
     {
         Key = new AttachmentKey { Network = "podnet", ContainerId = $"bench-{i}", InterfaceName = "eth0" },
         Kind = EndpointKind.Pod,
@@ -67,7 +68,7 @@ internal static class BenchNode
         Mtu = 1500,
         PodNamespace = "default",
         PodName = $"bench-{i}",
-        Epoch = 1,
+        Epoch = epoch,
         Sequence = (ulong)i + 1,
     };
 }

@@ -34,7 +34,7 @@ internal static class Restart
             await lab.StopManagerAsync();
             var started = Stopwatch.GetTimestamp();
             await lab.StartManagerAsync(waitReady: false);
-            var status = await BenchNode.StatusAsync(lab, s => s is { Ready: true, Reconciled: true, Endpoints: Endpoints }, TimeSpan.FromSeconds(60));
+            var status = await BenchNode.StatusAsync(lab, s => s is { CanAttach: true, Reconciled: true, Endpoints: Endpoints }, TimeSpan.FromSeconds(60));
             times.Add(Statistics.Milliseconds(started));
             if (status.UpdatesSent != 0)
                 throw new InvalidOperationException($"the restart wrote {status.UpdatesSent} rows that were there");

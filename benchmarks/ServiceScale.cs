@@ -72,7 +72,7 @@ internal static class ServiceScale
             await lab.StopManagerAsync();
             started = Stopwatch.GetTimestamp();
             await lab.StartManagerAsync(waitReady: false);
-            status = await BenchNode.StatusAsync(lab, s => s is { Ready: true, Reconciled: true } && s.Services == services && s.Endpoints == pods, TimeSpan.FromMinutes(2));
+            status = await BenchNode.StatusAsync(lab, s => s is { CanAttach: true, Reconciled: true } && s.Services == services && s.Endpoints == pods, TimeSpan.FromMinutes(2));
             restarts.Add(Statistics.Milliseconds(started));
             status = await SettledAsync(lab, services, pods);
             if (status.UpdatesSent != 0)
@@ -87,7 +87,7 @@ internal static class ServiceScale
         BenchNode.StatusAsync(lab, s => IsSettled(s, services, pods), TimeSpan.FromMinutes(10));
 
     private static bool IsSettled(GetStatusReply status, int services, int pods) =>
-        status is { Ready: true, Reconciled: true, QueueLength: 0, PendingEntries: 0, Watch: { Synced: true, Pending: 0 } }
+        status is { CanAttach: true, Reconciled: true, QueueLength: 0, PendingEntries: 0, Watch: { Synced: true, Pending: 0 } }
         && status.Services == services && status.Endpoints == pods;
 
     private static string ClusterIp(int service) => $"10.{96 + (service / 65_536)}.{service / 256 % 256}.{service % 256}";

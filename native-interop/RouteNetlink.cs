@@ -128,6 +128,25 @@ public sealed partial class RouteNetlink : IDisposable
     /// <summary>Unicast routes of one table, of both families, through one link or all (index 0).</summary>
     public partial IReadOnlyList<Route> GetRoutes(int index = 0, int table = Route.MainTable);
 
+    /// <summary>Adds a routing rule.</summary>
+    /// <returns>False if it was there.</returns>
+    public partial bool AddRule(RoutingRule rule);
+
+    /// <summary>Deletes a routing rule; a priority of 0 matches any.</summary>
+    /// <returns>False if it was not there.</returns>
+    public partial bool DeleteRule(RoutingRule rule);
+
+    /// <summary>The rules of both families that go by a source address and lead to a table.</summary>
+    public partial IReadOnlyList<RoutingRule> GetRules();
+
+    /// <summary>Limits what a link sends: makes, or changes, the token bucket filter at its root, in place of what is there. It goes with the link.</summary>
+    /// <exception cref="NetlinkException">The kernel has no such filter (ENOENT), there is no such link (ENODEV), …</exception>
+    public partial void SetTokenBucket(int index, TokenBucket bucket);
+
+    /// <summary>The rate of a link's token bucket filter in bytes per second.</summary>
+    /// <returns>Null if there is none.</returns>
+    public partial ulong? GetTokenBucketRate(int index);
+
     /// <summary>Adds or changes a permanent neighbour.</summary>
     public partial void AddNeighbour(int index, IPAddress address, MacAddress mac);
 

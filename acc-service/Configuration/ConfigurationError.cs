@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace ACCOffload.Configuration;
@@ -26,19 +27,29 @@ public sealed record ConfigurationError(string Source, string Key, string? Value
         return line.Append(Reason).Append("; ").Append(Remedy).ToString();
     }
 
-    /// <summary>Keeps a value from breaking the line or hiding the rest of it.</summary>
-    public static string OneLine(string value)
+    /// <summary>
+    /// Keeps a value from breaking the line, changing how it is shown, or hiding the rest of it: control characters, invisible ones and those
+    /// that turn the direction of writing are escaped, and what is too long is cut.
+    /// </summary>
+    /// <param name="value">Any text.</param>
+    /// <param name="longest">Most characters that are kept.</param>
+    public static string OneLine(string value, int longest = LongestValue)
     {
         var shown = new StringBuilder();
-        foreach (var c in value)
+        foreach (var rune in value.EnumerateRunes())
         {
-            if (shown.Length >= LongestValue)
+            if (shown.Length >= longest)
                 return shown.Append('…').ToString();
-            if (char.IsControl(c))
-                shown.Append("\\u").Append(((int)c).ToString("x4", System.Globalization.CultureInfo.InvariantCulture));
+            if (IsShown(rune))
+                shown.Append(rune);
             else
-                shown.Append(c);
+                shown.Append("\\u").Append(rune.Value.ToString("x4", CultureInfo.InvariantCulture));
         }
         return shown.ToString();
     }
+
+    // What is no valid UTF-16 is enumerated as U+FFFD.
+    private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+        or UnicodeCategory.OtherNotAssigned or UnicodeCategory.PrivateUse or UnicodeCategory.Surrogate);
 }

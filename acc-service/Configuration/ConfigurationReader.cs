@@ -71,15 +71,20 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
             ConfigurationValueKind.Flag);
 
     /// <summary>A list; in the environment its elements are separated by commas.</summary>
-    public IReadOnlyList<T> List<T>(string key, ValueParser<T> parser, string remedy, string? missing = null)
+    /// <param name="key">The key.</param>
+    /// <param name="parser">Reads an element.</param>
+    /// <param name="remedy">What to do about a wrong one.</param>
+    /// <param name="missing">Why there must be an element; null: there need be none.</param>
+    /// <param name="fallback">The default's only element; null: it is empty.</param>
+    public IReadOnlyList<T> List<T>(string key, ValueParser<T> parser, string remedy, string? missing = null, string? fallback = null)
     {
-        Know(key, "[]");
+        Know(key, fallback is null ? "[]" : $"[\"{fallback}\"]");
         var value = tree.Find(key);
         if (value is null)
         {
             if (missing is not null)
                 _errors.Add(new ConfigurationError(tree.Home, key, null, missing, remedy));
-            return [];
+            return fallback is not null && parser(fallback, out var only) is null ? [only] : [];
         }
         IEnumerable<ConfigurationValue> items;
         if (value.Kind == ConfigurationValueKind.Environment)

@@ -1,7 +1,7 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.NativeInterop;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.Configuration;
@@ -10,16 +10,16 @@ namespace ACCOffload.Configuration;
 public static class Parsers
 {
     private const int LongestUnixPath = 107;
+    private const string NotDecimal = "has an IP address that is not four decimal numbers";
 
     /// <summary>A network in CIDR form (RFC 4632) without address bits beyond its prefix length.</summary>
     public static string? Network(string text, out IPNetwork network)
     {
         network = default;
-        var problem = InterfaceAddress(text, out var address);
+        var problem = InterfaceAddress(text, out _);
         if (problem is not null)
             return problem;
-        // Depending on the version the bits beyond the prefix are refused, or dropped, which hides a mistake.
-        return IPNetwork.TryParse(text, out network) && network.BaseAddress.Equals(address.Address) ? null : "has address bits set beyond its prefix length";
+        return IpText.TryParseNetwork(text, out network) ? null : "has address bits set beyond its prefix length";
     }
 
     /// <summary>An interface's address with its prefix length, such as 192.0.2.1/24.</summary>
@@ -29,7 +29,7 @@ public static class Parsers
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0)
             return "has no prefix length";
-        if (!TryAddress(text[..slash], out var ip))
+        if (!IpText.TryParse(text.AsSpan(0, slash), out var ip))
             return "has no IP address before the '/'";
         if (!TryNumber(text.AsSpan(slash + 1), out var length))
             return "has no number after the '/'";
@@ -40,9 +40,9 @@ public static class Parsers
         return null;
     }
 
-    /// <summary>An IP address in its canonical dotted form, or an IPv6 address without a scope.</summary>
+    /// <summary>An IPv4 address in decimal numbers, or an IPv6 address without a zone.</summary>
     public static string? Address(string text, out IPAddress address) =>
-        TryAddress(text, out address!) ? null : "is no IP address";
+        IpText.TryParse(text, out address!) ? null : "is no IP address";
 
     /// <summary>address:port; an IPv6 address stands in [ ].</summary>
     public static string? EndPoint(string text, out IPEndPoint endPoint)
@@ -58,7 +58,7 @@ public static class Parsers
             host = host[1..^1];
         else if (host.Contains(':', StringComparison.Ordinal))
             return "has an IPv6 address without [ ] around it";
-        if (!TryAddress(host, out var address))
+        if (!IpText.TryParse(host, out var address))
             return "has no IP address before the port";
         endPoint = new IPEndPoint(address, port);
         return null;
@@ -120,7 +120,21 @@ public static class Parsers
             return "is not encrypted";
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
             return "is no address of a server";
+        if (!HasPlainHost(text, uri))
+            return NotDecimal;
         return uri.PathAndQuery is "/" or "" ? null : "has a path after the port";
+    }
+
+    /// <summary>The https address of a server with nothing behind host and port.</summary>
+    public static string? HttpsServer(string text, out Uri server)
+    {
+        server = null!;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
+            return "is no https address of a server";
+        if (!HasPlainHost(text, uri))
+            return NotDecimal;
+        server = uri;
+        return null;
     }
 
     /// <summary>The https address of a Kubernetes API server, perhaps with a path; it ends with a slash.</summary>
@@ -131,6 +145,8 @@ public static class Parsers
             return "is not encrypted";
         if (!Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
             return "is no https address";
+        if (!HasPlainHost(text, uri))
+            return NotDecimal;
         if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
             return "has more than a host, a port and a path";
         server = uri;
@@ -181,11 +197,16 @@ public static class Parsers
         return !text.ContainsAnyExceptInRange('0', '9') && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
-    /// <summary>IPAddress.TryParse takes "1", "0x7f.1" and scoped addresses too; the configuration doesn't.</summary>
-    private static bool TryAddress(string text, [NotNullWhen(true)] out IPAddress? address)
+    // Uri reads https://010.0.0.1 as 8.0.0.1, and https://10.1 as 10.0.0.1.
+    private static bool HasPlainHost(string text, Uri uri)
     {
-        if (!IPAddress.TryParse(text, out address) || text.Contains('%', StringComparison.Ordinal))
-            return false;
-        return address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text;
+        if (uri.HostNameType != UriHostNameType.IPv4)
+            return true;
+        var authority = text.AsSpan(text.IndexOf("://", StringComparison.Ordinal) + 3);
+        var end = authority.IndexOfAny('/', '?', '#');
+        authority = end < 0 ? authority : authority[..end];
+        authority = authority[(authority.LastIndexOf('@') + 1)..];
+        var colon = authority.IndexOf(':');
+        return IpText.TryParse(colon < 0 ? authority : authority[..colon], out _);
     }
 }

@@ -1,13 +1,12 @@
+using ACCOffload.Connections;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.SoftTarget.Ports;
 using ACCOffload.SoftTarget.Server;
-using Grpc.AspNetCore.Server.Model;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -55,7 +54,8 @@ public sealed class SoftTargetHost : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggerFactory);
         var logger = loggerFactory.CreateLogger(LogCategory);
-        var addresses = new ListenAddresses(options, logger);
+        var refusals = new RefusalLog(options.TimeProvider, logger);
+        var addresses = new ListenAddresses(options, refusals, logger);
         var device = new SoftDevice(options.DeviceId, new SwxPipelineOptions { TimeProvider = options.TimeProvider }, logger);
         var packets = new PacketGateway(device);
         var shutdown = new ServerShutdown();
@@ -80,8 +80,11 @@ public sealed class SoftTargetHost : IAsyncDisposable
                 services.AddSingleton(packets);
                 services.AddSingleton(shutdown);
                 services.AddSingleton(table);
-                services.AddSingleton(new PortManager(table, binder, logger));
+                var ports = new PortManager(table, binder, logger);
+                services.AddSingleton(ports);
+                services.AddSingleton(new TargetState(device, ports, dataPlane));
                 services.AddSingleton(options.TimeProvider);
+                services.AddSingleton(refusals);
             }, addresses);
             await application.StartAsync(cancellationToken);
             return new SoftTargetHost(application, shutdown, dataPlane, binder, addresses);
@@ -116,7 +119,7 @@ public sealed class SoftTargetHost : IAsyncDisposable
     {
         // Empty: a library takes no configuration from the environment and no address from elsewhere.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Services.AddSingleton(loggerFactory);
+        builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggerFactory));
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc(grpc =>
@@ -124,10 +127,10 @@ public sealed class SoftTargetHost : IAsyncDisposable
             grpc.MaxReceiveMessageSize = 256 << 20;
             grpc.MaxSendMessageSize = null;
         });
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IServiceMethodProvider<P4RuntimeEndpoint>, P4RuntimeMethods>());
-        builder.Services.AddSingleton<P4RuntimeEndpoint>();
-        builder.Services.AddSingleton<GnmiService>();
-        builder.Services.AddSingleton<TraceService>();
+        CheckedMethods.RemoveDefaultBinding(builder.Services);
+        CheckedMethods.Add<P4RuntimeEndpoint>(builder.Services, P4RuntimeMethods.Bind);
+        CheckedMethods.Add<GnmiService>(builder.Services, (binder, service) => Gnmi.gNMI.BindService(binder, service));
+        CheckedMethods.Add<TraceService>(builder.Services, (binder, service) => Protos.V1.SoftTarget.BindService(binder, service));
         services(builder.Services);
         builder.WebHost.UseKestrelCore();
         builder.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets.SocketTransportOptions>(ListenAddresses.Configure);
@@ -135,6 +138,9 @@ public sealed class SoftTargetHost : IAsyncDisposable
             builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(addresses.Configure);
         var application = builder.Build();
+        var tracking = new RequestTracking(application.Services.GetRequiredService<RefusalLog>());
+        application.Use(next => context => tracking.RunAsync(context, next));
+        application.UseRouting();
         application.MapGrpcService<P4RuntimeEndpoint>();
         application.MapGrpcService<GnmiService>();
         application.MapGrpcService<TraceService>();

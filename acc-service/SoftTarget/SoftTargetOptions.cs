@@ -1,3 +1,5 @@
+using ACCOffload.Connections;
+
 namespace ACCOffload.SoftTarget;
 
 /// <summary>How a soft target is run.</summary>
@@ -11,6 +13,9 @@ public sealed record SoftTargetOptions
 
     /// <summary>File of the network namespace that holds the ports' links, such as /run/netns/NAME; it may appear later. Null or empty: the process's own.</summary>
     public string? PortNamespace { get; init; }
+
+    /// <summary>What the clients of a TCP address may take. Requests hold whole pipelines and tables, so they may take longer to arrive.</summary>
+    public ConnectionLimits Limits { get; init; } = new() { Idle = TimeSpan.FromMinutes(5), RequestArrival = TimeSpan.FromSeconds(60) };
 
     /// <summary>The device id that controllers must name; 0: that of the first controller.</summary>
     public ulong DeviceId { get; init; }
@@ -36,4 +41,7 @@ public sealed record SoftTargetTlsOptions
 
     /// <summary>Authorities whose client certificates are accepted.</summary>
     public required string CaFile { get; init; }
+
+    /// <summary>Roles (the subject alternative name's URI after urn:accoffload:role:) of clients that may program the target; others are refused.</summary>
+    public IReadOnlyList<string> ClientRoles { get; init; } = ["p4rt-client"];
 }

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -55,7 +56,7 @@ internal sealed class AccConnection : IDisposable
         };
         // The name, not the address: the handler checks the certificate against what the channel is for, and sends it as SNI.
         var name = new UriBuilder(config.Address) { Host = config.ServerName }.Uri;
-        _channel = GrpcChannel.ForAddress(name, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        _channel = GrpcChannel.ForAddress(name, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = ProtocolLimits.MaxMessageBytes });
         Client = new Offload.OffloadClient(_channel);
     }
 
@@ -77,7 +78,7 @@ internal sealed class AccConnection : IDisposable
         var inner = e.Status.DebugException ?? e.InnerException;
         while (inner?.InnerException is { } deeper)
             inner = deeper;
-        return inner is null ? $"{e.StatusCode}: {e.Status.Detail}" : inner.Message;
+        return inner is null ? AccErrors.Sentence(e) : inner.Message;
     }
 
     public void Dispose()

@@ -25,17 +25,19 @@ internal sealed class AccCredentials : IDisposable
     public string Stamp { get; }
 
     /// <exception cref="AccException">Names the file and what is wrong with it.</exception>
-    public static AccCredentials Load(AccConfig config, TimeProvider time)
+    public static AccCredentials Load(AccConfig config, TimeProvider time) => From(config, AccCredentialFiles.Read(config), time);
+
+    /// <exception cref="AccException">Names the file and what is wrong with it.</exception>
+    public static AccCredentials From(AccConfig config, AccCredentialFiles files, TimeProvider time)
     {
-        string stamp = StampOf(config);
-        var authorities = LoadAll(config.CaFile);
-        var chain = LoadAll(config.CertificateFile);
+        var authorities = LoadAll(config.CaFile, files.Ca);
+        var chain = LoadAll(config.CertificateFile, files.Certificate);
         X509Certificate2 leaf;
         try
         {
-            leaf = X509Certificate2.CreateFromPemFile(config.CertificateFile, config.KeyFile);
+            leaf = X509Certificate2.CreateFromPem(files.Certificate, files.Key);
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new AccException($"{config.KeyFile}: not the private key of {config.CertificateFile}: {FirstLine(e)}");
         }
@@ -48,7 +50,7 @@ internal sealed class AccCredentials : IDisposable
         }
         chain.RemoveAt(0);
         var context = SslStreamCertificateContext.Create(leaf, chain, offline: true);
-        var credentials = new AccCredentials(context, authorities, stamp);
+        var credentials = new AccCredentials(context, authorities, files.Stamp);
         credentials._all.Add(leaf);
         credentials._all.AddRange(chain);
         credentials._all.AddRange(authorities);
@@ -80,14 +82,14 @@ internal sealed class AccCredentials : IDisposable
         }
     }
 
-    private static X509Certificate2Collection LoadAll(string path)
+    private static X509Certificate2Collection LoadAll(string path, string text)
     {
         var certificates = new X509Certificate2Collection();
         try
         {
-            certificates.ImportFromPemFile(path);
+            certificates.ImportFromPem(text);
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        catch (CryptographicException e)
         {
             throw new AccException($"{path}: {FirstLine(e)}");
         }

@@ -8,16 +8,35 @@ internal static class AccErrors
 {
     public static CniException ToCni(string what, RpcException e)
     {
-        string detail = e.Status.Detail.Length > 0 ? e.Status.Detail : e.StatusCode.ToString();
+        string detail = Sentence(e);
         return e.StatusCode switch
         {
             StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted or StatusCode.FailedPrecondition =>
-                new CniException(CniErrorCode.TryAgainLater, $"the ACC could not {what}, try again later", $"{e.StatusCode}: {detail}"),
+                new CniException(CniErrorCode.TryAgainLater, $"the ACC could not {what}, try again later", detail),
             StatusCode.ResourceExhausted =>
                 new CniException(CniErrorCode.TryAgainLater, $"the ACC could not {what} now", detail),
             StatusCode.InvalidArgument or StatusCode.OutOfRange =>
                 new CniException(CniErrorCode.InvalidNetworkConfig, $"the ACC refused to {what}", detail),
-            _ => new CniException(CniErrorCode.Internal, $"the ACC refused to {what}", $"{e.StatusCode}: {detail}"),
+            _ => new CniException(CniErrorCode.Internal, $"the ACC refused to {what}", detail),
+        };
+    }
+
+    /// <summary>The ACC's own words; where it had none, what the status means.</summary>
+    public static string Sentence(RpcException e)
+    {
+        // gRPC's client makes up a detail that only repeats the code.
+        if (e.Status.Detail.Length > 0 && e.Status.Detail != e.StatusCode.ToString())
+            return e.Status.Detail;
+        return e.StatusCode switch
+        {
+            StatusCode.DeadlineExceeded => "the ACC did not answer in time",
+            StatusCode.Unavailable => "the connection to the ACC was lost before it answered",
+            StatusCode.Cancelled => "the request to the ACC was cancelled before it answered",
+            StatusCode.Aborted => "the ACC gave the request up",
+            StatusCode.Unimplemented => "the ACC does not know this request: agent and ACC come from different releases",
+            StatusCode.PermissionDenied or StatusCode.Unauthenticated => "the ACC does not let this host make the request",
+            StatusCode.ResourceExhausted => "the ACC has no room for it",
+            var code => $"the ACC answered with {code} and no reason",
         };
     }
 

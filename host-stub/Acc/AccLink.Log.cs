@@ -21,11 +21,17 @@ internal sealed partial class AccLink
     [LoggerMessage(LogLevel.Warning, "Detach of {Key} has to wait for the next Sync: {Reason}")]
     private partial void LogDetachFailed(AttachmentKey key, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The ACC has seen a newer epoch than {Epoch} ({Detail}); was the agent's database restored from a copy? Going on with a later epoch")]
-    private partial void LogEpochRefused(ulong epoch, string detail);
+    [LoggerMessage(LogLevel.Information, "The ACC gave this agent, {Agent}, the epoch {Epoch}; it holds {Held} attachments of this host")]
+    private partial void LogBegan(string agent, ulong epoch, int held);
+
+    [LoggerMessage(LogLevel.Warning, "The epoch {Epoch} is not the ACC's any more ({Reason}): the operator reset the host, the ACC's database was lost, or another agent uses this node's certificate. Beginning anew in {Wait}")]
+    private partial void LogEpochLost(ulong epoch, string reason, TimeSpan wait);
 
     [LoggerMessage(LogLevel.Error, "The certificate files changed but can't be used, the old ones stay: {Reason}")]
     private partial void LogBadCredentials(string reason);
+
+    [LoggerMessage(LogLevel.Error, "Another client with this node's certificate changed the host's endpoint: {Held}. It is stated again; if that client is not yours, replace the certificate and revoke the old one")]
+    private partial void LogHostConflict(string held);
 
     [LoggerMessage(LogLevel.Information, "The certificate files changed: connecting anew")]
     private partial void LogRotation();

@@ -1,3 +1,6 @@
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -52,11 +55,11 @@ internal sealed partial class AccLink
     // Connects, asks for the state, syncs; what comes back is open for attachments.
     private async Task<AccConnection> ConnectAsync(CancellationToken stop)
     {
-        var connection = new AccConnection(_config, AccCredentials.Load(_config, _time));
+        var connection = new AccConnection(_config, _credentials.Load());
         try
         {
             await ProbeAsync(connection, stop).ConfigureAwait(false);
-            await SyncAsync(connection, stop).ConfigureAwait(false);
+            await SynchronizeAsync(connection, stop).ConfigureAwait(false);
             return connection;
         }
         catch (RpcException e)
@@ -81,7 +84,7 @@ internal sealed partial class AccLink
             if (connection.Lost.IsCancellationRequested)
                 throw new AccException("the connection was lost");
             if (_resync || RetryIsDue())
-                await SyncAsync(connection, stop).ConfigureAwait(false);
+                await SynchronizeAsync(connection, stop).ConfigureAwait(false);
             if (await RotateAsync(connection, stop).ConfigureAwait(false) is { } fresh)
             {
                 RetireLater(connection);
@@ -132,7 +135,14 @@ internal sealed partial class AccLink
 
     private async Task ProbeAsync(AccConnection connection, CancellationToken stop)
     {
+        var host = _claims.AttachedHost();
         var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop).ConfigureAwait(false);
+        if (_epoch.IsHeld && reply.Epoch != _claims.Epoch)
+        {
+            LoseEpoch($"the ACC's is {reply.Epoch}");
+            RequestResync();
+        }
+        NoteHost(reply, host);
         lock (_lock)
         {
             if (_state.Ready != reply.Ready && _state.Synced)
@@ -146,6 +156,7 @@ internal sealed partial class AccLink
                 NotReady = reply.Reason,
                 Version = reply.Version,
                 Endpoints = reply.Endpoints,
+                Conditions = [.. reply.Conditions.Select(c => new AgentCondition(c.Name, c.Ok, c.Reason, c.PreventsAdds))],
                 Reason = _open is null ? _state.Reason : reply.Reason,
                 UnusableSince = _open is not null && reply.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),
                 EverUsable = _state.EverUsable || (_open is not null && reply.Ready),
@@ -153,25 +164,94 @@ internal sealed partial class AccLink
         }
     }
 
-    /// <summary>States all attachments, then opens the gate.</summary>
+    // Whoever has a copy of our certificate can replace the host's endpoint, and nothing on this host would show it.
+    private void NoteHost(StatusReply reply, Claim? host)
+    {
+        // An ACC of an earlier release does not say; while not synced it need not hold it yet; and what we changed meanwhile proves nothing.
+        if (reply.Conditions.Count == 0 || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
+            return;
+        string held = reply.HostEndpoint is { } endpoint
+            ? $"the ACC holds port {endpoint.PortName}, MAC {(endpoint.Mac.Length == MacAddress.Length ? new MacAddress(endpoint.Mac.Span).ToString() : "?")}, not {host.PortName}, {host.Mac}"
+            : "the ACC holds none";
+        bool same = reply.HostEndpoint is { } it && it.PortName == host.PortName && it.Mac.Span.SequenceEqual(host.Mac.ToArray());
+        bool isNew;
+        lock (_lock)
+        {
+            if (_open is null || same)
+            {
+                if (same)
+                    _state = _state with { HostDiffers = false };
+                return;
+            }
+            isNew = !_state.HostDiffers;
+            _state = _state with { HostDiffers = true, HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}", HostConflictSeen = _time.GetUtcNow() };
+            _resync = true;
+        }
+        if (isNew)
+            LogHostConflict(held);
+    }
+
+    /// <summary>Begins an epoch if there is none, then states all attachments. Only then the gate opens.</summary>
+    private async Task SynchronizeAsync(AccConnection connection, CancellationToken stop)
+    {
+        if (_overtakenAgain)
+            LoseEpoch("requests of this agent are older than what it holds, again and again");
+        if (!_epoch.IsHeld)
+            await BeginAsync(connection, stop).ConfigureAwait(false);
+        try
+        {
+            await SyncAsync(connection, stop).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
+        {
+            // Epoch or number: a number beyond ours that somebody else sent ends with the epoch.
+            LoseEpoch(e.Status.Detail);
+            await BeginAsync(connection, stop).ConfigureAwait(false);
+            await SyncAsync(connection, stop).ConfigureAwait(false);
+        }
+    }
+
+    private async Task BeginAsync(AccConnection connection, CancellationToken stop)
+    {
+        if (_epoch.Wait is var wait && wait > TimeSpan.Zero)
+            await Task.Delay(wait, _time, stop).ConfigureAwait(false);
+        BeginReply reply;
+        try
+        {
+            var request = new BeginRequest { Agent = _epoch.Agent };
+            reply = await connection.Client.BeginAsync(request, deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            throw new AccException($"the ACC at {_config.Address.Authority} is of an older release than this agent and hands out no epochs: update inframanager there; attachments that exist keep working");
+        }
+        // What can't be looked for is not taken for absent: without the look nothing is stated.
+        await Adopt(reply.Attachments).ConfigureAwait(false);
+        _claims.BeginEpoch(reply.Epoch);
+        _epoch.Begun();
+        LogBegan(_epoch.Agent, reply.Epoch, reply.Attachments.Count);
+    }
+
+    private void LoseEpoch(string reason)
+    {
+        _overtakenAgain = false;
+        _epoch.Lost();
+        lock (_lock)
+        {
+            CloseGate($"the ACC does not take this agent's epoch any more ({reason})");
+            _state = _state with { Synced = false, Reason = $"the ACC does not take this agent's epoch any more ({reason})", UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
+        }
+        LogEpochLost(_claims.Epoch, reason, _epoch.Wait);
+    }
+
     private async Task SyncAsync(AccConnection connection, CancellationToken stop)
     {
         _resync = false;
         var snapshot = _claims.TakeSnapshot();
-        try
-        {
-            var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
-            _claims.Confirm(snapshot);
-            string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
-            NoteSynced(reply, failures);
-        }
-        catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
-        {
-            // Only a database that was lost or put back from a copy gets here.
-            LogEpochRefused(snapshot.Epoch, e.Status.Detail);
-            await _claims.AdvanceEpochAsync((ulong)_time.GetUtcNow().ToUnixTimeSeconds()).ConfigureAwait(false);
-            throw;
-        }
+        var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+        _claims.Confirm(snapshot);
+        string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
+        NoteSynced(reply, failures);
         // Something asked again while we were at it: stay closed.
         if (!_resync)
             OpenGate(connection);
@@ -206,25 +286,18 @@ internal sealed partial class AccLink
     // New certificates: the new connection is made before the old one goes, unless the new ones say that the old one is not to be trusted.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
-        string stamp = AccCredentials.StampOf(_config);
-        if (stamp == connection.CredentialStamp || stamp == _badStamp)
+        bool renewed = _credentials.HasOther(connection.CredentialStamp);
+        // Half written, or wrong: said once.
+        if (_credentials.Problem is { Length: > 0 } problem && problem != _badCredentials)
+            LogBadCredentials(problem);
+        _badCredentials = _credentials.Problem;
+        if (!renewed)
             return null;
-        try
-        {
-            using var readable = AccCredentials.Load(_config, _time);
-        }
-        catch (AccException e)
-        {
-            // Half written, or wrong: said once, looked at again when the files change again.
-            _badStamp = stamp;
-            LogBadCredentials(e.Message);
-            return null;
-        }
         LogRotation();
         return await ConnectAsync(stop).ConfigureAwait(false);
     }
 
-    private string _badStamp = "";
+    private string _badCredentials = "";
 
     // Requests on their way over the old connection may finish.
     private static void RetireLater(AccConnection connection) =>

@@ -20,13 +20,16 @@ internal sealed partial class AccLink : IAsyncDisposable
     private readonly ClaimTable _claims;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly AccCredentialMemory _credentials;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
+    private readonly EpochHolder _epoch;
     private AccConnection? _open;
     private TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AccState _state;
     private volatile bool _resync;
+    private volatile bool _overtakenAgain;
     private Task _run = Task.CompletedTask;
 
     public AccLink(AccConfig config, ClaimTable claims, TimeProvider time, ILoggerFactory loggers)
@@ -34,7 +37,9 @@ internal sealed partial class AccLink : IAsyncDisposable
         _config = config;
         _claims = claims;
         _time = time;
+        _epoch = new EpochHolder(time);
         _logger = loggers.CreateLogger(Logging.LogFeature.Acc);
+        _credentials = new AccCredentialMemory(config, time);
         _state = new AccState { Reason = "not connected yet", UnusableSince = time.GetUtcNow() };
     }
 
@@ -46,6 +51,12 @@ internal sealed partial class AccLink : IAsyncDisposable
                 return _state;
         }
     }
+
+    /// <summary>Called with what the ACC holds of this host, before the first Sync of an epoch. While it fails nothing is stated.</summary>
+    public Func<IReadOnlyList<AttachRequest>, Task> Adopt { get; set; } = static _ => Task.CompletedTask;
+
+    /// <summary>Why the certificate files can't be used as they are now, with the file named; empty while they can.</summary>
+    public string CertificateProblem => _credentials.Problem;
 
     public void Start() => _run = Task.Run(() => RunAsync(_stop.Token));
 
@@ -91,6 +102,9 @@ internal sealed partial class AccLink : IAsyncDisposable
             }
             catch (RpcException e)
             {
+                // Once a Sync may have been faster. A second time the number is of no use, whatever the ACC holds.
+                if (e.StatusCode == StatusCode.FailedPrecondition && overtaken > 0)
+                    _overtakenAgain = true;
                 if (e.StatusCode == StatusCode.FailedPrecondition || !AccErrors.IsDefinite(e.StatusCode))
                     RequestResync();
                 if (connection.Lost.IsCancellationRequested)
@@ -102,6 +116,34 @@ internal sealed partial class AccLink : IAsyncDisposable
             {
                 Close(connection, "the connection was lost");
             }
+        }
+    }
+
+    /// <summary>States an attachment once more if the ACC can be reached now.</summary>
+    /// <returns>False when there is no telling: the ACC is away, is being synchronized, or can't program its target. The next Sync states it.</returns>
+    /// <exception cref="CniException">The ACC refused the attachment.</exception>
+    public async Task<bool> TryAttachAsync(Claim claim, TimeSpan limit)
+    {
+        if (Current() is not { } connection)
+            return false;
+        var (epoch, sequence) = _claims.NextSequence();
+        try
+        {
+            await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: DateTime.UtcNow + limit).ConfigureAwait(false);
+            return true;
+        }
+        catch (RpcException e) when (AccErrors.IsDefinite(e.StatusCode) && e.StatusCode is not (StatusCode.FailedPrecondition or StatusCode.ResourceExhausted))
+        {
+            throw AccErrors.ToCni($"attach {claim.Key.ContainerId}/{claim.Key.InterfaceName}", e);
+        }
+        catch (RpcException)
+        {
+            RequestResync();
+            return false;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
         }
     }
 

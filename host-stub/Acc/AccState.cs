@@ -19,6 +19,18 @@ internal sealed record AccState
 
     public uint Endpoints { get; init; }
 
+    /// <summary>The ACC's conditions; empty from an earlier release.</summary>
+    public IReadOnlyList<Agent.AgentCondition> Conditions { get; init; } = [];
+
+    /// <summary>What the ACC last said of the host's endpoint is not what we stated.</summary>
+    public bool HostDiffers { get; init; }
+
+    /// <summary>The last difference, one line.</summary>
+    public string HostConflict { get; init; } = "";
+
+    /// <summary>When it was last seen; null for never.</summary>
+    public DateTimeOffset? HostConflictSeen { get; init; }
+
     /// <summary>Since when no ADD can work; null while it can.</summary>
     public DateTimeOffset? UnusableSince { get; init; }
 

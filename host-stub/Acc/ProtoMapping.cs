@@ -32,7 +32,6 @@ internal static class ProtoMapping
     public static SyncRequest ToProto(this SyncSnapshot snapshot)
     {
         var request = new SyncRequest { Epoch = snapshot.Epoch, Sequence = snapshot.Sequence };
-        request.Networks.AddRange(snapshot.Networks);
         foreach (var claim in snapshot.Attached)
             request.Attachments.Add(claim.ToProto(claim.Epoch, claim.Sequence));
         return request;

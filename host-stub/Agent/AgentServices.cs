@@ -1,5 +1,6 @@
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
@@ -8,12 +9,16 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>What the operations share.</summary>
-internal sealed class AgentServices : IDisposable
+internal sealed class AgentServices
 {
     // The kernel does one link operation at a time; more waiting threads gain nothing.
     private const int MostDeviceOperations = 8;
 
-    private readonly SemaphoreSlim _devices = new(MostDeviceOperations);
+    // A target that is slow to make TAPs, or hardware that is slow to make subfunctions, keeps its own network waiting.
+    private const int MostOfNetwork = 4;
+    private static readonly TimeSpan DeviceSlotLimit = TimeSpan.FromSeconds(30);
+
+    private readonly NetworkSlots _devices = new(MostDeviceOperations, MostOfNetwork);
 
     public required AgentConfig Config { get; init; }
 
@@ -32,24 +37,23 @@ internal sealed class AgentServices : IDisposable
 
     public required ILoggerFactory Loggers { get; init; }
 
+    /// <summary>The host's own conditions; null before the agent is put together.</summary>
+    public AgentConditions? Conditions { get; set; }
+
     /// <summary>Called with the name of each step that was just completed; a test ends the process there.</summary>
     public Action<string> Step { get; init; } = static _ => { };
 
     public KeyedLock<AttachmentKey> Locks { get; } = new();
 
-    public void Dispose() => _devices.Dispose();
-
     /// <summary>Runs kernel operations, which block, beside the requests.</summary>
-    public async Task<T> OnDevicesAsync<T>(Func<T> code)
+    /// <param name="code">The operations.</param>
+    /// <param name="network">The network that they are for; empty: the agent's own.</param>
+    /// <exception cref="CniException">Error 11: the network's share was in use for too long.</exception>
+    public async Task<T> OnDevicesAsync<T>(Func<T> code, string network = "")
     {
-        await _devices.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            return await Task.Run(code).ConfigureAwait(false);
-        }
-        finally
-        {
-            _devices.Release();
-        }
+        using var slot = await _devices.EnterAsync(network, DeviceSlotLimit).ConfigureAwait(false)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {network} has {_devices.RunningOf(network)} device operations under way, try again later",
+                $"none ended within {DeviceSlotLimit.TotalSeconds:0} s");
+        return await Task.Run(code).ConfigureAwait(false);
     }
 }

@@ -20,6 +20,7 @@ internal static class AgentStatus
             WriteAcc(writer, services.Config.Acc.Address.Authority, acc);
             writer.WriteNumber("epoch"u8, services.Claims.Epoch);
             writer.WriteNumber("requests"u8, requests);
+            WriteConditions(writer, services.Conditions?.Take() ?? []);
             if (services.Config.HostInterface.Enabled)
             {
                 writer.WriteStartObject("hostInterface"u8);
@@ -65,11 +66,27 @@ internal static class AgentStatus
             writer.WriteString("lastSync"u8, last);
         if (acc.UnusableSince is { } since)
             writer.WriteString("unusableSince"u8, since);
+        WriteConditions(writer, acc.Conditions);
         writer.WriteStartArray("syncFailures"u8);
         foreach (string failure in acc.SyncFailures)
             writer.WriteStringValue(failure);
         writer.WriteEndArray();
         writer.WriteEndObject();
+    }
+
+    private static void WriteConditions(Utf8JsonWriter writer, IReadOnlyList<AgentCondition> conditions)
+    {
+        writer.WriteStartArray("conditions"u8);
+        foreach (var condition in conditions)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name"u8, condition.Name);
+            writer.WriteBoolean("ok"u8, condition.Ok);
+            writer.WriteString("reason"u8, condition.Reason);
+            writer.WriteBoolean("preventsAdds"u8, condition.PreventsAdds);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
     }
 
     private static void WriteClaim(Utf8JsonWriter writer, Claim claim)

@@ -30,6 +30,9 @@ internal sealed class CniCall
 
     public AttachmentKey Key => new(Config.Name, Environment.ContainerId, Environment.InterfaceName);
 
+    /// <summary>A DEL of names under which nothing can exist.</summary>
+    public bool IsVoid => Environment.NothingExists.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
+
     /// <summary>What delegated plugins wrote for people to read.</summary>
     public string ErrorText
     {
@@ -43,8 +46,9 @@ internal sealed class CniCall
     public static CniCall Read(AgentRequest request)
     {
         var environment = CniEnvironment.Read(name => request.Environment.GetValueOrDefault(name));
-        var config = CniNetworkConfig.Parse(request.Stdin, environment.Command);
-        if (config.Name == AttachmentKey.HostNetwork)
+        bool removal = environment.Command == "DEL";
+        var config = removal ? CniNetworkConfig.ForRemoval(request.Stdin) : CniNetworkConfig.Parse(request.Stdin, environment.Command);
+        if (!removal && config.Name == AttachmentKey.HostNetwork)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the network name \"{config.Name}\" is reserved for the host's own interface");
         // A DEL must not fail for what only ADD makes use of.
         var args = environment.Command == "ADD" ? CniArgs.Parse(environment.Args) : default;
@@ -57,6 +61,7 @@ internal sealed class CniCall
             _errorText.Append(text);
     }
 
-    public IpamRequest ToIpam() =>
-        new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult);
+    /// <param name="ownResult">What the plugin had returned, for its CHECK.</param>
+    public IpamRequest ToIpam(CniResult? ownResult = null) =>
+        new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult) { Network = Config.Name, OwnResult = ownResult };
 }

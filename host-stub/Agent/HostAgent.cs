@@ -25,16 +25,19 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly Recovery _recovery;
     private readonly Restoration _restoration;
     private readonly Upkeep _upkeep;
+    private readonly Departures _departures;
+    private readonly PendingRemovals _pending;
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
     private Task _maintenance = Task.CompletedTask;
     private Task _recovering = Task.CompletedTask;
+    private Task _catchingUp = Task.CompletedTask;
     private long _lastLook;
 
-    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step)
+    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step, IpamRun? ipam)
     {
         _logger = loggers.CreateLogger(LogFeature.Host);
-        _store = ClaimStore.Open(config.Store, time);
+        _store = ClaimStore.Open(config.Store);
         var claims = new ClaimTable(_store);
         _dataPlane = new DataPlaneNamespace(config.PortNamespace);
         var veth = new VethKind(_dataPlane, config.PortNamespace);
@@ -43,20 +46,24 @@ internal sealed partial class HostAgent : IAsyncDisposable
             Config = config,
             Claims = claims,
             Acc = new AccLink(config.Acc, claims, time, loggers),
-            Ipam = new IpamDelegate(config.IpamTimeout, loggers),
+            Ipam = new IpamDelegate(config.IpamTimeout, loggers, ipam),
             Veth = veth,
             Pools = new DevicePools(claims, DeviceKinds.Make(config, veth, _dataPlane, hardware), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
             Time = time,
             Loggers = loggers,
             Step = step ?? (static _ => { }),
         };
+        _services.Acc.Adopt = new Adoption(_services).RunAsync;
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
+        _services.Conditions = new AgentConditions(_services, _store, _host);
         var presence = new Presence(_services);
         _recovery = new Recovery(_services, remover, presence);
         _restoration = new Restoration(_services);
         _upkeep = new Upkeep(_services);
-        _dispatcher = new CniDispatcher(_services, remover, presence);
+        _departures = new Departures(_services, remover);
+        _pending = new PendingRemovals(_services, new DelOperation(_services, remover), config.Pending);
+        _dispatcher = new CniDispatcher(_services, remover, presence, _pending);
     }
 
     internal AgentServices Services => _services;
@@ -67,13 +74,14 @@ internal sealed partial class HostAgent : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="hardware">The host's buses; null: this machine's.</param>
     /// <param name="step">Told of each completed step of an operation; for crash tests.</param>
+    /// <param name="ipam">Runs IPAM plugins; null: as processes.</param>
     /// <exception cref="ConfigurationException">Store, namespace or socket can't be used.</exception>
-    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null)
+    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null, IpamRun? ipam = null)
     {
         // Kernel calls block pool threads for moments; the default of one a processor would make requests wait for each other.
         ThreadPool.GetMinThreads(out int workers, out int completions);
         ThreadPool.SetMinThreads(Math.Max(workers, 24), completions);
-        var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step);
+        var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step, ipam);
         try
         {
             // Before the first look, so that what a restart of the host took is there again.
@@ -81,9 +89,11 @@ internal sealed partial class HostAgent : IAsyncDisposable
             agent._recovering = await agent._recovery.StartAsync().ConfigureAwait(false);
             await agent._host.EnsureAsync().ConfigureAwait(false);
             agent._services.Acc.Start();
+            agent._pending.Prepare();
             agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
+            agent._catchingUp = Task.Run(() => agent._pending.RunAsync(agent._stop.Token));
             agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
-            agent.LogStarted(config.Socket, agent._services.Claims.Epoch, agent._services.Claims.All().Count);
+            agent.LogStarted(config.Socket, agent._services.Claims.All().Count);
             return agent;
         }
         catch (Exception e)
@@ -115,11 +125,10 @@ internal sealed partial class HostAgent : IAsyncDisposable
             await _server.DisposeAsync().ConfigureAwait(false);
         await _maintenance.ConfigureAwait(false);
         await _recovering.ConfigureAwait(false);
+        await _catchingUp.ConfigureAwait(false);
         await _services.Acc.DisposeAsync().ConfigureAwait(false);
-        _services.Ipam.Dispose();
         _store.Dispose();
         _dataPlane.Dispose();
-        _services.Dispose();
         _stop.Dispose();
     }
 
@@ -138,9 +147,15 @@ internal sealed partial class HostAgent : IAsyncDisposable
             try
             {
                 await Task.Delay(LookEvery, _services.Time, stop).ConfigureAwait(false);
+                // A store that failed is tried without a request too: while STATUS says so, none may come.
+                if (_store.Problem.Length > 0)
+                    await _store.FlushAsync().ConfigureAwait(false);
+                _services.Conditions!.Take();
                 await _host.EnsureAsync().ConfigureAwait(false);
                 await _upkeep.RunAsync().ConfigureAwait(false);
                 await _restoration.LookAsync().ConfigureAwait(false);
+                await _departures.LookAsync().ConfigureAwait(false);
+                await _services.Claims.CatchUpAsync().ConfigureAwait(false);
                 if (round % RetryEvery == 0)
                     await _recovery.RetryAsync().ConfigureAwait(false);
             }
@@ -156,8 +171,8 @@ internal sealed partial class HostAgent : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Serving plugins on {Socket}, epoch {Epoch}, {Claims} claims")]
-    private partial void LogStarted(string socket, ulong epoch, int claims);
+    [LoggerMessage(LogLevel.Information, "Serving plugins on {Socket}, {Claims} claims")]
+    private partial void LogStarted(string socket, int claims);
 
     [LoggerMessage(LogLevel.Error, "The periodic look at the devices failed: {Reason}")]
     private partial void LogLookFailed(string reason);

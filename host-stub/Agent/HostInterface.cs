@@ -71,7 +71,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             await services.Claims.PutAsync(claim).ConfigureAwait(false);
         }
         bool made = await EnsureDeviceAsync(claim).ConfigureAwait(false);
-        if (fresh || made)
+        // With a newer stamp than that of whoever changed it on the ACC.
+        if (fresh || made || services.Acc.State.HostDiffers)
         {
             // Stated by the next Sync at the latest; now, if the ACC is there.
             var (epoch, sequence) = services.Claims.NextSequence();

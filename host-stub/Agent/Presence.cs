@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>
-/// Compares the claims with the kernel. A device that went without a DEL is reported, and the ACC is told; its claim stays until DEL or GC. A device whose
+/// Compares the claims with the kernel. A device that went without a DEL is reported, and the ACC is told; its claim stays until DEL or GC, or until its namespace has been gone for a while as well. A device whose
 /// pod is gone with its namespace is made what it was before, and is free.
 /// </summary>
 internal sealed partial class Presence(AgentServices services)
@@ -59,7 +59,7 @@ internal sealed partial class Presence(AgentServices services)
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "The device {Device} of {Key} went without a DEL; the claim stays until DEL or GC")]
+    [LoggerMessage(LogLevel.Warning, "The device {Device} of {Key} went without a DEL")]
     private partial void LogVanished(AttachmentKey key, string device);
 
     [LoggerMessage(LogLevel.Information, "The {Kind} {Device} is back from {Key}, whose namespace is gone")]

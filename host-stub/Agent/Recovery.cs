@@ -8,7 +8,7 @@ namespace ACCOffload.HostStub.Agent;
 
 /// <summary>
 /// Compares the claims with the kernel: after a start, and again from time to time. Halves are undone, what could not be removed is
-/// tried again; a device that went without a DEL is reported, its claim stays until DEL or GC.
+/// tried again; a device that went without a DEL is reported.
 /// </summary>
 internal sealed partial class Recovery(AgentServices services, Remover remover, Presence presence)
 {

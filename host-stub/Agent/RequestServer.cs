@@ -12,13 +12,17 @@ namespace ACCOffload.HostStub.Agent;
 /// <summary>The agent's unix socket: root only, one request a connection, a bounded number at once.</summary>
 internal sealed partial class RequestServer : IAsyncDisposable
 {
-    private const int MostRequests = 512;
+    // Connections, of which the dispatcher serves fewer at once: it knows whose they are.
+    private const int MostRequests = 1024;
     private const int Backlog = 512;
     private static readonly TimeSpan ReceiveLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(15);
 
+    private const int LongestText = 200;
+
     private readonly string _path;
+    private readonly LineBudget _lines = new(TimeProvider.System);
     private readonly Func<AgentRequest, Task<AgentResponse>> _handle;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
@@ -131,7 +135,8 @@ internal sealed partial class RequestServer : IAsyncDisposable
         var peer = UnixPeer.GetCredentials(socket);
         if (peer.Uid != 0)
         {
-            LogStranger(peer.Uid, peer.Pid);
+            if (_lines.Judge($"uid {peer.Uid}", "stranger", "").Fate == LineFate.Told)
+                LogStranger(peer.Uid, peer.Pid);
             return Failure(CniErrorCode.Internal, "only root may talk to the agent");
         }
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
@@ -142,12 +147,13 @@ internal sealed partial class RequestServer : IAsyncDisposable
             if (body is null)
                 return null;
             if (busy)
-                return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later");
+                return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later") with { ExitCode = AgentResponse.NotTaken };
             return await _handle(AgentRequest.Decode(body)).ConfigureAwait(false);
         }
         catch (FrameException e)
         {
-            LogBadFrame(peer.Pid, e.Message);
+            if (_lines.Judge("", nameof(FrameException), e.Message).Fate == LineFate.Told)
+                LogBadFrame(peer.Pid, ConfigurationError.OneLine(e.Message, LongestText));
             return Failure(CniErrorCode.IoFailure, "the request to the agent is malformed", e.Message);
         }
         finally

@@ -1,3 +1,4 @@
+using System.Net;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
@@ -43,17 +44,37 @@ internal sealed partial class Restoration(AgentServices services)
         var (epoch, sequence) = services.Claims.NextSequence();
         claim = claim with { Epoch = epoch, Sequence = sequence, Vanished = false };
         await services.Claims.PutAsync(claim).ConfigureAwait(false);
-        await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
-        await services.OnDevicesAsync(() => Plumb(claim)).ConfigureAwait(false);
+        var reply = await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        int index = await services.OnDevicesAsync(() => Plumb(claim)).ConfigureAwait(false);
+        if (claim.SourceTable != 0)
+            await RestoreSourceRoutingAsync(claim, index, PodRoutes.Gateways(reply)).ConfigureAwait(false);
     }
 
-    private bool Plumb(Claim claim)
+    // The interface may have another index now, and so another table.
+    private async Task RestoreSourceRoutingAsync(Claim claim, int index, IReadOnlyList<IPAddress> gateways)
+    {
+        await services.OnDevicesAsync(() =>
+        {
+            SourceRouting.Remove(claim);
+            return true;
+        }).ConfigureAwait(false);
+        claim = claim with { SourceTable = SourceRouting.TableOf(index) };
+        await services.Claims.PutAsync(claim).ConfigureAwait(false);
+        await services.OnDevicesAsync(() =>
+        {
+            using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
+            SourceRouting.Add(pod, index, claim.SourceTable, claim.Addresses, gateways);
+            return true;
+        }).ConfigureAwait(false);
+    }
+
+    private int Plumb(Claim claim)
     {
         using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
         int index = services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), pod).Index;
         pod.Configure(index, claim.Addresses);
         pod.AddRoutes(index, claim.Routes);
-        return true;
+        return index;
     }
 
     [LoggerMessage(LogLevel.Information, "The {Kind} {Device} was made anew: {Key} has it again")]

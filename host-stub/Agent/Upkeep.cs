@@ -40,7 +40,7 @@ internal sealed partial class Upkeep(AgentServices services)
             catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
             {
                 // A physical function is nobody's device; what is one is left alone for a while.
-                if (kind == "sf")
+                if (kind == "sf" && DeviceFault.IsOfDevice(e))
                     services.Pools.SetAside.Add(kind, step.Device, e.Message);
                 Tell(kind, step.Device, e.Message);
             }

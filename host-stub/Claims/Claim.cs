@@ -66,6 +66,12 @@ internal sealed record Claim
 
     public DateTimeOffset Created { get; init; }
 
+    /// <summary>What the IPAM plugin's ADD had returned, for its CHECK; null for a claim of an older release, and where nobody was asked.</summary>
+    public CniResult? IpamResult { get; init; }
+
+    /// <summary>The routing table of the pod's namespace that packets from these addresses use; 0: the main one.</summary>
+    public int SourceTable { get; init; }
+
     /// <summary>In memory only: the device went without a DEL, for example with the pod's namespace.</summary>
     public bool Vanished { get; init; }
 

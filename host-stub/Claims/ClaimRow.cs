@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
@@ -12,11 +11,11 @@ internal static class ClaimRow
 {
     public const string Columns =
         "network, container_id, interface_name, state, device_kind, port_name, mac, mtu, addresses, netns, "
-        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes, origin";
+        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes, origin, ipam_result, source_table";
 
     public const string Upsert =
         $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, $addresses, $netns, "
-        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, $routes, $origin)";
+        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, $routes, $origin, $ipamResult, $sourceTable)";
 
     public const string Delete = "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
 
@@ -28,10 +27,23 @@ internal static class ClaimRow
         "ALTER TABLE claims ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     ];
 
+    /// <summary>What version 3 does not have any more: the ACC hands out epochs, and Sync is for the whole node.</summary>
+    public static readonly string[] FromVersion2 =
+    [
+        "DROP TABLE IF EXISTS networks",
+        "DELETE FROM state WHERE name = 'epoch'",
+    ];
+
+    /// <summary>What version 4 has beyond version 3: what the delegated plugin had returned, and the table of the pod's source-based routing.</summary>
+    public static readonly string[] FromVersion3 =
+    [
+        "ALTER TABLE claims ADD COLUMN ipam_result BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE claims ADD COLUMN source_table INTEGER NOT NULL DEFAULT 0",
+    ];
+
     public static readonly string[] Schema =
     [
         "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID",
         """
         CREATE TABLE claims (
             network TEXT NOT NULL, container_id TEXT NOT NULL, interface_name TEXT NOT NULL,
@@ -41,6 +53,7 @@ internal static class ClaimRow
             PRIMARY KEY (network, container_id, interface_name)) WITHOUT ROWID
         """,
         .. FromVersion1,
+        .. FromVersion3,
     ];
 
     public static void Bind(SqliteParameterCollection parameters, Claim claim)
@@ -66,6 +79,8 @@ internal static class ClaimRow
         parameters.AddWithValue("$deviceName", claim.Device);
         parameters.AddWithValue("$routes", WriteRoutes(claim.Routes));
         parameters.AddWithValue("$origin", claim.Origin?.ToString() ?? "");
+        parameters.AddWithValue("$ipamResult", claim.IpamResult is { } result ? CniResultWriter.Write(result, CniVersion.V110) : []);
+        parameters.AddWithValue("$sourceTable", claim.SourceTable);
     }
 
     public static void BindKey(SqliteParameterCollection parameters, AttachmentKey key)
@@ -83,7 +98,7 @@ internal static class ClaimRow
         PortName = row.GetString(5),
         Mac = new MacAddress(row.GetFieldValue<byte[]>(6)),
         Mtu = row.GetInt32(7),
-        Addresses = row.GetString(8).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPAddress.Parse).ToArray(),
+        Addresses = row.GetString(8).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IpText.Parse).ToArray(),
         NetNs = row.GetString(9),
         PodNamespace = row.GetString(10),
         PodName = row.GetString(11),
@@ -96,6 +111,8 @@ internal static class ClaimRow
         Device = row.GetString(18),
         Routes = ReadRoutes(row.GetFieldValue<byte[]>(19)),
         Origin = LinkOrigin.Parse(row.GetString(20)),
+        IpamResult = ReadResult(row.GetFieldValue<byte[]>(21)),
+        SourceTable = row.GetInt32(22),
     };
 
     // In the form in which a result has them.
@@ -108,11 +125,13 @@ internal static class ClaimRow
         return CniResultWriter.Write(result, CniVersion.V110);
     }
 
-    private static List<CniRoute> ReadRoutes(byte[] json)
+    private static List<CniRoute> ReadRoutes(byte[] json) => ReadResult(json)?.Routes ?? [];
+
+    private static CniResult? ReadResult(byte[] json)
     {
         if (json.Length == 0)
-            return [];
+            return null;
         using var document = JsonDocument.Parse(json);
-        return CniResultReader.Read(document.RootElement, "routes").Routes;
+        return CniResultReader.Read(document.RootElement, "result");
     }
 }

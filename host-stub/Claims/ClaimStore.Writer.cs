@@ -9,7 +9,11 @@ internal sealed partial class ClaimStore
     private const int LargestCommit = 256;
 
     private readonly Thread _writer;
+    private volatile string _problem = "";
     private readonly Channel<Write> _writes = Channel.CreateUnbounded<Write>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Why the last commit failed, one line; empty while commits succeed.</summary>
+    public string Problem => _problem;
 
     /// <summary>Inserts or replaces a claim; the task ends when it is on disk, or with the database's error.</summary>
     public Task PutAsync(Claim claim) => Enqueue(command =>
@@ -24,17 +28,8 @@ internal sealed partial class ClaimStore
         ClaimRow.BindKey(command.Parameters, key);
     });
 
-    public Task AddNetworkAsync(string network) => Enqueue(command =>
-    {
-        command.CommandText = "INSERT OR IGNORE INTO networks (name) VALUES ($name)";
-        command.Parameters.AddWithValue("$name", network);
-    });
-
-    public Task SetEpochAsync(ulong epoch) => Enqueue(command =>
-    {
-        command.CommandText = "UPDATE state SET value = $epoch WHERE name = 'epoch'";
-        command.Parameters.AddWithValue("$epoch", (long)epoch);
-    });
+    /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
+    public Task SetCompleteAsync() => Enqueue(command => command.CommandText = "UPDATE state SET value = 1 WHERE name = 'complete'");
 
     /// <summary>Ends when everything written before is on disk: the writer lives.</summary>
     public Task FlushAsync() => Enqueue(null);
@@ -71,13 +66,21 @@ internal sealed partial class ClaimStore
             try
             {
                 CommitBatch(batch);
+                _problem = "";
                 foreach (var write in batch)
                     write.Done.TrySetResult();
             }
             catch (Exception e)
             {
+                _problem = $"{Path} can't be written: {e.Message.ReplaceLineEndings(" ")}";
                 foreach (var write in batch)
-                    write.Done.TrySetException(e);
+                {
+                    // A flush asks whether the writer lives, which it does.
+                    if (write.Prepare is null)
+                        write.Done.TrySetResult();
+                    else
+                        write.Done.TrySetException(e);
+                }
             }
         }
     }
@@ -85,7 +88,12 @@ internal sealed partial class ClaimStore
     private void CommitBatch(List<Write> batch)
     {
         if (batch.TrueForAll(w => w.Prepare is null))
+        {
+            // What failed last is tried again, with nothing that changes anything.
+            if (_problem.Length > 0)
+                Execute($"PRAGMA user_version = {SchemaVersion}");
             return;
+        }
         using var transaction = _connection.BeginTransaction();
         foreach (var write in batch)
         {

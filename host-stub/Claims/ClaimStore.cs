@@ -9,7 +9,7 @@ namespace ACCOffload.HostStub.Claims;
 /// </summary>
 internal sealed partial class ClaimStore : IDisposable
 {
-    private const int SchemaVersion = 2;
+    private const int SchemaVersion = 4;
 
     private readonly SqliteConnection _connection;
     private readonly FileStream _lock;
@@ -23,14 +23,16 @@ internal sealed partial class ClaimStore : IDisposable
 
     private const string RepairRemedy = "repair it, or move it away and restart every pod of this node";
 
-    /// <summary>This start's number: larger than that of every start before, even if the database was lost.</summary>
-    public ulong Epoch { get; private set; }
+    /// <summary>
+    /// False while the database is new and nobody has looked yet which of the ACC's attachments stand on this host: a database that was lost is new, too.
+    /// </summary>
+    public bool IsComplete { get; private set; }
 
     public string Path { get; private init; } = "";
 
-    /// <summary>Opens or creates the database and begins a new epoch.</summary>
+    /// <summary>Opens or creates the database.</summary>
     /// <exception cref="ConfigurationException">The file can't be used; the message says why and what to do.</exception>
-    public static ClaimStore Open(string path, TimeProvider time)
+    public static ClaimStore Open(string path)
     {
         FileStream? singleInstance = null;
         SqliteConnection? connection = null;
@@ -45,7 +47,7 @@ internal sealed partial class ClaimStore : IDisposable
             connection = new SqliteConnection(builder.ConnectionString);
             connection.Open();
             var store = new ClaimStore(connection, singleInstance) { Path = path };
-            store.Prepare(time);
+            store.Prepare();
             store._writer.Start();
             return store;
         }
@@ -72,18 +74,7 @@ internal sealed partial class ClaimStore : IDisposable
         return list;
     }
 
-    public IReadOnlyList<string> LoadNetworks()
-    {
-        using var command = _connection.CreateCommand();
-        command.CommandText = "SELECT name FROM networks";
-        using var reader = command.ExecuteReader();
-        var list = new List<string>();
-        while (reader.Read())
-            list.Add(reader.GetString(0));
-        return list;
-    }
-
-    private void Prepare(TimeProvider time)
+    private void Prepare()
     {
         Execute("PRAGMA journal_mode = WAL");
         Execute("PRAGMA synchronous = FULL");
@@ -97,21 +88,30 @@ internal sealed partial class ClaimStore : IDisposable
         using var transaction = _connection.BeginTransaction();
         if (version == 0)
         {
-            foreach (string statement in ClaimRow.Schema)
-                Execute(statement, transaction);
-            // A new database begins where no lost one has been: epochs count starts, and a second has fewer of them than one.
-            Execute($"INSERT INTO state (name, value) VALUES ('epoch', {time.GetUtcNow().ToUnixTimeSeconds()})", transaction);
+            Execute(ClaimRow.Schema, transaction);
         }
-        else if (version == 1)
+        else
         {
-            foreach (string statement in ClaimRow.FromVersion1)
-                Execute(statement, transaction);
+            if (version < 2)
+                Execute(ClaimRow.FromVersion1, transaction);
+            if (version < 3)
+                Execute(ClaimRow.FromVersion2, transaction);
+            if (version < 4)
+                Execute(ClaimRow.FromVersion3, transaction);
         }
+        // The databases of the versions before were complete, as far as those knew.
+        if (version < 3)
+            Execute($"INSERT INTO state (name, value) VALUES ('complete', {(version == 0 ? 0 : 1)})", transaction);
         if (version != SchemaVersion)
             Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
-        Execute("UPDATE state SET value = value + 1 WHERE name = 'epoch'", transaction);
         transaction.Commit();
-        Epoch = (ulong)Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'epoch'"), CultureInfo.InvariantCulture);
+        IsComplete = Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'complete'"), CultureInfo.InvariantCulture) != 0;
+    }
+
+    private void Execute(string[] statements, SqliteTransaction transaction)
+    {
+        foreach (string statement in statements)
+            Execute(statement, transaction);
     }
 
     private void Execute(string sql, SqliteTransaction? transaction = null)

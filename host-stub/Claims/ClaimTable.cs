@@ -1,7 +1,7 @@
 namespace ACCOffload.HostStub.Claims;
 
 /// <summary>What one Sync states: all attachments as of a sequence number.</summary>
-internal sealed record SyncSnapshot(ulong Epoch, ulong Sequence, IReadOnlyList<string> Networks, IReadOnlyList<Claim> Attached, IReadOnlyList<Claim> Released);
+internal sealed record SyncSnapshot(ulong Epoch, ulong Sequence, IReadOnlyList<Claim> Attached, IReadOnlyList<Claim> Released);
 
 /// <summary>
 /// All claims, in memory and durable. A change is visible at once; the task it returns ends when it is on disk.
@@ -12,18 +12,41 @@ internal sealed class ClaimTable
     private readonly Lock _lock = new();
     private readonly ClaimStore _store;
     private readonly Dictionary<AttachmentKey, Claim> _claims;
-    private readonly HashSet<string> _networks;
+    // Attachments whose last change is not on disk, each with the number of the change.
+    private readonly Dictionary<AttachmentKey, ulong> _behind = [];
+    private ulong _version;
     private ulong _epoch;
     private ulong _sequence;
+    private bool _isComplete;
 
     public ClaimTable(ClaimStore store)
     {
         _store = store;
-        _epoch = store.Epoch;
+        _isComplete = store.IsComplete;
         _claims = store.Load().ToDictionary(c => c.Key);
-        _networks = [.. store.LoadNetworks()];
     }
 
+    /// <inheritdoc cref="ClaimStore.IsComplete"/>
+    public bool IsComplete
+    {
+        get
+        {
+            lock (_lock)
+                return _isComplete;
+        }
+    }
+
+    /// <summary>How many pods' attachments there are, however far they are.</summary>
+    public int PodCount
+    {
+        get
+        {
+            lock (_lock)
+                return _claims.Values.Count(c => !c.IsHost);
+        }
+    }
+
+    /// <summary>The epoch that the ACC gave this process; 0 while it has not.</summary>
     public ulong Epoch
     {
         get
@@ -46,21 +69,22 @@ internal sealed class ClaimTable
             return _claims.GetValueOrDefault(key);
     }
 
+    /// <summary>The host's own interface while it is attached; null while it is not.</summary>
+    public Claim? AttachedHost() => All().FirstOrDefault(c => c.IsHost && c.State == ClaimState.Attached);
+
     public IReadOnlyList<Claim> All()
     {
         lock (_lock)
             return [.. _claims.Values];
     }
 
-    /// <summary>Records a claim. Its network is remembered with it, so that Sync speaks for the network from now on.</summary>
+    /// <summary>Records a claim.</summary>
     public Task PutAsync(Claim claim)
     {
         lock (_lock)
         {
             _claims[claim.Key] = claim;
-            if (_networks.Add(claim.Key.Network))
-                _ = _store.AddNetworkAsync(claim.Key.Network);
-            return _store.PutAsync(claim);
+            return Noted(claim.Key, _store.PutAsync(claim));
         }
     }
 
@@ -76,15 +100,74 @@ internal sealed class ClaimTable
         lock (_lock)
         {
             _claims.Remove(key);
-            return _store.RemoveAsync(key);
+            return Noted(key, _store.RemoveAsync(key));
         }
     }
 
-    /// <summary>From now on Sync says which attachments of this network there are.</summary>
-    public Task RememberNetworkAsync(string network)
+    /// <summary>
+    /// Writes again what could not be written, for example because the disk was full: a removal goes on without its record. The newest state is written,
+    /// whatever it was that failed.
+    /// </summary>
+    /// <returns>True when the disk has what memory has.</returns>
+    public async Task<bool> CatchUpAsync()
+    {
+        await Task.WhenAll(BehindWrites()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+            return _behind.Count == 0;
+    }
+
+    private List<Task> BehindWrites()
     {
         lock (_lock)
-            return _networks.Add(network) ? _store.AddNetworkAsync(network) : Task.CompletedTask;
+        {
+            var writes = new List<Task>();
+            foreach (var (key, version) in _behind)
+                writes.Add(CatchUpAsync(key, version, _claims.TryGetValue(key, out var claim) ? _store.PutAsync(claim) : _store.RemoveAsync(key)));
+            return writes;
+        }
+    }
+
+    private async Task CatchUpAsync(AttachmentKey key, ulong version, Task write)
+    {
+        await write.ConfigureAwait(false);
+        lock (_lock)
+        {
+            // Unless something newer has failed meanwhile.
+            if (_behind.TryGetValue(key, out ulong current) && current == version)
+                _behind.Remove(key);
+        }
+    }
+
+    // Under the lock: writes of one attachment reach the disk in the order of their changes.
+    private Task Noted(AttachmentKey key, Task write)
+    {
+        ulong version = ++_version;
+        var noted = NoteAsync();
+        // Whoever does not wait for it leaves the failure to the next catching up.
+        _ = noted.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return noted;
+
+        async Task NoteAsync()
+        {
+            try
+            {
+                await write.ConfigureAwait(false);
+            }
+            catch
+            {
+                lock (_lock)
+                    _behind[key] = version;
+                throw;
+            }
+        }
+    }
+
+    /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
+    public async Task SetCompleteAsync()
+    {
+        await _store.SetCompleteAsync().ConfigureAwait(false);
+        lock (_lock)
+            _isComplete = true;
     }
 
     /// <summary>Marks or clears "the device is gone"; only of a claim that is still as it was looked at.</summary>
@@ -112,7 +195,7 @@ internal sealed class ClaimTable
                 else if (claim.State == ClaimState.Released)
                     released.Add(claim);
             }
-            return new SyncSnapshot(_epoch, ++_sequence, [.. _networks], attached, released);
+            return new SyncSnapshot(_epoch, ++_sequence, attached, released);
         }
     }
 
@@ -126,18 +209,16 @@ internal sealed class ClaimTable
                 if (_claims.TryGetValue(claim.Key, out var current) && ReferenceEquals(current, claim))
                 {
                     _claims.Remove(claim.Key);
-                    _ = _store.RemoveAsync(claim.Key);
+                    _ = Noted(claim.Key, _store.RemoveAsync(claim.Key));
                 }
             }
         }
     }
 
-    /// <summary>The ACC has seen a newer epoch than ours, so our database is an old copy: go beyond it.</summary>
-    public async Task AdvanceEpochAsync(ulong least)
+    /// <summary>The ACC gave this process an epoch. Requests go on being counted, so that none of before looks newer than one of after.</summary>
+    public void BeginEpoch(ulong epoch)
     {
-        ulong next;
         lock (_lock)
-            next = _epoch = Math.Max(_epoch + 1, least);
-        await _store.SetEpochAsync(next).ConfigureAwait(false);
+            _epoch = epoch;
     }
 }

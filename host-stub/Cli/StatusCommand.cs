@@ -19,6 +19,8 @@ internal static class StatusCommand
         if (acc.GetProperty("reason").GetString() is { Length: > 0 } reason)
             text.Append(": ").Append(reason);
         text.AppendLine();
+        AppendConditions(text, "host         ", root);
+        AppendConditions(text, "ACC          ", acc);
         foreach (var failure in acc.GetProperty("syncFailures").EnumerateArray())
             text.Append("not applied  ").AppendLine(failure.GetString());
         if (root.TryGetProperty("hostInterface", out var host))
@@ -34,6 +36,15 @@ internal static class StatusCommand
         foreach (var item in root.GetProperty("attachments").EnumerateArray())
             AppendAttachment(text, item);
         return text.ToString().TrimEnd();
+    }
+
+    private static void AppendConditions(StringBuilder text, string whose, JsonElement holder)
+    {
+        foreach (var condition in holder.GetProperty("conditions").EnumerateArray().Where(c => !c.GetProperty("ok").GetBoolean()))
+        {
+            text.Append(whose).Append(condition.GetProperty("name").GetString()).Append(condition.GetProperty("preventsAdds").GetBoolean() ? " NOT OK, no pod can be attached: " : " NOT OK: ")
+                .AppendLine(condition.GetProperty("reason").GetString());
+        }
     }
 
     private static void AppendAttachment(StringBuilder text, JsonElement item)

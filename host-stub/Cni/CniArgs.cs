@@ -1,10 +1,11 @@
+using System.Text;
+using ACCOffload.Protos;
+
 namespace ACCOffload.HostStub.Cni;
 
 /// <summary>CNI_ARGS as Kubernetes' runtimes fill it: which pod the sandbox belongs to. Used in logs and by the ACC's listings.</summary>
 internal readonly record struct CniArgs(string PodNamespace, string PodName, string PodUid)
 {
-    private const int MaxValue = 256;
-
     public static CniArgs Parse(string text)
     {
         string space = "", name = "", uid = "";
@@ -27,6 +28,16 @@ internal readonly record struct CniArgs(string PodNamespace, string PodName, str
         return new CniArgs(space, name, uid);
     }
 
-    private static string Bounded(string key, ReadOnlySpan<char> value) =>
-        value.Length <= MaxValue ? value.ToString() : throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} is longer than {MaxValue} characters");
+    private static string Bounded(string key, ReadOnlySpan<char> value)
+    {
+        // As the ACC counts.
+        if (value.Length > ProtocolLimits.MaxNameBytes || Encoding.UTF8.GetByteCount(value) > ProtocolLimits.MaxNameBytes)
+            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} is longer than {ProtocolLimits.MaxNameBytes} bytes");
+        foreach (char c in value)
+        {
+            if (char.IsControl(c))
+                throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} holds a control character");
+        }
+        return value.ToString();
+    }
 }

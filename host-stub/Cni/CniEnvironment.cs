@@ -31,6 +31,9 @@ internal sealed class CniEnvironment
 
     public string Path { get; }
 
+    /// <summary>A DEL of names that no ADD accepts: nothing can exist under them, so there is nothing to remove. Says which name; empty for every other call.</summary>
+    public string NothingExists { get; private set; } = "";
+
     /// <summary>The runtime means it when CNI_NETNS is the plugin's own namespace.</summary>
     public bool NetNsOverride { get; }
 
@@ -59,14 +62,16 @@ internal sealed class CniEnvironment
         return true;
     }
 
+    /// <summary>A name that the kernel gives a link as it is.</summary>
     public static bool IsValidInterfaceName(string name)
     {
-        if (name.Length is 0 or > MaxInterfaceName || name is "." or "..")
+        // "all" and "default" are directories beside those of the links in /proc/sys/net, so the kernel registers no link under them.
+        if (name.Length is 0 or > MaxInterfaceName || name is "." or ".." or "all" or "default")
             return false;
         foreach (char c in name)
         {
-            // What the kernel refuses, and bytes that would make a log line lie.
-            if (c is '/' or ':' || char.IsWhiteSpace(c) || char.IsControl(c) || c > '~')
+            // What the kernel refuses or, with '%', takes for a pattern; and bytes that would make a log line lie.
+            if (c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c) || c > '~')
                 return false;
         }
         return true;
@@ -89,14 +94,20 @@ internal sealed class CniEnvironment
             throw new CniException(CniErrorCode.InvalidEnvironment, $"required environment variables missing: {missing}");
         if (!attachment)
             return;
-
-        if (ContainerId.Length > ProtocolLimits.MaxNameBytes || !IsValidName(ContainerId))
+        if (Command == "DEL")
+        {
+            NothingExists = !IsContainerId(ContainerId) ? "CNI_CONTAINERID" : !IsValidInterfaceName(InterfaceName) ? "CNI_IFNAME" : "";
+            return;
+        }
+        if (!IsContainerId(ContainerId))
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_CONTAINERID is not valid", $"\"{Shown(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
         if (!IsValidInterfaceName(InterfaceName))
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_IFNAME is not valid", $"\"{Shown(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':' and white space");
+            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_IFNAME is not valid", $"\"{Shown(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':', '%' and white space, and not \"all\" or \"default\", which the kernel keeps for itself");
         if (NetNs.Length > 0 && (NetNs[0] != '/' || NetNs.Length > 4096))
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_NETNS is not valid", $"\"{Shown(NetNs)}\": an absolute path is needed");
     }
+
+    private static bool IsContainerId(string id) => id.Length <= ProtocolLimits.MaxNameBytes && IsValidName(id);
 
     private static void Need(ref string missing, string name, string value)
     {

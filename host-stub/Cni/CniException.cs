@@ -3,6 +3,8 @@ namespace ACCOffload.HostStub.Cni;
 /// <summary>A failure that the runtime is told as a CNI error object.</summary>
 internal sealed class CniException : Exception
 {
+    private const int LongestLine = 400;
+
     public CniException(CniErrorCode code, string message, string details = "")
         : this((int)code, message, details)
     {
@@ -20,6 +22,12 @@ internal sealed class CniException : Exception
 
     public string Details { get; }
 
-    /// <summary>Message and details on one line, for the log.</summary>
-    public string OneLine => Details.Length == 0 ? Message : $"{Message}: {Details}";
+    /// <summary>Nothing was begun: the request may be kept and handed in again.</summary>
+    public bool NotTaken { get; init; }
+
+    /// <summary>A delegated plugin's own, well-formed error: by the specification it has undone what it did.</summary>
+    public bool OfDelegate { get; init; }
+
+    /// <summary>Message and details on one line, for the log: escaped and cut, since they may quote what a network's author or a plugin wrote.</summary>
+    public string OneLine => ConfigurationError.OneLine(Details.Length == 0 ? Message : $"{Message}: {Details}", LongestLine);
 }

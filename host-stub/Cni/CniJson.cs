@@ -1,5 +1,7 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Cni;
 
@@ -11,11 +13,20 @@ internal static class CniJson
     public static CniException Wrong(string where, string need) =>
         new(CniErrorCode.DecodingFailure, $"{where} is not {need}");
 
+    /// <summary>The value of a key, found as <see cref="CniKeys"/> says; null where the key is absent or has no other value than null.</summary>
     public static JsonElement? Optional(JsonElement parent, string key)
     {
-        if (!parent.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (parent.ValueKind != JsonValueKind.Object)
             return null;
-        return value;
+        Span<byte> name = stackalloc byte[key.Length];
+        _ = Encoding.ASCII.GetBytes(key, name);
+        JsonElement? found = null;
+        foreach (var property in parent.EnumerateObject())
+        {
+            if (property.Value.ValueKind != JsonValueKind.Null && CniKeys.Matches(property, name))
+                found = property.Value;
+        }
+        return found;
     }
 
     public static string String(JsonElement parent, string key, string where)
@@ -82,22 +93,14 @@ internal static class CniJson
         string text = String(parent, key, where);
         if (text.Length == 0)
             return null;
-        return IPAddress.TryParse(text, out var address) && address.ScopeIdOf() == 0 ? address : throw Wrong($"{where}{key}", $"an IP address (\"{text}\")");
+        return IpText.TryParse(text, out var address) ? address : throw Wrong($"{where}{key}", $"an IP address (\"{text}\")");
     }
 
     /// <summary>An address with a prefix length, host bits kept.</summary>
     public static (IPAddress Address, int PrefixLength) Cidr(JsonElement parent, string key, string where)
     {
         string text = String(parent, key, where);
-        int slash = text.IndexOf('/');
-        if (slash > 0 && IPAddress.TryParse(text.AsSpan(0, slash), out var address) && address.ScopeIdOf() == 0
-            // The parser alone would pass over zero bytes at the end.
-            && !text.AsSpan(slash + 1).ContainsAnyExceptInRange('0', '9') && int.TryParse(text.AsSpan(slash + 1), System.Globalization.NumberStyles.None, null, out int length)
-            && length <= address.GetAddressBytes().Length * 8)
-        {
-            return (address, length);
-        }
-        throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
+        return IpText.TryParseCidr(text, out var address, out int length) ? (address, length) : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
     }
 
     /// <summary>Host bits cleared, as a route's destination has to be.</summary>
@@ -111,7 +114,4 @@ internal static class CniJson
         }
         return new IPNetwork(new IPAddress(bytes), prefixLength);
     }
-
-    private static long ScopeIdOf(this IPAddress address) =>
-        address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? address.ScopeId : 0;
 }

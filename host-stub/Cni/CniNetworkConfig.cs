@@ -1,4 +1,6 @@
 using System.Text.Json;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
@@ -6,9 +8,9 @@ namespace ACCOffload.HostStub.Cni;
 internal readonly record struct CniAttachment(string ContainerId, string InterfaceName);
 
 /// <summary>A network configuration as the agent uses it. The raw bytes stay, because a delegated plugin gets them whole.</summary>
-internal sealed class CniNetworkConfig
+internal sealed partial class CniNetworkConfig
 {
-    public const int MinMtu = 576;
+    public const int MinMtu = ProtocolLimits.MinMtu;
     public const int MaxMtu = 9216;
 
     private CniNetworkConfig(CniVersion version, string name, ReadOnlyMemory<byte> raw)
@@ -35,6 +37,12 @@ internal sealed class CniNetworkConfig
 
     /// <summary>The delegated plugin's file name; empty: no ipam section.</summary>
     public string IpamType { get; private set; } = "";
+
+    /// <summary>The MAC that the runtime wants the interface to have (capability mac); null: any.</summary>
+    public MacAddress? Mac { get; private set; }
+
+    /// <summary>The pod's limits (capability bandwidth); null: none.</summary>
+    public CniBandwidth? Bandwidth { get; private set; }
 
     public CniDns Dns { get; private set; } = CniDns.Empty;
 
@@ -80,9 +88,12 @@ internal sealed class CniNetworkConfig
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is not valid in the network configuration", $"\"{IpamType}\": the file name of a plugin in CNI_PATH is needed");
         }
         RefuseUnsupported(root);
+        if (command is "ADD" or "CHECK")
+            ReadCapabilities(root);
         if (CniJson.Object(root, "prevResult", "") is { } previous)
             PrevResult = CniResultReader.Read(previous, "prevResult");
-        if (command == "GC" && CniJson.Optional(root, "cni.dev/valid-attachments") is not null)
+        // A runtime written in Go says null for an empty list; only an absent key may be a mistake.
+        if (command == "GC" && root.TryGetProperty("cni.dev/valid-attachments", out _))
             ValidAttachments = ReadAttachments(root);
         if (command == "ADD" && IpamType.Length == 0)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is missing in the network configuration", "name the IPAM plugin, for example {\"ipam\":{\"type\":\"host-local\",…}}");
@@ -112,6 +123,19 @@ internal sealed class CniNetworkConfig
         };
     }
 
+    private void ReadCapabilities(JsonElement root)
+    {
+        if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
+            return;
+        Bandwidth = CniBandwidth.Read(runtime);
+        string text = CniJson.String(runtime, "mac", "runtimeConfig.");
+        if (text.Length == 0)
+            return;
+        if (!MacAddress.TryParse(text, out var mac) || mac.IsMulticast || mac.IsZero)
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, "runtimeConfig.mac is not valid in the network configuration", $"\"{text}\": a unicast MAC address such as 02:00:5e:10:00:01 is needed");
+        Mac = mac;
+    }
+
     private static List<CniAttachment> ReadAttachments(JsonElement root)
     {
         var list = new List<CniAttachment>();
@@ -127,7 +151,7 @@ internal sealed class CniNetworkConfig
             throw Unsupported("ipMasq", masquerade, "the pipeline decides what is masqueraded");
         if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
             return;
-        foreach (string key in (ReadOnlySpan<string>)["mac", "bandwidth", "portMappings", "infinibandGUID"])
+        foreach (string key in (ReadOnlySpan<string>)["portMappings", "infinibandGUID"])
         {
             if (CniJson.Optional(runtime, key) is { } value)
                 throw Unsupported("runtimeConfig." + key, value, "leave the capability out of the plugin's configuration");

@@ -3,6 +3,8 @@ namespace ACCOffload.HostStub.Cni;
 /// <summary>The versions of the specification that we speak, oldest first.</summary>
 internal enum CniVersion
 {
+    /// <summary>Its results have the form of 0.3.1.</summary>
+    V030,
     V031,
     V040,
     V100,
@@ -16,7 +18,7 @@ internal static class CniVersions
     /// <summary>The newest version that a delegated plugin is spoken to in: Debian's plugins know no newer one.</summary>
     public const CniVersion NewestDelegate = CniVersion.V100;
 
-    private static readonly string[] Names = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+    private static readonly string[] Names = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
     public static ReadOnlySpan<string> All => Names;
 
@@ -41,7 +43,7 @@ internal static class CniVersions
     /// <summary>Error 1 where a command came later than the configuration's version.</summary>
     public static void RequireFor(string command, CniVersion version)
     {
-        var since = command switch { "CHECK" => CniVersion.V040, "GC" or "STATUS" => CniVersion.V110, _ => CniVersion.V031 };
+        var since = command switch { "CHECK" => CniVersion.V040, "GC" or "STATUS" => CniVersion.V110, _ => CniVersion.V030 };
         if (version < since)
             throw new CniException(CniErrorCode.IncompatibleVersion, $"cniVersion {version.Text()} does not allow {command}", $"{command} came with {since.Text()}");
     }

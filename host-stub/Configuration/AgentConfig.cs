@@ -24,6 +24,9 @@ internal sealed record AgentConfig
 
     public required string Store { get; init; }
 
+    /// <summary>Directory where the plugin leaves the DELs that the agent could not take.</summary>
+    public required string Pending { get; init; }
+
     public required string DeviceKind { get; init; }
 
     /// <summary>Most attachments of one kind; 0: as many as the kind allows.</summary>
@@ -46,6 +49,9 @@ internal sealed record AgentConfig
     public required HostInterfaceConfig HostInterface { get; init; }
 
     public required LoggingSettings Logging { get; init; }
+
+    /// <summary>How long after its namespace and its device an attachment is kept for a DEL; zero: until one comes.</summary>
+    public TimeSpan VanishedGrace { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>One run of a delegated plugin.</summary>
     public TimeSpan IpamTimeout { get; init; } = TimeSpan.FromSeconds(5);

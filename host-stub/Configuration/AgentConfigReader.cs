@@ -4,6 +4,7 @@ using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Configuration;
 
@@ -28,15 +29,18 @@ internal static class AgentConfigReader
     public static AgentConfig Load(string path, IDictionary environment)
     {
         var reader = new ConfigurationReader(ConfigurationTree.Load(path, required: true, environment, Foreign));
+        string socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy);
         var config = new AgentConfig
         {
             Acc = ReadAcc(reader),
-            Socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy),
+            Socket = socket,
+            Pending = reader.Value<string>("Agent:Pending", CniNetworkHeader.PendingFor(socket), Parsers.AbsolutePath, PathRemedy),
+            VanishedGrace = TimeSpan.FromSeconds(reader.Number("Agent:VanishedSeconds", 60, 0, 86_400)),
             Store = reader.Value<string>("Agent:Store", "/var/lib/host-stub/agent.db", Parsers.AbsolutePath, PathRemedy),
-            IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 60)),
-            AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 60)),
+            IpamTimeout = TimeSpan.FromSeconds(reader.Number("Agent:IpamTimeoutSeconds", 5, 1, 15)),
+            AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 30)),
             DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, $"give {DeviceKinds.Names}"),
-            DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, 4096),
+            DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, ProtocolLimits.MaxAttachments),
             SetAsidePause = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
             Ipvlan = ReadIpvlan(reader),
             Vf = ReadVf(reader),
@@ -70,14 +74,14 @@ internal static class AgentConfigReader
 
     private static IpvlanConfig ReadIpvlan(ConfigurationReader reader) => new(
         reader.Value<string>("Device:Ipvlan:Parent", "", OptionalInterfaceName, "give the name of a link of the host, or \"\" for none"),
-        reader.Value<string>("Device:Ipvlan:Port", "", OptionalInterfaceName, "give the name of the parent's port on the target"));
+        reader.Value<string>("Device:Ipvlan:Port", "", OptionalPortName, "give the name of the parent's port on the target"));
 
     private static VfConfig ReadVf(ConfigurationReader reader) =>
         new(reader.List<string>("Device:Vf:PhysicalFunctions", PhysicalFunction, "give an interface's name, a PCI address or vendor:device such as 8086:1452"))
         {
             Count = (int)reader.Number("Device:Vf:Count", 0, 0, 4096),
             Numbers = reader.Value<NumberRange>("Device:Vf:Numbers", "0-4095", NumberRange.Parse, RangeRemedy),
-            Port = reader.Value<string>("Device:Vf:Port", "", OptionalInterfaceName, PortRemedy),
+            Port = reader.Value<string>("Device:Vf:Port", "", OptionalPortName, PortRemedy),
             Mac = reader.Value<FunctionMac>("Device:Vf:Mac", "keep", Parsers.Name, MacRemedy),
             Vlan = Optional(reader, "Device:Vf:Vlan", 4094),
             Trust = OptionalFlag(reader, "Device:Vf:Trust"),
@@ -93,7 +97,7 @@ internal static class AgentConfigReader
             Warm = (int)reader.Number("Device:Sf:Warm", 0, 0, 254),
             Reuse = reader.Flag("Device:Sf:Reuse", true),
             Activation = TimeSpan.FromSeconds(reader.Number("Device:Sf:ActivationSeconds", 5, 1, 60)),
-            Port = reader.Value<string>("Device:Sf:Port", "", OptionalInterfaceName, PortRemedy),
+            Port = reader.Value<string>("Device:Sf:Port", "", OptionalPortName, PortRemedy),
             Mac = reader.Value<FunctionMac>("Device:Sf:Mac", "keep", Parsers.Name, MacRemedy),
         };
 
@@ -134,13 +138,13 @@ internal static class AgentConfigReader
                 enabled ? $"{AddressRemedy}, or HostInterface:Enabled = false" : AddressRemedy,
                 missing: enabled ? "is missing: the host can't reach its pods" : null),
             reader.List<IPNetwork>("HostInterface:Routes", Parsers.Network, "give a network such as 10.244.0.0/16"));
+        if (config.Addresses.Count > ProtocolLimits.MaxAddresses)
+            reader.Fail("HostInterface:Addresses", null, $"has {config.Addresses.Count} addresses", $"give {ProtocolLimits.MaxAddresses} at most");
         return config;
     }
 
     private static string? AccAddress(string text, out Uri address) =>
-        Uri.TryCreate(text, UriKind.Absolute, out address!) && address.Scheme == Uri.UriSchemeHttps && address.PathAndQuery == "/" && address.UserInfo.Length == 0
-            ? null
-            : text.Length == 0 ? "is missing: nothing says where the ACC is" : "is no https address of a server";
+        Parsers.HttpsServer(text, out address) is not { } problem ? null : text.Length == 0 ? "is missing: nothing says where the ACC is" : problem;
 
     private static string? ServerName(string text, out string name)
     {
@@ -173,6 +177,17 @@ internal static class AgentConfigReader
     {
         name = text;
         return CniEnvironment.IsValidInterfaceName(text) ? null : "is no interface's name";
+    }
+
+    // As the ACC reads it: a name that it refuses would fail each ADD.
+    private static string? OptionalPortName(string text, out string name)
+    {
+        name = text;
+        if (text.Length == 0)
+            return null;
+        return text.Length <= ProtocolLimits.MaxPortNameBytes && text is not ("." or "..") && text.All(c => ProtocolLimits.PortNameCharacters.Contains(c, StringComparison.Ordinal))
+            ? null
+            : $"is no port's name: 1 to {ProtocolLimits.MaxPortNameBytes} letters, digits and . _ : @ -";
     }
 
     private static string? OptionalInterfaceName(string text, out string name)

@@ -1,5 +1,7 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -35,17 +37,21 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     /// <param name="key">The attachment.</param>
     /// <param name="wanted">The device that the runtime names; empty: any.</param>
     /// <param name="make">Makes the claim.</param>
+    /// <param name="mac">The MAC that the runtime wants; null: any.</param>
     /// <exception cref="CniException">Error 11: all are in use; 7: the wanted one is none of ours.</exception>
-    public (Claim Claim, Task Recorded) Reserve(IDeviceKind kind, AttachmentKey key, string wanted, Func<DevicePlan, Claim> make)
+    public (Claim Claim, Task Recorded) Reserve(IDeviceKind kind, AttachmentKey key, string wanted, Func<DevicePlan, Claim> make, MacAddress? mac = null)
     {
         lock (_lock)
         {
+            // One is kept for the host's own interface, whatever the kinds' limits allow together: the ACC takes no longer list.
+            if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
+                throw new CniException(CniErrorCode.TryAgainLater, $"the node has {ProtocolLimits.MaxAttachments - 1} attachments, which is all that there may be", "a pod has to go first");
             var holders = HoldersOf(kind.Kind);
             int most = LimitOf(kind);
             if (holders.Count >= most)
                 throw new CniException(CniErrorCode.TryAgainLater, $"all {most} devices of the kind {kind.Kind} are in use", "Device:Limit is the most that there may be; a pod has to go first");
             var inUse = holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
-            var claim = make(kind.Plan(new PlanRequest(key, wanted, inUse, SetAside.Names(kind.Kind))));
+            var claim = make(kind.Plan(new PlanRequest(key, wanted, inUse, SetAside.Names(kind.Kind)) { Mac = mac }));
             return (claim, claims.PutAsync(claim));
         }
     }

@@ -1,4 +1,5 @@
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Devices;
@@ -22,6 +23,23 @@ internal sealed record UpkeepStep(string Device, Action Run);
 /// <summary>What a device kind is asked to make.</summary>
 internal sealed record PortRequest(string Device, string PortName, MacAddress Mac, int Mtu, string Alias)
 {
+    /// <summary>The MAC is the runtime's wish: a driver that refuses it is not broken.</summary>
+    public bool MacIsWanted { get; init; }
+
+    /// <summary>Runs what gives the device its MAC.</summary>
+    /// <exception cref="CniException">Error 2: the runtime wants the MAC, and the driver does not take it.</exception>
+    public T GiveMac<T>(Func<T> code)
+    {
+        try
+        {
+            return code();
+        }
+        catch (NetlinkException e) when (MacIsWanted && e.Errno is Errno.EOPNOTSUPP or Errno.EPERM or Errno.EACCES or Errno.EINVAL or Errno.EADDRNOTAVAIL)
+        {
+            throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field runtimeConfig.mac = {Mac} in the network configuration", $"the driver of {Device} does not take it: {e.Message}");
+        }
+    }
+
     public static PortRequest Of(Claim claim) => new(claim.Device, claim.PortName, claim.Mac, claim.Mtu, Devices.PortName.Alias(claim.Key));
 }
 
@@ -33,7 +51,11 @@ internal sealed record PortInfo(string Name, bool IsUp, string Alias);
 /// <param name="Wanted">The device that the runtime names; empty: any.</param>
 /// <param name="InUse">Devices that attachments of this kind have.</param>
 /// <param name="SetAside">Devices that failed and are not to be tried yet.</param>
-internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySet<string> InUse, IReadOnlySet<string> SetAside);
+internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySet<string> InUse, IReadOnlySet<string> SetAside)
+{
+    /// <summary>The MAC that the runtime wants; null: any.</summary>
+    public MacAddress? Mac { get; init; }
+}
 
 /// <summary>A kind of device between a namespace and the pipeline.</summary>
 internal interface IDeviceKind
@@ -50,11 +72,14 @@ internal interface IDeviceKind
     /// <summary>The device is there before and after the attachment, and may be another's afterwards.</summary>
     bool Pooled => false;
 
+    /// <summary>The interface may get another MAC while it is in use, as soon as the ACC is told of it.</summary>
+    bool FollowsMac => false;
+
     /// <summary>The devices that there are, free or not; empty for a kind whose devices are made for each attachment.</summary>
     IReadOnlyList<string> Devices();
 
     /// <summary>Chooses the device. One caller at a time.</summary>
-    /// <exception cref="Cni.CniException">Error 11: none is free; 7: the wanted one is none of ours.</exception>
+    /// <exception cref="CniException">Error 11: none is free; 7: the wanted one is none of ours.</exception>
     DevicePlan Plan(PlanRequest request);
 
     /// <summary>Makes the device, or takes it, and puts its near end into the pod as the interface; both ends up.</summary>

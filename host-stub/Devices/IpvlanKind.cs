@@ -25,7 +25,10 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         if (request.SetAside.Contains(config.Parent))
             throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} of ipvlan devices is set aside", "host-stub devices tells why, and until when");
         using var host = RouteNetlink.Open();
-        return new DevicePlan(config.Parent, config.Port, Parent(host).Mac);
+        var mac = Parent(host).Mac;
+        if (request.Mac is { } wanted && wanted != mac)
+            throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field runtimeConfig.mac = {wanted} in the network configuration", $"an ipvlan interface has its parent's MAC, {mac}");
+        return new DevicePlan(config.Parent, config.Port, mac);
     }
 
     public MadePort Create(PortRequest request, PodNetwork pod)

@@ -22,12 +22,43 @@ internal static class LentLink
         // Down first: older kernels neither rename a link that is up nor let every driver change its MAC.
         host.SetLink(link.Index, new LinkChange { Up = false, Alias = request.Alias });
         if (link.Mac != request.Mac)
-            setMac(link, request.Mac);
+        {
+            request.GiveMac(() =>
+            {
+                setMac(link, request.Mac);
+                return true;
+            });
+        }
         if (link.Mtu != request.Mtu)
-            host.SetMtu(link.Index, request.Mtu);
-        host.MoveToNamespace(link.Index, pod.Namespace, pod.InterfaceName);
+            SetMtu(host, link, request.Mtu);
+        Move(host, link, pod);
         var moved = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} after {link.Name} was moved", Errno.ENODEV);
         return moved.Index;
+    }
+
+    private static void SetMtu(RouteNetlink host, LinkInfo link, int mtu)
+    {
+        try
+        {
+            host.SetMtu(link.Index, mtu);
+        }
+        catch (NetlinkException e) when (e.Errno is Errno.EINVAL or Errno.ERANGE or Errno.EMSGSIZE)
+        {
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"mtu {mtu} is not one that {link.Name} can have", e.Message);
+        }
+    }
+
+    // The name was free a moment ago, and is one that the kernel takes.
+    private static void Move(RouteNetlink host, LinkInfo link, PodNetwork pod)
+    {
+        try
+        {
+            host.MoveToNamespace(link.Index, pod.Namespace, pod.InterfaceName);
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.EEXIST)
+        {
+            throw new CniException(CniErrorCode.Internal, $"interface {pod.InterfaceName} already exists in {pod.Namespace.Path}", e.Message);
+        }
     }
 
     /// <summary>Brings the link back and makes it what it was.</summary>

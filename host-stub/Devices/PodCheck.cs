@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
 
@@ -8,25 +9,29 @@ namespace ACCOffload.HostStub.Devices;
 internal static class PodCheck
 {
     /// <exception cref="CniException">Names what is missing or different.</exception>
-    public static void Check(PodNetwork pod, CniResult expected, string sandbox)
+    public static void Check(PodNetwork pod, CniResult expected, string sandbox, Claim claim)
     {
         int index = expected.Interfaces.FindIndex(i => i.Name == pod.InterfaceName && i.Sandbox == sandbox);
         if (index < 0)
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"prevResult has no interface {pod.InterfaceName} in {sandbox}");
         var link = pod.Find() ?? throw Missing($"interface {pod.InterfaceName} is gone", sandbox);
-        CheckLink(link, expected.Interfaces[index], sandbox);
+        CheckLink(link, expected.Interfaces[index], sandbox, claim);
         CheckAddresses(pod, link, expected, index, sandbox);
-        CheckRoutes(pod, expected, index, sandbox);
+        var rules = pod.Links.GetRules().Where(r => claim.Addresses.Contains(r.Source)).ToArray();
+        CheckRoutes(pod, expected, index, sandbox, rules);
+        if (claim.SourceTable != 0)
+            CheckSourceRouting(pod, link, claim, sandbox, rules);
     }
 
-    private static void CheckLink(LinkInfo link, CniInterface expected, string sandbox)
+    private static void CheckLink(LinkInfo link, CniInterface expected, string sandbox, Claim claim)
     {
         if (!link.IsUp)
             throw Missing($"interface {link.Name} is down", sandbox);
         if (expected.Mac.Length > 0 && (!MacAddress.TryParse(expected.Mac, out var mac) || mac != link.Mac))
             throw Missing($"interface {link.Name} has the MAC {link.Mac}, not {expected.Mac}", sandbox);
-        if (expected.Mtu > 0 && expected.Mtu != link.Mtu)
-            throw Missing($"interface {link.Name} has the MTU {link.Mtu}, not {expected.Mtu}", sandbox);
+        // A smaller one is a later plugin's choice, which not all of them write into the result; packets beyond the port's own are lost.
+        if (link.Mtu > claim.Mtu)
+            throw Missing($"interface {link.Name} has the MTU {link.Mtu}, more than the {claim.Mtu} of its port", sandbox);
     }
 
     private static void CheckAddresses(PodNetwork pod, LinkInfo link, CniResult expected, int index, string sandbox)
@@ -39,13 +44,14 @@ internal static class PodCheck
         }
     }
 
-    // Ours are those by the gateway of our own addresses, and the way to that; other plugins' are theirs to check.
-    private static void CheckRoutes(PodNetwork pod, CniResult expected, int index, string sandbox)
+    // Ours are those by the gateway of our own addresses, and the way to that; other plugins' are theirs to check. The sbr plugin moves them into tables of its own.
+    private static void CheckRoutes(PodNetwork pod, CniResult expected, int index, string sandbox, IReadOnlyList<RoutingRule> rules)
     {
         var gateways = AddressesOf(expected, index).Select(a => a.Gateway).OfType<IPAddress>().ToHashSet();
         foreach (var table in expected.Routes.Where(r => gateways.Contains(r.Gateway ?? r.Destination.BaseAddress)).GroupBy(r => r.Table ?? Route.MainTable))
         {
-            var present = pod.Links.GetRoutes(0, table.Key);
+            int[] tables = table.Key == Route.MainTable ? [Route.MainTable, .. rules.Select(r => r.Table).Distinct()] : [table.Key];
+            var present = tables.SelectMany(t => pod.Links.GetRoutes(0, t)).ToArray();
             foreach (var route in table)
             {
                 if (!present.Any(p => p.Destination.Equals(route.Destination) && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
@@ -53,6 +59,18 @@ internal static class PodCheck
             }
         }
     }
+
+    private static void CheckSourceRouting(PodNetwork pod, LinkInfo link, Claim claim, string sandbox, IReadOnlyList<RoutingRule> rules)
+    {
+        foreach (var address in claim.Addresses)
+        {
+            if (!rules.Any(r => r.Source.Equals(address) && HasDefaultRoute(pod, link, address, r.Table)))
+                throw Missing($"no routing rule leads packets from {address} out by {link.Name}", sandbox);
+        }
+    }
+
+    private static bool HasDefaultRoute(PodNetwork pod, LinkInfo link, IPAddress address, int table) =>
+        pod.Links.GetRoutes(link.Index, table).Any(r => r.Destination.PrefixLength == 0 && r.Destination.BaseAddress.AddressFamily == address.AddressFamily);
 
     // Without an index it is of the only interface there is.
     private static IEnumerable<CniAddress> AddressesOf(CniResult expected, int index) =>

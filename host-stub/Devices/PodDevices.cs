@@ -30,11 +30,11 @@ internal static class PodDevices
         }
     }
 
+    /// <summary>Those whose interface is there, or whose namespace can't be looked into: what can't be seen is not taken to be gone.</summary>
     public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
-        claims.Where(c => With(c, static (_, _) => { })).Select(c => c.Key).ToHashSet();
+        claims.Where(c => With(c, static (_, _) => { }) || IsHidden(c)).Select(c => c.Key).ToHashSet();
 
-    /// <summary>True when the pod's namespace is not there any more.</summary>
-    public static bool IsPodGone(Claim claim)
+    private static bool IsHidden(Claim claim)
     {
         try
         {
@@ -43,7 +43,27 @@ internal static class PodDevices
         }
         catch (CniException)
         {
-            return true;
+            return claim.NetNs.Length > 0 && !IsPodGone(claim);
+        }
+    }
+
+    /// <summary>True when the pod's namespace is not there any more. A failure to look is none: then it may live.</summary>
+    public static bool IsPodGone(Claim claim)
+    {
+        try
+        {
+            using var pod = NetNamespace.Open(claim.NetNs);
+            // A path below /proc may be another process's by now.
+            using var own = NetNamespace.OpenCurrent();
+            return pod.IsSameAs(own);
+        }
+        catch (LinuxException e)
+        {
+            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH;
+        }
+        catch (ArgumentException)
+        {
+            return false;
         }
     }
 

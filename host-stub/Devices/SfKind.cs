@@ -38,7 +38,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         uint number = request.Wanted.Length > 0 ? Wanted(request, ports, links) : Any(request, ports, links);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
         var link = links.GetValueOrDefault(number);
-        return new DevicePlan(NameOf(number), port, config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default)
+        return new DevicePlan(NameOf(number), port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default))
         {
             Origin = new LinkOrigin(OwnName(number), link?.Mtu ?? 0, default),
         };
@@ -48,7 +48,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     {
         uint number = NumberOf(request.Device);
         using var host = hardware.OpenLinks();
-        var link = Make(number, request.Mac, host);
+        var link = Make(number, request.Mac, host, request);
         var mac = request.Mac == default ? link.Mac : request.Mac;
         int index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
         return new MadePort(index, mac);
@@ -132,14 +132,21 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     }
 
     /// <summary>Makes and activates what is not there yet, and waits for its interface, which then has the name that is ours.</summary>
-    private LinkInfo Make(uint number, MacAddress mac, RouteNetlink host)
+    private LinkInfo Make(uint number, MacAddress mac, RouteNetlink host, PortRequest? request = null)
     {
         using var devlink = hardware.OpenDevlink();
         var port = PortOf(devlink, number);
         bool made = port is null;
         port ??= devlink.CreateSubfunction(new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
         if (mac != default && port.FunctionActive != true && port.FunctionMac != mac)
-            devlink.SetFunction(config.Device!, port.Index, new FunctionChange { Mac = mac });
+        {
+            bool SetMac()
+            {
+                devlink.SetFunction(config.Device!, port.Index, new FunctionChange { Mac = mac });
+                return true;
+            }
+            _ = request is null ? SetMac() : request.GiveMac(SetMac);
+        }
         LinkInfo? link = port.FunctionActive == true ? LinkOf(number, host) : null;
         if (link is null)
         {

@@ -19,9 +19,11 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 
     public bool MadeByTarget => true;
 
+    public bool FollowsMac => true;
+
     public IReadOnlyList<string> Devices() => [];
 
-    public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), MacAddress.Random());
+    public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), request.Mac ?? MacAddress.Random());
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.</summary>
-internal sealed class VethKind(DataPlaneNamespace dataPlane, string dataPlanePath) : IDeviceKind
+internal sealed partial class VethKind(DataPlaneNamespace dataPlane, string dataPlanePath) : IDeviceKind
 {
     private readonly PortRemoval _removal = new(dataPlane);
 
@@ -15,9 +15,11 @@ internal sealed class VethKind(DataPlaneNamespace dataPlane, string dataPlanePat
 
     public bool MadeByTarget => false;
 
+    public bool FollowsMac => true;
+
     public IReadOnlyList<string> Devices() => [];
 
-    public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), MacAddress.Random());
+    public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), request.Mac ?? MacAddress.Random());
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {

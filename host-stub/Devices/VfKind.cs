@@ -37,7 +37,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         var functions = Functions();
         var (function, link) = request.Wanted.Length > 0 ? Wanted(request, functions, host) : Any(request, functions, host);
         string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
-        return new DevicePlan(function.Function.Address, port, config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac)
+        return new DevicePlan(function.Function.Address, port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac))
         {
             Origin = new LinkOrigin(link.Name, link.Mtu, link.Mac),
         };

@@ -21,7 +21,7 @@ namespace ACCOffload.HostStub.Diagnosis;
 internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, HostHardware hardware, TimeProvider time)
 {
     private const string Plugin = "accoffload";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     public DoctorReport Examine()
     {
@@ -49,7 +49,9 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
             using var status = JsonDocument.Parse(response.Output);
             if (response.ExitCode != 0 || !status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
                 report.Wrong("agent", $"it answers on {config.Socket}, and can't attach pods", "host-stub status tells why; journalctl --unit host-stub-agent");
-            else
+            foreach (var condition in status.RootElement.GetProperty("conditions").EnumerateArray().Where(c => !c.GetProperty("ok").GetBoolean()))
+                report.Wrong("agent", $"{condition.GetProperty("name").GetString()}: {condition.GetProperty("reason").GetString()}", "docs/troubleshooting.md, Conditions");
+            if (status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
                 report.Right("agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");
         }
         catch (Exception e) when (e is AgentUnavailableException or FrameException)
@@ -86,7 +88,9 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         {
             var reply = connection.Client.Status(new StatusRequest(), deadline: DateTime.UtcNow + Patience);
             report.Right("ACC", $"{address}: reached, its certificate is the ACC's, and it takes ours; version {reply.Version}");
-            if (!reply.Ready)
+            foreach (var condition in reply.Conditions.Where(c => !c.Ok))
+                report.Wrong("ACC", $"{condition.Name}: {ConfigurationError.OneLine(condition.Reason)}", "'inframanager doctor' on the ACC");
+            if (!reply.Ready && reply.Conditions.Count == 0)
                 report.Doubt("ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
         }
         catch (RpcException) when (connection.Refusal is { } refusal)
@@ -143,16 +147,16 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         {
             using var network = JsonDocument.Parse(File.ReadAllBytes(file));
             var plugins = network.RootElement.TryGetProperty("plugins", out var list) ? list.EnumerateArray().ToList() : [network.RootElement];
-            if (!plugins.Exists(p => p.TryGetProperty("type", out var type) && type.GetString() == Plugin))
+            if (!plugins.Exists(p => CniJson.String(p, "type", "plugins.") == Plugin))
             {
                 report.Wrong("CNI", $"{file} comes first, and is another network", $"runtimes take the first file of {configurationFolder} by name: remove it, or rename one");
                 return;
             }
-            var ours = plugins.Find(p => p.GetProperty("type").GetString() == Plugin);
-            string socket = ours.TryGetProperty("socket", out var named) ? named.GetString() ?? "" : CniNetworkHeader.DefaultSocket;
+            var ours = plugins.Find(p => CniJson.String(p, "type", "plugins.") == Plugin);
+            string socket = CniJson.String(ours, "socket", "") is { Length: > 0 } named ? named : CniNetworkHeader.DefaultSocket;
             if (socket != config.Socket)
                 report.Wrong("CNI", $"{file} leads to {socket}, the agent serves {config.Socket}", "give both the same path (\"socket\", Agent:Socket)");
-            string ipam = ours.TryGetProperty("ipam", out var section) && section.TryGetProperty("type", out var kind) ? kind.GetString() ?? "" : "";
+            string ipam = CniJson.Object(ours, "ipam", "") is { } section ? CniJson.String(section, "type", "ipam.") : "";
             if (ipam.Length > 0 && !pluginFolders.Any(folder => File.Exists(Path.Combine(folder, ipam))))
                 report.Wrong("CNI", $"{file} delegates addresses to '{ipam}', which is not in {string.Join(", ", pluginFolders)}", "install the CNI plugins (containernetworking-plugins)");
             report.Right("CNI", $"{file} is the network of pods");
@@ -160,6 +164,10 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         catch (JsonException e)
         {
             report.Wrong("CNI", $"{file} is not JSON: {ConfigurationError.OneLine(e.Message)}", "repair or remove it");
+        }
+        catch (CniException e)
+        {
+            report.Wrong("CNI", $"{file}: {ConfigurationError.OneLine(e.OneLine)}", "repair or remove it");
         }
     }
 

@@ -4,12 +4,12 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Ipam;
 
-/// <summary>The network configuration as a delegated plugin is to see it: everything, but in a version that it knows.</summary>
+/// <summary>The network configuration as a delegated plugin is to see it: everything, but in a version that it knows, and with its own result where that is known.</summary>
 internal static class IpamConfig
 {
     public static ReadOnlyMemory<byte> For(IpamRequest request, CniVersion version)
     {
-        if (version == request.Version)
+        if (version == request.Version && request.OwnResult is null)
             return request.Config;
         var buffer = new ArrayBufferWriter<byte>(request.Config.Length + 64);
         using (var document = JsonDocument.Parse(request.Config))
@@ -19,15 +19,14 @@ internal static class IpamConfig
             writer.WriteString("cniVersion"u8, version.Text());
             foreach (var property in document.RootElement.EnumerateObject())
             {
-                if (property.NameEquals("cniVersion"u8))
-                    continue;
-                if (property.NameEquals("prevResult"u8) && request.PrevResult is { } previous)
-                {
-                    writer.WritePropertyName("prevResult"u8);
-                    CniResultWriter.Write(writer, previous, version);
-                    continue;
-                }
-                property.WriteTo(writer);
+                bool replaced = CniKeys.Matches(property, "cniVersion"u8) || (CniKeys.Matches(property, "prevResult"u8) && request.PrevResult is not null);
+                if (!replaced)
+                    property.WriteTo(writer);
+            }
+            if (request.PrevResult is not null && (request.OwnResult ?? request.PrevResult) is { } previous)
+            {
+                writer.WritePropertyName("prevResult"u8);
+                CniResultWriter.Write(writer, previous, version);
             }
             writer.WriteEndObject();
         }

@@ -1,19 +1,28 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json;
+using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Ipam;
 
+/// <summary>Runs a plugin's executable once: its environment, its input and its limit; <see cref="IpamProcess.RunAsync"/> outside of tests.</summary>
+internal delegate Task<IpamProcess.Exit> IpamRun(string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit);
+
 /// <summary>Runs the IPAM plugin that a network names, found in the runtime's CNI_PATH.</summary>
-internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory loggers) : IDisposable
+internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory loggers, IpamRun? run = null)
 {
     // More at once only compete for the same processors.
     private const int MostProcesses = 16;
 
+    // One network's plugin that hangs takes no more than this, and each network may always run one.
+    private const int MostOfNetwork = 8;
+
+    private readonly IpamRun _run = run ?? IpamProcess.RunAsync;
     private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Ipam);
-    private readonly SemaphoreSlim _slots = new(MostProcesses);
+    private readonly NetworkSlots _slots = new(MostProcesses, MostOfNetwork);
     // Highest version that an executable speaks, by its path and time.
     private readonly ConcurrentDictionary<string, CniVersion?> _versions = new();
 
@@ -42,18 +51,20 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
 
     /// <summary>Runs STATUS or GC, which most plugins don't know yet.</summary>
     /// <returns>False when the plugin is too old for it.</returns>
-    public async Task<bool> RunIfSupportedAsync(string command, IpamRequest request)
+    /// <param name="command">STATUS or GC.</param>
+    /// <param name="request">What the plugin is run with.</param>
+    /// <param name="within">Limit of the whole; the plugin is killed then, with error 11.</param>
+    public async Task<bool> RunIfSupportedAsync(string command, IpamRequest request, TimeSpan within)
     {
         string file = Find(request);
-        if (await HighestVersionAsync(file, request).ConfigureAwait(false) is not CniVersion.V110)
+        long started = Stopwatch.GetTimestamp();
+        if (await HighestVersionAsync(file, request, within).ConfigureAwait(false) is not CniVersion.V110)
             return false;
-        var exit = await RunAsync(file, command, request, request.Config).ConfigureAwait(false);
+        var exit = await RunAsync(file, command, request, request.Config, within - Stopwatch.GetElapsedTime(started)).ConfigureAwait(false);
         if (exit.Code != 0)
             throw ReadError(file, exit);
         return true;
     }
-
-    public void Dispose() => _slots.Dispose();
 
     private static string Find(IpamRequest request)
     {
@@ -66,28 +77,23 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin \"{request.Type}\" is not in CNI_PATH", request.Path);
     }
 
-    private async Task<IpamProcess.Exit> RunAsync(string file, string command, IpamRequest request, ReadOnlyMemory<byte> config)
+    private async Task<IpamProcess.Exit> RunAsync(string file, string command, IpamRequest request, ReadOnlyMemory<byte> config, TimeSpan? within = null)
     {
-        if (!await _slots.WaitAsync(limit).ConfigureAwait(false))
-            throw new CniException(CniErrorCode.TryAgainLater, $"{MostProcesses} IPAM plugins are running already, try again later");
-        try
-        {
-            var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };
-            LogRun(command, file);
-            return await IpamProcess.RunAsync(file, environment, config, limit).ConfigureAwait(false);
-        }
-        finally
-        {
-            _slots.Release();
-        }
+        var most = within is { } given && given < limit ? given : limit;
+        using var slot = await _slots.EnterAsync(request.Network, most).ConfigureAwait(false)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {request.Network} has {_slots.RunningOf(request.Network)} runs of its IPAM plugin under way, try again later",
+                $"at most {MostOfNetwork} of one network and {MostProcesses} of all run at once");
+        var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };
+        LogRun(command, file);
+        return await _run(file, environment, config, most).ConfigureAwait(false);
     }
 
-    private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request)
+    private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request, TimeSpan? within = null)
     {
         string stamp = $"{file},{File.GetLastWriteTimeUtc(file).Ticks}";
         if (_versions.TryGetValue(stamp, out var known))
             return known;
-        var exit = await RunAsync(file, "VERSION", request, "{\"cniVersion\":\"1.0.0\"}"u8.ToArray()).ConfigureAwait(false);
+        var exit = await RunAsync(file, "VERSION", request, "{\"cniVersion\":\"1.0.0\"}"u8.ToArray(), within).ConfigureAwait(false);
         CniVersion? highest = null;
         try
         {
@@ -128,7 +134,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
             using var document = JsonDocument.Parse(exit.Output);
             var root = document.RootElement;
             if (CniJson.Int(root, "code", "") is { } code)
-                return new CniException(CodeOf(code, CniJson.String(root, "msg", "")), $"IPAM plugin {name}: {CniJson.String(root, "msg", "")}", CniJson.String(root, "details", ""));
+                return new CniException(CodeOf(code, CniJson.String(root, "msg", "")), $"IPAM plugin {name}: {CniJson.String(root, "msg", "")}", CniJson.String(root, "details", "")) { OfDelegate = true };
         }
         catch (Exception e) when (e is JsonException or CniException or InvalidOperationException)
         {

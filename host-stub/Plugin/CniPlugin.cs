@@ -1,4 +1,6 @@
 using System.Collections;
+using System.Diagnostics;
+using System.Text;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Wire;
 
@@ -11,11 +13,15 @@ namespace ACCOffload.HostStub.Plugin;
 internal static class CniPlugin
 {
     private static readonly TimeSpan InputLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StatusInputLimit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(3);
 
     public static int Run()
     {
         var environment = ReadEnvironment();
-        var response = Execute(environment, () => StandardStreams.ReadInput(AgentRequest.MaxStdin, InputLimit), AgentSocket.Ask);
+        // A STATUS that hangs in its input would keep the runtime's own status.
+        var input = environment.GetValueOrDefault("CNI_COMMAND") == "STATUS" ? StatusInputLimit : InputLimit;
+        var response = Execute(environment, () => StandardStreams.ReadInput(AgentRequest.MaxStdin, input), AgentSocket.Ask);
         StandardStreams.Write(2, response.Error.Span);
         return StandardStreams.Write(1, response.Output.Span) ? response.ExitCode : 1;
     }
@@ -26,15 +32,21 @@ internal static class CniPlugin
         string version = "";
         try
         {
+            long started = Stopwatch.GetTimestamp();
             var call = CniEnvironment.Read(name => environment.GetValueOrDefault(name));
             byte[] input = readInput();
             if (call.Command == "VERSION")
                 return new AgentResponse(0, CniErrorJson.Versions(VersionOf(input)), default);
-            var header = CniNetworkHeader.Read(input);
+            bool removal = call.Command == "DEL";
+            var header = removal ? CniNetworkHeader.ReadForRemoval(input) : CniNetworkHeader.Read(input);
             version = header.Version;
-            header.Check(call.Command);
+            if (!removal)
+                header.Check(call.Command);
+            else if (call.NothingExists.Length > 0 || header.NamesNothing)
+                return Nothing(call.NothingExists.Length > 0 ? call.NothingExists : "name in the network configuration");
             byte[] frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, input);
-            return Ask(call.Command, header, frame, ask);
+            var answer = removal ? Remove(call, header, frame, started, ask) : Ask(call.Command, header, frame, started, ask);
+            return answer.ExitCode == AgentResponse.NotTaken ? answer with { ExitCode = 1 } : answer;
         }
         catch (CniException e)
         {
@@ -46,11 +58,11 @@ internal static class CniPlugin
         }
     }
 
-    private static AgentResponse Ask(string command, CniNetworkHeader header, byte[] frame, Func<string, byte[], TimeSpan, AgentResponse> ask)
+    private static AgentResponse Ask(string command, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
         try
         {
-            return ask(header.Socket, frame, Limit(command));
+            return ask(header.Socket, frame, RequestLimits.OfPlugin(command) - Stopwatch.GetElapsedTime(started));
         }
         catch (AgentUnavailableException e)
         {
@@ -59,8 +71,49 @@ internal static class CniPlugin
         }
     }
 
-    // Beyond what the agent itself allows each command, so that its answer, which says more, comes first.
-    private static TimeSpan Limit(string command) => TimeSpan.FromSeconds(command switch { "STATUS" => 20, "GC" => 180, _ => 60 });
+    // Repeatable: once more when the connection broke, and kept for the agent's return when that does not help.
+    private static AgentResponse Remove(CniEnvironment call, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
+    {
+        string reason;
+        for (int pause = 50; ; pause *= 2)
+        {
+            try
+            {
+                var answer = ask(header.Socket, frame, RequestLimits.OfPlugin("DEL") - Stopwatch.GetElapsedTime(started));
+                if (answer.ExitCode != AgentResponse.NotTaken)
+                    return answer;
+                reason = "the host-stub agent could not take the DEL";
+                break;
+            }
+            catch (AgentUnavailableException e) when (e.Broke && Stopwatch.GetElapsedTime(started) < RetryFor)
+            {
+                StandardStreams.Pause(pause);
+            }
+            catch (Exception e) when (e is AgentUnavailableException or FrameException)
+            {
+                reason = e.Message;
+                break;
+            }
+        }
+        return Keep(call, header, frame, reason);
+    }
+
+    private static AgentResponse Keep(CniEnvironment call, CniNetworkHeader header, byte[] frame, string reason)
+    {
+        string directory = header.Pending.Length > 0 ? header.Pending : CniNetworkHeader.PendingFor(header.Socket);
+        try
+        {
+            PendingRemoval.Keep(directory, PendingName.For(header.Name, call.ContainerId, call.InterfaceName), frame);
+            return new AgentResponse(0, default, Encoding.UTF8.GetBytes($"host-stub: {reason}; the removal waits for it in {directory}\n"));
+        }
+        catch (IOException e)
+        {
+            return Failure(header.Version, (int)CniErrorCode.TryAgainLater, "the host-stub agent is not available", $"{reason}; nor could the DEL be kept for it: {e.Message}");
+        }
+    }
+
+    private static AgentResponse Nothing(string what) =>
+        new(0, default, Encoding.UTF8.GetBytes($"host-stub: {what} is not valid, so there is nothing to remove\n"));
 
     private static AgentResponse Failure(string version, int code, string message, string details) =>
         new(1, CniErrorJson.Error(version, code, message, details), default);

@@ -16,6 +16,8 @@ internal static unsafe partial class Libc
     public const int NoSignal = 0x4000;
     public const short PollIn = 1;
 
+    public const int OpenDirectoryOnly = 0x10000 | 0x20000 | 0x80000;
+
     public const int Interrupted = 4;
     public const int TryAgain = 11;
     public const int NotFound = 2;
@@ -29,6 +31,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Fsync(int fd);
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int family, int type, int protocol);

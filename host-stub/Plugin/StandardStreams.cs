@@ -57,6 +57,9 @@ internal static unsafe class StandardStreams
         return true;
     }
 
+    /// <summary>Waits; shorter when a signal comes.</summary>
+    public static void Pause(int milliseconds) => _ = Libc.Poll(null, 0, milliseconds);
+
     private static bool WaitReadable(int milliseconds)
     {
         var entry = new Libc.PollEntry { Fd = 0, Events = Libc.PollIn };

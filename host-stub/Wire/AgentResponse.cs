@@ -8,6 +8,9 @@ namespace ACCOffload.HostStub.Wire;
 /// </summary>
 internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte> Output, ReadOnlyMemory<byte> Error)
 {
+    /// <summary>The exit code of a request that was not begun (EX_TEMPFAIL): the plugin may keep a DEL and hand it in again.</summary>
+    public const byte NotTaken = 75;
+
     public const int MaxBody = 4 * 1024 * 1024;
     private const int Header = 6;
 

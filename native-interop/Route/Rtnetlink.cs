@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop;
 
-/// <summary>Numbers and structures of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h and veth.h.</summary>
+/// <summary>Numbers and structures of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h and veth.h.</summary>
 internal static class Rtnetlink
 {
     public const ushort NewLink = 16;
@@ -18,6 +18,9 @@ internal static class Rtnetlink
     public const ushort NewNeighbour = 28;
     public const ushort DeleteNeighbour = 29;
     public const ushort GetNeighbour = 30;
+    public const ushort NewRule = 32;
+    public const ushort DeleteRule = 33;
+    public const ushort GetRule = 34;
     public const ushort DeleteLinkProperty = 109;
 
     public const uint LinkFlagUp = 0x1;
@@ -83,6 +86,11 @@ internal static class Rtnetlink
     public const byte TableCompatible = 252;
     public const uint RouteFlagOnLink = 4;
 
+    public const ushort RuleSource = 2;
+    public const ushort RulePriority = 6;
+    public const ushort RuleTable = 15;
+    public const byte RuleActionToTable = 1;
+
     public const ushort NeighbourDestination = 1;
     public const ushort NeighbourLinkAddress = 2;
     public const ushort NeighbourStateNoArp = 0x40;
@@ -123,6 +131,21 @@ internal static class Rtnetlink
         public byte Protocol;
         public byte Scope;
         public byte Type;
+        public uint Flags;
+    }
+
+    /// <summary>struct fib_rule_hdr.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct RuleMessage
+    {
+        public byte Family;
+        public byte DestinationLength;
+        public byte SourceLength;
+        public byte TypeOfService;
+        public byte Table;
+        public byte Reserved1;
+        public byte Reserved2;
+        public byte Action;
         public uint Flags;
     }
 

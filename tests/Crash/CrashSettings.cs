@@ -13,6 +13,12 @@ internal static class CrashSettings
     /// <summary>Rounds of pods that come and go while something is killed.</summary>
     public static int PodRounds { get; } = Number("ACCOFFLOAD_TEST_POD_ROUNDS", 5);
 
+    /// <summary>Whether hostile peers run beside the soak: SOAK_HOSTILE=0 leaves them out.</summary>
+    public static bool Hostile { get; } = Environment.GetEnvironmentVariable("SOAK_HOSTILE") is not "0";
+
+    /// <summary>The only hostile acts to do, as SOAK_HOSTILE=silent,far-epoch names them; empty: all.</summary>
+    public static IReadOnlySet<string> HostileActs { get; } = Environment.GetEnvironmentVariable("SOAK_HOSTILE") is { Length: > 1 } names ? names.Split(',').ToHashSet() : [];
+
     public static int Number(string name, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
 }

@@ -29,7 +29,7 @@ public sealed class NamespaceNetdevs : INetdevs
     {
         Namespace = ns;
         _name = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId % 10_000}-{Interlocked.Increment(ref _count)}");
-        _hardwareName = $"accfake-{_name}";
+        _hardwareName = $"accfake-{Guid.NewGuid():N}";
         _hardware = NetNamespace.CreateNamed(_hardwareName);
         _route = RouteNetlink.Open(ns);
         _hardwareRoute = RouteNetlink.Open(_hardware);

@@ -10,6 +10,8 @@ internal static class FuzzTargets
         new Rpc.OffloadTarget(wire: false),
         new Rpc.InfraTarget(wire: true),
         new Rpc.InfraTarget(wire: false),
+        new Doors.ConnectionTarget(),
+        new Doors.RequestTarget(),
         new Cni.StdinTarget(),
         new Frames.FrameTarget(),
         new Frames.SocketTarget(),
@@ -22,5 +24,7 @@ internal static class FuzzTargets
         new P4.GnmiTarget(),
         new P4.RequestTarget(),
         new Spec.SpecTarget(),
+        // Makes namespaces and links.
+        .. Environment.IsPrivilegedProcess ? (ReadOnlySpan<FuzzTarget>)[new Verbs.VerbTarget()] : [],
     ];
 }

@@ -136,6 +136,26 @@ public sealed class AccLinkTests
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
 
+    [RootFact]
+    public async Task Broken_certificate_files_do_not_keep_the_agent_from_connecting_anew()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var link = lab.Agent!.Services.Acc;
+        await Eventually.TrueAsync(() => link.State.Synced, "the agent connects");
+        string file = lab.Agent.Services.Config.Acc.CertificateFile, good = File.ReadAllText(file);
+        File.WriteAllText(file, "half a certifi");
+
+        await lab.Acc.StopAsync();
+        await Eventually.TrueAsync(() => !link.State.Synced, "the agent sees that the ACC is away");
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => link.State.Synced, "the agent connects with the credentials that it had");
+        Assert.Contains(lab.Agent.Services.Conditions!.Take(), c => c is { Name: "Certificates", Ok: false, PreventsAdds: false } && c.Reason.Contains(file, StringComparison.Ordinal));
+
+        File.WriteAllText(file, good);
+        link.RequestResync();
+        await Eventually.TrueAsync(() => lab.Agent.Services.Conditions!.Take().All(c => c.Ok), "all is well again");
+    }
+
     [CniFact]
     public async Task Half_written_certificates_leave_the_channel_as_it_is()
     {
@@ -156,21 +176,5 @@ public sealed class AccLinkTests
 
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal), "the agent leaves the ACC");
         Assert.False(lab.Agent!.Services.Acc.State.Synced);
-    }
-
-    [CniFact]
-    public async Task A_refused_epoch_is_left_behind()
-    {
-        await using var lab = await AgentLab.CreateAsync(startAgent: false);
-        lab.Acc.Model.LeastEpoch = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3;
-
-        await lab.StartAgentAsync();
-
-        Assert.True(lab.Log.Contains("The ACC has seen a newer epoch"));
-        Assert.True(lab.Agent!.Services.Claims.Epoch >= lab.Acc.Model.LeastEpoch);
-        ulong epoch = lab.Agent.Services.Claims.Epoch;
-        await lab.StopAgentAsync();
-        await lab.StartAgentAsync();
-        Assert.True(lab.Agent!.Services.Claims.Epoch > epoch);
     }
 }

@@ -7,6 +7,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class AddTests
 {
     [CniTheory]
+    [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("0.4.0")]
     [InlineData("1.0.0")]

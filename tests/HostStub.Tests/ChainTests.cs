@@ -6,6 +6,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class ChainTests
 {
     [CniTheory]
+    [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("1.1.0")]
     public async Task A_plugin_before_ours_is_kept_in_the_result(string version)

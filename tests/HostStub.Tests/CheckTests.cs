@@ -1,5 +1,7 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using ACCOffload.NativeInterop;
+using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -24,7 +26,7 @@ public sealed class CheckTests
     [InlineData("address", "lacks the address 10.244.1.2/32")]
     [InlineData("route", "the route to 0.0.0.0/0 via 169.254.1.1 is gone")]
     [InlineData("down", "eth0 is down")]
-    [InlineData("mtu", "has the MTU 1300")]
+    [InlineData("mtu", "has the MTU 1600")]
     [InlineData("mac", "has the MAC 02:00:00:00:00:99")]
     [InlineData("interface", "is gone")]
     [InlineData("port", "is down")]
@@ -52,6 +54,84 @@ public sealed class CheckTests
         result["routes"]!.AsArray().RemoveAt(1);
 
         (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
+
+        // The target lets pass only what has the MAC that it knows.
+        Assert.Equal("020000000099", Convert.ToHexString(Assert.Single(lab.Acc.Model.Pods).Device.Mac.Span));
+        (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        Assert.Equal("020000000099", Convert.ToHexString(Assert.Single(lab.Acc.Model.Pods).Device.Mac.Span));
+    }
+
+    [CniFact]
+    public async Task A_changed_MAC_that_the_ACC_refuses_fails_Check_and_changes_nothing()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
+        string first = result["interfaces"]![0]!["mac"]!.GetValue<string>();
+        Break(lab, pod, "mac");
+        result["interfaces"]![0]!["mac"] = "02:00:00:00:00:99";
+        lab.Acc.Model.AttachFailure = new Grpc.Core.RpcException(new Grpc.Core.Status(Grpc.Core.StatusCode.AlreadyExists, "device.mac: 02:00:00:00:00:99 belongs to another endpoint"));
+
+        var refused = (await lab.RunAsync("CHECK", pod, prevResult: result)).Failed(999);
+
+        Assert.Contains("interface eth0 has the MAC 02:00:00:00:00:99, which the ACC refuses", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(first, lab.Agent!.Services.Claims.All().Single(c => !c.IsHost).Mac.ToString());
+    }
+
+    [CniFact]
+    public async Task Check_accepts_a_smaller_MTU_that_a_later_plugin_did_not_tell()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
+        using (var ns = pod.Open())
+        using (var links = RouteNetlink.Open(ns))
+            links.SetMtu(links.GetLink("eth0")!.Index, 1400);
+
+        (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
+    }
+
+    [CniTheory("static")]
+    [InlineData("0.4.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"}]", "[]")]
+    [InlineData("1.0.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"}]", "[{\"dst\":\"10.96.0.0/12\",\"gw\":\"10.244.1.1\"},{\"dst\":\"0.0.0.0/0\"}]")]
+    [InlineData("1.1.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"},{\"address\":\"10.244.1.8/24\"}]", "[{\"dst\":\"10.96.0.0/12\"}]")]
+    public async Task Debians_static_plugin_finds_in_Check_what_it_returned(string version, string addresses, string routes)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        void Static(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "static", ["addresses"] = JsonNode.Parse(addresses), ["routes"] = JsonNode.Parse(routes) };
+        var result = (await lab.RunAsync("ADD", pod, version, change: Static)).Succeeded().Output!;
+
+        (await lab.RunAsync("CHECK", pod, version, result, Static)).Succeeded();
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        (await lab.RunAsync("CHECK", pod, version, result, Static)).Succeeded();
+
+        // Its configuration changed meanwhile: that is the difference that it looks for.
+        var other = JsonNode.Parse(addresses)!;
+        other[0]!["gateway"] = "10.244.1.254";
+        void Changed(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "static", ["addresses"] = other, ["routes"] = JsonNode.Parse(routes) };
+        Assert.Contains("IPAM plugin static", (await lab.RunAsync("CHECK", pod, version, result, Changed)).Failed(999).Message, StringComparison.Ordinal);
+        (await lab.RunAsync("DEL", pod, version, result, Static)).Succeeded();
+    }
+
+    [CniFact]
+    public async Task The_IPAM_plugin_gets_its_own_result_in_its_own_version()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]",
+            $"[ $CNI_COMMAND != CHECK ] || echo \"$input\" > {lab.At("input")}; [ $CNI_COMMAND != ADD ] || echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}}],\"dns\":{{\"domain\":\"x\"}}}}'");
+        void Fake(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "fake" };
+        var pod = lab.NewPod();
+        var result = (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded().Output!;
+
+        (await lab.RunAsync("CHECK", pod, prevResult: result, change: Fake)).Succeeded();
+
+        var given = JsonNode.Parse(File.ReadAllText(lab.At("input")))!;
+        Assert.Equal("1.0.0", given["cniVersion"]!.GetValue<string>());
+        Assert.Equal("""{"cniVersion":"1.0.0","ips":[{"address":"10.244.1.77/24","gateway":"10.244.1.1"}],"dns":{"domain":"x"}}""", given["prevResult"]!.ToJsonString());
     }
 
     [CniFact]
@@ -102,6 +182,48 @@ public sealed class CheckTests
         Assert.Contains("IPAM plugin host-local", answer.Message, StringComparison.Ordinal);
     }
 
+    [CniTheory]
+    [InlineData("stopped")]
+    [InlineData("no target")]
+    [InlineData("hangs")]
+    public async Task An_ACC_that_can_not_be_asked_is_no_failure_of_the_pod(string how)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
+        if (how == "stopped")
+        {
+            await lab.Acc.StopAsync();
+            await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+        }
+        else if (how == "no target")
+        {
+            lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is away"));
+        }
+        else
+        {
+            lab.Acc.Model.HangAttach = true;
+        }
+
+        (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
+
+        // The host's side is judged all the same.
+        Break(lab, pod, "address");
+        Assert.Contains("lacks the address", (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message, StringComparison.Ordinal);
+        lab.Acc.Model.ReleaseHanging();
+    }
+
+    [CniFact]
+    public async Task An_ACC_that_refuses_the_attachment_fails_the_check()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
+        lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.AlreadyExists, "addresses: somebody else has it"));
+
+        Assert.Contains("somebody else has it", (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message, StringComparison.Ordinal);
+    }
+
     private static void Break(AgentLab lab, Pod pod, string what)
     {
         using var ns = what == "port" ? NetNamespace.OpenNamed(lab.DataPlane) : pod.Open();
@@ -116,7 +238,7 @@ public sealed class CheckTests
                 Assert.True(links.DeleteRoute(links.GetRoutes().Single(r => r.Destination.PrefixLength == 0)));
                 break;
             case "mtu":
-                links.SetMtu(link.Index, 1300);
+                links.SetMtu(link.Index, 1600);
                 break;
             case "mac":
                 links.SetMac(link.Index, MacAddress.Parse("02:00:00:00:00:99"));

@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;
 
@@ -14,13 +15,13 @@ public sealed class ClaimStoreTests : IDisposable
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     [Fact]
-    public void A_store_of_the_version_before_is_taken_over()
+    public void A_store_of_the_first_version_is_taken_over()
     {
         string path = Path.Combine(Directory.CreateTempSubdirectory("claims-").FullName, "agent.db");
         using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
         {
             connection.Open();
-            foreach (string statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1), "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
+            foreach (string statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3), "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
                 "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', '', '', '', 1, 1, '', x'', 0)"])
             {
                 using var command = connection.CreateCommand();
@@ -28,17 +29,28 @@ public sealed class ClaimStoreTests : IDisposable
                 command.ExecuteNonQuery();
             }
         }
-        using (var store = ClaimStore.Open(path, TimeProvider.System))
+        using (var store = ClaimStore.Open(path))
         {
             var claim = Assert.Single(store.Load());
-            Assert.Equal((8UL, "acc0123456789a", ""), (store.Epoch, claim.PortName, claim.Device));
+            Assert.Equal(("acc0123456789a", ""), (claim.PortName, claim.Device));
             Assert.Empty(claim.Routes);
+            Assert.Null(claim.IpamResult);
+            Assert.Equal(0, claim.SourceTable);
+            // It was complete for all that the release before knew: the ACC's list is not gone through.
+            Assert.True(store.IsComplete);
+        }
+        using (var connection = new SqliteConnection($"Data Source={path};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "SELECT count(*) FROM sqlite_schema WHERE name = 'networks'";
+            Assert.Equal(0L, command.ExecuteScalar());
         }
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
     [Fact]
-    public async Task Claims_and_networks_survive()
+    public async Task Claims_survive()
     {
         var claim = Sample("c1") with
         {
@@ -51,6 +63,8 @@ public sealed class ClaimStoreTests : IDisposable
             Sequence = 8,
             Environment = "CNI_PATH=/a\nCNI_ARGS=",
             Config = new byte[] { 1, 2, 3 },
+            SourceTable = 0x0acc0003,
+            IpamResult = new CniResult { Addresses = { new CniAddress(IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) } },
         };
         using (var store = Open())
         {
@@ -64,8 +78,8 @@ public sealed class ClaimStoreTests : IDisposable
         Assert.Equal(claim.Addresses, back.Addresses);
         Assert.Equal(claim.Config.ToArray(), back.Config.ToArray());
         Assert.Equal(claim.Routes, back.Routes);
-        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config }, back);
-        Assert.Equal(["net"], again.LoadNetworks());
+        Assert.Equal(claim.IpamResult.Addresses, back.IpamResult!.Addresses);
+        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config, IpamResult = back.IpamResult }, back);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
     }
 
@@ -79,18 +93,34 @@ public sealed class ClaimStoreTests : IDisposable
     }
 
     [Fact]
-    public void Each_start_is_a_later_epoch_and_a_lost_database_too()
+    public async Task A_database_is_new_until_the_ACCs_list_was_gone_through()
     {
-        ulong first, second;
         using (var store = Open())
-            first = store.Epoch;
+            Assert.False(store.IsComplete);
         using (var store = Open())
-            second = store.Epoch;
-        Assert.Equal(first + 1, second);
+        {
+            var table = new ClaimTable(store);
+            Assert.False(table.IsComplete);
+            await table.SetCompleteAsync();
+            Assert.True(table.IsComplete);
+        }
+        using (var store = Open())
+            Assert.True(store.IsComplete);
         foreach (string file in Directory.GetFiles(Path.GetDirectoryName(File1)!))
             File.Delete(file);
-        using var fresh = ClaimStore.Open(File1, new Later());
-        Assert.True(fresh.Epoch > second);
+        using var fresh = Open();
+        Assert.False(fresh.IsComplete);
+    }
+
+    [Fact]
+    public void Requests_are_counted_on_across_epochs()
+    {
+        using var store = Open();
+        var table = new ClaimTable(store);
+        ulong before = table.NextSequence().Sequence;
+        table.BeginEpoch(7);
+        Assert.Equal((7UL, before + 1), table.NextSequence());
+        Assert.Equal(7UL, table.TakeSnapshot().Epoch);
     }
 
     [Fact]
@@ -140,7 +170,7 @@ public sealed class ClaimStoreTests : IDisposable
         Assert.True(table.NextSequence().Sequence > snapshot.Sequence);
     }
 
-    private ClaimStore Open() => ClaimStore.Open(File1, TimeProvider.System);
+    private ClaimStore Open() => ClaimStore.Open(File1);
 
     private static Claim Sample(string container) => new()
     {
@@ -151,9 +181,4 @@ public sealed class ClaimStoreTests : IDisposable
         Mac = MacAddress.Parse("02:00:00:00:00:01"),
         Mtu = 1500,
     };
-
-    private sealed class Later : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddSeconds(5);
-    }
 }

@@ -47,6 +47,9 @@ public sealed class CniEnvironmentTests
     [InlineData("CNI_IFNAME", "a:b")]
     [InlineData("CNI_IFNAME", "a b")]
     [InlineData("CNI_IFNAME", "..")]
+    [InlineData("CNI_IFNAME", "all")]
+    [InlineData("CNI_IFNAME", "default")]
+    [InlineData("CNI_IFNAME", "eth%d")]
     [InlineData("CNI_IFNAME", "a\nb")]
     [InlineData("CNI_NETNS", "relative/path")]
     public void A_malformed_variable_is_error_4_and_named(string name, string value)
@@ -55,6 +58,12 @@ public sealed class CniEnvironmentTests
         Assert.Equal((int)CniErrorCode.InvalidEnvironment, e.Code);
         Assert.Contains(name, e.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("CNI_CONTAINERID", "a/b")]
+    [InlineData("CNI_IFNAME", "all")]
+    [InlineData("CNI_IFNAME", "sixteen-letters-")]
+    public void For_Del_there_is_nothing_under_a_name_that_no_Add_accepts(string name, string value) => Assert.Equal(name, Read("DEL", name, value).NothingExists);
 
     [Theory]
     [InlineData("CNI_CONTAINERID", "0")]
@@ -92,5 +101,18 @@ public sealed class CniEnvironmentTests
             [changed] = value,
         };
         return CniEnvironment.Read(n => variables.GetValueOrDefault(n));
+    }
+
+    [Fact]
+    public void Pod_names_are_what_the_ACC_takes()
+    {
+        Assert.Equal(256, CniArgs.Parse($"K8S_POD_NAME={new string('a', 256)}").PodName.Length);
+        Assert.Equal(128, CniArgs.Parse($"K8S_POD_NAME={new string('é', 128)}").PodName.Length);
+        foreach (string key in (string[])["K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_UID"])
+        {
+            Assert.Contains($"{key} is longer than 256 bytes", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}={new string('a', 257)}")).OneLine, StringComparison.Ordinal);
+            Assert.Contains($"{key} is longer than 256 bytes", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}={new string('é', 129)}")).OneLine, StringComparison.Ordinal);
+            Assert.Contains($"{key} holds a control character", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}=a\u0007b")).OneLine, StringComparison.Ordinal);
+        }
     }
 }

@@ -2,6 +2,7 @@ using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.HostStub.Tests;
@@ -192,6 +193,22 @@ public sealed class DevicePoolTests : IDisposable
 
     private Claim Reserve(AttachmentKey key) => _pools.Reserve(_kind, key, "", plan => Plan(key, plan)).Claim;
 
+    [Fact]
+    public async Task There_are_never_more_attachments_than_a_list_to_the_ACC_may_have()
+    {
+        _kind.Names = [.. Enumerable.Range(0, 8).Select(i => $"d{i}")];
+        // Of another kind: each kind's own limit would allow more.
+        var plan = new DevicePlan("", "acc00000000000", MacAddress.Random());
+        for (int i = 0; i < ProtocolLimits.MaxAttachments - 2; i++)
+            _claims.PutInMemory(Plan(new AttachmentKey("net", $"c{i}", "eth0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
+        _claims.PutInMemory(Plan(AttachmentKey.ForHost("accoffload0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
+        await ReserveRecordedAsync(new AttachmentKey("net", "last", "eth0"));
+        var e = Assert.Throws<CniException>(() => _pools.Reserve(_kind, new AttachmentKey("net", "one more", "eth0"), "", p => Plan(new AttachmentKey("net", "one more", "eth0"), p)));
+        Assert.Equal((int)CniErrorCode.TryAgainLater, e.Code);
+        await _claims.PutAsync(_claims.Get(new AttachmentKey("net", "last", "eth0"))! with { State = ClaimState.Attached });
+        Assert.Equal(ProtocolLimits.MaxAttachments, _claims.TakeSnapshot().Attached.Count);
+    }
+
     private async Task ReserveRecordedAsync(AttachmentKey key) => await _pools.Reserve(_kind, key, "", plan => Plan(key, plan)).Recorded;
 
     private static Claim Plan(AttachmentKey key, DevicePlan plan) => new()
@@ -207,7 +224,7 @@ public sealed class DevicePoolTests : IDisposable
 
     private (ClaimStore Store, ClaimTable Claims, DevicePools Pools) Open(int limit)
     {
-        var store = ClaimStore.Open(Path.Combine(_directory, "agent.db"), _time);
+        var store = ClaimStore.Open(Path.Combine(_directory, "agent.db"));
         var claims = new ClaimTable(store);
         return (store, claims, new DevicePools(claims, [_kind], "fake", limit, new SetAsideList(_time, TimeSpan.FromSeconds(60))));
     }

@@ -41,7 +41,7 @@ public sealed class GcTests
     }
 
     [CniFact]
-    public async Task Gc_removes_what_only_the_ACC_has_of_the_network()
+    public async Task Gc_removes_what_only_the_ACC_has_of_whatever_network()
     {
         await using var lab = await AgentLab.CreateAsync();
         foreach (string network in (string[])["podnet", "othernet"])
@@ -49,7 +49,7 @@ public sealed class GcTests
 
         (await Task.Run(() => lab.Request("GC", "", "", change: Valid()))).Succeeded();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ Key.Network: "othernet" }], "the network's endpoint is removed, the other's not");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "what no claim knows is removed");
     }
 
     [CniFact]
@@ -67,6 +67,9 @@ public sealed class GcTests
         (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
 
         Assert.Contains(valid.ContainerId, Assert.Single(lab.DataPlaneLinks()).Alias, StringComparison.Ordinal);
+        // The pod that is valid keeps its traffic, the other's address is given back by the call's own IPAM.
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ } pod] && pod.Key.ContainerId == valid.ContainerId, "the ACC keeps the valid one alone");
+        Assert.Single(lab.ReservedAddresses());
     }
 
     [CniFact]
@@ -96,6 +99,20 @@ public sealed class GcTests
         (await lab.RunAsync("GC", pod, "1.0.0", change: Valid())).Failed(1);
 
         Assert.Single(lab.Acc.Model.Pods);
+    }
+
+    [CniFact]
+    public async Task A_list_of_null_is_empty_and_collects_everything_of_the_network()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (first, second) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", first)).Succeeded();
+        (await lab.RunAsync("ADD", second)).Succeeded();
+
+        (await lab.RunAsync("GC", first, change: c => c["cni.dev/valid-attachments"] = null)).Succeeded();
+
+        lab.AssertNothingLeft();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
     }
 
     private static Action<JsonObject> Valid(params Pod[] pods) => config =>

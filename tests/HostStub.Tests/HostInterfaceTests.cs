@@ -26,6 +26,23 @@ public sealed class HostInterfaceTests
         Assert.Single(lab.Acc.Model.Endpoints);
     }
 
+    [RootFact]
+    public async Task Another_client_that_changes_it_on_the_ACC_is_noticed_and_overruled()
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l => l.Acc.Model.Conditions = []);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
+        var own = lab.Acc.Model.Endpoints[0];
+        var other = own.Clone();
+        other.Device = new Device { Kind = "veth", PortName = "acc00000000099", Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 0x99) };
+        lab.Acc.Model.Add(other);
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Conditions!.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is noticed");
+        var condition = lab.Agent!.Services.Conditions!.Take().Single(c => c.Name == "HostInterface");
+        Assert.Contains("acc00000000099", condition.Reason, StringComparison.Ordinal);
+        Assert.False(condition.PreventsAdds);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
+    }
+
     [RootTheory]
     [InlineData("device")]
     [InlineData("address")]

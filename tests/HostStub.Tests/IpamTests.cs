@@ -23,6 +23,21 @@ public sealed class IpamTests
     }
 
     [RootFact]
+    public async Task More_addresses_than_the_ACC_takes_are_refused_before_it_is_told()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        string ips = string.Join(',', Enumerable.Range(1, 17).Select(i => $"{{\"address\":\"10.244.1.{i}/24\"}}"));
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{ips}]}}'");
+
+        var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
+
+        Assert.Contains("gave 17 addresses", answer.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(lab.At("released")));
+        Assert.DoesNotContain("Attach", lab.Acc.Model.Calls);
+        Assert.Empty(lab.DataPlaneLinks());
+    }
+
+    [RootFact]
     public async Task The_plugin_gets_the_whole_configuration_in_a_version_that_it_knows_and_the_callers_environment()
     {
         await using var lab = await AgentLab.CreateAsync();
@@ -129,6 +144,29 @@ public sealed class IpamTests
 
         lab.AssertNothingLeft();
         Assert.Empty(lab.Agent!.Services.Claims.All());
+    }
+
+    [RootFact]
+    public async Task A_network_whose_plugin_hangs_leaves_room_for_the_others()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l =>
+        {
+            l.Config["Agent"]!["IpamTimeoutSeconds"] = 15;
+            l.Config["Agent"]!["AddTimeoutSeconds"] = 30;
+        });
+        Directory.CreateDirectory(lab.At("running"));
+        FakeIpam.Write(lab, "hangs", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; : > {lab.At("running")}/$$; while [ ! -e {lab.At("enough")} ]; do sleep 0.1; done; {Address}");
+        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", Address);
+        var pods = Enumerable.Range(0, 20).Select(_ => lab.NewPod()).ToArray();
+        var slow = pods.Select(p => lab.RunAsync("ADD", p, change: c => (c["name"], c["ipam"]!["type"]) = ("slow", "hangs"))).ToArray();
+        await Eventually.TrueAsync(() => Directory.GetFiles(lab.At("running")).Length == 8, "the slow network has its share");
+
+        (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Succeeded();
+
+        Assert.Equal(8, Directory.GetFiles(lab.At("running")).Length);
+        Assert.DoesNotContain(slow, s => s.IsCompleted);
+        File.WriteAllText(lab.At("enough"), "");
+        await Task.WhenAll(slow);
     }
 
     private static void Fake(JsonObject config) => config["ipam"]!["type"] = "fake";

@@ -1,3 +1,8 @@
+using System.Net.Sockets;
+using System.Text;
+using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.Wire;
+
 namespace ACCOffload.HostStub.Tests;
 
 public sealed class StatusTests
@@ -50,6 +55,23 @@ public sealed class StatusTests
     }
 
     [RootFact]
+    public async Task A_condition_that_prevents_no_ADD_is_shown_and_leaves_STATUS_alone()
+    {
+        var time = new SkippingTime();
+        await using var lab = await AgentLab.CreateAsync(prepare: l =>
+        {
+            l.Time = time;
+            l.Acc.Model.Conditions = [new Protos.V1.Condition { Name = "Watch", Reason = "the watch is interrupted" }];
+        });
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects");
+        time.Skip(TimeSpan.FromHours(1));
+
+        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
+        var watch = Assert.Single(lab.Agent!.Services.Acc.State.Conditions, c => !c.Ok);
+        Assert.Equal(("Watch", "the watch is interrupted"), (watch.Name, watch.Reason));
+    }
+
+    [RootFact]
     public async Task Status_asks_the_delegated_plugin_only_if_it_knows_the_command()
     {
         await using var lab = await AgentLab.CreateAsync();
@@ -64,19 +86,51 @@ public sealed class StatusTests
     }
 
     [RootFact]
+    public async Task A_delegated_plugin_that_is_slow_to_answer_does_not_hold_status()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "slow", "[\"1.0.0\",\"1.1.0\"]", "exec sleep 1000");
+
+        var answer = (await lab.RunAsync("STATUS", lab.NewPod(), change: c => c["ipam"]!["type"] = "slow")).Succeeded();
+
+        Assert.Contains("did not end within", answer.ErrorText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_that_hangs_is_50()
+    {
+        string folder = Directory.CreateTempSubdirectory("hoststub-").FullName;
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(folder, "agent.sock")));
+        listener.Listen(0);
+        var environment = new Dictionary<string, string> { ["CNI_COMMAND"] = "STATUS" };
+        string config = $"{{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"socket\":\"{folder}/agent.sock\"}}";
+        PluginAnswer Ask() => PluginAnswer.From(CniPlugin.Execute(environment, () => Encoding.UTF8.GetBytes(config), AgentSocket.Ask));
+
+        // Some connect and get no answer; when its queue is full the next can't even connect.
+        var answers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(Ask)));
+
+        Assert.All(answers, a => a.Failed(50));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("STATUS", 3)]
+    [InlineData("GC", 30)]
+    [InlineData("DEL", 60)]
+    [InlineData("ADD", 60)]
+    [InlineData("CHECK", 60)]
+    public void Who_gives_up_first_can_say_why(string command, int runtime)
+    {
+        var plugin = RequestLimits.OfPlugin(command);
+        Assert.True(command == "STATUS" ? plugin <= TimeSpan.FromSeconds(runtime) : plugin < TimeSpan.FromSeconds(runtime));
+        Assert.True(RequestLimits.OfAgent(command) < plugin);
+    }
+
+    [RootFact]
     public async Task Status_before_1_1_0_is_error_1()
     {
         await using var lab = await AgentLab.CreateAsync();
         (await Task.Run(() => lab.Request("STATUS", "", "", "1.0.0"))).Failed(1);
-    }
-
-    // The real clock, with jumps: the channel's own waiting goes on.
-    private sealed class SkippingTime : TimeProvider
-    {
-        private long _skipped;
-
-        public void Skip(TimeSpan time) => Interlocked.Add(ref _skipped, time.Ticks);
-
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _skipped));
     }
 }

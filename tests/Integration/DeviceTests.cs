@@ -80,28 +80,5 @@ public sealed class TapFactAttribute : FactAttribute
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class IpvlanFactAttribute : FactAttribute
 {
-    public IpvlanFactAttribute() => Skip = new RootFactAttribute().Skip ?? (Kernel.HasIpvlan() ? null : "needs ipvlan in the kernel (module ipvlan)");
-
-    private static class Kernel
-    {
-        public static bool HasIpvlan()
-        {
-            var name = $"aci{Environment.ProcessId % 0xffff:x}";
-            using var ns = NativeInterop.NetNamespace.CreateNamed(name);
-            try
-            {
-                using var links = NativeInterop.RouteNetlink.Open(ns);
-                var parent = links.CreateVeth(new NativeInterop.VethSpec { Name = "parent", PeerName = "peer" })!;
-                return links.CreateIpvlan(new NativeInterop.IpvlanSpec { Name = "ipv", Parent = parent.Index }) is not null;
-            }
-            catch (NativeInterop.NetlinkException e) when (e.Errno == NativeInterop.Errno.EOPNOTSUPP)
-            {
-                return false;
-            }
-            finally
-            {
-                NativeInterop.NetNamespace.DeleteNamed(name);
-            }
-        }
-    }
+    public IpvlanFactAttribute() => Skip = new RootFactAttribute().Skip ?? NativeInterop.Tests.IpvlanKernel.Missing;
 }

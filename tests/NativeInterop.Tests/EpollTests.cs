@@ -65,7 +65,7 @@ public sealed class EpollTests
     [Fact]
     public async Task A_unix_peer_is_who_it_is()
     {
-        var path = Path.Combine(Path.GetTempPath(), $"acct-peer-{Environment.ProcessId}-{Guid.NewGuid():N}");
+        var path = Path.Combine(Path.GetTempPath(), $"acct-peer-{Guid.NewGuid():N}");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(path));
         try

@@ -16,7 +16,7 @@ public sealed class NetNamespaceTests
     [RootFact]
     public void A_namespace_of_iproute2_is_opened_and_deleted()
     {
-        var name = $"acct-ip-{Environment.ProcessId}";
+        var name = $"acct-ip-{Guid.NewGuid():N}";
         Run("ip", "netns", "add", name);
         using (var ns = NetNamespace.OpenNamed(name))
         using (var route = RouteNetlink.Open(ns))
@@ -49,7 +49,7 @@ public sealed class NetNamespaceTests
     public void A_file_left_by_a_crash_is_deleted_too()
     {
         using var ns = new TestNamespace();
-        var name = $"acct-stale-{Environment.ProcessId}";
+        var name = $"acct-stale-{Guid.NewGuid():N}";
         File.WriteAllText(NetNamespace.NamedPath(name), "");
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.OpenNamed(name)).Errno);
         Assert.True(NetNamespace.DeleteNamed(name));
@@ -58,7 +58,7 @@ public sealed class NetNamespaceTests
     [RootFact]
     public void Many_threads_create_namespaces_at_once()
     {
-        var names = Enumerable.Range(0, 16).Select(i => $"acct-par-{Environment.ProcessId}-{i}").ToArray();
+        var names = Enumerable.Range(0, 16).Select(i => $"acct-par-{Guid.NewGuid():N}-{i}").ToArray();
         var inodes = new HashSet<ulong>();
         try
         {
@@ -108,7 +108,7 @@ public sealed class NetNamespaceTests
     [RootFact]
     public void A_socket_made_inside_works_outside_and_keeps_the_namespace_alive()
     {
-        var name = $"acct-alive-{Environment.ProcessId}";
+        var name = $"acct-alive-{Guid.NewGuid():N}";
         var ns = NetNamespace.CreateNamed(name);
         using var route = RouteNetlink.Open(ns);
         NetNamespace.DeleteNamed(name);
@@ -131,7 +131,7 @@ public sealed class NetNamespaceTests
     [RootFact]
     public void A_fifo_does_not_hang_the_caller()
     {
-        var path = Path.Combine(Path.GetTempPath(), $"acct-fifo-{Environment.ProcessId}");
+        var path = Path.Combine(Path.GetTempPath(), $"acct-fifo-{Guid.NewGuid():N}");
         Run("mkfifo", path);
         try
         {

@@ -20,19 +20,5 @@ public sealed class TapTheoryAttribute : TheoryAttribute
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class IpvlanFactAttribute : FactAttribute
 {
-    public IpvlanFactAttribute() => Skip = !Environment.IsPrivilegedProcess ? "needs root" : IsThere() ? null : "needs ipvlan in the kernel (module ipvlan)";
-
-    private static bool IsThere()
-    {
-        using var ns = new TestNamespace();
-        var parent = ns.Route.CreateVeth(new VethSpec { Name = "parent", PeerName = "peer" })!;
-        try
-        {
-            return ns.Route.CreateIpvlan(new IpvlanSpec { Name = "ipv", Parent = parent.Index }) is not null;
-        }
-        catch (NetlinkException e) when (e.Errno == Errno.EOPNOTSUPP)
-        {
-            return false;
-        }
-    }
+    public IpvlanFactAttribute() => Skip = IpvlanKernel.Missing;
 }

@@ -3,11 +3,9 @@ namespace ACCOffload.NativeInterop.Tests;
 /// <summary>A namespace of the test's own, gone with everything in it when disposed.</summary>
 internal sealed class TestNamespace : IDisposable
 {
-    private static int _count;
-
     public TestNamespace()
     {
-        Name = $"acct-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}";
+        Name = $"acct-{Guid.NewGuid():N}";
         Ns = NetNamespace.CreateNamed(Name);
         Route = RouteNetlink.Open(Ns);
     }

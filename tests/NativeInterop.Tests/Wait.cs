@@ -2,7 +2,7 @@ namespace ACCOffload.NativeInterop.Tests;
 
 internal static class Wait
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     /// <summary>Waits on a descriptor until the condition, looked at whenever it is ready, holds.</summary>
     public static void For(FileDescriptor descriptor, Func<bool> condition, string what)

@@ -80,6 +80,24 @@ public sealed class TlsTests
         await gnmi.GetPortsAsync(default);
     }
 
+    [Fact]
+    public async Task Broken_files_do_not_keep_a_session_from_connecting_anew()
+    {
+        using var tls = new TestTls();
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = await target.PrimaryAsync();
+        var good = File.ReadAllText(tls.ClientCertificateFile);
+        File.WriteAllText(tls.ClientCertificateFile, "nonsense");
+        target.Behaviour.HangUp();
+        await Eventually.TrueAsync(() => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting with the certificate that it had");
+        Assert.Contains(tls.ClientCertificateFile, session.CertificateProblem, StringComparison.Ordinal);
+
+        File.WriteAllText(tls.ClientCertificateFile, good);
+        target.Behaviour.HangUp();
+        await Eventually.TrueAsync(() => session.ConnectionId == 3 && session.State == SessionState.Primary, "reconnecting with the files");
+        Assert.Equal("", session.CertificateProblem);
+    }
+
     [Theory]
     [InlineData("crt")]
     [InlineData("key")]

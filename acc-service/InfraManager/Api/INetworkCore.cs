@@ -24,6 +24,15 @@ internal interface INetworkCore
     Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken);
 
     /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken);
+
+    /// <exception cref="IntentException">Refused or failed.</exception>
     Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken);
 
     /// <exception cref="IntentException">Refused or failed.</exception>

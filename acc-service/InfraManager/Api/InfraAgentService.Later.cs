@@ -11,6 +11,13 @@ namespace ACCOffload.InfraManager.Api;
 internal sealed partial class InfraAgentService
 {
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte> _told = new(StringComparer.Ordinal);
+    private long _ignored;
+    private DateTimeOffset _firstIgnored;
+
+    /// <summary>What an operator should know of policy; empty while nobody asked for any.</summary>
+    public string PolicyNotice => Interlocked.Read(ref _ignored) is var count and > 0
+        ? $"network policy is not enforced: {count} policy messages of the agent were accepted without effect since {_firstIgnored:u}"
+        : "";
 
     public override Task<Reply> ActivePolicyUpdate(FelixMessage request, ServerCallContext context) => Ignore(context);
 
@@ -57,6 +64,12 @@ internal sealed partial class InfraAgentService
     private Task<Reply> Ignore(ServerCallContext context)
     {
         guard.RequireNode(context);
+        lock (_told)
+        {
+            if (_ignored == 0)
+                _firstIgnored = time.GetUtcNow();
+            Interlocked.Increment(ref _ignored);
+        }
         if (_told.TryAdd(context.Method, 0))
             LogIgnored(context.Method);
         return Task.FromResult(new Reply { Successful = true });

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;
 
@@ -13,6 +14,7 @@ internal sealed partial class InfraAgentService
         () =>
         {
             var spec = NatTranslations.ToSpec(request, settings);
+            ServiceClaims.Check(spec, settings, "endpoint", a => NatTranslations.BackendField(request, a));
             settings.Package?.Demand(spec);
             return core.SetServiceAsync(new ServiceIntent(NatTranslations.KeyOf(request), spec), context.CancellationToken);
         });
@@ -27,12 +29,20 @@ internal sealed partial class InfraAgentService
         if (request.SnatIpv6.Length > 0)
             throw IntentException.Invalid("snat_ipv6", "this pipeline carries IPv4 only");
         var address = request.SnatIpv4.Length > 0 ? InfraAgentRequests.ToAddress("snat_ipv4", request.SnatIpv4) : null;
-        return core.SetSnatAsync(new SnatAddressIntent(address), context.CancellationToken);
+        var intent = new SnatAddressIntent(address);
+        SnatRules.Check(intent, settings, "snat_ipv4");
+        return core.SetSnatAsync(intent, context.CancellationToken);
     });
 
     /// <summary>Adds or removes a prefix within which pods keep their own address.</summary>
     public override Task<Reply> AddDelSnatPrefix(AddDelSnatPrefixRequest request, ServerCallContext context) => AnswerAsync(
-        context, _ => core.SetSnatAsync(new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd), context.CancellationToken));
+        context,
+        _ =>
+        {
+            var intent = new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd);
+            SnatRules.Check(intent, settings);
+            return core.SetSnatAsync(intent, context.CancellationToken);
+        });
 
     private Task<Reply> ChangeServicesAsync(ServerCallContext context, Func<Task> change) => AnswerAsync(context, _ =>
         takesServices

@@ -5,52 +5,36 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>
-/// infra.InfraAgent, as a 24.01 agent calls its manager. Refusals come in the reply (successful = false, error_message), where the agent
-/// looks for them; only a caller without the right to call gets a status.
+/// infra.InfraAgent, as a 24.01 agent calls its manager. The agent looks at the gRPC status alone, never at <c>successful</c> and
+/// <c>error_message</c>, so a refusal is a status: its code says what kind, its message names the field.
 /// </summary>
 /// <param name="core">What makes it so.</param>
 /// <param name="guard">Who may call.</param>
 /// <param name="settings">The node's.</param>
 /// <param name="takesServices">Whether services come from here, and not from the cluster's API server.</param>
+/// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals go.</param>
-internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, ILogger logger) : InfraAgent.InfraAgentBase
+internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger) : InfraAgent.InfraAgentBase
 {
     private readonly ILogger _logger = logger;
 
     public override Task<AddReply> CreateNetwork(CreateNetworkRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
-        var node = guard.RequireNode(context);
-        try
-        {
-            var spec = InfraAgentRequests.ToSpec(node, request);
-            var previous = HolderOf(spec);
-            await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
-            if (previous is { } over)
-                LogSuperseded(spec.PortName, spec.Key, over);
-            return new AddReply { Successful = true, HostInterfaceName = request.AddRequest.DesiredHostInterfaceName, ContainerMac = spec.Mac.ToString() };
-        }
-        catch (IntentException e)
-        {
-            LogRefused(context.Method, e.Code, e.Message);
-            return new AddReply { Successful = false, ErrorMessage = e.Message };
-        }
+        var spec = InfraAgentRequests.ToSpec(guard.RequireNode(context), request);
+        var previous = HolderOf(spec);
+        await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
+        if (previous is { } over)
+            LogSuperseded(spec.PortName, previous: over, next: spec.Key);
+        return new AddReply { Successful = true, HostInterfaceName = request.AddRequest.DesiredHostInterfaceName, ContainerMac = spec.Mac.ToString() };
     });
 
     public override Task<DelReply> DeleteNetwork(DeleteNetworkRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var node = guard.RequireNode(context);
-        try
-        {
-            // CNI's DEL is idempotent: nothing there is success, although 24.01's manager said otherwise.
-            if (FindKey(node, request) is { } key)
-                await core.DetachAsync(new DetachIntent(node, ApiOrigin.InfraAgent, key, 0, 0), context.CancellationToken);
-            return new DelReply { Successful = true };
-        }
-        catch (IntentException e)
-        {
-            LogRefused(context.Method, e.Code, e.Message);
-            return new DelReply { Successful = false, ErrorMessage = e.Message };
-        }
+        // CNI's DEL is idempotent: nothing there is success, although 24.01's manager said otherwise.
+        if (FindKey(node, request) is { } key)
+            await core.DetachAsync(new DetachIntent(node, ApiOrigin.InfraAgent, key, 0, 0), context.CancellationToken);
+        return new DelReply { Successful = true };
     });
 
     public override Task<Reply> SetupHostInterface(SetupHostInterfaceRequest request, ServerCallContext context) => AnswerAsync(
@@ -58,17 +42,8 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
 
     private Task<Reply> AnswerAsync(ServerCallContext context, Func<string, Task> call) => guard.RunAsync(context, async () =>
     {
-        var node = guard.RequireNode(context);
-        try
-        {
-            await call(node);
-            return new Reply { Successful = true };
-        }
-        catch (IntentException e)
-        {
-            LogRefused(context.Method, e.Code, e.Message);
-            return new Reply { Successful = false, ErrorMessage = e.Message };
-        }
+        await call(guard.RequireNode(context));
+        return new Reply { Successful = true };
     });
 
     /// <summary>The other pod's attachment that has the device; the judge ends it when the device is given on.</summary>
@@ -94,9 +69,6 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
             .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == node && s.Kind == EndpointKind.Pod && s.Addresses.Contains(address))
             ?.Key;
     }
-
-    [LoggerMessage(EventId = 3010, Level = LogLevel.Information, Message = "{Method} refused: {Code}: {Reason}")]
-    private partial void LogRefused(string method, IntentError code, string reason);
 
     [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} was given to {Next}, so {Previous} is over and was removed")]
     private partial void LogSuperseded(string device, AttachmentKey previous, AttachmentKey next);

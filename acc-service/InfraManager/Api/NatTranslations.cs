@@ -47,6 +47,17 @@ internal static class NatTranslations
                 [.. backends.Values])]);
     }
 
+    /// <summary>Where a backend of that address is in the request.</summary>
+    public static string BackendField(NatTranslation request, System.Net.IPAddress address)
+    {
+        for (var i = 0; i < request.Backends.Count; i++)
+        {
+            if (InfraAgentRequests.ToAddress("backends", request.Backends[i].DstEp.Ipv4Addr).Equals(address))
+                return $"backends[{i}].dst_ep";
+        }
+        return "backends";
+    }
+
     private static FrontendKey FrontendOf(NatTranslation request)
     {
         var endpoint = ToBackend("endpoint", request.Endpoint);

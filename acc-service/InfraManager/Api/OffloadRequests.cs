@@ -18,7 +18,7 @@ internal static class OffloadRequests
         {
             Node = node,
             Origin = ApiOrigin.Offload,
-            Key = ToKey(request.Key),
+            Key = ToUsableKey(request.Key),
             Kind = request.Kind switch
             {
                 Protos.V1.EndpointKind.Pod => Model.EndpointKind.Pod,
@@ -32,7 +32,7 @@ internal static class OffloadRequests
             PortName = device.PortName,
             Mac = ToMac(device.Mac),
             Addresses = ToAddresses(request.Addresses),
-            Mtu = request.Mtu <= ushort.MaxValue ? (int)request.Mtu : throw IntentException.Invalid("mtu", $"{request.Mtu} is beyond {ushort.MaxValue}"),
+            Mtu = request.Mtu <= ProtocolLimits.MaxMtu ? (int)request.Mtu : throw IntentException.Invalid("mtu", $"{request.Mtu} is beyond {ProtocolLimits.MaxMtu}"),
             PodNamespace = request.PodNamespace,
             PodName = request.PodName,
             PodUid = request.PodUid,
@@ -47,10 +47,49 @@ internal static class OffloadRequests
             ? throw IntentException.Invalid("key", "missing")
             : new Model.AttachmentKey(key.Network, key.ContainerId, key.InterfaceName);
 
+    /// <summary>Null where nothing can be held under the key.</summary>
+    public static Model.AttachmentKey? UsableKey(Protos.V1.AttachmentKey? key)
+    {
+        try
+        {
+            return ToUsableKey(key);
+        }
+        catch (IntentException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>An endpoint as the request that would make it.</summary>
+    public static AttachRequest FromSpec(EndpointSpec spec)
+    {
+        var request = new AttachRequest
+        {
+            Key = FromKey(spec.Key),
+            Kind = spec.Kind == Model.EndpointKind.Host ? Protos.V1.EndpointKind.Host : Protos.V1.EndpointKind.Pod,
+            Device = new Device { Kind = DeviceKinds.NameOf(spec.Device), PortName = spec.PortName, Mac = ByteString.CopyFrom(spec.Mac.ToArray()) },
+            Mtu = (uint)spec.Mtu,
+            PodNamespace = spec.PodNamespace,
+            PodName = spec.PodName,
+            PodUid = spec.PodUid,
+            Epoch = spec.Epoch,
+            Sequence = spec.Sequence,
+        };
+        request.Addresses.AddRange(spec.Addresses.Select(ToBytes));
+        return request;
+    }
+
     public static Protos.V1.AttachmentKey FromKey(Model.AttachmentKey key) =>
         new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
 
     public static ByteString ToBytes(IPAddress address) => ByteString.CopyFrom(address.GetAddressBytes());
+
+    private static Model.AttachmentKey ToUsableKey(Protos.V1.AttachmentKey? key)
+    {
+        var usable = ToKey(key);
+        EndpointRules.CheckKey(usable);
+        return usable;
+    }
 
     private static MacAddress ToMac(ByteString mac) =>
         mac.Length == MacAddress.Length

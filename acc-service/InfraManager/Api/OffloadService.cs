@@ -1,13 +1,24 @@
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Model;
-using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>accoffload.v1.Offload: what host-stub's agent calls.</summary>
-internal sealed class OffloadService(INetworkCore core, NodeSettings node, RpcGuard guard) : Offload.OffloadBase
+internal sealed class OffloadService(INetworkCore core, NodeSettings node, ConditionSource conditions, RpcGuard guard, AgentLog agents) : Offload.OffloadBase
 {
+    public override Task<BeginReply> Begin(BeginRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var caller = guard.RequireNode(context);
+        EndpointRules.CheckAgentName(request.Agent);
+        var outcome = await core.BeginAsync(new BeginIntent(caller, request.Agent), context.CancellationToken);
+        agents.Began(request.Agent, outcome);
+        var reply = new BeginReply { Epoch = outcome.Epoch };
+        reply.Attachments.AddRange(outcome.Held.Select(OffloadRequests.FromSpec));
+        return reply;
+    });
+
     public override Task<AttachReply> Attach(AttachRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var spec = OffloadRequests.ToSpec(guard.RequireNode(context), request);
@@ -34,43 +45,54 @@ internal sealed class OffloadService(INetworkCore core, NodeSettings node, RpcGu
     public override Task<SyncReply> Sync(SyncRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
-        if (request.Networks.Count > EndpointRules.MaxNetworks)
-            throw IntentException.Invalid("networks", $"{request.Networks.Count} networks, at most {EndpointRules.MaxNetworks}");
-        if (request.Attachments.Count > ProtocolLimits.MaxAttachments)
-            throw IntentException.Invalid("attachments", $"{request.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}");
-        var attachments = new EndpointSpec[request.Attachments.Count];
-        for (var i = 0; i < attachments.Length; i++)
+        EndpointRules.CheckListLength(request.Attachments.Count);
+        var attachments = new List<EndpointSpec>(request.Attachments.Count);
+        var unreadable = new List<SyncItemFailure>();
+        for (var i = 0; i < request.Attachments.Count; i++)
         {
             try
             {
-                attachments[i] = OffloadRequests.ToSpec(caller, request.Attachments[i]);
+                attachments.Add(OffloadRequests.ToSpec(caller, request.Attachments[i]));
             }
             catch (IntentException e)
             {
-                // A list with a hole in it must not remove what the hole stood for.
-                throw IntentException.Invalid(e.Field.Length == 0 ? $"attachments[{i}]" : $"attachments[{i}].{e.Field}", Reason(e));
+                unreadable.Add(new SyncItemFailure(OffloadRequests.UsableKey(request.Attachments[i].Key), i, e));
             }
         }
-        var outcome = await core.SyncAsync(new SyncIntent(caller, request.Epoch, request.Sequence, [.. request.Networks], attachments), context.CancellationToken);
+        var intent = new SyncIntent(caller, request.Epoch, request.Sequence, attachments) { Unreadable = unreadable };
+        var outcome = await core.SyncAsync(intent, context.CancellationToken);
         var reply = new SyncReply { Kept = (uint)outcome.Kept, Added = (uint)outcome.Added, Removed = (uint)outcome.Removed };
         foreach (var failure in outcome.Failures)
-            reply.Failures.Add(new SyncFailure { Key = OffloadRequests.FromKey(failure.Key), Message = failure.Error.Message });
+        {
+            reply.Failures.Add(new SyncFailure
+            {
+                Key = failure.Key is { } key ? OffloadRequests.FromKey(key) : null,
+                Message = failure.Key is null ? $"attachments[{failure.Index}].{failure.Error.Message}" : failure.Error.Message,
+                Index = (uint)failure.Index,
+            });
+        }
         return reply;
     });
 
     public override Task<StatusReply> Status(StatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
-        guard.RequireNode(context);
-        var status = core.Status;
-        return Task.FromResult(new StatusReply
+        var caller = guard.RequireNode(context);
+        var now = conditions.Take();
+        var reply = new StatusReply
         {
-            Ready = status.Ready,
-            Reason = status.Ready ? "" : status.StoreProblem.Length > 0 ? status.StoreProblem : status.TargetReason,
+            Ready = now.CanAttach,
+            Reason = now.Reason,
             Version = ProductVersion.Text,
-            Endpoints = (uint)status.Endpoints,
-        });
+            Endpoints = (uint)core.Status.Endpoints,
+            Epoch = core.Status.Agent.Epoch,
+            HostEndpoint = HostEndpointOf(caller),
+        };
+        reply.Conditions.AddRange(now.All.Select(c => c.ToProto()));
+        return Task.FromResult(reply);
     });
 
-    private static string Reason(IntentException e) =>
-        e.Field.Length > 0 && e.Message.StartsWith(e.Field + ": ", StringComparison.Ordinal) ? e.Message[(e.Field.Length + 2)..] : e.Message;
+    private HostEndpoint? HostEndpointOf(string caller) =>
+        core.Endpoints.Select(e => e.Endpoint.Spec).FirstOrDefault(s => s.Kind == Model.EndpointKind.Host && s.Origin == ApiOrigin.Offload && s.Node == caller) is { } spec
+            ? new HostEndpoint { PortName = spec.PortName, Mac = Google.Protobuf.ByteString.CopyFrom(spec.Mac.ToArray()) }
+            : null;
 }

@@ -8,6 +8,7 @@ namespace ACCOffload.InfraManager.Api;
 internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger logger)
 {
     private readonly ILogger _logger = logger;
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte> _failed = new(StringComparer.Ordinal);
 
     /// <summary>The caller's node, which is this one.</summary>
     /// <exception cref="RpcException">PERMISSION_DENIED: its certificate is another node's.</exception>
@@ -17,7 +18,7 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
             ?? throw new RpcException(new Status(StatusCode.Unauthenticated, "no client certificate"));
         if (identity.Node == node)
             return node;
-        refusals.Refused(context.GetHttpContext().Connection.RemoteIpAddress?.ToString() ?? "unknown", identity.Subject, $"it is of node {identity.Node} and may not change this one's endpoints");
+        refusals.Refused(PeerName.Of(context.GetHttpContext().Connection.RemoteIpAddress), identity.Subject, RefusalReason.Node, $"it is of node {identity.Node} and may not change this one's endpoints");
         throw new RpcException(new Status(StatusCode.PermissionDenied, $"the certificate is of node {identity.Node}; this ACC serves node {node} only"));
     }
 
@@ -30,7 +31,7 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
         }
         catch (IntentException e)
         {
-            LogRefused(context.Method, e.Code, e.Message);
+            LogRefused(context, e);
             throw new RpcException(new Status((StatusCode)(int)e.Code, e.Message));
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
@@ -39,13 +40,28 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
         }
         catch (Exception e) when (e is not RpcException)
         {
-            LogFailed(e, context.Method);
+            Failed(context, e);
             throw new RpcException(new Status(StatusCode.Internal, "internal error; the log of inframanager tells more"));
         }
     }
 
-    [LoggerMessage(EventId = 3002, Level = LogLevel.Information, Message = "{Method} refused: {Code}: {Reason}")]
-    private partial void LogRefused(string method, IntentError code, string reason);
+    /// <summary>Tells of a refused request, bounded by peer.</summary>
+    public void LogRefused(ServerCallContext context, IntentException refusal) =>
+        refusals.Refused(PeerOf(context), WhoOf(context), RefusalReason.Request, $"{context.Method}: {refusal.Code}: {refusal.Message}");
+
+    /// <summary>Our own fault: with its stack trace, which the same one again does not get.</summary>
+    private void Failed(ServerCallContext context, Exception exception)
+    {
+        if (_failed.TryAdd($"{context.Method} {exception.GetType()}", 0))
+            LogFailed(exception, context.Method);
+        else
+            refusals.Refused(PeerOf(context), WhoOf(context), RefusalReason.Failure, $"{context.Method} failed: {exception.Message}");
+    }
+
+    // A unix socket's peers are root.
+    private static string PeerOf(ServerCallContext context) => context.GetHttpContext().Connection.RemoteIpAddress is { } address ? PeerName.Of(address) : "local";
+
+    private static string WhoOf(ServerCallContext context) => context.GetHttpContext().Features.Get<ClientIdentity>()?.Subject ?? "";
 
     [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "{Method} failed")]
     private partial void LogFailed(Exception exception, string method);

@@ -31,6 +31,8 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Services(context));
         ctl.Subcommands.Add(ServiceAdd(context));
         ctl.Subcommands.Add(ServiceRemove(context));
+        ctl.Subcommands.Add(EndpointRemove(context));
+        ctl.Subcommands.Add(HostReset(context));
         return ctl;
     }
 
@@ -38,7 +40,7 @@ internal static class CtlCommand
 
     private static Command Status(Context context)
     {
-        var wait = new Option<int>("--wait") { Description = "Wait until it is ready and its tables are verified; fail if it is not within SECONDS", HelpName = "SECONDS" };
+        var wait = new Option<int>("--wait") { Description = "Wait until pods can be attached and the tables are verified; fail if that takes longer than SECONDS", HelpName = "SECONDS" };
         return Query(context, new Command("status", "What the service and its target are doing") { wait }, async (parsed, client, options) =>
         {
             var reply = parsed.GetValue(wait) is var seconds and > 0
@@ -135,6 +137,22 @@ internal static class CtlCommand
             });
         });
     }
+
+    private static Command EndpointRemove(Context context)
+    {
+        var repair = new RepairCommands();
+        return Query(context, repair.Remove(), async (parsed, client, options) =>
+        {
+            var reply = await client.RemoveEndpointsAsync(repair.RemoveRequest(parsed), options);
+            return new Answer(w => RepairCommands.Text(w, reply, all: false), j => RepairCommands.Json(j, reply));
+        });
+    }
+
+    private static Command HostReset(Context context) => Query(context, RepairCommands.Reset(), async (_, client, options) =>
+    {
+        var reply = await client.ResetHostAsync(new ResetHostRequest(), options);
+        return new Answer(w => RepairCommands.Text(w, reply, all: true), j => RepairCommands.Json(j, reply));
+    });
 
     private sealed record Answer(Action<TextWriter> Text, Action<Utf8JsonWriter> Json);
 

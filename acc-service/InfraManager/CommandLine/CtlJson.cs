@@ -21,6 +21,22 @@ internal static class CtlJson
         json.WriteString("version", status.Version);
         json.WriteString("node", status.Node);
         json.WriteBoolean("ready", status.Ready);
+        json.WriteBoolean("canAttach", status.CanAttach);
+        json.WriteStartArray("conditions");
+        foreach (var condition in status.Conditions)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", condition.Name);
+            json.WriteBoolean("ok", condition.Ok);
+            json.WriteString("reason", condition.Reason);
+            json.WriteBoolean("preventsAdds", condition.PreventsAdds);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteStartArray("notices");
+        foreach (var notice in status.Notices)
+            json.WriteStringValue(notice);
+        json.WriteEndArray();
         json.WriteString("target", status.Target);
         json.WriteString("targetState", status.TargetState);
         json.WriteString("targetReason", status.TargetReason);
@@ -45,6 +61,9 @@ internal static class CtlJson
         json.WriteNumber("services", status.Services);
         json.WriteString("servicesSource", status.ServicesSource);
         json.WriteString("arpProxy", status.ArpProxy);
+        json.WriteString("agent", status.Agent);
+        json.WriteNumber("agentEpoch", status.AgentEpoch);
+        json.WriteString("agentRivals", status.AgentRivals);
         if (status.Watch is null)
             json.WriteNull("watch");
         else
@@ -154,6 +173,7 @@ internal static class CtlJson
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        json.WriteString("lossesProblem", reply.LossesProblem);
         json.WriteEndObject();
     }
 

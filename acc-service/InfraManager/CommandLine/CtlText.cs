@@ -11,7 +11,11 @@ internal static class CtlText
     {
         var table = new TextTable("node", status.Node);
         table.Add("version", status.Version);
-        table.Add("ready", status.Ready ? "yes" : "no");
+        table.Add("ready", status.Ready ? "yes" : status.CanAttach ? "no, new pods can be attached" : "no, no pod can be attached");
+        foreach (var condition in status.Conditions)
+            table.Add($"  {condition.Name}", Condition(condition));
+        foreach (var notice in status.Notices)
+            table.Add("notice", notice);
         table.Add("target", status.Target);
         table.Add("target state", status.TargetReason.Length == 0 ? status.TargetState : $"{status.TargetState} ({status.TargetReason})");
         table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
@@ -19,6 +23,9 @@ internal static class CtlText
         if (status.ArpProxy.Length > 0)
             table.Add("ARP responder", status.ArpProxy);
         table.Add("endpoints", Number(status.Endpoints));
+        table.Add("agent", status.AgentEpoch == 0 ? "none began yet" : $"{(status.Agent.Length == 0 ? "none since host-reset" : status.Agent)}, epoch {Number(status.AgentEpoch)}");
+        if (status.AgentRivals.Length > 0)
+            table.Add("two agents", $"{status.AgentRivals} take the epoch from each other: two processes use this node's certificate");
         table.Add("services", status.Watch is { } watch ? $"{Number(status.Services)}, {Watch(watch)}" : $"{Number(status.Services)}, set by the agent");
         foreach (var kind in status.Watch?.Kinds ?? [])
             table.Add($"watch {kind.Kind}", Watch(kind));
@@ -36,6 +43,9 @@ internal static class CtlText
         table.Add("uptime", TimeSpan.FromSeconds(Math.Floor(status.Uptime)).ToString("c", CultureInfo.InvariantCulture));
         table.WriteTo(writer);
     }
+
+    private static string Condition(Condition condition) =>
+        condition.Ok ? condition.Reason.Length == 0 ? "ok" : $"ok ({condition.Reason})" : condition.PreventsAdds ? $"NOT OK, no pod can be attached: {condition.Reason}" : $"NOT OK: {condition.Reason}";
 
     private static string Watch(WatchStatus watch)
     {
@@ -104,6 +114,8 @@ internal static class CtlText
     public static void Counters(TextWriter writer, ListCountersReply reply, bool all)
     {
         var cells = reply.Cells.Where(c => all || c.Packets != 0 || c.Bytes != 0).ToList();
+        if (reply.LossesProblem.Length > 0)
+            writer.WriteLine(reply.LossesProblem);
         if (cells.Count == 0)
         {
             writer.WriteLine("nothing counted (--all shows the zeros)");

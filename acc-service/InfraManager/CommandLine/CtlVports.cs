@@ -15,17 +15,17 @@ internal static class CtlVports
             return;
         }
 
-        var table = new TextTable("PORT", "NAME", "DEVICE", "MAC", "VSI", "ENDPOINTS").Right(0);
+        var table = new TextTable("PORT", "NAME", "DEVICE", "MAC", "VSI", "STATE", "ENDPOINTS").Right(0);
         foreach (var vport in ByVport(reply))
         {
             var one = vport.First();
             table.Add(
-                OrDash(one.Port), one.PortName, one.Device, one.Mac, OrDash(one.Vsi),
+                OrDash(one.Port), one.PortName, one.Device, one.Mac, OrDash(one.Vsi), one.PortProblem.Length == 0 ? "ok" : one.PortProblem,
                 string.Join(' ', vport.Select(Owner)));
         }
 
         foreach (var own in reply.Vports)
-            table.Add(OrDash(own.Port), own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), $"the ACC's own ({own.Use})");
+            table.Add(OrDash(own.Port), own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
         table.WriteTo(writer);
     }
 
@@ -42,6 +42,7 @@ internal static class CtlVports
             json.WriteString("device", one.Device);
             json.WriteString("mac", one.Mac);
             json.WriteString("vsi", one.Vsi);
+            json.WriteString("problem", one.PortProblem);
             json.WriteStartArray("endpoints");
             foreach (var endpoint in vport)
                 json.WriteStringValue(Owner(endpoint));

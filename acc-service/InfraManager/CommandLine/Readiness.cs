@@ -4,7 +4,10 @@ using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
-/// <summary>Waits for what an update is judged by: READY, tables verified, nothing pending.</summary>
+/// <summary>
+/// Waits for what an update is judged by: attachments can be made, tables verified, nothing pending. Conditions that depend on others, such
+/// as the host or the cluster, are not waited for: another image would not have them either.
+/// </summary>
 internal static class Readiness
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -36,7 +39,7 @@ internal static class Readiness
 
     /// <summary>Null, or what is not yet as it should be.</summary>
     internal static string? Missing(GetStatusReply status) =>
-        !status.Ready ? "the service is not ready"
+        status.Conditions.FirstOrDefault(c => c.PreventsAdds) is { } condition ? $"{condition.Name}: {condition.Reason}"
         : !status.Reconciled ? $"the tables are not verified (target: {status.TargetState}{(status.TargetReason.Length > 0 ? $", {status.TargetReason}" : "")})"
         : status.PendingEntries > 0 ? $"{status.PendingEntries} entries are not in the tables yet"
         : status.StoreProblem.Length > 0 ? $"the store: {status.StoreProblem}"

@@ -50,7 +50,7 @@ internal sealed class TraceOptions
             Protocol = protocol,
             Destination = parsed.GetValue(_destination) ?? throw new CtlException("--dst is missing (or give the whole frame with --hex)"),
             Source = parsed.GetValue(_source)
-                ?? (sender?.Addresses.Select(IPAddress.Parse).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork))
+                ?? (sender?.Addresses.Select(IpText.Parse).FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork))
                 ?? throw new CtlException($"--src is missing: no endpoint owns port {port}"),
             SourceMac = Mac("--src-mac", parsed.GetValue(_sourceMac) ?? sender?.Mac ?? throw new CtlException($"--src-mac is missing: no endpoint owns port {port}")),
             DestinationMac = parsed.GetValue(_destinationMac) is { } mac ? Mac("--dst-mac", mac)

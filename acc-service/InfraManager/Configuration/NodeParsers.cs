@@ -39,6 +39,13 @@ internal static class NodeParsers
     }
 
     /// <summary>A role as the fingerprint map gives it: host:node.</summary>
+    /// <summary>A role as a certificate carries it after its prefix.</summary>
+    public static string? Role(string text, out string role)
+    {
+        role = text;
+        return text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or ':') ? null : "is no role";
+    }
+
     public static string? HostRole(string text, out string node)
     {
         node = "";

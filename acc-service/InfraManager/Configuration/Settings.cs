@@ -49,8 +49,7 @@ internal sealed record ApiSettings(
     IReadOnlyDictionary<string, string> FingerprintRoles,
     int MaxMessageBytes,
     int MaxStreams,
-    int MaxConnections,
-    TimeSpan HandshakeTimeout);
+    ConnectionLimits Connections);
 
 /// <summary>Which server programs the pipeline.</summary>
 internal enum TargetKind
@@ -77,7 +76,7 @@ internal sealed record TargetSettings(
     TimeSpan RpcTimeout);
 
 /// <summary>Where the soft target listens, with the certificates for TCP, and the network namespace that its ports live in.</summary>
-internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile);
+internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);
 
 /// <summary>Where the compiled pipeline is.</summary>
 internal sealed record PipelineSettings(string Directory);

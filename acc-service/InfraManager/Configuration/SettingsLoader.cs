@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Configuration;
 
@@ -58,6 +59,8 @@ internal static class SettingsLoader
             List(node.NodeAddresses),
             List(node.HostAddresses),
             List(node.VirtualRanges),
+            List(node.ExternalRanges),
+            node.NodePorts,
             node.Gateway,
             node.GatewayMac,
             node.MasqueradePorts,
@@ -73,7 +76,8 @@ internal static class SettingsLoader
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
             settings.Target,
-            settings.SoftTarget,
+            settings.SoftTarget with { ClientRoles = [] },
+            List(settings.SoftTarget.ClientRoles),
             settings.Pipeline,
             settings.Store,
             settings.Control,
@@ -112,6 +116,7 @@ internal static class SettingsLoader
         // No endpoint gets the number that stands for one of the ACC's own.
         settings = settings with { Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] } };
         CheckAddresses(reader, settings.Node);
+        CheckOwnApi(reader, settings);
         CheckSoftTarget(reader, settings);
         CheckProfile(reader, settings);
         reader.RefuseUnknown();
@@ -125,6 +130,8 @@ internal static class SettingsLoader
         NodeAddresses = reader.List<IPAddress>("Node:NodeAddresses", Parsers.Address, AddressRemedy),
         HostAddresses = reader.List<IPAddress>("Node:HostAddresses", Parsers.Address, AddressRemedy),
         VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, RangeRemedy),
+        ExternalRanges = reader.List<IPNetwork>("Node:ExternalRanges", Parsers.Network, RangeRemedy),
+        NodePorts = reader.Value<PortSpan>("Node:NodePorts", "30000-32767", PortSpan.Parse, "give the cluster's range of node ports such as 30000-32767"),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
@@ -177,10 +184,17 @@ internal static class SettingsLoader
         reader.Value<string?>("Api:CrlFile", "", Parsers.OptionalPath, "give an absolute path, or \"\" for none"),
         reader.Map<string>("Api:FingerprintRoles", NodeParsers.Fingerprint, NodeParsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
             .ToDictionary(e => NodeParsers.NormalizeFingerprint(e.Key), e => e.Value, StringComparer.Ordinal),
-        (int)reader.Number("Api:MaxMessageBytes", 4 << 20, 1 << 10, 256 << 20),
+        (int)reader.Number("Api:MaxMessageBytes", ProtocolLimits.MaxMessageBytes, 1 << 10, 256 << 20),
         (int)reader.Number("Api:MaxStreams", 100, 1, 10_000),
-        (int)reader.Number("Api:MaxConnections", 64, 1, 10_000),
-        TimeSpan.FromSeconds(reader.Number("Api:HandshakeSeconds", 5, 1, 60)));
+        new ConnectionLimits
+        {
+            MaxConnections = (int)reader.Number("Api:MaxConnections", 64, 1, 10_000),
+            MaxHandshakes = (int)reader.Number("Api:MaxHandshakes", 256, 2, 10_000),
+            MaxHandshakesPerAddress = (int)reader.Number("Api:MaxHandshakesPerAddress", 128, 1, 10_000),
+            HandshakeTimeout = TimeSpan.FromSeconds(reader.Number("Api:HandshakeSeconds", 5, 1, 60)),
+            Idle = TimeSpan.FromSeconds(reader.Number("Api:IdleSeconds", 60, 10, 86400)),
+            RequestArrival = TimeSpan.FromSeconds(reader.Number("Api:RequestSeconds", 10, 1, 300)),
+        });
 
     private static TargetSettings ReadTarget(ConfigurationReader reader) => new(
         reader.Value<TargetKind>("Target:Kind", "embedded", Parsers.Name, "give embedded or external"),
@@ -201,7 +215,8 @@ internal static class SettingsLoader
         reader.Value<string>("SoftTarget:PortNamespace", "/run/netns/accoffload-dp", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string?>("SoftTarget:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:KeyFile", "", Parsers.OptionalPath, PathRemedy),
-        reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy));
+        reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy),
+        reader.List<string>("SoftTarget:ClientRoles", NodeParsers.Role, "give a role such as p4rt-client, which a certificate has as urn:accoffload:role:p4rt-client", fallback: CertificateRoles.P4RuntimeClient));
 
     private static KubernetesSettings ReadKubernetes(ConfigurationReader reader) => new(
         reader.Value<string>("Kubernetes:Kubeconfig", "/etc/accoffload/kubeconfig", Parsers.AbsolutePath, PathRemedy),
@@ -237,10 +252,29 @@ internal static class SettingsLoader
             }
             foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
                 reader.Fail("Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}", "give the cluster's service range, which no pod address is in");
+            foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
+                reader.Fail("Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
             foreach (var address in node.NodeAddresses.Where(range.Contains))
                 reader.Fail("Node:NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
             foreach (var address in node.HostAddresses.Where(range.Contains))
                 reader.Fail("Node:HostAddresses", address.ToString(), $"lies in the pod range {range}", "give the addresses of the host's interface into the pipeline");
+        }
+    }
+
+    /// <summary>No service can be given the address and port at which this ACC itself is reached.</summary>
+    private static void CheckOwnApi(ConfigurationReader reader, Settings settings)
+    {
+        if (reader.Errors.Count > 0)
+            return;
+        var node = settings.Node;
+        foreach (var (key, own) in new[] { ("Api:Listen", settings.Api.Listen), ("Api:HealthListen", settings.Api.HealthListen) })
+        {
+            if (own is null || IPAddress.IsLoopback(own.Address))
+                continue;
+            if (node.VirtualRanges.Concat(node.ExternalRanges).Any(r => r.Contains(own.Address)))
+                reader.Fail(key, own.ToString(), "lies in Node:VirtualRanges or Node:ExternalRanges, so that a service could take its traffic", "give ranges without the ACC's own address");
+            if (node.NodeAddresses.Contains(own.Address) && node.NodePorts.Contains((ushort)own.Port))
+                reader.Fail(key, own.ToString(), $"is a port within Node:NodePorts ({node.NodePorts}), so that a service could take its traffic", "give a port outside that range");
         }
     }
 

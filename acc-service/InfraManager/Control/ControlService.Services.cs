@@ -1,10 +1,10 @@
-using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Services;
+using ACCOffload.NativeInterop;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -25,9 +25,9 @@ internal sealed partial class ControlService
     public override Task<AddServiceReply> AddService(AddServiceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         RequireAgent();
-        if (!IPAddress.TryParse(request.Address, out var address))
+        if (!IpText.TryParse(request.Address, out var address))
             throw IntentException.Invalid("address", request.Address.Length == 0 ? "empty" : $"{ConfigurationError.OneLine(request.Address)} is no IP address");
-        var backends = request.Backends.Select((b, i) => IPAddress.TryParse(b, out var parsed) ? parsed : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is no IP address")).ToList();
+        var backends = request.Backends.Select((b, i) => IpText.TryParse(b, out var parsed) ? parsed : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is no IP address")).ToList();
         var ports = request.Ports.Select((p, i) => new SimpleService.Port(
             ProtocolOf($"ports[{i}].protocol", p.Protocol),
             PortOf($"ports[{i}].port", p.Port),
@@ -37,6 +37,7 @@ internal sealed partial class ControlService
             throw IntentException.Invalid("affinity", $"{request.Affinity} s is outside 0..{ServiceRules.MaxAffinitySeconds}");
         var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
         var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
+        ServiceClaims.Check(spec, node, "address", a => $"backends[{backends.IndexOf(a)}]");
         node.Package?.Demand(spec);
         await core.SetServiceAsync(new ServiceIntent(key, spec), context.CancellationToken);
         return new AddServiceReply();

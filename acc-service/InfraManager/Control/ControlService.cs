@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Services;
@@ -15,7 +16,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, RpcGuard guard, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -27,11 +28,13 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         // In this order: what the watch has handed over by now is in the core's status.
         var watching = watch is null ? null : ToStatus(watch.GetStatus());
         var status = core.Status;
-        return Task.FromResult(new GetStatusReply
+        var now = conditions.Take();
+        var reply = new GetStatusReply
         {
             Version = ProductVersion.Text,
             Node = node.Name,
-            Ready = status.Ready,
+            Ready = now.Ready,
+            CanAttach = now.CanAttach,
             Target = targetName,
             TargetState = StateName(status.TargetState),
             TargetReason = status.TargetReason,
@@ -56,7 +59,13 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             ServicesSource = watch is null ? "agent" : "watch",
             ArpProxy = arp is null ? "" : arp.Problem.Length == 0 ? "answering" : arp.Problem,
             Watch = watching,
-        });
+            Agent = status.Agent.Name,
+            AgentEpoch = status.Agent.Epoch,
+            AgentRivals = agents.Rivals,
+        };
+        reply.Conditions.AddRange(now.All.Select(c => c.ToProto()));
+        reply.Notices.AddRange(conditions.Notices);
+        return Task.FromResult(reply);
     });
 
     public override Task<ListEndpointsReply> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
@@ -64,26 +73,10 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         var reply = new ListEndpointsReply();
         foreach (var view in core.Endpoints)
         {
-            var spec = view.Endpoint.Spec;
-            var info = new EndpointInfo
-            {
-                Node = spec.Node,
-                Api = ApiText(spec.Origin),
-                Network = spec.Key.Network,
-                ContainerId = spec.Key.ContainerId,
-                InterfaceName = spec.Key.InterfaceName,
-                Kind = spec.Kind.ToString().ToLowerInvariant(),
-                PortName = spec.PortName,
-                Port = view.Port,
-                Mac = spec.Mac.ToString(),
-                PodNamespace = spec.PodNamespace,
-                PodName = spec.PodName,
-                Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
-                Device = DeviceKinds.NameOf(spec.Device),
-                Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
-                State = view.Programmed ? "programmed" : "pending",
-            };
-            info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
+            var info = ToInfo(view.Endpoint.Spec);
+            info.Port = view.Port;
+            info.State = view.Programmed ? "programmed" : "pending";
+            info.PortProblem = target.Ports.ProblemOf(view.Endpoint.Spec.PortName) ?? "";
             reply.Endpoints.Add(info);
         }
         reply.Vports.AddRange(own.Select(ToVport));
@@ -124,6 +117,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             foreach (var verdict in Enum.GetValues<ArpVerdict>())
                 reply.Cells.Add(new CounterCell { Counter = "arp_proxy", Index = (ulong)verdict, Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()), Packets = (ulong)arp.Count(verdict) });
         }
+        await AddLossesAsync(reply, context.CancellationToken);
         foreach (var counter in target.Pipeline.Counters)
         {
             try
@@ -157,6 +151,28 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         TraceNames.Apply(reply, target.Pipeline);
         return reply;
     });
+
+    private EndpointInfo ToInfo(EndpointSpec spec)
+    {
+        var info = new EndpointInfo
+        {
+            Node = spec.Node,
+            Api = ApiText(spec.Origin),
+            Network = spec.Key.Network,
+            ContainerId = spec.Key.ContainerId,
+            InterfaceName = spec.Key.InterfaceName,
+            Kind = spec.Kind.ToString().ToLowerInvariant(),
+            PortName = spec.PortName,
+            Mac = spec.Mac.ToString(),
+            PodNamespace = spec.PodNamespace,
+            PodName = spec.PodName,
+            Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
+            Device = DeviceKinds.NameOf(spec.Device),
+            Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
+        };
+        info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
+        return info;
+    }
 
     private static string StateName(TargetState state) => state switch
     {

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Control;
@@ -10,6 +11,9 @@ internal interface ITargetView
 
     string PipelineName { get; }
 
+    /// <summary>Which ports pass no packets, as last looked at.</summary>
+    PortReport Ports { get; }
+
     ulong Cookie { get; }
 
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
@@ -20,6 +24,14 @@ internal interface ITargetView
 
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken);
+
+    /// <summary>What the target lost outside its pipeline's counters; null where it does not tell.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken);
+
+    /// <summary>The state of the target's ports by name; null where it does not tell.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken);
 
     /// <summary>The port's number on the target; null when there is no such port.</summary>
     Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken);

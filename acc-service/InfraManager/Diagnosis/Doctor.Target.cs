@@ -27,10 +27,6 @@ internal sealed partial class Doctor
         {
             report.Right("target", $"{target.P4Runtime}: primary, pipeline {_running.Pipeline}");
         }
-        else
-        {
-            report.Wrong("target", $"{target.P4Runtime}: {_running.TargetState} {_running.TargetReason}", FitsRemedy);
-        }
     }
 
     /// <summary>What infrap4d drives on an E2100: the function 8086:1453, from user space. Other targets have none.</summary>

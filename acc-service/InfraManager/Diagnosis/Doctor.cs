@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Kubernetes;
@@ -10,7 +11,6 @@ using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Diagnosis;
@@ -22,7 +22,7 @@ namespace ACCOffload.InfraManager.Diagnosis;
 internal sealed partial class Doctor(Settings settings, TimeProvider time, string root = "/")
 {
     private const long LeastSpace = 64L << 20;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private GetStatusReply? _running;
 
@@ -62,10 +62,12 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
                 report.Doubt("service", $"nobody serves {settings.Control.Socket}", "systemctl start inframanager, once nothing is wrong here");
             return;
         }
-        if (CommandLine.Readiness.Missing(_running) is { } missing)
-            report.Wrong("service", missing, "journalctl --unit inframanager tells why");
-        else
+        if (_running.Ready)
             report.Right("service", $"version {_running.Version}, ready, tables verified, {_running.Endpoints} endpoints");
+        foreach (var condition in _running.Conditions.Where(c => !c.Ok))
+            report.Wrong("service", $"{condition.Name}: {condition.Reason}{(condition.PreventsAdds ? " (no pod can be attached)" : "")}", ConditionRemedies.For(condition.Name));
+        foreach (var notice in _running.Notices)
+            report.Doubt("service", notice, "docs/troubleshooting.md, Conditions");
     }
 
     private void Certificate(DoctorReport report)
@@ -138,7 +140,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         var file = settings.Kubernetes.Kubeconfig;
         if (!File.Exists(file))
         {
-            report.Doubt("cluster", $"{file} is not there: services are not watched", $"{Remedy}; or set Services:Source to agent");
+            report.Right("cluster", $"there is no {file}: services are not watched; for those of a cluster, {Remedy}");
             return;
         }
         try
@@ -166,26 +168,35 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         var space = new DriveInfo(folder).AvailableFreeSpace;
         if (space < LeastSpace)
             report.Wrong("store", $"{folder} has {space >> 20} MiB left", $"free some: {LeastSpace >> 20} MiB are needed to hold what is acknowledged");
+        if (_running is not null)
+        {
+            // It holds the database for itself, and its own word on it is the condition Store.
+            if (_running.Conditions.All(c => c.Ok || c.Name != ConditionNames.Store))
+                report.Right("store", $"{path}, in use by the running service, {space >> 20} MiB left");
+            return;
+        }
         if (!File.Exists(path))
         {
             report.Right("store", $"{path} is made at the first start");
             return;
         }
-        try
+        switch (StoreProbe.Look(path))
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ConnectionString);
-            connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA user_version";
-            var version = (long)command.ExecuteScalar()!;
-            if (version > StoreSchema.Version)
+            case { Failure: StoreFailure.InUse }:
+                report.Doubt("store", $"{path} is in use by another process, so it was not looked into", $"find it with 'fuser {path}'; the database itself is not at fault");
+                break;
+            case { Failure: StoreFailure.Corrupt } damaged:
+                report.Wrong("store", damaged.Detail, "restore a backup, or move it away: it is filled again by the host's Sync");
+                break;
+            case { Failure: not null } unreadable:
+                report.Wrong("store", unreadable.Detail, "run doctor as root, and check the file's permissions and its disk");
+                break;
+            case { Version: var version } when version > StoreSchema.Version:
                 report.Wrong("store", $"{path} has schema {version}, this version knows {StoreSchema.Version}", "start the newer version again");
-            else
+                break;
+            case { Version: var version }:
                 report.Right("store", $"{path}, schema {version}, {space >> 20} MiB left");
-        }
-        catch (SqliteException e)
-        {
-            report.Wrong("store", $"{path} can't be read: {e.Message}", "run it as root; a damaged database is moved away and rebuilt by the host's Sync");
+                break;
         }
     }
 }

@@ -1,8 +1,8 @@
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Security;
-using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -14,30 +14,48 @@ internal sealed class ApiServer : IAsyncDisposable
 {
     private const int ControlMessageBytes = 1 << 20;
     private const int MostHealthConnections = 64;
+    private const int MostHealthConnectionsPerAddress = 16;
 
     private readonly string _source;
     private readonly WebApplication _app;
     private readonly TrustStore _trust;
     private readonly PeerConnections _connections;
+    private readonly MutualTls _tls;
+    private readonly ConnectionPool _healthConnections;
+    private readonly ControlSocket _door;
     private readonly FileMonitor _monitor;
     private readonly HealthServiceImpl _health = new();
+    private readonly HealthPublisher _publisher;
 
     /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
-    public ApiServer(Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, TimeProvider time)
+    public ApiServer(Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, TimeProvider time)
     {
         _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
         var refusals = new RefusalLog(time, security);
         _trust = new TrustStore(settings.Api, time, security);
+        _publisher = new HealthPublisher(_health, conditions, time);
         _connections = new PeerConnections(_trust, time, security);
+        _tls = new MutualTls(settings.Api, settings.Node.Name, _trust, _connections, refusals, time);
+        _healthConnections = new ConnectionPool(
+            new ConnectionPoolOptions
+            {
+                MostOf = _ => MostHealthConnectionsPerAddress,
+                Most = MostHealthConnections,
+                Idle = settings.Api.Connections.Idle,
+                RequestArrival = settings.Api.Connections.RequestArrival,
+                ClosesBusy = true,
+            },
+            refusals,
+            time);
         _monitor = new FileMonitor(_trust.Files, _trust.Reload, TimeSpan.FromSeconds(10), time, security);
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.Services.AddRoutingCore();
-        AddGrpc(builder.Services, settings, core, control, loggers, refusals);
-        var door = new ControlSocket(settings.Control.Socket, settings.Source, refusals);
+        AddGrpc(builder.Services, settings, core, control, conditions, agents, loggers, refusals, time);
+        _door = new ControlSocket(settings.Control.Socket, settings.Source, refusals, time);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -46,29 +64,30 @@ internal sealed class ApiServer : IAsyncDisposable
             kestrel.Listen(settings.Api.Listen, listen =>
             {
                 Tag(listen, ListenerKind.Api);
-                new MutualTls(settings.Api, _trust, _connections, refusals, time).Apply(listen);
+                _tls.Apply(listen);
             });
             if (settings.Api.HealthListen is { } health)
             {
-                var limit = new ConnectionLimit(MostHealthConnections, refusals);
                 kestrel.Listen(health, listen =>
                 {
                     Tag(listen, ListenerKind.Health);
                     listen.Protocols = HttpProtocols.Http2;
-                    listen.Use(next => connection => limit.RunAsync(connection, next));
+                    listen.Use(next => connection => _healthConnections.RunAsync(connection, PeerName.GroupOf(connection), "", next));
                 });
             }
             kestrel.ListenUnixSocket(settings.Control.Socket, listen =>
             {
                 Tag(listen, ListenerKind.Control);
                 listen.Protocols = HttpProtocols.Http2;
-                listen.Use(next => connection => door.RunAsync(connection, next));
+                listen.Use(next => connection => _door.RunAsync(connection, next));
             });
         });
         builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = endPoint =>
-            endPoint is System.Net.Sockets.UnixDomainSocketEndPoint ? door.Bind() : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
+            endPoint is System.Net.Sockets.UnixDomainSocketEndPoint ? _door.Bind() : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
 
         _app = builder.Build();
+        var tracking = new RequestTracking(refusals);
+        _app.Use(next => context => tracking.RunAsync(context, next));
         var gate = new RequestGate(_connections);
         _app.Use(next => context => gate.RunAsync(context, next));
         _app.UseRouting();
@@ -81,13 +100,16 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <summary>The addresses in use, for a Listen with port 0.</summary>
     public IEnumerable<string> Addresses => _app.Urls;
 
+    /// <summary>The certificates in force.</summary>
+    public TrustStore Trust => _trust;
+
     /// <summary>Established connections on the mutual TLS port.</summary>
     public int Connections => _connections.Count;
 
     /// <exception cref="ConfigurationException">An address can't be bound.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        SetHealth(HealthCheckResponse.Types.ServingStatus.Serving);
+        _publisher.Start();
         try
         {
             await _app.StartAsync(cancellationToken);
@@ -101,7 +123,7 @@ internal sealed class ApiServer : IAsyncDisposable
     /// <summary>Accepts nothing more and lets what runs end, until the token is cancelled.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        SetHealth(HealthCheckResponse.Types.ServingStatus.NotServing);
+        await _publisher.StopAsync();
         try
         {
             await _app.StopAsync(cancellationToken);
@@ -117,18 +139,16 @@ internal sealed class ApiServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _publisher.DisposeAsync();
         _monitor.Dispose();
         _connections.Dispose();
         await _app.DisposeAsync();
+        _tls.Dispose();
+        _healthConnections.Dispose();
+        _door.Dispose();
     }
 
-    private void SetHealth(HealthCheckResponse.Types.ServingStatus status)
-    {
-        foreach (var service in new[] { "", "accoffload.v1.Offload", "infra.InfraAgent" })
-            _health.SetStatus(service, status);
-    }
-
-    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ILoggerFactory loggers, RefusalLog refusals)
+    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
     {
         services.AddGrpc(o =>
         {
@@ -142,10 +162,13 @@ internal sealed class ApiServer : IAsyncDisposable
         });
         var api = loggers.CreateLogger(Features.Api);
         var guard = new RpcGuard(settings.Node.Name, refusals, api);
-        services.AddSingleton(new OffloadService(core, settings.Node, guard));
-        services.AddSingleton(new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, api));
-        services.AddSingleton(control);
-        services.AddSingleton(_health);
+        CheckedMethods.RemoveDefaultBinding(services);
+        CheckedMethods.Add(services, new OffloadService(core, settings.Node, conditions, guard, agents), (binder, service) => Protos.V1.Offload.BindService(binder, service));
+        var infra = new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, time, api);
+        CheckedMethods.Add(services, infra, (binder, service) => Protos.Infra.InfraAgent.BindService(binder, service));
+        conditions.AddNotice(() => infra.PolicyNotice);
+        CheckedMethods.Add(services, control, (binder, service) => Protos.V1.Control.BindService(binder, service));
+        CheckedMethods.Add(services, _health, (binder, service) => Grpc.Health.V1.Health.BindService(binder, service));
     }
 
     private static void SetLimits(KestrelServerOptions kestrel, ApiSettings api)
@@ -153,6 +176,9 @@ internal sealed class ApiServer : IAsyncDisposable
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = Math.Max(api.MaxMessageBytes, ControlMessageBytes) + 16;
         kestrel.Limits.MaxRequestHeadersTotalSize = 16 << 10;
+        kestrel.Limits.RequestHeadersTimeout = api.Connections.RequestArrival;
+        // A request that stalls is ended by its own limit, not the whole connection with the others on it.
+        kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.Http2.MaxStreamsPerConnection = api.MaxStreams;
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);

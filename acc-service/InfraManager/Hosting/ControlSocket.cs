@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Security;
 using ACCOffload.NativeInterop;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -7,11 +6,13 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>The unix socket of ctl: root's alone, by its mode and by the kernel's word on who connects.</summary>
-internal sealed partial class ControlSocket(string path, string source, RefusalLog refusals)
+internal sealed partial class ControlSocket(string path, string source, RefusalLog refusals, TimeProvider time) : IDisposable
 {
     private const int MostConnections = 16;
 
-    private readonly ConnectionLimit _limit = new(MostConnections, refusals);
+    /// <summary>A trace or a watch may run for hours.</summary>
+    private readonly ConnectionPool _pool = new(
+        new ConnectionPoolOptions { MostOf = _ => MostConnections, Most = MostConnections, Idle = TimeSpan.FromMinutes(5), RequestArrival = TimeSpan.FromSeconds(10) }, refusals, time);
 
     /// <summary>Binds the socket with mode 0600 from its first moment; a stale one is replaced.</summary>
     /// <exception cref="ConfigurationException">Another inframanager serves it, or it can't be made.</exception>
@@ -47,12 +48,14 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
         // The service's own user can do all that the service can; it need not be root.
         if (peer is not { } caller || (caller.Uid != 0 && caller.Uid != EffectiveUserId()))
         {
-            refusals.Refused(path, peer is null ? "" : $"uid {peer.Value.Uid}", "only root may use the control socket");
+            refusals.Refused(path, peer is null ? "" : $"uid {peer.Value.Uid}", RefusalReason.ControlCaller, "only root may use the control socket");
             connection.Abort();
             return;
         }
-        await _limit.RunAsync(connection, next);
+        await _pool.RunAsync(connection, "root", $"uid {caller.Uid}", next);
     }
+
+    public void Dispose() => _pool.Dispose();
 
     private void RemoveStale()
     {

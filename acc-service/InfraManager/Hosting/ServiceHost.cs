@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Kubernetes;
@@ -30,6 +31,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private ClusterWatch? _watch;
     private ApiServer? _api;
     private ArpProxy? _arp;
+    private PortWatch? _portWatch;
 
     private ServiceHost(Settings settings, ILoggerFactory loggers)
     {
@@ -92,6 +94,8 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         if (_api is not null)
             await _api.DisposeAsync();
         _tracer?.Dispose();
+        if (_portWatch is not null)
+            await _portWatch.DisposeAsync();
         if (_programmer is not null)
             await _programmer.DisposeAsync();
         _target?.Dispose();
@@ -140,19 +144,46 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         _tracer = new TraceProxy(endpoint.Address);
         var core = new ProgrammerCore(_programmer);
         _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
+        var conditions = new ConditionSource(core);
+        _portWatch = new PortWatch(core, () => _target.Connection, _ports, time);
+        if (_settings.Node.Devices.PortRule != PortRule.Mac)
+            core.Obstacle = () => _portWatch.Obstacle;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
-        var control = new ControlService(core, new TargetView(_target, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), time);
-        _api = new ApiServer(_settings, core, control, loggers, time);
+        var agents = new Api.AgentLog(time, loggers.CreateLogger(Features.Api));
+        var control = new ControlService(core, new TargetView(_target, _ports, () => _portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, conditions, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), agents, time);
+        _api = new ApiServer(_settings, core, control, conditions, agents, loggers, time);
+        AddConditions(conditions, core, _api.Trust, time);
         await _api.StartAsync(cancellationToken);
         if (_softTarget is { } starting)
             await starting;
         // What it does at first, connecting and loading the pipeline, is not waited for: READY is about the store and the API.
         _session.Start();
         _watch?.Start();
+        if (_settings.Node.Devices.PortRule != PortRule.Mac)
+            _portWatch.Start();
 
         LogServing(_settings.Node.Name, _settings.Api.Listen, name);
         _systemd.Ready($"Serving node {_settings.Node.Name} on {_settings.Api.Listen}");
         _systemd.StartWatchdog(() => _programmer.IsHealthy, time);
+    }
+
+    private void AddConditions(ConditionSource conditions, ProgrammerCore core, TrustStore trust, TimeProvider time)
+    {
+        // Where a port's number follows from a MAC, every port that can be is there already.
+        var byMac = _settings.Node.Devices.PortRule == PortRule.Mac;
+        conditions.Add(() => byMac ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)") : _portWatch!.Ports);
+        conditions.Add(() => HostInterfaceCondition.Of(core, _settings.Node, _portWatch!.Report));
+        if (_watch is { } watch)
+        {
+            var judge = new WatchCondition(_settings.Kubernetes.Kubeconfig, time);
+            conditions.Add(() => judge.Judge(watch.GetStatus()));
+        }
+        else
+        {
+            conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
+        }
+        conditions.Add(() => CertificateCondition.Of(trust, _session!.CertificateProblem, time.GetUtcNow()));
+        conditions.AddNotice(() => _portWatch!.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
 
     private async Task StopWatchAsync()

@@ -20,7 +20,7 @@ internal static class SoftTargetProcess
             PortNamespace = settings.PortNamespace,
             Tls = settings.CertificateFile is null
                 ? null
-                : new SoftTargetTlsOptions { CertificateFile = settings.CertificateFile, KeyFile = settings.KeyFile!, CaFile = settings.CaFile! },
+                : new SoftTargetTlsOptions { CertificateFile = settings.CertificateFile, KeyFile = settings.KeyFile!, CaFile = settings.CaFile!, ClientRoles = settings.ClientRoles },
         };
         try
         {

@@ -5,7 +5,7 @@ using ACCOffload.P4Runtime;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>The target, as ctl sees it.</summary>
-internal sealed class TargetView(P4Target target, string pipelineName) : ITargetView
+internal sealed class TargetView(P4Target target, GnmiClient gnmi, Func<PortReport> ports, string pipelineName) : ITargetView
 {
     private static readonly Pipeline Unknown = Pipeline.FromP4Info(new P4.Config.V1.P4Info());
 
@@ -13,6 +13,8 @@ internal sealed class TargetView(P4Target target, string pipelineName) : ITarget
     public Pipeline Pipeline => target.Pipeline ?? Unknown;
 
     public string PipelineName => pipelineName;
+
+    public PortReport Ports => ports();
 
     public ulong Cookie => target.Cookie;
 
@@ -23,6 +25,10 @@ internal sealed class TargetView(P4Target target, string pipelineName) : ITarget
 
     public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
         target.Session.ReadRowCountersAsync(table, cancellationToken);
+
+    public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => gnmi.GetLossesAsync(cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => gnmi.GetPortStatesAsync(cancellationToken);
 
     public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => target.FindPortAsync(name, cancellationToken);
 }

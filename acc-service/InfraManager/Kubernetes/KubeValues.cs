@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Kubernetes;
 
@@ -53,13 +54,13 @@ internal readonly struct KubeValues(string subject)
 
     public static string Shown(string text) => $"\"{ConfigurationError.OneLine(text)}\"";
 
-    /// <summary>As the API server reads them: decimal even with leading zeros, which IPAddress takes for octal numbers; a mapped address is IPv4.</summary>
+    /// <summary>As the API server reads them: decimal even with leading zeros, which IpText refuses because other programs take them for octal numbers; a mapped address is IPv4.</summary>
     private static bool TryAddress(string text, out IPAddress address)
     {
         address = IPAddress.None;
         if (text.Contains(':', StringComparison.Ordinal))
         {
-            if (text.Contains('%', StringComparison.Ordinal) || text.Contains('[', StringComparison.Ordinal) || !IPAddress.TryParse(text, out var six))
+            if (!IpText.TryParse(text, out var six))
                 return false;
             address = six.IsIPv4MappedToIPv6 ? six.MapToIPv4() : six;
             return true;

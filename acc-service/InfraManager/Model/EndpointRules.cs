@@ -12,10 +12,10 @@ namespace ACCOffload.InfraManager.Model;
 /// </summary>
 internal static class EndpointRules
 {
-    public const int MaxNetworks = 64;
+    private static readonly SearchValues<char> PortNameChars = SearchValues.Create(ProtocolLimits.PortNameCharacters);
 
-    private static readonly SearchValues<char> PortNameChars =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@-");
+    private static readonly SearchValues<char> AgentNameChars =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(EndpointSpec spec, NodeSettings node)
@@ -28,8 +28,8 @@ internal static class EndpointRules
         CheckPortName(spec.PortName);
         CheckMac(spec, node);
         node.Devices.Check(spec);
-        if (spec.Mtu != 0 && spec.Mtu is < 576 or > 65535)
-            throw IntentException.Invalid("mtu", $"{spec.Mtu} is outside 576..65535");
+        if (spec.Mtu != 0 && spec.Mtu is < ProtocolLimits.MinMtu or > ProtocolLimits.MaxMtu)
+            throw IntentException.Invalid("mtu", $"{spec.Mtu} is outside {ProtocolLimits.MinMtu}..{ProtocolLimits.MaxMtu}");
         CheckText("pod_namespace", spec.PodNamespace, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckText("pod_name", spec.PodName, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckText("pod_uid", spec.PodUid, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
@@ -48,17 +48,27 @@ internal static class EndpointRules
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(SyncIntent sync)
     {
-        if (sync.Networks.Count > MaxNetworks)
-            throw IntentException.Invalid("networks", $"{sync.Networks.Count} networks, at most {MaxNetworks}");
-        for (int i = 0; i < sync.Networks.Count; i++)
-            CheckText($"networks[{i}]", sync.Networks[i], ProtocolLimits.MaxNameBytes);
-        if (sync.Attachments.Count > ProtocolLimits.MaxAttachments)
-            throw IntentException.Invalid("attachments", $"{sync.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}");
+        CheckListLength(sync.Attachments.Count + sync.Unreadable.Count);
         for (int i = 0; i < sync.Attachments.Count; i++)
         {
             if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
                 throw IntentException.Invalid($"attachments[{i}]", "belongs to another node or API than the Sync");
         }
+    }
+
+    /// <exception cref="IntentException">INVALID_ARGUMENT: more than a node may have.</exception>
+    public static void CheckListLength(int count)
+    {
+        if (count > ProtocolLimits.MaxAttachments)
+            throw IntentException.Invalid("attachments", $"{count} attachments, at most {ProtocolLimits.MaxAttachments}");
+    }
+
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void CheckAgentName(string name)
+    {
+        CheckText("agent", name, ProtocolLimits.MaxAgentNameBytes);
+        if (name.AsSpan().ContainsAnyExcept(AgentNameChars))
+            throw IntentException.Invalid("agent", "only letters, digits and . _ - may be in it");
     }
 
     private static void CheckText(string field, string? text, int limit, bool mayBeEmpty = false)

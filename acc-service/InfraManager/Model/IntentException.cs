@@ -33,5 +33,8 @@ internal sealed class IntentException : Exception
 
     public static IntentException Held(string field, string message) => new(IntentError.AlreadyExists, message, field);
 
+    /// <summary>The request is older than what was there before, or of an epoch that is not the current one.</summary>
+    public static IntentException Stale(string field, string message) => new(IntentError.FailedPrecondition, message, field);
+
     public static IntentException Away(string reason) => new(IntentError.Unavailable, reason);
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Model;
 
@@ -24,15 +25,46 @@ internal sealed record DetachIntent(string Node, ApiOrigin Origin, AttachmentKey
 }
 
 /// <summary>
-/// Every attachment that the node's agent has in <paramref name="Networks"/>: what the model holds beyond the list, of this node, the
-/// Offload API and those networks, and not newer than (<paramref name="Epoch"/>, <paramref name="Sequence"/>), goes.
+/// Every attachment that the node's agent has: what the model holds beyond the list, of this node and the Offload API, and not newer than
+/// (<paramref name="Epoch"/>, <paramref name="Sequence"/>), goes.
 /// </summary>
-internal sealed record SyncIntent(
-    string Node, ulong Epoch, ulong Sequence, IReadOnlyList<string> Networks, IReadOnlyList<EndpointSpec> Attachments) : Intent
+internal sealed record SyncIntent(string Node, ulong Epoch, ulong Sequence, IReadOnlyList<EndpointSpec> Attachments) : Intent
 {
     public RequestStamp Stamp => new(Epoch, Sequence);
 
-    public override int EstimatedBytes => 192 + (2 * Networks.Sum(n => 16 + n.Length)) + Attachments.Sum(a => a.EstimatedBytes);
+    /// <summary>Items that could not be read: each is a failure, and what is held under its key stays.</summary>
+    public IReadOnlyList<SyncItemFailure> Unreadable { get; init; } = [];
+
+    public override int EstimatedBytes => 192 + Attachments.Sum(a => a.EstimatedBytes) + (Unreadable.Count * 512);
+}
+
+/// <summary>An agent's process starts, or has lost its epoch: it gets the next one.</summary>
+/// <param name="Node">The agent's node.</param>
+/// <param name="Agent">The name that the process gives itself.</param>
+internal sealed record BeginIntent(string Node, string Agent) : Intent
+{
+    public override int EstimatedBytes => 192 + (2 * (Node.Length + Agent.Length));
+}
+
+/// <summary>The operator removes the endpoints that match, whichever API they came through. What is not told matches all.</summary>
+internal sealed record RemoveEndpointsIntent : Intent
+{
+    public AttachmentKey? Key { get; init; }
+
+    public IPAddress? Address { get; init; }
+
+    public MacAddress? Mac { get; init; }
+
+    public override int EstimatedBytes => 1024;
+
+    public bool Matches(EndpointSpec spec) =>
+        (Key is not { } key || spec.Key == key) && (Address is null || spec.Addresses.Contains(Address)) && (Mac is not { } mac || spec.Mac == mac);
+}
+
+/// <summary>The operator forgets everything that the node's host told, and ends its epoch.</summary>
+internal sealed record ResetHostIntent(string Node) : Intent
+{
+    public override int EstimatedBytes => 192;
 }
 
 /// <summary>What a service is from now on, as a whole, whatever it was before; or that it is no more.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Model;
 
@@ -19,7 +20,7 @@ internal sealed class JudgeContext
 }
 
 /// <summary>Decides intents against the model, one after the other: each either changes it as asked, wholly, or throws and leaves it as it was.</summary>
-internal sealed class Judge(NetworkModel model, NodeSettings node)
+internal sealed partial class Judge(NetworkModel model, NodeSettings node)
 {
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public Endpoint Attach(EndpointSpec spec, JudgeContext context)
@@ -27,8 +28,13 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         Endpoint? existing = model.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
         bool same = existing is not null && existing.Spec.SameContent(spec);
-        if (!spec.Stamp.IsUnordered && !same)
-            CheckNotStale(spec, existing);
+        if (!spec.Stamp.IsUnordered)
+        {
+            CheckEpoch(spec.Node, spec.Origin, spec.Epoch);
+            if (!same)
+                CheckNotStale(spec, existing);
+        }
+
         if (same && context.AddsRefused is null)
         {
             // A repeat that is newer must outlive an older Sync, so its stamp counts.
@@ -50,6 +56,8 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         var address = new EndpointAddress(intent.Origin, intent.Key);
         Endpoint? existing = model.Find(address);
         CheckNode(existing?.Spec.Node, intent.Node);
+        if (!intent.Stamp.IsUnordered)
+            CheckEpoch(intent.Node, intent.Origin, intent.Epoch);
         if (existing is not null && existing.Spec.Stamp > intent.Stamp && !intent.Stamp.IsUnordered)
             return false;
         if (existing is not null)
@@ -59,56 +67,36 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         return existing is not null;
     }
 
-    /// <exception cref="IntentException">Older than a Sync already seen; the model is unchanged.</exception>
-    public SyncOutcome Sync(SyncIntent sync, JudgeContext context)
+    /// <summary>Hands out the node's next epoch. What an earlier one still sends is refused from now on, so nothing of it has to be remembered.</summary>
+    /// <exception cref="IntentException">There is no next one; the model is unchanged.</exception>
+    public BeginOutcome Begin(BeginIntent intent)
     {
-        EndpointRules.Check(sync);
-        CheckFloors(sync);
-        var networks = new HashSet<string>(sync.Networks);
-        var listed = new Dictionary<AttachmentKey, EndpointSpec>(sync.Attachments.Count);
-        var failures = new Dictionary<AttachmentKey, IntentException>();
-        foreach (EndpointSpec item in sync.Attachments)
-        {
-            if (!listed.TryAdd(item.Key, item))
-                failures[item.Key] = IntentException.Invalid("attachments", $"\"{ConfigurationError.OneLine(item.Key.ToString())}\" is listed twice");
-        }
+        AgentState before = model.Agent(intent.Node);
+        if (before.Epoch == ulong.MaxValue)
+            throw new IntentException(IntentError.ResourceExhausted, "all are used up; inframanager ctl host-reset starts over", "epoch");
+        model.SetAgent(intent.Node, new AgentState(before.Epoch + 1, 0, intent.Agent));
+        RemoveTombstones(intent.Node, _ => true);
+        return new BeginOutcome(before.Epoch + 1, before.Name, [.. Told(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
+    }
 
-        int removed = RemoveUnlisted(sync, networks, listed);
-        int kept = 0, added = 0;
+    /// <summary>The operator's removal: nothing that a host sent can stand against it.</summary>
+    public RemovalOutcome Remove(RemoveEndpointsIntent intent)
+    {
+        List<Endpoint> gone = [.. model.Endpoints.Where(e => e.Spec.Origin != ApiOrigin.Configuration && intent.Matches(e.Spec))];
+        gone.ForEach(Remove);
+        return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
+    }
 
-        // An address may move from one attachment to another, so what is held now may be free after the others were applied.
-        var open = new List<EndpointSpec>(listed.Values.Where(i => !failures.ContainsKey(i.Key)));
-        for (int before = int.MaxValue; open.Count > 0 && open.Count < before;)
-        {
-            before = open.Count;
-            var again = new List<EndpointSpec>();
-            foreach (EndpointSpec item in open)
-            {
-                try
-                {
-                    if (!networks.Contains(item.Key.Network))
-                        throw IntentException.Invalid("key.network", $"\"{ConfigurationError.OneLine(item.Key.Network)}\" is not among the networks of the Sync");
-                    if (ApplyListed(item, sync, context))
-                        added++;
-                    else
-                        kept++;
-                }
-                catch (IntentException e)
-                {
-                    failures[item.Key] = e;
-                    if (e.Code == IntentError.AlreadyExists)
-                        again.Add(item);
-                    continue;
-                }
-
-                failures.Remove(item.Key);
-            }
-
-            open = again;
-        }
-
-        RaiseFloors(sync, networks);
-        return new SyncOutcome(kept, added, removed, [.. failures.Select(f => new SyncItemFailure(f.Key, f.Value))]);
+    /// <summary>Forgets all that a node's host told. The epoch ends and none is handed out in its place, so the agent has to begin again.</summary>
+    public RemovalOutcome Reset(ResetHostIntent intent)
+    {
+        List<Endpoint> gone = [.. Told(intent.Node)];
+        gone.ForEach(Remove);
+        RemoveTombstones(intent.Node, _ => true);
+        ulong last = model.Agent(intent.Node).Epoch;
+        // Nothing with an older number is left, so an absurd one need not be exceeded.
+        model.SetAgent(intent.Node, new AgentState(last > long.MaxValue ? 1 : last + 1, 0, ""));
+        return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
     }
 
     private static void CheckNode(string? holder, string caller)
@@ -117,43 +105,29 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
             throw new IntentException(IntentError.PermissionDenied, "the attachment belongs to another node", "key");
     }
 
-    /// <summary>True if something was added or changed, false if all was as listed.</summary>
-    private bool ApplyListed(EndpointSpec item, SyncIntent sync, JudgeContext context)
-    {
-        if (context.KnownFailure(item.Key) is { } known)
-            throw known;
-        Endpoint? existing = model.Find(new EndpointAddress(item.Origin, item.Key));
-        CheckNode(existing?.Spec.Node, item.Node);
-        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || existing.Spec.SameContent(item)))
-            return false;
-        if (existing is null && model.FindTombstone(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
-            throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
-        EndpointRules.Check(item, node);
-        Apply(item, existing, context);
-        return true;
-    }
-
     private Endpoint Apply(EndpointSpec spec, Endpoint? existing, JudgeContext context)
     {
         Endpoint? over = EndedBy(spec, existing);
-        CheckUnique(spec, existing, over);
+        CheckFree(spec, existing, over);
+        CheckRoom(spec, existing is null && over is null, existing, over);
         if (context.AddsRefused is { } refused)
             throw refused;
         if (over is not null)
             Remove(over);
-        bool samePort = existing is not null && existing.Spec.PortName == spec.PortName;
-        bool owns = samePort
-            ? existing!.OwnsPort
-            : model.IsPortRemovalPending(spec.PortName) || !context.IsForeignPort(spec.PortName);
-        var endpoint = new Endpoint(existing?.Id ?? model.NextId(), spec, owns);
+        var endpoint = new Endpoint(existing?.Id ?? model.NextId(), spec, OwnsPort(spec, existing, context));
         model.Put(endpoint);
-        if (existing is { OwnsPort: true } && !samePort && model.HolderOfPort(existing.Spec.PortName) is null)
+        if (existing is { OwnsPort: true } && model.HolderOfPort(existing.Spec.PortName) is null)
             model.SetPortRemoval(existing.Spec.PortName, true);
         model.SetPortRemoval(spec.PortName, false);
         model.RemoveTombstone(endpoint.Address);
         context.Changed(endpoint.Id, endpoint.Key);
         return endpoint;
     }
+
+    private bool OwnsPort(EndpointSpec spec, Endpoint? existing, JudgeContext context) =>
+        existing is not null && existing.Spec.PortName == spec.PortName
+            ? existing.OwnsPort
+            : model.IsPortRemovalPending(spec.PortName) || !context.IsForeignPort(spec.PortName);
 
     /// <summary>
     /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old attachment
@@ -172,37 +146,51 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
             model.SetPortRemoval(endpoint.Spec.PortName, true);
     }
 
+    /// <summary>What a node's host told, through either API.</summary>
+    private IEnumerable<Endpoint> Told(string nodeName) => model.Endpoints.Where(e => e.Spec.Node == nodeName && e.Spec.Origin != ApiOrigin.Configuration);
+
+    private void RemoveTombstones(string nodeName, Func<Tombstone, bool> which)
+    {
+        List<EndpointAddress> covered = [.. model.Tombstones.Values
+            .Where(t => t.Address.Origin == ApiOrigin.Offload && t.Node == nodeName && which(t)).Select(t => t.Address)];
+        covered.ForEach(model.RemoveTombstone);
+    }
+
+    private void CheckEpoch(string nodeName, ApiOrigin origin, ulong epoch)
+    {
+        AgentState agent = model.Agent(nodeName);
+        if (origin != ApiOrigin.Offload || epoch == agent.Epoch)
+            return;
+        throw IntentException.Stale("epoch", epoch < agent.Epoch
+            ? $"{epoch} is over, the current one is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call Begin for a new one"
+            : $"{epoch} was not handed out; call Begin for one (an agent that does not is older than this ACC: update host-stub)");
+    }
+
     private void CheckNotStale(EndpointSpec spec, Endpoint? existing)
     {
         if (existing is not null && existing.Spec.Stamp > spec.Stamp)
-            throw Stale("sequence", $"a newer request ({existing.Spec.Stamp}) already set this attachment");
-        if (model.Floor(new FloorKey(spec.Node, "")) is { } all && spec.Epoch < all.Epoch)
-            throw Stale("epoch", $"{spec.Epoch} is over; the agent's epoch is {all.Epoch}");
-        if (spec.Origin == ApiOrigin.Offload && model.Floor(new FloorKey(spec.Node, spec.Key.Network)) is { } floor && spec.Stamp < floor)
-            throw Stale("sequence", $"older than the Sync {floor}");
+            throw IntentException.Stale("sequence", $"a newer request ({existing.Spec.Stamp}) already set this attachment");
+        if (spec.Origin == ApiOrigin.Offload && model.Agent(spec.Node).Floor is var floor && spec.Stamp < floor)
+            throw IntentException.Stale("sequence", $"older than the Sync {floor}");
         if (model.FindTombstone(new EndpointAddress(spec.Origin, spec.Key)) is { } gone && gone.Stamp > spec.Stamp)
-            throw Stale("sequence", $"a newer request ({gone.Stamp}) already removed this attachment");
-
-        IntentException Stale(string field, string message) => new(IntentError.FailedPrecondition, message, field);
+            throw IntentException.Stale("sequence", $"a newer request ({gone.Stamp}) already removed this attachment");
     }
 
-    private bool IsBehindFloor(DetachIntent intent) =>
-        intent.Origin == ApiOrigin.Offload && model.Floor(new FloorKey(intent.Node, intent.Key.Network)) > intent.Stamp;
+    private bool IsBehindFloor(DetachIntent intent) => intent.Origin == ApiOrigin.Offload && model.Agent(intent.Node).Floor > intent.Stamp;
 
-    private void CheckUnique(EndpointSpec spec, Endpoint? self, Endpoint? over)
+    /// <summary>Whether nobody else holds what the endpoint is to have.</summary>
+    private void CheckFree(EndpointSpec spec, Endpoint? existing, Endpoint? over)
     {
-        if (model.HoldersOf(spec.Mac).Any(h => Held(h) && !spec.SharesMacWith(h.Spec)))
+        long self = existing?.Id ?? 0, other = over?.Id ?? 0;
+        if (model.OtherHolderOf(spec.Mac, self, other) is { } sameMac && !spec.SharesMacWith(sameMac.Spec))
             throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
-        if (model.HoldersOfPort(spec.PortName).Any(h => Held(h) && !spec.SharesPortWith(h.Spec)))
+        if (model.OtherHolderOfPort(spec.PortName, self, other) is { } samePort && !spec.SharesPortWith(samePort.Spec))
             throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
-        if (node.Devices.PortRule == PortRule.Mac
-            && model.Endpoints.FirstOrDefault(e => DeviceRules.PortOf(e.Spec.Mac) == DeviceRules.PortOf(spec.Mac) && Held(e) && !spec.SharesMacWith(e.Spec)) is { } sameNumber)
-            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
-        if (node.OwnPorts.Contains(DeviceRules.PortOf(spec.Mac)))
-            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {DeviceRules.PortOf(spec.Mac)}, which is the ACC's own");
-        if (node.Devices.MaxPorts is > 0 and var most && model.HolderOfPort(spec.PortName) is null
-            && model.CountPorts(self, over) >= most)
-            throw new IntentException(IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", "device");
+        uint number = DeviceRules.PortOf(spec.Mac);
+        if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
+            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
+        if (node.OwnPorts.Contains(number))
+            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which is the ACC's own");
         for (int i = 0; i < spec.Addresses.Count; i++)
         {
             IPAddress address = spec.Addresses[i];
@@ -213,43 +201,15 @@ internal sealed class Judge(NetworkModel model, NodeSettings node)
         if (spec.Kind == EndpointKind.Host && Held(model.Host))
             throw IntentException.Held("kind", "the node already has a host interface");
 
-        bool Held(Endpoint? holder) => holder is not null && holder.Id != self?.Id && holder.Id != over?.Id;
+        bool Held(Endpoint? holder) => holder is not null && holder.Id != self && holder.Id != other;
     }
 
-    private void CheckFloors(SyncIntent sync)
+    /// <summary>Whether one more port, and one more endpoint if it is a new one, may be in use.</summary>
+    private void CheckRoom(EndpointSpec spec, bool isNew, params ReadOnlySpan<Endpoint?> replaced)
     {
-        if (model.Floor(new FloorKey(sync.Node, "")) is not { } floor || sync.Stamp >= floor)
-            return;
-        throw new IntentException(
-            IntentError.FailedPrecondition, $"{sync.Stamp} is older than the Sync {floor} that was already seen", sync.Epoch < floor.Epoch ? "epoch" : "sequence");
-    }
-
-    private int RemoveUnlisted(SyncIntent sync, HashSet<string> networks, Dictionary<AttachmentKey, EndpointSpec> listed)
-    {
-        List<Endpoint> gone = [.. model.Endpoints.Where(e => e.Spec.Origin == ApiOrigin.Offload && e.Spec.Node == sync.Node
-            && networks.Contains(e.Key.Network) && !listed.ContainsKey(e.Key) && e.Spec.Stamp <= sync.Stamp)];
-        gone.ForEach(Remove);
-        return gone.Count;
-    }
-
-    private void RaiseFloors(SyncIntent sync, HashSet<string> networks)
-    {
-        Raise("");
-        foreach (string network in networks)
-            Raise(network);
-
-        // What the floor refuses needs no tombstone.
-        List<EndpointAddress> covered = [.. model.Tombstones.Values.Where(t => t.Address.Origin == ApiOrigin.Offload && t.Node == sync.Node
-            && networks.Contains(t.Address.Key.Network) && t.Stamp < sync.Stamp).Select(t => t.Address)];
-        covered.ForEach(model.RemoveTombstone);
-
-        void Raise(string network)
-        {
-            var key = new FloorKey(sync.Node, network);
-            RequestStamp? floor = model.Floor(key);
-            if (floor == sync.Stamp || (floor is null && model.Floors.Count >= NetworkModel.MaxFloors))
-                return;
-            model.SetFloor(key, sync.Stamp);
-        }
+        if (isNew && model.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
+            throw new IntentException(IntentError.ResourceExhausted, $"the node has {ProtocolLimits.MaxAttachments} attachments, which is all that there may be", "key");
+        if (node.Devices.MaxPorts is > 0 and var most && model.HolderOfPort(spec.PortName) is null && model.CountPorts(replaced) >= most)
+            throw new IntentException(IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", "device");
     }
 }

@@ -1,10 +1,11 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Model;
 
 /// <summary>
-/// What should be: endpoints, how far each agent's Syncs went, which attachments were removed, which ports are still to be removed. Indexed so that no MAC,
+/// What should be: endpoints, each agent's epoch and how far its Syncs went, which attachments were removed, which ports are still to be removed. Indexed so that no MAC,
 /// port or address has two holders. Not thread-safe: the programmer alone touches it. Every change is recorded and can be undone.
 /// </summary>
 internal sealed class NetworkModel
@@ -12,14 +13,14 @@ internal sealed class NetworkModel
     /// <summary>Bounds what a host can make us remember by detaching what never was.</summary>
     public const int MaxTombstones = 8192;
 
-    public const int MaxFloors = 1024;
-
     private readonly Dictionary<long, Endpoint> _byId = [];
     private readonly Dictionary<EndpointAddress, Endpoint> _byAddress = [];
     private readonly HolderIndex<MacAddress> _byMac = new();
     private readonly HolderIndex<string> _byPort = new();
     private readonly Dictionary<IPAddress, Endpoint> _byIp = [];
-    private readonly Dictionary<FloorKey, RequestStamp> _floors = [];
+    private readonly HolderIndex<uint> _byNumber = new();
+    private readonly Dictionary<(string Node, ApiOrigin Origin), int> _counts = [];
+    private readonly Dictionary<string, AgentState> _agents = [];
     private readonly Dictionary<EndpointAddress, Tombstone> _tombstones = [];
     private readonly Queue<EndpointAddress> _tombstoneOrder = new();
     private readonly HashSet<string> _portRemovals = [];
@@ -33,7 +34,7 @@ internal sealed class NetworkModel
 
     public IReadOnlyCollection<string> PortRemovals => _portRemovals;
 
-    public IReadOnlyDictionary<FloorKey, RequestStamp> Floors => _floors;
+    public IReadOnlyDictionary<string, AgentState> Agents => _agents;
 
     public IReadOnlyDictionary<EndpointAddress, Tombstone> Tombstones => _tombstones;
 
@@ -126,12 +127,24 @@ internal sealed class NetworkModel
 
     public Endpoint? Find(EndpointAddress address) => _byAddress.GetValueOrDefault(address);
 
-    public IReadOnlyList<Endpoint> HoldersOf(MacAddress mac) => _byMac.All(mac);
+    public IReadOnlyCollection<Endpoint> HoldersOf(MacAddress mac) => _byMac.All(mac);
+
+    /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
+    public Endpoint? OtherHolderOf(MacAddress mac, long self, long over) => _byMac.Other(mac, self, over);
+
+    /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
+    public Endpoint? OtherHolderOfPort(string port, long self, long over) => _byPort.Other(port, self, over);
+
+    /// <summary>An endpoint, none of the two, whose MAC stands for the same port by <see cref="PortRule.Mac"/>; null if there is none.</summary>
+    public Endpoint? OtherHolderOfNumber(uint number, long self, long over) => _byNumber.Other(number, self, over);
+
+    /// <summary>How many endpoints a node has through an API.</summary>
+    public int CountOf(string node, ApiOrigin origin) => _counts.GetValueOrDefault((node, origin));
 
     /// <summary>Any holder of the port.</summary>
     public Endpoint? HolderOfPort(string port) => _byPort.Any(port);
 
-    public IReadOnlyList<Endpoint> HoldersOfPort(string port) => _byPort.All(port);
+    public IReadOnlyCollection<Endpoint> HoldersOfPort(string port) => _byPort.All(port);
 
     /// <summary>How many ports attachments have, besides those that these alone hold.</summary>
     public int CountPorts(params ReadOnlySpan<Endpoint?> except)
@@ -144,7 +157,8 @@ internal sealed class NetworkModel
 
     public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
 
-    public RequestStamp? Floor(FloorKey key) => _floors.TryGetValue(key, out RequestStamp stamp) ? stamp : null;
+    /// <summary>What is known of a node's agent; <see cref="AgentState.None"/> if none ever began.</summary>
+    public AgentState Agent(string node) => _agents.GetValueOrDefault(node, AgentState.None);
 
     public Tombstone? FindTombstone(EndpointAddress address) => _tombstones.GetValueOrDefault(address);
 
@@ -167,10 +181,12 @@ internal sealed class NetworkModel
         SetEndpoint(endpoint.Id, null);
     }
 
-    public void SetFloor(FloorKey key, RequestStamp stamp)
+    public void SetAgent(string node, AgentState state)
     {
-        Record(new(StateKind.SyncFloor, key), Floor(key));
-        _floors[key] = stamp;
+        if (state == Agent(node))
+            return;
+        Record(new(StateKind.Agent, node), _agents.GetValueOrDefault(node));
+        _agents[node] = state;
     }
 
     public void SetTombstone(Tombstone tombstone)
@@ -207,11 +223,11 @@ internal sealed class NetworkModel
     /// <summary>The changes recorded after <paramref name="mark"/>, oldest first, with the value before.</summary>
     public IEnumerable<(StateKey Key, object? Old)> ChangesSince(int mark) => _journal.Skip(mark);
 
-    /// <summary>The state's present value: an endpoint, a stamp, a tombstone, true; or null when it is not there.</summary>
+    /// <summary>The state's present value: an endpoint, an agent, a tombstone, true; or null when it is not there.</summary>
     public object? ValueOf(StateKey key) => key.Kind switch
     {
         StateKind.Endpoint => Find((long)key.Name),
-        StateKind.SyncFloor => Floor((FloorKey)key.Name),
+        StateKind.Agent => _agents.GetValueOrDefault((string)key.Name),
         StateKind.Tombstone => FindTombstone((EndpointAddress)key.Name),
         StateKind.Service => _services.Find((ServiceKey)key.Name),
         StateKind.LastServiceNumber => LastServiceNumber,
@@ -247,9 +263,9 @@ internal sealed class NetworkModel
     {
         if (Other(Find(endpoint.Address), endpoint) is { } sameKey)
             return $"attachment {endpoint.Key} is endpoint {sameKey.Id}";
-        if (Stranger(HoldersOf(endpoint.Spec.Mac), h => h.Spec.SharesMacWith(endpoint.Spec), endpoint) is { } sameMac)
+        if (OtherHolderOf(endpoint.Spec.Mac, endpoint.Id, endpoint.Id) is { } sameMac && !sameMac.Spec.SharesMacWith(endpoint.Spec))
             return $"MAC {endpoint.Spec.Mac} is held by {sameMac.Key}";
-        if (Stranger(HoldersOfPort(endpoint.Spec.PortName), h => h.Spec.SharesPortWith(endpoint.Spec), endpoint) is { } samePort)
+        if (OtherHolderOfPort(endpoint.Spec.PortName, endpoint.Id, endpoint.Id) is { } samePort && !samePort.Spec.SharesPortWith(endpoint.Spec))
             return $"port {endpoint.Spec.PortName} is held by {samePort.Key}";
         foreach (IPAddress ip in endpoint.Spec.Addresses)
         {
@@ -264,9 +280,6 @@ internal sealed class NetworkModel
 
     private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;
 
-    private static Endpoint? Stranger(IReadOnlyList<Endpoint> holders, Func<Endpoint, bool> shares, Endpoint self) =>
-        holders.FirstOrDefault(h => h.Id != self.Id && !shares(h));
-
     private void Record(StateKey key, object? old) => _journal.Add((key, old));
 
     private void Restore(StateKey key, object? old)
@@ -276,11 +289,11 @@ internal sealed class NetworkModel
             case StateKind.Endpoint:
                 SetEndpoint((long)key.Name, (Endpoint?)old);
                 break;
-            case StateKind.SyncFloor when old is RequestStamp stamp:
-                _floors[(FloorKey)key.Name] = stamp;
+            case StateKind.Agent when old is AgentState agent:
+                _agents[(string)key.Name] = agent;
                 break;
-            case StateKind.SyncFloor:
-                _floors.Remove((FloorKey)key.Name);
+            case StateKind.Agent:
+                _agents.Remove((string)key.Name);
                 break;
             case StateKind.Tombstone when old is Tombstone tombstone:
                 if (_tombstones.TryAdd(tombstone.Address, tombstone))
@@ -321,6 +334,8 @@ internal sealed class NetworkModel
             _byAddress.Remove(old.Address);
             _byMac.Remove(old.Spec.Mac, id);
             _byPort.Remove(old.Spec.PortName, id);
+            _byNumber.Remove(DeviceRules.PortOf(old.Spec.Mac), id);
+            CollectionsMarshal.GetValueRefOrNullRef(_counts, (old.Spec.Node, old.Spec.Origin))--;
             foreach (IPAddress ip in old.Spec.Addresses)
                 _byIp.Remove(ip);
             if (Host?.Id == id)
@@ -336,6 +351,8 @@ internal sealed class NetworkModel
         _byAddress.Add(endpoint.Address, endpoint);
         _byMac.Add(endpoint.Spec.Mac, endpoint);
         _byPort.Add(endpoint.Spec.PortName, endpoint);
+        _byNumber.Add(DeviceRules.PortOf(endpoint.Spec.Mac), endpoint);
+        CollectionsMarshal.GetValueRefOrAddDefault(_counts, (endpoint.Spec.Node, endpoint.Spec.Origin), out _)++;
         foreach (IPAddress ip in endpoint.Spec.Addresses)
             _byIp.Add(ip, endpoint);
         if (endpoint.Spec.Kind == EndpointKind.Host)

@@ -20,6 +20,12 @@ internal sealed record NodeSettings
     /// <summary>Ranges of service addresses.</summary>
     public IReadOnlyList<IPNetwork> VirtualRanges { get; init; } = [];
 
+    /// <summary>Ranges of addresses outside the cluster that services set by the agent or by hand may have.</summary>
+    public IReadOnlyList<IPNetwork> ExternalRanges { get; init; } = [];
+
+    /// <summary>Ports of the node's own addresses that such services may have.</summary>
+    public PortSpan NodePorts { get; init; } = new(30000, 32767);
+
     /// <summary>The dummy gateway.</summary>
     public required IPAddress Gateway { get; init; }
 

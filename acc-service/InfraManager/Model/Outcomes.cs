@@ -13,7 +13,19 @@ internal sealed record DetachOutcome(bool Removed);
 internal sealed record SyncOutcome(int Kept, int Added, int Removed, IReadOnlyList<SyncItemFailure> Failures);
 
 /// <summary>One attachment of a Sync that could not be applied.</summary>
-internal sealed record SyncItemFailure(AttachmentKey Key, IntentException Error);
+/// <param name="Key">Null: the item has no usable one.</param>
+/// <param name="Index">Its place in the list.</param>
+/// <param name="Error">Why.</param>
+internal sealed record SyncItemFailure(AttachmentKey? Key, int Index, IntentException Error);
+
+/// <summary>An agent has a new epoch, durably.</summary>
+/// <param name="Epoch">The epoch.</param>
+/// <param name="Before">The agent that had the last one; empty if nobody had.</param>
+/// <param name="Held">What the model holds of the agent's node through the Offload API.</param>
+internal sealed record BeginOutcome(ulong Epoch, string Before, IReadOnlyList<EndpointSpec> Held);
+
+/// <summary>What the operator removed, as it was.</summary>
+internal sealed record RemovalOutcome(IReadOnlyList<EndpointSpec> Removed);
 
 /// <summary>The service is as wanted: durably, and on the target.</summary>
 /// <param name="State">Null when nothing is left of it.</param>

@@ -13,10 +13,9 @@ internal readonly record struct PortRange(ushort First, int Count)
     public static string? Parse(string text, out PortRange range)
     {
         range = default;
-        var dash = text.IndexOf('-', StringComparison.Ordinal);
-        if (dash < 0 || !ushort.TryParse(text.AsSpan(0, dash), out var first) || !ushort.TryParse(text.AsSpan(dash + 1), out var last) || first == 0 || last < first)
-            return "is no range of ports";
-        range = new PortRange(first, last - first + 1);
+        if (PortSpan.Parse(text, out var span) is { } problem)
+            return problem;
+        range = new PortRange(span.First, span.Last - span.First + 1);
         return BitOperations.IsPow2(range.Count) ? null : $"has {range.Count} ports, which is no power of two";
     }
 

@@ -47,10 +47,10 @@ internal static class ServiceRules
     {
         if (address.AddressFamily != AddressFamily.InterNetwork)
             return $"{address} is not IPv4; this pipeline carries IPv4 only";
-        if (IsReserved(address))
-            return $"{address} is no unicast address";
         if (address.Equals(node.Gateway))
             return $"{address} is the gateway's";
+        if (IsReserved(address))
+            return $"{address} is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)";
         foreach (var range in node.PodRanges)
         {
             if (range.Contains(address))
@@ -95,7 +95,7 @@ internal static class ServiceRules
             if (backend.Address.AddressFamily != AddressFamily.InterNetwork)
                 throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not IPv4; this pipeline carries IPv4 only");
             if (IsReserved(backend.Address))
-                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is no unicast address");
+                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)");
             CheckPort($"{mine}.port", backend.Port);
             if (!seen.Add(backend.Key))
                 throw IntentException.Invalid(mine, $"{backend.Key} is listed twice");
@@ -127,6 +127,7 @@ internal static class ServiceRules
     private static bool IsReserved(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[4];
-        return !address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224;
+        // Link-local addresses are this link's only: the gateway's among them.
+        return !address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224 || (bytes[0] == 169 && bytes[1] == 254);
     }
 }

@@ -4,7 +4,7 @@ namespace ACCOffload.InfraManager.Model;
 internal enum StateKind
 {
     Endpoint,
-    SyncFloor,
+    Agent,
     Tombstone,
     PortRemoval,
     Service,
@@ -19,8 +19,17 @@ internal enum StateKind
 /// <summary>One piece of durable state by its name. <see cref="Name"/> is the id, key or name that the kind is keyed by.</summary>
 internal readonly record struct StateKey(StateKind Kind, object Name);
 
-/// <summary>Names the newest Sync of a node's API, for one network or (empty) for all.</summary>
-internal readonly record struct FloorKey(string Node, string Network);
+/// <summary>What is known of a node's agent.</summary>
+/// <param name="Epoch">The epoch that was handed out last; only requests of this epoch are taken. 0: none was yet.</param>
+/// <param name="Sequence">The number of the newest Sync within the epoch.</param>
+/// <param name="Name">The process that has the epoch, as it calls itself; empty after the operator ended it.</param>
+internal sealed record AgentState(ulong Epoch, ulong Sequence, string Name)
+{
+    public static AgentState None { get; } = new(0, 0, "");
+
+    /// <summary>What is older than this is refused.</summary>
+    public RequestStamp Floor => new(Epoch, Sequence);
+}
 
 /// <summary>That an attachment was removed by a request with this stamp: an older Attach that arrives late is refused.</summary>
 internal sealed record Tombstone(EndpointAddress Address, string Node, RequestStamp Stamp);

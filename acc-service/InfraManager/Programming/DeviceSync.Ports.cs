@@ -115,6 +115,7 @@ internal sealed partial class DeviceSync
         List<Endpoint> missing = [.. all.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
         if (missing.Count == 0)
             return;
+        ILookup<string, Endpoint> byPort = missing.ToLookup(e => e.Spec.PortName);
         // Those that share a port ask for it once.
         foreach (Endpoint[] some in missing.DistinctBy(e => e.Spec.PortName).Chunk(PortsAtOnce))
         {
@@ -136,9 +137,15 @@ internal sealed partial class DeviceSync
                 {
                     LogPortRefused(some[i].Spec.PortName, e.Message);
                     var refusal = new IntentException(
-                        e.Code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal,
+                        e.Code switch
+                        {
+                            StatusCode.ResourceExhausted => IntentError.ResourceExhausted,
+                            // The target can't open its link now: not this request's fault.
+                            StatusCode.FailedPrecondition => IntentError.Unavailable,
+                            _ => IntentError.Internal,
+                        },
                         $"the target refused port {some[i].Spec.PortName}: {e.Message}");
-                    foreach (Endpoint endpoint in missing.Where(m => m.Spec.PortName == some[i].Spec.PortName))
+                    foreach (Endpoint endpoint in byPort[some[i].Spec.PortName])
                         refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;
                 }
                 catch (DeviceLostException e)

@@ -72,6 +72,9 @@ internal sealed partial class DeviceSync
         _ => "the target's tables are being compared with the model",
     };
 
+    /// <summary>Why the target's pipeline can't be used; empty while it can.</summary>
+    public string PipelineProblem => _pipelineProblem;
+
     /// <summary>Something is left that only trying again can mend.</summary>
     public bool HasLeftovers => Tables.HasRefused() || _model.Endpoints.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
 

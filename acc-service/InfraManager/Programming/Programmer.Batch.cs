@@ -80,6 +80,7 @@ internal sealed partial class Programmer
         run.Begin();
         for (int i = 0; i < run.Batch.Count; i++)
         {
+            Progress();
             try
             {
                 run.Verdicts[i] = run.FailureOf(i) ?? JudgeOne(run, i);
@@ -116,12 +117,15 @@ internal sealed partial class Programmer
             AttachIntent attach => _judge.Attach(attach.Spec, context),
             DetachIntent detach => new DetachOutcome(_judge.Detach(detach)),
             SyncIntent sync => _judge.Sync(sync, context),
+            BeginIntent begin => _judge.Begin(begin),
+            RemoveEndpointsIntent remove => _judge.Remove(remove),
+            ResetHostIntent reset => _judge.Reset(reset),
             ServiceIntent service => _serviceJudge.Set(service, run.AddsRefused, owner => run.Changed(index, owner)),
             SnatIntent snat => _serviceJudge.Set(snat, run.AddsRefused, owner => run.Changed(index, owner)),
             _ => throw new InvalidOperationException("an intent of an unknown kind"),
         };
         // What follows for services is nobody's request: if the target refuses it, it is tried again.
-        _serviceJudge.Follow(mark);
+        _serviceJudge.Follow(mark, Progress);
         return outcome;
     }
 
@@ -188,7 +192,7 @@ internal sealed partial class Programmer
         for (int i = 0; i < run.Batch.Count; i++)
         {
             PendingIntent pending = run.Batch[i];
-            if (pending.Intent is not (DetachIntent or SyncIntent) != additions)
+            if (pending.Intent is not (DetachIntent or SyncIntent or RemoveEndpointsIntent or ResetHostIntent) != additions)
                 continue;
             switch (run.Verdicts[i])
             {

@@ -18,6 +18,8 @@ internal sealed partial class Programmer
     private bool _mustReload;
     private bool _firstReconcile = true;
 
+    private bool IsStoreBehind => _debt.Count > 0 || _storeProblem.Length > 0;
+
     private RetryTimer ReconcileTimer => _reconcileTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
 
     private RetryTimer LeftoverTimer => _leftoverTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
@@ -111,7 +113,8 @@ internal sealed partial class Programmer
             await MendAsync().ConfigureAwait(false);
         }
 
-        if (_queue.Count == 0 && _debt.Count > 0 && DebtTimer.IsDue)
+        // A store that failed is tried without a request too: as long as it counts as broken, nobody may send one.
+        if (_queue.Count == 0 && IsStoreBehind && DebtTimer.IsDue)
             PayDebt();
     }
 
@@ -212,9 +215,10 @@ internal sealed partial class Programmer
     /// <summary>Commits what is true in memory but not yet in the store. Failure is tried again.</summary>
     private void PayDebt()
     {
-        if (_debt.Count == 0 || _mustReload)
+        if (!IsStoreBehind || _mustReload)
             return;
-        Hook(CrashPoint.BeforeDebtCommit);
+        if (_debt.Count > 0)
+            Hook(CrashPoint.BeforeDebtCommit);
         if (TryCommit([], out _))
             PublishStatus();
     }
@@ -224,7 +228,7 @@ internal sealed partial class Programmer
         TimeSpan wake = IdleLimit;
         if (_target.Connection.IsPrimary && (_mustReload || !_device.IsReady))
             Sooner(ReconcileTimer.Remaining);
-        if (_debt.Count > 0)
+        if (IsStoreBehind)
             Sooner(DebtTimer.Remaining);
         if (_device.IsReady && _auditTimer is { } audit)
             Sooner(audit.Remaining);

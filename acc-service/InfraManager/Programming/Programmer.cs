@@ -108,6 +108,31 @@ internal sealed partial class Programmer : IAsyncDisposable
         return (SyncOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Hands out the node's next epoch. Returns when it is durable; the target need not be there.</summary>
+    /// <exception cref="IntentException">Refused or failed; the epoch is the same as before.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<BeginOutcome> SubmitAsync(BeginIntent intent, CancellationToken cancellationToken)
+    {
+        EndpointRules.CheckAgentName(intent.Agent);
+        return (BeginOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes the endpoints that match. Returns when that is durable, and done on the target if it can be reached.</summary>
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<RemovalOutcome> SubmitAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken)
+    {
+        if (intent is { Key: null, Address: null, Mac: null })
+            throw IntentException.Invalid("key", "missing, and so are address and mac");
+        return (RemovalOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Forgets everything that a node's host told. Returns when that is durable, and done on the target if it can be reached.</summary>
+    /// <exception cref="IntentException">Refused or failed.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
+    public async Task<RemovalOutcome> SubmitAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
+        (RemovalOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+
     /// <summary>Makes a service what is wanted, or removes it. Returns when that holds durably and, if it can be reached, on the target.</summary>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
@@ -129,7 +154,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
     public async Task<SnatOutcome> SubmitAsync(SnatIntent intent, CancellationToken cancellationToken)
     {
-        SnatRules.Check(intent);
+        SnatRules.Check(intent, _node);
         return (SnatOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
     }
 
@@ -146,8 +171,8 @@ internal sealed partial class Programmer : IAsyncDisposable
         ProgrammerStatus status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
         return _target.Connection switch
         {
-            { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason },
-            { State: SessionState.Backup } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Backup, TargetReason = c.Reason },
+            { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason, PipelineProblem = "" },
+            { State: SessionState.Backup } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Backup, TargetReason = c.Reason, PipelineProblem = "" },
             _ => status,
         };
     }

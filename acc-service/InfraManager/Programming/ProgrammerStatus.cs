@@ -3,7 +3,7 @@ namespace ACCOffload.InfraManager.Programming;
 /// <summary>What <c>ctl status</c> shows of the programmer; a consistent snapshot, taken after each batch.</summary>
 internal sealed record ProgrammerStatus
 {
-    /// <summary>True while attachments can be made: target primary, tables read back and equal to the model.</summary>
+    /// <summary>The target is primary and its tables were read back. Whether packets pass is more than that: see the conditions.</summary>
     public required bool Ready { get; init; }
 
     public required TargetState TargetState { get; init; }
@@ -11,7 +11,13 @@ internal sealed record ProgrammerStatus
     /// <summary>One line; empty while ready.</summary>
     public required string TargetReason { get; init; }
 
+    /// <summary>Why the target's pipeline can't be used; one line, empty while it can or is not known.</summary>
+    public string PipelineProblem { get; init; } = "";
+
     public required int Endpoints { get; init; }
+
+    /// <summary>The node's agent and its epoch.</summary>
+    public Model.AgentState Agent { get; init; } = Model.AgentState.None;
 
     public int Services { get; init; }
 

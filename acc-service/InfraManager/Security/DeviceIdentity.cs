@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
@@ -28,7 +27,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
         var alternatives = new SubjectAlternativeNameBuilder();
         foreach (var name in names.Distinct(StringComparer.OrdinalIgnoreCase))
         {
-            if (IPAddress.TryParse(name, out var address))
+            if (IpText.TryParse(name, out var address))
                 alternatives.AddIpAddress(address);
             else if (Uri.CheckHostName(name) == UriHostNameType.Dns)
                 alternatives.AddDnsName(name);

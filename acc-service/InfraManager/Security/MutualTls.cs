@@ -1,16 +1,36 @@
-using System.Net.Security;
-using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace ACCOffload.InfraManager.Security;
 
 /// <summary>Makes a listener one that only clients with a valid certificate and role get through, under TLS 1.3.</summary>
-internal sealed class MutualTls(ApiSettings settings, TrustStore trust, PeerConnections connections, RefusalLog refusals, TimeProvider time)
+/// <param name="settings">The limits.</param>
+/// <param name="node">The node whose host has the connections of <see cref="ApiSettings.Connections"/> to itself.</param>
+/// <param name="trust">Judges certificates.</param>
+/// <param name="connections">Judges them again while they are connected.</param>
+/// <param name="refusals">Tells of those that were refused.</param>
+/// <param name="time">The clock.</param>
+internal sealed class MutualTls(ApiSettings settings, string node, TrustStore trust, PeerConnections connections, RefusalLog refusals, TimeProvider time) : IDisposable
 {
-    private readonly ConnectionLimit _limit = new(settings.MaxConnections, refusals);
+    private const string ThisNode = "this node";
+    private const string OtherNodes = "other nodes";
+
+    /// <summary>Connections with certificates of other nodes, which are told that they are wrong here.</summary>
+    private const int MostOfOtherNodes = 8;
+
+    private readonly TlsListener _listener = new(settings.Connections, refusals);
+    private readonly ConnectionPool _pool = new(
+        new ConnectionPoolOptions
+        {
+            MostOf = group => group == ThisNode ? settings.Connections.MaxConnections : MostOfOtherNodes,
+            Most = settings.Connections.MaxConnections + MostOfOtherNodes,
+            Idle = settings.Connections.Idle,
+            RequestArrival = settings.Connections.RequestArrival,
+        },
+        refusals,
+        time);
 
     /// <summary>What the handshake found out, for the parts of the connection after it.</summary>
     private sealed class Handshake
@@ -20,70 +40,25 @@ internal sealed class MutualTls(ApiSettings settings, TrustStore trust, PeerConn
         public ClientCertificate? Certificate { get; set; }
 
         public ClientIdentity? Identity { get; set; }
-
-        public bool Told { get; set; }
     }
 
-    public void Apply(ListenOptions listen)
-    {
-        listen.Protocols = HttpProtocols.Http2;
-        listen.Use(next => connection => _limit.RunAsync(connection, c => BeforeTlsAsync(c, next)));
-        listen.UseHttps(new TlsHandshakeCallbackOptions
-        {
-            OnConnection = OnConnection,
-            HandshakeTimeout = settings.HandshakeTimeout,
-        });
-        listen.Use(next => connection => AfterTlsAsync(connection, next));
-    }
+    public void Apply(ListenOptions listen) => _listener.Apply(listen, OnHello, AfterTlsAsync);
 
-    /// <summary>Tells of handshakes that failed before a certificate could be judged.</summary>
-    private async Task BeforeTlsAsync(ConnectionContext connection, ConnectionDelegate next)
-    {
-        var note = HandshakeErrors.Begin();
-        await next(connection);
-        if (connection.Features.Get<PeerConnection>() is not null || connection.Features.Get<Handshake>() is { Told: true })
-            return;
-        refusals.Refused(PeerName.Of(connection), "", HandshakeErrors.Explain(note));
-    }
+    public void Dispose() => _pool.Dispose();
 
-    private ValueTask<SslServerAuthenticationOptions> OnConnection(TlsHandshakeCallbackContext context)
+    private TlsTerms OnHello(ConnectionContext connection)
     {
         // One connection is judged by one snapshot, and again by the newest one once it stands.
         var handshake = new Handshake { Trust = trust.Current };
-        context.Connection.Features.Set(handshake);
-        return ValueTask.FromResult(new SslServerAuthenticationOptions
-        {
-            ServerCertificateContext = handshake.Trust.Server,
-            EnabledSslProtocols = SslProtocols.Tls13,
-            ClientCertificateRequired = true,
-            CertificateChainPolicy = handshake.Trust.ChainPolicy(time.GetUtcNow()),
-            RemoteCertificateValidationCallback = (_, certificate, chain, _) => Validate(context.Connection, handshake, certificate, chain),
-            ApplicationProtocols = [SslApplicationProtocol.Http2],
-            EncryptionPolicy = EncryptionPolicy.RequireEncryption,
-            AllowRenegotiation = false,
-            // A resumed session would skip the certificate's judgement.
-            AllowTlsResume = false,
-        });
+        connection.Features.Set(handshake);
+        return new TlsTerms(handshake.Trust.Server, handshake.Trust.ChainPolicy(time.GetUtcNow()), (certificate, chain) => Judge(handshake, certificate, chain));
     }
 
-    private bool Validate(
-        BaseConnectionContext connection,
-        Handshake handshake,
-        System.Security.Cryptography.X509Certificates.X509Certificate? certificate,
-        System.Security.Cryptography.X509Certificates.X509Chain? chain)
+    private string? Judge(Handshake handshake, X509Certificate certificate, X509Chain? chain)
     {
-        handshake.Told = true;
-        if (certificate is null)
-        {
-            refusals.Refused(PeerName.Of(connection), "", "it presented no certificate");
-            return false;
-        }
         handshake.Certificate = ClientCertificate.From(certificate, chain);
         handshake.Identity = handshake.Trust.Judge(handshake.Certificate, time.GetUtcNow(), out var refusal);
-        if (handshake.Identity is not null)
-            return true;
-        refusals.Refused(PeerName.Of(connection), ConfigurationError.OneLine(certificate.Subject), refusal!);
-        return false;
+        return handshake.Identity is null ? refusal : null;
     }
 
     private async Task AfterTlsAsync(ConnectionContext connection, ConnectionDelegate next)
@@ -101,7 +76,7 @@ internal sealed class MutualTls(ApiSettings settings, TrustStore trust, PeerConn
         {
             // The trust may have changed while the handshake ran; the sweep didn't see this connection then.
             if (connections.Admit(peer) is not null)
-                await next(connection);
+                await _pool.RunAsync(connection, identity.Node == node ? ThisNode : OtherNodes, identity.Subject, next);
         }
         finally
         {

@@ -53,7 +53,7 @@ internal sealed partial class PeerConnections : IDisposable
     {
         // Whoever removes it is the one to tell.
         if (_connections.TryRemove(connection, out _))
-            LogClosed(connection.Peer, connection.Subject, reason);
+            LogClosed(connection.Peer, ConfigurationError.OneLine(connection.Subject), ConfigurationError.OneLine(reason, 300));
         connection.Close(reason);
     }
 

@@ -34,6 +34,9 @@ internal sealed class TrustSnapshot
     /// <summary>The server's certificate with its chain.</summary>
     public SslStreamCertificateContext Server { get; }
 
+    /// <summary>Until when the server's certificate is valid.</summary>
+    public DateTimeOffset NotAfter => Server.TargetCertificate.NotAfter.ToUniversalTime();
+
     /// <summary>How a chain is built: to the configured authorities, and never over the network.</summary>
     public X509ChainPolicy ChainPolicy(DateTimeOffset now)
     {

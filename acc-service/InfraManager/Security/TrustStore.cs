@@ -29,6 +29,12 @@ internal sealed partial class TrustStore
 
     public TrustSnapshot Current => _current;
 
+    /// <summary>Where the server's certificate is read from.</summary>
+    public string CertificateFile => _settings.CertificateFile;
+
+    /// <summary>Why the files, as they are now, can't be used, with the file named; empty while they can. The state in force is the last good one.</summary>
+    public string Problem => Volatile.Read(ref _lastProblem) ?? "";
+
     /// <summary>The files that <see cref="Reload"/> reads.</summary>
     public IReadOnlyList<string> Files =>
         [_settings.CertificateFile, _settings.KeyFile, _settings.CaFile, .. _settings.CrlFile is { } crl ? [crl] : Array.Empty<string>()];

@@ -20,6 +20,7 @@ internal sealed partial class ServiceController : IDisposable
     private readonly IServiceSink _sink;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly LineBudget _lines;
     private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
     private readonly SemaphoreSlim _signal = new(0);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -36,6 +37,7 @@ internal sealed partial class ServiceController : IDisposable
         _index = index;
         _sink = sink;
         _time = time;
+        _lines = new LineBudget(time);
         _logger = logger;
         _index.Changed += Signal;
     }
@@ -179,7 +181,7 @@ internal sealed partial class ServiceController : IDisposable
         catch (IntentException e)
         {
             if (!_refused.TryGetValue(intent.Key, out var before) || before != e.Message)
-                LogRefused(intent.Key, e.Message);
+                Tell(nameof(_refused), intent.Key, e.Message, LogRefused);
             _refused[intent.Key] = e.Message;
             return null;
         }
@@ -192,6 +194,14 @@ internal sealed partial class ServiceController : IDisposable
             LogUnexpected(e);
             return Again(intent, e.Message.ReplaceLineEndings(" "));
         }
+    }
+
+    /// <summary>Bounded by namespace: who may write one's services can't fill the journal. <c>ctl services</c> shows all.</summary>
+    private void Tell(string kind, ServiceKey key, string text, Action<ServiceKey, string> log)
+    {
+        var verdict = _lines.Judge(key.Namespace, kind, $"{key} {text}");
+        if (verdict.Fate == LineFate.Told)
+            log(key, verdict.Suppressed == 0 ? text : $"{text} ({verdict.Suppressed} more of this namespace were not logged)");
     }
 
     private ServiceIntent Again(ServiceIntent intent, string problem)
@@ -211,7 +221,7 @@ internal sealed partial class ServiceController : IDisposable
         {
             _set[intent.Key] = spec;
             foreach (var problem in spec.Problems.Except(problems))
-                LogProblem(intent.Key, problem.Subject, problem.Reason);
+                Tell(nameof(problem), intent.Key, problem.Reason, (key, reason) => LogProblem(key, problem.Subject, reason));
         }
         else
         {

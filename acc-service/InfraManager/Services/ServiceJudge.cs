@@ -86,7 +86,7 @@ internal sealed class ServiceJudge
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public SnatOutcome Set(SnatIntent intent, IntentException? refused, Action<OwnerId> changed)
     {
-        SnatRules.Check(intent);
+        SnatRules.Check(intent, _node);
         if (_node.Package is { } package && intent is SnatAddressIntent { Address: not null } or SnatPrefixIntent { IsAdded: true })
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
         if (refused is not null)
@@ -100,13 +100,15 @@ internal sealed class ServiceJudge
     }
 
     /// <summary>Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.</summary>
-    public void Follow(int mark)
+    /// <param name="mark">Of the model, before the change.</param>
+    /// <param name="progress">Called between services: a pod may be a backend of many.</param>
+    public void Follow(int mark, Action? progress = null)
     {
-        FollowPods(mark);
+        FollowPods(mark, progress);
         GiveBack(mark);
     }
 
-    private void FollowPods(int mark)
+    private void FollowPods(int mark, Action? progress)
     {
         var addresses = new HashSet<IPAddress>();
         foreach (var (key, old) in _model.ChangesSince(mark))
@@ -119,6 +121,7 @@ internal sealed class ServiceJudge
 
         foreach (var service in addresses.SelectMany(_model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
         {
+            progress?.Invoke();
             _pointers?.Begin();
             _model.SetService(service.Key, _planner.Next(service, service.Spec));
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.InfraManager.Store;
 
@@ -74,7 +75,7 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
         Dictionary<string, IPAddress> recent = _recent ??= [];
         if (recent.TryGetValue(text, out var known))
             return known;
-        if (!IPAddress.TryParse(text, out var address))
+        if (!IpText.TryParse(text, out var address))
             throw new JsonException("no IP address");
         if (recent.Count == Most)
             recent.Clear();
@@ -87,7 +88,7 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
 internal sealed class NetworkConverter : JsonConverter<IPNetwork>
 {
     public override IPNetwork Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        IPNetwork.TryParse(reader.GetString(), out var network) ? network : throw new JsonException("no range of addresses");
+        IpText.TryParseNetwork(reader.GetString(), out var network) ? network : throw new JsonException("no range of addresses");
 
     public override void Write(Utf8JsonWriter writer, IPNetwork value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
 }

@@ -84,7 +84,7 @@ internal sealed partial class SqliteStore : IDisposable
         }
     }
 
-    /// <summary>Makes all changes durable in one transaction, or none.</summary>
+    /// <summary>Makes all changes durable in one transaction, or none. Without changes it still writes, which shows whether the store can be written.</summary>
     /// <exception cref="StoreException">
     /// Nothing is changed as far as this process sees; after a failing disk, a restart may find the changes all the same, so whoever gives them up
     /// commits the former values later.
@@ -95,6 +95,8 @@ internal sealed partial class SqliteStore : IDisposable
         {
             SqliteConnection connection = Connected();
             using SqliteTransaction transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: false);
+            if (changes.Count == 0)
+                StoreSchema.Rewrite(connection, transaction);
             _commands!.Apply(transaction, changes);
             BeforeCommit?.Invoke();
             transaction.Commit();

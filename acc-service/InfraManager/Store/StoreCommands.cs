@@ -9,8 +9,8 @@ internal sealed class StoreCommands : IDisposable
     private readonly List<SqliteCommand> _all = [];
     private readonly SqliteCommand _putEndpoint;
     private readonly SqliteCommand _deleteEndpoint;
-    private readonly SqliteCommand _putFloor;
-    private readonly SqliteCommand _deleteFloor;
+    private readonly SqliteCommand _putAgent;
+    private readonly SqliteCommand _deleteAgent;
     private readonly SqliteCommand _putTombstone;
     private readonly SqliteCommand _deleteTombstone;
     private readonly SqliteCommand _putPortRemoval;
@@ -26,8 +26,8 @@ internal sealed class StoreCommands : IDisposable
             "id", "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac", "addresses",
             "mtu", "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence");
         _deleteEndpoint = Delete(connection, "endpoints", "id");
-        _putFloor = Put(connection, "sync_floors", "node", "network", "epoch", "sequence");
-        _deleteFloor = Delete(connection, "sync_floors", "node", "network");
+        _putAgent = Put(connection, "agents", "node", "epoch", "sequence", "name");
+        _deleteAgent = Delete(connection, "agents", "node");
         _putTombstone = Put(connection, "tombstones", "origin", "network", "container_id", "interface_name", "node", "epoch", "sequence");
         _deleteTombstone = Delete(connection, "tombstones", "origin", "network", "container_id", "interface_name");
         _putPortRemoval = Put(connection, "port_removals", "name");
@@ -64,12 +64,11 @@ internal sealed class StoreCommands : IDisposable
             case StateKind.Endpoint:
                 Run(transaction, _deleteEndpoint, name);
                 break;
-            case StateKind.SyncFloor when change.Value is RequestStamp stamp:
-                var floor = (FloorKey)name;
-                Run(transaction, _putFloor, floor.Node, floor.Network, unchecked((long)stamp.Epoch), unchecked((long)stamp.Sequence));
+            case StateKind.Agent when change.Value is AgentState agent:
+                Run(transaction, _putAgent, name, unchecked((long)agent.Epoch), unchecked((long)agent.Sequence), agent.Name);
                 break;
-            case StateKind.SyncFloor:
-                Run(transaction, _deleteFloor, ((FloorKey)name).Node, ((FloorKey)name).Network);
+            case StateKind.Agent:
+                Run(transaction, _deleteAgent, name);
                 break;
             case StateKind.Tombstone when change.Value is Tombstone t:
                 AttachmentKey k = t.Address.Key;

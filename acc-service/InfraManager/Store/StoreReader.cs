@@ -1,4 +1,3 @@
-using System.Net;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 using Microsoft.Data.Sqlite;
@@ -12,8 +11,11 @@ internal static class StoreReader
     {
         Each(connection, "SELECT id, node, origin, network, container_id, interface_name, kind, device, port_name, owns_port, mac, addresses, mtu, "
             + "pod_namespace, pod_name, pod_uid, epoch, sequence FROM endpoints ORDER BY id", r => model.Put(ReadEndpoint(r)));
-        Each(connection, "SELECT node, network, epoch, sequence FROM sync_floors",
-            r => model.SetFloor(new FloorKey(r.GetString(0), r.GetString(1)), Stamp(r, 2)));
+        Each(connection, "SELECT node, epoch, sequence, name FROM agents", r =>
+        {
+            RequestStamp stamp = Stamp(r, 1);
+            model.SetAgent(r.GetString(0), new AgentState(stamp.Epoch, stamp.Sequence, r.GetString(3)));
+        });
         Each(connection, "SELECT origin, network, container_id, interface_name, node, epoch, sequence FROM tombstones ORDER BY rowid",
             r => model.SetTombstone(new Tombstone(
                 new EndpointAddress(Defined<ApiOrigin>(r, 0), new AttachmentKey(r.GetString(1), r.GetString(2), r.GetString(3))), r.GetString(4), Stamp(r, 5))));
@@ -25,8 +27,8 @@ internal static class StoreReader
         });
         Each(connection, "SELECT last FROM numbers WHERE name = 'services'", r => model.SetLastServiceNumber(checked((uint)r.GetInt64(0))));
         Each(connection, "SELECT address, prefixes FROM snat", r => model.SetSnat(new SnatState(
-            r.GetString(0).Length == 0 ? null : IPAddress.Parse(r.GetString(0)),
-            [.. r.GetString(1).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPNetwork.Parse)])));
+            r.GetString(0).Length == 0 ? null : IpText.Parse(r.GetString(0)),
+            [.. r.GetString(1).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IpText.ParseNetwork)])));
         Each(connection, "SELECT name FROM port_removals", r => model.SetPortRemoval(r.GetString(0), true));
     }
 
@@ -41,7 +43,7 @@ internal static class StoreReader
             Device = Defined<DeviceKind>(r, 7),
             PortName = r.GetString(8),
             Mac = new MacAddress((ulong)r.GetInt64(10)),
-            Addresses = [.. r.GetString(11).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IPAddress.Parse)],
+            Addresses = [.. r.GetString(11).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IpText.Parse)],
             Mtu = r.GetInt32(12),
             PodNamespace = r.GetString(13),
             PodName = r.GetString(14),

@@ -70,9 +70,31 @@ internal static class StoreSchema
             prefixes TEXT NOT NULL
         ) STRICT;
         """,
+
+        // Epochs were a number of the host's choice, its clock's; from here on they are handed out. What was stamped before is older than all of them.
+        """
+        CREATE TABLE agents (
+            node TEXT NOT NULL PRIMARY KEY,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            name TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        DROP TABLE sync_floors;
+        DELETE FROM tombstones;
+        UPDATE endpoints SET epoch = 0, sequence = 0;
+        """,
     ];
 
     public static int Version => Migrations.Length;
+
+    /// <summary>Writes the version that is there already: changes nothing, and fails where the store can't be written.</summary>
+    public static void Rewrite(SqliteConnection connection, SqliteTransaction transaction)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = $"PRAGMA user_version = {Version}";
+        command.ExecuteNonQuery();
+    }
 
     /// <summary>Brings the database to <see cref="Version"/>, one transaction a step.</summary>
     /// <exception cref="StoreException">Newer than we know, or another program's database.</exception>

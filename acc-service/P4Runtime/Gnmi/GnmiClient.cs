@@ -7,12 +7,13 @@ namespace ACCOffload.P4Runtime;
 /// Adds, removes and finds ports of a target through gNMI, at <c>interfaces/virtual-interface[name=X]/config</c>. Thread-safe. Reconnects by
 /// itself, with new certificates once the files have changed.
 /// </summary>
-public sealed class GnmiClient : IAsyncDisposable
+public sealed partial class GnmiClient : IAsyncDisposable
 {
     private const int MaxHeaderBytes = 64 << 10;
     private readonly TargetEndpoint _endpoint;
     private readonly TimeSpan _timeout;
     private readonly Lock _gate = new();
+    private readonly CertificateMemory _certificates;
     private TargetChannel? _channel;
     private bool _disposed;
 
@@ -24,6 +25,7 @@ public sealed class GnmiClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(endpoint);
         endpoint.Validate();
         _endpoint = endpoint;
+        _certificates = new CertificateMemory(endpoint);
         _timeout = timeout ?? TimeSpan.FromSeconds(10);
     }
 
@@ -138,27 +140,15 @@ public sealed class GnmiClient : IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_channel is not null && CertificateStamp.Of(_endpoint) != _channel.Stamp && TryOpen() is { } renewed)
+            // While the files can't be used, those of the connection that we have are the current ones.
+            if (_channel is not null && CertificateStamp.Of(_endpoint) != _channel.Stamp && _certificates.Current().Stamp != _channel.Stamp)
             {
                 // Calls under way on the old connection are short and may be repeated: all of them are idempotent.
                 _channel.Dispose();
-                _channel = renewed;
+                _channel = null;
             }
 
-            return _channel ??= new TargetChannel(_endpoint, _timeout, MaxHeaderBytes);
-        }
-    }
-
-    private TargetChannel? TryOpen()
-    {
-        try
-        {
-            return new TargetChannel(_endpoint, _timeout, MaxHeaderBytes);
-        }
-        catch (P4RuntimeException)
-        {
-            // Half written, perhaps: the connection that we have is still good.
-            return null;
+            return _channel ??= new TargetChannel(_endpoint, _certificates, _timeout, MaxHeaderBytes);
         }
     }
 }

@@ -22,6 +22,17 @@ internal static class GnmiPath
         return path;
     }
 
+    /// <summary>All that is said of a port's state.</summary>
+    public static Gnmi.Path State(string name)
+    {
+        var path = Interface(name);
+        path.Elem.Add(new PathElem { Name = "state" });
+        return path;
+    }
+
+    /// <summary>What a target of our own kind says of itself.</summary>
+    public static Gnmi.Path Target() => new() { Elem = { new PathElem { Name = "soft-target" } } };
+
     /// <summary>The port's name, null where the path carries none, and the last element.</summary>
     public static (string? Name, string Leaf) Read(Gnmi.Path? prefix, Gnmi.Path? path)
     {

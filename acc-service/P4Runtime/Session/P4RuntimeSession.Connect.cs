@@ -52,7 +52,7 @@ public sealed partial class P4RuntimeSession
 
     private async Task<(string Reason, bool Planned)> ConnectAsync(CancellationToken stop)
     {
-        var channel = new TargetChannel(_options.Endpoint, _options.RpcTimeout, TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite, _options.MinHeaderBytes));
+        var channel = new TargetChannel(_options.Endpoint, _certificates, _options.RpcTimeout, TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite, _options.MinHeaderBytes));
         using var live = new LiveConnection(channel, NextElectionId(), stop);
         var tasks = new List<Task> { LimitArbitrationAsync(live), WatchCertificatesAsync(live) };
         try
@@ -170,17 +170,18 @@ public sealed partial class P4RuntimeSession
     {
         try
         {
-            if (CertificateStamp.Of(_options.Endpoint) == stamp)
+            var before = _certificates.Problem;
+            var files = _certificates.Current();
+            // Half written, perhaps: the connection that we have is still good, and the next one is made with the last good files.
+            if (_certificates.Problem is { Length: > 0 } problem && problem != before)
             {
-                return false;
+                LogCertificatesUnusable(problem);
             }
 
-            using var certificates = new TargetCertificates(_options.Endpoint);
-            return true;
+            return files.Stamp != stamp;
         }
         catch (Exception e)
         {
-            // Half written, perhaps; the connection that we have is still good.
             LogCertificatesUnusable(e.Message);
             return false;
         }

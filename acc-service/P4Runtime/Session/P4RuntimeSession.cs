@@ -14,6 +14,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
     private readonly P4RuntimeSessionOptions _options;
     private readonly ILogger _logger;
     private readonly byte[] _role;
+    private readonly CertificateMemory _certificates;
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource _primary = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,6 +38,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         _options = options;
         _logger = logger;
         _role = Encoding.UTF8.GetBytes(options.Role);
+        _certificates = new CertificateMemory(options.Endpoint);
     }
 
     /// <summary>Raised after each change of state, one at a time, on the session's own task: handlers must not block.</summary>
@@ -44,6 +46,9 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
 
     /// <summary>Raised for each packet that the pipeline sends to the controller. Handlers must not block and not keep the stream waiting.</summary>
     public event Action<ControllerPacket>? PacketReceived;
+
+    /// <summary>Why the certificate files can't be used as they are now, with the file named; empty while they can. The last good ones stay in use.</summary>
+    public string CertificateProblem => _certificates.Problem;
 
     /// <summary>Where the session stands.</summary>
     public SessionState State

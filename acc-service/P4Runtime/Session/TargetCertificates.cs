@@ -15,14 +15,14 @@ internal sealed class TargetCertificates : IDisposable
     private readonly X509Certificate2Collection _authorities = [];
     private readonly X509Certificate2 _leaf;
 
-    /// <summary>Reads the files.</summary>
-    /// <exception cref="P4RuntimeException">A file is missing or makes no sense; the message names it.</exception>
-    public TargetCertificates(TargetEndpoint endpoint)
+    /// <summary>Takes the files' contents.</summary>
+    /// <exception cref="P4RuntimeException">A file makes no sense; the message names it.</exception>
+    public TargetCertificates(TargetEndpoint endpoint, PemFiles files)
     {
         _endpoint = endpoint;
-        _leaf = Load(endpoint.CertificateFile, "certificate", () => X509Certificate2.CreateFromPemFile(endpoint.CertificateFile, endpoint.KeyFile));
-        Load(endpoint.CertificateFile, "certificate", () => Import(_own, endpoint.CertificateFile));
-        Load(endpoint.CaFile, "CA bundle", () => Import(_authorities, endpoint.CaFile));
+        _leaf = Load(endpoint.CertificateFile, "certificate", () => X509Certificate2.CreateFromPem(files.Certificate, files.Key));
+        Load(endpoint.CertificateFile, "certificate", () => Import(_own, files.Certificate));
+        Load(endpoint.CaFile, "CA bundle", () => Import(_authorities, files.Ca));
     }
 
     public SslClientAuthenticationOptions Options()
@@ -84,9 +84,9 @@ internal sealed class TargetCertificates : IDisposable
         return false;
     }
 
-    private static int Import(X509Certificate2Collection into, string path)
+    private static int Import(X509Certificate2Collection into, string text)
     {
-        into.ImportFromPemFile(path);
+        into.ImportFromPem(text);
         return into.Count > 0 ? into.Count : throw new CryptographicException("no certificate in it");
     }
 

@@ -14,11 +14,11 @@ internal sealed class TargetChannel : IDisposable
     private readonly TargetCertificates? _certificates;
 
     /// <param name="endpoint">Where to.</param>
+    /// <param name="certificates">Its certificate files.</param>
     /// <param name="connectTimeout">Limit of connecting, TLS included.</param>
     /// <param name="maxHeaderBytes">Largest answer header or trailer to accept.</param>
-    public TargetChannel(TargetEndpoint endpoint, TimeSpan connectTimeout, int maxHeaderBytes)
+    public TargetChannel(TargetEndpoint endpoint, CertificateMemory certificates, TimeSpan connectTimeout, int maxHeaderBytes)
     {
-        Stamp = CertificateStamp.Of(endpoint);
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -48,7 +48,9 @@ internal sealed class TargetChannel : IDisposable
             handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(to, uri.Authority, cancellationToken);
             try
             {
-                _certificates = new TargetCertificates(endpoint);
+                var files = certificates.Current();
+                Stamp = files.Stamp;
+                _certificates = new TargetCertificates(endpoint, files);
                 handler.SslOptions = _certificates.Options();
             }
             catch

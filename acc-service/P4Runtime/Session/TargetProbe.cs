@@ -20,7 +20,7 @@ public static class TargetProbe
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         endpoint.Validate();
-        using var channel = new TargetChannel(endpoint, limit, MaxHeaderBytes);
+        using var channel = new TargetChannel(endpoint, new CertificateMemory(endpoint), limit, MaxHeaderBytes);
         var options = new CallOptions(deadline: DateTime.UtcNow + limit + limit, cancellationToken: cancellationToken);
         return await GetCookieAsync(new P4.V1.P4Runtime.P4RuntimeClient(channel.Invoker), deviceId, options, cancellationToken).ConfigureAwait(false);
     }

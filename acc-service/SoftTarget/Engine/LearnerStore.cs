@@ -51,6 +51,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
     private uint _free;
     private uint _fresh;
     private uint _hand;
+    private long _notLearned;
 
     public LearnerStore(SwxLearner learner, KeyLayout layout, ulong seed, long frequency)
     {
@@ -80,6 +81,9 @@ internal sealed unsafe partial class LearnerStore : IDisposable
     public int DataBytes { get; }
 
     public int Words => _words;
+
+    /// <summary>How often a key could not be learned because there was no room.</summary>
+    public long NotLearned => Volatile.Read(ref _notLearned);
 
     public static long Bytes(SwxLearner learner, KeyLayout layout)
         => (long)Buckets(learner) * sizeof(LearnerBucket) + (long)learner.Size * Stride(learner, layout);
@@ -142,6 +146,8 @@ internal sealed unsafe partial class LearnerStore : IDisposable
             Unsafe.CopyBlockUnaligned(DataOf(entry), data, (uint)dataBytes);
         }
         Unlock(bucket);
+        if (way < 0)
+            Interlocked.Increment(ref _notLearned);
         return way >= 0;
     }
 

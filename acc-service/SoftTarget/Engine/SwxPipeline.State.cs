@@ -106,6 +106,9 @@ public sealed unsafe partial class SwxPipeline
         NotLearned = a.NotLearned + b.NotLearned,
     });
 
+    /// <summary>How often each learner had no room for a key, by the learner's name. Any thread.</summary>
+    public IEnumerable<KeyValuePair<string, long>> NotLearned => Learners.Select(l => KeyValuePair.Create(l.Learner.Name, l.NotLearned));
+
     /// <summary>Lookups of a table. Any thread.</summary>
     public SwxLookups TableLookups(int table) => Lookups(table, Program.Tables.Count);
 

@@ -32,7 +32,10 @@ internal sealed partial class DataPlane
         for (var i = 0; i < count; i++)
             bytes += _batch.Length(i);
         link.Port.CountReceived(count, bytes);
+        var before = _worker?.Counters.Truncated ?? 0;
         Process(count, link.Port.Id);
+        if (_worker is { } worker && worker.Counters.Truncated > before)
+            link.Port.CountMalformed(worker.Counters.Truncated - before);
     }
 
     private void Lose(BoundLink link)

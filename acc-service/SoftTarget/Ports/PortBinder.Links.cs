@@ -69,12 +69,14 @@ internal sealed partial class PortBinder
         }
         catch (LinuxException e)
         {
-            // A link that is not there yet reports itself when it is; a TAP is tried again.
-            if (port.IsTap || e.Errno is not (Errno.ENODEV or Errno.ENXIO))
+            // A link that is not there yet reports itself when it is; everything else is tried again.
+            port.Fault = port.IsTap || e.Errno is not (Errno.ENODEV or Errno.ENXIO) ? e.Message : "";
+            if (port.Fault.Length > 0)
                 Problem(e.Message);
             return;
         }
 
+        port.Fault = "";
         _bound.Add(port, port.IsTap ? TapIndex : link.InterfaceIndex);
         _dataPlane.Bind(port, link);
         LogBound(_logger, port.Name, port.Id, link.InterfaceIndex);
@@ -102,12 +104,12 @@ internal sealed partial class PortBinder
         }
     }
 
-    /// <summary>Those that could not be made before, such as while the name was another link's.</summary>
-    private void BindTaps()
+    /// <summary>Those that could not be opened or made before, such as a TAP while its name was another link's.</summary>
+    private void RetryPorts()
     {
         foreach (var port in _table.Ports.Values)
         {
-            if (port.IsTap)
+            if (port.IsTap || port.Fault.Length > 0)
                 TryBind(port);
         }
     }

@@ -35,6 +35,7 @@ internal sealed partial class PortBinder : IDisposable
     private NetNamespace? _namespace;
     private LinkMonitor? _monitor;
     private string _lastProblem = "";
+    private volatile PortFault _fault = PortFault.None;
     private volatile bool _stopping;
 
     /// <param name="path">File of the port namespace; null for the process's own.</param>
@@ -52,6 +53,9 @@ internal sealed partial class PortBinder : IDisposable
         _thread = new Thread(Run) { IsBackground = true, Name = "softtarget-ports" };
         _thread.UnsafeStart();
     }
+
+    /// <summary>Why no port's link can be opened now.</summary>
+    public PortFault Fault => _fault;
 
     /// <summary>Binds a new port as soon as its link is there.</summary>
     public void Added(SoftPort port) => Post(() => TryBind(port));
@@ -117,7 +121,7 @@ internal sealed partial class PortBinder : IDisposable
         }
         catch (LinuxException e)
         {
-            Problem(e.Message);
+            Fail(e);
             CloseNamespace();
         }
     }
@@ -129,11 +133,12 @@ internal sealed partial class PortBinder : IDisposable
         {
             if (_path is null || IsStillThere())
             {
-                BindTaps();
+                RetryPorts();
                 return;
             }
 
             LogNamespaceGone(_logger, _path);
+            _fault = new PortFault($"port namespace {_path} is gone", IsAwaited: true);
             CloseNamespace();
         }
 
@@ -145,7 +150,7 @@ internal sealed partial class PortBinder : IDisposable
             }
             catch (LinuxException e)
             {
-                Problem(e.Message);
+                Fail(e);
                 return;
             }
         }
@@ -154,6 +159,7 @@ internal sealed partial class PortBinder : IDisposable
         _monitor = LinkMonitor.Open(_namespace);
         _epoll.Add(_monitor.Handle, EpollEvents.Read, MonitorToken);
         _lastProblem = "";
+        _fault = PortFault.None;
         LogNamespaceOpen(_logger, _path ?? "the process's own");
         foreach (var port in _table.Ports.Values)
             TryBind(port);
@@ -185,6 +191,12 @@ internal sealed partial class PortBinder : IDisposable
 
         _namespace?.Dispose();
         _namespace = null;
+    }
+
+    private void Fail(LinuxException e)
+    {
+        _fault = new PortFault($"port namespace {_path ?? "of the process"}: {e.Message}", IsAwaited: e.Errno == Errno.ENOENT);
+        Problem(e.Message);
     }
 
     /// <summary>Reports a problem that is tried again and again only once.</summary>

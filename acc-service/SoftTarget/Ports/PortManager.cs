@@ -11,10 +11,22 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
 
     public PortTable Table { get; } = table;
 
+    /// <summary>Why no port's link can be opened; empty while links can be.</summary>
+    public string Fault => binder?.Fault.Reason ?? "";
+
+    /// <summary>Ports that are not served because their link is missing or can't be opened.</summary>
+    public int Down => binder is null ? 0 : Table.Ports.Values.Count(p => !p.IsBound);
+
+    /// <summary>Why a port, once <see cref="SettleAsync"/> is done, passes no packets although its link may be there; null if it does, or waits for its link or its name.</summary>
+    public string? RefusalOf(SoftPort port) =>
+        port.Fault.Length > 0 && !port.IsTap ? port.Fault
+        : binder?.Fault is { Reason.Length: > 0, IsAwaited: false } fault ? fault.Reason
+        : null;
+
     /// <summary>Adds a port; one that is there stays as it is. Null if all numbers are in use.</summary>
-    public SoftPort? Add(string name, string type)
+    public SoftPort? Add(string name, string type, out bool added)
     {
-        var port = Table.Add(name, type, out var added);
+        var port = Table.Add(name, type, out added);
         if (port is null || !added)
             return port;
         LogAdded(_logger, name, port.Id);

@@ -8,7 +8,9 @@ internal sealed class SoftPort(uint id, string name, string type)
     private long _sentPackets;
     private long _sentBytes;
     private long _unsent;
+    private long _malformed;
     private volatile bool _isBound;
+    private volatile string _fault = "";
 
     public uint Id { get; } = id;
 
@@ -27,13 +29,21 @@ internal sealed class SoftPort(uint id, string name, string type)
         set => _isBound = value;
     }
 
+    /// <summary>Why its link, which is there, could not be opened; empty while it could, or is not there.</summary>
+    public string Fault
+    {
+        get => _fault;
+        set => _fault = value;
+    }
+
     /// <summary>Counts since the port was added, over all links it was bound to.</summary>
     public PortStatistics Statistics => new(
         Volatile.Read(ref _receivedPackets),
         Volatile.Read(ref _receivedBytes),
         Volatile.Read(ref _sentPackets),
         Volatile.Read(ref _sentBytes),
-        Volatile.Read(ref _unsent));
+        Volatile.Read(ref _unsent),
+        Volatile.Read(ref _malformed));
 
     // The data-plane thread alone counts, so a plain addition is enough; the write is one that readers see whole.
     public void CountReceived(int packets, long bytes)
@@ -48,6 +58,8 @@ internal sealed class SoftPort(uint id, string name, string type)
         Volatile.Write(ref _sentBytes, _sentBytes + bytes);
     }
 
+    public void CountMalformed(long packets) => Volatile.Write(ref _malformed, _malformed + packets);
+
     public void CountUnsent(int packets) => Volatile.Write(ref _unsent, _unsent + packets);
 }
 
@@ -57,5 +69,6 @@ internal sealed class SoftPort(uint id, string name, string type)
 /// <param name="SentPackets">Packets handed to the link.</param>
 /// <param name="SentBytes">Their bytes.</param>
 /// <param name="Unsent">Packets for this port that its link did not take: missing, down or too slow.</param>
+/// <param name="Malformed">Packets that came in and ended before the headers that they announced.</param>
 internal readonly record struct PortStatistics(
-    long ReceivedPackets, long ReceivedBytes, long SentPackets, long SentBytes, long Unsent);
+    long ReceivedPackets, long ReceivedBytes, long SentPackets, long SentBytes, long Unsent, long Malformed);

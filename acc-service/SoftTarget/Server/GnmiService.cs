@@ -8,7 +8,7 @@ namespace ACCOffload.SoftTarget.Server;
 /// Ports by gNMI, with the paths that infrap4d's DPDK target has: interfaces/virtual-interface[name=X]/config/… A Set of
 /// port-type creates the port, a delete removes it, tdi-portin-id and tdi-portout-id tell its number.
 /// </summary>
-internal sealed class GnmiService(PortManager ports, TimeProvider time) : gNMI.gNMIBase
+internal sealed class GnmiService(PortManager ports, TargetState target, TimeProvider time) : gNMI.gNMIBase
 {
     private const string GnmiVersion = "0.7.0";
 
@@ -40,14 +40,30 @@ internal sealed class GnmiService(PortManager ports, TimeProvider time) : gNMI.g
             response.Response.Add(new UpdateResult { Path = request.Delete[i], Op = UpdateResult.Types.Operation.Delete });
         }
 
+        var added = new List<SoftPort>();
         foreach (var (path, update) in updates)
         {
-            if (path.Leaf == PortPath.PortType && ports.Add(path.Name, update.Val.StringVal) is null)
-                throw Outcome.Full($"interfaces/virtual-interface[name={path.Name}]: all port numbers are in use").ToException();
+            if (path.Leaf == PortPath.PortType)
+            {
+                if (ports.Add(path.Name, update.Val.StringVal, out var isNew) is not { } port)
+                    throw Outcome.Full($"interfaces/virtual-interface[name={path.Name}]: all port numbers are in use").ToException();
+                if (isNew)
+                    added.Add(port);
+            }
+
             response.Response.Add(new UpdateResult { Path = update.Path, Op = UpdateResult.Types.Operation.Update });
         }
 
         await ports.SettleAsync(context.CancellationToken);
+        // A port that can't pass packets is no success. One that waits for its link is: whoever makes the link may come second.
+        if (added.Find(p => ports.RefusalOf(p) is not null) is { } refused)
+        {
+            var reason = ports.RefusalOf(refused);
+            foreach (var port in added)
+                ports.Remove(port.Name);
+            throw Outcome.Precondition($"interfaces/virtual-interface[name={refused.Name}]: its link can't be opened: {reason}").ToException();
+        }
+
         return response;
     }
 
@@ -57,8 +73,15 @@ internal sealed class GnmiService(PortManager ports, TimeProvider time) : gNMI.g
         var response = new GetResponse();
         foreach (var path in request.Path)
         {
-            var parsed = PortPath.ForGet(request.Prefix, path);
             var notification = new Notification { Timestamp = Now() };
+            if (TargetState.IsBelow(request.Prefix, path))
+            {
+                notification.Update.Add(target.Values());
+                response.Notification.Add(notification);
+                continue;
+            }
+
+            var parsed = PortPath.ForGet(request.Prefix, path);
             var all = ports.Table.Ports;
             if (parsed.Name == PortPath.All)
             {

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Hosting;
+using ACCOffload.Connections;
+using ACCOffload.NativeInterop;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 
@@ -18,11 +18,11 @@ internal sealed class ListenAddresses : IDisposable
 
     private readonly List<string> _sockets = [];
     private readonly List<IPEndPoint> _endPoints = [];
-    private readonly TlsIdentity? _tls;
+    private readonly ControllerDoor _door;
 
     /// <exception cref="ArgumentException">An address is malformed.</exception>
     /// <exception cref="IOException">A socket is served by another process, or a certificate can't be read.</exception>
-    public ListenAddresses(SoftTargetOptions options, ILogger logger)
+    public ListenAddresses(SoftTargetOptions options, RefusalLog refusals, ILogger logger)
     {
         if (options.Listen.Count == 0)
             throw new ArgumentException("Listen: no address", nameof(options));
@@ -34,8 +34,7 @@ internal sealed class ListenAddresses : IDisposable
                 AddEndPoint(address, options.Tls is not null);
         }
 
-        if (options.Tls is not null)
-            _tls = new TlsIdentity(options.Tls, logger);
+        _door = new ControllerDoor(options, refusals, logger);
     }
 
     public void Configure(KestrelServerOptions kestrel)
@@ -53,7 +52,7 @@ internal sealed class ListenAddresses : IDisposable
         foreach (var path in _sockets)
             kestrel.ListenUnixSocket(path, o => o.Protocols = HttpProtocols.Http2);
         foreach (var endPoint in _endPoints)
-            kestrel.Listen(endPoint, ConfigureTcp);
+            kestrel.Listen(endPoint, _door.Apply);
     }
 
     /// <summary>Makes the sockets that Kestrel listens on.</summary>
@@ -72,21 +71,9 @@ internal sealed class ListenAddresses : IDisposable
 
     public void Dispose()
     {
+        _door.Dispose();
         foreach (var path in _sockets)
             File.Delete(path);
-    }
-
-    private void ConfigureTcp(ListenOptions listen)
-    {
-        listen.Protocols = HttpProtocols.Http2;
-        if (_tls is { } tls)
-        {
-            listen.UseHttps(new TlsHandshakeCallbackOptions
-            {
-                OnConnection = _ => ValueTask.FromResult(tls.Current),
-                HandshakeTimeout = TimeSpan.FromSeconds(10),
-            });
-        }
     }
 
     private void AddSocket(string path)
@@ -125,7 +112,7 @@ internal sealed class ListenAddresses : IDisposable
     private void AddEndPoint(string address, bool hasTls)
     {
         var text = address.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1:" + address["localhost:".Length..] : address;
-        if (!text.Contains(':', StringComparison.Ordinal) || !IPEndPoint.TryParse(text, out var endPoint))
+        if (!IpText.TryParseEndPoint(text, out var endPoint))
             throw new ArgumentException($"Listen: {address} is neither unix:/PATH nor ADDRESS:PORT");
         if (!hasTls && !IPAddress.IsLoopback(endPoint.Address))
             throw new ArgumentException($"Listen: {address} is reachable from outside: certificates are needed");

@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Grpc.AspNetCore.Server.Model;
 using Grpc.Core;
 using P4.V1;
 
@@ -9,39 +8,33 @@ namespace ACCOffload.SoftTarget.Server;
 /// Binds the P4Runtime methods by hand: a Write is decoded, and a Read encoded, straight between the wire and the
 /// engine's packed entries, where the generated binding would build an object for every entry, field and value.
 /// </summary>
-internal sealed class P4RuntimeMethods : IServiceMethodProvider<P4RuntimeEndpoint>
+internal static class P4RuntimeMethods
 {
     private const string Service = "p4.v1.P4Runtime";
 
-    public void OnServiceMethodDiscovery(ServiceMethodProviderContext<P4RuntimeEndpoint> context)
+    public static void Bind(ServiceBinderBase binder, P4RuntimeEndpoint service)
     {
-        context.AddUnaryMethod(
+        binder.AddMethod(
             new Method<WriteFrame, WriteResponse>(
                 MethodType.Unary, Service, "Write", Marshallers.Create(NoRequest, WriteFrame.FromPayload), Of(WriteResponse.Parser)),
-            [],
-            (service, request, call) => service.Write(request, call));
-        context.AddServerStreamingMethod(
+            service.Write);
+        binder.AddMethod(
             new Method<ReadRequest, ReadChunk>(
                 MethodType.ServerStreaming, Service, "Read", Of(ReadRequest.Parser), Marshallers.Create(ReadChunk.Serialize, NoResponse)),
-            [],
-            (service, request, stream, call) => service.Read(request, stream, call));
-        context.AddUnaryMethod(
+            service.Read);
+        binder.AddMethod(
             Unary("SetForwardingPipelineConfig", SetForwardingPipelineConfigRequest.Parser, SetForwardingPipelineConfigResponse.Parser),
-            [],
-            (service, request, call) => service.SetForwardingPipelineConfig(request, call));
-        context.AddUnaryMethod(
+            service.SetForwardingPipelineConfig);
+        binder.AddMethod(
             Unary("GetForwardingPipelineConfig", GetForwardingPipelineConfigRequest.Parser, GetForwardingPipelineConfigResponse.Parser),
-            [],
-            (service, request, call) => service.GetForwardingPipelineConfig(request, call));
-        context.AddDuplexStreamingMethod(
+            service.GetForwardingPipelineConfig);
+        binder.AddMethod(
             new Method<StreamMessageRequest, StreamMessageResponse>(
                 MethodType.DuplexStreaming, Service, "StreamChannel", Of(StreamMessageRequest.Parser), Of(StreamMessageResponse.Parser)),
-            [],
-            (service, requests, responses, call) => service.StreamChannel(requests, responses, call));
-        context.AddUnaryMethod(
+            service.StreamChannel);
+        binder.AddMethod(
             Unary("Capabilities", CapabilitiesRequest.Parser, CapabilitiesResponse.Parser),
-            [],
-            (service, request, call) => service.Capabilities(request, call));
+            service.Capabilities);
     }
 
     private static Method<TRequest, TResponse> Unary<TRequest, TResponse>(

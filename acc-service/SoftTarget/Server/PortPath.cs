@@ -51,9 +51,11 @@ internal sealed record PortPath(string Name, string Leaf)
         yield return ("config", "tdi-portin-id", new TypedValue { UintVal = port.Id });
         yield return ("config", "tdi-portout-id", new TypedValue { UintVal = port.Id });
         yield return ("state", "oper-status", new TypedValue { StringVal = port.IsBound ? "UP" : "DOWN" });
+        yield return ("state", "fault", new TypedValue { StringVal = port.Fault });
         var statistics = port.Statistics;
         yield return ("state", "in-pkts", new TypedValue { UintVal = (ulong)statistics.ReceivedPackets });
         yield return ("state", "in-octets", new TypedValue { UintVal = (ulong)statistics.ReceivedBytes });
+        yield return ("state", "in-errors", new TypedValue { UintVal = (ulong)statistics.Malformed });
         yield return ("state", "out-pkts", new TypedValue { UintVal = (ulong)statistics.SentPackets });
         yield return ("state", "out-octets", new TypedValue { UintVal = (ulong)statistics.SentBytes });
         yield return ("state", "out-discards", new TypedValue { UintVal = (ulong)statistics.Unsent });

@@ -1,3 +1,4 @@
+using ACCOffload.Configuration;
 using ACCOffload.SoftTarget.Engine;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -55,7 +56,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
             _primaries = [.. Arbiter.Primaries];
             if (_deviceId == 0)
                 Volatile.Write(ref _deviceId, update.DeviceId);
-            LogArbitration(_logger, update.DeviceId, session.Role, session.ElectionId, Arbiter.IsPrimary(session));
+            LogArbitration(_logger, update.DeviceId, ConfigurationError.OneLine(session.Role), session.ElectionId, Arbiter.IsPrimary(session));
         }
     }
 
@@ -68,7 +69,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
             var primary = Arbiter.IsPrimary(session);
             Arbiter.Remove(session);
             _primaries = [.. Arbiter.Primaries];
-            LogLeft(_logger, session.Role, session.ElectionId, primary);
+            LogLeft(_logger, ConfigurationError.OneLine(session.Role), session.ElectionId, primary);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Net.Security;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
@@ -16,7 +15,7 @@ internal sealed partial class TlsIdentity
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
     private (DateTime, DateTime, DateTime) _stamps;
-    private SslServerAuthenticationOptions _current;
+    private TlsFiles _current;
 
     /// <exception cref="IOException">A file can't be read, or holds no certificate or key, or they don't belong together.</exception>
     public TlsIdentity(SoftTargetTlsOptions options, ILogger logger)
@@ -35,7 +34,7 @@ internal sealed partial class TlsIdentity
     }
 
     /// <summary>What a new connection is held to.</summary>
-    public SslServerAuthenticationOptions Current
+    public TlsFiles Current
     {
         get
         {
@@ -65,7 +64,7 @@ internal sealed partial class TlsIdentity
             File.GetLastWriteTimeUtc(_options.KeyFile),
             File.GetLastWriteTimeUtc(_options.CaFile));
 
-    private SslServerAuthenticationOptions Load()
+    private TlsFiles Load()
     {
         using var pem = X509Certificate2.CreateFromPemFile(_options.CertificateFile, _options.KeyFile);
         var chain = new X509Certificate2Collection();
@@ -74,25 +73,9 @@ internal sealed partial class TlsIdentity
         authorities.ImportFromPemFile(_options.CaFile);
         if (authorities.Count == 0)
             throw new CryptographicException($"{_options.CaFile}: no certificate");
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true,
-        };
-        policy.CustomTrustStore.AddRange(authorities);
-        policy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.2"));
-        return new SslServerAuthenticationOptions
-        {
-            EnabledSslProtocols = SslProtocols.Tls13,
-            ServerCertificateContext = SslStreamCertificateContext.Create(
-                X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null), chain, offline: true),
-            ClientCertificateRequired = true,
-            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-            CertificateChainPolicy = policy,
-            AllowTlsResume = false,
-            ApplicationProtocols = [SslApplicationProtocol.Http2],
-        };
+        return new TlsFiles(
+            SslStreamCertificateContext.Create(X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null), chain, offline: true),
+            authorities);
     }
 
     [LoggerMessage(40, LogLevel.Information, "Certificates read anew from {File}")]

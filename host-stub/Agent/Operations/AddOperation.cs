@@ -5,6 +5,7 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging;
 using AttachmentKey = ACCOffload.HostStub.Claims.AttachmentKey;
@@ -20,6 +21,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     /// <summary>How long to wait for an ACC that is away; the rest of the ADD's time is for the work.</summary>
     private static readonly TimeSpan AccPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Most bytes of an IPAM plugin's result that a claim keeps.</summary>
+    private const int MostIpamResult = 256 * 1024;
+
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
     /// <summary>The caller holds the attachment's lock.</summary>
@@ -34,11 +38,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
         var times = new OperationTimes();
         var kind = services.Pools.For(call.Config.DeviceKind, call.Config.DeviceId);
+        CheckCapabilities(call, kind);
         // On its way to the disk while we look at the pod. A look that fails has made nothing, so there is nothing to undo but the claim.
         var (claim, recording) = await ReserveAsync(call, kind).ConfigureAwait(false);
         var claimed = times.OfAsync(OperationPhase.Store, recording);
         using var pod = await OpenPodAsync(call, times).ConfigureAwait(false);
-        bool accTold = false;
+        bool accTold = false, refused = false;
         try
         {
             await claimed.ConfigureAwait(false);
@@ -46,9 +51,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
             // Starting a process blocks for a moment: not before the device is begun.
             var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
-            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, () => Create(kind, claim, pod));
+            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod));
             // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
-            await Task.WhenAll(ipam, device).ConfigureAwait(false);
+            var made = Task.WhenAll(ipam, device);
+            await made.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            refused = ipam.Exception?.InnerException is CniException { OfDelegate: true };
+            await made.ConfigureAwait(false);
             int index = device.Result.Index;
             call.AddErrorText(ipam.Result.ErrorText);
             services.Step("add.made");
@@ -56,18 +64,21 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var addresses = ipam.Result.Result.Addresses.Select(a => a.Address).ToArray();
             if (addresses.Length == 0)
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
+            if (addresses.Length > ProtocolLimits.MaxAddresses)
+                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave {addresses.Length} addresses", $"an attachment has {ProtocolLimits.MaxAddresses} at most");
             var (epoch, sequence) = services.Claims.NextSequence();
+            claim = claim with { IpamResult = Bounded(call, ipam.Result.Result) };
             claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = kind.MadeByTarget ? claim.Mac : device.Result.Mac };
             services.Claims.PutInMemory(claim);
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
-            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, () => Configure(pod, index, addresses));
+            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;
             if (kind.MadeByTarget)
             {
-                index = (await OnLinksAsync(times, () => Create(kind, claim, pod)).ConfigureAwait(false)).Index;
-                await OnLinksAsync(times, () => Configure(pod, index, addresses)).ConfigureAwait(false);
+                index = (await OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod)).ConfigureAwait(false)).Index;
+                await OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses)).ConfigureAwait(false);
             }
             services.Step("add.attached");
 
@@ -75,8 +86,15 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             int? mtu = reply.Mtu != 0 && reply.Mtu != claim.Mtu ? (int)reply.Mtu : null;
             claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = ReferenceEquals(kind, services.Veth) ? [] : routes };
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
-            var routed = OnLinksAsync(times, () => AddRoutes(pod, index, mtu, routes));
+            var routed = OnLinksAsync(times, call.Config.Name, () => AddRoutes(pod, index, mtu, routes));
             await Task.WhenAll(recorded, routed).ConfigureAwait(false);
+            if (SourceRouting.IsNeeded(routes, routed.Result))
+            {
+                claim = claim with { SourceTable = SourceRouting.TableOf(index) };
+                // First on disk: the rule would stay where the interface goes.
+                await times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim)).ConfigureAwait(false);
+                await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply))).ConfigureAwait(false);
+            }
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
             LogTimes(claim.Key, times);
@@ -84,8 +102,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
         catch (Exception e)
         {
-            await UndoAsync(call, claim, accTold, e).ConfigureAwait(false);
-            throw e as CniException ?? ToCni(e);
+            await UndoAsync(call, claim, accTold, refused, e).ConfigureAwait(false);
+            throw Named(call, e as CniException ?? ToCni(e));
         }
     }
 
@@ -93,7 +111,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         try
         {
-            return await OnLinksAsync(times, () => OpenPod(call)).ConfigureAwait(false);
+            return await OnLinksAsync(times, call.Config.Name, () => OpenPod(call)).ConfigureAwait(false);
         }
         catch
         {
@@ -102,7 +120,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
-    private Task<T> OnLinksAsync<T>(OperationTimes times, Func<T> code) => services.OnDevicesAsync(() => times.Of(OperationPhase.Links, code));
+    private Task<T> OnLinksAsync<T>(OperationTimes times, string network, Func<T> code) => services.OnDevicesAsync(() => times.Of(OperationPhase.Links, code), network);
 
     private void LogTimes(AttachmentKey key, OperationTimes times)
     {
@@ -126,35 +144,43 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             return;
         if (old.State == ClaimState.Attached && (await services.OnDevicesAsync(() => services.Pools.Missing([old])).ConfigureAwait(false)).Count == 0)
             throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is attached to {old.Key.Network} already as {old.Key.InterfaceName}", "DEL comes first");
-        call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old)).ConfigureAwait(false));
+        try
+        {
+            call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old), call.ToIpam()).ConfigureAwait(false));
+        }
+        catch (CniException e)
+        {
+            // What is in the way, not what an earlier ADD had failed for.
+            throw new CniException(CniErrorCode.TryAgainLater, $"an earlier attachment of {old.Key} is not removed entirely yet, so it can't be added again", e.OneLine);
+        }
     }
 
     // What chooses among devices looks at the kernel, which blocks.
     private async Task<(Claim Claim, Task Recorded)> ReserveAsync(CniCall call, IDeviceKind kind)
     {
-        (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan));
+        (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan), call.Config.Mac);
         if (ReferenceEquals(kind, services.Veth))
             return Reserve();
         try
         {
-            return await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+            return await services.OnDevicesAsync(Reserve, call.Config.Name).ConfigureAwait(false);
         }
         catch (CniException e) when (e.Code == (int)CniErrorCode.TryAgainLater)
         {
             // Pods may have gone without a DEL since the last look.
             if (!await presence.LookAsync(kind.Kind).ConfigureAwait(false))
                 throw;
-            return await services.OnDevicesAsync(Reserve).ConfigureAwait(false);
+            return await services.OnDevicesAsync(Reserve, call.Config.Name).ConfigureAwait(false);
         }
     }
 
-    private MadePort Create(IDeviceKind kind, Claim claim, PodNetwork pod)
+    private MadePort Create(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod)
     {
         try
         {
-            return kind.Create(PortRequest.Of(claim), pod);
+            return kind.Create(PortRequest.Of(claim) with { MacIsWanted = call.Config.Mac is not null }, pod);
         }
-        catch (Exception e) when (claim.Device.Length > 0)
+        catch (Exception e) when (claim.Device.Length > 0 && DeviceFault.IsOfDevice(e))
         {
             // The next one who asks gets another device; this one is tried again later.
             string reason = e is CniException cni ? cni.OneLine : e.Message;
@@ -173,7 +199,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         Origin = plan.Origin,
         PortName = plan.PortName,
         Mac = plan.Mac,
-        Mtu = call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu,
+        Mtu = MtuOf(call),
         NetNs = call.Environment.NetNs,
         PodNamespace = call.Args.PodNamespace,
         PodName = call.Args.PodName,
@@ -184,9 +210,40 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         Created = services.Time.GetUtcNow(),
     };
 
-    private static bool Configure(PodNetwork pod, int index, IPAddress[] addresses)
+    private void CheckCapabilities(CniCall call, IDeviceKind kind)
+    {
+        if (call.Config.Bandwidth is not { } bandwidth)
+            return;
+        if (!ReferenceEquals(kind, services.Veth))
+            throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field {CniBandwidth.Field} in the network configuration", $"the bandwidth of a {kind.Kind} can't be limited, only that of a veth");
+        bandwidth.CheckBursts(MtuOf(call));
+    }
+
+    private int MtuOf(CniCall call) => call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu;
+
+    private static CniResult Bounded(CniCall call, CniResult result) =>
+        CniResultWriter.Write(result, CniVersion.V110).Length <= MostIpamResult
+            ? result
+            : throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} answered with a result of more than {MostIpamResult / 1024} KiB");
+
+    // The ACC knows its own fields only; the one that it complains of is the runtime's.
+    private static CniException Named(CniCall call, CniException e) =>
+        call.Config.Mac is { } mac && e.Details.Contains("device.mac", StringComparison.Ordinal)
+            ? new CniException(CniErrorCode.InvalidNetworkConfig, $"runtimeConfig.mac {mac} is refused", $"{e.Message}: {e.Details}")
+            : e;
+
+    private bool Configure(CniCall call, Claim claim, PodNetwork pod, int index, IPAddress[] addresses)
     {
         pod.Configure(index, addresses);
+        // Before the first packet: the target binds the port about now.
+        if (call.Config.Bandwidth is { } bandwidth)
+            services.Veth.LimitRates(claim.PortName, pod, index, bandwidth);
+        return true;
+    }
+
+    private static bool AddSourceRouting(PodNetwork pod, int index, Claim claim, IReadOnlyList<IPAddress> gateways)
+    {
+        SourceRouting.Add(pod, index, claim.SourceTable, claim.Addresses, gateways);
         return true;
     }
 
@@ -197,12 +254,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         return pod.AddRoutes(index, routes);
     }
 
-    private async Task UndoAsync(CniCall call, Claim claim, bool accTold, Exception failure)
+    private async Task UndoAsync(CniCall call, Claim claim, bool accTold, bool refused, Exception failure)
     {
         LogFailed(claim.Key, failure is CniException cni ? cni.OneLine : failure.Message);
         try
         {
-            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold).ConfigureAwait(false));
+            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold: accTold, ipamMayFail: refused).ConfigureAwait(false));
         }
         catch (CniException e)
         {
@@ -243,7 +300,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     [LoggerMessage(LogLevel.Error, "The {Kind} {Device} is set aside: {Reason}")]
     private partial void LogSetAside(string kind, string device, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "ADD of {Key} failed and is undone: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "ADD of {Key} failed and is undone: {Reason}")]
     private partial void LogFailed(AttachmentKey key, string reason);
 
     [LoggerMessage(LogLevel.Error, "ADD of {Key} could not be undone entirely, it will be tried again: {Reason}")]

@@ -1,17 +1,28 @@
-using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Ipam;
 
 namespace ACCOffload.HostStub.Agent.Operations;
 
-/// <summary>DEL: succeeds however little is left, and while the ACC is away. The namespace is never entered: the device goes by its far end.</summary>
+/// <summary>
+/// DEL: succeeds however little is left, while the ACC is away, and whatever the configuration has become since the ADD. What is to be removed is in the
+/// claim; the request's configuration only helps where there is none. The namespace is never entered: the device goes by its far end.
+/// </summary>
 internal sealed class DelOperation(AgentServices services, Remover remover)
 {
     /// <summary>The caller holds the attachment's lock.</summary>
     public async Task RunAsync(CniCall call)
     {
-        var claim = services.Claims.Get(call.Key);
-        var ipam = call.Config.IpamType.Length > 0 ? call.ToIpam() : claim is null ? null : StoredCall.ToIpam(claim);
-        if (ipam is { Path.Length: 0 })
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_PATH is missing", "it is needed to find the IPAM plugin");
-        call.AddErrorText(await remover.RemoveAsync(call.Key, claim, ipam).ConfigureAwait(false));
+        var given = call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0 ? call.ToIpam() : null;
+        if (services.Claims.Get(call.Key) is not { } claim)
+        {
+            // Never added, undone, or removed before. The address is given back all the same, in case the claim was lost.
+            call.AddErrorText(await remover.RemoveAsync(call.Key, null, given, ipamMayFail: true).ConfigureAwait(false));
+            return;
+        }
+        call.AddErrorText(await remover.RemoveAsync(call.Key, claim, Stored(claim, call) ?? given, given).ConfigureAwait(false));
     }
+
+    // Plugins may have moved since the ADD.
+    private static IpamRequest? Stored(Claim claim, CniCall call) =>
+        StoredCall.ToIpam(claim) is { } stored ? stored with { Path = $"{stored.Path}:{call.Environment.Path}" } : null;
 }

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent.Operations;
@@ -11,23 +13,34 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
 {
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(5);
 
+    // Removals are begun for so long; one takes seconds at most. What is left is for the runtime's next GC.
+    private static readonly TimeSpan RemoveFor = TimeSpan.FromSeconds(12);
+    private const int AtOnce = 8;
+
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
     public async Task RunAsync(CniCall call)
     {
         var valid = call.Config.ValidAttachments!.Select(a => new AttachmentKey(call.Config.Name, a.ContainerId, a.InterfaceName)).ToHashSet();
+        long started = Stopwatch.GetTimestamp();
         var failures = new List<CniException>();
-        foreach (var seen in services.Claims.All())
+        // What is just being added is not on the list yet, and not stale.
+        var stale = services.Claims.All()
+            .Where(c => c.Key.Network == call.Config.Name && !valid.Contains(c.Key) && c.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released));
+        int late = 0;
+        await Parallel.ForEachAsync(stale, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (seen, _) =>
         {
-            // What is just being added is not on the list yet, and not stale.
-            if (seen.Key.Network == call.Config.Name && !valid.Contains(seen.Key) && seen.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released))
+            if (Stopwatch.GetElapsedTime(started) < RemoveFor)
                 await TryAsync(() => RemoveAsync(call, seen), failures).ConfigureAwait(false);
-        }
+            else
+                Interlocked.Increment(ref late);
+        }).ConfigureAwait(false);
+        if (late > 0)
+            failures.Add(new CniException(CniErrorCode.TryAgainLater, $"there was no time for {late} more attachments"));
         await TryAsync(() => RemoveOrphansAsync(call.Config.Name, valid), failures).ConfigureAwait(false);
         if (call.Config.IpamType.Length > 0)
-            await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam()), failures).ConfigureAwait(false);
+            await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam(), RequestLimits.OfAgent("GC") - Stopwatch.GetElapsedTime(started)), failures).ConfigureAwait(false);
 
-        await services.Claims.RememberNetworkAsync(call.Config.Name).ConfigureAwait(false);
         services.Acc.RequestResync();
         if (failures.Count > 0)
             throw new CniException(failures[0].Code, $"{failures.Count} stale resources of {call.Config.Name} could not be removed", string.Join("; ", failures.Select(f => f.OneLine)));
@@ -42,7 +55,7 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         if (claim is null || claim.State is not (ClaimState.Attached or ClaimState.Deleting) || claim.Created != seen.Created)
             return;
         LogStale(claim.Key);
-        call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim)).ConfigureAwait(false));
+        call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim) ?? StoredCall.ToIpam(call, claim)).ConfigureAwait(false));
     }
 
     // Devices without a claim come from a database that was lost. Their alias says whose they were.
@@ -66,7 +79,8 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         }
         catch (Exception e)
         {
-            failures.Add(e as CniException ?? new CniException(CniErrorCode.Internal, e.Message));
+            lock (failures)
+                failures.Add(e as CniException ?? new CniException(CniErrorCode.Internal, e.Message));
         }
     }
 

@@ -20,26 +20,37 @@ internal sealed partial class Remover(AgentServices services)
     /// <param name="key">The attachment.</param>
     /// <param name="claim">Its claim, or null when there is none (then what its name implies is removed all the same).</param>
     /// <param name="ipam">How to give the addresses back; null: nobody gave any.</param>
+    /// <param name="otherIpam">What to try where that fails, because the configuration may have been repaired since; null: nothing.</param>
     /// <param name="accTold">False when the ACC can't know of it.</param>
+    /// <param name="ipamMayFail">There is nothing to suggest that an address was given: the plugin's refusal is told, and is no failure.</param>
     /// <returns>What delegated plugins wrote.</returns>
     /// <exception cref="CniException">The first step that failed; the others were done.</exception>
-    public async Task<string> RemoveAsync(AttachmentKey key, Claim? claim, IpamRequest? ipam, bool accTold = true)
+    public async Task<string> RemoveAsync(AttachmentKey key, Claim? claim, IpamRequest? ipam, IpamRequest? otherIpam = null, bool accTold = true, bool ipamMayFail = false)
     {
         var failures = new List<Exception>();
         // On disk before the address is free for somebody else: a restart in between must not state the old holder.
-        var recorded = claim is null ? services.Claims.RememberNetworkAsync(key.Network) : MarkAsync(ref claim);
+        var recorded = claim is null ? Task.CompletedTask : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
+        var rules = RemoveRulesAsync(claim);
         var detached = accTold ? services.Acc.TryDetachAsync(key, DetachLimit) : Task.FromResult(true);
-        await TryAsync(recorded, failures, "record").ConfigureAwait(false);
+        // On a full disk the removal goes on: it is what frees resources. The table writes it down as soon as it can, and a restart before that finds a claim
+        // whose device is gone, which is not stated to the ACC and released after a while.
+        await TryAsync(recorded, [], "record").ConfigureAwait(false);
+        await TryAsync(rules, failures, "remove the pod's routing rules").ConfigureAwait(false);
         bool confirmed = await detached.ConfigureAwait(false);
         services.Step("del.detached");
 
         string errorText = "";
         if (ipam is not null)
         {
-            var released = services.Ipam.RunAsync("DEL", ipam);
-            await TryAsync(released, failures, "release").ConfigureAwait(false);
-            errorText = released.IsCompletedSuccessfully ? released.Result.ErrorText : "";
+            var refusals = new List<Exception>();
+            var released = ReleaseAsync(ipam, otherIpam);
+            await TryAsync(released, refusals, "release").ConfigureAwait(false);
+            errorText = released.IsCompletedSuccessfully ? released.Result : "";
+            if (ipamMayFail && refusals is [CniException { Code: not (int)CniErrorCode.TryAgainLater } refusal])
+                errorText = $"host-stub: {refusal.OneLine}\n";
+            else
+                failures.AddRange(refusals);
         }
         services.Step("del.released");
         bool away = await IsAwayAsync(device).ConfigureAwait(false);
@@ -59,6 +70,18 @@ internal sealed partial class Remover(AgentServices services)
         return errorText;
     }
 
+    private async Task<string> ReleaseAsync(IpamRequest ipam, IpamRequest? other)
+    {
+        try
+        {
+            return (await services.Ipam.RunAsync("DEL", ipam).ConfigureAwait(false)).ErrorText;
+        }
+        catch (CniException e) when (e.Code != (int)CniErrorCode.TryAgainLater && other is not null && !(other.Type == ipam.Type && other.Config.Span.SequenceEqual(ipam.Config.Span)))
+        {
+            return (await services.Ipam.RunAsync("DEL", other).ConfigureAwait(false)).ErrorText;
+        }
+    }
+
     private static async Task<bool> IsAwayAsync(Task device)
     {
         try
@@ -71,6 +94,13 @@ internal sealed partial class Remover(AgentServices services)
             return e is DeviceAwayException;
         }
     }
+
+    // Only a second interface has any; the namespaces of the others are not entered.
+    private Task RemoveRulesAsync(Claim? claim) => claim is not { SourceTable: not 0 } ? Task.CompletedTask : services.OnDevicesAsync(() =>
+    {
+        SourceRouting.Remove(claim);
+        return true;
+    });
 
     private Task DeleteDeviceAsync(AttachmentKey key, Claim? claim)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Rpc;
 using ACCOffload.Crash.Watch;
 using ACCOffload.Integration.Lab;
@@ -8,6 +9,9 @@ namespace ACCOffload.Crash.Pods;
 /// <summary>A whole node, its three daemons in processes of their own, with namespaces for pods and two pods that stay.</summary>
 internal sealed class PodNode : IAsyncDisposable
 {
+    private AccPeers? _accPeers;
+    private AgentPeers? _agentPeers;
+
     private PodNode(Lab lab)
     {
         Lab = lab;
@@ -19,6 +23,9 @@ internal sealed class PodNode : IAsyncDisposable
     public TargetReader Target { get; }
 
     public LeakWatch Leaks { get; } = new();
+
+    /// <summary>Null where there are no hostile peers.</summary>
+    public HostileTraffic? Hostile { get; private set; }
 
     /// <summary>Where pods can be made: namespaces without an interface.</summary>
     public IReadOnlyList<string> Namespaces { get; private set; } = [];
@@ -50,6 +57,23 @@ internal sealed class PodNode : IAsyncDisposable
             await node.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Lets hostile peers loose on the ACC's API and on the agent's socket, until the node is disposed of.</summary>
+    public async Task StartHostileAsync(int seed)
+    {
+        // The peers don't know the agent's epoch: one is as good as another that is not the current one.
+        _accPeers = await AccPeers.StartAsync(Lab, () => 1, [.. Stayers.Select(s => (s.Address, (string)s.Result!["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mac"]!))]);
+        _agentPeers = await AgentPeers.StartAsync(Lab);
+        Hostile = new HostileTraffic(
+            _accPeers.Acts().Concat(_agentPeers.Acts()),
+            () =>
+            {
+                _accPeers.CloseAll();
+                _agentPeers.CloseAll();
+            },
+            () => _accPeers.IsGone() && _agentPeers.IsGone(),
+            seed);
     }
 
     /// <summary>Kills and starts again what these are, the target first and the agent last; returns when they run, not when they are ready.</summary>
@@ -103,13 +127,18 @@ internal sealed class PodNode : IAsyncDisposable
                 if (Lab.Agent!.HasExited)
                     throw new InvalidOperationException($"the agent ended:\n{Lab.Agent.Log}");
                 last = await TryAgentStatusAsync();
-                return last is not null && last["acc"]!["ready"]!.GetValue<bool>() && last["requests"]!.GetValue<int>() == 0
-                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached");
+                return last is not null && last["acc"]!["ready"]!.GetValue<bool>()
+                    // Hostile peers have some under way all the time; the runtime's were all answered.
+                    && (Hostile is not null || last["requests"]!.GetValue<int>() == 0)
+                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached") && !HasKeptDels();
             },
             () => $"the agent is ready and has nothing half done; {last?.ToJsonString()}\n{Lab.Agent!.Log}", 60);
         await Eventually.TrueAsync(
             async () => await Lab.ControlAsync("status") is { } s && (bool)s["ready"]! && (bool)s["reconciled"]! && (long)s["pendingEntries"]! == 0, "inframanager has nothing left to write");
     }
+
+    // DELs that came while the agent was away, and that it has yet to do.
+    private bool HasKeptDels() => Directory.Exists(Lab.At("host-stub.sock.pending")) && Directory.GetFiles(Lab.At("host-stub.sock.pending")).Any(f => Path.GetFileName(f)[0] != '.');
 
     /// <summary>Exactly these pods, besides those that stay, are attached: on the host, on the ACC and in the tables.</summary>
     public async Task HoldsExactlyAsync(IReadOnlyCollection<Pod> pods)
@@ -135,8 +164,10 @@ internal sealed class PodNode : IAsyncDisposable
         Assert.Empty((await Traces.AgentStatusAsync(Lab))["unknownDevices"]!.AsArray());
     }
 
-    public void LookForLeaks()
+    public async Task LookForLeaksAsync()
     {
+        // What hostile peers hold open comes and goes; what is left of it after they closed it is a leak.
+        using var rest = Hostile is null ? null : await Hostile.RestAsync();
         Leaks.Look("inframanager", Lab.Manager);
         Leaks.Look("soft target", Lab.Target);
         Leaks.Look("agent", Lab.Agent);
@@ -146,6 +177,10 @@ internal sealed class PodNode : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Hostile is not null)
+            await Hostile.DisposeAsync();
+        _accPeers?.Dispose();
+        _agentPeers?.Dispose();
         Target.Dispose();
         await Lab.DisposeAsync();
     }

@@ -45,7 +45,7 @@ internal sealed class PodRounds(PodNode node, int seed)
             if (!among.HasFlag(Victims.Target))
                 Assert.True(lost == 0, $"{lost} of {sent} packets between pods that stay were lost, though the target was not touched");
             Assert.True(await Lab.PingAsync(node.Stayers[1].Namespace, node.Stayers[0].Address), "the pods that stay reach each other");
-            node.LookForLeaks();
+            await node.LookForLeaksAsync();
             _files ??= Files();
             Assert.Equal(_files, Files());
             Rounds++;

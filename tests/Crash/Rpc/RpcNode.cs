@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Watch;
 using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
@@ -16,6 +17,7 @@ internal sealed class RpcNode : IAsyncDisposable
     private readonly GrpcChannel[] _channels;
     private readonly GrpcChannel _control;
     private ulong _sequence;
+    private AccPeers? _peers;
 
     private RpcNode(Lab lab)
     {
@@ -29,12 +31,16 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public TargetReader Target { get; }
 
+    /// <summary>Null where there are no hostile peers.</summary>
+    public HostileTraffic? Hostile { get; private set; }
+
     public LeakWatch Leaks { get; } = new();
 
     /// <summary>Null where there are no services.</summary>
     public Cluster? Cluster { get; private set; }
 
-    public ulong Epoch => 1;
+    /// <summary>As the ACC gave it.</summary>
+    public ulong Epoch { get; private set; }
 
     /// <param name="prepare">Changes the lab's configuration before anything is started.</param>
     /// <param name="pipelineDirectory">Another pipeline than the product's.</param>
@@ -54,6 +60,7 @@ internal sealed class RpcNode : IAsyncDisposable
             await lab.StartTargetAsync();
             await lab.StartManagerAsync(waitReady: false);
             await node.SettledAsync();
+            node.Epoch = (await node.Client(0).BeginAsync(new BeginRequest { Agent = "crash-test" }, deadline: Deadline())).Epoch;
             return node;
         }
         catch
@@ -61,6 +68,13 @@ internal sealed class RpcNode : IAsyncDisposable
             await node.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Lets hostile peers loose on the ACC's API, until the node is disposed of.</summary>
+    public async Task StartHostileAsync(int seed)
+    {
+        _peers = await AccPeers.StartAsync(Lab, () => Epoch);
+        Hostile = new HostileTraffic(_peers.Acts(), _peers.CloseAll, _peers.IsGone, seed);
     }
 
     public ulong NextSequence() => Interlocked.Increment(ref _sequence);
@@ -86,7 +100,7 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public Task<SyncReply> SyncAsync(IEnumerable<PodSpec> list)
     {
-        var request = new SyncRequest { Epoch = Epoch, Networks = { PodSpec.Network } };
+        var request = new SyncRequest { Epoch = Epoch };
         request.Attachments.AddRange(list.Select(s => s.ToRequest(Epoch, NextSequence())));
         request.Sequence = NextSequence();
         return Client(0).SyncAsync(request, deadline: Deadline()).ResponseAsync;
@@ -110,7 +124,7 @@ internal sealed class RpcNode : IAsyncDisposable
         return [.. endpoints.Select(e => PodSpec.FromJson(e!))];
     }
 
-    /// <summary>Waits until inframanager is ready, has compared the tables, and has nothing left to write.</summary>
+    /// <summary>Waits until inframanager is primary, has compared the tables, and has nothing left to write.</summary>
     public Task SettledAsync(int seconds = 180)
     {
         var last = "no status";
@@ -123,7 +137,7 @@ internal sealed class RpcNode : IAsyncDisposable
                 {
                     var status = await StatusAsync();
                     last = status.ToString();
-                    return status is { Ready: true, Reconciled: true, PendingEntries: 0, QueueLength: 0 } && Cluster?.IsTakenIn(status) != false;
+                    return status is { TargetState: "primary", Reconciled: true, PendingEntries: 0, QueueLength: 0 } && Cluster?.IsTakenIn(status) != false;
                 }
                 catch (RpcException e)
                 {
@@ -143,8 +157,10 @@ internal sealed class RpcNode : IAsyncDisposable
             throw new InvalidOperationException(astray);
     }
 
-    public void LookForLeaks()
+    public async Task LookForLeaksAsync()
     {
+        // What hostile peers hold open comes and goes; what is left of it after they closed it is a leak.
+        using var rest = Hostile is null ? null : await Hostile.RestAsync();
         Leaks.Look("inframanager", Lab.Manager);
         Leaks.Look("soft target", Lab.Target);
         Leaks.LookAtWal(Lab.At("inframanager.db"));
@@ -152,6 +168,9 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Hostile is not null)
+            await Hostile.DisposeAsync();
+        _peers?.Dispose();
         foreach (var channel in _channels)
             channel.Dispose();
         _control.Dispose();

@@ -45,7 +45,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
             await CheckAsync();
             what += ", then Sync";
             await SyncAsync(random, victims);
-            node.LookForLeaks();
+            await node.LookForLeaksAsync();
             Rounds++;
         }
         catch (Exception e)

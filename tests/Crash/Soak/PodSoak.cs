@@ -1,3 +1,4 @@
+using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Pods;
 using ACCOffload.Crash.Watch;
 
@@ -11,14 +12,21 @@ internal sealed class PodSoak(TimeSpan length)
 
     private PodRounds? _rounds;
     private LeakWatch? _leaks;
+    private HostileTraffic? _hostile;
 
-    public string? Problem => _leaks?.Problem;
+    public string? Problem => _leaks?.Problem ?? _hostile?.Problem;
 
     public async Task RunAsync(CancellationToken end)
     {
         await using var node = await PodNode.StartAsync(Pods);
         _rounds = new PodRounds(node, CrashSettings.Seed);
         _leaks = node.Leaks;
+        if (CrashSettings.Hostile)
+        {
+            await node.StartHostileAsync(CrashSettings.Seed);
+            _hostile = node.Hostile;
+        }
+
         var phases = new Phases(length, 4);
         for (int i = 0; !end.IsCancellationRequested && Problem is null; i++)
         {
@@ -34,5 +42,5 @@ internal sealed class PodSoak(TimeSpan length)
 
     public override string ToString() => _rounds is null
         ? "pods: starting"
-        : $"pods: {_rounds.Rounds} rounds, {_rounds.Kills} kills, {_rounds.Runtime.FailedAdds} failed ADDs, {_leaks}";
+        : $"pods: {_rounds.Rounds} rounds, {_rounds.Kills} kills, {_rounds.Runtime.FailedAdds} failed ADDs, {_leaks}{(_hostile is null ? "" : $"; {_hostile}")}";
 }

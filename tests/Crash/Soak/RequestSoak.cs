@@ -1,3 +1,4 @@
+using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Rpc;
 using ACCOffload.Crash.Watch;
 
@@ -8,14 +9,21 @@ internal sealed class RequestSoak(TimeSpan length)
 {
     private RpcRounds? _rounds;
     private LeakWatch? _leaks;
+    private HostileTraffic? _hostile;
 
-    public string? Problem => _leaks?.Problem;
+    public string? Problem => _leaks?.Problem ?? _hostile?.Problem;
 
     public async Task RunAsync(CancellationToken end)
     {
         await using var node = await RpcNode.StartAsync(services: true);
         _rounds = new RpcRounds(node, CrashSettings.Seed);
         _leaks = node.Leaks;
+        if (CrashSettings.Hostile)
+        {
+            await node.StartHostileAsync(CrashSettings.Seed);
+            _hostile = node.Hostile;
+        }
+
         var phases = new Phases(length, 3);
         for (int i = 0; !end.IsCancellationRequested && Problem is null; i++)
         {
@@ -31,5 +39,5 @@ internal sealed class RequestSoak(TimeSpan length)
 
     public override string ToString() => _rounds is null
         ? "requests: starting"
-        : $"requests: {_rounds.Rounds} rounds, {_rounds.Kills} kills, {_rounds.Acknowledged} acknowledged, {_rounds.Unanswered} unanswered, {_leaks}";
+        : $"requests: {_rounds.Rounds} rounds, {_rounds.Kills} kills, {_rounds.Acknowledged} acknowledged, {_rounds.Unanswered} unanswered, {_leaks}{(_hostile is null ? "" : $"; {_hostile}")}";
 }

@@ -14,7 +14,7 @@ internal static class SoakProgram
     {
         if (args is not ["soak"])
         {
-            await Console.Error.WriteLineAsync("usage: ACCOffload.Crash soak, with SOAK_MINUTES (60) and ACCOFFLOAD_TEST_SEED in the environment");
+            await Console.Error.WriteLineAsync("usage: ACCOffload.Crash soak, with SOAK_MINUTES (60), SOAK_HOSTILE (0: no hostile peers; or the acts to do) and ACCOFFLOAD_TEST_SEED in the environment");
             return 64;
         }
 
@@ -41,7 +41,7 @@ internal static class SoakProgram
 
     private static async Task<int> RunAsync(TimeSpan length, CancellationToken interrupted)
     {
-        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {CrashSettings.Seed}; one node under requests, one with pods; whatever is not spared is killed");
+        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {CrashSettings.Seed}; one node under requests, one with pods; whatever is not spared is killed; {(CrashSettings.Hostile ? "hostile peers beside both" : "no hostile peers")}");
         var clock = Stopwatch.StartNew();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         end.CancelAfter(length);

@@ -52,7 +52,7 @@ internal static class CniInputs
     {
         var config = new JsonObject
         {
-            ["cniVersion"] = command is "GC" or "STATUS" ? "1.1.0" : dice.Pick("0.4.0", "1.0.0", "1.1.0", "1.1.0", command == "CHECK" ? "1.0.0" : "0.3.1"),
+            ["cniVersion"] = command is "GC" or "STATUS" ? "1.1.0" : dice.Pick("0.4.0", "1.0.0", "1.1.0", "1.1.0", command == "CHECK" ? "1.0.0" : "0.3.1", command == "CHECK" ? "1.1.0" : "0.3.0"),
             ["name"] = dice.Pick("podnet", "a", "net_1.x-2"),
             ["type"] = "accoffload",
             ["ipam"] = new JsonObject
@@ -69,6 +69,14 @@ internal static class CniInputs
             config["socket"] = "/run/host-stub/agent.sock";
         if (dice.OneIn(6))
             config["runtimeConfig"] = new JsonObject { ["ips"] = new JsonArray() };
+        if (dice.OneIn(6))
+        {
+            config["runtimeConfig"] = new JsonObject
+            {
+                ["mac"] = "02:00:5e:00:00:07",
+                ["bandwidth"] = new JsonObject { ["ingressRate"] = 1_000_000, ["ingressBurst"] = 80_000, ["egressRate"] = 0, ["egressBurst"] = 0 },
+            };
+        }
         if (dice.OneIn(8))
             config["ipMasq"] = false;
         if (command is "CHECK" or "DEL" || dice.OneIn(6))
@@ -87,7 +95,8 @@ internal static class CniInputs
         ["dns"] = new JsonObject(),
     };
 
-    private static void Spoil(Dice dice, JsonObject node, int depth)
+    /// <summary>Makes one thing in the tree odd.</summary>
+    internal static void Spoil(Dice dice, JsonObject node, int depth)
     {
         var names = node.Select(p => p.Key).ToArray();
         if (names.Length == 0 || dice.OneIn(12))
@@ -97,6 +106,15 @@ internal static class CniInputs
         }
 
         var name = dice.Pick<string>(names);
+        if (dice.OneIn(8) && node[name]?.DeepClone() is { } same)
+        {
+            // Another spelling of the key, beside it or in its place.
+            if (dice.OneIn(2))
+                node.Remove(name);
+            node[dice.OneIn(2) ? name.ToUpperInvariant() : name.Replace('s', '\u017f').Replace('k', '\u212a')] = dice.OneIn(3) ? Odd(dice) : same;
+            return;
+        }
+
         switch (node[name])
         {
             case JsonObject inner when depth < 5 && !dice.OneIn(4):
@@ -129,7 +147,7 @@ internal static class CniInputs
         8 => new JsonArray(),
         9 => new JsonArray(dice.OddText(), 1, null),
         10 => JsonValue.Create(dice.Pick("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0", "1.2.0", "2", "1.0", "")),
-        11 => JsonValue.Create(dice.Pick("10.0.0.1/24", "10.0.0.1", "fe80::1/129", "::/0", "10.0.0.1/33", "fe80::1%3/64", "1.2.3.4/ 8", "host-local", "../x", "/run/x.sock", "/run/\0x", "/" + new string('é', 60), "/" + new string('x', 106), "/" + new string('x', 107))),
+        11 => JsonValue.Create(dice.Pick("10.0.0.1/24", "10.0.0.01/24", "0x0a.0.0.1/24", "10.1/24", "::ffff:10.0.0.1/128", "::ffff:10.0.0.01/128", "[fe80::1]/64", "10.0.0.1", "fe80::1/129", "::/0", "10.0.0.1/33", "fe80::1%3/64", "1.2.3.4/ 8", "host-local", "../x", "/run/x.sock", "/run/\0x", "/" + new string('é', 60), "/" + new string('x', 106), "/" + new string('x', 107))),
         12 => new JsonArray([.. Enumerable.Range(0, dice.Pick(1, 50)).Select(_ => (JsonNode)new JsonObject { ["containerID"] = "x", ["ifname"] = "eth1", ["address"] = "10.1.1.1/32", ["dst"] = "10.0.0.0/8", ["interface"] = dice.Below(4) })]),
         _ => JsonValue.Create(dice.OddText()),
     };

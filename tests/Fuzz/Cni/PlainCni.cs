@@ -11,7 +11,7 @@ namespace ACCOffload.Fuzz.Cni;
 /// </summary>
 internal static partial class PlainCni
 {
-    private static readonly string[] Versions = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+    private static readonly string[] Versions = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
     public static HashSet<int> Errors(IReadOnlyDictionary<string, string> environment, byte[] input)
     {
@@ -34,7 +34,7 @@ internal static partial class PlainCni
         {
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 errors.Add(6);
-            else
+            else if (command != "DEL")
                 Config(command, document.RootElement, errors);
         }
 
@@ -43,6 +43,19 @@ internal static partial class PlainCni
             errors.Add(6);
 
         return errors;
+    }
+
+    /// <summary>The network that a DEL names: what is no text says nothing. Null where there is none.</summary>
+    public static string? RemovalName(JsonElement root) =>
+        All(root, "name").Select(v => v.ValueKind == JsonValueKind.String ? StringOf(v) : null).LastOrDefault(v => v is not null);
+
+    /// <summary>A DEL under names that no ADD accepts, which is answered without asking anybody.</summary>
+    public static bool NamesNothing(IReadOnlyDictionary<string, string> environment, JsonElement root)
+    {
+        var errors = new HashSet<int>();
+        Environment("CHECK", name => name is "CNI_NETNS" or "CNI_PATH" ? "/" : environment.GetValueOrDefault(name, ""), errors);
+        var name = RemovalName(root);
+        return errors.Count > 0 || name is null || !Name().IsMatch(name) || name.Length > 256 || name == "accoffload-host";
     }
 
     private static void Environment(string command, Func<string, string> get, HashSet<int> errors)
@@ -58,9 +71,10 @@ internal static partial class PlainCni
         };
         if (needed.Any(name => get(name).Length == 0))
             errors.Add(4);
-        if (command is not ("ADD" or "DEL" or "CHECK"))
+        // Under names that ADD refuses there is nothing for DEL to remove.
+        if (command is not ("ADD" or "CHECK"))
             return;
-        if (!Name().IsMatch(get("CNI_CONTAINERID")) || get("CNI_CONTAINERID").Length > 256 || !Interface().IsMatch(get("CNI_IFNAME")) || get("CNI_IFNAME") is "." or "..")
+        if (!Name().IsMatch(get("CNI_CONTAINERID")) || get("CNI_CONTAINERID").Length > 256 || !Interface().IsMatch(get("CNI_IFNAME")) || get("CNI_IFNAME") is "." or ".." or "all" or "default")
             errors.Add(4);
         if (get("CNI_NETNS") is { Length: > 0 } netns && (!netns.StartsWith('/') || netns.Length > 4096))
             errors.Add(4);
@@ -77,12 +91,12 @@ internal static partial class PlainCni
 
     private static void Config(string command, JsonElement root, HashSet<int> errors)
     {
-        // Null is a string's absence everywhere but in the three that the plugin itself reads.
-        var version = Text(root, "cniVersion", errors, nullIsAbsent: false);
-        var name = Text(root, "name", errors, nullIsAbsent: false);
-        var socket = Text(root, "socket", errors, nullIsAbsent: false);
+        // The last of several counts, but these three the plugin itself reads, which comes by each.
+        var version = Text(root, "cniVersion", errors, each: true);
+        var name = Text(root, "name", errors, each: true);
+        var socket = Text(root, "socket", errors, each: true);
         var at = Array.IndexOf(Versions, version);
-        if (at < 0 || (command == "CHECK" && at < 1) || (command is "GC" or "STATUS" && at < 3))
+        if (at < 0 || (command == "CHECK" && at < 2) || (command is "GC" or "STATUS" && at < 4))
             errors.Add(1);
         if (name is null || !Name().IsMatch(name) || name.Length > 256 || name == "accoffload-host")
             errors.Add(7);
@@ -97,8 +111,13 @@ internal static partial class PlainCni
             errors.Add(7);
         if (Present(root, "ipMasq") is { } masquerade && masquerade.ValueKind != JsonValueKind.False)
             errors.Add(2);
-        if (Object(root, "runtimeConfig", errors) is { } runtime && new[] { "mac", "bandwidth", "portMappings", "infinibandGUID", "deviceID" }.Any(k => Present(runtime, k) is not null))
-            errors.Add(2);
+        if (Object(root, "runtimeConfig", errors) is { } runtime)
+        {
+            if (new[] { "portMappings", "infinibandGUID", "deviceID" }.Any(k => Present(runtime, k) is not null))
+                errors.Add(2);
+            if (command is "ADD" or "CHECK")
+                Capabilities(runtime, errors);
+        }
         var previous = Object(root, "prevResult", errors);
         if (previous is { } result)
             Result(result, errors);
@@ -111,8 +130,28 @@ internal static partial class PlainCni
             }
         }
 
-        if ((command == "ADD" && ipam.Length == 0) || (command == "CHECK" && previous is null) || (command == "GC" && Present(root, "cni.dev/valid-attachments") is null))
+        if ((command == "ADD" && ipam.Length == 0) || (command == "CHECK" && previous is null) || (command == "GC" && !root.TryGetProperty("cni.dev/valid-attachments", out _)))
             errors.Add(7);
+    }
+
+    private static void Capabilities(JsonElement runtime, HashSet<int> errors)
+    {
+        if (Text(runtime, "mac", errors) is { Length: > 0 } mac && (!Mac().IsMatch(mac) || mac[1] is not ('0' or '2' or '4' or '6' or '8' or 'a' or 'c' or 'e' or 'A' or 'C' or 'E') || mac.All(c => c is '0' or ':' or '-')))
+            errors.Add(7);
+        if (Object(runtime, "bandwidth", errors) is not { } bandwidth)
+            return;
+        foreach (var direction in new[] { "ingress", "egress" })
+        {
+            var numbers = new ulong[2];
+            foreach (var (i, key) in new[] { direction + "Rate", direction + "Burst" }.Index())
+            {
+                if (Present(bandwidth, key) is { } value && (value.ValueKind != JsonValueKind.Number || !value.TryGetUInt64(out numbers[i])))
+                    errors.Add(6);
+            }
+
+            if ((numbers[0] == 0) != (numbers[1] == 0) || numbers[0] is > 0 and < 8 || numbers[1] / 8 >= uint.MaxValue)
+                errors.Add(7);
+        }
     }
 
     private static void Result(JsonElement result, HashSet<int> errors)
@@ -156,18 +195,36 @@ internal static partial class PlainCni
         }
     }
 
-    private static JsonElement? Present(JsonElement parent, string key) =>
-        parent.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    /// <summary>The value that counts of a key; null where there is none.</summary>
+    public static JsonElement? Present(JsonElement parent, string key) => All(parent, key).Select(v => (JsonElement?)v).LastOrDefault();
 
-    private static string? Text(JsonElement parent, string key, HashSet<int> errors, bool nullIsAbsent = true)
+    // Go's rule: case does not matter, and two characters beyond ASCII are another case of an ASCII letter. Null says nothing.
+    private static IEnumerable<JsonElement> All(JsonElement parent, string key) =>
+        parent.EnumerateObject()
+            .Where(p => p.Value.ValueKind != JsonValueKind.Null
+                && string.Equals(NameOf(p)?.Replace('\u017f', 's').Replace('\u212a', 'k'), key, StringComparison.OrdinalIgnoreCase))
+            .Select(p => p.Value);
+
+    private static string? NameOf(JsonProperty property)
     {
-        if (!parent.TryGetProperty(key, out var value) || (nullIsAbsent && value.ValueKind == JsonValueKind.Null))
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException)
+        {
             return null;
-        var text = value.ValueKind == JsonValueKind.String ? StringOf(value) : null;
-        // The last of several counts, but for the plugin, whose reader comes by each, all have to be text.
-        if (text is null || (!nullIsAbsent && parent.EnumerateObject().Any(p => p.NameEquals(key) && p.Value.ValueKind != JsonValueKind.String)))
+        }
+    }
+
+    private static string? Text(JsonElement parent, string key, HashSet<int> errors, bool each = false)
+    {
+        var all = All(parent, key).Select(v => v.ValueKind == JsonValueKind.String ? StringOf(v) : null).ToList();
+        if (all.Count == 0)
+            return null;
+        if (all[^1] is null || (each && all.Contains(null)))
             errors.Add(6);
-        return text;
+        return all[^1];
     }
 
     // Null for a lone surrogate, which is no text.
@@ -232,16 +289,27 @@ internal static partial class PlainCni
 
     private static bool IsAddress(string text, out int bits)
     {
-        var valid = IPAddress.TryParse(text, out var address);
-        bits = valid ? address!.GetAddressBytes().Length * 8 : 0;
-        return valid && (bits == 32 || address!.ScopeId == 0);
+        bits = text.Contains(':', StringComparison.Ordinal) ? 128 : 32;
+        var dotted = text[(text.LastIndexOf(':') + 1)..];
+        if ((bits == 32 || dotted.Contains('.', StringComparison.Ordinal)) && !IPv4().IsMatch(dotted))
+            return false;
+        return bits == 32 || (IPv6Characters().IsMatch(text) && IPAddress.TryParse(text, out _));
     }
 
     [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_.-]*\z")]
     private static partial Regex Name();
 
-    [GeneratedRegex(@"^[!-.0-9;-~]{1,15}\z")]
+    [GeneratedRegex(@"^[!-$&-.0-9;-~]{1,15}\z")]
     private static partial Regex Interface();
+
+    [GeneratedRegex(@"^[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(\1[0-9A-Fa-f]{2}){4}\z")]
+    private static partial Regex Mac();
+
+    [GeneratedRegex(@"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?!\z)|\z)){4}\z")]
+    private static partial Regex IPv4();
+
+    [GeneratedRegex(@"^[0-9A-Fa-f:.]+\z")]
+    private static partial Regex IPv6Characters();
 
     [GeneratedRegex(@"^[0-9]+\z")]
     private static partial Regex Prefix();

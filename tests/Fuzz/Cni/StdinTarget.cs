@@ -41,8 +41,14 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             if (answer.ExitCode == 0)
             {
                 FuzzFailure.Unless(allowed.Count == 0, $"accepted what is wrong: {string.Join(' ', allowed)}");
-                FuzzFailure.Unless(_call is not null, "accepted, but the agent was not asked");
-                Agrees(_call!);
+                using var document = JsonDocument.Parse(_input);
+                bool removal = _environment.GetValueOrDefault("CNI_COMMAND") == "DEL";
+                bool nothing = removal && PlainCni.NamesNothing(_environment, document.RootElement);
+                FuzzFailure.Unless(_call is null == nothing, nothing ? "the agent was asked for what can't exist" : "accepted, but the agent was not asked");
+                if (!removal)
+                    Agrees(_call!, document.RootElement);
+                else if (!nothing)
+                    FuzzFailure.Unless(_call!.Config.Name == PlainCni.RemovalName(document.RootElement), "the name differs");
                 return true;
             }
 
@@ -72,12 +78,10 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             }
         }
 
-        private void Agrees(CniCall call)
+        private void Agrees(CniCall call, JsonElement root)
         {
-            using var document = JsonDocument.Parse(_input);
-            var root = document.RootElement;
-            FuzzFailure.Unless(call.Config.Name == root.GetProperty("name").GetString() && call.Config.Version.Text() == root.GetProperty("cniVersion").GetString(), "name or version differ");
-            var mtu = root.TryGetProperty("mtu", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
+            FuzzFailure.Unless(call.Config.Name == PlainCni.Present(root, "name")?.GetString() && call.Config.Version.Text() == PlainCni.Present(root, "cniVersion")?.GetString(), "name or version differ");
+            var mtu = PlainCni.Present(root, "mtu") is { ValueKind: JsonValueKind.Number } value ? value.GetInt32() : 0;
             FuzzFailure.Unless(call.Config.Mtu == mtu, $"mtu {call.Config.Mtu}, not {mtu}");
             FuzzFailure.Unless(call.Environment.ContainerId == _environment.GetValueOrDefault("CNI_CONTAINERID", ""), "the container differs");
         }
@@ -85,7 +89,7 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
         private static bool Versions(AgentResponse answer)
         {
             var json = JsonNode.Parse(answer.Output.Span)!;
-            FuzzFailure.Unless(answer.ExitCode == 0 && json["supportedVersions"]!.AsArray().Count == 4, $"VERSION answered {json}");
+            FuzzFailure.Unless(answer.ExitCode == 0 && json["supportedVersions"]!.AsArray().Count == 5, $"VERSION answered {json}");
             return true;
         }
 

@@ -11,6 +11,9 @@ internal abstract class FuzzTarget(string name)
     /// <summary>Part of the inputs that it gets in the short run of the tests, where each costs a connection.</summary>
     public virtual int OneIn => 1;
 
+    /// <summary>Part of the inputs that it gets in the long run, where each costs the kernel tens of milliseconds.</summary>
+    public virtual int OneInOfMany => 1;
+
     public abstract FuzzSession Start(Dice dice);
 }
 

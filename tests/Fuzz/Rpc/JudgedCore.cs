@@ -18,6 +18,8 @@ internal sealed class JudgedCore : INetworkCore
     public JudgedCore()
     {
         _judge = new Judge(Model, Node);
+        _judge.Begin(new BeginIntent(Node.Name, "agent"));
+        Model.Forget();
         _services = new ServiceJudge(Model, Node);
     }
 
@@ -69,6 +71,15 @@ internal sealed class JudgedCore : INetworkCore
 
     public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
         Task.FromResult(LastSync = Judged(intent, () => _judge.Sync(intent, _context)));
+
+    public Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken) =>
+        Task.FromResult(Judged(intent, () => _judge.Begin(intent)));
+
+    public Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken) =>
+        Task.FromResult(Judged(intent, () => _judge.Remove(intent)));
+
+    public Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
+        Task.FromResult(Judged(intent, () => _judge.Reset(intent)));
 
     public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) =>
         Task.FromResult(Judged(intent, () => _services.Set(intent, null, _ => { })));

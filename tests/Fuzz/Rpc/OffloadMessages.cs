@@ -45,14 +45,8 @@ internal static class OffloadMessages
     {
         var request = new SyncRequest();
         (request.Epoch, request.Sequence) = Stamp(dice);
-        for (var i = dice.Below(3); i > 0; i--)
-            request.Networks.Add(dice.Pick("net-a", "net-b", "net-c"));
         for (var i = dice.Below(6); i > 0; i--)
             request.Attachments.Add(Attach(dice, odd && dice.OneIn(6)));
-        if (odd && dice.OneIn(4))
-            request.Networks.Add(dice.OddText());
-        if (odd && dice.OneIn(50))
-            request.Networks.AddRange(Enumerable.Range(0, dice.Pick(61, 64, 65, 200)).Select(i => $"n{i}"));
         if (odd && dice.OneIn(2000))
             request.Attachments.AddRange(Enumerable.Repeat(Attach(dice, false), dice.Pick(4096, 4097)));
         return request;

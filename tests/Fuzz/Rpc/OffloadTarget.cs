@@ -1,9 +1,11 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
+using Microsoft.Extensions.Logging.Abstractions;
 using ApiKey = ACCOffload.Protos.V1.AttachmentKey;
 using Key = ACCOffload.InfraManager.Model.AttachmentKey;
 using Kind = ACCOffload.Protos.V1.EndpointKind;
@@ -22,13 +24,14 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         public Session(bool wire)
             : base(wire)
         {
-            _service = new OffloadService(Core, JudgedCore.Node, Guard);
+            _service = new OffloadService(Core, JudgedCore.Node, new ConditionSource(Core), Guard, new AgentLog(TimeProvider.System, NullLogger.Instance));
         }
 
         public override bool Step(Dice dice)
         {
             var accepted = dice.Below(10) switch
             {
+                _ when dice.OneIn(40) => Begin(dice),
                 < 6 => Make(dice, AttachRequest.Parser, () => OffloadMessages.Attach(dice, odd: !Wire)) is { } request && Attach(request),
                 < 8 => Make(dice, DetachRequest.Parser, () => OffloadMessages.Detach(dice, odd: !Wire)) is { } request && Detach(request),
                 _ => Make(dice, SyncRequest.Parser, () => OffloadMessages.Sync(dice, odd: !Wire)) is { } request && Sync(request),
@@ -39,6 +42,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
 
         private bool Attach(AttachRequest request)
         {
+            request.Epoch = World.Shift(request.Epoch);
             var expected = ToSpec(request) is { } spec && World.IsRight(spec) && World.WouldTake(spec) ? spec : null;
             var reply = Ask(_service.Attach, request);
             FuzzFailure.Unless((reply is not null) == (expected is not null), reply is null ? "refused what is right" : "accepted what is wrong");
@@ -49,31 +53,50 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             return true;
         }
 
+        private bool Begin(Dice dice)
+        {
+            var request = new BeginRequest { Agent = Wire || dice.OneIn(2) ? "agent-2" : dice.OddText() };
+            var right = request.Agent.Length is > 0 and <= 64 && request.Agent.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+            var reply = Ask(_service.Begin, request);
+            FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
+            if (reply is null)
+                return false;
+            World.Began(reply.Epoch, reply.Attachments.Count);
+            return true;
+        }
+
         private bool Detach(DetachRequest request)
         {
-            var right = request.Key is { } key && PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName);
+            request.Epoch = World.Shift(request.Epoch);
+            var stamp = new RequestStamp(request.Epoch, request.Sequence);
+            var right = request.Key is { } key && PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName) && World.IsOfEpoch(stamp);
             var reply = Ask(_service.Detach, request);
             FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
             if (reply is null)
                 return false;
-            var removed = World.Detached(new EndpointAddress(ApiOrigin.Offload, ToKey(request.Key)), new RequestStamp(request.Epoch, request.Sequence));
+            var removed = World.Detached(new EndpointAddress(ApiOrigin.Offload, ToKey(request.Key)), stamp);
             FuzzFailure.Unless(reply.Removed == removed, $"removed: {reply.Removed}, not {removed}");
             return true;
         }
 
         private bool Sync(SyncRequest request)
         {
+            request.Epoch = World.Shift(request.Epoch);
+            foreach (var item in request.Attachments)
+                item.Epoch = World.Shift(item.Epoch);
             var stamp = new RequestStamp(request.Epoch, request.Sequence);
             var specs = request.Attachments.Select(ToSpec).ToArray();
-            var right = request.Networks.Count <= 64 && request.Networks.All(n => PlainRules.IsText(n, 253, false)) && request.Attachments.Count <= 4096
-                && specs.All(s => s is not null) && !(World.Floor("") > stamp);
+            var right = request.Attachments.Count <= 4096 && World.WouldSync(stamp);
             var reply = Ask(_service.Sync, request);
             FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
             if (reply is null)
                 return false;
             foreach (var failure in reply.Failures)
                 OneLine(failure.Message);
-            World.Synced(new SyncIntent("node-1", request.Epoch, request.Sequence, [.. request.Networks], specs!), Core.LastSync!);
+            // What the model has no form for is a failure, whatever the key says.
+            var unreadable = Core.LastSync!.Failures.Where(f => specs[f.Index] is null).ToList();
+            FuzzFailure.Unless(unreadable.Count == specs.Count(s => s is null), "an item that can't be read did not fail");
+            World.Synced(new SyncIntent("node-1", request.Epoch, request.Sequence, [.. specs.OfType<EndpointSpec>()]) { Unreadable = unreadable }, Core.LastSync!);
             return true;
         }
 
@@ -82,7 +105,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         /// <summary>Null where the model has no form for what was sent.</summary>
         private static EndpointSpec? ToSpec(AttachRequest request)
         {
-            if (request.Key is null || request.Device is not { Kind: "veth" or "tap" } device || request.Kind is not (Kind.Pod or Kind.Host) || request.Mtu > 65535
+            if (request.Key is not { } key || !PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName) || request.Device is not { Kind: "veth" or "tap" } device || request.Kind is not (Kind.Pod or Kind.Host) || request.Mtu > 65535
                 || device.Mac.Length != 6 || request.Addresses.Count > 16 || request.Addresses.Any(a => a.Length != 4 && a.Length != 16))
                 return null;
             return new EndpointSpec

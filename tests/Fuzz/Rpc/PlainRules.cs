@@ -15,7 +15,7 @@ internal static class PlainRules
     }
 
     public static bool IsKey(string network, string container, string interfaceName) =>
-        IsText(network, 253, false) && IsText(container, 253, false) && IsText(interfaceName, 63, false);
+        IsText(network, 256, false) && IsText(container, 256, false) && IsText(interfaceName, 63, false);
 
     public static bool IsPort(string name) =>
         name.Length is > 0 and <= 63 && name != "." && name != ".." && name.All(c => c is >= 'a' and <= 'z' or >= 'A' and <= 'Z' or >= '0' and <= '9' or '.' or '_' or ':' or '@' or '-');

@@ -1,6 +1,5 @@
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Security;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;

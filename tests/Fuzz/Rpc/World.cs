@@ -9,11 +9,19 @@ internal sealed class World(NetworkModel model)
 {
     private readonly Dictionary<EndpointAddress, EndpointSpec> _endpoints = [];
     private Dictionary<EndpointAddress, Tombstone> _tombstones = [];
-    private Dictionary<FloorKey, RequestStamp> _floors = [];
+    private ulong _epoch = 1;
+    private ulong _lastSync;
 
     public IReadOnlyDictionary<EndpointAddress, EndpointSpec> Endpoints => _endpoints;
 
-    public RequestStamp? Floor(string network) => _floors.TryGetValue(new FloorKey("node-1", network), out var floor) ? floor : null;
+    /// <summary>Whether a request of this stamp is of the epoch that was handed out last; requests without a stamp are of none, and taken.</summary>
+    public bool IsOfEpoch(RequestStamp stamp) => stamp == default || stamp.Epoch == _epoch;
+
+    /// <summary>The number as if the first epoch were the one that was handed out last: else most requests would be of one that is over.</summary>
+    public ulong Shift(ulong epoch) => epoch == 0 ? 0 : unchecked(epoch + _epoch - 1);
+
+    /// <summary>Whether a Sync of this stamp is taken.</summary>
+    public bool WouldSync(RequestStamp stamp) => stamp.Epoch == _epoch && stamp.Sequence >= _lastSync;
 
     /// <summary>Whether an Attach whose fields are right would be taken.</summary>
     /// <param name="spec">The request.</param>
@@ -23,15 +31,15 @@ internal sealed class World(NetworkModel model)
         var address = new EndpointAddress(spec.Origin, spec.Key);
         var existing = _endpoints.GetValueOrDefault(address);
         var same = existing is not null && existing.SameContent(spec);
+        if (spec.Origin == ApiOrigin.Offload && !IsOfEpoch(spec.Stamp))
+            return false;
         if (same && spec.Stamp <= existing!.Stamp)
             return true;
         if (!same && spec.Stamp != default)
         {
             if (existing is not null && existing.Stamp > spec.Stamp)
                 return false;
-            if (Floor("") is { } all && spec.Epoch < all.Epoch)
-                return false;
-            if (spec.Origin == ApiOrigin.Offload && Floor(spec.Key.Network) is { } floor && spec.Stamp < floor)
+            if (spec.Origin == ApiOrigin.Offload && spec.Sequence < _lastSync)
                 return false;
             if (_tombstones.TryGetValue(address, out var gone) && gone.Stamp > spec.Stamp)
                 return false;
@@ -71,7 +79,7 @@ internal sealed class World(NetworkModel model)
         if (existing is not null && ordered && existing.Stamp > stamp)
             return false;
         _endpoints.Remove(address);
-        var covered = address.Origin == ApiOrigin.Offload && Floor(address.Key.Network) is { } floor && floor > stamp;
+        var covered = address.Origin == ApiOrigin.Offload && stamp.Sequence < _lastSync;
         if (ordered && !covered && !(_tombstones.TryGetValue(address, out var gone) && gone.Stamp >= stamp))
             _tombstones[address] = new Tombstone(address, "node-1", stamp);
         return existing is not null;
@@ -80,15 +88,19 @@ internal sealed class World(NetworkModel model)
     /// <summary>A Sync's order matters too much to be foretold plainly; what must hold after it is checked, and taken from the model.</summary>
     public void Synced(SyncIntent sync, SyncOutcome outcome)
     {
-        var failed = outcome.Failures.Select(f => f.Key).ToHashSet();
+        var failed = outcome.Failures.Where(f => f.Key is not null).Select(f => f.Key!.Value).ToHashSet();
         var listed = sync.Attachments.GroupBy(a => a.Key).ToDictionary(g => g.Key, g => g.First());
-        FuzzFailure.Unless(outcome.Kept + outcome.Added + outcome.Failures.Count == listed.Count, $"{listed.Count} listed: {outcome}");
+        var count = sync.Attachments.Count + sync.Unreadable.Count;
+        FuzzFailure.Unless(outcome.Kept + outcome.Added + outcome.Failures.Count == count, $"{count} listed: {outcome}");
+        FuzzFailure.Unless(outcome.Failures.Select(f => f.Index).Distinct().Count() == outcome.Failures.Count, "two failures of one item");
         foreach (var (address, spec) in _endpoints)
         {
-            var concerned = address.Origin == ApiOrigin.Offload && sync.Networks.Contains(address.Key.Network) && spec.Stamp <= sync.Stamp;
+            var concerned = address.Origin == ApiOrigin.Offload && spec.Stamp <= sync.Stamp;
             var now = model.Find(address)?.Spec;
             if (!concerned)
                 FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} is not the Sync's, but {spec} became {now}");
+            else if (failed.Contains(address.Key))
+                FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} failed, but {spec} became {now}");
             else if (!listed.ContainsKey(address.Key))
                 FuzzFailure.Unless(now is null, $"{address} was not listed, but is still there");
         }
@@ -104,8 +116,15 @@ internal sealed class World(NetworkModel model)
         foreach (var endpoint in model.Endpoints)
             _endpoints.Add(endpoint.Address, endpoint.Spec);
         _tombstones = new(model.Tombstones);
-        _floors = new(model.Floors);
-        FuzzFailure.Unless(Floor("") >= sync.Stamp, $"the Sync {sync.Stamp} left the floor {Floor("")}");
+        _lastSync = sync.Sequence;
+    }
+
+    public void Began(ulong epoch, int held)
+    {
+        FuzzFailure.Unless(epoch == _epoch + 1, $"{epoch} follows {_epoch}");
+        FuzzFailure.Unless(held == _endpoints.Count(e => e.Key.Origin == ApiOrigin.Offload), "not all that is held was told");
+        (_epoch, _lastSync) = (epoch, 0);
+        _tombstones.Clear();
     }
 
     /// <summary>The model holds this and nothing else, and nobody's MAC, port or address twice.</summary>
@@ -114,7 +133,8 @@ internal sealed class World(NetworkModel model)
     {
         FuzzFailure.Unless(model.Count == _endpoints.Count, $"{model.Count} endpoints, not {_endpoints.Count}");
         FuzzFailure.Unless(model.Tombstones.Count == _tombstones.Count, "tombstones differ");
-        FuzzFailure.Unless(model.Floors.Count == _floors.Count && model.Floors.All(f => _floors.TryGetValue(f.Key, out var floor) && floor == f.Value), "floors differ");
+        FuzzFailure.Unless(model.Agent("node-1") is var agent && agent.Epoch == _epoch && agent.Sequence == _lastSync, $"{agent}, not {_epoch}.{_lastSync}");
+        FuzzFailure.Unless(model.Endpoints.All(e => e.Spec.Epoch <= _epoch), "a stamp of an epoch that was never handed out");
         if (!changed)
         {
             foreach (var endpoint in model.Endpoints)
@@ -141,5 +161,5 @@ internal sealed class World(NetworkModel model)
     public static bool IsRight(EndpointSpec spec) =>
         PlainRules.IsKey(spec.Key.Network, spec.Key.ContainerId, spec.Key.InterfaceName) && PlainRules.IsPort(spec.PortName) && PlainRules.IsMac(spec.Mac.ToArray())
         && PlainRules.IsMtu((uint)spec.Mtu) && PlainRules.AreAddresses([.. spec.Addresses.Select((IPAddress a) => a.GetAddressBytes())], spec.Kind == EndpointKind.Host)
-        && PlainRules.IsText(spec.PodNamespace, 253, true) && PlainRules.IsText(spec.PodName, 253, true) && PlainRules.IsText(spec.PodUid, 253, true);
+        && PlainRules.IsText(spec.PodNamespace, 256, true) && PlainRules.IsText(spec.PodName, 256, true) && PlainRules.IsText(spec.PodUid, 256, true);
 }

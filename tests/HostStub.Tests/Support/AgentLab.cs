@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop;
@@ -46,6 +47,9 @@ internal sealed class AgentLab : IAsyncDisposable
     /// <summary>The buses that the agent sees; null: this machine's.</summary>
     public HostHardware? Hardware { get; set; }
 
+    /// <summary>Runs IPAM plugins; null: as processes.</summary>
+    public IpamRun? Ipam { get; set; }
+
     public string Subnet { get; set; } = "10.244.1.0/24";
 
     public static async Task<AgentLab> CreateAsync(bool startAcc = true, bool startAgent = true, bool hostInterface = false, Action<AgentLab>? prepare = null)
@@ -78,7 +82,7 @@ internal sealed class AgentLab : IAsyncDisposable
 
     public async Task StartAgentAsync(bool waitSynced = true, Action<string>? step = null)
     {
-        Agent = await HostAgent.StartAsync(AgentConfigReader.Load(ConfigFile, new Hashtable()), Log.Factory, Time, Hardware, step);
+        Agent = await HostAgent.StartAsync(AgentConfigReader.Load(ConfigFile, new Hashtable()), Log.Factory, Time, Hardware, step, Ipam);
         if (waitSynced)
             await Eventually.TrueAsync(() => Agent.Services.Acc.State.Synced, () => $"the agent synchronizes; its log:\n{string.Join('\n', Log.Lines)}");
     }

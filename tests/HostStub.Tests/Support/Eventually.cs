@@ -5,7 +5,7 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Waits for a condition, never for a time.</summary>
 internal static class Eventually
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     public static Task TrueAsync(Func<bool> condition, string what) => TrueAsync(condition, () => what);
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -11,7 +12,7 @@ internal sealed class FakeAccModel
     private readonly Lock _lock = new();
     private readonly Dictionary<AttachmentKey, AttachRequest> _endpoints = [];
     private TaskCompletionSource _hanging = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private (ulong Epoch, ulong Sequence) _lastSync;
+    private ulong _lastSync;
     private uint _port;
 
     /// <summary>Names of the RPCs in their order.</summary>
@@ -30,7 +31,12 @@ internal sealed class FakeAccModel
 
     public byte[] Gateway { get; set; } = [169, 254, 1, 1];
 
-    public ulong LeastEpoch { get; set; }
+    public RpcException? BeginFailure { get; set; }
+
+    /// <summary>The epoch that was handed out last, and to whom.</summary>
+    public ulong Epoch { get; private set; }
+
+    public string Agent { get; private set; } = "";
 
     public IReadOnlyList<AttachRequest> Endpoints
     {
@@ -55,6 +61,38 @@ internal sealed class FakeAccModel
             _endpoints.Clear();
     }
 
+    /// <summary>As inframanager ctl host-reset does.</summary>
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            _endpoints.Clear();
+            (Epoch, _lastSync, Agent) = (Epoch + 1, 0, "");
+        }
+    }
+
+    /// <summary>As if the ACC's database were a new one.</summary>
+    public void LoseDatabase()
+    {
+        lock (_lock)
+        {
+            _endpoints.Clear();
+            (Epoch, _lastSync, Agent) = (0, 0, "");
+        }
+    }
+
+    public BeginReply Begin(BeginRequest request)
+    {
+        Calls.Enqueue("Begin");
+        if (BeginFailure is { } failure)
+            throw failure;
+        lock (_lock)
+        {
+            (Epoch, _lastSync, Agent) = (Epoch + 1, 0, request.Agent);
+            return new BeginReply { Epoch = Epoch, Attachments = { _endpoints.Values } };
+        }
+    }
+
     public void ReleaseHanging()
     {
         HangAttach = false;
@@ -69,8 +107,11 @@ internal sealed class FakeAccModel
         uint port;
         lock (_lock)
         {
-            if ((request.Epoch, request.Sequence).CompareTo(_lastSync) < 0)
+            CheckEpoch(request.Epoch);
+            if (request.Sequence < _lastSync)
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "sequence: older than the Sync"));
+            if (!_endpoints.ContainsKey(request.Key) && _endpoints.Count >= ProtocolLimits.MaxAttachments)
+                throw new RpcException(new Status(StatusCode.ResourceExhausted, "key: the node has all that there may be"));
             foreach (var other in _endpoints.Values)
             {
                 if (!other.Key.Equals(request.Key) && other.Addresses.Intersect(request.Addresses).Any())
@@ -90,7 +131,10 @@ internal sealed class FakeAccModel
         if (DetachFailure is { } failure)
             throw failure;
         lock (_lock)
+        {
+            CheckEpoch(request.Epoch);
             return new DetachReply { Removed = _endpoints.Remove(request.Key) };
+        }
     }
 
     public SyncReply Sync(SyncRequest request)
@@ -98,21 +142,30 @@ internal sealed class FakeAccModel
         Calls.Enqueue("Sync");
         lock (_lock)
         {
-            if (request.Epoch < LeastEpoch || (request.Epoch, request.Sequence).CompareTo(_lastSync) < 0)
-                throw new RpcException(new Status(StatusCode.FailedPrecondition, $"epoch {request.Epoch} is old"));
-            _lastSync = (request.Epoch, request.Sequence);
+            CheckEpoch(request.Epoch);
+            if (request.Sequence < _lastSync)
+                throw new RpcException(new Status(StatusCode.FailedPrecondition, "sequence: older than the Sync"));
+            if (request.Attachments.Count > ProtocolLimits.MaxAttachments)
+                throw new RpcException(new Status(StatusCode.InvalidArgument, $"attachments: {request.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}"));
+            _lastSync = request.Sequence;
             var reply = new SyncReply();
-            var listed = request.Attachments.ToDictionary(a => a.Key);
+            var listed = request.Attachments.Where(a => a.Key is not null).Select(a => a.Key).ToHashSet();
             foreach (var endpoint in _endpoints.Values.ToArray())
             {
                 bool newer = (endpoint.Epoch, endpoint.Sequence).CompareTo((request.Epoch, request.Sequence)) > 0;
-                if (newer || !request.Networks.Contains(endpoint.Key.Network) || listed.ContainsKey(endpoint.Key))
+                if (newer || listed.Contains(endpoint.Key))
                     continue;
                 _endpoints.Remove(endpoint.Key);
                 reply.Removed++;
             }
-            foreach (var attachment in request.Attachments)
+            for (int i = 0; i < request.Attachments.Count; i++)
             {
+                var attachment = request.Attachments[i];
+                if (Problem(attachment) is { } problem)
+                {
+                    reply.Failures.Add(new SyncFailure { Key = attachment.Key, Message = problem, Index = (uint)i });
+                    continue;
+                }
                 if (_endpoints.ContainsKey(attachment.Key))
                     reply.Kept++;
                 else
@@ -123,12 +176,39 @@ internal sealed class FakeAccModel
         }
     }
 
-    public StatusReply Status() => StatusFailure is { } failure ? throw failure : new() { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count };
+    /// <summary>Conditions beside the target's that the ACC tells of; null: those of an earlier release, none.</summary>
+    public IReadOnlyList<Condition>? Conditions { get; set; }
+
+    public StatusReply Status()
+    {
+        if (StatusFailure is { } failure)
+            throw failure;
+        var reply = new StatusReply { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count, Epoch = Epoch };
+        if (Conditions is { } conditions)
+        {
+            reply.Conditions.Add(new Condition { Name = "Target", Ok = Ready, PreventsAdds = !Ready });
+            reply.Conditions.Add(conditions);
+            if (Endpoints.FirstOrDefault(e => e.Kind == EndpointKind.Host) is { } host)
+                reply.HostEndpoint = new HostEndpoint { PortName = host.Device.PortName, Mac = host.Device.Mac };
+        }
+        return reply;
+    }
+
+    private void CheckEpoch(ulong epoch)
+    {
+        if (epoch != Epoch)
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"epoch: {epoch} is not the current one, which is {Epoch}; call Begin"));
+    }
+
+    private static string? Problem(AttachRequest item) =>
+        item.Key is null ? "key: missing" : item.Device?.Mac.Length != 6 ? "device.mac: not 6 bytes" : item.Addresses.Count > ProtocolLimits.MaxAddresses ? "addresses: too many" : null;
 }
 
 /// <summary>The RPCs.</summary>
 internal sealed class FakeOffloadService(FakeAccModel model) : Offload.OffloadBase
 {
+    public override Task<BeginReply> Begin(BeginRequest request, ServerCallContext context) => Task.FromResult(model.Begin(request));
+
     public override Task<AttachReply> Attach(AttachRequest request, ServerCallContext context) => model.AttachAsync(request);
 
     public override Task<DetachReply> Detach(DetachRequest request, ServerCallContext context) => Task.FromResult(model.Detach(request));

@@ -20,19 +20,20 @@ internal static class Programs
         }
     }
 
-    public static async Task<JsonNode> RunCniAsync(string file, string command, Pod pod, JsonObject config)
+    /// <returns>The result; an empty object where the command has none.</returns>
+    public static async Task<JsonNode> RunCniAsync(string file, string command, Pod pod, JsonObject config, string interfaceName = "eth0")
     {
         var environment = new Dictionary<string, string>
         {
             ["CNI_COMMAND"] = command,
             ["CNI_CONTAINERID"] = pod.ContainerId,
             ["CNI_NETNS"] = pod.Path,
-            ["CNI_IFNAME"] = "eth0",
+            ["CNI_IFNAME"] = interfaceName,
             ["CNI_PATH"] = CniTheoryAttribute.PluginDirectory,
         };
         var (exit, output, error) = await RunAsync(file, [], config.ToJsonString(), environment);
         Assert.True(exit == 0, $"{file} failed: {output} {error}");
-        return JsonNode.Parse(output)!;
+        return output.Length == 0 ? new JsonObject() : JsonNode.Parse(output)!;
     }
 
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(string file, string[] arguments, string input, IReadOnlyDictionary<string, string> environment)

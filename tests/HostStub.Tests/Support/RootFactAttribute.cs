@@ -27,7 +27,7 @@ public sealed class CniFactAttribute : FactAttribute
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class CniTheoryAttribute : TheoryAttribute
 {
-    public CniTheoryAttribute() => Skip = ReasonFor(["host-local"]);
+    public CniTheoryAttribute(params string[] alsoNeeded) => Skip = ReasonFor([.. alsoNeeded, "host-local"]);
 
     internal static string PluginDirectory => "/usr/lib/cni";
 

@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.Infra;
+using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Api;
 
@@ -46,25 +47,44 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Malformed))]
-    public async Task A_malformed_request_is_answered_with_the_field_in_the_reply(string message, Action<CreateNetworkRequest> spoil)
+    public async Task A_malformed_request_is_a_status_that_names_the_field(string message, Action<CreateNetworkRequest> spoil)
     {
         var request = Requests.CreateNetwork();
         spoil(request);
-        var reply = await _client.CreateNetworkAsync(request);
-        Assert.False(reply.Successful);
-        Assert.Equal(message, reply.ErrorMessage);
+        await RefusedAsync(StatusCode.InvalidArgument, message, async () => await _client.CreateNetworkAsync(request));
         Assert.Empty(_api.Core.Intents);
     }
 
+    // 24.01's agent looks at nothing else.
     [Fact]
-    public async Task A_refusal_comes_in_the_reply()
+    public async Task A_refusal_is_a_status_with_its_code_and_message()
     {
+        const string Message = "addresses[0]: 10.244.1.2 belongs to another endpoint";
         _api.Core.Refusal = IntentException.Held("addresses[0]", "10.244.1.2 belongs to another endpoint");
-        Assert.Equal("addresses[0]: 10.244.1.2 belongs to another endpoint", (await _client.CreateNetworkAsync(Requests.CreateNetwork())).ErrorMessage);
-        Assert.False((await _client.DeleteNetworkAsync(Requests.DeleteNetwork())).Successful);
-        var host = await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface());
-        Assert.False(host.Successful);
-        Assert.NotEmpty(host.ErrorMessage);
+        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.CreateNetworkAsync(Requests.CreateNetwork()));
+        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.DeleteNetworkAsync(Requests.DeleteNetwork()));
+        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface()));
+        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { Prefix = "10.244.0.0/16", IsAdd = true }));
+        await RefusedAsync(StatusCode.InvalidArgument, "snat_ipv6: ", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv6 = "2001:db8::1" }));
+        await RefusedAsync(StatusCode.InvalidArgument, "prefix: empty", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest()));
+    }
+
+    [Fact]
+    public async Task A_device_that_went_on_is_logged_with_who_had_it_and_who_has_it()
+    {
+        await _client.CreateNetworkAsync(Requests.CreateNetwork());
+        _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
+        var next = Requests.CreateNetwork();
+        next.AddRequest.Netns = "/var/run/netns/cni-2";
+        await _client.CreateNetworkAsync(next);
+        Assert.Single(_api.Log.Matching("was given to infra//var/run/netns/cni-2/eth0, so infra//var/run/netns/cni-1/eth0 is over"));
+    }
+
+    private static async Task RefusedAsync(StatusCode code, string message, Func<Task> call)
+    {
+        var e = await Assert.ThrowsAsync<RpcException>(call);
+        Assert.Equal(code, e.StatusCode);
+        Assert.StartsWith(message, e.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,8 +100,8 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
 
         Assert.True((await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "10.244.1.99" })).Successful);
         Assert.Equal(3, _api.Core.Intents.Count);
-        Assert.Equal("del_request: missing, and so is ipv4_addr", (await _client.DeleteNetworkAsync(new DeleteNetworkRequest())).ErrorMessage);
-        Assert.Equal("ipv4_addr: \"zz\" is no IP address", (await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" })).ErrorMessage);
+        await RefusedAsync(StatusCode.InvalidArgument, "del_request: missing, and so is ipv4_addr", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest()));
+        await RefusedAsync(StatusCode.InvalidArgument, "ipv4_addr: \"zz\" is no IP address", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" }));
     }
 
     [Fact]
@@ -97,8 +117,7 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
             (new SetupHostInterfaceRequest { IfName = "tap0", MacAddr = "02:00:00:00:00:02", Ipv4Addr = "1.2.3" }, "ipv4_addr: \"1.2.3\" is no IP address"),
         })
         {
-            var reply = await _client.SetupHostInterfaceAsync(request);
-            Assert.Equal((false, message), (reply.Successful, reply.ErrorMessage));
+            await RefusedAsync(StatusCode.InvalidArgument, message, async () => await _client.SetupHostInterfaceAsync(request));
         }
     }
 

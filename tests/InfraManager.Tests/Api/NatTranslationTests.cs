@@ -90,8 +90,71 @@ public sealed class NatTranslationTests : IAsyncLifetime
     {
         var request = Web("10.244.1.2", "10.244.1.3");
         spoil(request);
-        Refused(message, await _client.NatTranslationAddAsync(request));
+        await RefusedAsync(message, async () => await _client.NatTranslationAddAsync(request));
         Assert.Empty(_api.Core.Intents);
+    }
+
+    /// <summary>The fixture's node has 192.0.2.2, its host interface 200.1.1.2, its pods 10.244.1.0/24, services 10.96.0.0/12.</summary>
+    [Theory]
+    [InlineData("1.1.1.1", 53, "endpoint: 1.1.1.1 is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses")]
+    [InlineData("192.0.2.2", 22, "endpoint: port 22 of this node's own address 192.0.2.2 is outside Node:NodePorts (30000-32767)")]
+    [InlineData("192.0.2.2", 50002, "endpoint: port 50002 of this node's own address 192.0.2.2 is outside Node:NodePorts (30000-32767)")]
+    [InlineData("192.0.2.1", 50002, "endpoint: 192.0.2.1 is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses")]
+    [InlineData("10.244.9.7", 80, "endpoint: 10.244.9.7 is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses")]
+    [InlineData("10.244.1.7", 80, "endpoint: 10.244.1.7 lies in the pod range 10.244.1.0/24")]
+    [InlineData("200.1.1.2", 30080, "endpoint: 200.1.1.2 is the host interface's (Node:HostAddresses)")]
+    [InlineData("169.254.1.1", 80, "endpoint: 169.254.1.1 is the gateway's")]
+    [InlineData("169.254.169.254", 80, "endpoint: 169.254.169.254 is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)")]
+    [InlineData("239.1.2.3", 80, "endpoint: 239.1.2.3 is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)")]
+    public async Task What_no_service_has_is_not_claimed(string address, uint port, string message)
+    {
+        foreach (var real in new[] { false, true })
+        {
+            var request = Web("10.244.1.2");
+            request.Endpoint = new NatEndpoint { Ipv4Addr = address, Port = port };
+            request.IsRealIp = real;
+            await RefusedAsync(message, async () => await _client.NatTranslationAddAsync(request));
+        }
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task A_backend_is_no_services_address()
+    {
+        await RefusedAsync("backends[1].dst_ep: 10.96.0.1 is a service's address (Node:VirtualRanges), none of a backend", async () => await _client.NatTranslationAddAsync(Web("10.244.1.2", "10.96.0.1")));
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Fact]
+    public async Task While_the_services_ranges_are_not_known_none_is_taken_from_the_host()
+    {
+        await using var api = await ApiFixture.StartAsync(servicesFrom: "agent", virtualRanges: "");
+        var client = new InfraAgent.InfraAgentClient(api.Connect(api.Pki.IssueHost()));
+        await RefusedAsync("endpoint: 10.96.0.10 is not known to be a service's: set Node:VirtualRanges to the cluster's service ranges", async () => await client.NatTranslationAddAsync(Web("10.244.1.2")));
+        // What is there already can still be removed.
+        Accepted(await client.NatTranslationDeleteAsync(Web()));
+    }
+
+    [Theory]
+    [InlineData("10.244.1.2")]
+    [InlineData("10.244.9.9")]
+    [InlineData("192.0.2.1")]
+    [InlineData("10.96.0.1")]
+    [InlineData("169.254.1.1")]
+    public async Task Only_the_nodes_own_address_is_a_source(string address)
+    {
+        await RefusedAsync($"snat_ipv4: {address} is none of this node's addresses (Node:NodeAddresses, Node:HostAddresses)", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = address }));
+        Assert.Empty(_api.Core.Intents);
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0/0", "prefix: 0.0.0.0/0 is larger than any cluster's range, at least /8")]
+    [InlineData("224.0.0.0/8", "prefix: 224.0.0.0/8 holds no unicast addresses")]
+    public async Task A_prefix_that_no_cluster_has_is_refused_and_can_be_removed(string prefix, string message)
+    {
+        await RefusedAsync(message, async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = prefix }));
+        Assert.Empty(_api.Core.Intents);
+        Accepted(await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = false, Prefix = prefix }));
     }
 
     [Fact]
@@ -111,10 +174,10 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [Fact]
     public async Task Wrong_source_nat_is_refused_with_the_field()
     {
-        Refused("snat_ipv4: \"node\" is no IP address", await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
-        Refused("snat_ipv6: this pipeline carries IPv4 only", await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2", SnatIpv6 = "fd00::1" }));
-        Refused("prefix: empty", await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true }));
-        Refused("prefix: \"10.244.0.0/33\" has a prefix length beyond 32", await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
+        await RefusedAsync("snat_ipv4: \"node\" is no IP address", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
+        await RefusedAsync("snat_ipv6: this pipeline carries IPv4 only", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2", SnatIpv6 = "fd00::1" }));
+        await RefusedAsync("prefix: empty", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true }));
+        await RefusedAsync("prefix: \"10.244.0.0/33\" has a prefix length beyond 32", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
         Assert.Empty(_api.Core.Intents);
     }
 
@@ -122,7 +185,9 @@ public sealed class NatTranslationTests : IAsyncLifetime
     public async Task What_the_core_refuses_comes_in_the_reply()
     {
         _api.Core.Refusal = IntentException.Held("ports[0].frontends[0]", "10.96.0.10:80/TCP belongs to service default/web");
-        Assert.Contains("belongs to service default/web", (await _client.NatTranslationAddAsync(Web("10.244.1.2"))).ErrorMessage, StringComparison.Ordinal);
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.NatTranslationAddAsync(Web("10.244.1.2")));
+        Assert.Equal(StatusCode.AlreadyExists, e.StatusCode);
+        Assert.Contains("belongs to service default/web", e.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -143,10 +208,10 @@ public sealed class NatTranslationTests : IAsyncLifetime
 
     private static void Accepted(Reply reply) => Assert.True(reply.Successful, reply.ErrorMessage);
 
-    private static void Refused(string message, Reply reply)
+    private static async Task RefusedAsync(string message, Func<Task> call)
     {
-        Assert.False(reply.Successful);
-        Assert.Equal(message, reply.ErrorMessage);
+        var e = await Assert.ThrowsAsync<RpcException>(call);
+        Assert.Equal((StatusCode.InvalidArgument, message), (e.StatusCode, e.Status.Detail));
     }
 
     private static NatTranslation Web(params string[] backends)

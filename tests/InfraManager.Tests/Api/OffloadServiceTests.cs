@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -73,12 +74,15 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         Assert.StartsWith(message, e.Status.Detail, StringComparison.Ordinal);
 
-        // The same inside a Sync says which of the list.
-        var sync = new SyncRequest { Attachments = { Requests.Attach(), request } };
-        e = await Assert.ThrowsAsync<RpcException>(async () => await _client.SyncAsync(sync));
-        Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
-        Assert.StartsWith($"attachments[1].{message}", e.Status.Detail, StringComparison.Ordinal);
         Assert.Empty(_api.Core.Intents);
+        // Inside a Sync it is that item's failure, and the others are applied.
+        var reply = await _client.SyncAsync(new SyncRequest { Attachments = { request, Requests.Attach() } });
+        var failure = reply.Failures[0];
+        Assert.Equal((0u, request.Key), (failure.Index, failure.Key));
+        Assert.StartsWith(request.Key is null ? $"attachments[0].{message}" : message, failure.Message, StringComparison.Ordinal);
+        var intent = Assert.IsType<SyncIntent>(Assert.Single(_api.Core.Intents));
+        Assert.Equal("c1", Assert.Single(intent.Attachments).Key.ContainerId);
+        Assert.Equal(0, Assert.Single(intent.Unreadable).Index);
     }
 
     [Theory]
@@ -108,14 +112,68 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     public async Task Detach_and_sync_become_intents()
     {
         Assert.True((await _client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key, Epoch = 1, Sequence = 2 })).Removed);
-        var reply = await _client.SyncAsync(new SyncRequest { Epoch = 5, Sequence = 6, Networks = { "podnet" }, Attachments = { Requests.Attach() } });
+        var reply = await _client.SyncAsync(new SyncRequest { Epoch = 5, Sequence = 6, Attachments = { Requests.Attach() } });
         Assert.Equal((1u, 0u, 1u), (reply.Kept, reply.Added, reply.Removed));
-        Assert.Equal("device.mac: held", Assert.Single(reply.Failures).Message);
+        Assert.Equal(("device.mac: held", 99u), (Assert.Single(reply.Failures).Message, reply.Failures[0].Index));
         var detach = Assert.IsType<DetachIntent>(_api.Core.Intents[0]);
         Assert.Equal(("node-1", ApiOrigin.Offload, 1ul, 2ul), (detach.Node, detach.Origin, detach.Epoch, detach.Sequence));
         var sync = Assert.IsType<SyncIntent>(_api.Core.Intents[1]);
         Assert.Equal(("node-1", 5ul, 6ul), (sync.Node, sync.Epoch, sync.Sequence));
-        Assert.Equal(["podnet"], sync.Networks);
+    }
+
+    [Fact]
+    public async Task Begin_answers_the_epoch_and_what_is_held_as_the_requests_that_made_it()
+    {
+        await _client.AttachAsync(Requests.Attach());
+        _api.Core.Held.Add(new Programming.EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
+        var reply = await _client.BeginAsync(new BeginRequest { Agent = "host-a.0123" });
+        Assert.Equal(3ul, reply.Epoch);
+        Assert.Equal(Requests.Attach(), Assert.Single(reply.Attachments));
+        Assert.Equal(("node-1", "host-a.0123"), Assert.IsType<BeginIntent>(_api.Core.Intents[1]) is var begin ? (begin.Node, begin.Agent) : default);
+        foreach (var (name, message) in new[] { ("", "agent: empty"), ("a b", "agent: only letters"), (new string('a', 65), "agent: longer than 64 bytes") })
+        {
+            var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.BeginAsync(new BeginRequest { Agent = name }));
+            Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+            Assert.StartsWith(message, e.Status.Detail, StringComparison.Ordinal);
+        }
+        Assert.Equal(2, _api.Core.Intents.Count);
+    }
+
+    [Fact]
+    public async Task The_longest_list_of_the_longest_attachments_fits_both_ways()
+    {
+        var longest = Longest(0);
+        Assert.InRange(longest.CalculateSize() + 4, 1, ProtocolLimits.MaxAttachmentBytes);
+        var sync = new SyncRequest { Epoch = ulong.MaxValue, Sequence = ulong.MaxValue };
+        sync.Attachments.AddRange(Enumerable.Range(0, ProtocolLimits.MaxAttachments).Select(Longest));
+        Assert.Equal((uint)ProtocolLimits.MaxAttachments, (await _client.SyncAsync(sync)).Kept);
+        var intent = Assert.IsType<SyncIntent>(Assert.Single(_api.Core.Intents));
+        _api.Core.Held.AddRange(intent.Attachments.Select((s, i) => new Programming.EndpointView(new Endpoint(i + 1, s, true), 7, true)));
+        using var channel = _api.Connect(_api.Pki.IssueHost(), maxReceive: ProtocolLimits.MaxMessageBytes);
+        Assert.Equal(sync.Attachments, (await new Offload.OffloadClient(channel).BeginAsync(new BeginRequest { Agent = "a" })).Attachments);
+
+        sync.Attachments.Add(Requests.Attach());
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.SyncAsync(sync));
+        Assert.Equal((StatusCode.InvalidArgument, "attachments: 4097 attachments, at most 4096"), (e.StatusCode, e.Status.Detail));
+
+        static AttachRequest Longest(int number)
+        {
+            string Text(int length) => number.ToString("d4", System.Globalization.CultureInfo.InvariantCulture).PadRight(length, 'x');
+            var request = new AttachRequest
+            {
+                Key = new Protos.V1.AttachmentKey { Network = Text(256), ContainerId = Text(256), InterfaceName = Text(63) },
+                Kind = Protos.V1.EndpointKind.Pod,
+                Device = new Device { Kind = "ipvlan", PortName = Text(63), Mac = ByteString.CopyFrom(2, 0, 0, 0, 0, 1) },
+                Mtu = 65535,
+                PodNamespace = Text(256),
+                PodName = Text(256),
+                PodUid = Text(256),
+                Epoch = ulong.MaxValue,
+                Sequence = ulong.MaxValue,
+            };
+            request.Addresses.AddRange(Enumerable.Range(0, 16).Select(i => ByteString.CopyFrom(new byte[16])));
+            return request;
+        }
     }
 
     [Theory]
@@ -131,15 +189,6 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_sync_is_bounded()
-    {
-        var many = new SyncRequest();
-        many.Networks.AddRange(Enumerable.Range(0, EndpointRules.MaxNetworks + 1).Select(i => $"n{i}"));
-        var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.SyncAsync(many));
-        Assert.StartsWith("networks: ", e.Status.Detail, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Status_tells_whether_attachments_can_work()
     {
         var reply = await _client.StatusAsync(new StatusRequest());
@@ -149,6 +198,6 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         _api.Core.Ready = false;
         reply = await _client.StatusAsync(new StatusRequest());
         Assert.False(reply.Ready);
-        Assert.Equal("not connected", reply.Reason);
+        Assert.Equal("Target: not connected", reply.Reason);
     }
 }

@@ -13,10 +13,9 @@ namespace ACCOffload.InfraManager.Tests.Arp;
 /// <summary>The responder on a real link: a pod whose pipeline answers nothing, which is a wire to the ACC's interface.</summary>
 public sealed class ArpProxyTests : IDisposable
 {
-    private static int _count;
 
-    private readonly string _pod = $"imarp-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}p";
-    private readonly string _acc = $"imarp-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}a";
+    private readonly string _pod = $"imarp-{Guid.NewGuid():N}p";
+    private readonly string _acc = $"imarp-{Guid.NewGuid():N}a";
     private readonly List<IDisposable> _owned = [];
     private volatile IReadOnlyDictionary<long, EndpointView> _endpoints = ImmutableDictionary<long, EndpointView>.Empty;
 

@@ -28,8 +28,8 @@ public sealed class CtlTests : IAsyncLifetime
     public async Task Status_is_a_table_and_json()
     {
         var text = await RunAsync("status");
-        Assert.Contains("target state   primary", text, StringComparison.Ordinal);
-        Assert.Contains("pipeline       k8s_dp, cookie 0123456789abcdef", text, StringComparison.Ordinal);
+        Assert.Contains("target state    primary", text, StringComparison.Ordinal);
+        Assert.Contains("pipeline        k8s_dp, cookie 0123456789abcdef", text, StringComparison.Ordinal);
         var json = JsonNode.Parse(await RunAsync("--json", "status"))!;
         Assert.Equal("node-1", (string?)json["node"]);
         Assert.True((bool)json["ready"]!);
@@ -74,12 +74,23 @@ public sealed class CtlTests : IAsyncLifetime
     {
         var text = await RunAsync("counters");
         Assert.Contains("spoofed_mac", text, StringComparison.Ordinal);
-        Assert.Equal(2, text.TrimEnd().Split('\n').Length);
-        Assert.Equal(25, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
+        Assert.StartsWith("malformed frames and full tables: not available on this target", text, StringComparison.Ordinal);
+        Assert.Equal(3, text.TrimEnd().Split('\n').Length);
+        Assert.Equal(26, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         Assert.Equal(3, (int)cells.Single(c => (string?)c!["label"] == "spoofed_mac")!["packets"]!);
         Assert.Null(cells[23]!["label"]);
         Assert.Equal("multicast", (string?)cells[15]!["label"]);
+    }
+
+    [Fact]
+    public async Task Frames_too_short_to_parse_and_full_tables_are_counted()
+    {
+        _api.Target.Losses = new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["nat_flows"] = 5 });
+        _api.Target.States["acc00000000001"] = new PortStatus(true, "", 7);
+        var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
+        foreach (var (counter, label, count) in new[] { ("lost_frames", "truncated", 7), ("flows_not_learned", "nat_flows", 5), ("malformed_frames", "acc00000000001", 7) })
+            Assert.Equal(count, (int)cells.Single(c => (string?)c!["counter"] == counter && (string?)c["label"] == label)!["packets"]!);
     }
 
     [Fact]
@@ -188,6 +199,32 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Equal(0, received);
         await Eventually.TrueAsync(() => _api.Log.Matching("uid 65534").Any(), "the refusal is told");
         Assert.Contains("node-1", await RunAsync("status"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_operator_takes_back_what_a_host_told()
+    {
+        AddEndpoint();
+        var text = await RunAsync("endpoint-remove", "podnet/c1/eth0");
+        Assert.StartsWith("removed podnet/c1/eth0 (accoffload.v1): 10.244.1.2 at 02:00:00:00:00:01\n", text, StringComparison.Ordinal);
+        Assert.Contains("comes back with its agent's next Sync", text, StringComparison.Ordinal);
+        Assert.Equal(new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[0]).Key);
+        // A 24.01 agent's container is a path.
+        Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "infra//var/run/netns/cni-1/eth0"));
+        Assert.Equal(new InfraManager.Model.AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[1]).Key);
+        Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "--address", "10.9.9.9", "--mac", "02:00:00:00:00:01"));
+        Assert.Contains("\"10.244.1.2\"", await RunAsync("endpoint-remove", "--mac", "02:00:00:00:00:01", "--json"), StringComparison.Ordinal);
+
+        Assert.Contains("give NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove"), StringComparison.Ordinal);
+        Assert.Contains("give NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove", "podnet/c1"), StringComparison.Ordinal);
+        Assert.Contains("mac: \"zz\" is no MAC address", await FailAsync(1, "endpoint-remove", "--mac", "zz"), StringComparison.Ordinal);
+        Assert.Contains("address: \"10.1\"", await FailAsync(1, "endpoint-remove", "--address", "10.1"), StringComparison.Ordinal);
+        Assert.Equal(4, _api.Core.Intents.Count);
+
+        text = await RunAsync("host-reset");
+        Assert.Contains("removed podnet/c1/eth0", text, StringComparison.Ordinal);
+        Assert.Contains("the host's epoch has ended", text, StringComparison.Ordinal);
+        Assert.Equal("node-1", Assert.IsType<ResetHostIntent>(_api.Core.Intents[4]).Node);
     }
 
     [DllImport("libc", EntryPoint = "syscall")]

@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Diagnosis;
+using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
@@ -104,6 +105,21 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_database_that_another_process_holds_is_not_called_damaged()
+    {
+        using var holder = SqliteStore.Open(At("store.db"), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        await FoundAsync("doubt", "store", "in use by another process");
+        Assert.DoesNotContain((await ExamineAsync()).Findings, f => f!.ToJsonString().Contains("move it away", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_damaged_database_is_told_as_such()
+    {
+        File.WriteAllText(At("store.db"), new string('x', 8192));
+        await WrongAsync("store", "is damaged");
+    }
+
+    [Fact]
     public async Task No_pipeline()
     {
         Replace($"{Repository.Root}/p4src/build", At("nowhere"));
@@ -194,7 +210,7 @@ public sealed class DoctorTests : IDisposable
     [RootFact]
     public async Task An_uplink_that_is_not_there()
     {
-        var name = $"doctor{Environment.ProcessId}";
+        var name = $"doctor-{Guid.NewGuid():N}";
         using var space = NativeInterop.NetNamespace.CreateNamed(name);
         try
         {
@@ -217,7 +233,7 @@ public sealed class DoctorTests : IDisposable
             "Kubernetes": { "Kubeconfig": "{{At("kubeconfig")}}" },
             "Control"
             """);
-        await FoundAsync("doubt", "cluster", "services are not watched");
+        await FoundAsync("ok", "cluster", "services are not watched");
         File.WriteAllText(At("kubeconfig"), "clusters: []\n");
         await WrongAsync("cluster", "current-context");
         File.WriteAllText(At("kubeconfig"), $$"""

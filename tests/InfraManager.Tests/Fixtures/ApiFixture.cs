@@ -2,10 +2,10 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Vports;
 using Grpc.Net.Client;
 
@@ -15,6 +15,7 @@ namespace ACCOffload.InfraManager.Tests.Fixtures;
 internal sealed class ApiFixture : IAsyncDisposable
 {
     private readonly List<IDisposable> _disposables = [];
+    private INetworkCore _core = null!;
 
     private ApiFixture(TimeProvider time)
     {
@@ -34,6 +35,8 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public LogCapture Log { get; } = new();
 
+    public ConditionSource Conditions { get; private set; } = null!;
+
     public Settings Settings { get; private set; } = null!;
 
     public ApiServer Server { get; private set; } = null!;
@@ -46,9 +49,10 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public Uri HealthAddress => new(Server.Addresses.First(a => a.StartsWith("http://127", StringComparison.Ordinal)));
 
-    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch")
+    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"", INetworkCore? core = null)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
+        fixture._core = core ?? fixture.Core;
         fixture.WriteServer(fixture.Pki.IssueServer());
         File.WriteAllText(fixture.Folder.At("ca.crt"), fixture.Pki.Authority.ExportCertificatePem());
         if (revocation)
@@ -56,7 +60,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var folder = fixture.Folder;
         var text = $$"""
             {
-              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.2"], "HostAddresses": ["200.1.1.2"] },
+              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.2"], "HostAddresses": ["200.1.1.2"], "VirtualRanges": [{{virtualRanges}}] },
               "Services": { "Source": "{{servicesFrom}}" },
               "Api": { "Listen": "127.0.0.1:0", "HealthListen": "127.0.0.1:0", "CertificateFile": "{{folder.At("tls.crt")}}", "KeyFile": "{{folder.At("tls.key")}}",
                        "CaFile": "{{folder.At("ca.crt")}}", "CrlFile": "{{(revocation ? folder.At("ca.crl") : "")}}", "HandshakeSeconds": 30 },
@@ -86,30 +90,33 @@ internal sealed class ApiFixture : IAsyncDisposable
     }
 
     /// <summary>A channel to the mutual TLS port.</summary>
-    public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null)
+    public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null, int? maxReceive = null)
     {
-        var handler = new SocketsHttpHandler
-        {
-            UseProxy = false,
-            SslOptions = new SslClientAuthenticationOptions
-            {
-                EnabledSslProtocols = protocols,
-                ClientCertificates = certificate is null ? null : [certificate],
-                LocalCertificateSelectionCallback = certificate is null ? null : (_, _, _, _, _) => certificate,
-                TargetHost = "accoffload-acc",
-                RemoteCertificateValidationCallback = (_, server, _, _) =>
-                {
-                    if (server is not X509Certificate2 seen)
-                        return false;
-                    onServer?.Invoke(seen);
-                    return seen.Issuer == Pki.Authority.Subject;
-                },
-            },
-        };
-        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        var handler = Handler(certificate, protocols, onServer);
+        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = maxReceive ?? (4 << 20) });
         _disposables.Add(channel);
         return channel;
     }
+
+    /// <summary>What connects to the mutual TLS port.</summary>
+    public SocketsHttpHandler Handler(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null) => new()
+    {
+        UseProxy = false,
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            EnabledSslProtocols = protocols,
+            ClientCertificates = certificate is null ? null : [certificate],
+            LocalCertificateSelectionCallback = certificate is null ? null : (_, _, _, _, _) => certificate,
+            TargetHost = "accoffload-acc",
+            RemoteCertificateValidationCallback = (_, server, _, _) =>
+            {
+                if (server is not X509Certificate2 seen)
+                    return false;
+                onServer?.Invoke(seen);
+                return seen.Issuer == Pki.Authority.Subject;
+            },
+        },
+    };
 
     public GrpcChannel ConnectPlain(Uri address)
     {
@@ -139,8 +146,11 @@ internal sealed class ApiFixture : IAsyncDisposable
         var tracer = new TraceProxy($"unix:{TargetSocket}");
         _disposables.Add(tracer);
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
-        var control = new ControlService(Core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", guard, Time);
-        Server = new ApiServer(Settings, Core, control, Log, Time);
+        var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
+        Conditions = new ConditionSource(_core);
+        var control = new ControlService(_core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", Conditions, guard, agents, Time);
+        Server = new ApiServer(Settings, _core, control, Conditions, agents, Log, Time);
+        Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);
     }
 }

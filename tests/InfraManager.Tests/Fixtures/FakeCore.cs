@@ -51,7 +51,16 @@ internal sealed class FakeCore : INetworkCore
     public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) => Answer(intent, new DetachOutcome(true));
 
     public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
-        Answer(intent, new SyncOutcome(intent.Attachments.Count, 0, 1, [new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), IntentException.Held("device.mac", "held"))]));
+        Answer(intent, new SyncOutcome(intent.Attachments.Count, 0, 1, [.. intent.Unreadable, new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]));
+
+    public Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken) =>
+        Answer(intent, new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]));
+
+    public Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken) =>
+        Answer(intent, new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(intent.Matches)]));
+
+    public Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
+        Answer(intent, new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]));
 
     public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) => Answer(intent, new ServiceOutcome(null));
 

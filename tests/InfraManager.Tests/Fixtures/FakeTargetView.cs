@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
 using P4.Config.V1;
 
@@ -35,6 +36,16 @@ internal sealed class FakeTargetView : ITargetView
 
     public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<RowCounter>>(Failure is null ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)] : throw Failure);
+
+    public TargetLosses? Losses { get; set; }
+
+    public Dictionary<string, PortStatus> States { get; } = [];
+
+    public PortReport Ports { get; set; } = PortReport.Fine;
+
+    public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => Task.FromResult(Losses);
+
+    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyDictionary<string, PortStatus>?>(States);
 
     public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
 }

@@ -27,7 +27,8 @@ internal sealed class LogCapture : ILoggerFactory
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => !category.StartsWith("Microsoft.", StringComparison.Ordinal) && !category.StartsWith("Grpc.", StringComparison.Ordinal);
+        // As in production: libraries are heard of trouble only.
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning || !(category.StartsWith("Microsoft.", StringComparison.Ordinal) || category.StartsWith("Grpc.", StringComparison.Ordinal));
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {

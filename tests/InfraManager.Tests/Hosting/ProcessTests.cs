@@ -99,14 +99,17 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(0, service.ExitCode);
     }
 
-    [Fact]
+    [RootFact]
     public async Task An_attach_goes_all_the_way_to_the_embedded_targets_tables()
     {
         var listen = FreePort();
         var service = Start([], "--config", WriteConfiguration(listen), "run");
-        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
+        // The third epoch is that of the requests below.
+        for (var i = 0; i < 3; i++)
+            await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
 
         var reply = await client.AttachAsync(Requests.Attach());
         Assert.Equal(1u, reply.Port);
@@ -158,18 +161,22 @@ public sealed class ProcessTests : IDisposable
         json["Target"]!["PortRule"] = "mac";
         json["Pipeline"] = new JsonObject { ["Profile"] = "es2k-24.01" };
         json["Services"] = new JsonObject { ["Source"] = "agent" };
+        json["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
         json["Node"]!["GatewayMac"] = "00:04:00:00:03:14";
         json["ArpProxy"] = new JsonObject { ["Interface"] = "nosuch0" };
         json["Subfunctions"] = new JsonObject { ["acc1"] = "pci/0000:01:00.0 sf 4 mac 00:09:00:00:03:14" };
         File.WriteAllText(_folder.At("c.json"), json.ToJsonString());
         var service = Start([], "run", "--config", _folder.At("c.json"));
-        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
         var status = JsonNode.Parse(await CtlAsync("status"))!;
         Assert.Equal(("es2k-24.01", "0000000000002401"), ((string?)status["pipeline"], (string?)status["cookie"]));
         Assert.Contains("nosuch0", (string?)status["arpProxy"], StringComparison.Ordinal);
 
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
+        // The third epoch is that of the requests below.
+        for (var i = 0; i < 3; i++)
+            await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
         var attach = Requests.Attach();
         attach.Device = new Device { Kind = "vf", PortName = "acc0123456789a", Mac = ByteString.CopyFrom(0, 0x0a, 0, 0, 3, 0x14) };
         Assert.Equal(26u, (await client.AttachAsync(attach)).Port);
@@ -199,18 +206,54 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(0, service.ExitCode);
     }
 
-    [Fact]
+    [RootFact]
     public async Task The_soft_target_runs_alone_for_an_external_service()
     {
         var file = WriteConfiguration(kind: "external");
-        var target = Start([], "soft-target", "--config", file, "--listen", $"unix:{_folder.At("p4rt.sock")}", "--port-namespace", "/run/netns/none-of-this-name");
+        var target = Start([], "soft-target", "--config", file, "--listen", $"unix:{_folder.At("p4rt.sock")}", "--port-namespace", "/proc/self/ns/net");
         await Eventually.TrueAsync(() => File.Exists(_folder.At("p4rt.sock")), () => $"it listens: {_log}");
         Start([], "run", "--config", file);
-        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["ready"] == true, () => $"ready: {_log}");
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
         Kill(target, "TERM");
         await target.WaitForExitAsync();
         Assert.Equal(0, target.ExitCode);
         await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "away", "the loss is told");
+    }
+
+    [RootFact]
+    public async Task Without_the_right_to_enter_the_ports_namespace_nothing_is_ready_and_an_ADD_fails()
+    {
+        var listen = FreePort();
+        var start = new ProcessStartInfo("setpriv", ["--bounding-set", "-sys_admin", "dotnet", Executable, "run", "--config", WriteConfiguration(listen)]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        Keep(start);
+        await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "primary", () => $"primary: {_log}");
+        await Eventually.TrueAsync(async () => Ports(await TryCtlAsync("status")) is { } ports && (bool)ports["preventsAdds"]!, () => $"the ports are named: {_log}");
+        var status = JsonNode.Parse(await CtlAsync("status"))!;
+        Assert.Equal((false, false), ((bool)status["ready"]!, (bool)status["canAttach"]!));
+        Assert.Contains("EPERM", (string)Ports(status)!["reason"]!, StringComparison.Ordinal);
+
+        using var channel = Connect(listen);
+        var client = new Offload.OffloadClient(channel);
+        Assert.False((await client.StatusAsync(new StatusRequest())).Ready);
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await client.AttachAsync(Requests.Attach()));
+        Assert.Equal(StatusCode.Unavailable, e.StatusCode);
+        Assert.Contains("EPERM", e.Status.Detail, StringComparison.Ordinal);
+        Assert.Empty(JsonNode.Parse(await CtlAsync("endpoints"))!["endpoints"]!.AsArray());
+
+        static JsonNode? Ports(JsonNode? status) => status?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["name"] == "Ports");
+    }
+
+    [RootFact]
+    public async Task Doctor_asks_the_running_service_about_its_store_and_is_quick()
+    {
+        var file = WriteConfiguration();
+        Start([], "run", "--config", file);
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
+        using var output = new StringWriter();
+        await Commands.RunAsync(["doctor", "--json", "--config", file], output, output);
+        var store = Assert.Single(JsonNode.Parse(output.ToString())!["findings"]!.AsArray(), f => (string?)f!["what"] == "store");
+        Assert.Equal("ok", (string?)store!["level"]);
+        Assert.DoesNotContain("move it away", output.ToString(), StringComparison.Ordinal);
     }
 
     private readonly StringBuilder _log = new();
@@ -228,7 +271,7 @@ public sealed class ProcessTests : IDisposable
               "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] },
               "Api": { "Listen": "127.0.0.1:{{listen}}", "HealthListen": "", "CertificateFile": "{{_folder.At("tls.crt")}}", "KeyFile": "{{_folder.At("tls.key")}}", "CaFile": "{{_folder.At("ca.crt")}}" },
               "Target": { "Kind": "{{kind}}", "P4Runtime": "unix:{{_folder.At("p4rt.sock")}}", "Gnmi": "unix:{{_folder.At("p4rt.sock")}}" },
-              "SoftTarget": { "Listen": "unix:{{_folder.At("p4rt.sock")}}", "PortNamespace": "/run/netns/none-of-this-name" },
+              "SoftTarget": { "Listen": "unix:{{_folder.At("p4rt.sock")}}", "PortNamespace": "/proc/self/ns/net" },
               "Pipeline": { "Directory": "{{pipeline}}" }, "Store": { "Path": "{{_folder.At("state.db")}}" }, "Control": { "Socket": "{{_folder.At("control.sock")}}" },
               "Limits": { "ShutdownSeconds": 5 }
             }
@@ -278,6 +321,11 @@ public sealed class ProcessTests : IDisposable
         var start = new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
+        return Keep(start);
+    }
+
+    private Process Keep(ProcessStartInfo start)
+    {
         var process = Process.Start(start)!;
         DataReceivedEventHandler keep = (_, e) =>
         {

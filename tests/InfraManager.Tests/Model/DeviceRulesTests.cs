@@ -121,5 +121,12 @@ public class DeviceRulesTests
 
     private static void Accepts(DeviceRules rules, EndpointSpec spec) => EndpointRules.Check(spec, TestNode.Settings with { Devices = rules });
 
-    private Judge NewJudge(DeviceRules? rules = null) => new(_model, TestNode.Settings with { Devices = rules ?? DeviceRules.None });
+    private Judge NewJudge(DeviceRules? rules = null)
+    {
+        var judge = new Judge(_model, TestNode.Settings with { Devices = rules ?? DeviceRules.None });
+        if (_model.Agent("node-1").Epoch == 0)
+            judge.Begin(TestNode.Begin);
+        _model.Forget();
+        return judge;
+    }
 }

@@ -9,7 +9,12 @@ public class JudgeTests
     private readonly Judge _judge;
     private readonly JudgeContext _context = new() { IsForeignPort = n => n.StartsWith("foreign", StringComparison.Ordinal), Changed = (_, _) => { } };
 
-    public JudgeTests() => _judge = new Judge(_model, TestNode.Settings);
+    public JudgeTests()
+    {
+        _judge = new Judge(_model, TestNode.Settings);
+        _judge.Begin(TestNode.Begin);
+        _model.Forget();
+    }
 
     [Fact]
     public void Same_request_twice_is_one_attachment()
@@ -83,7 +88,8 @@ public class JudgeTests
         EndpointSpec theirs = TestNode.Pod(1, 5) with { Node = "node-2" };
         Refused(IntentError.PermissionDenied, () => Attach(theirs));
         Refused(IntentError.PermissionDenied, () => _judge.Detach(TestNode.Detach(theirs, 9)));
-        _judge.Sync(new SyncIntent("node-2", 9, 9, ["net"], []), _context);
+        _judge.Begin(new BeginIntent("node-2", "agent-2"));
+        _judge.Sync(new SyncIntent("node-2", 1, 9, []), _context);
         Assert.Equal(1, _model.Count);
     }
 
@@ -122,9 +128,9 @@ public class JudgeTests
         Attach(TestNode.Pod(4, 20));
         Attach(TestNode.Pod(5) with { Origin = ApiOrigin.InfraAgent });
         SyncOutcome outcome = Sync(10, TestNode.Pod(2, 2), TestNode.Pod(6, 4));
-        Assert.Equal((1, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
+        Assert.Equal((1, 1, 2), (outcome.Kept, outcome.Added, outcome.Removed));
         Assert.Empty(outcome.Failures);
-        Assert.Equal([2, 3, 4, 5, 6], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
+        Assert.Equal([2, 4, 5, 6], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
     }
 
     [Fact]
@@ -133,7 +139,7 @@ public class JudgeTests
         Sync(10);
         Assert.Equal("sequence", Refused(IntentError.FailedPrecondition, () => Sync(9)).Field);
         Sync(10);
-        Assert.Equal("epoch", Refused(IntentError.FailedPrecondition, () => _judge.Sync(new SyncIntent("node-1", 0, 99, ["net"], []), _context)).Field);
+        Assert.Equal("epoch", Refused(IntentError.FailedPrecondition, () => _judge.Sync(new SyncIntent("node-1", 0, 99, []), _context)).Field);
     }
 
     [Fact]
@@ -168,7 +174,7 @@ public class JudgeTests
     public void Bad_items_of_a_sync_fail_alone()
     {
         SyncOutcome outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"), TestNode.Pod(4, 4) with { Mtu = 1 });
-        Assert.Equal((0, 1, 0, 3), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
+        Assert.Equal((0, 2, 0, 2), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
     }
 
     [Fact]
@@ -230,7 +236,7 @@ public class JudgeTests
 
     private string Dump() => string.Join('\n', [
         .. _model.Endpoints.OrderBy(e => e.Id).Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
-        .. _model.Floors.Select(f => f.ToString()).Order(),
+        .. _model.Agents.Select(f => f.ToString()).Order(),
         .. _model.Tombstones.Values.Select(t => t.ToString()).Order(),
         .. _model.PortRemovals.Order()]);
 }

@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.Tests;
 /// <summary>Random sequences of requests, faults, crashes and restarts; a failing sequence is shrunk.</summary>
 public class ModelBasedTests
 {
-    private static readonly Gen<(int Kind, int A, int B, int C)> Step = Gen.Select(Gen.Int[0, 17], Gen.Int[0, 5], Gen.Int[0, 31], Gen.Int[0, 31]);
+    private static readonly Gen<(int Kind, int A, int B, int C)> Step = Gen.Select(Gen.Int[0, 19], Gen.Int[0, 5], Gen.Int[0, 31], Gen.Int[0, 31]);
 
     [Fact]
     public void Acknowledged_holds_and_tables_equal_the_model() =>
@@ -25,25 +25,36 @@ public class ModelBasedTests
             options: o => o with { WriteLimit = TimeSpan.FromMilliseconds(60), PortLimit = TimeSpan.FromMilliseconds(60), OutcomeLimit = TimeSpan.FromMilliseconds(300) });
         var oracle = new Oracle();
         ulong sequence = 1;
+
+        // Few addresses, MACs and ports, so that endpoints meet.
+        EndpointSpec Pod(int key, int variant, ulong sequence) => TestNode.Pod(
+            key, sequence, ip: variant % 4, mac: variant % 8 < 6 ? key : variant % 3, port: variant / 8 < 3 ? key : variant % 3, epoch: oracle.Epoch);
+
+        DetachIntent Detach(int key, ulong sequence) => new("node-1", ApiOrigin.Offload, TestNode.Key(key), oracle.Epoch, sequence);
+
         foreach ((int kind, int a, int b, int c) in steps)
         {
+            if (oracle.EpochIsDoubtful)
+                await oracle.RunAsync(core.Programmer, TestNode.Begin);
+            if (core.Programmer.Completion.IsCompleted)
+                await CrashAsync(core, oracle);
             switch (kind)
             {
                 case <= 5:
                     await oracle.RunAsync(core.Programmer, new AttachIntent(Pod(a, b, sequence++)));
                     break;
                 case 6 or 7:
-                    await oracle.RunAsync(core.Programmer, TestNode.Detach(TestNode.Pod(a), sequence++));
+                    await oracle.RunAsync(core.Programmer, Detach(a, sequence++));
                     break;
                 case 8:
                     EndpointSpec[] list = [.. oracle.Certain.Where((_, i) => (b & (1 << i)) != 0)];
-                    await oracle.RunAsync(core.Programmer, new SyncIntent("node-1", 1, sequence++, ["net"], c % 2 == 0 || list.Any(s => s.Key == TestNode.Key(a)) ? list : [.. list, Pod(a, c, sequence++)]));
+                    await oracle.RunAsync(core.Programmer, new SyncIntent("node-1", oracle.Epoch, sequence++, c % 2 == 0 || list.Any(s => s.Key == TestNode.Key(a)) ? list : [.. list, Pod(a, c, sequence++)]));
                     sequence++;
                     break;
                 case 9 or 10:
                     await oracle.RunAsync(
                         core.Programmer,
-                        new AttachIntent(Pod(a, b, sequence++)), new AttachIntent(Pod((a + 1) % 6, c, sequence++)), TestNode.Detach(TestNode.Pod(b % 6), sequence++),
+                        new AttachIntent(Pod(a, b, sequence++)), new AttachIntent(Pod((a + 1) % 6, c, sequence++)), Detach(b % 6, sequence++),
                         new AttachIntent(Pod((a + 2) % 6, b, sequence++)), new AttachIntent(Pod(a, c, sequence++)));
                     break;
                 case 11 or 12:
@@ -88,6 +99,16 @@ public class ModelBasedTests
                             throw new SimulatedCrashException();
                     };
                     break;
+                case 17:
+                    await oracle.RunAsync(core.Programmer, TestNode.Begin);
+                    break;
+                case 18 when !oracle.EpochIsDoubtful:
+                    ulong other = c % 2 == 0 ? oracle.Epoch + 1 + (ulong)b : oracle.Epoch - 1;
+                    await oracle.RunAsync(
+                        core.Programmer,
+                        new AttachIntent(Pod(a, b, sequence++) with { Epoch = other }), new DetachIntent("node-1", ApiOrigin.Offload, TestNode.Key(a), other, ulong.MaxValue),
+                        new SyncIntent("node-1", other, ulong.MaxValue, []));
+                    break;
                 default:
                     if (b % 2 == 0)
                         await core.Programmer.StopAsync(TimeSpan.FromSeconds(10));
@@ -122,8 +143,4 @@ public class ModelBasedTests
         oracle.Crashed();
         await core.RestartAsync(ready: false);
     }
-
-    // Few addresses, MACs and ports, so that endpoints meet.
-    private static EndpointSpec Pod(int key, int variant, ulong sequence) => TestNode.Pod(
-        key, sequence, ip: variant % 4, mac: variant % 8 < 6 ? key : variant % 3, port: variant / 8 < 3 ? key : variant % 3);
 }

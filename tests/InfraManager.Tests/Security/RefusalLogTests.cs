@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Security;
@@ -12,24 +11,58 @@ public sealed class RefusalLogTests
         var time = new Clock();
         var refusals = new RefusalLog(time, log.CreateLogger("Security"));
         for (var i = 0; i < 5; i++)
-            refusals.Refused("192.0.2.1", "CN=x", "why");
-        refusals.Refused("192.0.2.1", "CN=x", "another reason");
-        refusals.Refused("192.0.2.2", "", "why");
+            refusals.Refused("192.0.2.1", "CN=x", RefusalReason.Certificate, "why");
+        refusals.Refused("192.0.2.1", "CN=x", RefusalReason.Certificate, "another text");
+        refusals.Refused("192.0.2.2", "", RefusalReason.Certificate, "why");
         Assert.Equal(3, log.Lines.Count);
         time.Now += TimeSpan.FromMinutes(11).Ticks;
-        refusals.Refused("192.0.2.1", "CN=x", "why");
-        Assert.Contains("4 more times", log.Lines[^1], StringComparison.Ordinal);
+        refusals.Refused("192.0.2.1", "CN=x", RefusalReason.Certificate, "why");
+        Assert.Contains("4 more", log.Lines[^1], StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_flood_of_different_ones_keeps_its_memory()
+    public void One_peer_and_reason_is_bounded_whatever_the_texts()
     {
         using var log = new LogCapture();
         var refusals = new RefusalLog(new Clock(), log.CreateLogger("Security"));
+        for (var i = 0; i < 20_000; i++)
+            refusals.Refused("192.0.2.1", $"CN={i}", RefusalReason.Request, $"field {i}");
+        Assert.InRange(log.Lines.Count, 5, 20);
+        Assert.Contains("10000 more", log.Lines[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Many_peers_are_bounded_too_and_counted()
+    {
+        using var log = new LogCapture();
+        var time = new Clock();
+        var refusals = new RefusalLog(time, log.CreateLogger("Security"));
         for (var i = 0; i < 3000; i++)
-            refusals.Refused($"peer {i}", "", "why");
-        refusals.Refused("peer 2999", "", "why");
-        Assert.Equal(3000, log.Lines.Count);
+            refusals.Refused($"peer {i}", "", RefusalReason.Handshake, "why");
+        Assert.Equal(LineBudget.MostLines + 1, log.Lines.Count);
+        time.Now += TimeSpan.FromMinutes(11).Ticks;
+        refusals.Refused("peer 0", "", RefusalReason.Handshake, "why");
+        Assert.Contains("2500 lines about refusals were not logged", log.Lines[^2], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a\u001b[31mred\r\nb", "a\\u001b[31mred\\u000d\\u000ab")]
+    [InlineData("a\u202egnp.exe", "a\\u202egnp.exe")]
+    [InlineData("a\u2028b\u200bc\u0085", "a\\u2028b\\u200bc\\u0085")]
+    public void What_a_peer_wrote_is_escaped(string text, string shown)
+    {
+        using var log = new LogCapture();
+        new RefusalLog(new Clock(), log.CreateLogger("Security")).Refused("192.0.2.1", text, RefusalReason.Certificate, text);
+        Assert.Contains($"({shown}): {shown}", log.Lines[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_peer_wrote_is_cut()
+    {
+        using var log = new LogCapture();
+        var text = new string('x', 10_000);
+        new RefusalLog(new Clock(), log.CreateLogger("Security")).Refused("192.0.2.1", text, RefusalReason.Certificate, text);
+        Assert.InRange(log.Lines[0].Length, 100, 600);
     }
 
     private sealed class Clock : TimeProvider

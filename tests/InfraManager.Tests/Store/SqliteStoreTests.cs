@@ -19,14 +19,14 @@ public sealed class SqliteStoreTests : IDisposable
     public void What_was_committed_is_loaded_again()
     {
         var endpoint = new Endpoint(7, TestNode.Pod(1, ulong.MaxValue, epoch: ulong.MaxValue - 1) with { Mtu = 9000, PodUid = "uid", Addresses = [TestNode.Ip(1), TestNode.Ip(2)] }, false);
-        var floor = new FloorKey("node-1", "net");
+        var agent = new AgentState(ulong.MaxValue, 3, "host-a");
         var tombstone = new Tombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(3)), "node-1", new RequestStamp(1, 2));
         using (SqliteStore store = Open())
         {
             store.Commit(
             [
                 new(new StateKey(StateKind.Endpoint, 7L), endpoint),
-                new(new StateKey(StateKind.SyncFloor, floor), new RequestStamp(ulong.MaxValue, 3)),
+                new(new StateKey(StateKind.Agent, "node-1"), agent),
                 new(new StateKey(StateKind.Tombstone, tombstone.Address), tombstone),
                 new(new StateKey(StateKind.PortRemoval, "acc1"), true),
             ]);
@@ -37,15 +37,15 @@ public sealed class SqliteStoreTests : IDisposable
         Endpoint loaded = Assert.Single(model.Endpoints);
         Assert.True(loaded.Spec.SameContent(endpoint.Spec));
         Assert.Equal((endpoint.Id, endpoint.OwnsPort, endpoint.Spec.Stamp), (loaded.Id, loaded.OwnsPort, loaded.Spec.Stamp));
-        Assert.Equal(new RequestStamp(ulong.MaxValue, 3), model.Floor(floor));
+        Assert.Equal(agent, model.Agent("node-1"));
         Assert.Equal(tombstone, Assert.Single(model.Tombstones.Values));
         Assert.Equal("acc1", Assert.Single(model.PortRemovals));
         Assert.Equal(8, model.NextId());
 
-        foreach (StateKey key in new StateKey[] { new(StateKind.Endpoint, 7L), new(StateKind.SyncFloor, floor), new(StateKind.Tombstone, tombstone.Address), new(StateKind.PortRemoval, "acc1") })
+        foreach (StateKey key in new StateKey[] { new(StateKind.Endpoint, 7L), new(StateKind.Agent, "node-1"), new(StateKind.Tombstone, tombstone.Address), new(StateKind.PortRemoval, "acc1") })
             again.Commit([new(key, null)]);
         NetworkModel empty = again.Load();
-        Assert.Equal((0, 0, 0, 0), (empty.Count, empty.Floors.Count, empty.Tombstones.Count, empty.PortRemovals.Count));
+        Assert.Equal((0, 0, 0, 0), (empty.Count, empty.Agents.Count, empty.Tombstones.Count, empty.PortRemovals.Count));
     }
 
     [Fact]
@@ -205,6 +205,7 @@ public sealed class SqliteStoreTests : IDisposable
                 programmer.Start();
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
                 await programmer.WaitReadyAsync(limit.Token);
+                await programmer.SubmitAsync(TestNode.Begin, limit.Token);
                 await programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), limit.Token);
                 Fill(Path.Combine(mount, "filler"));
 

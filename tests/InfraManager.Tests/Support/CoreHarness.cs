@@ -57,6 +57,8 @@ internal sealed class CoreHarness : IAsyncDisposable
         var harness = new CoreHarness(folder, target ?? new FakeTarget());
         harness.Options = options?.Invoke(harness.Options) ?? harness.Options;
         harness.Open();
+        // Epoch 1, which the requests of TestNode have.
+        await harness.Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
         if (ready)
             await harness.ReadyAsync();
         return harness;
@@ -112,6 +114,8 @@ internal sealed class CoreHarness : IAsyncDisposable
     public Task<ServiceOutcome> SetAsync(ServiceSpec spec) => Programmer.SubmitAsync(new ServiceIntent(spec.Key, spec), default).WaitAsync(Limit);
 
     public Task<ServiceOutcome> RemoveAsync(ServiceKey key) => Programmer.SubmitAsync(new ServiceIntent(key, null), default).WaitAsync(Limit);
+
+    public Task<BeginOutcome> BeginAsync() => Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
 
     public Task<SyncOutcome> SyncAsync(SyncIntent sync) => Programmer.SubmitAsync(sync, default).WaitAsync(Limit);
 

@@ -5,7 +5,7 @@ namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
 /// What must hold, from the callers' side alone: an acknowledged request holds; a failed one holds not at all; one that was never answered holds wholly
-/// or not at all.
+/// or not at all. Of an epoch that is not the one that was handed out last nothing is taken.
 /// </summary>
 internal sealed class Oracle
 {
@@ -15,6 +15,12 @@ internal sealed class Oracle
 
     /// <summary>A commit may have failed after it reached the disk: what failed may come back with a crash.</summary>
     public bool DiskIsDoubtful { get; set; }
+
+    /// <summary>The epoch that was handed out last.</summary>
+    public ulong Epoch { get; private set; } = 1;
+
+    /// <summary>A Begin was not answered, or may have reached the disk though it failed: the epoch may be another one.</summary>
+    public bool EpochIsDoubtful { get; private set; }
 
     public IEnumerable<EndpointSpec> Certain => _allowed.Values.Where(a => a.Count == 1 && a[0] is not null).Select(a => a[0]!);
 
@@ -65,6 +71,7 @@ internal sealed class Oracle
         AttachIntent attach => await programmer.SubmitAsync(attach, default),
         DetachIntent detach => await programmer.SubmitAsync(detach, default),
         SyncIntent sync => await programmer.SubmitAsync(sync, default),
+        BeginIntent begin => await programmer.SubmitAsync(begin, default),
         _ => throw new InvalidOperationException(),
     };
 
@@ -78,6 +85,12 @@ internal sealed class Oracle
             throw failure;
         bool answered = call.IsCompleted;
         bool succeeded = call.IsCompletedSuccessfully;
+        if (!EpochIsDoubtful && EpochOf(intent) is { } epoch && epoch != Epoch)
+        {
+            Assert.False(succeeded, $"a request of epoch {epoch} was taken, the current one is {Epoch}");
+            return;
+        }
+
         switch (intent)
         {
             case AttachIntent attach:
@@ -86,8 +99,16 @@ internal sealed class Oracle
             case DetachIntent detach:
                 Take(detach.Key, null, answered, succeeded);
                 break;
+            case BeginIntent when succeeded:
+                ulong next = ((BeginOutcome)call.Result).Epoch;
+                Assert.True(next > Epoch, $"epoch {next} after {Epoch}");
+                (Epoch, EpochIsDoubtful) = (next, false);
+                break;
+            case BeginIntent:
+                EpochIsDoubtful |= !answered || DiskIsDoubtful;
+                break;
             case SyncIntent sync:
-                HashSet<AttachmentKey> failed = succeeded ? [.. ((SyncOutcome)call.Result).Failures.Select(f => f.Key)] : [];
+                HashSet<AttachmentKey> failed = succeeded ? [.. ((SyncOutcome)call.Result).Failures.Select(f => f.Key!.Value)] : [];
                 foreach (EndpointSpec item in sync.Attachments)
                     Take(item.Key, item, answered, succeeded && !failed.Contains(item.Key));
                 foreach (AttachmentKey key in _allowed.Keys.Where(k => sync.Attachments.All(a => a.Key != k)).ToArray())
@@ -95,6 +116,14 @@ internal sealed class Oracle
                 break;
         }
     }
+
+    private static ulong? EpochOf(Intent intent) => intent switch
+    {
+        AttachIntent attach => attach.Spec.Epoch,
+        DetachIntent detach => detach.Epoch,
+        SyncIntent sync => sync.Epoch,
+        _ => null,
+    };
 
     private void Take(AttachmentKey key, EndpointSpec? spec, bool answered, bool succeeded)
     {

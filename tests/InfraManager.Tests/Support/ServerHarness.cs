@@ -37,6 +37,8 @@ internal sealed class ServerHarness : IAsyncDisposable
         prepare?.Invoke(server);
         var harness = new ServerHarness(folder, server);
         harness.Open();
+        // Epoch 1, which the requests of TestNode have.
+        await harness.Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
         return harness;
     }
 

@@ -46,5 +46,7 @@ internal static class TestNode
     public static DetachIntent Detach(EndpointSpec spec, ulong sequence = 0) =>
         new(spec.Node, spec.Origin, spec.Key, sequence == 0 ? 0UL : 1UL, sequence);
 
-    public static SyncIntent Sync(ulong sequence, params EndpointSpec[] list) => new("node-1", 1, sequence, ["net"], list);
+    public static BeginIntent Begin { get; } = new("node-1", "agent-1");
+
+    public static SyncIntent Sync(ulong sequence, params EndpointSpec[] list) => new("node-1", 1, sequence, list);
 }

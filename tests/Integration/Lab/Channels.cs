@@ -13,7 +13,9 @@ internal static class Channels
     private static readonly IPEndPoint Api = new(IPAddress.Parse("192.0.2.1"), 50002);
 
     /// <summary>Mutual TLS with the host's certificate, from the host's network namespace.</summary>
-    public static GrpcChannel Offload(Lab lab)
+    /// <param name="lab">The node.</param>
+    /// <param name="from">The client's address; null: the kernel's choice.</param>
+    public static GrpcChannel Offload(Lab lab, IPEndPoint? from = null)
     {
         var client = X509Certificate2.CreateFromPemFile($"{lab.Pki}/host-client/tls.crt", $"{lab.Pki}/host-client/tls.key");
         var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
@@ -22,7 +24,10 @@ internal static class Channels
         {
             // A socket belongs to the namespace of the thread that makes it.
             using var host = NetNamespace.OpenNamed(lab.HostNamespace);
-            return (host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }), Api);
+            var socket = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+            if (from is not null)
+                socket.Bind(from);
+            return (socket, Api);
         });
         handler.SslOptions = new SslClientAuthenticationOptions
         {

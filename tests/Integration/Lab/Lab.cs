@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -22,8 +23,7 @@ internal sealed record LabOptions
 internal sealed class Lab : IAsyncDisposable
 {
     private const string AccAddress = "192.0.2.1";
-    private static int _count;
-    private readonly string _id = $"al{Environment.ProcessId % 0xffff:x4}{Interlocked.Increment(ref _count):x}";
+    private readonly string _id = $"al{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
     private readonly List<string> _namespaces = [];
     private readonly LabOptions _options;
 
@@ -109,7 +109,7 @@ internal sealed class Lab : IAsyncDisposable
     public Task WaitReadyAsync() =>
         Eventually.TrueAsync(
             async () => Alive(Manager!, "inframanager") && await TryControlAsync("status") is { } status
-                && status["ready"]?.GetValue<bool>() == true && status["reconciled"]?.GetValue<bool>() == true,
+                && status["canAttach"]?.GetValue<bool>() == true && status["reconciled"]?.GetValue<bool>() == true,
             () => $"inframanager ready and reconciled; its log:\n{Manager!.Log}");
 
     public async Task StartAgentAsync(bool waitReady = true)

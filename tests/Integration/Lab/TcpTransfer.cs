@@ -7,20 +7,26 @@ namespace ACCOffload.Integration.Lab;
 /// <summary>A TCP stream between two namespaces, checked byte by byte.</summary>
 internal static class TcpTransfer
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes)
+    /// <param name="serverNamespace">Where the server is.</param>
+    /// <param name="serverAddress">What it listens on.</param>
+    /// <param name="clientNamespace">Where the client is.</param>
+    /// <param name="bytes">How much the client sends.</param>
+    /// <param name="port">The server's port; 0 for any.</param>
+    /// <param name="through">Where the client connects to; null for the server itself.</param>
+    public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes, int port = 0, string? through = null)
     {
         using var timeout = new CancellationTokenSource(Limit);
         // A socket belongs to the namespace it was made in, whoever uses it.
         using var listener = Make(serverNamespace, socket =>
         {
-            socket.Bind(new IPEndPoint(IPAddress.Parse(serverAddress), 0));
+            socket.Bind(new IPEndPoint(IPAddress.Parse(serverAddress), port));
             socket.Listen(1);
         });
         using var client = Make(clientNamespace, _ => { });
         var accepting = listener.AcceptAsync(timeout.Token);
-        await client.ConnectAsync(listener.LocalEndPoint!, timeout.Token);
+        await client.ConnectAsync(through is null ? listener.LocalEndPoint! : IPEndPoint.Parse(through), timeout.Token);
         using var server = await accepting;
 
         var data = new byte[bytes];

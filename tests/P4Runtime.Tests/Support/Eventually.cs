@@ -3,7 +3,7 @@ namespace ACCOffload.P4Runtime.Tests;
 /// <summary>Waits for what happens on other threads.</summary>
 internal static class Eventually
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     public static async Task TrueAsync(Func<bool> condition, string what)
     {

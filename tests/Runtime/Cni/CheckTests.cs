@@ -13,7 +13,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ip route del 169.254.1.1", "169.254.1.1", "ip route add 169.254.1.1 dev eth0 scope link")]
     [InlineData("ip route replace default via 169.254.1.2 dev eth0 onlink", "0.0.0.0/0", "ip route replace default via 169.254.1.1 dev eth0")]
     [InlineData("ip addr del {address}/32 dev eth0", "{address}", "ip addr add {address}/32 dev eth0")]
-    [InlineData("ip link set eth0 mtu 1400", "1400", "ip link set eth0 mtu 1500")]
+    [InlineData("ip link set eth0 mtu 1600", "1600", "ip link set eth0 mtu 1500")]
     [InlineData("ip link set eth0 address 02:00:00:12:34:56", "02:00:00:12:34:56", "ip link set eth0 address {mac}")]
     [InlineData("ip link set eth0 down", "down", "ip link set eth0 up;ip route replace 169.254.1.1 dev eth0 scope link;ip route replace default via 169.254.1.1 dev eth0")]
     public async Task Notices_a_change_in_the_pod_and_its_repair(string change, string word, string repair)

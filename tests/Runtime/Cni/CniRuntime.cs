@@ -46,6 +46,14 @@ internal sealed class CniRuntime(Lab lab)
         return attachment.Result = outcome.Result();
     }
 
+    /// <summary>The MAC that a pod finds behind its gateway's address.</summary>
+    public async Task<string> GatewayMacAsync(Attachment attachment)
+    {
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address));
+        var neighbours = await Shell.RunLineAsync(attachment.Namespace, "ip -j neigh show 169.254.1.1").Succeeded();
+        return (string)JsonNode.Parse(neighbours.Output)![0]!["lladdr"]!;
+    }
+
     /// <summary>DEL and the end of the namespace, as at a pod's end.</summary>
     public async Task RemoveAsync(Attachment attachment)
     {

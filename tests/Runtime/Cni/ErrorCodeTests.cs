@@ -11,7 +11,6 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ADD", "9.9.9")]
     [InlineData("ADD", "0.2.0")]
     [InlineData("ADD", "1.0")]
-    [InlineData("DEL", "2.0.0")]
     [InlineData("CHECK", "0.3.1")] // CHECK came with 0.4.0.
     [InlineData("GC", "1.0.0")] // GC and STATUS came with 1.1.0.
     [InlineData("STATUS", "1.0.0")]
@@ -38,9 +37,8 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
 
     [RootTheory]
     [InlineData("ipMasq", "true")]
-    [InlineData("runtimeConfig.mac", "\"02:00:00:00:00:01\"")]
     [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]")]
-    [InlineData("runtimeConfig.bandwidth", "{\"ingressRate\":1000}")]
+    [InlineData("runtimeConfig.infinibandGUID", "\"c2:11:22:33:44:55:66:77\"")]
     public async Task Code_2_names_the_key_and_the_value_of_what_is_not_supported(string key, string value)
     {
         var runtime = await shared.RuntimeAsync();

@@ -10,6 +10,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     /// <summary>The keys that a version's specification knows; a strict reader of that version knows no others.</summary>
     private static readonly Dictionary<string, (string[] Interface, string[] Address, string[] Route)> Keys = new()
     {
+        ["0.3.0"] = (["name", "mac", "sandbox"], ["version", "interface", "address", "gateway"], ["dst", "gw"]),
         ["0.3.1"] = (["name", "mac", "sandbox"], ["version", "interface", "address", "gateway"], ["dst", "gw"]),
         ["0.4.0"] = (["name", "mac", "sandbox"], ["version", "interface", "address", "gateway"], ["dst", "gw"]),
         ["1.0.0"] = (["name", "mac", "sandbox"], ["interface", "address", "gateway"], ["dst", "gw"]),
@@ -17,6 +18,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     };
 
     [RootTheory]
+    [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("0.4.0")]
     [InlineData("1.0.0")]
@@ -29,7 +31,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         HasTheShapeOf(version, attachment);
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address));
 
-        if (version != "0.3.1")
+        if (version is not ("0.3.0" or "0.3.1"))
             (await runtime.RunAsync("CHECK", attachment)).IsSilent();
         if (version == "1.1.0")
         {
@@ -42,6 +44,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootTheory]
+    [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
@@ -119,7 +122,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal("169.254.1.1", (string?)address["gateway"]);
         Assert.Same(inside, interfaces[(int)address["interface"]!]);
         // Required up to 0.4.0, unknown from 1.0.0 on.
-        Assert.Equal(version is "0.3.1" or "0.4.0" ? "4" : null, (string?)address["version"]);
+        Assert.Equal(version is "0.3.0" or "0.3.1" or "0.4.0" ? "4" : null, (string?)address["version"]);
 
         var routes = result["routes"]!.AsArray();
         Assert.All(routes, route => Assert.Empty(route!.AsObject().Select(pair => pair.Key).Except(keys.Route)));

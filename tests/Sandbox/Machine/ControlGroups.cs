@@ -12,7 +12,7 @@ internal sealed class ControlGroups(string name)
     {
         try
         {
-            var groups = new ControlGroups($"accoffload-probe-{Environment.ProcessId}");
+            var groups = new ControlGroups($"accoffload-probe-{Guid.NewGuid():N}");
             if (groups.Folders.Count == 0)
                 return $"needs systemd's control groups under {Root}";
             groups.Create();

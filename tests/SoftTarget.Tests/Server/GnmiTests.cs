@@ -53,6 +53,15 @@ public sealed class GnmiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_target_tells_of_itself()
+    {
+        var reply = await Client.GetAsync(new GetRequest { Path = { new Path { Elem = { new PathElem { Name = "soft-target" } } } } });
+        var values = Assert.Single(reply.Notification).Update.ToDictionary(u => string.Join('/', u.Path.Elem.Select(e => e.Name)), u => u.Val);
+        Assert.Equal("", values["soft-target/state/fault"].StringVal);
+        Assert.Equal(0u, values["soft-target/state/truncated"].UintVal);
+    }
+
+    [Fact]
     public async Task A_released_number_is_not_used_again_soon()
     {
         await Client.SetAsync(Add("a"));

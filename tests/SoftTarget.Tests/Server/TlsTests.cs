@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
@@ -5,6 +6,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using P4.V1;
 
@@ -15,6 +17,7 @@ public sealed class TlsTests : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("softtarget-tls-").FullName;
     private readonly Authority _authority = new("test CA");
+    private readonly ConcurrentQueue<string> _lines = new();
     private SoftTargetHost _host = null!;
 
     public async Task InitializeAsync()
@@ -32,7 +35,7 @@ public sealed class TlsTests : IAsyncLifetime
                     CaFile = Path.Combine(_directory, "ca.crt"),
                 },
             },
-            NullLoggerFactory.Instance);
+            new Log(_lines));
     }
 
     public async Task DisposeAsync()
@@ -42,7 +45,64 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_of_our_authority_is_served() => Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+    public async Task A_client_with_the_role_is_served() => Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+
+    [Theory]
+    [InlineData("host:node-1")]
+    [InlineData("acc")]
+    [InlineData("p4rt-server")]
+    [InlineData("p4rt-client-2")]
+    public async Task Another_role_of_our_authority_is_refused_on_every_service_and_named(string role)
+    {
+        using var certificate = _authority.Issue("client", server: false, role);
+        await Refused(certificate);
+        using var channel = Connect(certificate);
+        await Assert.ThrowsAsync<RpcException>(async () => await new Gnmi.gNMI.gNMIClient(channel).CapabilitiesAsync(new Gnmi.CapabilityRequest()));
+        using var stream = new P4Runtime.P4RuntimeClient(channel).StreamChannel();
+        await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Contains(_lines, l => l.Contains($"the role {role} may not program this target", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_client_without_a_role_is_refused()
+    {
+        await Refused(_authority.Issue("client", server: false, role: null));
+        Assert.Contains(_lines, l => l.Contains("no role", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Silent_connections_do_not_shut_out_the_controller()
+    {
+        var silent = new List<System.Net.Sockets.TcpClient>();
+        try
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                var client = new System.Net.Sockets.TcpClient();
+                silent.Add(client);
+                await client.ConnectAsync(IPAddress.Loopback, new Uri(_host.Addresses.Single()).Port);
+            }
+            Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+        }
+        finally
+        {
+            silent.ForEach(c => c.Dispose());
+        }
+    }
+
+    [Fact]
+    public async Task A_malformed_message_is_invalid_and_named()
+    {
+        using var channel = Connect(_authority.Issue("client", server: false));
+        var raw = Marshallers.Create<byte[]>(bytes => bytes, bytes => bytes);
+        foreach (var (service, method, message) in new[] { ("p4.v1.P4Runtime", "SetForwardingPipelineConfig", "SetForwardingPipelineConfigRequest"), ("gnmi.gNMI", "Set", "SetRequest") })
+        {
+            using var call = channel.CreateCallInvoker().AsyncUnaryCall(new Method<byte[], byte[]>(MethodType.Unary, service, method, raw, raw), null, default, [0x0a, 0x7f, 1]);
+            var e = await Assert.ThrowsAsync<RpcException>(async () => await call);
+            Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
+            Assert.StartsWith($"{message}: malformed protobuf", e.Status.Detail, StringComparison.Ordinal);
+        }
+    }
 
     [Fact]
     public Task A_client_without_a_certificate_is_not() => Refused(null);
@@ -93,15 +153,41 @@ public sealed class TlsTests : IAsyncLifetime
 
     private async Task<string> AskAsync(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
     {
+        using var channel = Connect(certificate, protocols);
+        var client = new P4Runtime.P4RuntimeClient(channel);
+        return (await client.CapabilitiesAsync(new CapabilitiesRequest(), deadline: DateTime.UtcNow.AddSeconds(20))).P4RuntimeApiVersion;
+    }
+
+    private GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
+    {
         var tls = new SslClientAuthenticationOptions { EnabledSslProtocols = protocols };
         tls.RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.Subject == "CN=server";
         if (certificate is not null)
             tls.ClientCertificates = [certificate];
-        using var handler = new SocketsHttpHandler { SslOptions = tls };
+        var handler = new SocketsHttpHandler { SslOptions = tls };
         var port = new Uri(_host.Addresses.Single()).Port;
-        using var channel = GrpcChannel.ForAddress($"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler });
-        var client = new P4Runtime.P4RuntimeClient(channel);
-        return (await client.CapabilitiesAsync(new CapabilitiesRequest(), deadline: DateTime.UtcNow.AddSeconds(20))).P4RuntimeApiVersion;
+        return GrpcChannel.ForAddress($"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    private sealed class Log(ConcurrentQueue<string> lines) : ILoggerFactory, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue(formatter(state, exception));
+
+        public void Dispose()
+        {
+        }
     }
 
     private sealed class Authority
@@ -116,11 +202,17 @@ public sealed class TlsTests : IAsyncLifetime
             _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         }
 
-        public X509Certificate2 Issue(string name, bool server)
+        public X509Certificate2 Issue(string name, bool server, string? role = "p4rt-client")
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(server ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], true));
+            if (role is not null && !server)
+            {
+                var names = new SubjectAlternativeNameBuilder();
+                names.AddUri(new Uri($"urn:accoffload:role:{role}"));
+                request.CertificateExtensions.Add(names.Build());
+            }
             using var issued = request.Create(_certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
             using var whole = issued.CopyWithPrivateKey(key);
             return X509CertificateLoader.LoadPkcs12(whole.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);

@@ -5,7 +5,7 @@ namespace ACCOffload.SoftTarget.Tests.Support;
 /// <summary>A port namespace with links, and their other ends in a namespace of the test's. Goes with all that is in it.</summary>
 internal sealed class Wires : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly string _name = "st" + Guid.NewGuid().ToString("N")[..10];
     private readonly NetNamespace _far;

@@ -2,7 +2,7 @@ using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace ACCOffload.InfraManager.Security;
+namespace ACCOffload.Connections;
 
 /// <summary>The roles in a certificate's subject alternative names: URIs such as urn:accoffload:role:host:node-1.</summary>
 internal static class CertificateRoles
@@ -12,6 +12,9 @@ internal static class CertificateRoles
 
     /// <summary>The role of a host's client certificate, before the node's name.</summary>
     public const string Host = "host:";
+
+    /// <summary>The role of a P4Runtime client.</summary>
+    public const string P4RuntimeClient = "p4rt-client";
 
     /// <summary>The roles without their prefix; empty when the certificate carries none.</summary>
     /// <exception cref="CryptographicException">The extension is malformed.</exception>

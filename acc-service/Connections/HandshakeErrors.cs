@@ -1,6 +1,6 @@
 using System.Security.Authentication;
 
-namespace ACCOffload.InfraManager.Security;
+namespace ACCOffload.Connections;
 
 /// <summary>
 /// Kestrel keeps the exception of a failed handshake to itself and logs it; this takes it from there, for the connection whose

@@ -1,0 +1,148 @@
+using Microsoft.AspNetCore.Connections;
+
+namespace ACCOffload.Connections;
+
+/// <summary>
+/// Established connections, bounded by group: an identity, or an address where there is none. A group at its bound loses its oldest idle
+/// connection to the new one, so that a client which never closes any is still served. Closes what is idle for too long, and aborts
+/// requests that don't arrive.
+/// </summary>
+internal sealed class ConnectionPool : IDisposable
+{
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a client may take to let go of a connection that was closed gracefully.</summary>
+    private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>A connection that is younger is about to be used.</summary>
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _lock = new();
+    private readonly List<TrackedConnection> _open = [];
+    private readonly List<TrackedConnection> _closing = [];
+    private readonly ConnectionPoolOptions _options;
+    private readonly RefusalLog _refusals;
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+
+    public ConnectionPool(ConnectionPoolOptions options, RefusalLog refusals, TimeProvider time)
+    {
+        _options = options;
+        _refusals = refusals;
+        _time = time;
+        _timer = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
+    }
+
+    /// <summary>Connections in it, without those that are being closed.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _open.Count;
+        }
+    }
+
+    /// <summary>Serves a connection if there is room for it.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="group">Whose bound it counts against.</param>
+    /// <param name="who">The peer's identity for the log, or empty.</param>
+    /// <param name="next">Serves it.</param>
+    public async Task RunAsync(ConnectionContext connection, string group, string who, ConnectionDelegate next)
+    {
+        var tracked = new TrackedConnection(connection, group, _time);
+        if (!Enter(tracked))
+        {
+            _refusals.Refused(PeerName.Of(connection), who, RefusalReason.Connections, $"there are {_options.MostOf(group)} connections already, with requests open on all of them");
+            connection.Abort();
+            return;
+        }
+        connection.Features.Set(tracked);
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _open.Remove(tracked);
+                _closing.Remove(tracked);
+            }
+        }
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private bool Enter(TrackedConnection tracked)
+    {
+        TrackedConnection? victim = null;
+        lock (_lock)
+        {
+            var full = _open.Count >= _options.Most;
+            if (full || _open.Count(c => c.Group == tracked.Group) >= _options.MostOf(tracked.Group))
+            {
+                victim = OldestIdle(_open.Where(c => c.Group == tracked.Group))
+                    ?? (full ? OldestIdle(_open) : null);
+                // Among connections that are all in use, one that is idle has only just come.
+                if (_options.ClosesBusy && (victim is null || _time.GetElapsedTime(victim.LastUse) < Fresh))
+                    victim = _open.FirstOrDefault(c => c.Group == tracked.Group) ?? _open[0];
+                if (victim is null)
+                    return false;
+                _open.Remove(victim);
+            }
+            _open.Add(tracked);
+        }
+        if (victim is not null)
+            Close(victim);
+        return true;
+    }
+
+    private static TrackedConnection? OldestIdle(IEnumerable<TrackedConnection> connections) => connections.Where(c => c.IsIdle).MinBy(c => c.LastUse);
+
+    /// <summary>Says so to the client first, so that it starts no request that would be lost.</summary>
+    private void Close(TrackedConnection connection)
+    {
+        var graceful = connection.IsIdle;
+        lock (_lock)
+        {
+            graceful &= _closing.Count < _options.Most;
+            if (graceful)
+                _closing.Add(connection);
+        }
+        if (graceful)
+            connection.RequestClose();
+        else
+            connection.Abort("too many connections");
+    }
+
+    private void Sweep()
+    {
+        List<TrackedConnection> idle = [], late = [], open;
+        lock (_lock)
+        {
+            foreach (var connection in _open)
+            {
+                if (connection.IsIdle && _time.GetElapsedTime(connection.LastUse) >= _options.Idle)
+                    idle.Add(connection);
+            }
+            foreach (var connection in idle)
+                _open.Remove(connection);
+            foreach (var connection in _closing)
+            {
+                if (_time.GetElapsedTime(connection.ClosingSince) >= ClosingTime)
+                    late.Add(connection);
+            }
+            open = [.. _open, .. _closing];
+        }
+        foreach (var connection in idle)
+            Close(connection);
+        foreach (var connection in late)
+            connection.Abort("it was closed and not let go of");
+        foreach (var connection in open)
+        {
+            if (connection.AbortLateRequests(_options.RequestArrival) is { } path)
+                _refusals.Refused(connection.Peer, "", RefusalReason.SlowRequest, $"{path} did not arrive within {_options.RequestArrival.TotalSeconds:0} s");
+        }
+    }
+}

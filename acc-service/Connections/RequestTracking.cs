@@ -1,0 +1,40 @@
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace ACCOffload.Connections;
+
+/// <summary>Counts requests on their connections, and tells of those that were refused before any service saw them.</summary>
+internal sealed class RequestTracking(RefusalLog refusals)
+{
+    private const string StatusHeader = "grpc-status";
+
+    public async Task RunAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<TrackedConnection>() is not { } connection)
+        {
+            await next(context);
+            return;
+        }
+        var request = connection.Begin(context);
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            connection.End(request);
+        }
+        if (!request.Arrived && !request.Aborted)
+            TellUnread(context, connection, request);
+    }
+
+    /// <summary>Malformed or too large, of no method, or without the right to call.</summary>
+    private void TellUnread(HttpContext context, TrackedConnection connection, IncomingRequest request)
+    {
+        var headers = context.Response.Headers;
+        if (headers[StatusHeader].ToString() is not { Length: > 0 } status || status == "0")
+            return;
+        var code = int.TryParse(status, out var number) ? ((StatusCode)number).ToString() : status;
+        refusals.Refused(connection.Peer, "", RefusalReason.UnreadRequest, $"{request.Path}: {code}: {Uri.UnescapeDataString(headers["grpc-message"].ToString())}");
+    }
+}

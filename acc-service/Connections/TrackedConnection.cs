@@ -1,0 +1,78 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace ACCOffload.Connections;
+
+/// <summary>An established connection and the requests that are open on it. HTTP/2 pings are no use.</summary>
+internal sealed class TrackedConnection(ConnectionContext connection, string group, TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private readonly List<IncomingRequest> _requests = [];
+    private long _lastUse = time.GetTimestamp();
+
+    /// <summary>Whose bound it counts against.</summary>
+    public string Group { get; } = group;
+
+    public string Peer { get; } = PeerName.Of(connection);
+
+    /// <summary>Timestamp of the newest request's begin or end.</summary>
+    public long LastUse => Volatile.Read(ref _lastUse);
+
+    /// <summary>When <see cref="RequestClose"/> was called.</summary>
+    public long ClosingSince { get; private set; }
+
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_lock)
+                return _requests.Count == 0;
+        }
+    }
+
+    public IncomingRequest Begin(HttpContext context)
+    {
+        var request = new IncomingRequest(context.Request.Path.Value ?? "", context.Features.Get<IHttpRequestLifetimeFeature>(), time.GetTimestamp());
+        lock (_lock)
+            _requests.Add(request);
+        Volatile.Write(ref _lastUse, request.Began);
+        context.Features.Set(request);
+        return request;
+    }
+
+    public void End(IncomingRequest request)
+    {
+        lock (_lock)
+            _requests.Remove(request);
+        Volatile.Write(ref _lastUse, time.GetTimestamp());
+    }
+
+    /// <summary>Ends the connection after the requests that are open.</summary>
+    public void RequestClose()
+    {
+        ClosingSince = time.GetTimestamp();
+        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+    }
+
+    public void Abort(string reason) => connection.Abort(new ConnectionAbortedException(reason));
+
+    /// <summary>Aborts the requests that are still arriving after <paramref name="limit"/>; null when there is none, else the path of one.</summary>
+    public string? AbortLateRequests(TimeSpan limit)
+    {
+        string? path = null;
+        // Under the lock: once a request has ended, its features serve another one.
+        lock (_lock)
+        {
+            foreach (var request in _requests)
+            {
+                if (request.Arrived || request.Aborted || time.GetElapsedTime(request.Began) < limit)
+                    continue;
+                request.Abort();
+                path = request.Path;
+            }
+        }
+        return path;
+    }
+}

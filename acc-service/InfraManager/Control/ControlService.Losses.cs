@@ -1,0 +1,40 @@
+using ACCOffload.P4Runtime;
+using ACCOffload.Protos.V1;
+using CounterCell = ACCOffload.Protos.V1.CounterCell;
+
+namespace ACCOffload.InfraManager.Control;
+
+/// <content>What the target lost where its pipeline has no counter: frames that can't be parsed, flows that no table has room for.</content>
+internal sealed partial class ControlService
+{
+    private async Task AddLossesAsync(ListCountersReply reply, CancellationToken cancellationToken)
+    {
+        TargetLosses? losses;
+        IReadOnlyDictionary<string, PortStatus>? ports;
+        try
+        {
+            losses = await target.ReadLossesAsync(cancellationToken);
+            ports = losses is null ? null : await target.ReadPortsAsync(cancellationToken);
+        }
+        catch (P4RuntimeException e)
+        {
+            reply.LossesProblem = $"the target can't be asked for its losses: {e.Message}";
+            return;
+        }
+        if (losses is null)
+        {
+            reply.LossesProblem = "malformed frames and full tables: not available on this target";
+            return;
+        }
+        Add(reply, "lost_frames", losses.Frames);
+        Add(reply, "flows_not_learned", losses.NotLearned);
+        Add(reply, "malformed_frames", (ports ?? new Dictionary<string, PortStatus>()).Where(p => p.Value.InErrors > 0).Select(p => KeyValuePair.Create(p.Key, p.Value.InErrors)));
+    }
+
+    private static void Add(ListCountersReply reply, string counter, IEnumerable<KeyValuePair<string, ulong>> counts)
+    {
+        ulong index = 0;
+        foreach (var (label, count) in counts.OrderBy(c => c.Key, StringComparer.Ordinal))
+            reply.Cells.Add(new CounterCell { Counter = counter, Index = index++, Label = label.Replace('-', '_'), Packets = count });
+    }
+}

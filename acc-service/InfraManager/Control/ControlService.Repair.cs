@@ -1,0 +1,52 @@
+using System.Net;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.NativeInterop;
+using ACCOffload.Protos.V1;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Control;
+
+/// <content>What the operator takes back of what a host told.</content>
+internal sealed partial class ControlService
+{
+    public override Task<RemoveEndpointsReply> RemoveEndpoints(RemoveEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
+    {
+        var intent = new RemoveEndpointsIntent { Key = KeyOf(request), Address = AddressOf(request.Address), Mac = MacOf(request.Mac) };
+        return ToReply(await core.RemoveAsync(intent, context.CancellationToken));
+    });
+
+    public override Task<RemoveEndpointsReply> ResetHost(ResetHostRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () => ToReply(await core.ResetAsync(new ResetHostIntent(node.Name), context.CancellationToken)));
+
+    private static Model.AttachmentKey? KeyOf(RemoveEndpointsRequest request)
+    {
+        if (request is { Network.Length: 0, ContainerId.Length: 0, InterfaceName.Length: 0 })
+            return null;
+        var key = new Model.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
+        EndpointRules.CheckKey(key);
+        return key;
+    }
+
+    private static IPAddress? AddressOf(string text)
+    {
+        if (text.Length == 0)
+            return null;
+        return Parsers.Address(text, out var address) is { } problem
+            ? throw IntentException.Invalid("address", $"\"{ConfigurationError.OneLine(text)}\" {problem}")
+            : address;
+    }
+
+    private static MacAddress? MacOf(string text)
+    {
+        if (text.Length == 0)
+            return null;
+        return MacAddress.TryParse(text, out var mac) ? mac : throw IntentException.Invalid("mac", $"\"{ConfigurationError.OneLine(text)}\" is no MAC address");
+    }
+
+    private RemoveEndpointsReply ToReply(RemovalOutcome outcome)
+    {
+        var reply = new RemoveEndpointsReply();
+        reply.Endpoints.AddRange(outcome.Removed.Select(ToInfo));
+        return reply;
+    }
+}

@@ -1,0 +1,98 @@
+using ACCOffload.InfraManager.Conditions;
+using Grpc.HealthCheck;
+using static Grpc.Health.V1.HealthCheckResponse.Types;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>
+/// grpc.health.v1: SERVING while every condition holds, for the services that depend on that. "liveness" is SERVING as long as the API is served:
+/// restarting this process brings back neither a target nor a host.
+/// </summary>
+internal sealed class HealthPublisher : IAsyncDisposable
+{
+    /// <summary>The service name for a probe that restarts what it finds unhealthy.</summary>
+    public const string Liveness = "liveness";
+
+    /// <summary>How long a condition may fail before health says so: a short reconnect is no event.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500);
+    private static readonly string[] Ready = ["", "accoffload.v1.Offload", "infra.InfraAgent"];
+
+    private readonly HealthServiceImpl _health;
+    private readonly ConditionSource _conditions;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
+    private ServingStatus? _published;
+    private long? _unreadySince;
+    private Task _running = Task.CompletedTask;
+
+    public HealthPublisher(HealthServiceImpl health, ConditionSource conditions, TimeProvider time)
+    {
+        _health = health;
+        _conditions = conditions;
+        _time = time;
+    }
+
+    /// <summary>Publishes what holds now, and keeps doing so.</summary>
+    public void Start()
+    {
+        _health.SetStatus(Liveness, ServingStatus.Serving);
+        Look();
+        _running = Task.Run(RunAsync);
+    }
+
+    /// <summary>Tells everyone that nothing more is accepted.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _health.SetStatus(Liveness, ServingStatus.NotServing);
+        Publish(ServingStatus.NotServing);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Every, _time, _stop.Token).ConfigureAwait(false);
+                Look();
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Stopped.
+        }
+    }
+
+    private void Look()
+    {
+        if (_conditions.Take().Ready)
+        {
+            _unreadySince = null;
+            Publish(ServingStatus.Serving);
+        }
+        else if (_published != ServingStatus.Serving || _time.GetElapsedTime(_unreadySince ??= _time.GetTimestamp()) >= Grace)
+        {
+            Publish(ServingStatus.NotServing);
+        }
+    }
+
+    private void Publish(ServingStatus status)
+    {
+        if (_published == status)
+            return;
+        _published = status;
+        foreach (var service in Ready)
+            _health.SetStatus(service, status);
+    }
+}

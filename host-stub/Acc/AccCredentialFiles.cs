@@ -1,0 +1,30 @@
+using ACCOffload.HostStub.Configuration;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <summary>The texts of the certificate files as they were at one moment.</summary>
+/// <param name="Certificate">Our chain, the leaf first.</param>
+/// <param name="Key">Our private key.</param>
+/// <param name="Ca">The authorities that may sign the ACC's certificate.</param>
+/// <param name="Stamp">Changes when one of the files does.</param>
+internal sealed record AccCredentialFiles(string Certificate, string Key, string Ca, string Stamp)
+{
+    /// <exception cref="AccException">A file can't be read; the message names it.</exception>
+    public static AccCredentialFiles Read(AccConfig config)
+    {
+        string stamp = AccCredentials.StampOf(config);
+        return new AccCredentialFiles(Read(config.CertificateFile), Read(config.KeyFile), Read(config.CaFile), stamp);
+    }
+
+    private static string Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new AccException($"{path}: {e.Message.ReplaceLineEndings(" ")}");
+        }
+    }
+}

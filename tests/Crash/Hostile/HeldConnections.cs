@@ -1,0 +1,32 @@
+namespace ACCOffload.Crash.Hostile;
+
+/// <summary>Connections that a hostile peer opens and keeps, a bounded number: the oldest goes when there is no room for another.</summary>
+internal sealed class HeldConnections(int limit) : IDisposable
+{
+    private readonly Queue<IDisposable> _held = [];
+    private readonly Lock _lock = new();
+
+    public void Hold(IDisposable connection)
+    {
+        IDisposable? oldest = null;
+        lock (_lock)
+        {
+            _held.Enqueue(connection);
+            if (_held.Count > limit)
+                oldest = _held.Dequeue();
+        }
+
+        oldest?.Dispose();
+    }
+
+    public void CloseAll()
+    {
+        lock (_lock)
+        {
+            while (_held.TryDequeue(out var connection))
+                connection.Dispose();
+        }
+    }
+
+    public void Dispose() => CloseAll();
+}

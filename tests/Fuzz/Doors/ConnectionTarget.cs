@@ -1,0 +1,136 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using ACCOffload.Fuzz.Engine;
+
+namespace ACCOffload.Fuzz.Doors;
+
+/// <summary>Connections that are silent, slow, half-closed, or garbage at any stage, from the address of a legitimate client, which must be served.</summary>
+internal sealed class ConnectionTarget() : FuzzTarget("connections")
+{
+    public override int EpisodeLength => 50;
+
+    public override int OneIn => 50;
+
+    public override FuzzSession Start(Dice dice) => new Session();
+
+    private sealed class Session : FuzzSession
+    {
+        private const int MostKept = 150;
+
+        private readonly ServedApi _served = new();
+        private readonly Queue<IDisposable> _kept = new();
+        private string _last = "";
+
+        public override string Describe() => _last;
+
+        public override bool Step(Dice dice)
+        {
+            if (dice.OneIn(8))
+            {
+                _last = "a legitimate request";
+                _served.ServeAsync(anew: dice.OneIn(2)).GetAwaiter().GetResult();
+                return true;
+            }
+
+            while (_kept.Count >= MostKept)
+                _kept.Dequeue().Dispose();
+            var client = new TcpClient();
+            _kept.Enqueue(client);
+            try
+            {
+                Disturb(dice, client);
+            }
+            catch (Exception e) when (e is IOException or SocketException or AuthenticationException or ObjectDisposedException)
+            {
+                // The server may close such a connection at any time.
+            }
+            return false;
+        }
+
+        public override void End()
+        {
+            while (_kept.TryDequeue(out var kept))
+                kept.Dispose();
+            _served.Dispose();
+        }
+
+        private void Disturb(Dice dice, TcpClient client)
+        {
+            var api = dice.OneIn(6) ? _served.Api.HealthAddress : _served.Api.ApiAddress;
+            client.Connect(IPAddress.Loopback, api.Port);
+            switch (dice.Below(6))
+            {
+                case 0:
+                    _last = "silence";
+                    break;
+                case 1:
+                    _last = "a half-closed connection";
+                    client.Client.Shutdown(SocketShutdown.Send);
+                    break;
+                case 2:
+                    _last = "noise";
+                    client.GetStream().Write(dice.Bytes(dice.Between(1, 3000)));
+                    break;
+                case 3:
+                    _last = "the beginning of a handshake";
+                    client.GetStream().Write([0x16, 3, 1, (byte)dice.Below(0x40), (byte)dice.Below(256), 1, .. dice.Bytes(dice.Below(40))]);
+                    break;
+                default:
+                    Authenticated(dice, client);
+                    break;
+            }
+        }
+
+        /// <summary>With a valid certificate and nothing good to say. What keeps requests open is another node's: the own one has room for its own only.</summary>
+        private void Authenticated(Dice dice, TcpClient client)
+        {
+            var own = dice.OneIn(2);
+            var tls = new SslStream(client.GetStream());
+            _kept.Enqueue(tls);
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            try
+            {
+                tls.AuthenticateAsClientAsync(
+                    new SslClientAuthenticationOptions
+                    {
+                        TargetHost = "accoffload-acc",
+                        ClientCertificates = [own ? _served.Own : _served.Foreign],
+                        ApplicationProtocols = [SslApplicationProtocol.Http2],
+                        RemoteCertificateValidationCallback = (_, server, _, _) => server?.Issuer == _served.Api.Pki.Authority.Subject,
+                    },
+                    limit.Token).GetAwaiter().GetResult();
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            byte[] preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0];
+            _last = $"a {(own ? "own" : "foreign")} certificate and then ";
+            switch (dice.Below(own ? 3 : 5))
+            {
+                case 0:
+                    _last += "silence";
+                    break;
+                case 1:
+                    _last += "noise";
+                    tls.Write(dice.OneIn(2) ? dice.Bytes(dice.Between(1, 3000)) : [.. preface, .. dice.Bytes(dice.Between(1, 3000))]);
+                    break;
+                case 2:
+                    _last += "part of the preface or of a frame";
+                    tls.Write([.. preface[..dice.Between(1, preface.Length)]]);
+                    break;
+                case 3:
+                    _last += "headers that don't end";
+                    tls.Write([.. preface, 0, 0, 4, 1, 0, 0, 0, 0, 1, 0x82, 0x84, 0x87]);
+                    break;
+                default:
+                    _last += "a request without a body";
+                    // GET https / as indexed fields, with the end of the headers, not of the stream.
+                    tls.Write([.. preface, 0, 0, 3, 1, 4, 0, 0, 0, 1, 0x83, 0x84, 0x87]);
+                    break;
+            }
+        }
+    }
+}

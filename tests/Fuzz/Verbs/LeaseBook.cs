@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json;
+using ACCOffload.HostStub.Ipam;
+
+namespace ACCOffload.Fuzz.Verbs;
+
+/// <summary>How the IPAM plugin answers an ADD.</summary>
+internal enum IpamManner
+{
+    Gives,
+    Refuses,
+    GivesAndPrintsNonsense,
+    GivesAndPrintsNothing,
+    GivesAndFails,
+}
+
+/// <summary>An IPAM plugin without a process, that gives one address after the other and keeps a book of them. What it gave is taken back by DEL only.</summary>
+internal sealed class LeaseBook
+{
+    private readonly ConcurrentDictionary<(string Network, string Container, string Interface), string> _leases = new();
+    private int _next;
+
+    public IpamManner Manner { get; set; }
+
+    public int Count => _leases.Count;
+
+    public bool Has(string network, string container, string name) => _leases.ContainsKey((network, container, name));
+
+    public Task<IpamProcess.Exit> RunAsync(string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit) =>
+        Task.FromResult(environment["CNI_COMMAND"] switch
+        {
+            "VERSION" => Printed(0, "{\"cniVersion\":\"1.0.0\",\"supportedVersions\":[\"0.3.1\",\"0.4.0\",\"1.0.0\"]}"),
+            "ADD" => Add(KeyOf(environment, input)),
+            "DEL" => Delete(KeyOf(environment, input)),
+            _ => Printed(0, ""),
+        });
+
+    private IpamProcess.Exit Add((string, string, string) key)
+    {
+        if (Manner == IpamManner.Refuses)
+            return Printed(1, "{\"cniVersion\":\"1.0.0\",\"code\":999,\"msg\":\"no\"}");
+        int number = Interlocked.Increment(ref _next);
+        string address = _leases.GetOrAdd(key, $"10.{(number >> 16) & 255}.{(number >> 8) & 255}.{number & 255}");
+        return Manner switch
+        {
+            IpamManner.GivesAndPrintsNonsense => Printed(0, "nonsense"),
+            IpamManner.GivesAndPrintsNothing => Printed(0, "{}"),
+            IpamManner.GivesAndFails => Printed(3, ""),
+            _ => Printed(0, $"{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"{address}/8\"}}]}}"),
+        };
+    }
+
+    private IpamProcess.Exit Delete((string, string, string) key)
+    {
+        _leases.TryRemove(key, out _);
+        return Printed(0, "");
+    }
+
+    private static (string, string, string) KeyOf(IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input)
+    {
+        using var document = JsonDocument.Parse(input);
+        return (document.RootElement.GetProperty("name").GetString()!, environment["CNI_CONTAINERID"], environment["CNI_IFNAME"]);
+    }
+
+    private static IpamProcess.Exit Printed(int code, string output) => new(code, Encoding.UTF8.GetBytes(output), "");
+}

@@ -1,0 +1,78 @@
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.NativeInterop;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>What the request, the pod or the machine has done wrong is not blamed on the device.</summary>
+public sealed class BlameTests
+{
+    [CniTheory]
+    [InlineData("vf")]
+    [InlineData("sf")]
+    public async Task Names_that_the_kernel_keeps_cost_no_device(string kind)
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
+        var pod = lab.Agent.NewPod();
+
+        foreach (string name in (string[])["all", "default", "eth%d", "all", "all", "all", "all", "all"])
+            (await Task.Run(() => lab.Agent.Run("ADD", pod, environment: e => e["CNI_IFNAME"] = name))).Failed(4);
+
+        await NothingIsSetAsideAsync(lab, kind, pod);
+    }
+
+    [CniTheory]
+    [InlineData("vf")]
+    [InlineData("sf")]
+    public async Task A_name_that_the_pod_has_already_costs_no_device(string kind)
+    {
+        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
+        var (pod, other) = (lab.Agent.NewPod(), lab.Agent.NewPod());
+        // Also under an alternative name, which the kernel refuses only when the device is moved.
+        var (exit, _, error) = await Programs.RunAsync("ip", ["-n", other.Namespace, "link", "property", "add", "dev", "lo", "altname", "eth0"], "", new Dictionary<string, string>());
+        Assert.True(exit == 0, error);
+
+        for (int i = 0; i < 7; i++)
+        {
+            Assert.Contains("exists", (await lab.Agent.RunAsync("ADD", other)).Failed(999).Message, StringComparison.Ordinal);
+            (await Task.Run(() => lab.Agent.Run("ADD", pod, environment: e => e["CNI_IFNAME"] = "lo"))).Failed(999);
+            (await Task.Run(() => lab.Agent.Request("ADD", "c1", "/run/netns/there-is-none"))).Failed(8);
+        }
+
+        await NothingIsSetAsideAsync(lab, kind, pod);
+    }
+
+    [CniTheory]
+    [InlineData("all")]
+    [InlineData("default")]
+    [InlineData("eth%d")]
+    public async Task For_a_veth_such_a_name_is_code_4(string name)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+
+        var answer = (await Task.Run(() => lab.Run("ADD", lab.NewPod(), environment: e => e["CNI_IFNAME"] = name))).Failed(4);
+
+        Assert.Contains($"CNI_IFNAME is not valid: \"{name}\"", answer.Message, StringComparison.Ordinal);
+        lab.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void Only_a_devices_own_failure_sets_it_aside()
+    {
+        Assert.True(DeviceFault.IsOfDevice(new LinuxException("activate", Errno.ETIMEDOUT)));
+        Assert.True(DeviceFault.IsOfDevice(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));
+        Assert.False(DeviceFault.IsOfDevice(new CniException(CniErrorCode.InvalidNetworkConfig, "mtu 9000 is not one that v0 can have")));
+        foreach (var errno in (Errno[])[Errno.EMFILE, Errno.ENOMEM, Errno.ENOBUFS, Errno.EPERM, Errno.EEXIST])
+            Assert.False(DeviceFault.IsOfDevice(new LinuxException("open a socket", errno)));
+    }
+
+    private static async Task NothingIsSetAsideAsync(FunctionLab lab, string kind, Pod pod)
+    {
+        Assert.Empty(lab.Pool(kind)["setAside"]!.AsArray());
+        if (kind == "vf")
+            Assert.Equal(7, lab.Free("vf").Length);
+        Assert.Equal("", lab.Agent.Request("STATUS", "", "").Succeeded().ErrorText);
+        lab.Agent.AssertNothingLeft();
+        (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
+    }
+}

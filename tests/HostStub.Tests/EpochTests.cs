@@ -1,0 +1,274 @@
+using ACCOffload.Protos;
+using Grpc.Core;
+
+namespace ACCOffload.HostStub.Tests;
+
+public sealed class EpochTests
+{
+    private const ulong Most = ulong.MaxValue;
+
+    [CniFact]
+    public async Task An_agent_begins_once_and_each_start_is_another_epoch()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        Assert.Equal(["Begin", "Sync"], lab.Acc.Model.Calls);
+        Assert.Equal((1UL, 1UL), (lab.Acc.Model.Epoch, lab.Agent!.Services.Claims.Epoch));
+        string agent = lab.Acc.Model.Agent;
+        Assert.InRange(agent.Length, 1, ProtocolLimits.MaxAgentNameBytes);
+
+        // Another connection is no other start.
+        await lab.Acc.StopAsync();
+        await lab.Acc.StartAsync();
+        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Count(c => c == "Sync") == 2, "the agent comes back");
+        Assert.Equal(1UL, lab.Acc.Model.Epoch);
+
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        Assert.Equal(2UL, lab.Acc.Model.Epoch);
+        Assert.NotEqual(agent, lab.Acc.Model.Agent);
+    }
+
+    [CniFact]
+    public async Task Sixty_five_networks_that_were_named_once_do_no_harm()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        for (int i = 0; i < 65; i++)
+            (await DeleteAsync(lab, $"net{i}")).Succeeded();
+        foreach (int length in (int[])[254, 255, 256])
+            (await DeleteAsync(lab, new string('n', length))).Succeeded();
+
+        (await GcAsync(lab)).Succeeded();
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+
+        Assert.Empty(lab.Agent!.Services.Acc.State.SyncFailures);
+        Assert.Equal(2, lab.Acc.Model.Pods.Count);
+    }
+
+    [CniFact]
+    public async Task A_clock_that_was_ahead_and_a_lost_database_lock_nobody_out()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = new Shifted(TimeSpan.FromHours(12)));
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+        await lab.StopAgentAsync();
+        LoseDatabase(lab);
+        lab.Time = TimeProvider.System;
+
+        await lab.StartAgentAsync();
+
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+        Assert.Equal(2, lab.Acc.Model.Pods.Count);
+    }
+
+    [CniFact]
+    public async Task A_sequence_that_ends_the_count_ends_with_its_epoch()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var planted = Planted("othernet", lab.Acc.Model.Epoch);
+        await lab.Acc.Model.AttachAsync(planted);
+        lab.Acc.Model.Sync(new Protos.V1.SyncRequest { Epoch = lab.Acc.Model.Epoch, Sequence = Most, Attachments = { planted } });
+
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+
+        // After a new image, too: what was planted under whatever name is gone with the first Sync, and its address is free.
+        Assert.Empty(lab.Acc.Model.Pods);
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+    }
+
+    [CniFact]
+    public async Task A_reset_by_the_operator_is_noticed_without_a_restart()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+
+        lab.Acc.Model.Reset();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1 && lab.Agent!.Services.Acc.State.Synced, "the agent begins again and states what it has");
+        Assert.Equal(3UL, lab.Acc.Model.Epoch);
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+    }
+
+    [CniFact]
+    public async Task An_ACC_with_a_new_database_gets_all_attachments_again()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        await lab.Acc.StopAsync();
+        lab.Acc.Model.LoseDatabase();
+
+        await lab.Acc.StartAsync();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the pod is stated");
+        Assert.Equal(1UL, lab.Acc.Model.Epoch);
+    }
+
+    [CniFact]
+    public async Task An_Add_whose_epoch_another_agent_took_goes_through_with_the_next()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        lab.Acc.Model.Begin(new Protos.V1.BeginRequest { Agent = "a-stranger" });
+
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+
+        Assert.Equal(3UL, lab.Acc.Model.Epoch);
+        Assert.True(lab.Log.Contains("another agent uses this node's certificate"));
+    }
+
+    [RootFact]
+    public async Task An_ACC_that_hands_out_no_epochs_is_told_to_be_updated()
+    {
+        await using var lab = await AgentLab.CreateAsync(startAgent: false);
+        lab.Acc.Model.BeginFailure = new RpcException(new Status(StatusCode.Unimplemented, "Method is unimplemented."));
+
+        await lab.StartAgentAsync(waitSynced: false);
+
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains("update inframanager", StringComparison.Ordinal), () => lab.Agent!.Services.Acc.State.Reason);
+        Assert.DoesNotContain("Sync", lab.Acc.Model.Calls);
+        lab.Acc.Model.BeginFailure = null;
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent goes on with the updated ACC");
+    }
+
+    [Fact]
+    public void Whoever_loses_each_epoch_soon_asks_less_and_less_often()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var epoch = new Acc.EpochHolder(time);
+        Assert.Equal(TimeSpan.Zero, epoch.Wait);
+        var waits = new List<double>();
+        for (int i = 0; i < 10; i++)
+        {
+            epoch.Begun();
+            time.Advance(TimeSpan.FromSeconds(30));
+            epoch.Lost();
+            waits.Add(epoch.Wait.TotalSeconds);
+        }
+        Assert.InRange(waits[0], 0.8, 1.2);
+        Assert.InRange(waits[^1], 48, 72);
+        epoch.Begun();
+        time.Advance(TimeSpan.FromMinutes(3));
+        epoch.Lost();
+        Assert.Equal(TimeSpan.Zero, epoch.Wait);
+    }
+
+    [CniFact]
+    public async Task A_lost_database_is_made_good_from_what_the_ACC_holds_and_the_host_has()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var (stays, gone) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", stays)).Succeeded();
+        var answer = (await lab.RunAsync("ADD", gone)).Succeeded();
+        var before = lab.Acc.Model.Pods.Single(p => p.Key.ContainerId == stays.ContainerId);
+        await lab.StopAgentAsync();
+        LoseDatabase(lab);
+        lab.DeletePod(gone);
+        await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 1, "the device goes with its namespace");
+
+        await lab.StartAgentAsync();
+
+        var kept = Assert.Single(lab.Acc.Model.Pods);
+        Assert.Equal((before.Key, before.Device, before.Mtu, before.PodName), (kept.Key, kept.Device, kept.Mtu, kept.PodName));
+        Assert.Equal(before.Addresses, kept.Addresses);
+        Assert.True(lab.Log.Contains("1 of 2 attachments that the ACC holds stand on this host"));
+        // Known again: a second ADD is refused, a DEL takes everything away.
+        (await lab.RunAsync("ADD", stays)).Failed(999);
+        (await lab.RunAsync("DEL", stays)).Succeeded();
+        (await lab.RunAsync("DEL", gone)).Succeeded();
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task Check_works_for_what_was_taken_over()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
+        await lab.StopAgentAsync();
+        LoseDatabase(lab);
+        await lab.StartAgentAsync();
+
+        (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
+        // Once is enough: the next start has its own database.
+        await lab.StopAgentAsync();
+        lab.Acc.Model.Calls.Clear();
+        await lab.StartAgentAsync();
+        Assert.Single(lab.Acc.Model.Pods);
+    }
+
+    [CniFact]
+    public async Task Another_attachments_device_under_the_same_name_is_not_taken_over()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        await lab.StopAgentAsync();
+        LoseDatabase(lab);
+        using (var ns = NativeInterop.NetNamespace.OpenNamed(lab.DataPlane))
+        using (var links = NativeInterop.RouteNetlink.Open(ns))
+            links.SetAlias(lab.DataPlaneLinks()[0].Index, "accoffload:podnet/somebody-else/eth0");
+
+        await lab.StartAgentAsync();
+
+        Assert.Empty(lab.Acc.Model.Pods);
+    }
+
+    [CniFact]
+    public async Task While_the_devices_can_not_be_looked_at_nothing_is_stated()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+        await lab.StopAgentAsync();
+        LoseDatabase(lab);
+        await lab.Acc.StopAsync();
+        await lab.StartAgentAsync(waitSynced: false);
+        lab.Acc.Model.Calls.Clear();
+        bool blind = true;
+        var look = lab.Agent!.Services.Acc.Adopt;
+        lab.Agent.Services.Acc.Adopt = held => blind
+            ? Task.FromException(new Acc.AccException("which of the ACC's attachments stand on this host can't be seen"))
+            : look(held);
+
+        await lab.Acc.StartAsync();
+
+        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Count(c => c == "Begin") > 1, "the agent tries again");
+        Assert.DoesNotContain("Sync", lab.Acc.Model.Calls);
+        Assert.Contains("can't be seen", lab.Agent.Services.Acc.State.Reason, StringComparison.Ordinal);
+        Assert.Single(lab.Acc.Model.Pods);
+        blind = false;
+        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Synced, "the agent goes on");
+        Assert.Single(lab.Acc.Model.Pods);
+    }
+
+    private static Task<PluginAnswer> DeleteAsync(AgentLab lab, string network) => Task.Run(() => lab.Request("DEL", "c1", "", change: c =>
+    {
+        c["name"] = network;
+        c.Remove("ipam");
+    }));
+
+    private static Task<PluginAnswer> GcAsync(AgentLab lab) => Task.Run(() => lab.Request("GC", "", "", change: c => c["cni.dev/valid-attachments"] = new System.Text.Json.Nodes.JsonArray()));
+
+    private static Protos.V1.AttachRequest Planted(string network, ulong epoch) => new()
+    {
+        Key = new Protos.V1.AttachmentKey { Network = network, ContainerId = "planted", InterfaceName = "eth0" },
+        Kind = Protos.V1.EndpointKind.Pod,
+        Device = new Protos.V1.Device { Kind = "veth", PortName = "accffffffffffe", Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 9) },
+        Addresses = { Google.Protobuf.ByteString.CopyFrom(10, 244, 1, 2) },
+        Epoch = epoch,
+        Sequence = Most,
+    };
+
+    private static void LoseDatabase(AgentLab lab)
+    {
+        foreach (string file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
+            File.Delete(file);
+    }
+
+    private sealed class Shifted(TimeSpan by) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
+    }
+}

@@ -1,0 +1,233 @@
+using System.Text.Json.Nodes;
+using ACCOffload.HostStub.Claims;
+
+namespace ACCOffload.HostStub.Tests;
+
+/// <summary>DEL needs the attachment's names and nothing else: what it removes is in the agent's own records.</summary>
+public sealed class RemovalTests
+{
+    private static readonly (string Key, string[] Values)[] OddValues =
+    [
+        ("mtu", ["\"9000\"", "9500", "-1", "[]", "1e99"]),
+        ("ipMasq", ["true", "\"yes\"", "5"]),
+        ("dns", ["[]", "\"x\"", "{\"nameservers\":5}"]),
+        ("prevResult", ["[]", "\"x\"", "{\"ips\":[{\"address\":\"10.0.0.300/24\"}]}", "{\"interfaces\":5}", "{\"cniVersion\":9}"]),
+        ("deviceKind", ["\"nonsense\"", "5", "[]"]),
+        ("deviceID", ["\"0000:99:00.1\"", "5"]),
+        ("pciBusID", ["{}"]),
+        ("runtimeConfig", ["[]", "5", "{\"mac\":\"02:00:00:00:00:07\"}", "{\"bandwidth\":{\"ingressRate\":1}}", "{\"portMappings\":[{\"hostPort\":80}]}", "{\"infinibandGUID\":\"x\"}", "{\"deviceID\":7}", "{\"ips\":\"x\"}"]),
+        ("ipam", ["null", "{}", "[]", "5", "{\"type\":5}", "{\"type\":\"there-is-none\"}", "{\"type\":\"../host-local\"}", "{\"type\":\"host-local\",\"ranges\":5}"]),
+        ("cniVersion", ["\"9.9.9\"", "5", "null", "\"\""]),
+        ("type", ["5"]),
+        ("pendingDir", ["5", "\"relative\""]),
+        ("cni.dev/valid-attachments", ["5"]),
+        ("capabilities", ["5"]),
+        ("args", ["5"]),
+    ];
+
+    [CniFact]
+    public async Task Whatever_the_configuration_has_become_Del_removes_everything()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        foreach (var (key, values) in OddValues)
+        {
+            foreach (string value in values)
+            {
+                var pod = lab.NewPod();
+                (await lab.RunAsync("ADD", pod)).Succeeded();
+
+                var answer = await lab.RunAsync("DEL", pod, change: c => c[key] = JsonNode.Parse(value));
+
+                Assert.True(answer.ExitCode == 0, $"{key} = {value}: {answer.Text}");
+                Assert.True(lab.Agent!.Services.Claims.All().Count == 0, $"{key} = {value} left a claim");
+                lab.AssertNothingLeft();
+                lab.DeletePod(pod);
+            }
+        }
+    }
+
+    [CniTheory]
+    [InlineData("CNI_ARGS", "novalue")]
+    [InlineData("CNI_ARGS", "=;=")]
+    [InlineData("CNI_PATH", "")]
+    [InlineData("CNI_PATH", "/nonexistent")]
+    [InlineData("CNI_NETNS", "relative")]
+    [InlineData("CNI_NETNS", "")]
+    public async Task Whatever_the_environment_has_become_Del_removes_everything(string name, string value)
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+
+        (await Task.Run(() => lab.Run("DEL", pod, environment: e => e[name] = value))).Succeeded();
+
+        lab.AssertNothingLeft();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
+    }
+
+    [CniFact]
+    public async Task A_pod_whose_Add_failed_for_its_configuration_can_be_deleted()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        void Broken(JsonObject config) => config["ipam"]!["ranges"] = 5;
+        void Missing(JsonObject config) => config["ipam"]!["type"] = "there-is-none";
+        foreach (var change in (Action<JsonObject>[])[Broken, Missing])
+        {
+            Assert.Equal(1, (await lab.RunAsync("ADD", pod, change: change)).ExitCode);
+            Assert.Empty(lab.Agent!.Services.Claims.All());
+
+            (await lab.RunAsync("DEL", pod, change: change)).Succeeded();
+
+            lab.AssertNothingLeft();
+        }
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+    }
+
+    [CniTheory]
+    [InlineData("CNI_IFNAME", "all")]
+    [InlineData("CNI_IFNAME", "a/b")]
+    [InlineData("CNI_CONTAINERID", "../x")]
+    public async Task Under_a_name_that_no_Add_accepts_there_is_nothing_to_remove(string name, string value)
+    {
+        await using var lab = await AgentLab.CreateAsync(startAcc: false, startAgent: false);
+
+        // The agent is not even asked.
+        var answer = (await Task.Run(() => lab.Request("DEL", "c1", "", environment: e => e[name] = value))).Succeeded();
+
+        Assert.Contains($"{name} is not valid, so there is nothing to remove", answer.ErrorText, StringComparison.Ordinal);
+    }
+
+    [CniFact]
+    public async Task The_hosts_own_interface_can_not_be_named()
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true);
+
+        (await Task.Run(() => lab.Request("DEL", "host", "", change: c => c["name"] = AttachmentKey.HostNetwork, environment: e => e["CNI_IFNAME"] = lab.HostInterfaceName))).Succeeded();
+
+        Assert.NotNull(FunctionLab.Link(lab.HostInterfaceName));
+        Assert.NotNull(lab.Agent!.Services.Claims.Get(AttachmentKey.ForHost(lab.HostInterfaceName)));
+    }
+
+    [CniFact]
+    public async Task An_Add_after_one_whose_undo_failed_says_what_is_in_its_way()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        FakeIpam.Write(lab, "stuck", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo nonsense");
+        void Stuck(JsonObject config) => config["ipam"]!["type"] = "stuck";
+        var pod = lab.NewPod();
+        // It may have given an address: what it printed is no answer.
+        Assert.Contains("no result", (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(6).Message, StringComparison.Ordinal);
+        Assert.Equal(ClaimState.Deleting, Assert.Single(lab.Agent!.Services.Claims.All()).State);
+
+        var second = (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(11);
+
+        Assert.Contains("is not removed entirely yet, so it can't be added again: IPAM plugin stuck: locked", second.Message, StringComparison.Ordinal);
+        // Where the configuration was repaired, the repaired one gives back what the old one can't.
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        (await lab.RunAsync("DEL", pod)).Succeeded();
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
+    public async Task On_a_full_disk_Del_succeeds_and_is_recorded_when_there_is_room()
+    {
+        await using var lab = await CreateOnSmallDiskAsync();
+        try
+        {
+            var pod = lab.NewPod();
+            (await lab.RunAsync("ADD", pod)).Succeeded();
+            string filler = await FillAsync(lab);
+
+            (await lab.RunAsync("DEL", pod)).Succeeded();
+
+            lab.AssertNothingLeft();
+            Assert.Empty(lab.Agent!.Services.Claims.All());
+            File.Delete(filler);
+            await Eventually.TrueAsync(() => lab.Agent.Services.Claims.CatchUpAsync().Result, "the removal is recorded");
+            await lab.StopAgentAsync();
+            await lab.StartAgentAsync();
+            Assert.Empty(lab.Agent!.Services.Claims.All());
+        }
+        finally
+        {
+            await lab.StopAgentAsync();
+            await Programs.RunAsync("umount", ["-l", lab.At("disk")], "", new Dictionary<string, string>());
+        }
+    }
+
+    [CniFact]
+    public async Task A_Del_on_a_full_disk_ends_the_same_after_a_restart_before_there_was_room()
+    {
+        await using var lab = await CreateOnSmallDiskAsync();
+        try
+        {
+            var pod = lab.NewPod();
+            (await lab.RunAsync("ADD", pod)).Succeeded();
+            string filler = await FillAsync(lab);
+            (await lab.RunAsync("DEL", pod)).Succeeded();
+            lab.DeletePod(pod);
+            // As it was on disk when the agent died.
+            File.Copy(lab.At("disk/agent.db"), lab.At("kept.db"));
+            if (File.Exists(lab.At("disk/agent.db-wal")))
+                File.Copy(lab.At("disk/agent.db-wal"), lab.At("kept.db-wal"));
+            await lab.StopAgentAsync();
+            File.Delete(filler);
+            foreach (string end in (string[])["", "-wal"])
+            {
+                File.Delete(lab.At($"disk/agent.db{end}"));
+                if (File.Exists(lab.At($"kept.db{end}")))
+                    File.Copy(lab.At($"kept.db{end}"), lab.At($"disk/agent.db{end}"));
+            }
+
+            await lab.StartAgentAsync();
+
+            await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
+            lab.AssertNothingLeft();
+        }
+        finally
+        {
+            await lab.StopAgentAsync();
+            await Programs.RunAsync("umount", ["-l", lab.At("disk")], "", new Dictionary<string, string>());
+        }
+    }
+
+    private static Task<AgentLab> CreateOnSmallDiskAsync() => AgentLab.CreateAsync(prepare: lab =>
+    {
+        Directory.CreateDirectory(lab.At("disk"));
+        var (exit, _, error) = Programs.RunAsync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "accoffload-test", lab.At("disk")], "", new Dictionary<string, string>()).GetAwaiter().GetResult();
+        Assert.True(exit == 0, error);
+        lab.Config["Agent"]!["Store"] = lab.At("disk/agent.db");
+        lab.Config["Agent"]!["VanishedSeconds"] = 1;
+    });
+
+    // To the last byte, and until nothing more fits into the room that the log has already.
+    private static async Task<string> FillAsync(AgentLab lab)
+    {
+        string filler = lab.At("disk/filler");
+        using (var file = new FileStream(filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
+        {
+            try
+            {
+                while (true)
+                    file.Write(new byte[4096]);
+            }
+            catch (IOException)
+            {
+                // Full.
+            }
+        }
+        var other = lab.NewPod();
+        for (int i = 0; ; i++)
+        {
+            Assert.True(i < 200, "the disk is full at last");
+            var answer = await lab.RunAsync("ADD", other);
+            (await lab.RunAsync("DEL", other)).Succeeded();
+            if (answer.ExitCode != 0)
+            {
+                answer.Failed(5);
+                return filler;
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Fixtures;
+
+namespace ACCOffload.InfraManager.Tests.Api;
+
+public sealed class AgentLogTests : IDisposable
+{
+    private readonly Clock _time = new();
+    private readonly LogCapture _log = new();
+    private readonly AgentLog _agents;
+    private ulong _epoch;
+    private string _last = "";
+
+    public AgentLogTests() => _agents = new AgentLog(_time, _log.CreateLogger("api"));
+
+    public void Dispose() => _log.Dispose();
+
+    [Fact]
+    public void Restarts_of_an_agent_are_no_second_agent()
+    {
+        Began("a.1");
+        Began("a.1");
+        Began("a.2");
+        Began("a.3");
+        Assert.Equal("", _agents.Rivals);
+    }
+
+    [Fact]
+    public void An_agent_that_comes_back_after_another_shows_that_there_are_two()
+    {
+        Began("a");
+        Began("b");
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Began("a");
+        Assert.Equal("a and b", _agents.Rivals);
+        Assert.Single(_log.Matching("Two agents use this node's certificate: a took epoch 3 back from b"));
+        _time.Advance(TimeSpan.FromMinutes(11));
+        Assert.Equal("", _agents.Rivals);
+    }
+
+    [Fact]
+    public void A_flood_of_epochs_is_a_few_lines()
+    {
+        for (var i = 0; i < 10_000; i++)
+            Began($"agent-{i % 50}");
+        Assert.InRange(_log.Matching("epoch").Count(), 1, 2);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Began("a");
+        Assert.Single(_log.Matching("9999 more"));
+    }
+
+    private void Began(string agent)
+    {
+        _agents.Began(agent, new BeginOutcome(++_epoch, _last, []));
+        _last = agent;
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => _ticks;
+
+        public void Advance(TimeSpan time) => _ticks += time.Ticks;
+    }
+}

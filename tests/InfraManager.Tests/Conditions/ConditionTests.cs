@@ -1,0 +1,153 @@
+using System.Collections.Frozen;
+using System.Net;
+using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.Conditions;
+using ACCOffload.InfraManager.Hosting;
+using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Protos.Infra;
+using ACCOffload.Protos.V1;
+using Grpc.Health.V1;
+using Condition = ACCOffload.InfraManager.Conditions.Condition;
+using Serving = Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus;
+
+namespace ACCOffload.InfraManager.Tests.Conditions;
+
+/// <summary>One list of conditions decides what ctl, health and the agent hear.</summary>
+public sealed class ConditionTests
+{
+    [Fact]
+    public async Task A_condition_that_prevents_no_ADD_leaves_attachments_possible_and_is_shown_everywhere()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var broken = true;
+        api.Conditions.Add(() => broken ? Condition.Unmet(ConditionNames.HostInterface, "nobody has attached it") : Condition.Met(ConditionNames.HostInterface));
+
+        using var control = api.ConnectControl();
+        var status = await new Protos.V1.Control.ControlClient(control).GetStatusAsync(new GetStatusRequest());
+        Assert.Equal((false, true), (status.Ready, status.CanAttach));
+        using var channel = api.Connect(api.Pki.IssueHost());
+        var reply = await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+        Assert.Equal((true, "HostInterface: nobody has attached it"), (reply.Ready, reply.Reason));
+        Assert.Equal(status.Conditions, reply.Conditions);
+
+        var health = new Health.HealthClient(api.ConnectPlain(api.HealthAddress));
+        await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.NotServing, "health says so");
+        Assert.Equal(Serving.Serving, await CheckAsync(health, HealthPublisher.Liveness));
+        broken = false;
+        await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.Serving, "health follows");
+    }
+
+    [Fact]
+    public async Task A_condition_that_prevents_ADDs_is_told_first()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        api.Conditions.Add(() => Condition.Unmet(ConditionNames.Watch, "stale"));
+        api.Conditions.Add(() => Condition.Blocking(ConditionNames.Ports, "no permission"));
+
+        using var channel = api.Connect(api.Pki.IssueHost());
+        var reply = await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+        Assert.Equal((false, "Ports: no permission"), (reply.Ready, reply.Reason));
+        using var control = api.ConnectControl();
+        var status = await new Protos.V1.Control.ControlClient(control).GetStatusAsync(new GetStatusRequest());
+        Assert.Equal("Ports: no permission", Readiness.Missing(status));
+    }
+
+    [Fact]
+    public async Task Policy_messages_without_effect_are_noticed_by_ctl_status()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        using var channel = api.Connect(api.Pki.IssueHost());
+        Assert.True((await new InfraAgent.InfraAgentClient(channel).ActivePolicyUpdateAsync(new FelixMessage())).Successful);
+        Assert.True((await new InfraAgent.InfraAgentClient(channel).UpdateIPSetAsync(new FelixMessage())).Successful);
+
+        using var output = new StringWriter();
+        Assert.Equal(0, await Commands.RunAsync(["ctl", "--socket", api.ControlSocket, "status"], output, TextWriter.Null));
+        Assert.Contains("network policy is not enforced: 2 policy messages", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Broken_certificate_files_are_a_condition_until_they_are_good_again()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var good = File.ReadAllText(api.Folder.At("tls.crt"));
+        File.WriteAllText(api.Folder.At("tls.crt"), "half a certifi");
+        api.Server.ReloadCertificates();
+        await Eventually.TrueAsync(() => !Of(api, ConditionNames.Certificates).Ok, "the condition fails");
+        Assert.Contains(api.Folder.At("tls.crt"), Of(api, ConditionNames.Certificates).Reason, StringComparison.Ordinal);
+        Assert.False(Of(api, ConditionNames.Certificates).PreventsAdds);
+
+        File.WriteAllText(api.Folder.At("tls.crt"), good);
+        api.Server.ReloadCertificates();
+        await Eventually.TrueAsync(() => Of(api, ConditionNames.Certificates).Ok, "the condition holds again");
+    }
+
+    [Fact]
+    public async Task The_host_interface_counts_only_where_the_node_has_one_and_its_port_passes_packets()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        var node = api.Settings.Node;
+        Assert.True(HostInterfaceCondition.Of(api.Core, node with { HostAddresses = [] }, PortReport.Fine).Ok);
+        Assert.False(HostInterfaceCondition.Of(api.Core, node, PortReport.Fine).Ok);
+
+        api.Core.Held.Add(new EndpointView(new Endpoint(1, HostSpec(), true), 1, true));
+        Assert.True(HostInterfaceCondition.Of(api.Core, node, PortReport.Fine).Ok);
+        var lost = new PortReport("", new Dictionary<string, string> { ["acc00000000001"] = "gone" }.ToFrozenDictionary());
+        Assert.Contains("gone", HostInterfaceCondition.Of(api.Core, node, lost).Reason, StringComparison.Ordinal);
+
+        using var channel = api.Connect(api.Pki.IssueHost());
+        var reply = await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+        Assert.Equal(("acc00000000001", "020000000009"), (reply.HostEndpoint.PortName, Convert.ToHexString(reply.HostEndpoint.Mac.Span)));
+    }
+
+    [Fact]
+    public void A_watch_that_is_interrupted_counts_after_a_while_and_one_without_kubeconfig_does_not()
+    {
+        using var folder = new Folder();
+        var time = new ManualTime();
+        var file = folder.At("kubeconfig");
+        var watch = new WatchCondition(file, time);
+        Assert.True(watch.Judge(Watching(ReflectorPhase.Waiting, synced: false)).Ok);
+        File.WriteAllText(file, "");
+        Assert.False(watch.Judge(Watching(ReflectorPhase.Waiting, synced: false)).Ok);
+        Assert.True(watch.Judge(Watching(ReflectorPhase.Watching, synced: true)).Ok);
+        Assert.True(watch.Judge(Watching(ReflectorPhase.Waiting, synced: true)).Ok);
+        time.Advance(WatchCondition.Grace);
+        var stale = watch.Judge(Watching(ReflectorPhase.Waiting, synced: true));
+        Assert.Equal((false, false), (stale.Ok, stale.PreventsAdds));
+        Assert.True(watch.Judge(Watching(ReflectorPhase.Watching, synced: true)).Ok);
+    }
+
+    private static Condition Of(ApiFixture api, string name) => api.Conditions.Take().All.Single(c => c.Name == name);
+
+    private static async Task<Serving> CheckAsync(Health.HealthClient health, string service) => (await health.CheckAsync(new HealthCheckRequest { Service = service })).Status;
+
+    private static ClusterWatchStatus Watching(ReflectorPhase phase, bool synced) =>
+        new("", [new ReflectorStatus { Kind = "Service", Phase = phase, Synced = synced }], new ServiceControllerStatus(synced, 0, 0, 0, "", []));
+
+    private sealed class ManualTime : TimeProvider
+    {
+        private long _now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public void Advance(TimeSpan time) => _now += time.Ticks;
+
+        public override long GetTimestamp() => _now;
+    }
+
+    private static EndpointSpec HostSpec() => new()
+    {
+        Node = "node-1",
+        Origin = ApiOrigin.Offload,
+        Key = new(" host", "host", "acchost0"),
+        Kind = Model.EndpointKind.Host,
+        PortName = "acc00000000001",
+        Mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:09"),
+        Addresses = [IPAddress.Parse("200.1.1.2")],
+    };
+}

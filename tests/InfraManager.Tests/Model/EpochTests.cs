@@ -1,0 +1,140 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+public class EpochTests
+{
+    private const ulong Most = ulong.MaxValue;
+    private readonly NetworkModel _model = new();
+    private readonly Judge _judge;
+    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+
+    public EpochTests() => _judge = new Judge(_model, TestNode.Settings);
+
+    [Fact]
+    public void Each_begin_is_one_more_and_tells_what_is_held()
+    {
+        Assert.Equal(1UL, Begin("a").Epoch);
+        _judge.Attach(TestNode.Pod(1, 5), _context);
+        _judge.Attach(TestNode.Pod(2) with { Origin = ApiOrigin.InfraAgent }, _context);
+        BeginOutcome second = Begin("b");
+        Assert.Equal((2UL, "a"), (second.Epoch, second.Before));
+        Assert.Equal([TestNode.Key(1)], second.Held.Select(s => s.Key));
+    }
+
+    [Fact]
+    public void What_was_not_handed_out_is_refused_with_the_field_and_what_to_do()
+    {
+        foreach (ulong epoch in (ulong[])[1, 1_700_000_000, Most])
+            Assert.Contains("call Begin", Refused(epoch).Message, StringComparison.Ordinal);
+        Begin("a");
+        Begin("b");
+        foreach (ulong epoch in (ulong[])[0, 1, 3, 1_700_000_000, Most])
+            Refused(epoch);
+        Assert.Contains("the current one is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
+        Assert.Equal(0, _model.Count);
+        _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
+        // Even a repeat of what is held: who has lost his epoch has to hear of it.
+        Begin("c");
+        Assert.Equal("epoch", Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context)).Field);
+    }
+
+    [Fact]
+    public void The_largest_number_ends_with_its_epoch()
+    {
+        Begin("hostile");
+        _judge.Attach(TestNode.Pod(1, Most), _context);
+        _judge.Attach(TestNode.Pod(2, Most, network: "elsewhere"), _context);
+        _judge.Sync(new SyncIntent("node-1", 1, Most, [TestNode.Pod(1, Most), TestNode.Pod(3, Most)]), _context);
+        _judge.Detach(TestNode.Detach(TestNode.Pod(9), Most));
+
+        ulong epoch = Begin("host").Epoch;
+        SyncOutcome outcome = _judge.Sync(new SyncIntent("node-1", epoch, 1, [TestNode.Pod(1, 1, ip: 8)]), _context);
+
+        Assert.Equal((0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
+        _judge.Attach(TestNode.Pod(4, 2, ip: 2, epoch: epoch), _context);
+        _judge.Attach(TestNode.Pod(9, 3, epoch: epoch), _context);
+        Assert.Equal([1, 4, 9], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
+    }
+
+    [Fact]
+    public void Numbers_in_a_list_do_not_reach_beyond_the_list()
+    {
+        Begin("hostile");
+        _judge.Sync(new SyncIntent("node-1", 1, 5, [TestNode.Pod(1, Most, epoch: Most), TestNode.Pod(2, 3, epoch: 1)]), _context);
+        Assert.Equal([new RequestStamp(1, 5), new RequestStamp(1, 3)], _model.Endpoints.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.Stamp));
+        _judge.Sync(new SyncIntent("node-1", 1, 6, []), _context);
+        Assert.Equal(0, _model.Count);
+    }
+
+    [Fact]
+    public void The_last_epoch_is_not_followed_by_the_first()
+    {
+        _model.SetAgent("node-1", new AgentState(Most, 0, "a"));
+        _model.Forget();
+        var e = Assert.Throws<IntentException>(() => Begin("b"));
+        Assert.Equal((IntentError.ResourceExhausted, "epoch"), (e.Code, e.Field));
+        Assert.Equal(0, _model.Mark);
+        _judge.Reset(new ResetHostIntent("node-1"));
+        Assert.Equal(2UL, Begin("b").Epoch);
+    }
+
+    [Fact]
+    public void A_reset_forgets_all_that_the_host_told_and_ends_its_epoch()
+    {
+        Begin("a");
+        _judge.Attach(TestNode.Pod(1, 1), _context);
+        _judge.Attach(TestNode.Pod(2) with { Origin = ApiOrigin.InfraAgent }, _context);
+        _judge.Detach(TestNode.Detach(TestNode.Pod(3), Most));
+
+        RemovalOutcome outcome = _judge.Reset(new ResetHostIntent("node-1"));
+
+        Assert.Equal(2, outcome.Removed.Count);
+        Assert.Equal((0, 0), (_model.Count, _model.Tombstones.Count));
+        Assert.True(_model.IsPortRemovalPending(TestNode.PortName(1)));
+        Refused(1);
+        Assert.Equal(3UL, Begin("a").Epoch);
+    }
+
+    [Fact]
+    public void The_operator_removes_by_key_address_or_mac_through_either_api()
+    {
+        Begin("a");
+        _judge.Attach(TestNode.Pod(1, Most), _context);
+        _judge.Attach(TestNode.Pod(2) with { Origin = ApiOrigin.InfraAgent }, _context);
+        _judge.Attach(TestNode.Pod(3, 1), _context);
+        Assert.Equal([TestNode.Key(1)], _judge.Remove(new RemoveEndpointsIntent { Key = TestNode.Key(1) }).Removed.Select(s => s.Key));
+        Assert.Equal([TestNode.Key(2)], _judge.Remove(new RemoveEndpointsIntent { Address = TestNode.Ip(2) }).Removed.Select(s => s.Key));
+        Assert.Empty(_judge.Remove(new RemoveEndpointsIntent { Mac = TestNode.Pod(3).Mac, Address = TestNode.Ip(9) }).Removed);
+        Assert.Equal([TestNode.Key(3)], _judge.Remove(new RemoveEndpointsIntent { Mac = TestNode.Pod(3).Mac }).Removed.Select(s => s.Key));
+        Assert.Empty(_judge.Remove(new RemoveEndpointsIntent { Key = TestNode.Key(3) }).Removed);
+    }
+
+    [Fact]
+    public void A_node_has_no_more_endpoints_through_an_api_than_a_list_may_state()
+    {
+        Begin("a");
+        for (int i = 0; i < Protos.ProtocolLimits.MaxAttachments; i++)
+            _judge.Attach(TestNode.Pod(i, 1), _context);
+        Assert.Equal(IntentError.ResourceExhausted, Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(4999, 1), _context)).Code);
+        // A change is no new one, and the other API has its own.
+        _judge.Attach(TestNode.Pod(1, 2, ip: 4998), _context);
+        _judge.Attach(TestNode.Pod(4999) with { Origin = ApiOrigin.InfraAgent }, _context);
+        Assert.Equal(Protos.ProtocolLimits.MaxAttachments, Begin("b").Held.Count);
+    }
+
+    private BeginOutcome Begin(string agent) => _judge.Begin(new BeginIntent("node-1", agent));
+
+    private IntentException Refused(ulong epoch)
+    {
+        IntentException[] refusals =
+        [
+            Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(1, 7, epoch: epoch), _context)),
+            Assert.Throws<IntentException>(() => _judge.Detach(new DetachIntent("node-1", ApiOrigin.Offload, TestNode.Key(1), epoch, 7))),
+            Assert.Throws<IntentException>(() => _judge.Sync(new SyncIntent("node-1", epoch, 7, []), _context)),
+        ];
+        Assert.All(refusals, r => Assert.Equal((IntentError.FailedPrecondition, "epoch"), (r.Code, r.Field)));
+        return refusals[0];
+    }
+}

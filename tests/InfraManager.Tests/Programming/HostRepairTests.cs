@@ -1,0 +1,111 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+using Microsoft.Data.Sqlite;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>What a host tells can always be taken back: by its next start, and by the operator.</summary>
+public class HostRepairTests
+{
+    private const ulong Most = ulong.MaxValue;
+
+    [Fact]
+    public async Task What_a_hostile_host_planted_goes_with_the_first_sync_of_the_next_image()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        for (int i = 0; i < 5; i++)
+            await core.AttachAsync(TestNode.Pod(i, Most, network: $"planted-{i}"));
+        await core.SyncAsync(TestNode.Sync(Most, [.. Enumerable.Range(0, 5).Select(i => TestNode.Pod(i, Most, network: $"planted-{i}"))]));
+        await core.RestartAsync();
+
+        BeginOutcome begun = await core.BeginAsync();
+        Assert.Equal(5, begun.Held.Count);
+        SyncOutcome outcome = await core.SyncAsync(new SyncIntent("node-1", begun.Epoch, 1, [TestNode.Pod(7, 1, ip: 3)]));
+
+        Assert.Equal((1, 5), (outcome.Added, outcome.Removed));
+        Assert.Equal(TestNode.Key(7), Assert.Single(await core.SettledAsync()).Endpoint.Key);
+    }
+
+    [Fact]
+    public async Task An_epoch_is_durable_before_it_is_answered_and_needs_no_target()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        core.Target.Disconnect();
+        ulong epoch = (await core.BeginAsync()).Epoch;
+        await core.RestartAsync(ready: false);
+        Assert.Equal((epoch, "agent-1"), (core.Programmer.GetStatus().Agent.Epoch, core.Programmer.GetStatus().Agent.Name));
+        Assert.Equal(epoch + 1, (await core.BeginAsync()).Epoch);
+        core.Target.Connect();
+    }
+
+    [Fact]
+    public async Task The_operators_removal_is_durable_and_on_the_target()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, Most));
+        await core.AttachAsync(TestNode.Pod(2, Most));
+        RemovalOutcome removed = await core.Programmer.SubmitAsync(new RemoveEndpointsIntent { Address = TestNode.Ip(1) }, default);
+        Assert.Equal(TestNode.Key(1), Assert.Single(removed.Removed).Key);
+        Assert.Equal(TestNode.Key(2), Assert.Single(await core.SettledAsync()).Endpoint.Key);
+        await core.RestartAsync();
+        Assert.Single(await core.SettledAsync());
+        Assert.Equal("key", (await Assert.ThrowsAsync<IntentException>(() => core.Programmer.SubmitAsync(new RemoveEndpointsIntent(), default))).Field);
+
+        Assert.Single((await core.Programmer.SubmitAsync(new ResetHostIntent("node-1"), default)).Removed);
+        Assert.Empty(await core.SettledAsync());
+        Assert.Empty(core.EndpointRows);
+        Assert.Equal("epoch", (await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 1)))).Field);
+    }
+
+    [Theory]
+    [InlineData(1_900_000_000L, 5L)]
+    [InlineData(-1L, -1L)]
+    public async Task Epochs_of_a_hosts_own_choice_lock_nobody_out_after_the_update(long epoch, long sequence)
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.AttachAsync(TestNode.Pod(2, 1, network: "planted"));
+        await core.KillAsync();
+        // The database as the release before left it.
+        Sql(core.DatabasePath, $"""
+            DROP TABLE agents;
+            CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID;
+            INSERT INTO sync_floors VALUES ('node-1', '', {epoch}, {sequence}), ('node-1', 'net', {epoch}, {sequence});
+            INSERT INTO tombstones VALUES (1, 'net', 'container-3', 'eth0', 'node-1', {epoch}, {sequence});
+            UPDATE endpoints SET epoch = {epoch}, sequence = {sequence};
+            PRAGMA user_version = 2;
+            """);
+        await core.RestartAsync();
+
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+        BeginOutcome begun = await core.BeginAsync();
+        Assert.Equal((1UL, 2), (begun.Epoch, begun.Held.Count));
+        SyncOutcome outcome = await core.SyncAsync(new SyncIntent("node-1", 1, 1, [TestNode.Pod(1, Most, epoch: Most)]));
+        Assert.Equal((1, 1), (outcome.Kept, outcome.Removed));
+        await core.AttachAsync(TestNode.Pod(3, 2));
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+    }
+
+    [Fact]
+    public async Task The_longest_list_does_not_keep_the_programmer_from_its_watchdog()
+    {
+        // Limits that a busy machine does not meet: this is about work, not about the target's answers.
+        TimeSpan long1 = TimeSpan.FromSeconds(50);
+        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
+        int count = Protos.ProtocolLimits.MaxAttachments;
+        await core.SyncAsync(TestNode.Sync(1, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 1))]));
+        SyncOutcome outcome = await core.SyncAsync(TestNode.Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1))]));
+        Assert.Equal(count, outcome.Added);
+        Assert.True(core.Programmer.IsHealthy);
+        Assert.True((await core.DetachAsync(TestNode.Pod(1), 3)).Removed);
+    }
+
+    private static void Sql(string path, string text)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = text;
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,30 @@
+namespace ACCOffload.NativeInterop.Tests;
+
+/// <summary>Whether this kernel has ipvlan, asked once with a link in a namespace without a name, which leaves nothing and collides with nothing.</summary>
+internal static class IpvlanKernel
+{
+    private static readonly Lazy<bool> Present = new(Probe);
+
+    /// <summary>Null, or why a test that makes ipvlan links is skipped.</summary>
+    public static string? Missing => !Environment.IsPrivilegedProcess ? "needs root" : Present.Value ? null : "needs ipvlan in the kernel (module ipvlan)";
+
+    private static bool Probe()
+    {
+        try
+        {
+            using var ns = NetNamespace.CreateNameless();
+            using var links = RouteNetlink.Open(ns);
+            var parent = links.CreateVeth(new VethSpec { Name = "parent", PeerName = "peer" })!;
+            return links.CreateIpvlan(new IpvlanSpec { Name = "ipv", Parent = parent.Index }) is not null;
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.EOPNOTSUPP)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is LinuxException or NetlinkException)
+        {
+            // Not an answer: discovery goes on, and the test itself says what is wrong.
+            return true;
+        }
+    }
+}
