@@ -167,8 +167,8 @@ internal sealed partial class AccLink
     // Whoever has a copy of our certificate can replace the host's endpoint, and nothing on this host would show it.
     private void NoteHost(StatusReply reply, Claim? host)
     {
-        // An ACC of an earlier release does not say; while not synced it need not hold it yet; and what we changed meanwhile proves nothing.
-        if (reply.Conditions.Count == 0 || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
+        // An ACC of an earlier release does not say; while not synced, or without its target, it need not hold it yet; and what we changed meanwhile proves nothing.
+        if (reply.Conditions.Count == 0 || !reply.Ready || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
             return;
         string held = reply.HostEndpoint is { } endpoint
             ? $"the ACC holds port {endpoint.PortName}, MAC {(endpoint.Mac.Length == MacAddress.Length ? new MacAddress(endpoint.Mac.Span).ToString() : "?")}, not {host.PortName}, {host.Mac}"
@@ -177,15 +177,16 @@ internal sealed partial class AccLink
         bool isNew;
         lock (_lock)
         {
-            if (_open is null || same)
+            // What the ACC refused was not taken away by somebody; it is stated again by the Sync that failures bring about.
+            bool refused = _state.SyncFailures.Any(f => f.StartsWith($"{Claims.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
+            if (_open is null || same || refused)
             {
-                if (same)
+                if (same || refused)
                     _state = _state with { HostDiffers = false };
                 return;
             }
             isNew = !_state.HostDiffers;
             _state = _state with { HostDiffers = true, HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}", HostConflictSeen = _time.GetUtcNow() };
-            _resync = true;
         }
         if (isNew)
             LogHostConflict(held);

@@ -18,7 +18,7 @@ internal sealed partial class CniDispatcher
 
     // Requests under way at once, and those of one network.
     private const int MostRequests = 512;
-    private const int MostOfNetwork = 128;
+    private const int MostOfNetwork = 256;
 
     private readonly AgentServices _services;
     private readonly PendingRemovals _pending;

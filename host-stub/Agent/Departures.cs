@@ -24,7 +24,7 @@ internal sealed partial class Departures(AgentServices services, Remover remover
         var gone = new Dictionary<AttachmentKey, Sighting>();
         foreach (var claim in services.Claims.All().Where(c => c is { State: ClaimState.Attached, Vanished: true, IsHost: false }))
         {
-            if (!await services.OnDevicesAsync(() => PodDevices.IsPodGone(claim) && services.Pools.Missing([claim]).Contains(claim.Key)).ConfigureAwait(false))
+            if (!await services.OnDevicesAsync(() => IsPodGone(claim) && services.Pools.Missing([claim]).Contains(claim.Key)).ConfigureAwait(false))
                 continue;
             bool known = _gone.TryGetValue(claim.Key, out var seen) && seen.Created == claim.Created;
             if (!known)
@@ -35,6 +35,9 @@ internal sealed partial class Departures(AgentServices services, Remover remover
         }
         _gone = gone;
     }
+
+    // A veth that was taken over after the agent's database was lost has no namespace's path: nothing but its far end shows that the pod lives.
+    private static bool IsPodGone(Claim claim) => claim is { NetNs.Length: 0, DeviceKind: "veth" } || PodDevices.IsPodGone(claim);
 
     private async Task ReleaseAsync(Claim seen)
     {

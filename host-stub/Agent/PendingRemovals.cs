@@ -78,9 +78,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
     /// <summary>The attachment was removed: nothing waits for it any more.</summary>
     public void Forget(AttachmentKey key)
     {
+        string file = FileOf(key);
+        _failed.TryRemove(Path.GetFileName(file), out _);
         try
         {
-            File.Delete(FileOf(key));
+            File.Delete(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -135,7 +137,10 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
                 ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running");
             // Whoever had the lock may have done it.
             if (!File.Exists(file))
+            {
+                _failed.TryRemove(name, out _);
                 return;
+            }
             await RemoveAsync(call, file).ConfigureAwait(false);
         }
         catch (Exception e)
@@ -190,6 +195,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private void Reject(string file, string reason)
     {
+        _failed.TryRemove(Path.GetFileName(file), out _);
         LogRejected(Path.GetFileName(file), reason);
         if (Directory.EnumerateFiles(directory, $"{Rejected}*").Count() >= MostRejected)
             File.Delete(file);

@@ -45,7 +45,14 @@ internal static class PendingRemoval
             if (file.Name == name)
                 continue;
             files++;
-            bytes += file.Length;
+            try
+            {
+                bytes += file.Length;
+            }
+            catch (FileNotFoundException)
+            {
+                // Another plugin gave it its name, or the agent has done it.
+            }
         }
         if (files >= PendingName.MostFiles || bytes > PendingName.MostBytes)
             throw new IOException($"{folder.FullName} is full: {files} removals wait there, at most {PendingName.MostFiles} with {PendingName.MostBytes} bytes");
@@ -55,7 +62,9 @@ internal static class PendingRemoval
     {
         try
         {
-            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerOnly, BufferSize = 0 });
+            // Made here or not at all: whoever owns the directory could have left a link of that name.
+            File.Delete(file);
+            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly, BufferSize = 0 });
             stream.Write(frame);
             stream.Flush(flushToDisk: true);
         }

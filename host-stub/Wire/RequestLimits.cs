@@ -7,7 +7,7 @@ namespace ACCOffload.HostStub.Wire;
 internal static class RequestLimits
 {
     /// <summary>From the plugin's start to its answer.</summary>
-    public static TimeSpan OfPlugin(string command) => TimeSpan.FromSeconds(command switch { "STATUS" => 3, "GC" => 25, "DEL" => 50, _ => 55 });
+    public static TimeSpan OfPlugin(string command) => TimeSpan.FromSeconds(command switch { "STATUS" => 2.7, "GC" => 25, "DEL" => 50, _ => 55 });
 
     /// <summary>From the agent's receipt of the request to its answer; the work goes on beyond it where it can't be broken off.</summary>
     public static TimeSpan OfAgent(string command) => TimeSpan.FromSeconds(command switch { "STATUS" => 2, "GC" => 22, "DEL" => 45, _ => 50 });

@@ -43,7 +43,7 @@ internal static class NodeParsers
     public static string? Role(string text, out string role)
     {
         role = text;
-        return text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or ':') ? null : "is no role";
+        return text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or ':') ? null : "is not a role name";
     }
 
     public static string? HostRole(string text, out string node)

@@ -23,6 +23,7 @@ internal sealed class ApiServer : IAsyncDisposable
     private readonly MutualTls _tls;
     private readonly ConnectionPool _healthConnections;
     private readonly ControlSocket _door;
+    private readonly RequestGate _gate;
     private readonly FileMonitor _monitor;
     private readonly HealthServiceImpl _health = new();
     private readonly HealthPublisher _publisher;
@@ -88,8 +89,8 @@ internal sealed class ApiServer : IAsyncDisposable
         _app = builder.Build();
         var tracking = new RequestTracking(refusals);
         _app.Use(next => context => tracking.RunAsync(context, next));
-        var gate = new RequestGate(_connections);
-        _app.Use(next => context => gate.RunAsync(context, next));
+        _gate = new RequestGate(_connections, settings.Node.Name);
+        _app.Use(next => context => _gate.RunAsync(context, next));
         _app.UseRouting();
         _app.MapGrpcService<OffloadService>();
         _app.MapGrpcService<InfraAgentService>();
@@ -146,6 +147,7 @@ internal sealed class ApiServer : IAsyncDisposable
         _tls.Dispose();
         _healthConnections.Dispose();
         _door.Dispose();
+        _gate.Dispose();
     }
 
     private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)

@@ -7,8 +7,15 @@ namespace ACCOffload.InfraManager.Hosting;
 /// The first thing every request meets: a door serves its own services only, and the mutual TLS door only while the client's certificate
 /// holds. What it doesn't know, it refuses.
 /// </summary>
-internal sealed class RequestGate(PeerConnections connections)
+internal sealed class RequestGate(PeerConnections connections, string node) : IDisposable
 {
+    private const string Sync = "/accoffload.v1.Offload/Sync";
+    private static readonly TimeSpan SyncPatience = TimeSpan.FromSeconds(5);
+
+    // A Sync is the only request of megabytes. One at a time of this node, and one of all others, bounds what they may hold in memory.
+    private readonly SemaphoreSlim _own = new(1);
+    private readonly SemaphoreSlim _others = new(1);
+
     private const string Health = "/grpc.health.v1.Health/";
     private const string Offload = "/accoffload.v1.Offload/";
     private const string InfraAgent = "/infra.InfraAgent/";
@@ -23,6 +30,8 @@ internal sealed class RequestGate(PeerConnections connections)
                 if (context.Features.Get<PeerConnection>() is not { } peer || connections.Admit(peer) is not { } identity)
                     return Refuse(context, StatusCode.Unauthenticated, "the client certificate is not valid");
                 context.Features.Set(identity);
+                if (path == Sync)
+                    return OneByOneAsync(context, next, identity.Node == node ? _own : _others);
                 return Serve(context, next, Has(path, Offload) || Has(path, InfraAgent) || Has(path, Health));
             case ListenerKind.Health:
                 return Serve(context, next, Has(path, Health));
@@ -30,6 +39,29 @@ internal sealed class RequestGate(PeerConnections connections)
                 return Serve(context, next, Has(path, Control));
             default:
                 return Refuse(context, StatusCode.Unauthenticated, "unknown listener");
+        }
+    }
+
+    public void Dispose()
+    {
+        _own.Dispose();
+        _others.Dispose();
+    }
+
+    private static async Task OneByOneAsync(HttpContext context, RequestDelegate next, SemaphoreSlim turn)
+    {
+        if (!await turn.WaitAsync(SyncPatience, context.RequestAborted))
+        {
+            await Refuse(context, StatusCode.ResourceExhausted, $"other Syncs of this node have been under way for {SyncPatience.TotalSeconds:0} s, try again later");
+            return;
+        }
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            turn.Release();
         }
     }
 

@@ -50,7 +50,7 @@ internal static class ServiceRules
         if (address.Equals(node.Gateway))
             return $"{address} is the gateway's";
         if (IsReserved(address))
-            return $"{address} is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)";
+            return $"{address} is not reachable from elsewhere (loopback, link-local, multicast or reserved)";
         foreach (var range in node.PodRanges)
         {
             if (range.Contains(address))
@@ -95,7 +95,7 @@ internal static class ServiceRules
             if (backend.Address.AddressFamily != AddressFamily.InterNetwork)
                 throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not IPv4; this pipeline carries IPv4 only");
             if (IsReserved(backend.Address))
-                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)");
+                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not reachable from elsewhere (loopback, link-local, multicast or reserved)");
             CheckPort($"{mine}.port", backend.Port);
             if (!seen.Add(backend.Key))
                 throw IntentException.Invalid(mine, $"{backend.Key} is listed twice");

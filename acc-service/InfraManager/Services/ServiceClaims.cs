@@ -48,7 +48,7 @@ internal static class ServiceClaims
 
     /// <summary>A backend may be anywhere that packets can go to; but not at a service's address, which would lead them round and round.</summary>
     private static string? WhyNoBackend(IPAddress address, NodeSettings node) =>
-        Has(node.VirtualRanges, address) ? $"{address} is a service's address (Node:VirtualRanges), none of a backend" : null;
+        Has(node.VirtualRanges, address) ? $"{address} is a service address (Node:VirtualRanges), not a backend" : null;
 
     private static bool Has(IReadOnlyList<IPNetwork> ranges, IPAddress address) => ranges.Any(r => r.Contains(address));
 }

@@ -17,7 +17,7 @@ internal static class RpcFault
         }
 
         return exception is RpcException { Status: var status }
-            ? OneLine(status.Detail.Length == 0 ? Name(status.StatusCode) : $"{Name(status.StatusCode)}: {status.Detail}")
+            ? OneLine(status.Detail.Length == 0 || status.Detail == status.StatusCode.ToString() ? Name(status.StatusCode) : $"{Name(status.StatusCode)}: {status.Detail}")
             : OneLine(exception.Message);
     }
 

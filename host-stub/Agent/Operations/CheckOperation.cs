@@ -31,20 +31,17 @@ internal sealed class CheckOperation(AgentServices services)
     {
         var (epoch, sequence) = services.Claims.NextSequence();
         var changed = claim with { Mac = mac, Epoch = epoch, Sequence = sequence };
-        // In memory at once: where the ACC can't be reached the next Sync tells it.
-        var recorded = services.Claims.PutAsync(changed);
-        bool told;
+        // In memory at once: where the ACC can't be reached the next Sync tells it. On a full disk the table writes it later.
+        _ = services.Claims.PutAsync(changed);
         try
         {
-            told = await services.Acc.TryAttachAsync(changed, AccLimit).ConfigureAwait(false);
+            return await services.Acc.TryAttachAsync(changed, AccLimit).ConfigureAwait(false);
         }
         catch (CniException e)
         {
             await services.Claims.PutAsync(claim).ConfigureAwait(false);
             throw new CniException(CniErrorCode.Internal, $"interface {claim.Key.InterfaceName} has the MAC {mac}, which the ACC refuses", $"{e.OneLine}; it knows {claim.Mac}, so nothing passes");
         }
-        await recorded.ConfigureAwait(false);
-        return told;
     }
 
     private MacAddress CheckHost(CniCall call, Claim claim)

@@ -55,7 +55,7 @@ internal sealed class TestHost : IAsyncDisposable
                 "Address": "https://127.0.0.1:50002",
                 "CertificateFile": "{{host.At("pki/host-client/tls.crt")}}", "KeyFile": "{{host.At("pki/host-client/tls.key")}}", "CaFile": "{{host.At("pki/host-client/ca.crt")}}"
               },
-              "Agent": { "Socket": "{{host.At("agent.sock")}}", "Store": "{{host.At("agent.db")}}", "AddTimeoutSeconds": 60 },
+              "Agent": { "Socket": "{{host.At("agent.sock")}}", "Store": "{{host.At("agent.db")}}", "AddTimeoutSeconds": 30 },
               "Device": { "PortNamespace": "/run/netns/{{host.Ports}}" },
               "HostInterface": { "Enabled": false }
             }

@@ -104,8 +104,8 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [InlineData("10.244.1.7", 80, "endpoint: 10.244.1.7 lies in the pod range 10.244.1.0/24")]
     [InlineData("200.1.1.2", 30080, "endpoint: 200.1.1.2 is the host interface's (Node:HostAddresses)")]
     [InlineData("169.254.1.1", 80, "endpoint: 169.254.1.1 is the gateway's")]
-    [InlineData("169.254.169.254", 80, "endpoint: 169.254.169.254 is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)")]
-    [InlineData("239.1.2.3", 80, "endpoint: 239.1.2.3 is no address that packets can be sent to from elsewhere (loopback, link-local, multicast or reserved)")]
+    [InlineData("169.254.169.254", 80, "endpoint: 169.254.169.254 is not reachable from elsewhere (loopback, link-local, multicast or reserved)")]
+    [InlineData("239.1.2.3", 80, "endpoint: 239.1.2.3 is not reachable from elsewhere (loopback, link-local, multicast or reserved)")]
     public async Task What_no_service_has_is_not_claimed(string address, uint port, string message)
     {
         foreach (var real in new[] { false, true })
@@ -121,7 +121,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [Fact]
     public async Task A_backend_is_no_services_address()
     {
-        await RefusedAsync("backends[1].dst_ep: 10.96.0.1 is a service's address (Node:VirtualRanges), none of a backend", async () => await _client.NatTranslationAddAsync(Web("10.244.1.2", "10.96.0.1")));
+        await RefusedAsync("backends[1].dst_ep: 10.96.0.1 is a service address (Node:VirtualRanges), not a backend", async () => await _client.NatTranslationAddAsync(Web("10.244.1.2", "10.96.0.1")));
         Assert.Empty(_api.Core.Intents);
     }
 

@@ -90,8 +90,13 @@ public sealed class LimitsTests
         using var foreign = api.Pki.IssueHost("node-2");
         using var own = api.Pki.IssueHost();
         var watches = new List<AsyncServerStreamingCall<HealthCheckResponse>>();
-        for (var i = 0; i < 12; i++)
+        // One after the other: a connection without a request yet would give way to the next one.
+        for (var i = 0; i < 8; i++)
+        {
             watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
+            Assert.True(await watches[i].ResponseStream.MoveNext(CancellationToken.None));
+        }
+        watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
         await Eventually.TrueAsync(() => api.Log.Matching("there are 8 connections already").Any(), "the other node is at its bound");
         await AttachAsync(api, own);
         watches.ForEach(w => w.Dispose());
