@@ -72,15 +72,20 @@ public sealed class StatusTests
         Assert.Equal(("Watch", "the watch is interrupted"), (watch.Name, watch.Reason));
     }
 
-    [RootFact]
-    public async Task A_port_namespace_that_is_missing_is_50_after_the_grace_until_it_is_back()
+    [RootTheory]
+    [InlineData("directory")]
+    [InlineData("link")]
+    public async Task A_port_namespace_that_is_missing_is_50_after_the_grace_until_it_is_back(string instead)
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
         string path = NetNamespace.NamedPath(lab.DataPlane);
         NetNamespace.DeleteNamed(lab.DataPlane);
-        // In the agent's place, which outside of a sandbox would make it again.
-        Directory.CreateDirectory(path);
+        // The agent, which outside of a sandbox makes it again, can replace neither. The link, which leads to itself, looks like a file that is there.
+        if (instead == "link")
+            File.CreateSymbolicLink(path, path);
+        else
+            Directory.CreateDirectory(path);
         try
         {
             (await StatusAsync()).Succeeded();
@@ -93,7 +98,10 @@ public sealed class StatusTests
         }
         finally
         {
-            Directory.Delete(path);
+            if (instead == "link")
+                File.Delete(path);
+            else
+                Directory.Delete(path);
         }
         NetNamespace.OpenOrCreateNamed(lab.DataPlane).Dispose();
 
