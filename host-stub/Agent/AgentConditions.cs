@@ -1,4 +1,5 @@
 using ACCOffload.HostStub.Claims;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Agent;
 
@@ -20,7 +21,7 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
         {
             AgentCondition.Of("Acc", acc.Synced ? "" : acc.Reason.Length > 0 ? acc.Reason : "not connected", preventsAdds: true),
             AgentCondition.Of("Store", store.Problem, preventsAdds: true),
-            AgentCondition.Of("Ports", File.Exists(config.PortNamespace) ? "" : $"{config.PortNamespace} is not there: host-stub-ports.service makes it", preventsAdds: true),
+            AgentCondition.Of("Ports", PortsProblem(config.PortNamespace), preventsAdds: true),
             AgentCondition.Of("Certificates", services.Acc.CertificateProblem is { Length: > 0 } problem ? $"{problem}; the files read before stay in use until they expire" : ""),
         };
         if (config.HostInterface.Enabled)
@@ -53,6 +54,20 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
             }
         }
         return null;
+    }
+
+    // A file alone is not enough: what can't be opened as a namespace takes no port.
+    private static string PortsProblem(string path)
+    {
+        try
+        {
+            NetNamespace.Open(path).Dispose();
+            return "";
+        }
+        catch (LinuxException e)
+        {
+            return $"{(e.Errno == Errno.ENOENT ? $"{path} is not there" : e.Message)}: host-stub-ports.service makes it";
+        }
     }
 
     private string Conflict(Acc.AccState acc) =>

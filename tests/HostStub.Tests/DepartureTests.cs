@@ -1,3 +1,5 @@
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Tests;
@@ -56,5 +58,91 @@ public sealed class DepartureTests
         await Eventually.TrueAsync(() => lab.Agent.Agent!.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Agent.Log.Lines.TakeLast(30)));
         Assert.Equal(2, lab.Free("vf").Length);
         lab.Agent.AssertNothingLeft();
+    }
+
+    [CniTheory]
+    [InlineData(3600)]
+    [InlineData(0)]
+    public async Task What_is_gone_is_kept_for_the_grace_and_for_ever_without_one(int grace)
+    {
+        var time = new SkippingTime();
+        await using var lab = await AgentLab.CreateAsync(prepare: l =>
+        {
+            l.Config["Agent"]!["VanishedSeconds"] = grace;
+            l.Time = time;
+        });
+        var pod = lab.NewPod();
+        (await lab.RunAsync("ADD", pod)).Succeeded();
+        await VanishAsync(lab, pod);
+
+        var departures = await LookAsync(lab);
+        time.Skip(TimeSpan.FromMinutes(30));
+        await departures.LookAsync();
+        Assert.True(Assert.Single(lab.Agent!.Services.Claims.All()).Vanished);
+        Assert.Single(lab.ReservedAddresses());
+
+        time.Skip(TimeSpan.FromMinutes(31));
+        await departures.LookAsync();
+        if (grace > 0)
+        {
+            await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
+            lab.AssertNothingLeft();
+            return;
+        }
+        time.Skip(TimeSpan.FromHours(12));
+        await departures.LookAsync();
+        await departures.LookAsync();
+        Assert.Equal(Claims.ClaimState.Attached, Assert.Single(lab.Agent.Services.Claims.All()).State);
+        Assert.Single(lab.ReservedAddresses());
+    }
+
+    [CniFact]
+    public async Task What_was_taken_over_after_a_lost_database_is_released_when_its_far_end_is_gone()
+    {
+        var time = new SkippingTime();
+        await using var lab = await AgentLab.CreateAsync(prepare: l =>
+        {
+            l.Config["Agent"]!["VanishedSeconds"] = 3600;
+            l.Time = time;
+        });
+        var (gone, lives) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", gone)).Succeeded();
+        (await lab.RunAsync("ADD", lives)).Succeeded();
+        await lab.StopAgentAsync();
+        foreach (string file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
+            File.Delete(file);
+        await lab.StartAgentAsync();
+        Assert.Equal(["", ""], lab.Agent!.Services.Claims.All().Select(c => c.NetNs));
+        await VanishAsync(lab, gone);
+
+        var departures = await LookAsync(lab);
+        time.Skip(TimeSpan.FromMinutes(30));
+        await departures.LookAsync();
+        Assert.Equal(2, lab.Agent.Services.Claims.All().Count);
+
+        time.Skip(TimeSpan.FromMinutes(31));
+        await departures.LookAsync();
+        await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 1, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
+        Assert.Equal(lives.ContainerId, lab.Agent.Services.Claims.All()[0].Key.ContainerId);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the one that lives");
+    }
+
+    // The pod goes without a DEL while the agent is away; it looks at once after a start.
+    private static async Task VanishAsync(AgentLab lab, Pod pod)
+    {
+        int devices = lab.DataPlaneLinks().Count;
+        lab.DeletePod(pod);
+        await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == devices - 1, "the kernel removes the device with the namespace");
+        await lab.StopAgentAsync();
+        await lab.StartAgentAsync();
+        Assert.Single(lab.Agent!.Services.Claims.All(), c => c.Vanished);
+    }
+
+    // Beside the agent's own looks, so that it is known that there were some: this one sees what is gone for the first time.
+    private static async Task<Departures> LookAsync(AgentLab lab)
+    {
+        var departures = new Departures(lab.Agent!.Services, new Remover(lab.Agent.Services));
+        await departures.LookAsync();
+        return departures;
     }
 }

@@ -43,6 +43,32 @@ public sealed class HostInterfaceTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
     }
 
+    [RootFact]
+    public async Task What_the_ACC_refuses_for_good_brings_about_no_loop_of_Syncs_and_blames_nobody()
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l =>
+        {
+            l.Acc.Model.Conditions = [];
+            l.Acc.Model.Refusal = a => a.Kind == EndpointKind.Host ? "addresses: not allowed for this node" : null;
+        });
+        var model = lab.Acc.Model;
+        Assert.Contains("addresses: not allowed", Assert.Single(lab.Agent!.Services.Acc.State.SyncFailures), StringComparison.Ordinal);
+        int syncs = Syncs();
+        int probes = model.Probes;
+
+        await Eventually.TrueAsync(() => model.Probes >= probes + 4 || Syncs() > syncs + 3, "the agent asks for the status");
+
+        // A refused one is tried again now and then, and not with every look.
+        Assert.InRange(Syncs() - syncs, 0, 3);
+        Assert.DoesNotContain("Attach", model.Calls);
+        var condition = lab.Agent.Services.Conditions!.Take().Single(c => c.Name == "HostInterface");
+        Assert.DoesNotContain("another client", condition.Reason, StringComparison.Ordinal);
+        Assert.True(lab.Agent.Services.Acc.State.Synced);
+        Assert.False(lab.Log.Contains("another client"));
+
+        int Syncs() => model.Calls.Count(c => c == "Sync");
+    }
+
     [RootTheory]
     [InlineData("device")]
     [InlineData("address")]

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -69,6 +70,44 @@ public sealed class StatusTests
         (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
         var watch = Assert.Single(lab.Agent!.Services.Acc.State.Conditions, c => !c.Ok);
         Assert.Equal(("Watch", "the watch is interrupted"), (watch.Name, watch.Reason));
+    }
+
+    [RootTheory]
+    [InlineData("directory")]
+    [InlineData("link")]
+    public async Task A_port_namespace_that_is_missing_is_50_after_the_grace_until_it_is_back(string instead)
+    {
+        var time = new SkippingTime();
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
+        string path = NetNamespace.NamedPath(lab.DataPlane);
+        NetNamespace.DeleteNamed(lab.DataPlane);
+        // The agent, which outside of a sandbox makes it again, can replace neither. The link, which leads to itself, looks like a file that is there.
+        if (instead == "link")
+            File.CreateSymbolicLink(path, path);
+        else
+            Directory.CreateDirectory(path);
+        try
+        {
+            (await StatusAsync()).Succeeded();
+            time.Skip(TimeSpan.FromSeconds(90));
+            (await StatusAsync()).Succeeded();
+            time.Skip(TimeSpan.FromSeconds(100));
+            var answer = (await StatusAsync()).Failed(50);
+            Assert.Contains("Ports", answer.Message, StringComparison.Ordinal);
+            Assert.Contains(path, answer.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            if (instead == "link")
+                File.Delete(path);
+            else
+                Directory.Delete(path);
+        }
+        NetNamespace.OpenOrCreateNamed(lab.DataPlane).Dispose();
+
+        (await StatusAsync()).Succeeded();
+
+        Task<PluginAnswer> StatusAsync() => Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")));
     }
 
     [RootFact]

@@ -17,6 +17,7 @@ namespace ACCOffload.InfraManager.Api;
 internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger) : InfraAgent.InfraAgentBase
 {
     private readonly ILogger _logger = logger;
+    private readonly LineBudget _takeovers = new(time);
 
     public override Task<AddReply> CreateNetwork(CreateNetworkRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
@@ -24,7 +25,7 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         var previous = HolderOf(spec);
         await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
         if (previous is { } over)
-            LogSuperseded(spec.PortName, previous: over, next: spec.Key);
+            NoteTakeover(spec, over);
         return new AddReply { Successful = true, HostInterfaceName = request.AddRequest.DesiredHostInterfaceName, ContainerMac = spec.Mac.ToString() };
     });
 
@@ -52,6 +53,18 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
         .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == spec.Node && s.Kind == EndpointKind.Pod && s.PortName == spec.PortName && s.Key != spec.Key)
         ?.Key;
 
+    /// <summary>Bounded by node: a host that gives one device to and fro must not fill the log.</summary>
+    private void NoteTakeover(EndpointSpec spec, AttachmentKey previous)
+    {
+        var verdict = _takeovers.Judge(spec.Node, nameof(NoteTakeover), $"{spec.PortName} {previous} {spec.Key}");
+        if (verdict.Fate != LineFate.Told)
+            return;
+        if (verdict.Suppressed == 0)
+            LogSuperseded(spec.PortName, spec.Key, previous);
+        else
+            LogSupersededAgain(spec.PortName, spec.Key, previous, verdict.Suppressed);
+    }
+
     /// <summary>By namespace and interface as our own CreateNetwork keeps it, else by address, which is all that 24.01's manager looks at.</summary>
     private AttachmentKey? FindKey(string node, DeleteNetworkRequest request)
     {
@@ -71,5 +84,9 @@ internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guar
     }
 
     [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} was given to {Next}, so {Previous} is over and was removed")]
-    private partial void LogSuperseded(string device, AttachmentKey previous, AttachmentKey next);
+    private partial void LogSuperseded(string device, AttachmentKey next, AttachmentKey previous);
+
+    [LoggerMessage(EventId = 3013, Level = LogLevel.Information,
+        Message = "Device {Device} was given to {Next}, so {Previous} is over and was removed ({Times} takeovers in the last minutes were not logged)")]
+    private partial void LogSupersededAgain(string device, AttachmentKey next, AttachmentKey previous, long times);
 }

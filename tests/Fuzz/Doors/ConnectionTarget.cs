@@ -15,18 +15,38 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
 
     public override FuzzSession Start(Dice dice) => new Session();
 
+    private static readonly Lazy<byte[]> ClientHello = new(RecordHello);
+
+    /// <summary>What a client of ours sends first, taken from one that nobody answers.</summary>
+    private static byte[] RecordHello()
+    {
+        using var sent = new MemoryStream();
+        using var tls = new SslStream(sent);
+        try
+        {
+            tls.AuthenticateAsClient(new SslClientAuthenticationOptions { TargetHost = "accoffload-acc", ApplicationProtocols = [SslApplicationProtocol.Http2] });
+        }
+        catch (Exception e) when (e is IOException or AuthenticationException)
+        {
+            // The stream ends after what was written.
+        }
+        return sent.ToArray();
+    }
+
     private sealed class Session : FuzzSession
     {
         private const int MostKept = 150;
 
         private readonly ServedApi _served = new();
         private readonly Queue<IDisposable> _kept = new();
+        private readonly List<SlowPeer> _slow = [];
         private string _last = "";
 
         public override string Describe() => _last;
 
         public override bool Step(Dice dice)
         {
+            _slow.RemoveAll(peer => !peer.Send(dice.Between(1, 8)));
             if (dice.OneIn(8))
             {
                 _last = "a legitimate request";
@@ -60,7 +80,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
         {
             var api = dice.OneIn(6) ? _served.Api.HealthAddress : _served.Api.ApiAddress;
             client.Connect(IPAddress.Loopback, api.Port);
-            switch (dice.Below(6))
+            switch (dice.Below(7))
             {
                 case 0:
                     _last = "silence";
@@ -76,6 +96,10 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                 case 3:
                     _last = "the beginning of a handshake";
                     client.GetStream().Write([0x16, 3, 1, (byte)dice.Below(0x40), (byte)dice.Below(256), 1, .. dice.Bytes(dice.Below(40))]);
+                    break;
+                case 4:
+                    _last = "a good ClientHello, slowly";
+                    Slowly(dice, client.GetStream(), ClientHello.Value);
                     break;
                 default:
                     Authenticated(dice, client);
@@ -108,7 +132,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
             }
             byte[] preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0];
             _last = $"a {(own ? "own" : "foreign")} certificate and then ";
-            switch (dice.Below(own ? 3 : 5))
+            switch (dice.Below(own ? 4 : 6))
             {
                 case 0:
                     _last += "silence";
@@ -122,6 +146,13 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                     tls.Write([.. preface[..dice.Between(1, preface.Length)]]);
                     break;
                 case 3:
+                    _last += "frames, slowly";
+                    // Settings and a ping; from another node also a request, whose headers and body arrive as slowly.
+                    byte[] ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, .. dice.Bytes(8)];
+                    byte[] request = [0, 0, 3, 1, 4, 0, 0, 0, 1, 0x83, 0x84, 0x87, 0, 0, 40, 0, 1, 0, 0, 0, 1, .. dice.Bytes(40)];
+                    Slowly(dice, tls, [.. preface, .. ping, .. own ? ping : request]);
+                    break;
+                case 4:
                     _last += "headers that don't end";
                     tls.Write([.. preface, 0, 0, 4, 1, 0, 0, 0, 0, 1, 0x82, 0x84, 0x87]);
                     break;
@@ -131,6 +162,14 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                     tls.Write([.. preface, 0, 0, 3, 1, 4, 0, 0, 0, 1, 0x83, 0x84, 0x87]);
                     break;
             }
+        }
+
+        /// <summary>Some at once, so that peers stand at every stage, and the rest a byte at a time while the session goes on.</summary>
+        private void Slowly(Dice dice, Stream stream, byte[] bytes)
+        {
+            var begun = dice.Below(bytes.Length);
+            stream.Write(bytes.AsSpan(0, begun));
+            _slow.Add(new SlowPeer(stream, bytes.AsMemory(begun)));
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
@@ -14,6 +15,7 @@ internal sealed class FakeAccModel
     private TaskCompletionSource _hanging = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _lastSync;
     private uint _port;
+    private int _probes;
 
     /// <summary>Names of the RPCs in their order.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
@@ -23,6 +25,12 @@ internal sealed class FakeAccModel
     public RpcException? DetachFailure { get; set; }
 
     public RpcException? StatusFailure { get; set; }
+
+    /// <summary>What the ACC refuses for good, and why; null for what it takes.</summary>
+    public Func<AttachRequest, string?> Refusal { get; set; } = static _ => null;
+
+    /// <summary>How often Status was asked for, which <see cref="Calls"/> leaves out.</summary>
+    public int Probes => Volatile.Read(ref _probes);
 
     /// <summary>Attach is applied, and never answered.</summary>
     public bool HangAttach { get; set; }
@@ -108,6 +116,8 @@ internal sealed class FakeAccModel
         lock (_lock)
         {
             CheckEpoch(request.Epoch);
+            if (Problem(request) is { } problem)
+                throw new RpcException(new Status(StatusCode.InvalidArgument, problem));
             if (request.Sequence < _lastSync)
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "sequence: older than the Sync"));
             if (!_endpoints.ContainsKey(request.Key) && _endpoints.Count >= ProtocolLimits.MaxAttachments)
@@ -133,6 +143,8 @@ internal sealed class FakeAccModel
         lock (_lock)
         {
             CheckEpoch(request.Epoch);
+            if (KeyProblem(request.Key) is { } problem)
+                throw new RpcException(new Status(StatusCode.InvalidArgument, problem));
             return new DetachReply { Removed = _endpoints.Remove(request.Key) };
         }
     }
@@ -181,6 +193,7 @@ internal sealed class FakeAccModel
 
     public StatusReply Status()
     {
+        Interlocked.Increment(ref _probes);
         if (StatusFailure is { } failure)
             throw failure;
         var reply = new StatusReply { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count, Epoch = Epoch };
@@ -200,8 +213,22 @@ internal sealed class FakeAccModel
             throw new RpcException(new Status(StatusCode.FailedPrecondition, $"epoch: {epoch} is not the current one, which is {Epoch}; call Begin"));
     }
 
-    private static string? Problem(AttachRequest item) =>
-        item.Key is null ? "key: missing" : item.Device?.Mac.Length != 6 ? "device.mac: not 6 bytes" : item.Addresses.Count > ProtocolLimits.MaxAddresses ? "addresses: too many" : null;
+    private string? Problem(AttachRequest item) =>
+        KeyProblem(item.Key)
+        ?? (item.Device?.Mac.Length != 6 ? "device.mac: not 6 bytes" : item.Addresses.Count > ProtocolLimits.MaxAddresses ? "addresses: too many" : null)
+        ?? LengthProblem("pod_namespace", item.PodNamespace, ProtocolLimits.MaxNameBytes)
+        ?? LengthProblem("pod_name", item.PodName, ProtocolLimits.MaxNameBytes)
+        ?? LengthProblem("pod_uid", item.PodUid, ProtocolLimits.MaxNameBytes)
+        ?? Refusal(item);
+
+    private static string? KeyProblem(AttachmentKey? key) => key is null
+        ? "key: missing"
+        : LengthProblem("key.network", key.Network, ProtocolLimits.MaxNameBytes)
+          ?? LengthProblem("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes)
+          ?? LengthProblem("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
+
+    private static string? LengthProblem(string field, string text, int most) =>
+        Encoding.UTF8.GetByteCount(text) is var bytes && bytes > most ? $"{field}: {bytes} bytes, at most {most}" : null;
 }
 
 /// <summary>The RPCs.</summary>

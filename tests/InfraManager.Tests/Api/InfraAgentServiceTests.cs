@@ -80,6 +80,25 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         Assert.Single(_api.Log.Matching("was given to infra//var/run/netns/cni-2/eth0, so infra//var/run/netns/cni-1/eth0 is over"));
     }
 
+    // Each call is accepted, so no bound on refusals covers it.
+    [Theory]
+    [InlineData(2)]
+    [InlineData(1000)]
+    public async Task A_device_that_goes_to_and_fro_between_containers_writes_few_lines_and_then_counts(int containers)
+    {
+        var request = Requests.CreateNetwork();
+        for (var i = 0; i < 1000; i++)
+        {
+            request.AddRequest.Netns = $"/var/run/netns/cni-{i % containers}";
+            await _client.CreateNetworkAsync(request);
+            _api.Core.Held.Clear();
+            _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[^1]).Spec, true), 7, true));
+        }
+        Assert.Equal(1000, _api.Core.Intents.Count);
+        Assert.InRange(_api.Log.Lines.Count, 2, 20);
+        Assert.Single(_api.Log.Matching("(100 takeovers in the last minutes were not logged)"));
+    }
+
     private static async Task RefusedAsync(StatusCode code, string message, Func<Task> call)
     {
         var e = await Assert.ThrowsAsync<RpcException>(call);

@@ -42,6 +42,47 @@ public sealed class ConditionTests
         await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.Serving, "health follows");
     }
 
+    [Theory]
+    [InlineData(ConditionNames.Store, "disk full", true)]
+    [InlineData(ConditionNames.Target, "a reply was lost", true)]
+    [InlineData(ConditionNames.Pipeline, "another program", true)]
+    [InlineData(ConditionNames.Tables, "3 entries are not in the tables yet; the log names those that were refused", false)]
+    [InlineData(ConditionNames.Tables, "not compared with the model since the target was last reached", false)]
+    public async Task What_the_programmer_lacks_is_one_condition_in_ctl_and_for_the_agent(string name, string reason, bool preventsAdds)
+    {
+        await using var api = await ApiFixture.StartAsync();
+        using var control = api.ConnectControl();
+        using var channel = api.Connect(api.Pki.IssueHost());
+        var (ctl, agent) = (new Protos.V1.Control.ControlClient(control), new Offload.OffloadClient(channel));
+        Assert.All((await ctl.GetStatusAsync(new GetStatusRequest())).Conditions, c => Assert.True(c.Ok, c.Name));
+
+        api.Core.Change = s => name switch
+        {
+            ConditionNames.Store => s with { StoreProblem = reason },
+            ConditionNames.Target => s with { Ready = false, TargetState = TargetState.UnknownOutcome, TargetReason = reason },
+            ConditionNames.Pipeline => s with { Ready = false, TargetState = TargetState.Reconciling, TargetReason = reason, PipelineProblem = reason },
+            _ when char.IsAsciiDigit(reason[0]) => s with { PendingEntries = 3 },
+            _ => s with { Reconciled = false },
+        };
+        var status = await ctl.GetStatusAsync(new GetStatusRequest());
+        var unmet = Assert.Single(status.Conditions, c => !c.Ok);
+        Assert.Equal((name, reason, preventsAdds), (unmet.Name, unmet.Reason, unmet.PreventsAdds));
+        Assert.Equal((false, !preventsAdds), (status.Ready, status.CanAttach));
+        var reply = await agent.StatusAsync(new StatusRequest());
+        Assert.Equal((!preventsAdds, $"{name}: {reason}"), (reply.Ready, reply.Reason));
+    }
+
+    [Theory]
+    [InlineData(nameof(TargetState.Away))]
+    [InlineData(nameof(TargetState.Backup))]
+    public async Task A_target_that_is_not_reached_leaves_its_pipeline_unknown(string state)
+    {
+        await using var api = await ApiFixture.StartAsync();
+        api.Core.Change = s => s with { Ready = false, TargetState = Enum.Parse<TargetState>(state), TargetReason = "" };
+        Assert.Equal((false, true, "not connected"), Told(Of(api, ConditionNames.Target)));
+        Assert.Equal((false, true, "not known while the target is away"), Told(Of(api, ConditionNames.Pipeline)));
+    }
+
     [Fact]
     public async Task A_condition_that_prevents_ADDs_is_told_first()
     {
@@ -123,6 +164,8 @@ public sealed class ConditionTests
     }
 
     private static Condition Of(ApiFixture api, string name) => api.Conditions.Take().All.Single(c => c.Name == name);
+
+    private static (bool Ok, bool PreventsAdds, string Reason) Told(Condition condition) => (condition.Ok, condition.PreventsAdds, condition.Reason);
 
     private static async Task<Serving> CheckAsync(Health.HealthClient health, string service) => (await health.CheckAsync(new HealthCheckRequest { Service = service })).Status;
 

@@ -19,7 +19,10 @@ internal sealed class FakeCore : INetworkCore
 
     public bool Ready { get; set; } = true;
 
-    public ProgrammerStatus Status => new()
+    /// <summary>What differs from the status of a core that is well.</summary>
+    public Func<ProgrammerStatus, ProgrammerStatus> Change { get; set; } = status => status;
+
+    public ProgrammerStatus Status => Change(new()
     {
         Ready = Ready,
         TargetState = Ready ? TargetState.Ready : TargetState.Away,
@@ -35,7 +38,7 @@ internal sealed class FakeCore : INetworkCore
         Reconciled = Ready,
         LastReconcile = new ReconcileCounts(6, 7, 8),
         StoreProblem = "",
-    };
+    });
 
     public IReadOnlyList<EndpointView> Endpoints => Held;
 

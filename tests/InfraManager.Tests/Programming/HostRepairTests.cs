@@ -93,11 +93,31 @@ public class HostRepairTests
         TimeSpan long1 = TimeSpan.FromSeconds(50);
         await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
         int count = Protos.ProtocolLimits.MaxAttachments;
+        using CancellationTokenSource done = new();
+        Task<(int Looks, int Unhealthy)> watch = Task.Run(() => WatchAsync(core, done.Token));
         await core.SyncAsync(TestNode.Sync(1, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 1))]));
         SyncOutcome outcome = await core.SyncAsync(TestNode.Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1))]));
         Assert.Equal(count, outcome.Added);
-        Assert.True(core.Programmer.IsHealthy);
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 3)).Removed);
+        await done.CancelAsync();
+        (int looks, int unhealthy) = await watch;
+        Assert.True(looks > 2);
+        Assert.Equal(0, unhealthy);
+        Assert.True(core.Programmer.IsHealthy);
+    }
+
+    /// <summary>Looks as the watchdog does, only more often: health that comes back with the end of the work would be too late.</summary>
+    private static async Task<(int Looks, int Unhealthy)> WatchAsync(CoreHarness core, CancellationToken done)
+    {
+        (int looks, int unhealthy) = (0, 0);
+        while (!done.IsCancellationRequested)
+        {
+            looks++;
+            if (!core.Programmer.IsHealthy)
+                unhealthy++;
+            await Task.Delay(TimeSpan.FromMilliseconds(20), done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        return (looks, unhealthy);
     }
 
     private static void Sql(string path, string text)

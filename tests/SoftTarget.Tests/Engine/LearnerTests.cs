@@ -162,6 +162,33 @@ public class LearnerTests
     }
 
     [Fact]
+    public void A_flow_without_room_counts_as_not_learned_by_the_full_table_alone()
+    {
+        const int size = 64;
+        // A second learner with room for all, which sees each packet too.
+        var first = Program(size);
+        var begin = first.IndexOf("learner flows", StringComparison.Ordinal);
+        var second = first[begin..first.IndexOf("apply {", StringComparison.Ordinal)].Replace("flows", "roomy", StringComparison.Ordinal);
+        var text = first.Insert(begin, second.Replace($"size {size}", $"size {size * 16}", StringComparison.Ordinal))
+            .Replace("table flows", "table roomy\n    table flows", StringComparison.Ordinal);
+        var bench = new SpecBench(text, new SwxPipelineOptions { TimeProvider = _time });
+
+        for (var i = 0; i < size; i++)
+            Send(bench, i);
+        Assert.Equal([("flows", 0), ("roomy", 0)], NotLearned(bench));
+        Send(bench, 1000);
+        Send(bench, 1001);
+        // Again, since it was not learned; and one that is known.
+        Send(bench, 1000);
+        Send(bench, 1);
+        Assert.Equal([("flows", 3), ("roomy", 0)], NotLearned(bench));
+        Assert.Equal(3, bench.Pipeline.Statistics.NotLearned);
+    }
+
+    private static IEnumerable<(string Table, long Count)> NotLearned(SpecBench bench) =>
+        bench.Pipeline.NotLearned.Select(c => (c.Key, c.Value)).OrderBy(c => c.Key, StringComparer.Ordinal);
+
+    [Fact]
     public void Entries_are_listed_forgotten_and_cleared()
     {
         var bench = Bench();

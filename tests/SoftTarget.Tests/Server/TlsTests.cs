@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.Connections;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
@@ -23,19 +25,7 @@ public sealed class TlsTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _authority.Write(_directory, "server", server: true);
-        _host = await SoftTargetHost.StartAsync(
-            new SoftTargetOptions
-            {
-                Listen = ["127.0.0.1:0"],
-                ServePorts = false,
-                Tls = new SoftTargetTlsOptions
-                {
-                    CertificateFile = Path.Combine(_directory, "server.crt"),
-                    KeyFile = Path.Combine(_directory, "server.key"),
-                    CaFile = Path.Combine(_directory, "ca.crt"),
-                },
-            },
-            new Log(_lines));
+        _host = await StartAsync(limits => limits);
     }
 
     public async Task DisposeAsync()
@@ -73,12 +63,12 @@ public sealed class TlsTests : IAsyncLifetime
     [Fact]
     public async Task Silent_connections_do_not_shut_out_the_controller()
     {
-        var silent = new List<System.Net.Sockets.TcpClient>();
+        var silent = new List<TcpClient>();
         try
         {
             for (var i = 0; i < 200; i++)
             {
-                var client = new System.Net.Sockets.TcpClient();
+                var client = new TcpClient();
                 silent.Add(client);
                 await client.ConnectAsync(IPAddress.Loopback, new Uri(_host.Addresses.Single()).Port);
             }
@@ -88,6 +78,49 @@ public sealed class TlsTests : IAsyncLifetime
         {
             silent.ForEach(c => c.Dispose());
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_idle_connection_is_closed(bool tls)
+    {
+        await using var host = await StartAsync(l => l with { Idle = TimeSpan.FromSeconds(1) }, tls);
+        using var client = await ConnectAsync(host);
+        await using var stream = tls ? await AuthenticateAsync(client, _authority.Issue("client", server: false)) : client.GetStream();
+        await stream.WriteAsync(Preface);
+        await AssertClosedAsync(stream);
+    }
+
+    [Fact]
+    public async Task A_controller_has_so_many_connections_and_an_idle_one_gives_way()
+    {
+        await using var host = await StartAsync(l => l with { MaxConnections = 2 });
+        using var certificate = _authority.Issue("client", server: false);
+        using var first = Connect(certificate, host: host);
+        using var second = Connect(certificate, host: host);
+        using var open = await OpenAsync(first, 1);
+        Assert.Equal("1.5.0", await AskAsync(second));
+        using var third = Connect(certificate, host: host);
+        using var alsoOpen = await OpenAsync(third, 2);
+
+        using var fourth = Connect(certificate, host: host);
+        await Assert.ThrowsAsync<RpcException>(() => AskAsync(fourth));
+        await UntilToldAsync("there are 2 connections already, with requests open on all of them");
+        await open.RequestStream.WriteAsync(Arbitration(1));
+        Assert.True(await open.ResponseStream.MoveNext(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_handshake_of_a_byte_at_a_time_is_ended()
+    {
+        await using var host = await StartAsync(l => l with { HandshakeTimeout = TimeSpan.FromSeconds(1) });
+        using var client = await ConnectAsync(host);
+        var drip = DripAsync(client);
+        await AssertClosedAsync(client.GetStream());
+        await drip;
+        await UntilToldAsync("the TLS handshake timed out");
+        Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false), host: host));
     }
 
     [Fact]
@@ -148,24 +181,119 @@ public sealed class TlsTests : IAsyncLifetime
         Assert.Contains("/nowhere/a.crt", e.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>An HTTP/2 client's preface with empty settings: a connection without a request.</summary>
+    private static byte[] Preface => [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    private Task<SoftTargetHost> StartAsync(Func<ConnectionLimits, ConnectionLimits> change, bool tls = true)
+    {
+        var options = new SoftTargetOptions
+        {
+            Listen = ["127.0.0.1:0"],
+            ServePorts = false,
+            Tls = !tls ? null : new SoftTargetTlsOptions
+            {
+                CertificateFile = Path.Combine(_directory, "server.crt"),
+                KeyFile = Path.Combine(_directory, "server.key"),
+                CaFile = Path.Combine(_directory, "ca.crt"),
+            },
+        };
+        return SoftTargetHost.StartAsync(options with { Limits = change(options.Limits) }, new Log(_lines));
+    }
+
     private async Task Refused(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
         => Assert.NotEqual(StatusCode.OK, (await Assert.ThrowsAsync<RpcException>(() => AskAsync(certificate, protocols))).StatusCode);
 
-    private async Task<string> AskAsync(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
+    private async Task<string> AskAsync(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13, SoftTargetHost? host = null)
     {
-        using var channel = Connect(certificate, protocols);
+        using var channel = Connect(certificate, protocols, host);
+        return await AskAsync(channel);
+    }
+
+    private static async Task<string> AskAsync(GrpcChannel channel)
+    {
         var client = new P4Runtime.P4RuntimeClient(channel);
         return (await client.CapabilitiesAsync(new CapabilitiesRequest(), deadline: DateTime.UtcNow.AddSeconds(20))).P4RuntimeApiVersion;
     }
 
-    private GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
+    private static StreamMessageRequest Arbitration(ulong election) => new() { Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = new Uint128 { Low = election } } };
+
+    /// <summary>A controller's stream that the target has answered on, so that it holds its connection.</summary>
+    private static async Task<AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse>> OpenAsync(GrpcChannel channel, ulong election)
+    {
+        var stream = new P4Runtime.P4RuntimeClient(channel).StreamChannel();
+        await stream.RequestStream.WriteAsync(Arbitration(election));
+        Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
+        return stream;
+    }
+
+    private static async Task<TcpClient> ConnectAsync(SoftTargetHost host)
+    {
+        var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, new Uri(host.Addresses.Single()).Port);
+        return client;
+    }
+
+    private static async Task<Stream> AuthenticateAsync(TcpClient client, X509Certificate2 certificate)
+    {
+        var stream = new SslStream(client.GetStream());
+        await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            ClientCertificates = [certificate],
+            ApplicationProtocols = [SslApplicationProtocol.Http2],
+            RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.Subject == "CN=server",
+        });
+        return stream;
+    }
+
+    /// <summary>Sends the beginning of a ClientHello that would take hours, until nobody listens.</summary>
+    private static async Task DripAsync(TcpClient client)
+    {
+        try
+        {
+            for (byte[] bytes = [0x16, 3, 1, 0x40, 0]; ; bytes = [1])
+            {
+                await client.Client.SendAsync(bytes);
+                await Task.Delay(100);
+            }
+        }
+        catch (SocketException)
+        {
+            // The target has closed it.
+        }
+    }
+
+    private static async Task AssertClosedAsync(Stream stream)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            var buffer = new byte[256];
+            while (await stream.ReadAsync(buffer, limit.Token) > 0)
+            {
+                // Settings, an alert, or a GOAWAY may come before the end.
+            }
+        }
+        catch (IOException)
+        {
+            // A reset says the same.
+        }
+    }
+
+    private async Task UntilToldAsync(string part)
+    {
+        for (var i = 0; i < 600 && !_lines.Any(l => l.Contains(part, StringComparison.Ordinal)); i++)
+            await Task.Delay(50);
+        Assert.Contains(_lines, l => l.Contains(part, StringComparison.Ordinal));
+    }
+
+    private GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13, SoftTargetHost? host = null)
     {
         var tls = new SslClientAuthenticationOptions { EnabledSslProtocols = protocols };
         tls.RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.Subject == "CN=server";
         if (certificate is not null)
             tls.ClientCertificates = [certificate];
         var handler = new SocketsHttpHandler { SslOptions = tls };
-        var port = new Uri(_host.Addresses.Single()).Port;
+        var port = new Uri((host ?? _host).Addresses.Single()).Port;
         return GrpcChannel.ForAddress($"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
