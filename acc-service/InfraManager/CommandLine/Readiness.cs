@@ -1,5 +1,7 @@
+using ACCOffload.NativeInterop;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
+using ConditionNames = ACCOffload.InfraManager.Conditions.ConditionNames;
 using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
 
 namespace ACCOffload.InfraManager.CommandLine;
@@ -39,9 +41,13 @@ internal static class Readiness
 
     /// <summary>Null, or what is not yet as it should be.</summary>
     internal static string? Missing(GetStatusReply status) =>
-        status.Conditions.FirstOrDefault(c => c.PreventsAdds) is { } condition ? $"{condition.Name}: {condition.Reason}"
+        status.Conditions.FirstOrDefault(IsAwaited) is { } condition ? $"{condition.Name}: {condition.Reason}"
         : !status.Reconciled ? $"the tables are not verified (target: {status.TargetState}{(status.TargetReason.Length > 0 ? $", {status.TargetReason}" : "")})"
         : status.PendingEntries > 0 ? $"{status.PendingEntries} entries are not in the tables yet"
         : status.StoreProblem.Length > 0 ? $"the store: {status.StoreProblem}"
         : null;
+
+    // The port namespace may be the host's to make, which is set up after the ACC; a lack of rights to enter it is the ACC's own.
+    private static bool IsAwaited(Condition condition) =>
+        condition.PreventsAdds && !(condition.Name == ConditionNames.Ports && condition.Reason.EndsWith($"({Errno.ENOENT})", StringComparison.Ordinal));
 }

@@ -96,6 +96,9 @@ public sealed class ConditionTests
         using var control = api.ConnectControl();
         var status = await new Protos.V1.Control.ControlClient(control).GetStatusAsync(new GetStatusRequest());
         Assert.Equal("Ports: no permission", Readiness.Missing(status));
+        // The host's part, which is set up after the ACC, may have to make it.
+        status.Conditions.Single(c => c.Name == "Ports").Reason = "port namespace /run/netns/accoffload-dp: No such file or directory (ENOENT)";
+        Assert.NotEqual("Ports", Readiness.Missing(status)?.Split(':')[0]);
     }
 
     [Fact]
