@@ -9,7 +9,7 @@ namespace ACCOffload.HostStub.Agent.Operations;
 /// </summary>
 internal sealed class StatusOperation(AgentServices services)
 {
-    private static readonly TimeSpan IpamLimit = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan IpamLimit = TimeSpan.FromSeconds(1);
 
     public async Task RunAsync(CniCall call)
     {
