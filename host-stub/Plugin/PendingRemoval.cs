@@ -12,7 +12,7 @@ internal static class PendingRemoval
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
-    /// <summary>On disk when it returns, and so is the directory's entry.</summary>
+    /// <summary>Returns once the file and its directory entry are on disk.</summary>
     /// <param name="directory">Made, for its owner only, when it is not there.</param>
     /// <param name="name">The attachment's; a file of that name is replaced.</param>
     /// <param name="frame">The request as the agent would have got it.</param>

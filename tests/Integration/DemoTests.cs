@@ -7,7 +7,7 @@ public sealed class DemoTests
 {
     private static readonly string Demo = Path.Combine(Published.Root, "tests/demo/demo");
 
-    // Its own, so that another demo on this machine is no business of the test's.
+    // A name of its own, so that another demo on this machine does not affect the test.
     private readonly string _name = $"acd{Guid.NewGuid():N}"[..12];
 
     [RootFact]

@@ -20,7 +20,7 @@ internal sealed class CheckOperation(AgentServices services)
             call.AddErrorText((await services.Ipam.RunAsync("CHECK", call.ToIpam(claim.IpamResult)).ConfigureAwait(false)).ErrorText);
 
         // There is no asking without stating: the same attachment once more. If the ACC had lost it, it is whole again now.
-        // An ACC that is away forwards what it forwarded, and hears of the attachment by the next Sync: that is no fault of the pod, which a runtime would end for it.
+        // An unreachable ACC keeps forwarding and learns of the attachment from the next Sync. CHECK must not fail for it: a runtime would end the pod.
         bool told = mac == claim.Mac ? await services.Acc.TryAttachAsync(claim, AccLimit).ConfigureAwait(false) : await FollowMacAsync(claim, mac).ConfigureAwait(false);
         if (!told)
             call.AddErrorText($"host-stub: the ACC was not asked about {claim.Key}: {services.Acc.State.Reason}\n");

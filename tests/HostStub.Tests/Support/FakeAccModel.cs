@@ -41,7 +41,7 @@ internal sealed class FakeAccModel
 
     public RpcException? BeginFailure { get; set; }
 
-    /// <summary>The epoch that was handed out last, and to whom.</summary>
+    /// <summary>The latest epoch and the agent that holds it.</summary>
     public ulong Epoch { get; private set; }
 
     public string Agent { get; private set; } = "";

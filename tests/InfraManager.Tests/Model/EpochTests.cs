@@ -35,7 +35,7 @@ public class EpochTests
         Assert.Contains("the current one is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
         Assert.Equal(0, _model.Count);
         _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
-        // Even a repeat of what is held: who has lost his epoch has to hear of it.
+        // Repeats are checked too: an agent that has lost its epoch must learn of it.
         Begin("c");
         Assert.Equal("epoch", Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context)).Field);
     }
