@@ -62,7 +62,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _restoration = new Restoration(_services);
         _upkeep = new Upkeep(_services);
         _departures = new Departures(_services, remover);
-        _pending = new PendingRemovals(_services, new DelOperation(_services, remover), config.Pending);
+        _pending = new PendingRemovals(_services, new DelOperation(_services, remover), PendingDirectories(config));
         _dispatcher = new CniDispatcher(_services, remover, presence, _pending);
     }
 
@@ -131,6 +131,9 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _dataPlane.Dispose();
         _stop.Dispose();
     }
+
+    // A plugin whose network doesn't name the directory keeps its DEL beside the socket, whatever the agent's configuration says.
+    private static string[] PendingDirectories(AgentConfig config) => [.. new[] { config.Pending, Cni.CniNetworkHeader.PendingFor(config.Socket) }.Distinct()];
 
     private async Task<AgentResponse> HandleAsync(AgentRequest request) => request.Kind switch
     {

@@ -13,7 +13,10 @@ namespace ACCOffload.HostStub.Agent;
 /// Does the DELs that the plugin kept while the agent was away: a file each, removed when the removal is durable. A later ADD of the same attachment does
 /// its file first, so that no old DEL undoes it.
 /// </summary>
-internal sealed partial class PendingRemovals(AgentServices services, DelOperation del, string directory)
+/// <param name="services">The agent's.</param>
+/// <param name="del">Does a removal.</param>
+/// <param name="directories">Where removals may wait: the agent's own directory first, then where a plugin keeps them that was told of no other.</param>
+internal sealed partial class PendingRemovals(AgentServices services, DelOperation del, IReadOnlyList<string> directories)
 {
     private const int AtOnce = 4;
     private const int MostRejected = 16;
@@ -25,19 +28,19 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
     private readonly ConcurrentDictionary<string, Attempt> _failed = new();
-    private string _problem = "";
+    private readonly Dictionary<string, string> _problems = [];
 
-    /// <summary>Makes the directory, so that it has the right owner before the plugin needs it.</summary>
+    /// <summary>Makes the agent's own directory, so that it has the right owner before the plugin needs it.</summary>
     public void Prepare()
     {
         try
         {
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(directories[0], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The plugin makes it when it needs it.
-            Tell(e.Message);
+            Tell(directories[0], e.Message);
         }
     }
 
@@ -48,7 +51,8 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         {
             try
             {
-                await LookAsync(stop).ConfigureAwait(false);
+                foreach (string directory in directories)
+                    await LookAsync(directory, stop).ConfigureAwait(false);
                 await Task.Delay(LookEvery, services.Time, stop).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -62,43 +66,51 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
     /// <exception cref="CniException">Error 11: it could not be done.</exception>
     public async Task DoNowAsync(AttachmentKey key)
     {
-        string file = FileOf(key);
-        if (!File.Exists(file) || Read(file) is not { } call)
-            return;
-        try
+        foreach (string file in FilesOf(key))
         {
-            await RemoveAsync(call, file).ConfigureAwait(false);
-        }
-        catch (CniException e)
-        {
-            throw new CniException(CniErrorCode.TryAgainLater, $"an earlier DEL of {key} waits and can't be done yet, so it can't be added again", e.OneLine);
+            if (!File.Exists(file) || Read(file) is not { } call)
+                continue;
+            try
+            {
+                await RemoveAsync(call, file).ConfigureAwait(false);
+            }
+            catch (CniException e)
+            {
+                throw new CniException(CniErrorCode.TryAgainLater, $"an earlier DEL of {key} waits and can't be done yet, so it can't be added again", e.OneLine);
+            }
         }
     }
 
     /// <summary>The attachment was removed: nothing waits for it any more.</summary>
     public void Forget(AttachmentKey key)
     {
-        string file = FileOf(key);
-        _failed.TryRemove(Path.GetFileName(file), out _);
-        try
+        foreach (string file in FilesOf(key))
         {
-            File.Delete(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Done once more by the next look, to no effect. Without the directory there is nothing.
+            _failed.TryRemove(file, out _);
+            try
+            {
+                File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Done once more by the next look, to no effect. Without the directory there is nothing.
+            }
         }
     }
 
-    private string FileOf(AttachmentKey key) => Path.Combine(directory, PendingName.For(key.Network, key.ContainerId, key.InterfaceName));
+    private IEnumerable<string> FilesOf(AttachmentKey key)
+    {
+        string name = PendingName.For(key.Network, key.ContainerId, key.InterfaceName);
+        return directories.Select(d => Path.Combine(d, name));
+    }
 
-    private async Task LookAsync(CancellationToken stop)
+    private async Task LookAsync(string directory, CancellationToken stop)
     {
         string[] due;
         try
         {
             due = [.. Directory.EnumerateFiles(directory).Where(IsDue).Take(PendingName.MostFiles)];
-            _problem = "";
+            _problems.Remove(directory);
         }
         catch (DirectoryNotFoundException)
         {
@@ -106,7 +118,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Tell(e.Message);
+            Tell(directory, e.Message);
             return;
         }
         await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop }, async (file, _) => await TryAsync(file).ConfigureAwait(false))
@@ -123,12 +135,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
                 File.Delete(file);
             return false;
         }
-        return name[0] != '.' && (!_failed.TryGetValue(name, out var attempt) || services.Time.GetElapsedTime(attempt.At) >= attempt.Pause);
+        return name[0] != '.' && (!_failed.TryGetValue(file, out var attempt) || services.Time.GetElapsedTime(attempt.At) >= attempt.Pause);
     }
 
     private async Task TryAsync(string file)
     {
-        string name = Path.GetFileName(file);
         try
         {
             if (Read(file) is not { } call)
@@ -138,7 +149,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             // Whoever had the lock may have done it.
             if (!File.Exists(file))
             {
-                _failed.TryRemove(name, out _);
+                _failed.TryRemove(file, out _);
                 return;
             }
             await RemoveAsync(call, file).ConfigureAwait(false);
@@ -146,11 +157,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         catch (Exception e)
         {
             string reason = e is CniException cni ? cni.OneLine : e.Message;
-            var before = _failed.GetValueOrDefault(name);
+            var before = _failed.GetValueOrDefault(file);
             var pause = before is null ? LookEvery : before.Pause * 2 < LongestPause ? before.Pause * 2 : LongestPause;
-            _failed[name] = new Attempt(services.Time.GetTimestamp(), pause, reason);
+            _failed[file] = new Attempt(services.Time.GetTimestamp(), pause, reason);
             if (before?.Reason != reason)
-                LogFailed(name, reason);
+                LogFailed(Path.GetFileName(file), reason);
         }
     }
 
@@ -162,7 +173,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         if (!await services.Claims.CatchUpAsync().ConfigureAwait(false))
             throw new CniException(CniErrorCode.IoFailure, $"{call.Key} is removed, which can't be written to {services.Config.Store} yet");
         File.Delete(file);
-        _failed.TryRemove(Path.GetFileName(file), out _);
+        _failed.TryRemove(file, out _);
         LogDone(call.Key);
     }
 
@@ -180,7 +191,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             if (request.Kind != AgentRequestKind.Cni || request.Environment.GetValueOrDefault("CNI_COMMAND") != "DEL")
                 throw new FrameException("it is not a DEL");
             var call = CniCall.Read(request);
-            return FileOf(call.Key) == file ? call : throw new FrameException("its name is not its attachment's");
+            return FilesOf(call.Key).Contains(file) ? call : throw new FrameException("its name is not its attachment's");
         }
         catch (FileNotFoundException)
         {
@@ -195,7 +206,8 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private void Reject(string file, string reason)
     {
-        _failed.TryRemove(Path.GetFileName(file), out _);
+        string directory = Path.GetDirectoryName(file)!;
+        _failed.TryRemove(file, out _);
         LogRejected(Path.GetFileName(file), reason);
         if (Directory.EnumerateFiles(directory, $"{Rejected}*").Count() >= MostRejected)
             File.Delete(file);
@@ -203,11 +215,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             File.Move(file, Path.Combine(directory, $"{Rejected}{Guid.NewGuid():N}"));
     }
 
-    private void Tell(string problem)
+    private void Tell(string directory, string problem)
     {
-        if (_problem == problem)
+        if (_problems.GetValueOrDefault(directory) == problem)
             return;
-        _problem = problem;
+        _problems[directory] = problem;
         LogUnreadable(directory, problem);
     }
 

@@ -8,6 +8,9 @@ namespace ACCOffload.HostStub.Devices;
 internal static class PodDevices
 {
     /// <summary>Runs code on the attachment's interface; not at all when the namespace or the interface is gone, or is somebody else's by now.</summary>
+    /// <returns>Whether the interface was there.</returns>
+    /// <exception cref="CniException">Error 8: the namespace may be there but can't be looked into.</exception>
+    /// <exception cref="LinuxException">The kernel refused to tell of the interface, or what <paramref name="code"/> did.</exception>
     public static bool With(Claim claim, Action<PodNetwork, LinkInfo> code)
     {
         if (claim.NetNs.Length == 0)
@@ -17,7 +20,7 @@ internal static class PodDevices
         {
             pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
         }
-        catch (CniException)
+        catch (CniException) when (IsPodGone(claim))
         {
             return false;
         }
@@ -31,19 +34,17 @@ internal static class PodDevices
     }
 
     /// <summary>Those whose interface is there, or whose namespace can't be looked into: what can't be seen is not taken to be gone.</summary>
-    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
-        claims.Where(c => With(c, static (_, _) => { }) || IsHidden(c)).Select(c => c.Key).ToHashSet();
+    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
 
-    private static bool IsHidden(Claim claim)
+    private static bool IsPresent(Claim claim)
     {
         try
         {
-            PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false).Dispose();
-            return false;
+            return With(claim, static (_, _) => { });
         }
-        catch (CniException)
+        catch (Exception e) when (e is CniException or LinuxException)
         {
-            return claim.NetNs.Length > 0 && !IsPodGone(claim);
+            return true;
         }
     }
 
@@ -59,7 +60,8 @@ internal static class PodDevices
         }
         catch (LinuxException e)
         {
-            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH;
+            // EINVAL: the path is a file of another kind, as an unmounted namespace leaves it.
+            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH or Errno.EINVAL;
         }
         catch (ArgumentException)
         {

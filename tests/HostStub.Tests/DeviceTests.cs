@@ -99,6 +99,54 @@ public sealed class DeviceTests
         lab.AssertNothingLeft();
     }
 
+    [TapFact]
+    public async Task A_tap_whose_namespace_cant_be_looked_into_keeps_its_claim()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        string path = lab.At("netns");
+        File.CreateSymbolicLink(path, pod.Path);
+        using var home = NetNamespace.OpenNamed(lab.DataPlane);
+        using var tap = PacketPort.OpenTap(home, PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0")));
+        PluginAnswer Run(string command) => lab.Run(command, pod, change: c => c["deviceKind"] = "tap", environment: e => e["CNI_NETNS"] = path);
+        (await Task.Run(() => Run("ADD"))).Succeeded();
+        using var ns = pod.Open();
+        using var inside = RouteNetlink.Open(ns);
+
+        // ELOOP: neither there nor gone.
+        File.Delete(path);
+        File.CreateSymbolicLink(path, path);
+        Assert.Contains("CNI_NETNS can't be used", (await Task.Run(() => Run("DEL"))).Failed(8).Message, StringComparison.Ordinal);
+        Assert.NotNull(inside.GetLink("eth0"));
+        Assert.Single(lab.Agent!.Services.Claims.All());
+
+        File.Delete(path);
+        File.CreateSymbolicLink(path, pod.Path);
+        (await Task.Run(() => Run("DEL"))).Succeeded();
+        Assert.Null(inside.GetLink("eth0"));
+        lab.AssertNothingLeft();
+    }
+
+    [TapFact]
+    public async Task A_tap_whose_namespace_was_unmounted_can_be_deleted()
+    {
+        await using var lab = await AgentLab.CreateAsync();
+        var pod = lab.NewPod();
+        string path = lab.At("netns");
+        File.CreateSymbolicLink(path, pod.Path);
+        using var home = NetNamespace.OpenNamed(lab.DataPlane);
+        using var tap = PacketPort.OpenTap(home, PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0")));
+        PluginAnswer Run(string command) => lab.Run(command, pod, change: c => c["deviceKind"] = "tap", environment: e => e["CNI_NETNS"] = path);
+        (await Task.Run(() => Run("ADD"))).Succeeded();
+
+        // What umount leaves of a namespace's name: an empty file.
+        File.Delete(path);
+        File.WriteAllText(path, "");
+
+        (await Task.Run(() => Run("DEL"))).Succeeded();
+        lab.AssertNothingLeft();
+    }
+
     private static MacAddress AssertWhole(RouteNetlink inside)
     {
         var eth0 = inside.GetLink("eth0")!;

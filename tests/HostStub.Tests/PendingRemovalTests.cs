@@ -41,6 +41,26 @@ public sealed class PendingRemovalTests
     }
 
     [CniFact]
+    public async Task A_Del_whose_network_does_not_name_the_directory_is_done_too()
+    {
+        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["Pending"] = l.At("elsewhere"));
+        var (unnamed, named) = (lab.NewPod(), lab.NewPod());
+        (await lab.RunAsync("ADD", unnamed)).Succeeded();
+        (await lab.RunAsync("ADD", named)).Succeeded();
+        await lab.StopAgentAsync();
+        (await lab.RunAsync("DEL", unnamed)).Succeeded();
+        (await lab.RunAsync("DEL", named, change: c => c["pendingDir"] = lab.At("elsewhere"))).Succeeded();
+        Assert.Single(Kept(lab));
+        Assert.Single(Directory.GetFiles(lab.At("elsewhere")));
+
+        await lab.StartAgentAsync();
+
+        await DoneAsync(lab, claims: 0);
+        Assert.Empty(Directory.GetFiles(lab.At("elsewhere")));
+        lab.AssertNothingLeft();
+    }
+
+    [CniFact]
     public async Task It_outlasts_kills_of_the_agent()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);

@@ -20,6 +20,12 @@ internal sealed class LeakWatch
     private readonly Lock _lock = new();
     private long _largestWal;
 
+    /// <summary>
+    /// How many looks at a process give the memory that later ones are compared with. The heap grows to what the largest requests need, so
+    /// there have to be some among them; with hostile peers that takes more looks.
+    /// </summary>
+    public int MemoryWarmUp { get; set; } = WarmUp;
+
     public string? Problem { get; private set; }
 
     public long LargestWal => _largestWal;
@@ -53,12 +59,9 @@ internal sealed class LeakWatch
             life.Seen.Add(now);
             if (now.ResidentKb > ResidentLimitKb)
                 Problem ??= $"{name} has {now.ResidentKb} KiB of memory, beyond {ResidentLimitKb}";
-            if (life.Seen.Count <= WarmUp)
-                return;
-            var before = life.Seen.Take(WarmUp).ToList();
-            Check(name, "handles", before.Max(v => v.Handles), now.Handles, HandleSlack, life.Seen.Count);
-            Check(name, "threads", before.Max(v => v.Threads), now.Threads, ThreadSlack, life.Seen.Count);
-            Check(name, "KiB of memory", before.Max(v => v.ResidentKb), now.ResidentKb, ResidentSlackKb, life.Seen.Count);
+            Check(life, WarmUp, "handles", v => v.Handles, HandleSlack);
+            Check(life, WarmUp, "threads", v => v.Threads, ThreadSlack);
+            Check(life, MemoryWarmUp, "KiB of memory", v => v.ResidentKb, ResidentSlackKb);
         }
     }
 
@@ -74,9 +77,13 @@ internal sealed class LeakWatch
 
     private static string Text(Vitals v) => $"{v.ResidentKb >> 10} MiB/{v.Handles}/{v.Threads}";
 
-    private void Check(string name, string what, long before, long now, long slack, int looks)
+    private void Check((string Name, List<Vitals> Seen) life, int warmUp, string what, Func<Vitals, long> amount, long slack)
     {
+        if (life.Seen.Count <= warmUp)
+            return;
+        long before = life.Seen.Take(warmUp).Max(amount);
+        long now = amount(life.Seen[^1]);
         if (now > before + slack)
-            Problem ??= $"{name} has {now} {what}; it had at most {before} in its first {WarmUp} of {looks} rounds";
+            Problem ??= $"{life.Name} has {now} {what}; it had at most {before} in its first {warmUp} of {life.Seen.Count} rounds";
     }
 }
