@@ -7,7 +7,7 @@ namespace ACCOffload.Crash.Soak;
 /// <summary>A node under concurrent requests. A third of the time inframanager is spared, a third the target, so that each grows as old as it can.</summary>
 internal sealed class RequestSoak(TimeSpan length)
 {
-    private const int HostileWarmUp = 12;
+    private const int HostileMemoryWindow = 12;
 
     private RpcRounds? _rounds;
     private LeakWatch? _leaks;
@@ -24,7 +24,7 @@ internal sealed class RequestSoak(TimeSpan length)
         {
             await node.StartHostileAsync(CrashSettings.Seed);
             _hostile = node.Hostile;
-            _leaks.MemoryWarmUp = HostileWarmUp;
+            _leaks.MemoryWindow = HostileMemoryWindow;
         }
 
         var phases = new Phases(length, 3);

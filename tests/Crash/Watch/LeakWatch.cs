@@ -21,10 +21,10 @@ internal sealed class LeakWatch
     private long _largestWal;
 
     /// <summary>
-    /// How many looks at a process give the memory that later ones are compared with. The heap grows to what the largest requests need, so
-    /// there have to be some among them; with hostile peers that takes more looks.
+    /// How many looks make a window for memory: the least of the last window is compared with the most of the first. A large request makes the heap
+    /// swell for a few looks, so one look says little; a leak raises the least as well. With hostile peers there have to be more looks in a window.
     /// </summary>
-    public int MemoryWarmUp { get; set; } = WarmUp;
+    public int MemoryWindow { get; set; } = 1;
 
     public string? Problem { get; private set; }
 
@@ -59,9 +59,9 @@ internal sealed class LeakWatch
             life.Seen.Add(now);
             if (now.ResidentKb > ResidentLimitKb)
                 Problem ??= $"{name} has {now.ResidentKb} KiB of memory, beyond {ResidentLimitKb}";
-            Check(life, WarmUp, "handles", v => v.Handles, HandleSlack);
-            Check(life, WarmUp, "threads", v => v.Threads, ThreadSlack);
-            Check(life, MemoryWarmUp, "KiB of memory", v => v.ResidentKb, ResidentSlackKb);
+            Check(life, WarmUp, 1, "handles", v => v.Handles, HandleSlack);
+            Check(life, WarmUp, 1, "threads", v => v.Threads, ThreadSlack);
+            Check(life, Math.Max(WarmUp, MemoryWindow), MemoryWindow, "KiB of memory", v => v.ResidentKb, ResidentSlackKb);
         }
     }
 
@@ -77,12 +77,12 @@ internal sealed class LeakWatch
 
     private static string Text(Vitals v) => $"{v.ResidentKb >> 10} MiB/{v.Handles}/{v.Threads}";
 
-    private void Check((string Name, List<Vitals> Seen) life, int warmUp, string what, Func<Vitals, long> amount, long slack)
+    private void Check((string Name, List<Vitals> Seen) life, int warmUp, int window, string what, Func<Vitals, long> amount, long slack)
     {
-        if (life.Seen.Count <= warmUp)
+        if (life.Seen.Count < warmUp + window)
             return;
         long before = life.Seen.Take(warmUp).Max(amount);
-        long now = amount(life.Seen[^1]);
+        long now = life.Seen.TakeLast(window).Min(amount);
         if (now > before + slack)
             Problem ??= $"{life.Name} has {now} {what}; it had at most {before} in its first {warmUp} of {life.Seen.Count} rounds";
     }
