@@ -174,10 +174,12 @@ internal sealed partial class DeviceSync
         }
         catch (P4RuntimeException e) when (!IsDefinite(e.Code))
         {
+            _mayChangeLate = true;
             throw new DeviceLostException(e.Message, e);
         }
         catch (OperationCanceledException e)
         {
+            _mayChangeLate = true;
             throw new DeviceLostException(
                 cancellationToken.IsCancellationRequested ? "stopped in the middle of a port call" : $"no answer about a port within {_options.PortLimit.TotalSeconds:0.#} s", e);
         }

@@ -38,7 +38,11 @@ internal sealed partial class DeviceSync
 
         SuspectsDrift |= pass.HasCorrected;
         if (pass.Doubt is { } doubt)
+        {
+            _mayChangeLate = true;
             throw new DeviceLostException(doubt);
+        }
+
         if (pass.Corrected)
             throw new DeviceLostException("the target's answers contradict each other");
         Hook(CrashPoint.AfterWrites);
@@ -80,6 +84,7 @@ internal sealed partial class DeviceSync
                 break;
             default:
                 // Not primary any more, no pipeline, not sent, or no answer.
+                _mayChangeLate |= result.Outcome == WriteOutcome.Unknown;
                 throw new DeviceLostException(result.Message);
         }
     }
@@ -97,6 +102,7 @@ internal sealed partial class DeviceSync
         }
         catch (OperationCanceledException e)
         {
+            _mayChangeLate = true;
             throw new DeviceLostException(
                 cancellationToken.IsCancellationRequested ? "stopped in the middle of a Write" : $"no answer to a Write within {allowed.TotalSeconds:0.#} s", e);
         }

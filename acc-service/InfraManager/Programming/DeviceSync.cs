@@ -28,6 +28,7 @@ internal sealed partial class DeviceSync
     private bool _allDeclared;
     private long _generation = -1;
     private bool _mustReadBack = true;
+    private bool _mayChangeLate;
 
     /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
     public DeviceSync(
@@ -59,6 +60,12 @@ internal sealed partial class DeviceSync
 
     /// <summary>The target held something else than was known: the tables are worth an audit.</summary>
     public bool SuspectsDrift { get; set; }
+
+    /// <summary>
+    /// Whether a call's outcome was unknown since this was last asked. The target may still carry it out after the tables were read back, so an audit
+    /// is due once it must have.
+    /// </summary>
+    public bool TakeLateChanges() => (_mayChangeLate, _mayChangeLate = false).Item1;
 
     /// <summary>Ready, and the tables equal the model.</summary>
     public bool IsReconciled => IsReady && Tables.DirtyCount == 0;

@@ -48,7 +48,6 @@ internal sealed partial class Programmer
             {
                 run.DeviceLost = true;
                 run.AddsRefused ??= IntentException.Away(lost);
-                ScheduleAudit(_options.AuditAfterUnknown);
                 continue;
             }
 

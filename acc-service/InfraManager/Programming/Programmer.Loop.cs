@@ -121,6 +121,8 @@ internal sealed partial class Programmer
     /// <summary>What can wait while there are requests.</summary>
     private async Task MendAsync()
     {
+        if (_device.TakeLateChanges())
+            ScheduleAudit(_options.AuditAfterUnknown);
         if (_device.SuspectsDrift)
         {
             _device.SuspectsDrift = false;
@@ -150,7 +152,6 @@ internal sealed partial class Programmer
 
     private async Task ReconcileAsync(bool isAudit)
     {
-        bool afterUnknown = _device.OutcomeUnknown;
         PublishStatus();
         if (await _device.ReconcileAsync(isAudit, _abort.Token).ConfigureAwait(false))
         {
@@ -158,7 +159,7 @@ internal sealed partial class Programmer
             if (_device.HasLeftovers)
                 LeftoverTimer.Failed();
             // What a lost request, or one of a killed predecessor, may still do on the target, it has done by then.
-            if (afterUnknown || _firstReconcile)
+            if (_device.TakeLateChanges() || _firstReconcile)
                 ScheduleAudit(_options.AuditAfterUnknown);
             else if (_options.AuditInterval > TimeSpan.Zero)
                 ScheduleAudit(_options.AuditInterval);

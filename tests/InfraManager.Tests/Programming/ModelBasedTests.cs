@@ -126,10 +126,7 @@ public class ModelBasedTests
             core.Store.BeforeCommit = null;
             core.Store.AfterCommit = null;
             core.Target.Connect();
-            if (core.Programmer.Completion.IsCompleted)
-                await CrashAsync(core, oracle);
-            core.Hook = _ => { };
-            if (core.Programmer.Completion.IsCompleted)
+            if (await core.EndHookAsync())
                 await CrashAsync(core, oracle);
             oracle.Check(await core.SettledAsync());
             await CrashAsync(core, oracle);

@@ -9,6 +9,34 @@ namespace ACCOffload.InfraManager.Tests;
 public class ProgrammerTests
 {
     [Fact]
+    public async Task What_a_lost_Write_of_a_reconciliation_does_late_is_found()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.SettledAsync();
+        // The start's own audit is over before the target forgets everything.
+        await Task.Delay(core.Options.AuditAfterUnknown * 4);
+        core.Target.Disconnect();
+        core.Target.Drift(rows =>
+        {
+            foreach (Entry row in rows.Values.Where(r => r.Table.Alias != "pools").ToList())
+                rows.Remove(row.Key);
+        });
+        int calls = 0;
+        core.Target.NextFault = () => Interlocked.Increment(ref calls) == 1 ? TargetFault.ApplyLate : TargetFault.None;
+        core.Target.Connect();
+        await core.UntilAsync(() => Volatile.Read(ref calls) > 0, "the reconciliation's first Write");
+
+        // Durable, and there is nothing to delete on the target as far as is known.
+        Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
+
+        Assert.Empty(await core.SettledAsync());
+        await Task.Delay(core.Options.AuditAfterUnknown * 10);
+        Assert.Empty(await core.SettledAsync());
+        Assert.Empty(core.EndpointRows);
+    }
+
+    [Fact]
     public async Task Attach_and_detach_change_tables_and_ports()
     {
         await using CoreHarness core = await CoreHarness.StartAsync();

@@ -13,6 +13,8 @@ internal sealed class CoreHarness : IAsyncDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private readonly string _folder;
     private SqliteStore _store;
+    private int _hooksRunning;
+    private volatile bool _hasCrashed;
     private bool _closed;
 
     private CoreHarness(string folder, FakeTarget target)
@@ -27,7 +29,7 @@ internal sealed class CoreHarness : IAsyncDisposable
             WriteLimit = TimeSpan.FromMilliseconds(500),
             PortLimit = TimeSpan.FromMilliseconds(500),
             AuditAfterUnknown = TimeSpan.FromMilliseconds(15),
-            FaultHook = p => Hook(p),
+            FaultHook = RunHook,
         };
         _store = null!;
         Programmer = null!;
@@ -69,6 +71,7 @@ internal sealed class CoreHarness : IAsyncDisposable
         _store = SqliteStore.Open(DatabasePath, NullLogger.Instance);
         Programmer = new Programmer(TestNode.Settings, _store, Target, Options, TimeProvider.System, NullLoggerFactory.Instance);
         Target.NewSession();
+        _hasCrashed = false;
         Programmer.Start();
         _closed = false;
     }
@@ -91,6 +94,33 @@ internal sealed class CoreHarness : IAsyncDisposable
         Open();
         if (ready)
             await ReadyAsync();
+    }
+
+    /// <summary>Sets no hook, and waits for the one that may be running.</summary>
+    /// <returns>Whether a hook made the programmer crash: it has ended or is about to.</returns>
+    public async Task<bool> EndHookAsync()
+    {
+        Hook = _ => { };
+        await UntilAsync(() => Volatile.Read(ref _hooksRunning) == 0, "the hook's end");
+        return _hasCrashed;
+    }
+
+    private void RunHook(CrashPoint point)
+    {
+        Interlocked.Increment(ref _hooksRunning);
+        try
+        {
+            Hook(point);
+        }
+        catch (SimulatedCrashException)
+        {
+            _hasCrashed = true;
+            throw;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _hooksRunning);
+        }
     }
 
     public Task ReadyAsync() => UntilAsync(() => Programmer.GetStatus().Ready, "ready");
