@@ -48,7 +48,7 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         return new MadePort(link.Index, request.Mac);
     }
 
-    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.With(claim, static (pod, link) =>
+    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.ForRemoval(claim, static (pod, link) =>
     {
         if (link.Kind == "ipvlan")
             pod.Links.DeleteLink(link.Index);

@@ -33,6 +33,37 @@ internal static class PodDevices
         }
     }
 
+    /// <summary>
+    /// As <see cref="With"/>, for a DEL: a path that is there and is no namespace, as an unmounted one leaves it, has no interface either. Without a DEL
+    /// that is no proof, because a mount may not reach this process.
+    /// </summary>
+    /// <exception cref="CniException">Error 8: the namespace may be there but can't be looked into.</exception>
+    /// <exception cref="LinuxException">The kernel refused to tell of the interface, or what <paramref name="code"/> did.</exception>
+    public static void ForRemoval(Claim claim, Action<PodNetwork, LinkInfo> code)
+    {
+        try
+        {
+            With(claim, code);
+        }
+        catch (CniException) when (IsNoNamespace(claim.NetNs))
+        {
+            // Nothing to remove.
+        }
+    }
+
+    private static bool IsNoNamespace(string path)
+    {
+        try
+        {
+            NetNamespace.Open(path).Dispose();
+            return false;
+        }
+        catch (LinuxException e)
+        {
+            return e.Errno == Errno.EINVAL;
+        }
+    }
+
     /// <summary>Those whose interface is there, or whose namespace can't be looked into: what can't be seen is not taken to be gone.</summary>
     public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
 
@@ -60,8 +91,7 @@ internal static class PodDevices
         }
         catch (LinuxException e)
         {
-            // EINVAL: the path is a file of another kind, as an unmounted namespace leaves it.
-            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH or Errno.EINVAL;
+            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH;
         }
         catch (ArgumentException)
         {

@@ -39,7 +39,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     }
 
     // The target takes it away with its port, but may not hear of it for a while.
-    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.With(claim, static (pod, link) =>
+    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.ForRemoval(claim, static (pod, link) =>
     {
         if (link.Kind == "tun")
             pod.Links.DeleteLink(link.Index);
