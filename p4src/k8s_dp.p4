@@ -13,7 +13,7 @@
 #include "include/metadata.p4"
 #include "include/parser.p4"
 #include "include/deparser.p4"
-#include "include/services.p4"
+#include "include/services/constants.p4"
 
 const bit<16> ARP_HARDWARE_ETHERNET = 1;
 const bit<16> ARP_REQUEST = 1;
@@ -37,9 +37,20 @@ control k8s_dp_control(
     in pna_main_input_metadata_t istd,
     inout pna_main_output_metadata_t ostd)
 {
+    Hash<bit<16>>(PNA_HashAlgorithm_t.CRC32) flow_hash;
+    // p4c-dpdk makes Jenkins's hash of this.
+    Hash<bit<16>>(PNA_HashAlgorithm_t.IDENTITY) port_hash;
     InternetChecksum() checksum;
     Counter<bit<64>, bit<32>>(DROP_REASONS, PNA_CounterType_t.PACKETS) drops;
-    services_control() nat;
+    DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) service_packets;
+    DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) backend_packets;
+
+    // All tables stand in this control: p4c prefixes the target's name of a table in a nested one, and P4-DPDK looks a
+    // table up by its P4 name to delete from it.
+#include "include/services/frontends.p4"
+#include "include/services/backends.p4"
+#include "include/services/masquerade.p4"
+#include "include/services/learned.p4"
 
     // ---- What the port is for. `port` is the port itself: an ARP reply goes back there, and this target takes an
     // ---- output port only from a constant or an action's parameter.
@@ -70,7 +81,7 @@ control k8s_dp_control(
 
     table port_class {
         key = {
-            meta.input_port: exact @name("port");
+            hdr.guard.port: exact @name("port");
         }
         actions = {
             pod_port;
@@ -93,8 +104,8 @@ control k8s_dp_control(
 
     table mac_guard {
         key = {
-            meta.input_port: exact @name("port");
-            meta.claimed_mac: exact @name("src_mac");
+            hdr.guard.port: exact @name("port");
+            hdr.guard.mac: exact @name("src_mac");
         }
         actions = {
             allow_mac;
@@ -114,9 +125,9 @@ control k8s_dp_control(
 
     table source_guard {
         key = {
-            meta.input_port: exact @name("port");
-            meta.claimed_mac: exact @name("src_mac");
-            meta.claimed_ip: exact @name("src_ip");
+            hdr.guard.port: exact @name("port");
+            hdr.guard.mac: exact @name("src_mac");
+            hdr.guard.ip: exact @name("src_ip");
         }
         actions = {
             allow_source;
@@ -136,7 +147,7 @@ control k8s_dp_control(
 
     table local_sources {
         key = {
-            meta.claimed_ip: exact @name("src_ip");
+            hdr.guard.ip: exact @name("src_ip");
         }
         actions = {
             local_source;
@@ -196,18 +207,7 @@ control k8s_dp_control(
         meta.refusal = DROP_NONE;
         meta.port_class = CLASS_UNKNOWN;
         meta.guarded = 0;
-        meta.input_port = (bit<32>) istd.input_port;
-        meta.claimed_mac = hdr.ethernet.src_mac;
-        meta.claimed_ip = 0;
-        if (hdr.ipv4.isValid()) {
-            meta.claimed_ip = hdr.ipv4.src_ip;
-        } else if (hdr.arp.isValid()) {
-            meta.claimed_ip = hdr.arp.sender_ip;
-            // RFC 5227: a probe claims no sender, it asks whether its target is free.
-            if (hdr.arp.sender_ip == 0) {
-                meta.claimed_ip = hdr.arp.target_ip;
-            }
-        }
+        hdr.guard.port = (bit<32>) istd.input_port;
 
         port_class.apply();
         if (meta.port_class == CLASS_UNKNOWN) {
@@ -250,12 +250,11 @@ control k8s_dp_control(
                             hdr.ethernet.dst_mac = hdr.ethernet.src_mac;
                             hdr.ethernet.src_mac = meta.gateway_mac;
                             hdr.arp.operation = ARP_REPLY;
-                            // The asker's address waits in claimed_ip, but a probe's is 0 and stays 0.
-                            meta.claimed_ip = hdr.arp.sender_ip;
+                            hdr.work.address = hdr.arp.sender_ip;
                             hdr.arp.target_mac = hdr.arp.sender_mac;
                             hdr.arp.sender_mac = meta.gateway_mac;
                             hdr.arp.sender_ip = hdr.arp.target_ip;
-                            hdr.arp.target_ip = meta.claimed_ip;
+                            hdr.arp.target_ip = hdr.work.address;
                         }
                     }
                 }
@@ -272,7 +271,8 @@ control k8s_dp_control(
                 if (meta.drop_reason == DROP_NONE) {
                     if (hdr.ipv4.version_ihl != IPV4_PLAIN_HEADER) {
                         meta.drop_reason = DROP_MALFORMED;
-                        if ((hdr.ipv4.version_ihl & 0xf0) == 0x40) {
+                        hdr.work.bits = hdr.ipv4.version_ihl & 0xf0;
+                        if (hdr.work.bits == 0x40) {
                             // Read as a number it is above 0x45 exactly where the header has options.
                             if (hdr.ipv4.version_ihl >= IPV4_PLAIN_HEADER) {
                                 meta.drop_reason = DROP_IP_OPTIONS;
@@ -304,7 +304,7 @@ control k8s_dp_control(
                 }
 
                 if (meta.drop_reason == DROP_NONE) {
-                    nat.apply(hdr, meta);
+#include "include/services/apply.p4"
                 }
                 if (meta.drop_reason == DROP_NONE) {
                     if (!pods.apply().hit) {
@@ -333,6 +333,7 @@ control k8s_dp_control(
     }
 }
 
+@pkginfo(name="k8s_dp")
 PNA_NIC(
     packet_parser(),
     pre_control(),

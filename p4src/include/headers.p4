@@ -92,6 +92,34 @@ header sctp_t {
     bit<32> checksum;
 }
 
+// The headers below are scratch: never parsed, never emitted. They spare metadata, of which there are 256 bytes. DPDK doesn't
+// clear them, so what is read was written by the same packet.
+
+// The sender's claims, in one piece: a key of fields from several structs would be copied.
+header guard_t {
+    bit<32> port;
+    bit<48> mac;
+    // Of an IP packet its source, of an ARP request its sender (of a probe its target), else 0.
+    bit<32> ip;
+}
+
+// For one comparison or exchange at a time.
+header work_t {
+    bit<8>  bits;
+    bit<16> wide;
+    bit<32> address;
+}
+
+// What a flow's hashes are made of.
+header hashed_t {
+    bit<32> client_ip;
+    bit<16> client_port;
+    bit<8>  outside;
+    bit<32> service_ip;
+    bit<16> service_port;
+    bit<8>  protocol;
+}
+
 struct headers_t {
     ethernet_t ethernet;
     arp_t      arp;
@@ -102,4 +130,7 @@ struct headers_t {
     tcp_t      tcp;
     udp_t      udp;
     sctp_t     sctp;
+    guard_t    guard;
+    work_t     work;
+    hashed_t   hashed;
 }

@@ -37,10 +37,6 @@ struct metadata_t {
     // Not dropped but answered in the backend's place; counted like a drop.
     bit<32> refusal;
     bit<48> gateway_mac;
-    bit<32> input_port;
-    // The address that the sender claims: of an IP packet its source, of an ARP request its sender (of a probe its target).
-    bit<48> claimed_mac;
-    bit<32> claimed_ip;
     bit<8>  port_class;
     // Set by source_guard: the claim is this port's own.
     bit<8>  guarded;

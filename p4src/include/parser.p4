@@ -11,7 +11,12 @@ parser packet_parser(
         meta.protocol = 0;
         meta.client_port = 0;
         meta.service_port = 0;
+        hdr.guard.setValid();
+        hdr.work.setValid();
+        hdr.hashed.setValid();
         pkt.extract(hdr.ethernet);
+        hdr.guard.mac = hdr.ethernet.src_mac;
+        hdr.guard.ip = 0;
         transition select(hdr.ethernet.ether_type) {
             ETHERTYPE_ARP: parse_arp;
             ETHERTYPE_IPV4: parse_ipv4;
@@ -21,6 +26,16 @@ parser packet_parser(
 
     state parse_arp {
         pkt.extract(hdr.arp);
+        hdr.guard.ip = hdr.arp.sender_ip;
+        transition select(hdr.arp.sender_ip) {
+            0: parse_probe;
+            default: accept;
+        }
+    }
+
+    // RFC 5227: a probe claims no sender, it asks whether its target is free.
+    state parse_probe {
+        hdr.guard.ip = hdr.arp.target_ip;
         transition accept;
     }
 
@@ -28,6 +43,7 @@ parser packet_parser(
     state parse_ipv4 {
         pkt.extract(hdr.ipv4);
         meta.client_ip = hdr.ipv4.src_ip;
+        hdr.guard.ip = hdr.ipv4.src_ip;
         meta.service_ip = hdr.ipv4.dst_ip;
         transition select(hdr.ipv4.version_ihl) {
             0x45: parse_fragment;

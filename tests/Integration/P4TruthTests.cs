@@ -1,10 +1,12 @@
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Integration;
 
 /// <summary>The P4 source is what the data plane does: nothing else decides.</summary>
-public sealed class P4TruthTests
+public sealed partial class P4TruthTests
 {
     private const string TtlRule = "add h.ipv4.ttl 0xFF";
 
@@ -24,6 +26,36 @@ public sealed class P4TruthTests
             Assert.True(expected == actual, $"{file} changed since 'make p4': compile again");
         }
     }
+
+    /// <summary>docs/targets.md: P4-DPDK cuts the architecture out of the command, and infrap4d crashes where there is none.</summary>
+    [Fact]
+    public void The_context_names_the_architecture_and_nothing_of_who_compiled()
+    {
+        var context = Context();
+
+        Assert.Equal("p4c-dpdk --arch pna k8s_dp.p4", (string?)context["compile_command"]);
+        Assert.Equal("k8s_dp", (string?)context["program_name"]);
+        Assert.Equal("", (string?)context["build_date"]);
+        Assert.Matches("^[0-9.]+$", (string?)context["compiler_version"]);
+    }
+
+    /// <summary>P4-DPDK inserts by a table's target name and deletes by the last part of its P4 name.</summary>
+    [Fact]
+    public void Tables_have_one_name_on_the_target_and_in_P4()
+    {
+        var names = Context()["tables"]!.AsArray().Select(t => ((string)t!["name"]!, (string)t["target_name"]!)).ToList();
+
+        Assert.NotEmpty(names);
+        Assert.All(names, n => Assert.Equal(n.Item1[(n.Item1.LastIndexOf('.') + 1)..], n.Item2));
+        var spec = TableName().Matches(File.ReadAllText(Artifact("spec"))).Select(m => m.Groups[1].Value);
+        Assert.Equal(names.Select(n => n.Item2).Order(StringComparer.Ordinal), spec.Order(StringComparer.Ordinal));
+        var schema = JsonNode.Parse(File.ReadAllText(Artifact("bfrt.json")))!["tables"]!.AsArray().Select(t => (string)t!["name"]!);
+        Assert.Empty(names.Select(n => $"pipe.{n.Item1}").Except(schema));
+    }
+
+    [Fact]
+    public void The_pipeline_has_a_name() =>
+        Assert.Contains("name: \"k8s_dp\"", File.ReadAllText(Artifact("p4info.txt"))[..200], StringComparison.Ordinal);
 
     [RootFact]
     public async Task Another_rule_in_the_compiled_pipeline_forwards_otherwise()
@@ -49,4 +81,11 @@ public sealed class P4TruthTests
             folder.Delete(recursive: true);
         }
     }
+
+    private static JsonNode Context() => JsonNode.Parse(File.ReadAllText(Artifact("context.json")))!;
+
+    private static string Artifact(string suffix) => Path.Combine(Published.Root, "p4src/build", $"k8s_dp.{suffix}");
+
+    [GeneratedRegex("^(?:table|learner) (\\w+) \\{", RegexOptions.Multiline)]
+    private static partial Regex TableName();
 }

@@ -3,7 +3,7 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.K8s;
 
-/// <summary>Finds what the P4 source names: p4c puts the control before a name and a number behind it.</summary>
+/// <summary>Finds what the P4 source names: p4c puts a number behind a name.</summary>
 internal static partial class K8sNames
 {
     public static SwxTable Table(SwxProgram program, string name) => program.Tables.Single(t => Source(t.Name) == name);
@@ -13,6 +13,6 @@ internal static partial class K8sNames
 
     private static string Source(string name) => Decoration().Replace(name, "");
 
-    [GeneratedRegex("^nat_|_[0-9]+$")]
+    [GeneratedRegex("_[0-9]+$")]
     private static partial Regex Decoration();
 }

@@ -46,9 +46,9 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
             for (var i = 0; i < PacketsPerState; i++)
                 packets.Answer(both.Send(packets.Next()));
             // The direct counters are long: entry by entry, and as a whole at the end.
-            both.CompareRegisters("nat_service_packets", "nat_backend_packets");
-            both.CompareKeyedRegisters("nat_service_packets", "nat_services");
-            both.CompareKeyedRegisters("nat_backend_packets", "nat_backends");
+            both.CompareRegisters("service_packets_0", "backend_packets_0");
+            both.CompareKeyedRegisters("service_packets_0", "services");
+            both.CompareKeyedRegisters("backend_packets_0", "backends");
             both.CompareLookups();
             // Sixteen seconds: no timeout of a learner ends within DPDK's rounding of a multiple of it.
             if (dice.Percent(30))

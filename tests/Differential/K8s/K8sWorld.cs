@@ -79,16 +79,16 @@ internal sealed class K8sWorld
 
     private static IEnumerable<TableEntry> Rows(Endpoint endpoint, SwxProgram program)
     {
-        var port = ("input_port", (ulong)endpoint.Port);
+        var port = ("guard.port", (ulong)endpoint.Port);
         switch (endpoint.Kind)
         {
             case PortKind.Pod:
                 yield return Row("port_class", "pod_port", [port], ("port", endpoint.Port), ("gateway_mac", GatewayMac));
-                yield return Row("mac_guard", "allow_mac", [port, ("src_mac", endpoint.Mac)]);
+                yield return Row("mac_guard", "allow_mac", [port, ("guard.mac", endpoint.Mac)]);
                 foreach (var address in endpoint.Addresses)
                 {
-                    yield return Row("source_guard", "allow_source", [port, ("src_mac", endpoint.Mac), ("claimed_ip", address)]);
-                    yield return Row("local_sources", "local_source", [("claimed_ip", address)]);
+                    yield return Row("source_guard", "allow_source", [port, ("guard.mac", endpoint.Mac), ("guard.ip", address)]);
+                    yield return Row("local_sources", "local_source", [("guard.ip", address)]);
                     yield return Row(
                         "pods", "to_pod", [("dst_ip", address)], ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac));
                 }

@@ -86,10 +86,10 @@ public sealed class CtlTests : IAsyncLifetime
     [Fact]
     public async Task Frames_too_short_to_parse_and_full_tables_are_counted()
     {
-        _api.Target.Losses = new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["nat_flows"] = 5 });
+        _api.Target.Losses = new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["flows"] = 5 });
         _api.Target.States["acc00000000001"] = new PortStatus(true, "", 7);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
-        foreach (var (counter, label, count) in new[] { ("lost_frames", "truncated", 7), ("flows_not_learned", "nat_flows", 5), ("malformed_frames", "acc00000000001", 7) })
+        foreach (var (counter, label, count) in new[] { ("lost_frames", "truncated", 7), ("flows_not_learned", "flows", 5), ("malformed_frames", "acc00000000001", 7) })
             Assert.Equal(count, (int)cells.Single(c => (string?)c!["counter"] == counter && (string?)c["label"] == label)!["packets"]!);
     }
 

@@ -151,9 +151,9 @@ internal sealed partial class Node : IDisposable
         all[(8 - bytes)..].CopyTo(target);
     }
 
-    /// <summary>A name of the specification without what the compiler adds: the control before it, a number behind.</summary>
+    /// <summary>A name of the specification without the number that the compiler adds.</summary>
     private static string Alias(string name) => Decoration().Replace(name, "");
 
-    [GeneratedRegex("^nat_|_[0-9]+$")]
+    [GeneratedRegex("_[0-9]+$")]
     private static partial Regex Decoration();
 }

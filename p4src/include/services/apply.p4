@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of the main control's apply block: which flow a packet belongs to, where it goes, and the rewriting of both
+// directions. The tables' contract is in docs/programming.md, "Services in the pipeline".
+//
+// Learned entries hold pointers. A miss may learn, a hit can't (p4c); so where an entry has to be replaced, a second one
+// is learned beside it, under a key that names the backend which the first one leads to (`after`).
+
+// Looks for a way back from one more source port.
+#define TRY_NEXT_PORT \
+    if (meta.collides == 1) { \
+        meta.port_offset = meta.port_offset + meta.port_step; \
+        meta.port_offset = meta.port_offset & meta.port_mask; \
+        meta.local_port = meta.port_offset + meta.first_port; \
+        replies.apply(); \
+    }
+
+// One digit of bucket = hash * buckets / 2^16: this target has no multiplication.
+#define NEXT_DIGIT(digit) \
+    meta.bucket = meta.bucket << 1; \
+    hdr.work.bits = meta.buckets & digit; \
+    if (hdr.work.bits != 0) { \
+        meta.bucket = meta.bucket + meta.wide_hash; \
+    }
+
+                    meta.plan = PLAN_NONE;
+                    meta.starts = 1;
+                    meta.expiry = EXPIRE_KEEP;
+                    meta.new_expiry = EXPIRE_30;
+                    meta.learn = 0;
+                    meta.found = 0;
+                    meta.after = 0;
+                    meta.outside = 0;
+                    if (meta.port_class == CLASS_UPLINK) {
+                        meta.outside = 1;
+                    }
+
+                    // ---- How long the flow is kept from now on. A timeout once chosen stays until a packet says otherwise.
+                    if (hdr.tcp.isValid()) {
+                        meta.new_expiry = EXPIRE_300;
+                        meta.starts = 0;
+                        // Read as a number the three are at least RST exactly where it is set: it is the highest.
+                        hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
+                        if (hdr.work.bits >= TCP_RST) {
+                            meta.expiry = EXPIRE_10;
+                        } else if (hdr.work.bits == TCP_FIN || hdr.work.bits == (TCP_FIN | TCP_SYN)) {
+                            meta.expiry = EXPIRE_120;
+                        } else if (hdr.work.bits != 0) {
+                            hdr.work.bits = hdr.tcp.flags & TCP_ACK;
+                            if (hdr.work.bits != 0) {
+                                meta.expiry = EXPIRE_300;
+                            } else {
+                                meta.expiry = EXPIRE_60;
+                                meta.new_expiry = EXPIRE_60;
+                                meta.starts = 1;
+                            }
+                        } else {
+                            hdr.work.bits = hdr.tcp.flags & TCP_PSH;
+                            if (hdr.work.bits != 0) {
+                                // Data, unlike the acknowledgment that ends a connection.
+                                meta.expiry = EXPIRE_43200;
+                                meta.new_expiry = EXPIRE_43200;
+                            }
+                        }
+                    } else if (hdr.sctp.isValid()) {
+                        meta.new_expiry = EXPIRE_300;
+                        // Only an INIT has no tag (RFC 9260, 8.5.1).
+                        if (hdr.sctp.verification_tag != 0) {
+                            meta.starts = 0;
+                        }
+                    }
+
+                    if (meta.protocol != 0) {
+                        services.apply();
+                        if (meta.plan == PLAN_NONE) {
+                            // ---- Not to a service: a reply, or a pod's own traffic.
+                            meta.remote_ip = meta.client_ip;
+                            meta.remote_port = meta.client_port;
+                            meta.local_ip = meta.service_ip;
+                            meta.local_port = meta.service_port;
+                            endpoints.apply();
+                            if (meta.endpoint_id != 0 || meta.outside == 1) {
+                                if (meta.protocol == PROTOCOL_UDP) {
+                                    meta.expiry = EXPIRE_120;
+                                }
+                                if (replies.apply().hit) {
+                                    meta.found = 1;
+                                    if (meta.reply_frontend != 0) {
+                                        frontends.apply();
+                                    } else {
+                                        meta.service_ip = meta.remote_ip;
+                                        meta.service_port = meta.remote_port;
+                                    }
+                                }
+                            }
+                            if (meta.found == 1) {
+                                // Both entries live as long as packets come from either side.
+                                meta.client_ip = meta.reply_client_ip;
+                                meta.client_port = meta.reply_client_port;
+                                meta.outside = meta.reply_outside;
+                                meta.backend_id = meta.reply_backend;
+                                flows.apply();
+                                if (meta.backend_id != meta.reply_backend) {
+                                    meta.after = meta.backend_id;
+                                    flows.apply();
+                                }
+                                meta.local_ip = meta.service_ip;
+                                meta.local_port = meta.service_port;
+                                meta.remote_ip = meta.client_ip;
+                                meta.remote_port = meta.client_port;
+                            } else if (meta.port_class == CLASS_POD) {
+                                // An echo reply without its request begins nothing.
+                                if (meta.protocol != PROTOCOL_ICMP || hdr.icmp.type == ICMP_ECHO_REQUEST) {
+                                    outgoing.apply();
+                                    if (meta.protocol == PROTOCOL_UDP) {
+                                        meta.expiry = EXPIRE_KEEP;
+                                    }
+                                }
+                            }
+                        }
+                    }
+
+                    // Later fragments have no ports: all of them are left out, so that no part of a packet goes astray.
+                    if (meta.plan != PLAN_NONE || meta.found == 1) {
+                        hdr.work.wide = hdr.ipv4.flags_offset & FRAGMENTED;
+                        if (hdr.work.wide != 0) {
+                            meta.drop_reason = DROP_SERVICE_FRAGMENT;
+                        }
+                    }
+
+                    if (meta.plan != PLAN_NONE && meta.drop_reason == DROP_NONE) {
+                        // ---- Where the flow goes: as it did before, if it may
+                        meta.pinned = 0;
+                        if (flows.apply().hit) {
+                            meta.pinned = 1;
+                        }
+                        if (meta.plan == PLAN_MASQUERADE) {
+                            meta.remote_ip = meta.service_ip;
+                            meta.remote_port = meta.service_port;
+                            meta.on_host = 0;
+                            endpoints.apply();
+                        } else if (meta.pinned == 1) {
+                            backends.apply();
+                            if (meta.backend_state != BACKEND_ELIGIBLE) {
+                                meta.after = meta.backend_id;
+                                if (flows.apply().hit) {
+                                    backends.apply();
+                                }
+                                if (meta.backend_state == BACKEND_DRAINING) {
+                                    if (meta.starts == 1) {
+                                        meta.pinned = 0;
+                                    }
+                                } else if (meta.backend_state == BACKEND_GONE) {
+                                    meta.pinned = 0;
+                                }
+                            }
+                        }
+
+                        // ---- ... or where a new one is sent
+                        if (meta.pinned == 0) {
+                            hdr.hashed.client_ip = meta.client_ip;
+                            hdr.hashed.client_port = meta.client_port;
+                            hdr.hashed.outside = meta.outside;
+                            hdr.hashed.service_ip = meta.service_ip;
+                            hdr.hashed.service_port = meta.service_port;
+                            hdr.hashed.protocol = meta.protocol;
+                            meta.hash = flow_hash.get_hash(hdr.hashed);
+                            meta.port_offset = port_hash.get_hash(hdr.hashed);
+                            meta.port_step = meta.hash | 1;
+                            meta.wide_hash = (bit<32>) meta.hash;
+                            meta.pool = meta.frontend_pool;
+                        }
+                        // (Asked again: within one block p4c would compute these values anew at each use.)
+                        if (meta.pinned == 0) {
+                            if (meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
+                                meta.refusal = DROP_NO_FLOW;
+                            } else if (meta.plan == PLAN_REFUSE) {
+                                meta.refusal = DROP_NO_BACKEND;
+                            } else if (meta.plan == PLAN_DROP) {
+                                meta.drop_reason = DROP_NO_LOCAL_BACKEND;
+                            } else if (meta.plan == PLAN_BALANCE) {
+                                if (meta.ranges_id != 0) {
+                                    source_ranges.apply();
+                                }
+                                if (meta.drop_reason == DROP_NONE) {
+                                    meta.backend_state = BACKEND_GONE;
+                                    meta.sticky = 0;
+                                    meta.flow_after = meta.after;
+                                    if (meta.affinity != 0) {
+                                        meta.affinity = meta.affinity - 1;
+                                        meta.after = 0;
+                                        if (affinities.apply().hit) {
+                                            backends.apply();
+                                            if (meta.backend_state != BACKEND_ELIGIBLE) {
+                                                meta.after = meta.backend_id;
+                                                if (affinities.apply().hit) {
+                                                    backends.apply();
+                                                } else {
+                                                    meta.sticky = 1;
+                                                }
+                                            }
+                                        } else {
+                                            meta.sticky = 1;
+                                        }
+                                    }
+                                    if (meta.backend_state != BACKEND_ELIGIBLE) {
+                                        meta.bucket = 0;
+                                        NEXT_DIGIT(64)
+                                        NEXT_DIGIT(32)
+                                        NEXT_DIGIT(16)
+                                        NEXT_DIGIT(8)
+                                        NEXT_DIGIT(4)
+                                        NEXT_DIGIT(2)
+                                        NEXT_DIGIT(1)
+                                        meta.bucket = meta.bucket >> 16;
+                                        buckets.apply();
+                                        backends.apply();
+                                        if (meta.backend_state == BACKEND_GONE) {
+                                            meta.refusal = DROP_NO_BACKEND;
+                                        } else if (meta.sticky == 1) {
+                                            meta.learn = 1;
+                                            affinities.apply();
+                                        }
+                                    }
+                                    meta.after = meta.flow_after;
+                                }
+                            }
+                        }
+
+                        // ---- Which source the other end sees
+                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
+                            meta.local_ip = meta.client_ip;
+                            meta.local_port = meta.client_port;
+                            if (meta.pinned == 0) {
+                                if (meta.client_ip == meta.remote_ip) {
+                                    meta.pool = POOL_HAIRPIN;
+                                } else if (meta.on_host == 1) {
+                                    // The node takes nothing that seems to come from itself, and answers through the pipeline anyway.
+                                    meta.pool = POOL_NONE;
+                                    if (meta.port_class == CLASS_HOST) {
+                                        meta.pool = POOL_HAIRPIN;
+                                    }
+                                }
+                            }
+                            if (meta.pool != POOL_NONE) {
+                                pools.apply();
+                                if (meta.pinned == 1) {
+                                    meta.local_port = meta.source_port;
+                                } else if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
+                                    meta.port_offset = meta.port_offset & meta.port_mask;
+                                    meta.local_port = meta.port_offset + meta.first_port;
+                                }
+                            }
+                        }
+                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
+                            meta.learn = 1;
+                            replies.apply();
+                            if (meta.collides == 1 && meta.pinned == 0) {
+                                if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
+                                    if (meta.pool == POOL_NONE) {
+                                        meta.pool = POOL_NODE;
+                                        if (meta.on_host == 1) {
+                                            meta.pool = POOL_HAIRPIN;
+                                        }
+                                        pools.apply();
+                                    }
+                                    if (meta.drop_reason == DROP_NONE) {
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                    }
+                                }
+                            }
+                            if (meta.collides == 1) {
+                                meta.drop_reason = DROP_MASQUERADE;
+                            } else if (meta.pinned == 0) {
+                                meta.source_port = meta.local_port;
+                                flows.apply();
+                            }
+                        }
+                    }
+
+                    // ---- The rewriting, of either direction
+                    if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || meta.found == 1)) {
+                        if (meta.refusal == DROP_NONE) {
+                            checksum.clear();
+                            if (hdr.tcp.isValid()) {
+                                checksum.subtract(hdr.tcp.checksum);
+                                checksum.subtract(hdr.tcp.src_port);
+                                checksum.subtract(hdr.tcp.dst_port);
+                            } else if (hdr.udp.isValid()) {
+                                checksum.subtract(hdr.udp.checksum);
+                                checksum.subtract(hdr.udp.src_port);
+                                checksum.subtract(hdr.udp.dst_port);
+                            }
+                            checksum.subtract(hdr.ipv4.src_ip);
+                            checksum.subtract(hdr.ipv4.dst_ip);
+                            hdr.ipv4.src_ip = meta.local_ip;
+                            hdr.ipv4.dst_ip = meta.remote_ip;
+                            checksum.add(hdr.ipv4.src_ip);
+                            checksum.add(hdr.ipv4.dst_ip);
+                            if (hdr.tcp.isValid()) {
+                                hdr.tcp.src_port = meta.local_port;
+                                hdr.tcp.dst_port = meta.remote_port;
+                                checksum.add(hdr.tcp.src_port);
+                                checksum.add(hdr.tcp.dst_port);
+                                hdr.tcp.checksum = checksum.get();
+                            } else if (hdr.udp.isValid()) {
+                                hdr.udp.src_port = meta.local_port;
+                                hdr.udp.dst_port = meta.remote_port;
+                                // Zero: the sender made none (RFC 768).
+                                if (hdr.udp.checksum != 0) {
+                                    checksum.add(hdr.udp.src_port);
+                                    checksum.add(hdr.udp.dst_port);
+                                    hdr.udp.checksum = checksum.get();
+                                }
+                            }
+                        } else {
+                            // ---- Refused in the backend's place. Padding of the answer is what follows in the packet: it can't be cut.
+                            if (meta.refusal == DROP_NO_FLOW) {
+                                // RFC 9293, 3.10.7.1: what acknowledges is answered with that number. A SYN is no such packet.
+                                hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_ACK);
+                                if (hdr.work.bits != TCP_ACK) {
+                                    meta.refusal = DROP_NONE;
+                                    meta.drop_reason = DROP_NO_FLOW;
+                                } else {
+                                    hdr.ipv4.total_length = 40;
+                                    hdr.tcp.src_port = meta.service_port;
+                                    hdr.tcp.dst_port = meta.client_port;
+                                    hdr.tcp.sequence = hdr.tcp.acknowledgment;
+                                    hdr.tcp.acknowledgment = 0;
+                                    hdr.tcp.data_offset = 0x50;
+                                    hdr.tcp.flags = TCP_RST;
+                                    hdr.tcp.window = 0;
+                                    hdr.tcp.urgent = 0;
+                                    // Protocol and length of the pseudo header ride in the field that is summed anyway.
+                                    hdr.tcp.checksum = 26;
+                                    checksum.clear();
+                                    checksum.add(hdr.tcp);
+                                    checksum.add(hdr.ipv4.src_ip);
+                                    checksum.add(hdr.ipv4.dst_ip);
+                                    hdr.tcp.checksum = checksum.get();
+                                }
+                            } else {
+                                // RFC 792: the IP header and eight bytes are quoted.
+                                hdr.quoted.setValid();
+                                hdr.quoted.version_ihl = hdr.ipv4.version_ihl;
+                                hdr.quoted.dscp_ecn = hdr.ipv4.dscp_ecn;
+                                hdr.quoted.total_length = hdr.ipv4.total_length;
+                                hdr.quoted.identification = hdr.ipv4.identification;
+                                hdr.quoted.flags_offset = hdr.ipv4.flags_offset;
+                                hdr.quoted.ttl = hdr.ipv4.ttl;
+                                hdr.quoted.protocol = hdr.ipv4.protocol;
+                                hdr.quoted.checksum = hdr.ipv4.checksum;
+                                hdr.quoted.src_ip = hdr.ipv4.src_ip;
+                                hdr.quoted.dst_ip = hdr.ipv4.dst_ip;
+                                hdr.icmp.setValid();
+                                hdr.icmp.type = ICMP_UNREACHABLE;
+                                hdr.icmp.code = ICMP_PORT_UNREACHABLE;
+                                hdr.icmp.checksum = 0;
+                                hdr.icmp.identifier = 0;
+                                hdr.icmp.sequence = 0;
+                                checksum.clear();
+                                checksum.add(hdr.icmp);
+                                checksum.add(hdr.quoted);
+                                if (hdr.udp.isValid()) {
+                                    checksum.add(hdr.udp);
+                                } else if (hdr.tcp.isValid()) {
+                                    checksum.add(hdr.tcp.src_port);
+                                    checksum.add(hdr.tcp.dst_port);
+                                    checksum.add(hdr.tcp.sequence);
+                                } else {
+                                    checksum.add(hdr.sctp.src_port);
+                                    checksum.add(hdr.sctp.dst_port);
+                                    checksum.add(hdr.sctp.verification_tag);
+                                }
+                                hdr.icmp.checksum = checksum.get();
+                                hdr.ipv4.protocol = PROTOCOL_ICMP;
+                                hdr.ipv4.total_length = 56;
+                            }
+                            hdr.ipv4.identification = 0;
+                            hdr.ipv4.flags_offset = 0x4000;
+                            hdr.ipv4.dscp_ecn = 0;
+                            hdr.ipv4.ttl = 65;
+                            hdr.ipv4.src_ip = meta.service_ip;
+                            hdr.ipv4.dst_ip = meta.client_ip;
+                        }
+                    }
