@@ -22,8 +22,23 @@ public sealed class GnmiClientTests
         var sets = target.Behaviour.GnmiSets.ToArray();
         Assert.Equal("LINK", sets[0].Update.Single().Val.StringVal);
         Assert.Equal(["interfaces", "virtual-interface", "config", "port-type"], sets[0].Update.Single().Path.Elem.Select(e => e.Name));
-        Assert.Equal(1500ul, sets[1].Update[1].Val.UintVal);
+        Assert.Equal(1500, sets[1].Update[1].Val.IntVal);
         Assert.Equal(["interfaces", "virtual-interface"], sets[2].Delete.Single().Elem.Select(e => e.Name));
+    }
+
+    [Theory]
+    [InlineData(StatusCode.AlreadyExists, "exists", true)]
+    [InlineData(StatusCode.InvalidArgument, "MTU is already set or PORT is already configured", true)]
+    [InlineData(StatusCode.InvalidArgument, "The path (/interfaces) is unsupported!", false)]
+    public async Task A_port_that_is_there_already_is_no_failure(StatusCode code, string text, bool succeeds)
+    {
+        await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnGnmiSet = _ => throw new RpcException(new Status(code, text)) });
+        await using var client = new GnmiClient(target.Endpoint());
+
+        if (succeeds)
+            await client.AddPortAsync("TAP0", default);
+        else
+            Assert.Equal(code, (await Assert.ThrowsAsync<P4RuntimeException>(() => client.AddPortAsync("TAP0", default))).Code);
     }
 
     [Fact]

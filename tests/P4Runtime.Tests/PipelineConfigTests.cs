@@ -13,7 +13,7 @@ public sealed class PipelineConfigTests
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
         Assert.Null(session.Pipeline);
-        Assert.Equal(new PipelineCheck(true, null), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xfeed, default));
+        Assert.Equal(new PipelineCheck(true, null), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xfeed, canReplace: true, default));
         var push = Assert.Single(target.Behaviour.Pushes);
         Assert.Equal(SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit, push.Action);
         Assert.Equal(DeviceConfig, push.Config.P4DeviceConfig.ToByteArray());
@@ -21,11 +21,11 @@ public sealed class PipelineConfigTests
         Assert.Equal(TestPipeline.Instance.Info, push.Config.P4Info);
         Assert.Equal(session.ElectionId, ElectionId.FromProto(push.ElectionId));
 
-        Assert.Equal(new PipelineCheck(false, 0xfeed), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xfeed, default));
+        Assert.Equal(new PipelineCheck(false, 0xfeed), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xfeed, canReplace: true, default));
         Assert.Single(target.Behaviour.Pushes);
         Assert.Same(TestPipeline.Instance, session.Pipeline);
 
-        Assert.Equal(new PipelineCheck(true, 0xfeed), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xbeef, default));
+        Assert.Equal(new PipelineCheck(true, 0xfeed), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0xbeef, canReplace: true, default));
         Assert.Equal(2, target.Behaviour.Pushes.Count);
     }
 
@@ -38,11 +38,28 @@ public sealed class PipelineConfigTests
             OnPush = _ => throw new RpcException(new Status(StatusCode.FailedPrecondition, "only one push")),
         });
         await using var session = await target.PrimaryAsync();
-        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, default));
+        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, canReplace: true, default));
         Assert.Equal(StatusCode.FailedPrecondition, e.Code);
         Assert.Contains("another pipeline (cookie 0x0000000000000001)", e.Message, StringComparison.Ordinal);
         Assert.Contains("restart the target", e.Message, StringComparison.Ordinal);
         Assert.Null(session.Pipeline);
+    }
+
+    [Fact]
+    public async Task A_target_that_dies_of_a_second_push_gets_none()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await using var session = await target.PrimaryAsync();
+        Assert.Equal(new PipelineCheck(true, null), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 1, canReplace: false, default));
+        Assert.Equal(new PipelineCheck(false, 1), await session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 1, canReplace: false, default));
+
+        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, canReplace: false, default));
+        Assert.Contains("another pipeline (cookie 0x0000000000000001)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("restart the target (infrap4d)", e.Message, StringComparison.Ordinal);
+        target.Behaviour.Loaded = new ForwardingPipelineConfig { P4Info = TestPipeline.Instance.Info };
+        e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, canReplace: false, default));
+        Assert.Contains("a pipeline without a known cookie", e.Message, StringComparison.Ordinal);
+        Assert.Single(target.Behaviour.Pushes);
     }
 
     [Fact]
@@ -53,13 +70,13 @@ public sealed class PipelineConfigTests
             OnPush = _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "bad context.json")),
         });
         await using var session = await target.PrimaryAsync(o => o with { PipelineTimeout = TimeSpan.FromMilliseconds(300) });
-        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, default));
+        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, canReplace: true, default));
         Assert.Equal("pushing pipeline test_dp failed: INVALID_ARGUMENT: bad context.json", e.Message);
         var release = new TaskCompletionSource();
         target.Behaviour.OnPush = _ => release.Task;
-        e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, default));
+        e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 2, canReplace: true, default));
         Assert.Equal(StatusCode.DeadlineExceeded, e.Code);
         release.SetResult();
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0, default));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => session.EnsurePipelineAsync(TestPipeline.Instance, DeviceConfig, 0, canReplace: true, default));
     }
 }

@@ -35,7 +35,7 @@ public sealed class ReadTests
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await session.ReadTableAsync().ToListAsync());
-        await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, default);
+        await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, default);
         Assert.Empty(await session.ReadTableAsync().ToListAsync());
         Assert.Equal(TestPipeline.Instance.Tables.Select(t => t.Id), Assert.Single(target.Behaviour.Reads).Entities.Select(e => e.TableEntry.TableId));
     }
@@ -130,11 +130,34 @@ public sealed class ReadTests
             },
         });
         await using var session = await target.PrimaryAsync();
-        var cells = await session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), default);
+        var cells = await session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default);
         Assert.Equal(Enumerable.Range(0, 8).Select(i => new CounterCell(i, i, i * 100)), cells);
         var registers = await session.ReadRegistersAsync(TestPipeline.Instance.Register("epochs"), default);
         Assert.Equal(Enumerable.Range(0, 8), registers.Select(r => (int)r.Value.Span[0]));
         Assert.Equal(0x12000001u, target.Behaviour.Reads.First().Entities.Single().CounterEntry.CounterId);
+    }
+
+    [Fact]
+    public async Task A_counter_is_asked_for_by_its_indexes_where_there_is_no_wildcard()
+    {
+        await using var target = await TestTarget.StartAsync(new TargetBehaviour
+        {
+            OnRead = (request, stream, _) => stream.WriteAsync(new ReadResponse
+            {
+                Entities =
+                {
+                    request.Entities.Select(e => e.CounterEntry.Index is { } index
+                        ? new Entity { CounterEntry = new CounterEntry { CounterId = 0x12000001, Index = index, Data = new CounterData { PacketCount = index.Index_ * 3 } } }
+                        : throw new RpcException(new Status(StatusCode.Unknown, "no wildcards"))),
+                },
+            }),
+        });
+        await using var session = await target.PrimaryAsync();
+
+        var cells = await session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: true, default);
+
+        Assert.Equal(Enumerable.Range(0, 16).Select(i => new CounterCell(i, i * 3, 0)), cells);
+        await Assert.ThrowsAsync<P4RuntimeException>(() => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default));
     }
 
     [Fact]
@@ -154,7 +177,7 @@ public sealed class ReadTests
         async Task Expect(CounterEntry entry, string says)
         {
             cell = entry;
-            var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), default));
+            var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default));
             Assert.Contains(says, e.Message, StringComparison.Ordinal);
         }
     }

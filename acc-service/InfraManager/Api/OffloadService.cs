@@ -25,10 +25,11 @@ internal sealed class OffloadService(INetworkCore core, NodeSettings node, Condi
         var outcome = await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
         var reply = new AttachReply
         {
-            Port = outcome.Port,
             GatewayMac = Google.Protobuf.ByteString.CopyFrom(node.GatewayMac.ToArray()),
             Mtu = (uint)(outcome.Endpoint.Spec.Mtu == 0 ? node.Mtu : outcome.Endpoint.Spec.Mtu),
         };
+        if (outcome.Port is { } port)
+            reply.Port = port;
         reply.Gateways.Add(OffloadRequests.ToBytes(node.Gateway));
         return reply;
     });

@@ -116,7 +116,10 @@ internal static class CtlJson
             json.WriteString("interfaceName", e.InterfaceName);
             json.WriteString("kind", e.Kind);
             json.WriteString("portName", e.PortName);
-            json.WriteNumber("port", e.Port);
+            if (e.HasPort)
+                json.WriteNumber("port", e.Port);
+            else
+                json.WriteNull("port");
             json.WriteString("mac", e.Mac);
             json.WriteStartArray("addresses");
             foreach (var address in e.Addresses)

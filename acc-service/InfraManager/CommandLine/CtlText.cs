@@ -74,7 +74,7 @@ internal static class CtlText
         foreach (var e in reply.Endpoints.OrderBy(e => e.Kind, StringComparer.Ordinal).ThenBy(e => e.Port))
         {
             table.Add(
-                Number(e.Port),
+                e.HasPort ? Number(e.Port) : "-",
                 e.PortName,
                 e.Kind,
                 e.PodName.Length == 0 ? "-" : $"{e.PodNamespace}/{e.PodName}",

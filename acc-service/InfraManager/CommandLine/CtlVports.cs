@@ -20,12 +20,12 @@ internal static class CtlVports
         {
             var one = vport.First();
             table.Add(
-                OrDash(one.Port), one.PortName, one.Device, one.Mac, OrDash(one.Vsi), one.PortProblem.Length == 0 ? "ok" : one.PortProblem,
+                one.HasPort ? Number(one.Port) : "-", one.PortName, one.Device, one.Mac, OrDash(one.Vsi), one.PortProblem.Length == 0 ? "ok" : one.PortProblem,
                 string.Join(' ', vport.Select(Owner)));
         }
 
         foreach (var own in reply.Vports)
-            table.Add(OrDash(own.Port), own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
+            table.Add(own.HasPort ? Number(own.Port) : "-", own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
         table.WriteTo(writer);
     }
 
@@ -37,7 +37,7 @@ internal static class CtlVports
         {
             var one = vport.First();
             json.WriteStartObject();
-            json.WriteNumber("port", one.Port);
+            Port(json, one.HasPort, one.Port);
             json.WriteString("name", one.PortName);
             json.WriteString("device", one.Device);
             json.WriteString("mac", one.Mac);
@@ -55,7 +55,7 @@ internal static class CtlVports
         foreach (var own in reply.Vports)
         {
             json.WriteStartObject();
-            json.WriteNumber("port", own.Port);
+            Port(json, own.HasPort, own.Port);
             json.WriteString("name", own.Name);
             json.WriteString("mac", own.Mac);
             json.WriteString("vsi", own.Vsi);
@@ -71,7 +71,15 @@ internal static class CtlVports
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>
         reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal).GroupBy(e => (e.PortName, e.Mac));
 
-    private static string OrDash(uint number) => number == 0 ? "-" : number.ToString(CultureInfo.InvariantCulture);
+    private static void Port(Utf8JsonWriter json, bool known, uint port)
+    {
+        if (known)
+            json.WriteNumber("port", port);
+        else
+            json.WriteNull("port");
+    }
+
+    private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string OrDash(string text) => text.Length == 0 ? "-" : text;
 

@@ -34,8 +34,8 @@ internal sealed class EndpointCompiler
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="port">Its port's number.</param>
-    /// <param name="hostPort">That of the host's interface; 0 while there is none.</param>
-    public Entry[] Compile(Endpoint endpoint, uint port, uint hostPort = 0)
+    /// <param name="hostPort">That of the host's interface; null while there is none.</param>
+    public Entry[] Compile(Endpoint endpoint, uint port, uint? hostPort = null)
     {
         var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
         if (endpoint.Spec.Kind == EndpointKind.Host)
@@ -79,11 +79,11 @@ internal sealed class EndpointCompiler
         }
     }
 
-    private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint hostPort)
+    private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint? hostPort)
     {
         // ARP is the host's business: without it nobody speaks for the node there.
-        if (hostPort != 0)
-            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", hostPort).Param("gateway_mac", mac).Build());
+        if (hostPort is { } arpPort)
+            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
         Span<byte> ip = stackalloc byte[16];
         foreach (UplinkRoute route in _node.Uplink?.Routes ?? [])
         {

@@ -23,12 +23,12 @@ internal sealed class K8sCompiler : ModelCompiler
     public override IReadOnlyList<TableSchema> Tables { get; }
 
     /// <summary>The uplink needs the host's port, too.</summary>
-    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf) => owner.Kind switch
+    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
+        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
         _ => _node.Compile(model.Snat),
     };
 
-    private static uint HostPort(NetworkModel model, Func<string, uint> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : 0;
+    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : null;
 }

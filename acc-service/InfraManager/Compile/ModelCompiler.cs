@@ -30,6 +30,6 @@ internal abstract class ModelCompiler(Pipeline pipeline)
             .Concat(model.Services.All.Values.Select(s => OwnerId.OfService(s.Id)))
             .Append(OwnerId.Node);
 
-    /// <summary>The owner's entries, each key once; null when it is no more, or is an endpoint whose port (0) is not known yet.</summary>
-    public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf);
+    /// <summary>The owner's entries, each key once; null when it is no more, or is an endpoint whose port is not known yet.</summary>
+    public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf);
 }

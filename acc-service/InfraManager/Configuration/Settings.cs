@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -61,7 +62,7 @@ internal enum TargetKind
     External,
 }
 
-/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port.</summary>
+/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port. Without traits they are detected.</summary>
 internal sealed record TargetSettings(
     TargetKind Kind,
     string P4Runtime,
@@ -73,7 +74,8 @@ internal sealed record TargetSettings(
     string? ServerName,
     string? ServerRole,
     int BatchSize,
-    TimeSpan RpcTimeout);
+    TimeSpan RpcTimeout,
+    TargetTraits? Traits);
 
 /// <summary>Where the soft target listens, with the certificates for TCP, and the network namespace that its ports live in.</summary>
 internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos;
@@ -208,7 +209,8 @@ internal static class SettingsLoader
         reader.Value("Target:ServerName", "", (string text, out string? name) => Optional(text, out name), "give the name in the server's certificate"),
         reader.Value<string?>("Target:ServerRole", "", Parsers.OptionalUri, "give the role's URI such as urn:accoffload:role:p4rt-server"),
         (int)reader.Number("Target:BatchSize", 4096, 1, 10_000),
-        TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)));
+        TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)),
+        reader.Value<TargetTraits?>("Target:Traits", "auto", TargetTraits.Parse, "give auto, soft, p4-dpdk or es2k"));
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
         reader.Value<string>("SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),

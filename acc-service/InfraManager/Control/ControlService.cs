@@ -74,7 +74,8 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         foreach (var view in core.Endpoints)
         {
             var info = ToInfo(view.Endpoint.Spec);
-            info.Port = view.Port;
+            if (view.Port is { } port)
+                info.Port = port;
             info.State = view.Programmed ? "programmed" : "pending";
             info.PortProblem = target.Ports.ProblemOf(view.Endpoint.Spec.PortName) ?? "";
             reply.Endpoints.Add(info);
@@ -216,9 +217,8 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             return number;
         if (text.Length == 0)
             throw new RpcException(new Status(StatusCode.InvalidArgument, "port: empty"));
-        var known = core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.PortName == text && e.Port != 0);
-        if (known is not null)
-            return known.Port;
+        if (core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.PortName == text)?.Port is { } known)
+            return known;
         try
         {
             return await target.GetPortAsync(text, cancellationToken)
@@ -233,14 +233,17 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
     private VportInfo ToVport(OwnVport vport)
     {
         var byMac = node.Devices.PortRule == PortRule.Mac && vport.Mac is not null;
-        return new VportInfo
+        var info = new VportInfo
         {
             Name = vport.Name,
             Mac = vport.Mac?.ToString() ?? "",
             Use = vport.Use,
-            Port = vport.Use == OwnVport.Arp && node.ArpPort is { } port ? port : byMac ? DeviceRules.PortOf(vport.Mac!.Value) : 0,
             Vsi = byMac ? DeviceRules.VsiOf(vport.Mac!.Value).ToString(CultureInfo.InvariantCulture) : "",
         };
+        uint? port = vport.Use == OwnVport.Arp && node.ArpPort is { } arpPort ? arpPort : byMac ? DeviceRules.PortOf(vport.Mac!.Value) : null;
+        if (port is { } number)
+            info.Port = number;
+        return info;
     }
 
     private static string ApiText(ApiOrigin origin) => origin switch

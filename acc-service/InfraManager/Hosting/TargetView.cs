@@ -21,10 +21,12 @@ internal sealed class TargetView(P4Target target, GnmiClient gnmi, Func<PortRepo
     public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken) => target.Session.ReadTableAsync(table, cancellationToken);
 
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
-        target.Session.ReadCountersAsync(counter, cancellationToken);
+        target.Session.ReadCountersAsync(counter, byIndex: !target.Traits.ReadsWholeCounters, cancellationToken);
 
     public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
-        target.Session.ReadRowCountersAsync(table, cancellationToken);
+        target.Traits.ReadsRowCounters
+            ? target.Session.ReadRowCountersAsync(table, cancellationToken)
+            : throw new P4RuntimeException(Grpc.Core.StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({target.Traits.Name})");
 
     public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => gnmi.GetLossesAsync(cancellationToken);
 

@@ -22,8 +22,8 @@ internal sealed partial class DeviceSync
 
     private bool HasPortsToRemove => _model.PortRemovals.Count > 0 || _orphans.Count > 0;
 
-    /// <summary>The port's number, 0 while not known.</summary>
-    public uint PortOf(string name) => _ports.GetValueOrDefault(name);
+    /// <summary>The port's number, null while not known. 0 is a number like any other.</summary>
+    public uint? PortOf(string name) => _ports.TryGetValue(name, out uint port) ? port : null;
 
     /// <summary>Was on the target before us: not ours to remove.</summary>
     public bool IsForeignPort(string name) => _foreign.Contains(name);

@@ -76,6 +76,13 @@ internal sealed partial class DeviceSync
         TargetConnection connection = _target.Connection;
         if (!connection.IsPrimary)
             throw new DeviceLostException($"the target is away: {connection.Reason}");
+        await CallAsync(
+            async () =>
+            {
+                await _target.IdentifyAsync(cancellationToken).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
         await ReadPortsAsync(cancellationToken).ConfigureAwait(false);
         var early = new Dictionary<OwnerId, IntentException>();
         await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken).ConfigureAwait(false);

@@ -188,7 +188,7 @@ internal sealed partial class DeviceSync
         HashSet<OwnerId> all = _allDeclared ? [.. owners] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
         foreach (Endpoint endpoint in _model.Endpoints)
         {
-            if (!_ports.TryGetValue(endpoint.Spec.PortName, out uint port) || _declared.GetValueOrDefault(endpoint.Id) != port)
+            if (!_ports.TryGetValue(endpoint.Spec.PortName, out uint port) || !_declared.TryGetValue(endpoint.Id, out uint declared) || declared != port)
                 all.Add(OwnerId.OfEndpoint(endpoint.Id));
         }
 
@@ -245,8 +245,8 @@ internal sealed partial class DeviceSync
                 continue;
             if (Tables.Acquire(owner, entries) is { } conflict)
                 refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
-            else if (owner.Kind == OwnerKind.Endpoint)
-                _declared[owner.Id] = PortOf(_model.Find(owner.Id)!.Spec.PortName);
+            else if (owner.Kind == OwnerKind.Endpoint && PortOf(_model.Find(owner.Id)!.Spec.PortName) is { } port)
+                _declared[owner.Id] = port;
         }
 
         _progress();

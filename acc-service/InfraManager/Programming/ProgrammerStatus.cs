@@ -77,9 +77,9 @@ internal enum TargetState
 
 /// <summary>An endpoint for display.</summary>
 /// <param name="Endpoint">As the model holds it.</param>
-/// <param name="Port">0 while not known.</param>
+/// <param name="Port">Null while not known.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
-internal sealed record EndpointView(Model.Endpoint Endpoint, uint Port, bool Programmed);
+internal sealed record EndpointView(Model.Endpoint Endpoint, uint? Port, bool Programmed);
 
 /// <summary>A service for display.</summary>
 /// <param name="State">As the model holds it.</param>

@@ -17,6 +17,13 @@ internal interface ITarget
     /// <summary>The pipeline that is programmed; null while it is the target's own and was not fetched yet.</summary>
     Pipeline? Pipeline { get; }
 
+    /// <summary>What the target can do. <see cref="TargetTraits.Soft"/> until <see cref="IdentifyAsync"/> has asked it.</summary>
+    TargetTraits Traits { get; }
+
+    /// <summary>Finds out what kind of target it is, unless the configuration says.</summary>
+    /// <exception cref="P4RuntimeException">It does not answer.</exception>
+    Task IdentifyAsync(CancellationToken cancellationToken);
+
     /// <summary>Loads our pipeline unless the target has it; or, where it is the target's own, fetches that.</summary>
     /// <returns>Whether it was pushed, in which case the tables are empty.</returns>
     /// <exception cref="P4RuntimeException">Failed, or the outcome is not known.</exception>

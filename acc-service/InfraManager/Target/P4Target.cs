@@ -10,20 +10,30 @@ internal sealed partial class P4Target : ITarget, IDisposable
 {
     private readonly GnmiClient _ports;
     private readonly PipelineArtifacts? _artifacts;
-    private readonly PortRule _portRule;
+    private readonly NodeSettings _node;
+    private readonly TargetTraits? _configured;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private volatile TargetConnection _connection;
     private volatile bool _cannotList;
+    private volatile TargetTraits _traits;
     private FetchedPipeline? _fetched;
 
-    /// <summary>Session and client stay the caller's to start and to dispose. Without artifacts the pipeline is the target's own.</summary>
-    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, PortRule portRule, ILogger logger)
+    /// <summary>Session and client stay the caller's to start and to dispose.</summary>
+    /// <param name="session">For tables.</param>
+    /// <param name="ports">For ports.</param>
+    /// <param name="artifacts">Null: the pipeline is the target's own.</param>
+    /// <param name="node">Says how ports get their numbers, and which pipeline there is.</param>
+    /// <param name="traits">What the target can do; null: it is asked.</param>
+    /// <param name="logger">Where pushes are told of.</param>
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, ILogger logger)
     {
         Session = session;
         _ports = ports;
         _artifacts = artifacts;
-        _portRule = portRule;
+        _node = node;
+        _configured = traits;
+        _traits = traits ?? TargetTraits.Soft;
         _logger = logger;
         _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
         session.StateChanged += OnStateChanged;
@@ -37,10 +47,27 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public TargetConnection Connection => _connection;
 
+    public TargetTraits Traits => _traits;
+
     public Pipeline? Pipeline => _artifacts?.Pipeline ?? Volatile.Read(ref _fetched)?.Pipeline;
 
     /// <summary>Of the pipeline; 0 while that is not known, or has none.</summary>
     public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
+
+    private PortRule PortRule => _node.Devices.PortRule;
+
+    public async Task IdentifyAsync(CancellationToken cancellationToken)
+    {
+        if (_configured is not null)
+            return;
+        string version = await Session.GetApiVersionAsync(cancellationToken).ConfigureAwait(false);
+        TargetTraits found = TargetTraits.Of(version, _node.Profile);
+        if (!ReferenceEquals(found, _traits))
+        {
+            _traits = found;
+            LogIdentified(found.Name, version);
+        }
+    }
 
     public async Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
     {
@@ -52,7 +79,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
             return false;
         }
 
-        PipelineCheck check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, cancellationToken)
+        PipelineCheck check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, cancellationToken)
             .ConfigureAwait(false);
         if (check.Pushed)
             LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
@@ -66,7 +93,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public async Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
     {
-        if (_cannotList || _portRule == PortRule.Mac)
+        if (_cannotList || PortRule == PortRule.Mac)
             return null;
         try
         {
@@ -81,9 +108,9 @@ internal sealed partial class P4Target : ITarget, IDisposable
     }
 
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => _portRule == PortRule.Mac ? Task.FromResult<uint?>(null) : _ports.GetPortIdAsync(name, cancellationToken);
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac ? Task.FromResult<uint?>(null) : _ports.GetPortIdAsync(name, cancellationToken);
 
-    public uint? ImpliedPort(PortSpec port) => _portRule == PortRule.Mac ? DeviceRules.PortOf(port.Mac) : null;
+    public uint? ImpliedPort(PortSpec port) => PortRule == PortRule.Mac ? DeviceRules.PortOf(port.Mac) : null;
 
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
@@ -97,11 +124,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
             ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name}: the target accepted it but gives it no number");
     }
 
-    public Task RemovePortAsync(string name, CancellationToken cancellationToken) => _portRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
+    public Task RemovePortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
 
     // P4-DPDK wants to know the pipeline and where the packets' memory comes from; these are its own names for what there is one of.
+    // It makes the TAP as soon as it reads the port's type, with defaults for what was not said before: that goes last.
     private static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
-        [new("port-type", "TAP"), new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0")];
+        [new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"), new("port-type", "TAP")];
 
     public void Dispose() => Session.StateChanged -= OnStateChanged;
 

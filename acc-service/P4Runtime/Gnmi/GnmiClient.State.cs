@@ -78,7 +78,7 @@ public sealed partial class GnmiClient
         var request = new GetRequest { Type = GetRequest.Types.DataType.All, Encoding = Encoding.Proto, Path = { path } };
         try
         {
-            var reply = await CallAsync(what, StatusCode.NotFound, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+            var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
             return reply is null ? null : [.. reply.Notification.SelectMany(n => n.Update).Where(u => u.Path is not null && u.Val is not null).Select(u => (u.Path, u.Val))];
         }
         catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gnmi;
 using Grpc.Core;
 
@@ -41,12 +42,12 @@ public sealed partial class GnmiClient : IAsyncDisposable
         var request = new SetRequest();
         foreach (var (attribute, value) in attributes)
         {
-            // infrap4d takes numbers as numbers.
-            var typed = ulong.TryParse(value, out var number) ? new TypedValue { UintVal = number } : new TypedValue { StringVal = value };
+            // infrap4d takes numbers as signed ones only.
+            var typed = long.TryParse(value, CultureInfo.InvariantCulture, out var number) ? new TypedValue { IntVal = number } : new TypedValue { StringVal = value };
             request.Update.Add(new Update { Path = GnmiPath.Config(name, attribute), Val = typed });
         }
 
-        await CallAsync($"adding port {name}", StatusCode.AlreadyExists, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+        await CallAsync($"adding port {name}", IsThereAlready, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes a port. Succeeds when there is none.</summary>
@@ -54,7 +55,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
     public Task RemovePortAsync(string name, CancellationToken cancellationToken)
     {
         var request = new SetRequest { Delete = { GnmiPath.Interface(name) } };
-        return CallAsync($"removing port {name}", StatusCode.NotFound, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
+        return CallAsync($"removing port {name}", IsNotThere, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
     }
 
     /// <summary>The number that packets of a port carry in the pipeline; null if there is no such port.</summary>
@@ -92,7 +93,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
             Encoding = Encoding.Proto,
             Path = { GnmiPath.Config(name, GnmiPath.PortIdLeaf) },
         };
-        var reply = await CallAsync(what, StatusCode.NotFound, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+        var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
         var ports = new Dictionary<string, uint>(StringComparer.Ordinal);
         foreach (var (update, prefix) in reply?.Notification.SelectMany(n => n.Update.Select(u => (u, n.Prefix))) ?? [])
         {
@@ -112,7 +113,13 @@ public sealed partial class GnmiClient : IAsyncDisposable
 
     private CallOptions Options(CancellationToken cancellationToken) => new(deadline: DateTime.UtcNow + _timeout, cancellationToken: cancellationToken);
 
-    private async Task<T?> CallAsync<T>(string what, StatusCode harmless, Func<gNMI.gNMIClient, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+    private static bool IsNotThere(RpcException e) => e.StatusCode == StatusCode.NotFound;
+
+    // infrap4d never says ALREADY_EXISTS: "MTU is already set or PORT is already configured".
+    private static bool IsThereAlready(RpcException e) =>
+        e.StatusCode == StatusCode.AlreadyExists || (e.StatusCode == StatusCode.InvalidArgument && e.Status.Detail.Contains("already configured", StringComparison.Ordinal));
+
+    private async Task<T?> CallAsync<T>(string what, Func<RpcException, bool> isHarmless, Func<gNMI.gNMIClient, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
         where T : class
     {
         try
@@ -120,7 +127,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
             using var started = call(new gNMI.gNMIClient(Channel().Invoker));
             return await started.ResponseAsync.ConfigureAwait(false);
         }
-        catch (RpcException e) when (e.StatusCode == harmless && e.Status.DebugException is null)
+        catch (RpcException e) when (e.Status.DebugException is null && isHarmless(e))
         {
             return null;
         }

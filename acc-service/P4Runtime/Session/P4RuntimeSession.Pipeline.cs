@@ -32,9 +32,10 @@ public sealed partial class P4RuntimeSession
     /// <param name="pipeline">The pipeline, made from the P4Info that is pushed.</param>
     /// <param name="deviceConfig">What the target runs: for infrap4d and the soft target a serialized <c>tdi.PipelineConfig</c>.</param>
     /// <param name="cookie">Names this P4Info and device config; never 0.</param>
+    /// <param name="canReplace">Whether the target takes a pipeline while it runs another one. Where it does not, a push would end it, and none is tried.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="P4RuntimeException">An RPC failed, or the target runs another pipeline and cannot change it while it runs.</exception>
-    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, CancellationToken cancellationToken)
+    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, bool canReplace, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pipeline);
         ArgumentOutOfRangeException.ThrowIfZero(cookie);
@@ -45,6 +46,8 @@ public sealed partial class P4RuntimeSession
             return new PipelineCheck(false, found);
         }
 
+        if (found is { } other && !canReplace)
+            throw new P4RuntimeException(StatusCode.FailedPrecondition, CannotReplace(pipeline, cookie, other));
         LogPush(pipeline.Name, cookie, found ?? 0);
         await SetPipelineAsync(pipeline, deviceConfig, cookie, found, cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _pipeline, pipeline);
@@ -111,16 +114,18 @@ public sealed partial class P4RuntimeSession
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {
-            var loaded = found is null ? "a pipeline without a known cookie" : $"another pipeline (cookie 0x{found:x16})";
-            throw new P4RuntimeException(
-                e.StatusCode,
-                $"{what} (cookie 0x{cookie:x16}) failed: the target runs {loaded} and cannot change it while it runs; restart the target (infrap4d) and it will take this one ({RpcFault.Describe(e)})",
-                e);
+            throw new P4RuntimeException(e.StatusCode, $"{CannotReplace(pipeline, cookie, found ?? 0)} ({RpcFault.Describe(e)})", e);
         }
         catch (RpcException e)
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw RpcFault.ToException(what, e);
         }
+    }
+
+    private static string CannotReplace(Pipeline pipeline, ulong cookie, ulong found)
+    {
+        var loaded = found == 0 ? "a pipeline without a known cookie" : $"another pipeline (cookie 0x{found:x16})";
+        return $"pushing pipeline {pipeline.Name} (cookie 0x{cookie:x16}) failed: the target runs {loaded} and cannot change it while it runs; restart the target (infrap4d) and it will take this one";
     }
 }

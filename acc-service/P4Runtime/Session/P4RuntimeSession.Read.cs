@@ -59,14 +59,20 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    /// <summary>Reads all cells of a counter, by index.</summary>
+    /// <summary>Reads all cells of a counter.</summary>
+    /// <param name="counter">The counter.</param>
+    /// <param name="byIndex">Asks for each index, since the target knows no wildcard for it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed.</exception>
-    public async Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, bool byIndex, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(counter);
         var what = $"reading counter {counter.Alias}";
         var cells = new SortedDictionary<long, CounterCell>();
-        await foreach (var entity in ReadEntitiesAsync(what, new Entity { CounterEntry = new CounterEntry { CounterId = counter.Id } }, cancellationToken).ConfigureAwait(false))
+        var asked = byIndex
+            ? Enumerable.Range(0, (int)counter.Size).Select(i => new CounterEntry { CounterId = counter.Id, Index = new P4.V1.Index { Index_ = i } })
+            : [new CounterEntry { CounterId = counter.Id }];
+        await foreach (var entity in ReadEntitiesAsync(what, [.. asked.Select(c => new Entity { CounterEntry = c })], cancellationToken).ConfigureAwait(false))
         {
             var cell = entity.CounterEntry ?? throw Malformed(what, "it holds something else than counters");
             var index = CheckIndex(what, cell.CounterId == counter.Id, cell.Index, counter.Size);
@@ -88,7 +94,7 @@ public sealed partial class P4RuntimeSession
         var counters = new List<RowCounter>();
         var key = table.NewEntry();
         var asked = new Entity { DirectCounterEntry = new DirectCounterEntry { TableEntry = new P4.V1.TableEntry { TableId = table.Id } } };
-        await foreach (var entity in ReadEntitiesAsync(what, asked, cancellationToken).ConfigureAwait(false))
+        await foreach (var entity in ReadEntitiesAsync(what, [asked], cancellationToken).ConfigureAwait(false))
         {
             if (entity.DirectCounterEntry is not { TableEntry: { } row } counter || row.TableId != table.Id)
             {
@@ -121,7 +127,7 @@ public sealed partial class P4RuntimeSession
         ArgumentNullException.ThrowIfNull(register);
         var what = $"reading register {register.Alias}";
         var cells = new SortedDictionary<long, RegisterCell>();
-        await foreach (var entity in ReadEntitiesAsync(what, new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }, cancellationToken).ConfigureAwait(false))
+        await foreach (var entity in ReadEntitiesAsync(what, [new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }], cancellationToken).ConfigureAwait(false))
         {
             var cell = entity.RegisterEntry ?? throw Malformed(what, "it holds something else than registers");
             var index = CheckIndex(what, cell.RegisterId == register.Id, cell.Index, register.Size);
@@ -166,10 +172,10 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    private async IAsyncEnumerable<Entity> ReadEntitiesAsync(string what, Entity entity, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<Entity> ReadEntitiesAsync(string what, Entity[] entities, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var live = Connected(what);
-        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role, Entities = { entity } };
+        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role, Entities = { entities } };
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var call = Begin(what, () => live.Client.Read(request, Long(cancellationToken)));
         while (await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))

@@ -10,7 +10,7 @@ public static class TargetProbe
 
     private const int MaxHeaderBytes = 64 << 10;
 
-    /// <summary>The cookie of the pipeline that the target runs; null where it runs none, or one without a cookie.</summary>
+    /// <summary>The cookie of the pipeline that the target runs; 0 of one without a cookie; null where it runs none.</summary>
     /// <param name="endpoint">The P4Runtime server.</param>
     /// <param name="deviceId">The device, not 0.</param>
     /// <param name="limit">Limit of connecting and of the answer, each.</param>
@@ -35,7 +35,7 @@ public static class TargetProbe
                 ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.CookieOnly,
             };
             var reply = await client.GetForwardingPipelineConfigAsync(request, options).ConfigureAwait(false);
-            return reply.Config?.Cookie?.Cookie_;
+            return reply.Config is { } config ? config.Cookie?.Cookie_ ?? 0 : null;
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.FailedPrecondition or StatusCode.NotFound && e.Status.DebugException is null)
         {

@@ -26,7 +26,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
             if (Session.Pipeline is null)
             {
                 Invoker.Answer = _ => WireAnswer.Of(new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 1 } } }.ToByteArray());
-                Session.EnsurePipelineAsync(Pipeline, default, 1, CancellationToken.None).GetAwaiter().GetResult();
+                Session.EnsurePipelineAsync(Pipeline, default, 1, canReplace: true, CancellationToken.None).GetAwaiter().GetResult();
             }
 
             return dice.OneIn(5) ? Cells(dice) : Entries(dice);
@@ -101,7 +101,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
             try
             {
                 found = counters
-                    ? string.Join(' ', Session.ReadCountersAsync(Pipeline.Counter("drops"), CancellationToken.None).GetAwaiter().GetResult().Select(c => $"{c.Index}:{c.Packets}"))
+                    ? string.Join(' ', Session.ReadCountersAsync(Pipeline.Counter("drops"), byIndex: false, CancellationToken.None).GetAwaiter().GetResult().Select(c => $"{c.Index}:{c.Packets}"))
                     : string.Join(' ', Session.ReadRegistersAsync(Pipeline.Register("epochs"), CancellationToken.None).GetAwaiter().GetResult().Select(c => $"{c.Index}:{Convert.ToHexString(c.Value.Span)}"));
             }
             catch (P4RuntimeException e)

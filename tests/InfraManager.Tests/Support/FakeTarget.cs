@@ -61,6 +61,10 @@ internal sealed class FakeTarget : ITarget
 
     public TargetConnection Connection => Volatile.Read(ref _connection);
 
+    public TargetTraits Traits { get; set; } = TargetTraits.Soft;
+
+    public Task IdentifyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Pipeline Pipeline => TestPipeline.Artifacts.Pipeline;
 
     /// <summary>Asked before each Write and each change of a port.</summary>

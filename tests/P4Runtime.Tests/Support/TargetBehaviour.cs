@@ -38,6 +38,8 @@ internal sealed class TargetBehaviour
 
     public Func<Gnmi.GetRequest, Gnmi.GetResponse>? OnGnmiGet { get; set; }
 
+    public Action<Gnmi.SetRequest>? OnGnmiSet { get; set; }
+
     public ForwardingPipelineConfig? Loaded { get; set; }
 
     public int StreamCount

@@ -8,6 +8,7 @@ internal sealed class TestGnmiService(TargetBehaviour behaviour) : gNMI.gNMIBase
     public override Task<SetResponse> Set(SetRequest request, ServerCallContext context)
     {
         behaviour.GnmiSets.Enqueue(request);
+        behaviour.OnGnmiSet?.Invoke(request);
         foreach (var update in request.Update)
         {
             var name = update.Path.Elem[1].Key["name"];

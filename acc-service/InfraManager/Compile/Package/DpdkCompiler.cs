@@ -34,9 +34,9 @@ internal sealed class DpdkCompiler : ModelCompiler
 
     public override IReadOnlyList<TableSchema> Tables { get; }
 
-    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf) => owner.Kind switch
+    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? [.. Endpoint(e.Spec, port)] : null,
+        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // Whoever asks for the gateway is led to the port where the ARP responder answers.
         _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DefaultArpPort)] : [],

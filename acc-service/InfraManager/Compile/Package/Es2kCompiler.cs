@@ -63,9 +63,9 @@ internal sealed class Es2kCompiler : ModelCompiler
 
     public override bool ServicesFollowEndpoints => true;
 
-    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint> portOf) => owner.Kind switch
+    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is var port and not 0 ? [.. Endpoint(e.Spec, port)] : null,
+        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s, model, portOf) : null,
         _ => [.. Node()],
     };
@@ -83,7 +83,7 @@ internal sealed class Es2kCompiler : ModelCompiler
         }
     }
 
-    private Entry[] Service(ServiceState service, NetworkModel model, Func<string, uint> portOf)
+    private Entry[] Service(ServiceState service, NetworkModel model, Func<string, uint?> portOf)
     {
         var rows = new Dictionary<EntryKey, Entry>();
         foreach (PackageService s in PackageService.Of(service))
@@ -94,7 +94,7 @@ internal sealed class Es2kCompiler : ModelCompiler
             {
                 // A pod that is listed may not be attached yet.
                 Endpoint? holder = model.HolderOf(backend.Key.Address) ?? (backend.Place == BackendPlace.Host ? model.Host : null);
-                if (holder is null || portOf(holder.Spec.PortName) is not (var port and not 0))
+                if (holder is null || portOf(holder.Spec.PortName) is not { } port)
                     continue;
                 reachable.Add((backend, holder.Spec.Mac, port));
                 ulong ip = Ipv4.Value(backend.Key.Address);

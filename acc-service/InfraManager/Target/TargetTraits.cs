@@ -1,0 +1,51 @@
+using ACCOffload.InfraManager.Model;
+
+namespace ACCOffload.InfraManager.Target;
+
+/// <summary>
+/// What a kind of target can do, and how. Everything that differs between targets is asked of this value; docs/targets.md says on which versions it
+/// was seen.
+/// </summary>
+internal sealed record TargetTraits
+{
+    /// <summary>What Stratum, and so every infrap4d, gives as the version of its P4Runtime.</summary>
+    private const string StratumVersion = "P4RUNTIME_VER";
+
+    /// <summary>The soft target, and any server that keeps to the specification.</summary>
+    public static TargetTraits Soft { get; } = new() { Name = "soft" };
+
+    /// <summary>infrap4d for P4-DPDK.</summary>
+    public static TargetTraits P4Dpdk { get; } = new() { Name = "p4-dpdk", CanReplacePipeline = false, ReadsWholeCounters = false, ReadsRowCounters = false };
+
+    /// <summary>infrap4d for the E2100.</summary>
+    public static TargetTraits Es2k { get; } = new() { Name = "es2k", CanReplacePipeline = false, ReadsWholeCounters = false };
+
+    /// <summary>Its name in the configuration and in status.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
+    public bool CanReplacePipeline { get; init; } = true;
+
+    /// <summary>A counter is read as a whole; otherwise by its indexes.</summary>
+    public bool ReadsWholeCounters { get; init; } = true;
+
+    /// <summary>The counters of a table's rows can be read.</summary>
+    public bool ReadsRowCounters { get; init; } = true;
+
+    /// <summary>The traits of a target that gives this P4Runtime version.</summary>
+    public static TargetTraits Of(string apiVersion, PipelineProfile profile) =>
+        apiVersion != StratumVersion ? Soft : profile == PipelineProfile.Es2k2401 ? Es2k : P4Dpdk;
+
+    /// <summary>Null, or why the text is none. "auto" gives null: they are detected.</summary>
+    public static string? Parse(string text, out TargetTraits? traits)
+    {
+        traits = text switch
+        {
+            "soft" => Soft,
+            "p4-dpdk" => P4Dpdk,
+            "es2k" => Es2k,
+            _ => null,
+        };
+        return traits is null && text != "auto" ? "unknown kind of target" : null;
+    }
+}
