@@ -100,7 +100,7 @@ internal sealed partial class DeviceSync
         }
 
         Hook(CrashPoint.ReconcilePipeline);
-        await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
+        await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
             throw new DeviceLostException("the connection to the target was lost meanwhile");
         _generation = connection.Generation;
@@ -116,14 +116,14 @@ internal sealed partial class DeviceSync
         return await call.ConfigureAwait(false);
     }
 
-    private async Task ReadTablesAsync(CancellationToken cancellationToken)
+    private async Task ReadTablesAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken)
     {
         await CallAsync(
             async () =>
             {
                 long count = 0;
-                Tables.BeginReadBack();
-                await foreach (Entry entry in _target.ReadAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false))
+                Tables.BeginReadBack(tables);
+                await foreach (Entry entry in _target.ReadAsync(tables, cancellationToken).ConfigureAwait(false))
                 {
                     Tables.Seen(entry);
                     if (++count % EntriesPerProgress == 0)

@@ -13,7 +13,7 @@ internal sealed partial class DeviceSync
     /// <summary>Writes what is left to write.</summary>
     /// <returns>How many updates were applied.</returns>
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
-    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
+    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, HashSet<TableSchema> touched, CancellationToken cancellationToken)
     {
         var pass = new WritePass(mode);
         for (int round = 0; round <= MaxCorrections; round++)
@@ -22,6 +22,7 @@ internal sealed partial class DeviceSync
             if (plan.IsEmpty)
                 break;
             pass.Corrected = false;
+            touched.UnionWith(plan.All.Select(u => u.Entry.Table));
             await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
             int refused = pass.Refused.Count;
             await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
@@ -53,7 +54,42 @@ internal sealed partial class DeviceSync
     private async Task WriteAllAsync(List<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
     {
         foreach (ReadOnlyMemory<EntryUpdate> write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
-            await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
+        {
+            if (_target.Traits.CanModify || !write.Span.ContainsAnyModify())
+                await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
+            else
+                await ReplaceAsync(write, pass, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Changes rows by deleting and inserting each, since this target can't modify them. One after the other: packets miss a row for as long as it takes to
+    /// write it, whatever else changes.
+    /// </summary>
+    private async Task ReplaceAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
+    {
+        EntryUpdate[] plain = [.. updates.Span.ToArray().Where(u => u.Kind != UpdateKind.Modify)];
+        if (plain.Length > 0)
+            await WriteAsync(plain, pass, cancellationToken).ConfigureAwait(false);
+        for (int i = 0; i < updates.Length; i++)
+        {
+            EntryUpdate update = updates.Span[i];
+            if (update.Kind != UpdateKind.Modify)
+                continue;
+            await WriteAsync(new[] { new EntryUpdate(UpdateKind.Delete, update.Entry) }, pass, cancellationToken).ConfigureAwait(false);
+            // A row that stays is there as it was.
+            if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
+                await WriteAsync(new[] { new EntryUpdate(UpdateKind.Insert, update.Entry) }, pass, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What was acknowledged and is not on the target counts as refused, and is tried again later.</summary>
+    private void RefuseUnkept(Dictionary<OwnerId, IntentException> refusals)
+    {
+        var pass = new WritePass(default);
+        foreach (EntryUpdate update in Tables.Plan().All)
+            Refuse(update, StatusCode.DataLoss, $"{update.Kind.ToString().ToUpperInvariant()} {update.Entry.Key} was acknowledged and not done", pass);
+        Attribute(pass, refusals);
     }
 
     /// <summary>One Write; where the target refuses it as a whole without saying which update is wrong, its halves.</summary>
@@ -148,6 +184,7 @@ internal sealed partial class DeviceSync
     private void Apply(EntryUpdate update, WritePass pass)
     {
         Tables.Applied(update);
+        _told.Forget(update.Entry.Key);
         pass.Applied++;
         pass.Counts?.Add(update.Kind);
     }
@@ -157,6 +194,9 @@ internal sealed partial class DeviceSync
         Tables.Refused(update);
         pass.Refused[update.Entry.Key] = new IntentException(
             code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal, $"the target refused an entry: {message}");
+        // What is tried again and refused again is told once.
+        if (!_told.Note(update.Entry.Key, message))
+            return;
         if (pass.Refused.Count <= MaxRefusalLogs)
             LogRefused(message);
         else if (pass.Refused.Count == MaxRefusalLogs + 1)

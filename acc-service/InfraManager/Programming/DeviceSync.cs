@@ -29,6 +29,7 @@ internal sealed partial class DeviceSync
     private long _generation = -1;
     private bool _mustReadBack = true;
     private bool _mayChangeLate;
+    private readonly ToldRefusals _told = new();
 
     /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
     public DeviceSync(
@@ -81,6 +82,9 @@ internal sealed partial class DeviceSync
 
     /// <summary>Why the target's pipeline can't be used; empty while it can.</summary>
     public string PipelineProblem => _pipelineProblem;
+
+    /// <summary>Nothing is left but rows that the target refuses to delete, and ports that wait for them: that seldom changes.</summary>
+    public bool HasOnlyRefusedDeletes => Tables.HasOnlyRefusedDeletes() && _model.Endpoints.All(e => _ports.ContainsKey(e.Spec.PortName));
 
     /// <summary>Something is left that only trying again can mend.</summary>
     public bool HasLeftovers => Tables.HasRefused() || _model.Endpoints.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
@@ -199,14 +203,21 @@ internal sealed partial class DeviceSync
             all.Add(OwnerId.OfEndpoint(uplink.Id));
         Declare(all, refusals);
         _allDeclared = true;
+        bool keepsItsWord = _target.Traits.KeepsItsWord;
         for (int round = 0; ; round++)
         {
-            long applied = await FlushAsync(refusals, mode, cancellationToken).ConfigureAwait(false);
+            var touched = new HashSet<TableSchema>();
+            long applied = await FlushAsync(refusals, mode, touched, cancellationToken).ConfigureAwait(false);
             if (!IsReady)
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
-            if (!mode.Verify || applied == 0 || round == MaxAttempts)
+            if (applied == 0 || (keepsItsWord && (!mode.Verify || round == MaxAttempts)))
                 break;
-            await ReadTablesAsync(cancellationToken).ConfigureAwait(false);
+            await ReadTablesAsync(mode.Verify ? _compiler!.Tables : touched, cancellationToken).ConfigureAwait(false);
+            if (round == MaxAttempts)
+            {
+                RefuseUnkept(refusals);
+                break;
+            }
         }
 
         OutcomeUnknown = false;

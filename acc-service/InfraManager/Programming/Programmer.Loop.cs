@@ -134,7 +134,7 @@ internal sealed partial class Programmer
             await _device.RetryAsync(_abort.Token).ConfigureAwait(false);
             PublishAll();
             if (_device.HasLeftovers)
-                LeftoverTimer.Failed();
+                LeftoverTimer.Failed(_device.HasOnlyRefusedDeletes ? _options.RefusedDeleteMax : _options.RetryMax);
             else
                 LeftoverTimer.Reset();
         }

@@ -32,6 +32,9 @@ internal sealed record ProgrammerOptions
 
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>The same limit where nothing is left but rows that the target refuses to delete.</summary>
+    public TimeSpan RefusedDeleteMax { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How often the tables are read back and compared while nothing is wrong; zero: never.</summary>
     public TimeSpan AuditInterval { get; init; }
 

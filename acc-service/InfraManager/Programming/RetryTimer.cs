@@ -20,9 +20,12 @@ internal sealed class RetryTimer(TimeProvider time, TimeSpan first, TimeSpan lon
 
     public bool IsDue => Remaining == TimeSpan.Zero;
 
-    public void Failed()
+    public void Failed() => Failed(longest);
+
+    /// <summary>Waits twice as long as the last time, at most so long.</summary>
+    public void Failed(TimeSpan most)
     {
-        _wait = _wait == TimeSpan.Zero ? first : _wait + _wait < longest ? _wait + _wait : longest;
+        _wait = _wait == TimeSpan.Zero ? first : _wait + _wait < most ? _wait + _wait : most;
         _since = time.GetTimestamp();
     }
 

@@ -100,11 +100,15 @@ internal sealed class TableState
         return null;
     }
 
-    /// <summary>Starts taking in what the target holds; what is not seen until <see cref="EndReadBack"/> is not there.</summary>
-    public void BeginReadBack()
+    /// <summary>Starts taking in what these tables of the target hold; what is not seen in them until <see cref="EndReadBack"/> is not there.</summary>
+    public void BeginReadBack(IReadOnlyCollection<TableSchema> tables)
     {
+        HashSet<TableSchema> read = [.. tables];
         foreach (EntryKey key in _rows.Keys)
-            Find(key).Marks &= ~RowMarks.Seen;
+        {
+            ref Row row = ref Find(key);
+            row.Marks = read.Contains(key.Table) ? row.Marks & ~RowMarks.Seen : row.Marks | RowMarks.Seen;
+        }
     }
 
     public void Seen(Entry entry)
@@ -183,6 +187,9 @@ internal sealed class TableState
 
         return any;
     }
+
+    /// <summary>Whether the target refuses to delete rows, and nothing else is left.</summary>
+    public bool HasOnlyRefusedDeletes() => _dirty.Count > 0 && _dirty.All(k => Find(k) is { Desired: null } row && row.Marks.HasFlag(RowMarks.Refused));
 
     public bool HasRefused() => _dirty.Any(k => Find(k).Marks.HasFlag(RowMarks.Refused));
 

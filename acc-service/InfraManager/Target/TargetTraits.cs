@@ -15,7 +15,15 @@ internal sealed record TargetTraits
     public static TargetTraits Soft { get; } = new() { Name = "soft" };
 
     /// <summary>infrap4d for P4-DPDK.</summary>
-    public static TargetTraits P4Dpdk { get; } = new() { Name = "p4-dpdk", CanReplacePipeline = false, ReadsWholeCounters = false, ReadsRowCounters = false };
+    public static TargetTraits P4Dpdk { get; } = new()
+    {
+        Name = "p4-dpdk",
+        CanReplacePipeline = false,
+        CanModify = false,
+        KeepsItsWord = false,
+        ReadsWholeCounters = false,
+        ReadsRowCounters = false,
+    };
 
     /// <summary>infrap4d for the E2100.</summary>
     public static TargetTraits Es2k { get; } = new() { Name = "es2k", CanReplacePipeline = false, ReadsWholeCounters = false };
@@ -25,6 +33,12 @@ internal sealed record TargetTraits
 
     /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
     public bool CanReplacePipeline { get; init; } = true;
+
+    /// <summary>A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing: the row is deleted and inserted again.</summary>
+    public bool CanModify { get; init; } = true;
+
+    /// <summary>What is answered with OK was done. Otherwise what was written is read back.</summary>
+    public bool KeepsItsWord { get; init; } = true;
 
     /// <summary>A counter is read as a whole; otherwise by its indexes.</summary>
     public bool ReadsWholeCounters { get; init; } = true;

@@ -75,7 +75,7 @@ public class TableStateTests
     public void Read_back_finds_missing_drifted_and_foreign_rows()
     {
         _tables.Acquire(A, [Route(1, 5), Route(2, 5), Route(3, 5)]);
-        _tables.BeginReadBack();
+        _tables.BeginReadBack(Pipeline.Tables);
         _tables.Seen(Route(1, 5));
         _tables.Seen(Route(2, 9));
         _tables.Seen(Route(4, 5));
@@ -139,7 +139,7 @@ public class TableStateTests
                             target.Remove(drift.Key);
                             if (bits % 2 == 0)
                                 target.Add(drift.Key, drift);
-                            tables.BeginReadBack();
+                            tables.BeginReadBack(Pipeline.Tables);
                             foreach (Entry entry in target.Values)
                                 tables.Seen(entry);
                             tables.EndReadBack();

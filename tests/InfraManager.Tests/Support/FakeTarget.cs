@@ -73,6 +73,12 @@ internal sealed class FakeTarget : ITarget
     /// <summary>Whether an update is refused always.</summary>
     public Func<EntryUpdate, StatusCode> Refuses { get; set; } = _ => StatusCode.OK;
 
+    /// <summary>Whether an update is answered with OK and not done.</summary>
+    public Func<EntryUpdate, bool> Forgets { get; set; } = _ => false;
+
+    /// <summary>The updates of all Writes, in order.</summary>
+    public List<EntryUpdate> Log { get; } = [];
+
     public Func<string, StatusCode> RefusesPort { get; set; } = _ => StatusCode.OK;
 
     public int Writes { get; private set; }
@@ -304,6 +310,7 @@ internal sealed class FakeTarget : ITarget
         {
             if (!_hasPipeline)
                 return new WriteResult(WriteOutcome.Rejected, StatusCode.FailedPrecondition, "no pipeline", []);
+            Log.AddRange(all);
             int[] order = [.. Enumerable.Range(0, all.Length)];
             _random.Shuffle(order);
             foreach (int i in order)
@@ -320,6 +327,8 @@ internal sealed class FakeTarget : ITarget
     private StatusCode ApplyOne(EntryUpdate update)
     {
         bool exists = _rows.ContainsKey(update.Entry.Key);
+        if (Forgets(update) && exists == (update.Kind != UpdateKind.Insert))
+            return StatusCode.OK;
         switch (update.Kind)
         {
             case UpdateKind.Insert when exists:

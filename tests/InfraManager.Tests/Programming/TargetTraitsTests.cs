@@ -1,0 +1,97 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>What the programmer does where a target can't do all that P4Runtime specifies. The fake behaves as infrap4d for P4-DPDK was seen to.</summary>
+public class TargetTraitsTests
+{
+    [Fact]
+    public async Task Rows_are_replaced_one_by_one_where_Modify_changes_nothing()
+    {
+        await using CoreHarness core = await StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.AttachAsync(TestNode.Pod(2, 1));
+        core.Target.Log.Clear();
+
+        // The same address behind another port: some rows change their action's parameters.
+        await core.AttachAsync(TestNode.Pod(1, 2, mac: 7));
+
+        await core.SettledAsync();
+        Assert.DoesNotContain(core.Target.Log, u => u.Kind == UpdateKind.Modify);
+        List<EntryUpdate> log = core.Target.Log;
+        var replaced = log.Where(u => u.Kind == UpdateKind.Delete && log.Exists(o => o.Kind == UpdateKind.Insert && o.Entry.Key.Equals(u.Entry.Key))).ToList();
+        Assert.NotEmpty(replaced);
+        Assert.All(replaced, r => Assert.Equal((UpdateKind.Insert, r.Entry.Key), (log[log.IndexOf(r) + 1].Kind, log[log.IndexOf(r) + 1].Entry.Key)));
+    }
+
+    [Fact]
+    public async Task A_change_that_is_acknowledged_and_not_done_fails_its_request_and_shows_in_the_status()
+    {
+        await using CoreHarness core = await StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
+
+        var refused = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 1)));
+
+        Assert.Contains("was acknowledged and not done", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("pods", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(TestNode.Key(1), Assert.Single(await core.SettledAsync()).Endpoint.Key);
+        core.Target.Forgets = _ => false;
+        await core.AttachAsync(TestNode.Pod(2, 2));
+        Assert.Equal(2, (await core.SettledAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_row_that_the_target_forgets_at_every_write_is_not_reconciled_until_it_holds()
+    {
+        await using CoreHarness core = await StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.SettledAsync();
+        core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
+        core.Target.Restart();
+
+        await core.UntilAsync(() => core.Programmer.GetStatus() is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 }, "one entry is pending");
+
+        core.Target.Forgets = _ => false;
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task A_target_that_keeps_its_word_is_not_read_back_after_each_write()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
+
+        await core.AttachAsync(TestNode.Pod(1, 1));
+
+        Assert.True(core.Programmer.GetStatus().Reconciled);
+    }
+
+    [Fact]
+    public async Task A_delete_that_is_refused_for_ever_is_tried_less_and_less_often()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { RetryMax = TimeSpan.FromMilliseconds(2), RefusedDeleteMax = TimeSpan.FromHours(1) });
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Refuses = u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods" ? StatusCode.InvalidArgument : StatusCode.OK;
+
+        await core.DetachAsync(TestNode.Pod(1), 2);
+
+        // After 1, 2, 4, … ms: ten tries take a second, thirty a week; with RetryMax alone there would be a hundred.
+        await Task.Delay(200);
+        Assert.InRange(core.Target.Log.Count(u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"), 2, 30);
+        Assert.False(core.Programmer.GetStatus().Reconciled);
+        core.Target.Refuses = _ => StatusCode.OK;
+    }
+
+    private static async Task<CoreHarness> StartAsync()
+    {
+        var target = new FakeTarget { Traits = TargetTraits.P4Dpdk };
+        target.Forgets = u => u.Kind == UpdateKind.Modify;
+        return await CoreHarness.StartAsync(target);
+    }
+}
