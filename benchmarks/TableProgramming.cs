@@ -94,7 +94,7 @@ internal static class TableProgramming
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         session.Start();
         await session.WaitForPrimaryAsync(limit.Token);
-        await session.EnsurePipelineAsync(artifacts.Pipeline, artifacts.DeviceConfig, artifacts.Cookie, canReplace: true, limit.Token);
+        await session.EnsurePipelineAsync(artifacts.Pipeline, artifacts.DeviceConfig, artifacts.Cookie, canReplace: true, beforePush: null, limit.Token);
         return session;
     }
 

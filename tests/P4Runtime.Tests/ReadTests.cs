@@ -35,7 +35,7 @@ public sealed class ReadTests
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await session.ReadTableAsync().ToListAsync());
-        await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, default);
+        await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, beforePush: null, default);
         Assert.Empty(await session.ReadTableAsync().ToListAsync());
         Assert.Equal(TestPipeline.Instance.Tables.Select(t => t.Id), Assert.Single(target.Behaviour.Reads).Entities.Select(e => e.TableEntry.TableId));
     }

@@ -149,7 +149,7 @@ public sealed class SessionTests
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
-        await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, default);
+        await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, beforePush: null, default);
         var received = new TaskCompletionSource<ControllerPacket>();
         session.PacketReceived += _ => throw new InvalidOperationException("a bad handler harms nobody");
         target.Behaviour.SendPacketIn([9], 1);
@@ -160,7 +160,7 @@ public sealed class SessionTests
         Assert.Equal([7], sent.Metadata.Single().Value.ToByteArray());
 
         await using var second = await target.PrimaryAsync();
-        await second.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, default);
+        await second.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, beforePush: null, default);
         second.PacketReceived += p => received.TrySetResult(p);
         target.Behaviour.SendPacketIn([4, 5], 0x0102);
         var packet = await received.Task.WaitAsync(Eventually.Limit);

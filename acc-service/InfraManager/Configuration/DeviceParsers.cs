@@ -36,6 +36,12 @@ internal static class DeviceParsers
         return text.Length == 0 ? "is empty" : text.AsSpan()[..^1].Contains('*') ? "has a * that is not its end" : null;
     }
 
+    public static string? PortName(string text, out string name)
+    {
+        name = text;
+        return InterfaceName.IsValid(text) ? null : "is no name of a port";
+    }
+
     public static string? MacRange(string text, out MacRange range)
     {
         range = default;

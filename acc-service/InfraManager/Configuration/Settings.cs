@@ -62,7 +62,7 @@ internal enum TargetKind
     External,
 }
 
-/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port. Without traits they are detected.</summary>
+/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port. Without traits they are detected. Ports are TAPs that are made before the pipeline is pushed.</summary>
 internal sealed record TargetSettings(
     TargetKind Kind,
     string P4Runtime,
@@ -75,7 +75,8 @@ internal sealed record TargetSettings(
     string? ServerRole,
     int BatchSize,
     TimeSpan RpcTimeout,
-    TargetTraits? Traits);
+    TargetTraits? Traits,
+    IReadOnlyList<string> Ports);
 
 /// <summary>Where the soft target listens, with the certificates for TCP, and the network namespace that its ports live in.</summary>
 internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);

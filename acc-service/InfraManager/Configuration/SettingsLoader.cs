@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Net;
+using System.Numerics;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
@@ -210,7 +211,21 @@ internal static class SettingsLoader
         reader.Value<string?>("Target:ServerRole", "", Parsers.OptionalUri, "give the role's URI such as urn:accoffload:role:p4rt-server"),
         (int)reader.Number("Target:BatchSize", 4096, 1, 10_000),
         TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)),
-        reader.Value<TargetTraits?>("Target:Traits", "auto", TargetTraits.Parse, "give auto, soft, p4-dpdk or es2k"));
+        reader.Value<TargetTraits?>("Target:Traits", "auto", TargetTraits.Parse, "give auto, soft, p4-dpdk or es2k"),
+        ReadTargetPorts(reader));
+
+    private static IReadOnlyList<string> ReadTargetPorts(ConfigurationReader reader)
+    {
+        const string Key = "Target:Ports";
+        const string Remedy = "give different names of ports that the target's chassis configuration has, 1, 2, 4, 8, … of them";
+        var names = reader.List<string>(Key, DeviceParsers.PortName, Remedy);
+        // P4-DPDK builds a pipeline with no other number.
+        if (names.Count > 0 && !BitOperations.IsPow2(names.Count))
+            reader.Fail(Key, names.Count.ToString(CultureInfo.InvariantCulture), "is no power of two: the target would refuse the pipeline", Remedy);
+        if (names.Distinct(StringComparer.Ordinal).Count() != names.Count)
+            reader.Fail(Key, string.Join(' ', names), "names a port twice", Remedy);
+        return names;
+    }
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
         reader.Value<string>("SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),

@@ -135,7 +135,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             },
             targetLogger);
         _ports = new GnmiClient(_settings.Target.EndpointFor(embedded ? _settings.SoftTarget.Listen : _settings.Target.Gnmi), _settings.Target.RpcTimeout);
-        _target = new P4Target(_session, _ports, artifacts, _settings.Node, embedded ? TargetTraits.Soft : _settings.Target.Traits, targetLogger);
+        _target = new P4Target(_session, _ports, artifacts, _settings.Node, embedded ? TargetTraits.Soft : _settings.Target.Traits, _settings.Target.Ports, targetLogger);
         _programmer = CreateProgrammer(_store, _target, time, loggers);
         _programmer.Start();
 

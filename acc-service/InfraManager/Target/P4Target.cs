@@ -12,6 +12,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     private readonly PipelineArtifacts? _artifacts;
     private readonly NodeSettings _node;
     private readonly TargetTraits? _configured;
+    private readonly IReadOnlyList<string> _pool;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private volatile TargetConnection _connection;
@@ -25,14 +26,16 @@ internal sealed partial class P4Target : ITarget, IDisposable
     /// <param name="artifacts">Null: the pipeline is the target's own.</param>
     /// <param name="node">Says how ports get their numbers, and which pipeline there is.</param>
     /// <param name="traits">What the target can do; null: it is asked.</param>
+    /// <param name="pool">TAPs that are made before the pipeline is pushed.</param>
     /// <param name="logger">Where pushes are told of.</param>
-    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, ILogger logger)
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, IReadOnlyList<string> pool, ILogger logger)
     {
         Session = session;
         _ports = ports;
         _artifacts = artifacts;
         _node = node;
         _configured = traits;
+        _pool = pool;
         _traits = traits ?? TargetTraits.Soft;
         _logger = logger;
         _connection = new TargetConnection(SessionState.Disconnected, "not connected yet", 0);
@@ -79,8 +82,17 @@ internal sealed partial class P4Target : ITarget, IDisposable
             return false;
         }
 
-        PipelineCheck check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, cancellationToken)
-            .ConfigureAwait(false);
+        PipelineCheck check;
+        try
+        {
+            check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, MakePoolAsync, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && _traits == TargetTraits.P4Dpdk)
+        {
+            throw new P4RuntimeException(e.Code, $"{e.Message}; P4-DPDK takes a pipeline only when it has its ports, a power of two of them (Target:Ports)", e);
+        }
+
         if (check.Pushed)
             LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
         return check.Pushed;
@@ -107,8 +119,19 @@ internal sealed partial class P4Target : ITarget, IDisposable
         }
     }
 
+    // Some targets take no port once they have their pipeline.
+    private async Task MakePoolAsync(CancellationToken cancellationToken)
+    {
+        foreach (string name in _pool)
+            await _ports.AddPortAsync(name, TapAttributes(_node.Mtu), cancellationToken).ConfigureAwait(false);
+        if (_pool.Count > 0)
+            LogPoolMade(_pool.Count);
+    }
+
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac ? Task.FromResult<uint?>(null) : _ports.GetPortIdAsync(name, cancellationToken);
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !_pool.Contains(name))
+        ? Task.FromResult<uint?>(null)
+        : _ports.GetPortIdAsync(name, cancellationToken);
 
     public uint? ImpliedPort(PortSpec port) => PortRule == PortRule.Mac ? DeviceRules.PortOf(port.Mac) : null;
 

@@ -20,6 +20,7 @@ internal sealed record TargetTraits
         Name = "p4-dpdk",
         CanReplacePipeline = false,
         CanModify = false,
+        TellsAbsentPorts = false,
         KeepsItsWord = false,
         ReadsWholeCounters = false,
         ReadsRowCounters = false,
@@ -33,6 +34,9 @@ internal sealed record TargetTraits
 
     /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
     public bool CanReplacePipeline { get; init; } = true;
+
+    /// <summary>The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.</summary>
+    public bool TellsAbsentPorts { get; init; } = true;
 
     /// <summary>A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing: the row is deleted and inserted again.</summary>
     public bool CanModify { get; init; } = true;

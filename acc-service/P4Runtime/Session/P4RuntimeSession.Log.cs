@@ -23,8 +23,8 @@ public sealed partial class P4RuntimeSession
     [LoggerMessage(6, LogLevel.Warning, "The changed certificates cannot be used yet, the old connection stays: {Reason}")]
     private partial void LogCertificatesUnusable(string reason);
 
-    [LoggerMessage(7, LogLevel.Information, "Pushing pipeline {Pipeline} (cookie 0x{Cookie:x16}; the target has 0x{Found:x16})")]
-    private partial void LogPush(string pipeline, ulong cookie, ulong found);
+    [LoggerMessage(7, LogLevel.Information, "Pushing pipeline {Pipeline} (cookie 0x{Cookie:x16}; the target has {Found})")]
+    private partial void LogPush(string pipeline, ulong cookie, string found);
 
     [LoggerMessage(8, LogLevel.Warning, "A Write of {Count} updates: {Outcome}, {Failed} failed: {Message}")]
     private partial void LogWriteFailed(int count, WriteOutcome outcome, int failed, string message);

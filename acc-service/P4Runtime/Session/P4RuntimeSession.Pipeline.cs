@@ -33,9 +33,10 @@ public sealed partial class P4RuntimeSession
     /// <param name="deviceConfig">What the target runs: for infrap4d and the soft target a serialized <c>tdi.PipelineConfig</c>.</param>
     /// <param name="cookie">Names this P4Info and device config; never 0.</param>
     /// <param name="canReplace">Whether the target takes a pipeline while it runs another one. Where it does not, a push would end it, and none is tried.</param>
+    /// <param name="beforePush">Done before a push, and not without one; null: nothing.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="P4RuntimeException">An RPC failed, or the target runs another pipeline and cannot change it while it runs.</exception>
-    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, bool canReplace, CancellationToken cancellationToken)
+    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, bool canReplace, Func<CancellationToken, Task>? beforePush, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pipeline);
         ArgumentOutOfRangeException.ThrowIfZero(cookie);
@@ -48,7 +49,9 @@ public sealed partial class P4RuntimeSession
 
         if (found is { } other && !canReplace)
             throw new P4RuntimeException(StatusCode.FailedPrecondition, CannotReplace(pipeline, cookie, other));
-        LogPush(pipeline.Name, cookie, found ?? 0);
+        if (beforePush is not null)
+            await beforePush(cancellationToken).ConfigureAwait(false);
+        LogPush(pipeline.Name, cookie, found is null ? "none" : $"0x{found:x16}");
         await SetPipelineAsync(pipeline, deviceConfig, cookie, found, cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _pipeline, pipeline);
         return new PipelineCheck(true, found);

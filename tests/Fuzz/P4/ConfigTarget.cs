@@ -104,7 +104,7 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
 
             try
             {
-                var check = Session.EnsurePipelineAsync(TestPipeline.Instance, new byte[1], Cookie, canReplace: true, CancellationToken.None).GetAwaiter().GetResult();
+                var check = Session.EnsurePipelineAsync(TestPipeline.Instance, new byte[1], Cookie, canReplace: true, beforePush: null, CancellationToken.None).GetAwaiter().GetResult();
                 FuzzFailure.Unless(right && check.Pushed == (found != Cookie) && pushes == (check.Pushed ? 1 : 0) && !(refused && check.Pushed), $"{check}, found {found}");
                 return true;
             }

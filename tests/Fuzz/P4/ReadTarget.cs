@@ -26,7 +26,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
             if (Session.Pipeline is null)
             {
                 Invoker.Answer = _ => WireAnswer.Of(new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 1 } } }.ToByteArray());
-                Session.EnsurePipelineAsync(Pipeline, default, 1, canReplace: true, CancellationToken.None).GetAwaiter().GetResult();
+                Session.EnsurePipelineAsync(Pipeline, default, 1, canReplace: true, beforePush: null, CancellationToken.None).GetAwaiter().GetResult();
             }
 
             return dice.OneIn(5) ? Cells(dice) : Entries(dice);

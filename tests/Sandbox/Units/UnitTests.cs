@@ -7,6 +7,8 @@ namespace ACCOffload.Sandbox.Tests.Units;
 /// <summary>The demo's steps with the units as they are shipped, started by a real systemd; once for each kind of target.</summary>
 public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
 {
+    private const string ProbeEnd = "probed";
+
     private readonly TargetKind _kind = shared.Kind;
     private InstalledNode _node = null!;
 
@@ -150,6 +152,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             try set-time date --set 2020-01-01
             try write-sysctl sh -c 'echo 1 >/proc/sys/kernel/sysrq'
             try raw-socket ping -c 1 -W 1 127.0.0.1
+            echo probed
             """;
         var manager = await ProbeAsync(InstalledNode.Manager, Probe);
         string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
@@ -211,8 +214,16 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(unit), "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nExecStart=\nExecStart=/opt/probe\n");
         await _node.Machine.OutputAsync("systemctl", "daemon-reload");
         await _node.Machine.OutputAsync("systemctl", "start", unit);
-        var said = await _node.Machine.OutputAsync("journalctl", "--no-pager", "--output=cat", "--unit", unit, "--identifier=probe");
-        return [.. said.Split('\n')];
+        // The journal may have the last lines a moment after the unit has ended.
+        HashSet<string> said = [];
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                said = [.. (await _node.Machine.OutputAsync("journalctl", "--no-pager", "--output=cat", "--unit", unit, "--identifier=probe")).Split('\n')];
+                return said.Contains(ProbeEnd);
+            },
+            () => $"the probe's last line; it said: {string.Join(", ", said)}");
+        return said;
     }
 
     /// <summary>One machine for the tests of a class, booted when the first of them runs.</summary>
