@@ -13,9 +13,9 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
 
     public Outcome Write(CounterEntry entry)
     {
-        if (!pipeline.Counters.TryGetValue(entry.CounterId, out Counter? counter) || entry.Index is null || entry.Index.Index_ < 0 || entry.Index.Index_ >= counter.Size)
+        if (!pipeline.Counters.TryGetValue(entry.CounterId, out Counter? counter) || entry.Index is not { Index_: >= 0 } index || index.Index_ >= counter.Size)
             return Outcome.Invalid("the counter or its index is unknown");
-        Count(entry.CounterId, entry.Index.Index_, entry.Data ?? new CounterData());
+        Count(entry.CounterId, index.Index_, entry.Data ?? new CounterData());
         return Outcome.Ok;
     }
 

@@ -64,7 +64,9 @@ internal sealed partial class Device
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException or JsonException)
         {
-            return Behaviours.ParsesDeviceConfig ? throw Outcome.Invalid($"the device config can't be used: {e.Message}").ToException() : ContextFacts.None();
+            return Behaviours.ParsesDeviceConfig
+                ? throw Outcome.Invalid($"the device config can't be used: {e.Message}").ToException()
+                : ContextFacts.None();
         }
 
         // The real one cuts the architecture out of what follows, and follows a null pointer where there is nothing.
