@@ -52,10 +52,11 @@ internal sealed partial class Device
     {
         lock (_gate)
         {
-            RowStore before = _rows!.Copy();
+            // Rows only: nobody rolls back members and groups.
+            RowStore? before = rollsBack ? _rows!.Copy() : null;
             for (int i = 0; i < outcomes.Length; i++)
                 outcomes[i] = Apply(request.Updates[i]);
-            if (!rollsBack || outcomes.All(o => o.IsOk))
+            if (before is null || outcomes.All(o => o.IsOk))
                 return;
             _rows = before;
             for (int i = 0; i < outcomes.Length; i++)

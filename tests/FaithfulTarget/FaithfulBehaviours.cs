@@ -1,8 +1,8 @@
 namespace ACCOffload.Faithful;
 
 /// <summary>
-/// What was seen of a real infrap4d on P4-DPDK, one switch for each behaviour, all on. Off is what a target does that has no such limit, so that a test
-/// can show which behaviour the product's answer is for.
+/// What was seen of a real infrap4d on P4-DPDK, one switch for each behaviour, all on. Off is what a target does that has no such limit, so that
+/// a test can show which behaviour the product's answer is for. The numbers are those of the list of what was seen.
 /// </summary>
 public sealed record FaithfulBehaviours
 {
@@ -51,7 +51,7 @@ public sealed record FaithfulBehaviours
     /// <summary>3: only the ports of the chassis configuration exist. Off: any name is one.</summary>
     public bool KnowsOnlyConfiguredPorts { get; init; } = true;
 
-    /// <summary>4: a TAP is made as soon as <c>port-type</c> arrives, even if the Set then fails. Off: a Set is applied as a whole or not at all.</summary>
+    /// <summary>4: a TAP is made as soon as <c>port-type</c> arrives, even if the Set then fails. Off: a Set is all or nothing.</summary>
     public bool MakesTapAtPortType { get; init; } = true;
 
     /// <summary>4: an <c>mtu</c> that is not <c>int_val</c> is read as 0.</summary>

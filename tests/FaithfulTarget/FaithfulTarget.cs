@@ -23,7 +23,12 @@ public sealed class FaithfulTarget : IAsyncDisposable
     }
 
     /// <summary>Where it listens: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. The same over restarts.</summary>
-    public string Address => _options.SocketPath.Length > 0 ? $"unix:{_options.SocketPath}" : $"{(_options.Certificate is null ? "http" : "https")}://localhost:{_port}";
+    public string Address => _options switch
+    {
+        { SocketPath.Length: > 0 } => $"unix:{_options.SocketPath}",
+        { Certificate: null } => $"http://localhost:{_port}",
+        _ => $"https://localhost:{_port}",
+    };
 
     /// <summary>Done when the current life has ended and nothing listens any more, with the reason.</summary>
     public Task<string> Died => _life!.Died;

@@ -144,7 +144,9 @@ internal sealed class Life : IAsyncDisposable
             listen.UseHttps(new HttpsConnectionAdapterOptions
             {
                 ServerCertificate = certificate,
-                ClientCertificateMode = Options.AcceptsClient is null ? ClientCertificateMode.NoCertificate : ClientCertificateMode.RequireCertificate,
+                ClientCertificateMode = Options.AcceptsClient is null
+                    ? ClientCertificateMode.NoCertificate
+                    : ClientCertificateMode.RequireCertificate,
                 ClientCertificateValidation = (client, _, _) => Options.AcceptsClient?.Invoke(client) ?? true,
             });
         }

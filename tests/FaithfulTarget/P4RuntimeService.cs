@@ -30,7 +30,8 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
             throw Outcome.Some("One or more read operations failed.", outcomes);
     }
 
-    public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request, ServerCallContext context)
+    public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(
+        SetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
         life.Arbiter.CheckPrimary(request.DeviceId, request.Role, request.ElectionId, "SetForwardingPipelineConfig");
         if (request.Action != SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit)
@@ -44,7 +45,8 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
         return Task.FromResult(new SetForwardingPipelineConfigResponse());
     }
 
-    public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context)
+    public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(
+        GetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
         life.Arbiter.CheckDevice(request.DeviceId);
         return Task.FromResult(life.Device.GetPipeline(request.ResponseType));
@@ -79,7 +81,8 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
         }
     }
 
-    private static async Task SendAsync(ChannelReader<StreamMessageResponse> outbox, IServerStreamWriter<StreamMessageResponse> stream, CancellationToken end)
+    private static async Task SendAsync(
+        ChannelReader<StreamMessageResponse> outbox, IServerStreamWriter<StreamMessageResponse> stream, CancellationToken end)
     {
         try
         {

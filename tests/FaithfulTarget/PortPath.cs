@@ -34,8 +34,11 @@ internal sealed record PortPath(string Port, string Leaf)
     }
 
     /// <summary>The path as infrap4d writes it.</summary>
-    public static string Describe(Gnmi.Path? prefix, Gnmi.Path? path) =>
-        string.Concat((prefix?.Elem ?? []).Concat(path?.Elem ?? []).Select(e => $"/{e.Name}{string.Concat(e.Key.Select(k => $"[{k.Key}={k.Value}]"))}"));
+    public static string Describe(Gnmi.Path? prefix, Gnmi.Path? path)
+    {
+        IEnumerable<PathElem> elements = (prefix?.Elem ?? []).Concat(path?.Elem ?? []);
+        return string.Concat(elements.Select(e => $"/{e.Name}{string.Concat(e.Key.Select(k => $"[{k.Key}={k.Value}]"))}"));
+    }
 
     public Gnmi.Path ToProto() => new()
     {

@@ -66,7 +66,7 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
 
     /// <summary>The members asked for; id 0: all.</summary>
     public IEnumerable<Entity> Read(ActionProfileMember asked) => _members.Values
-        .Where(m => (asked.ActionProfileId == 0 || m.ActionProfileId == asked.ActionProfileId) && (asked.MemberId == 0 || m.MemberId == asked.MemberId))
+        .Where(m => IsAsked(asked.ActionProfileId, m.ActionProfileId) && IsAsked(asked.MemberId, m.MemberId))
         .Select(m => new Entity { ActionProfileMember = m });
 
     /// <summary>The groups asked for; id 0: all.</summary>
@@ -75,7 +75,7 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         if (behaviours.RefusesGroupWildcards && (asked.ActionProfileId == 0 || asked.GroupId == 0))
             return new Outcome(StatusCode.Unknown, "groups can't be read without their id");
         into.AddRange(_groups.Values
-            .Where(g => (asked.ActionProfileId == 0 || g.ActionProfileId == asked.ActionProfileId) && (asked.GroupId == 0 || g.GroupId == asked.GroupId))
+            .Where(g => IsAsked(asked.ActionProfileId, g.ActionProfileId) && IsAsked(asked.GroupId, g.GroupId))
             .Select(g => new Entity { ActionProfileGroup = g }));
         return Outcome.Ok;
     }
@@ -88,4 +88,6 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         (Kind.Unspecified, _) => Outcome.Invalid("the update has no type"),
         _ => Outcome.Ok,
     };
+
+    private static bool IsAsked(uint asked, uint id) => asked == 0 || asked == id;
 }

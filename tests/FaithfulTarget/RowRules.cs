@@ -6,7 +6,9 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>The specification's rules for a row: which are well-formed, and when two have the same key. Written from the specification, not from our client.</summary>
+/// <summary>
+/// The specification's rules for a row: which are well-formed, and when two have the same key. Written from the specification, not from our client.
+/// </summary>
 internal sealed class RowRules(LoadedPipeline pipeline)
 {
     /// <summary>Checks a row's key and makes it canonical, fields in order and values without leading zeros.</summary>

@@ -9,7 +9,8 @@ namespace ACCOffload.Faithful;
 /// <summary>The rows of all tables. Not thread-safe.</summary>
 internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, FaithfulBehaviours behaviours)
 {
-    private readonly Dictionary<uint, Dictionary<ByteString, TableEntry>> _tables = pipeline.Tables.Keys.ToDictionary(id => id, _ => new Dictionary<ByteString, TableEntry>());
+    private readonly Dictionary<uint, Dictionary<ByteString, TableEntry>> _tables =
+        pipeline.Tables.Keys.ToDictionary(id => id, _ => new Dictionary<ByteString, TableEntry>());
     private readonly Dictionary<uint, TableEntry> _defaults = [];
     private readonly Dictionary<(uint Table, ByteString Key), CounterData> _counts = [];
     private readonly RowRules _rules = new(pipeline);
