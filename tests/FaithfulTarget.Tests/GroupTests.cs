@@ -1,0 +1,69 @@
+using Grpc.Core;
+using P4.V1;
+using static ACCOffload.Faithful.Tests.RawClient;
+using Kind = P4.V1.Update.Types.Type;
+
+namespace ACCOffload.Faithful.Tests;
+
+/// <summary>Number 13 of what was seen.</summary>
+public sealed class GroupTests
+{
+    private static readonly Entity AllGroups = new() { ActionProfileGroup = new ActionProfileGroup { ActionProfileId = SmallPipeline.Profile } };
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Groups_are_read_by_id(bool on)
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours { RefusesGroupWildcards = on });
+        if (on)
+            await FailsAsync(StatusCode.Unknown, () => fixture.Client.ReadAsync(AllGroups));
+        else
+            Assert.Equal(SmallPipeline.Group(9, 1, 2), Assert.Single(await fixture.Client.ReadAsync(AllGroups)));
+        Assert.Equal(SmallPipeline.Group(9, 1, 2), Assert.Single(await fixture.Client.ReadAsync(SmallPipeline.Group(9))));
+        Assert.Equal(2, (await fixture.Client.ReadAsync(new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = SmallPipeline.Profile } })).Count);
+    }
+
+    [Fact]
+    public async Task Modify_of_a_group_is_applied()
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Group(9, 2));
+        Assert.Equal(SmallPipeline.Group(9, 2), Assert.Single(await fixture.Client.ReadAsync(SmallPipeline.Group(9))));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_member_that_was_in_a_group_can_not_be_deleted(bool on)
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours { RefusesUsedMemberDeletes = on });
+        await PartFailsAsync(on ? StatusCode.Internal : StatusCode.FailedPrecondition, () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
+        await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Group(9, 2));
+        if (on)
+            await PartFailsAsync(StatusCode.Internal, () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
+        else
+            await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1));
+
+        // One that never was in any goes.
+        await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(3));
+        await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(3));
+    }
+
+    [Fact]
+    public async Task A_row_names_a_member_or_group_that_is_there()
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 1, 2));
+        await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 2, 77)));
+    }
+
+    private static async Task<TargetFixture> StartAsync(FaithfulBehaviours behaviours)
+    {
+        TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(behaviours);
+        await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(1));
+        await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(2));
+        await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Group(9, 1, 2));
+        return fixture;
+    }
+}

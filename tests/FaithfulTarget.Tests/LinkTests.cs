@@ -1,0 +1,32 @@
+using ACCOffload.NativeInterop;
+using Grpc.Core;
+using static ACCOffload.Faithful.Tests.RawClient;
+
+namespace ACCOffload.Faithful.Tests;
+
+/// <summary>TAP ports with real links.</summary>
+public sealed class LinkTests
+{
+    [TapFact]
+    public async Task Taps_are_links_that_vanish_with_the_process()
+    {
+        using NetNamespace ns = NetNamespace.CreateNameless();
+        using RouteNetlink route = RouteNetlink.Open(ns);
+        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with { MakesLinks = true, Namespace = ns });
+        await fixture.Client.MakeTapAsync("TAP0");
+        Assert.Equal("tun", route.GetLink("TAP0")!.Kind);
+
+        // Made although the Set failed.
+        await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP1", ("port-type", Text("TAP")), ("mtu", new Gnmi.TypedValue { IntVal = 1400 })));
+        Assert.NotNull(route.GetLink("TAP1"));
+
+        await fixture.Target.KillAsync();
+        Assert.Null(route.GetLink("TAP0"));
+        Assert.Null(route.GetLink("TAP1"));
+        await fixture.Target.RestartAsync([new OwnTap("TAP3", TimeSpan.Zero)]);
+        using var limit = new CancellationTokenSource(TargetFixture.Limit);
+        while (route.GetLink("TAP3") is null)
+            await Task.Delay(5, limit.Token);
+        Assert.Null(route.GetLink("TAP0"));
+    }
+}

@@ -1,0 +1,20 @@
+using Grpc.Core;
+
+namespace ACCOffload.Faithful.Tests;
+
+/// <summary>TCP, without and with TLS.</summary>
+public sealed class ListenTests
+{
+    [Fact]
+    public async Task Plain_tcp_keeps_its_port_over_restarts()
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with { SocketPath = "" });
+        string address = fixture.Target.Address;
+        Assert.StartsWith("http://localhost:", address, StringComparison.Ordinal);
+        Assert.Equal(StatusCode.OK, await fixture.Client.BidAsync());
+        await fixture.Target.RestartAsync();
+        Assert.Equal(address, fixture.Target.Address);
+        fixture.Reconnect();
+        Assert.Equal(StatusCode.OK, await fixture.Client.BidAsync());
+    }
+}

@@ -1,0 +1,167 @@
+using Gnmi;
+using Grpc.Core;
+using static ACCOffload.Faithful.Tests.RawClient;
+
+namespace ACCOffload.Faithful.Tests;
+
+/// <summary>Numbers 3 to 6 of what was seen.</summary>
+public sealed class PortTests
+{
+    private static readonly TypedValue Tap = Text("TAP");
+
+    [Theory]
+    [InlineData("TAP0")]
+    [InlineData("P4TAP_0")]
+    [InlineData("net_vhost0")]
+    public async Task Names_of_the_chassis_configuration_exist(string name)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await fixture.Client.MakeTapAsync(name);
+        Assert.Equal([name], fixture.Target.Ports.Keys);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Other_names_do_not(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { KnowsOnlyConfiguredPorts = on });
+        if (!on)
+        {
+            await fixture.Client.MakeTapAsync("pod1");
+            Assert.Equal(0u, await fixture.Client.PortNumberAsync("pod1"));
+            return;
+        }
+
+        RpcException e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("pod1"));
+        Assert.Equal("The path (/interfaces/virtual-interface[name=pod1]/config/port-type) is unsupported!", e.Status.Detail);
+        await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PortNumberAsync("pod1"));
+        Assert.Empty(fixture.Target.Ports);
+    }
+
+    [Fact]
+    public async Task A_tap_is_made_as_soon_as_its_type_arrives()
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        RpcException e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 })));
+        Assert.Equal("MTU is already set or PORT is already configured", e.Status.Detail);
+        Assert.Equal(1500, fixture.Target.Mtus["TAP0"]);
+
+        // With its type last it is made as it was meant.
+        await fixture.Client.SetPortAsync("TAP1", ("mtu", new TypedValue { IntVal = 1400 }), ("pipeline-name", Text("pipe")), ("port-type", Tap));
+        Assert.Equal(1400, fixture.Target.Mtus["TAP1"]);
+    }
+
+    [Fact]
+    public async Task A_set_may_be_one_transaction()
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { MakesTapAtPortType = false });
+        await fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 }));
+        Assert.Equal(1400, fixture.Target.Mtus["TAP0"]);
+        await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP1", ("port-type", Tap), ("no-such-leaf", Tap)));
+        Assert.Equal(["TAP0"], fixture.Target.Ports.Keys);
+    }
+
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1400)]
+    public async Task An_mtu_is_read_as_int_only(bool on, long mtu)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReadsMtuAsIntOnly = on });
+        await fixture.Client.SetPortAsync("TAP0", ("mtu", new TypedValue { UintVal = 1400 }), ("port-type", Tap));
+        Assert.Equal(mtu, fixture.Target.Mtus["TAP0"]);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_link_without_its_device_is_not_made(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { LinkNeedsPciBdf = on });
+        await fixture.Client.SetPortAsync("TAP0", ("port-type", Text("LINK")));
+        Assert.Equal(on ? 0 : 1, fixture.Target.Ports.Count);
+        await fixture.Client.SetPortAsync("TAP1", ("pci-bdf", Text("0000:01:00.0")), ("port-type", Text("LINK")));
+        Assert.Contains("TAP1", fixture.Target.Ports.Keys);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_there_can_not_be_set_again(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesRepeatedSets = on });
+        await fixture.Client.MakeTapAsync("TAP0");
+        if (on)
+            Assert.EndsWith("already configured", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP0"))).Status.Detail, StringComparison.Ordinal);
+        else
+            await fixture.Client.MakeTapAsync("TAP0");
+        Assert.Single(fixture.Target.Ports);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Ports_can_not_be_deleted(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortDeletes = on });
+        await fixture.Client.MakeTapAsync("TAP0");
+        Gnmi.Path path = PathOf("TAP0", "");
+        path.Elem.RemoveAt(3);
+        path.Elem.RemoveAt(2);
+        var request = new SetRequest { Delete = { path } };
+        if (on)
+            Assert.Equal("unsupported mode: DELETE", (await FailsAsync(StatusCode.Unknown, async () => await fixture.Client.Gnmi.SetAsync(request))).Status.Detail);
+        else
+            await fixture.Client.Gnmi.SetAsync(request);
+        Assert.Equal(on, fixture.Target.Ports.ContainsKey("TAP0"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task All_ports_at_once_are_unsupported(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortWildcards = on });
+        await fixture.Client.MakeTapAsync("TAP1");
+        if (on)
+            Assert.EndsWith("is unsupported!", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PortNumberAsync("*"))).Status.Detail, StringComparison.Ordinal);
+        else
+            Assert.Equal(0u, await fixture.Client.PortNumberAsync("*"));
+        await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("*"));
+    }
+
+    [Fact]
+    public async Task The_first_port_has_the_number_of_an_absent_one()
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        Assert.Equal(0u, await fixture.Client.PortNumberAsync("TAP5"));
+        await fixture.Client.MakeTapAsync("TAP0");
+        await fixture.Client.MakeTapAsync("TAP1");
+        Assert.Equal(0u, await fixture.Client.PortNumberAsync("TAP0"));
+        Assert.Equal(1u, await fixture.Client.PortNumberAsync("TAP1"));
+        Assert.Equal(0u, await fixture.Client.PortNumberAsync("TAP5"));
+        Assert.Equal(new Dictionary<string, uint> { ["TAP0"] = 0, ["TAP1"] = 1 }, fixture.Target.Ports);
+    }
+
+    [Fact]
+    public async Task Numbers_may_start_at_one_and_absence_be_told()
+    {
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, NumbersAbsentPortsZero = false });
+        await FailsAsync(StatusCode.NotFound, () => fixture.Client.PortNumberAsync("TAP0"));
+        await fixture.Client.MakeTapAsync("TAP0");
+        Assert.Equal(1u, await fixture.Client.PortNumberAsync("TAP0"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task After_the_push_no_port_can_be_made(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPortsAfterPush = on });
+        if (on)
+            Assert.StartsWith("'bf_status' failed", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP1"))).Status.Detail, StringComparison.Ordinal);
+        else
+            await fixture.Client.MakeTapAsync("TAP1");
+        Assert.Equal(on ? 1 : 2, fixture.Target.Ports.Count);
+    }
+}

@@ -1,0 +1,24 @@
+using System.Numerics;
+using Google.Protobuf;
+
+namespace ACCOffload.Faithful;
+
+/// <summary>P4Runtime's byte strings as numbers.</summary>
+internal static class BitValue
+{
+    /// <summary>Without leading zeros, at least one byte long.</summary>
+    public static ByteString Canonical(ByteString value)
+    {
+        int start = 0;
+        while (start < value.Length - 1 && value[start] == 0)
+            start++;
+        return start == 0 ? value : ByteString.CopyFrom(value.Span[start..]);
+    }
+
+    /// <summary>Whether the value has bytes, and no more bits than there are.</summary>
+    /// <param name="value">A byte string.</param>
+    /// <param name="width">Bits; 0: a string of any length.</param>
+    public static bool Fits(ByteString value, int width) => value.Length > 0 && (width == 0 || Number(value).GetBitLength() <= width);
+
+    public static BigInteger Number(ByteString value) => new(value.Span, isUnsigned: true, isBigEndian: true);
+}

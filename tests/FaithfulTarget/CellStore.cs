@@ -1,0 +1,67 @@
+using Grpc.Core;
+using P4.Config.V1;
+using P4.V1;
+
+namespace ACCOffload.Faithful;
+
+/// <summary>The cells of indirect counters and registers. Not thread-safe.</summary>
+internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours behaviours)
+{
+    private readonly Dictionary<(uint Counter, long Index), CounterData> _counts = [];
+
+    public void Count(uint counter, long index, CounterData data) => _counts[(counter, index)] = data.Clone();
+
+    public Outcome Write(CounterEntry entry)
+    {
+        if (!pipeline.Counters.TryGetValue(entry.CounterId, out Counter? counter) || entry.Index is not { Index_: >= 0 } index || index.Index_ >= counter.Size)
+            return Outcome.Invalid("the counter or its index is unknown");
+        Count(entry.CounterId, index.Index_, entry.Data ?? new CounterData());
+        return Outcome.Ok;
+    }
+
+    public Outcome Read(CounterEntry asked, List<Entity> into)
+    {
+        if (!pipeline.Counters.TryGetValue(asked.CounterId, out Counter? counter))
+            return Outcome.Invalid($"counter {asked.CounterId} is unknown");
+        Outcome outcome = Indexes(asked.Index, counter.Size, out IEnumerable<long> indexes);
+        into.AddRange(indexes.Select(i => new Entity
+        {
+            CounterEntry = new CounterEntry
+            {
+                CounterId = asked.CounterId,
+                Index = new P4.V1.Index { Index_ = i },
+                Data = _counts.GetValueOrDefault((asked.CounterId, i)) ?? new CounterData(),
+            },
+        }));
+        return outcome;
+    }
+
+    /// <summary>Registers are always 0 here: nothing runs the pipeline.</summary>
+    public Outcome Read(RegisterEntry asked, List<Entity> into)
+    {
+        if (!pipeline.Registers.TryGetValue(asked.RegisterId, out Register? register))
+            return Outcome.Invalid($"register {asked.RegisterId} is unknown");
+        Outcome outcome = Indexes(asked.Index, register.Size, out IEnumerable<long> indexes);
+        into.AddRange(indexes.Select(i => new Entity
+        {
+            RegisterEntry = new RegisterEntry
+            {
+                RegisterId = asked.RegisterId,
+                Index = new P4.V1.Index { Index_ = i },
+                Data = new P4Data { Bitstring = Google.Protobuf.ByteString.CopyFrom(0) },
+            },
+        }));
+        return outcome;
+    }
+
+    private Outcome Indexes(P4.V1.Index? asked, long size, out IEnumerable<long> indexes)
+    {
+        indexes = [];
+        if (asked is null && behaviours.RefusesCounterWildcards)
+            return new Outcome(StatusCode.Internal, "'table->entryGet' failed with error message: Invalid arguments.");
+        if (asked is not null && (asked.Index_ < 0 || asked.Index_ >= size))
+            return new Outcome(StatusCode.OutOfRange, $"index {asked.Index_} is not within 0 and {size - 1}");
+        indexes = asked is not null ? [asked.Index_] : Enumerable.Range(0, (int)size).Select(i => (long)i);
+        return Outcome.Ok;
+    }
+}

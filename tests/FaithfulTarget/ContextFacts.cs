@@ -1,0 +1,52 @@
+using System.Text.Json;
+
+namespace ACCOffload.Faithful;
+
+/// <summary>What P4-DPDK takes from the context JSON.</summary>
+internal sealed class ContextFacts
+{
+    private ContextFacts()
+    {
+    }
+
+    /// <summary>Empty where it is missing.</summary>
+    public string CompileCommand { get; private init; } = "";
+
+    /// <summary>The P4 name of the first table; empty where there is none.</summary>
+    public string FirstTable { get; private init; } = "";
+
+    /// <summary>Tables whose rows the data plane adds.</summary>
+    public HashSet<string> Learners { get; } = [];
+
+    /// <summary>Tables that DELETE does not find: the last part of their P4 name is not their target name.</summary>
+    public HashSet<string> Nested { get; } = [];
+
+    /// <exception cref="JsonException">It is no JSON, or has no tables.</exception>
+    public static ContextFacts Read(ReadOnlyMemory<byte> json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("tables", out JsonElement tables))
+            throw new JsonException("the context JSON has no tables");
+        var facts = new ContextFacts
+        {
+            CompileCommand = Text(document.RootElement, "compile_command"),
+            FirstTable = tables.GetArrayLength() == 0 ? "" : Text(tables[0], "name"),
+        };
+        foreach (JsonElement table in tables.EnumerateArray())
+        {
+            string name = Text(table, "name");
+            if (table.TryGetProperty("add_on_miss", out JsonElement learns) && learns.ValueKind == JsonValueKind.True)
+                facts.Learners.Add(name);
+            if (name[(name.LastIndexOf('.') + 1)..] != Text(table, "target_name"))
+                facts.Nested.Add(name);
+        }
+
+        return facts;
+    }
+
+    /// <summary>Without a context, for a target that does not read it.</summary>
+    public static ContextFacts None() => new();
+
+    private static string Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+}

@@ -1,0 +1,106 @@
+using Gnmi;
+using Grpc.Core;
+using P4.V1;
+
+namespace ACCOffload.Faithful;
+
+/// <summary>What the target holds: its ports, its pipeline and what is in its tables. Thread-safe.</summary>
+internal sealed partial class Device
+{
+    private readonly Lock _gate = new();
+    private readonly FaithfulOptions _options;
+    private readonly TargetLog _log;
+    private readonly TapLinks _links;
+    private readonly PortBoard _ports;
+    private LoadedPipeline? _pipeline;
+    private ProfileStore? _profiles;
+    private RowStore? _rows;
+    private CellStore? _cells;
+    private bool _isPoisoned;
+
+    public Device(FaithfulOptions options, TargetLog log)
+    {
+        _options = options;
+        _log = log;
+        _links = new TapLinks(options);
+        _ports = new PortBoard(options, _links);
+    }
+
+    public IReadOnlyDictionary<string, PortState> Ports
+    {
+        get
+        {
+            lock (_gate)
+                return _ports.Made;
+        }
+    }
+
+    public ForwardingPipelineConfig? Config
+    {
+        get
+        {
+            lock (_gate)
+                return _pipeline?.Config;
+        }
+    }
+
+    private FaithfulBehaviours Behaviours => _options.Behaviours;
+
+    public SetResponse SetPorts(SetRequest request)
+    {
+        lock (_gate)
+            return _ports.Set(request, _pipeline is not null);
+    }
+
+    public GetResponse GetPorts(GetRequest request)
+    {
+        lock (_gate)
+            return _ports.Get(request);
+    }
+
+    /// <summary>Copies of all rows by the P4 name of their table; empty without a pipeline.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<TableEntry>> Rows()
+    {
+        lock (_gate)
+            return _pipeline?.Tables.ToDictionary(t => t.Value.Preamble.Name, t => _rows!.Rows(t.Key)) ?? [];
+    }
+
+    public void Count(string counter, long index, CounterData data)
+    {
+        lock (_gate)
+            _cells!.Count(_pipeline!.Counters.Values.Single(c => c.Preamble.Name == counter).Preamble.Id, index, data);
+    }
+
+    public void Count(TableEntry row, CounterData data)
+    {
+        lock (_gate)
+            _rows!.Count(row, data);
+    }
+
+    /// <summary>Changes a row behind everyone's back: inserts or replaces it, or deletes it.</summary>
+    public void Drift(TableEntry row, bool delete)
+    {
+        lock (_gate)
+            _rows!.Drift(row, delete);
+    }
+
+    /// <summary>What the end of the process does: TAPs go with who holds them.</summary>
+    public void CloseLinks()
+    {
+        lock (_gate)
+            _links.Close();
+    }
+
+    /// <summary>For a target that forgets nothing: the links come back.</summary>
+    public void Reopen()
+    {
+        lock (_gate)
+        {
+            _isPoisoned = false;
+            _links.Reopen(_ports.Taps);
+        }
+    }
+
+    private static RpcException NoPipeline() =>
+        new(new Status(StatusCode.FailedPrecondition, "No valid forwarding pipeline config has been pushed for any node so far."));
+}

@@ -1,0 +1,31 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Status = Grpc.Core.Status;
+
+namespace ACCOffload.Faithful;
+
+/// <summary>How one operation ended.</summary>
+internal readonly record struct Outcome(StatusCode Code, string Message)
+{
+    private const string DetailsKey = "grpc-status-details-bin";
+
+    public static Outcome Ok { get; } = new(StatusCode.OK, "");
+
+    public bool IsOk => Code == StatusCode.OK;
+
+    public static Outcome Invalid(string message) => new(StatusCode.InvalidArgument, message);
+
+    public static Outcome Internal(string message) => new(StatusCode.Internal, message);
+
+    public RpcException ToException() => new(new Status(Code, Message));
+
+    /// <summary>The status of a request of which some parts failed: UNKNOWN, with one error for each part in the trailers.</summary>
+    public static RpcException Some(string message, IEnumerable<Outcome> parts)
+    {
+        var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown, Message = message };
+        foreach (Outcome part in parts)
+            status.Details.Add(Any.Pack(new P4.V1.Error { CanonicalCode = (int)part.Code, Message = part.Message }));
+        return new RpcException(new Status(StatusCode.Unknown, message), new Metadata { { DetailsKey, status.ToByteArray() } });
+    }
+}

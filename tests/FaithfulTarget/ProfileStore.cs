@@ -1,0 +1,93 @@
+using Grpc.Core;
+using P4.V1;
+using Kind = P4.V1.Update.Types.Type;
+
+namespace ACCOffload.Faithful;
+
+/// <summary>Members and groups of the action profiles. Not thread-safe.</summary>
+internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours behaviours)
+{
+    private readonly SortedDictionary<(uint Profile, uint Id), ActionProfileMember> _members = [];
+    private readonly SortedDictionary<(uint Profile, uint Id), ActionProfileGroup> _groups = [];
+    private readonly HashSet<(uint Profile, uint Id)> _everInGroup = [];
+    private readonly RowRules _rules = new(pipeline);
+
+    public bool HasMember(uint profile, uint id) => _members.ContainsKey((profile, id));
+
+    public bool HasGroup(uint profile, uint id) => _groups.ContainsKey((profile, id));
+
+    public Outcome Write(Kind kind, ActionProfileMember member)
+    {
+        if (!pipeline.Profiles.TryGetValue(member.ActionProfileId, out P4.Config.V1.ActionProfile? profile))
+            return new Outcome(StatusCode.NotFound, $"action profile {member.ActionProfileId} is unknown");
+        (uint, uint) key = (member.ActionProfileId, member.MemberId);
+        if (Existence(kind, _members.ContainsKey(key)) is { IsOk: false } wrong)
+            return wrong;
+        if (kind == Kind.Delete)
+        {
+            if (behaviours.RefusesUsedMemberDeletes && _everInGroup.Contains(key))
+                return Outcome.Internal("'table->entryDel' failed with error message: the member is in use.");
+            if (_groups.Values.Any(g => g.ActionProfileId == member.ActionProfileId && g.Members.Any(m => m.MemberId == member.MemberId)))
+                return new Outcome(StatusCode.FailedPrecondition, $"member {member.MemberId} is in a group");
+            _members.Remove(key);
+            return Outcome.Ok;
+        }
+
+        HashSet<uint> allowed = [.. profile.TableIds.SelectMany(t => pipeline.Tables[t].ActionRefs).Select(a => a.Id)];
+        if (_rules.CheckAction(member.Action ?? new P4.V1.Action(), allowed.Contains) is { IsOk: false } malformed)
+            return malformed;
+        _members[key] = member;
+        return Outcome.Ok;
+    }
+
+    public Outcome Write(Kind kind, ActionProfileGroup group)
+    {
+        if (!pipeline.Profiles.ContainsKey(group.ActionProfileId))
+            return new Outcome(StatusCode.NotFound, $"action profile {group.ActionProfileId} is unknown");
+        (uint, uint) key = (group.ActionProfileId, group.GroupId);
+        if (Existence(kind, _groups.ContainsKey(key)) is { IsOk: false } wrong)
+            return wrong;
+        if (kind == Kind.Delete)
+        {
+            _groups.Remove(key);
+            return Outcome.Ok;
+        }
+
+        foreach (ActionProfileGroup.Types.Member member in group.Members)
+        {
+            if (!HasMember(group.ActionProfileId, member.MemberId))
+                return new Outcome(StatusCode.NotFound, $"member {member.MemberId} is unknown");
+        }
+
+        _everInGroup.UnionWith(group.Members.Select(m => (group.ActionProfileId, m.MemberId)));
+        _groups[key] = group;
+        return Outcome.Ok;
+    }
+
+    /// <summary>The members asked for; id 0: all.</summary>
+    public IEnumerable<Entity> Read(ActionProfileMember asked) => _members.Values
+        .Where(m => IsAsked(asked.ActionProfileId, m.ActionProfileId) && IsAsked(asked.MemberId, m.MemberId))
+        .Select(m => new Entity { ActionProfileMember = m });
+
+    /// <summary>The groups asked for; id 0: all.</summary>
+    public Outcome Read(ActionProfileGroup asked, List<Entity> into)
+    {
+        if (behaviours.RefusesGroupWildcards && (asked.ActionProfileId == 0 || asked.GroupId == 0))
+            return new Outcome(StatusCode.Unknown, "groups can't be read without their id");
+        into.AddRange(_groups.Values
+            .Where(g => IsAsked(asked.ActionProfileId, g.ActionProfileId) && IsAsked(asked.GroupId, g.GroupId))
+            .Select(g => new Entity { ActionProfileGroup = g }));
+        return Outcome.Ok;
+    }
+
+    /// <summary>Whether an update fits what is there, by the specification.</summary>
+    public static Outcome Existence(Kind kind, bool exists) => (kind, exists) switch
+    {
+        (Kind.Insert, true) => new Outcome(StatusCode.AlreadyExists, "the entry is there already"),
+        (Kind.Modify or Kind.Delete, false) => new Outcome(StatusCode.NotFound, "there is no such entry"),
+        (Kind.Unspecified, _) => Outcome.Invalid("the update has no type"),
+        _ => Outcome.Ok,
+    };
+
+    private static bool IsAsked(uint asked, uint id) => asked == 0 || asked == id;
+}
