@@ -1,0 +1,174 @@
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+using P4.V1;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>The programmer with its session and gNMI client against a server that behaves as infrap4d for P4-DPDK was seen to.</summary>
+public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
+{
+    private static readonly string[] Pool = ["TAP0", "TAP1", "TAP2", "TAP3"];
+    private readonly string _folder = Directory.CreateTempSubdirectory("im-faithful-").FullName;
+    private FaithfulTarget _target = null!;
+    private SqliteStore? _store;
+    private P4RuntimeSession _session = null!;
+    private GnmiClient _ports = null!;
+    private P4Target _view = null!;
+    private Programmer _programmer = null!;
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_store is not null)
+            await CloseAsync();
+        await _target.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task The_pool_is_made_before_the_push_and_pods_use_its_ports()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+
+        Assert.Equal(TargetTraits.P4Dpdk, _view.Traits);
+        Assert.Equal(Pool, _target.Ports.OrderBy(p => p.Value).Select(p => p.Key));
+        Assert.All(_target.Mtus.Values, m => Assert.Equal(1500, m));
+        Assert.Equal(1, _target.Pushes);
+
+        // The first port's number is 0, which is a number like any other.
+        Assert.Equal(0u, (await AttachAsync(1, "TAP0")).Port);
+        Assert.Equal(2u, (await AttachAsync(2, "TAP2")).Port);
+        await ReconciledAsync();
+        Assert.Equal(2, Rows("pods").Count);
+
+        await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 9), default);
+        await ReconciledAsync();
+        Assert.Single(Rows("pods"));
+    }
+
+    [Fact]
+    public async Task A_changed_row_is_what_the_target_holds()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        await AttachAsync(1, "TAP1");
+        TableEntry before = Assert.Single(Rows("pods"));
+
+        await _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 5, mac: 7) with { PortName = "TAP1" }), default);
+        await ReconciledAsync();
+
+        Assert.NotEqual(before.Action, Assert.Single(Rows("pods")).Action);
+        Assert.DoesNotContain(_target.Updates, u => u.Kind == Update.Types.Type.Modify);
+    }
+
+    [Fact]
+    public async Task After_the_targets_restart_it_has_ports_pipeline_and_rows_without_a_human()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        await AttachAsync(1, "TAP3");
+        int pushes = _target.Pushes;
+
+        await _target.RestartAsync();
+        await Eventually.TrueAsync(() => _target.Pushes > pushes && _programmer.GetStatus() is { Ready: true, Reconciled: true }, "it is programmed again");
+
+        Assert.Equal(Pool.Order(), _target.Ports.Keys.Order());
+        Assert.Single(Rows("pods"));
+        Assert.Equal(pushes + 1, _target.Pushes);
+    }
+
+    [Fact]
+    public async Task Our_restart_changes_nothing_and_pushes_nothing()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        await AttachAsync(1, "TAP0");
+        await ReconciledAsync();
+        await CloseAsync();
+        _target.ClearLog();
+
+        Open();
+        await ReconciledAsync();
+
+        Assert.Equal((0, 0, 0L), (_target.Pushes, _target.Updates.Count, _programmer.GetStatus().LastReconcile.Total));
+    }
+
+    [Fact]
+    public async Task Another_pipeline_is_never_pushed_over()
+    {
+        await StartAsync(new FaithfulBehaviours(), TestPipeline.Artifacts);
+        await ReadyAsync();
+        await CloseAsync();
+        int pushes = _target.Pushes;
+
+        // The same pipeline under another cookie.
+        var other = PipelineArtifacts.Create(TestPipeline.Artifacts.Pipeline.Info, [1], TestPipeline.Artifacts.DeviceConfig);
+        Open(other);
+        await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
+
+        Assert.False(_programmer.GetStatus().Ready);
+        Assert.True(_target.IsAlive);
+        Assert.Equal(pushes, _target.Pushes);
+    }
+
+    [Fact]
+    public async Task Without_ports_the_reason_says_what_is_missing()
+    {
+        await StartAsync(new FaithfulBehaviours(), pool: []);
+
+        await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains("Target:Ports", StringComparison.Ordinal), "status says what is missing");
+
+        Assert.True(_target.IsAlive);
+        Assert.False(_programmer.GetStatus().Ready);
+    }
+
+    private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null)
+    {
+        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours });
+        Open(artifacts, pool);
+        await _programmer.SubmitAsync(TestNode.Begin, default);
+    }
+
+    private void Open(PipelineArtifacts? artifacts = null, string[]? pool = null)
+    {
+        var endpoint = new TargetEndpoint { Address = _target.Address };
+        _store = SqliteStore.Open(Path.Combine(_folder, "state.db"), NullLogger.Instance);
+        _session = new P4RuntimeSession(
+            new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
+        _ports = new GnmiClient(endpoint);
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, TestNode.Settings, null, pool ?? Pool, NullLogger.Instance);
+        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
+        _programmer = new Programmer(TestNode.Settings, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
+        _session.Start();
+        _programmer.Start();
+    }
+
+    private async Task CloseAsync()
+    {
+        await _programmer.StopAsync(TimeSpan.Zero);
+        _view.Dispose();
+        await _ports.DisposeAsync();
+        await _session.DisposeAsync();
+        _store!.Dispose();
+        _store = null;
+    }
+
+    private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.GetStatus().Ready, () => $"ready: {_programmer.GetStatus()}");
+
+    private Task ReconciledAsync() => Eventually.TrueAsync(() => _programmer.GetStatus() is { Ready: true, Reconciled: true }, () => $"reconciled: {_programmer.GetStatus()}");
+
+    private Task<AttachOutcome> AttachAsync(int pod, string port) => _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, (ulong)pod) with { PortName = port }), default);
+
+    private IReadOnlyList<TableEntry> Rows(string table) => _target.Rows[$"k8s_dp_control.{table}"];
+}
