@@ -183,6 +183,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
         }
         conditions.Add(() => CertificateCondition.Of(trust, _session!.CertificateProblem, time.GetUtcNow()));
+        conditions.AddNotice(() => _target!.Traits.TakesPorts ? "" : "this target takes no new ports: an attachment works only if its agent asks for a port of Target:Ports by name");
         conditions.AddNotice(() => _portWatch!.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
 

@@ -20,6 +20,7 @@ internal sealed record TargetTraits
         Name = "p4-dpdk",
         CanReplacePipeline = false,
         CanModify = false,
+        TakesPorts = false,
         TellsAbsentPorts = false,
         KeepsItsWord = false,
         ReadsWholeCounters = false,
@@ -34,6 +35,9 @@ internal sealed record TargetTraits
 
     /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
     public bool CanReplacePipeline { get; init; } = true;
+
+    /// <summary>A port can be made at any time, with any name. Otherwise only those of Target:Ports can be used.</summary>
+    public bool TakesPorts { get; init; } = true;
 
     /// <summary>The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.</summary>
     public bool TellsAbsentPorts { get; init; } = true;
