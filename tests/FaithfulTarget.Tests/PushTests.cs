@@ -138,9 +138,9 @@ public sealed class PushTests
     [Theory]
     [InlineData(true, "P4RUNTIME_VER")]
     [InlineData(false, "1.3.0")]
-    public async Task The_version_is_a_placeholder(bool on, string version)
+    public async Task The_version_is_the_name_of_a_macro(bool on, string version)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReportsVersionPlaceholder = on });
+        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReportsMacroNameAsVersion = on });
         Assert.Equal(version, (await fixture.Client.P4.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = 1 })).P4RuntimeApiVersion);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
 
     public static UInt128 IdOf(Uint128? id) => id is null ? 0 : new UInt128(id.High, id.Low);
 
-    /// <summary>Takes a bid and tells everyone whom it concerns.</summary>
+    /// <summary>Registers a bid and notifies every controller that it affects.</summary>
     public void Bid(Controller controller, MasterArbitrationUpdate bid)
     {
         UInt128 id = IdOf(bid.ElectionId);
@@ -87,7 +87,7 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
         Controller? primary = Primary(controller.Role);
         (StatusCode code, string message) = primary == controller ? (StatusCode.OK, "you are the primary")
             : primary is not null ? (StatusCode.AlreadyExists, "you are not the primary")
-            : (StatusCode.NotFound, "there is no primary");
+            : (StatusCode.NotFound, "no controller is primary");
         UInt128 highest = _highest[controller.Role];
         controller.Send(new StreamMessageResponse
         {

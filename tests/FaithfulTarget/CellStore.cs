@@ -23,17 +23,10 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
     {
         if (!pipeline.Counters.TryGetValue(asked.CounterId, out Counter? counter))
             return Outcome.Invalid($"counter {asked.CounterId} is unknown");
-        Outcome outcome = Indexes(asked.Index, counter.Size, out IEnumerable<long> indexes);
-        into.AddRange(indexes.Select(i => new Entity
+        return Read(asked.Index, counter.Size, into, index => new Entity
         {
-            CounterEntry = new CounterEntry
-            {
-                CounterId = asked.CounterId,
-                Index = new P4.V1.Index { Index_ = i },
-                Data = _counts.GetValueOrDefault((asked.CounterId, i)) ?? new CounterData(),
-            },
-        }));
-        return outcome;
+            CounterEntry = new CounterEntry { CounterId = asked.CounterId, Index = index, Data = _counts.GetValueOrDefault((asked.CounterId, index.Index_)) ?? new CounterData() },
+        });
     }
 
     /// <summary>Registers are always 0 here: nothing runs the pipeline.</summary>
@@ -41,27 +34,20 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
     {
         if (!pipeline.Registers.TryGetValue(asked.RegisterId, out Register? register))
             return Outcome.Invalid($"register {asked.RegisterId} is unknown");
-        Outcome outcome = Indexes(asked.Index, register.Size, out IEnumerable<long> indexes);
-        into.AddRange(indexes.Select(i => new Entity
+        return Read(asked.Index, register.Size, into, index => new Entity
         {
-            RegisterEntry = new RegisterEntry
-            {
-                RegisterId = asked.RegisterId,
-                Index = new P4.V1.Index { Index_ = i },
-                Data = new P4Data { Bitstring = Google.Protobuf.ByteString.CopyFrom(0) },
-            },
-        }));
-        return outcome;
+            RegisterEntry = new RegisterEntry { RegisterId = asked.RegisterId, Index = index, Data = new P4Data { Bitstring = Google.Protobuf.ByteString.CopyFrom(0) } },
+        });
     }
 
-    private Outcome Indexes(P4.V1.Index? asked, long size, out IEnumerable<long> indexes)
+    private Outcome Read(P4.V1.Index? asked, long size, List<Entity> into, Func<P4.V1.Index, Entity> cell)
     {
-        indexes = [];
         if (asked is null && behaviours.RefusesCounterWildcards)
             return new Outcome(StatusCode.Internal, "'table->entryGet' failed with error message: Invalid arguments.");
         if (asked is not null && (asked.Index_ < 0 || asked.Index_ >= size))
             return new Outcome(StatusCode.OutOfRange, $"index {asked.Index_} is not within 0 and {size - 1}");
-        indexes = asked is not null ? [asked.Index_] : Enumerable.Range(0, (int)size).Select(i => (long)i);
+        IEnumerable<long> indexes = asked is not null ? [asked.Index_] : Enumerable.Range(0, (int)size).Select(i => (long)i);
+        into.AddRange(indexes.Select(i => cell(new P4.V1.Index { Index_ = i })));
         return Outcome.Ok;
     }
 }

@@ -37,7 +37,7 @@ public sealed record FaithfulBehaviours
         RefusesRollback = false,
         ForgetsOnRestart = false,
         RefusesGetWithoutPipeline = false,
-        ReportsVersionPlaceholder = false,
+        ReportsMacroNameAsVersion = false,
         RefusesZeroIds = false,
         ChecksPrimary = false,
     };
@@ -127,7 +127,7 @@ public sealed record FaithfulBehaviours
     public bool RefusesGetWithoutPipeline { get; init; } = true;
 
     /// <summary>17: Capabilities says "P4RUNTIME_VER".</summary>
-    public bool ReportsVersionPlaceholder { get; init; } = true;
+    public bool ReportsMacroNameAsVersion { get; init; } = true;
 
     /// <summary>18: device id 0 and election id 0 are refused.</summary>
     public bool RefusesZeroIds { get; init; } = true;

@@ -53,7 +53,7 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     }
 
     public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) =>
-        Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = Behaviours.ReportsVersionPlaceholder ? "P4RUNTIME_VER" : "1.3.0" });
+        Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = Behaviours.ReportsMacroNameAsVersion ? "P4RUNTIME_VER" : "1.3.0" });
 
     public override async Task StreamChannel(
         IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)

@@ -116,10 +116,7 @@ internal static class CtlJson
             json.WriteString("interfaceName", e.InterfaceName);
             json.WriteString("kind", e.Kind);
             json.WriteString("portName", e.PortName);
-            if (e.HasPort)
-                json.WriteNumber("port", e.Port);
-            else
-                json.WriteNull("port");
+            WritePort(json, e.HasPort, e.Port);
             json.WriteString("mac", e.Mac);
             json.WriteStartArray("addresses");
             foreach (var address in e.Addresses)
@@ -214,5 +211,14 @@ internal static class CtlJson
         foreach (var value in values)
             json.WriteString(value.Name, value.Value);
         json.WriteEndObject();
+    }
+
+    /// <summary>Null while the target has no such port: 0 is a number like any other.</summary>
+    public static void WritePort(Utf8JsonWriter json, bool known, uint port)
+    {
+        if (known)
+            json.WriteNumber("port", port);
+        else
+            json.WriteNull("port");
     }
 }

@@ -37,7 +37,7 @@ internal static class CtlVports
         {
             var one = vport.First();
             json.WriteStartObject();
-            Port(json, one.HasPort, one.Port);
+            CtlJson.WritePort(json, one.HasPort, one.Port);
             json.WriteString("name", one.PortName);
             json.WriteString("device", one.Device);
             json.WriteString("mac", one.Mac);
@@ -55,7 +55,7 @@ internal static class CtlVports
         foreach (var own in reply.Vports)
         {
             json.WriteStartObject();
-            Port(json, own.HasPort, own.Port);
+            CtlJson.WritePort(json, own.HasPort, own.Port);
             json.WriteString("name", own.Name);
             json.WriteString("mac", own.Mac);
             json.WriteString("vsi", own.Vsi);
@@ -70,14 +70,6 @@ internal static class CtlVports
     // Children of one ipvlan parent are one vport; functions behind one port are told apart by their MACs.
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>
         reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal).GroupBy(e => (e.PortName, e.Mac));
-
-    private static void Port(Utf8JsonWriter json, bool known, uint port)
-    {
-        if (known)
-            json.WriteNumber("port", port);
-        else
-            json.WriteNull("port");
-    }
 
     private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
 

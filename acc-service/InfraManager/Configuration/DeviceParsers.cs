@@ -39,7 +39,7 @@ internal static class DeviceParsers
     public static string? PortName(string text, out string name)
     {
         name = text;
-        return InterfaceName.IsValid(text) ? null : "is no name of a port";
+        return InterfaceName.IsValid(text) ? null : "is not a valid port name";
     }
 
     public static string? MacRange(string text, out MacRange range)

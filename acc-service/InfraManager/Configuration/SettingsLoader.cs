@@ -221,7 +221,7 @@ internal static class SettingsLoader
         var names = reader.List<string>(Key, DeviceParsers.PortName, Remedy);
         // P4-DPDK builds a pipeline with no other number.
         if (names.Count > 0 && !BitOperations.IsPow2(names.Count))
-            reader.Fail(Key, names.Count.ToString(CultureInfo.InvariantCulture), "is no power of two: the target would refuse the pipeline", Remedy);
+            reader.Fail(Key, names.Count.ToString(CultureInfo.InvariantCulture), "is not a power of two: the target would refuse the pipeline", Remedy);
         if (names.Distinct(StringComparer.Ordinal).Count() != names.Count)
             reader.Fail(Key, string.Join(' ', names), "names a port twice", Remedy);
         return names;

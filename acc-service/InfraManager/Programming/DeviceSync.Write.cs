@@ -11,9 +11,13 @@ internal sealed partial class DeviceSync
     private const int MaxRefusalLogs = 5;
 
     /// <summary>Writes what is left to write.</summary>
+    /// <param name="refusals">Takes the owners whose rows were refused, with the reason.</param>
+    /// <param name="mode">How outcomes are judged.</param>
+    /// <param name="touched">Takes the tables that were written; null where nobody asks.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>How many updates were applied.</returns>
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
-    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, HashSet<TableSchema> touched, CancellationToken cancellationToken)
+    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, HashSet<TableSchema>? touched, CancellationToken cancellationToken)
     {
         var pass = new WritePass(mode);
         for (int round = 0; round <= MaxCorrections; round++)
@@ -22,7 +26,7 @@ internal sealed partial class DeviceSync
             if (plan.IsEmpty)
                 break;
             pass.Corrected = false;
-            touched.UnionWith(plan.All.Select(u => u.Entry.Table));
+            touched?.UnionWith(plan.All.Select(u => u.Entry.Table));
             await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
             int refused = pass.Refused.Count;
             await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
@@ -55,7 +59,7 @@ internal sealed partial class DeviceSync
     {
         foreach (ReadOnlyMemory<EntryUpdate> write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
         {
-            if (_target.Traits.CanModify || !write.Span.ContainsAnyModify())
+            if (_target.Traits.CanModify)
                 await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
             else
                 await ReplaceAsync(write, pass, cancellationToken).ConfigureAwait(false);
@@ -84,7 +88,7 @@ internal sealed partial class DeviceSync
     }
 
     /// <summary>What was acknowledged and is not on the target counts as refused, and is tried again later.</summary>
-    private void RefuseUnkept(Dictionary<OwnerId, IntentException> refusals)
+    private void RefuseNotApplied(Dictionary<OwnerId, IntentException> refusals)
     {
         var pass = new WritePass(default);
         foreach (EntryUpdate update in Tables.Plan().All)
@@ -184,7 +188,7 @@ internal sealed partial class DeviceSync
     private void Apply(EntryUpdate update, WritePass pass)
     {
         Tables.Applied(update);
-        _told.Forget(update.Entry.Key);
+        _loggedRefusals.Forget(update.Entry.Key);
         pass.Applied++;
         pass.Counts?.Add(update.Kind);
     }
@@ -195,7 +199,7 @@ internal sealed partial class DeviceSync
         pass.Refused[update.Entry.Key] = new IntentException(
             code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal, $"the target refused an entry: {message}");
         // What is tried again and refused again is told once.
-        if (!_told.Note(update.Entry.Key, message))
+        if (!_loggedRefusals.Note(update.Entry.Key, message))
             return;
         if (pass.Refused.Count <= MaxRefusalLogs)
             LogRefused(message);

@@ -29,7 +29,7 @@ internal sealed partial class DeviceSync
     private long _generation = -1;
     private bool _mustReadBack = true;
     private bool _mayChangeLate;
-    private readonly ToldRefusals _told = new();
+    private readonly LoggedRefusals _loggedRefusals = new();
 
     /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
     public DeviceSync(
@@ -203,19 +203,19 @@ internal sealed partial class DeviceSync
             all.Add(OwnerId.OfEndpoint(uplink.Id));
         Declare(all, refusals);
         _allDeclared = true;
-        bool keepsItsWord = _target.Traits.KeepsItsWord;
+        bool isReliable = _target.Traits.WritesAreReliable;
         for (int round = 0; ; round++)
         {
-            var touched = new HashSet<TableSchema>();
+            HashSet<TableSchema>? touched = isReliable ? null : [];
             long applied = await FlushAsync(refusals, mode, touched, cancellationToken).ConfigureAwait(false);
             if (!IsReady)
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
-            if (applied == 0 || (keepsItsWord && (!mode.Verify || round == MaxAttempts)))
+            if (applied == 0 || (isReliable && (!mode.Verify || round == MaxAttempts)))
                 break;
-            await ReadTablesAsync(mode.Verify ? _compiler!.Tables : touched, cancellationToken).ConfigureAwait(false);
+            await ReadTablesAsync(mode.Verify || touched is null ? _compiler!.Tables : touched, cancellationToken).ConfigureAwait(false);
             if (round == MaxAttempts)
             {
-                RefuseUnkept(refusals);
+                RefuseNotApplied(refusals);
                 break;
             }
         }

@@ -9,18 +9,6 @@ namespace ACCOffload.InfraManager.Programming;
 /// </summary>
 internal static class WritePlan
 {
-    /// <summary>Whether one of the updates changes a row in place.</summary>
-    public static bool ContainsAnyModify(this ReadOnlySpan<EntryUpdate> updates)
-    {
-        foreach (EntryUpdate update in updates)
-        {
-            if (update.Kind == UpdateKind.Modify)
-                return true;
-        }
-
-        return false;
-    }
-
     public static List<ReadOnlyMemory<EntryUpdate>> Order(List<EntryUpdate> updates, int maxUpdates)
     {
         var writes = new List<ReadOnlyMemory<EntryUpdate>>();

@@ -88,9 +88,9 @@ internal sealed partial class P4Target : ITarget, IDisposable
             check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, MakePoolAsync, cancellationToken)
                 .ConfigureAwait(false);
         }
-        catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && _traits == TargetTraits.P4Dpdk)
+        catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
         {
-            throw new P4RuntimeException(e.Code, $"{e.Message}; P4-DPDK takes a pipeline only when it has its ports, a power of two of them (Target:Ports)", e);
+            throw new P4RuntimeException(e.Code, $"{e.Message}; {_traits.Name} takes a pipeline only when it has its ports, a power of two of them (Target:Ports)", e);
         }
 
         if (check.Pushed)

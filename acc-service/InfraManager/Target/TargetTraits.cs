@@ -22,7 +22,7 @@ internal sealed record TargetTraits
         CanModify = false,
         TakesPorts = false,
         TellsAbsentPorts = false,
-        KeepsItsWord = false,
+        WritesAreReliable = false,
         ReadsWholeCounters = false,
         ReadsRowCounters = false,
     };
@@ -36,7 +36,7 @@ internal sealed record TargetTraits
     /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
     public bool CanReplacePipeline { get; init; } = true;
 
-    /// <summary>A port can be made at any time, with any name. Otherwise only those of Target:Ports can be used.</summary>
+    /// <summary>A port can be made at any time, with any name. Otherwise only those of Target:Ports can be used, and the pipeline is taken only after them.</summary>
     public bool TakesPorts { get; init; } = true;
 
     /// <summary>The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.</summary>
@@ -46,7 +46,7 @@ internal sealed record TargetTraits
     public bool CanModify { get; init; } = true;
 
     /// <summary>What is answered with OK was done. Otherwise what was written is read back.</summary>
-    public bool KeepsItsWord { get; init; } = true;
+    public bool WritesAreReliable { get; init; } = true;
 
     /// <summary>A counter is read as a whole; otherwise by its indexes.</summary>
     public bool ReadsWholeCounters { get; init; } = true;

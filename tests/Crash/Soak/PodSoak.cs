@@ -8,7 +8,6 @@ namespace ACCOffload.Crash.Soak;
 internal sealed class PodSoak(TimeSpan length)
 {
     private const int Pods = 30;
-    private const int HostileMemoryWindow = 12;
     private const Victims All = Victims.Manager | Victims.Agent | Victims.Target;
 
     private PodRounds? _rounds;
@@ -26,7 +25,7 @@ internal sealed class PodSoak(TimeSpan length)
         {
             await node.StartHostileAsync(CrashSettings.Seed);
             _hostile = node.Hostile;
-            _leaks.MemoryWindow = HostileMemoryWindow;
+            _leaks.MemoryWindow = LeakWatch.HostileMemoryWindow;
         }
 
         var phases = new Phases(length, 4);

@@ -7,8 +7,6 @@ namespace ACCOffload.Crash.Soak;
 /// <summary>A node under concurrent requests. A third of the time inframanager is spared, a third the target, so that each grows as old as it can.</summary>
 internal sealed class RequestSoak(TimeSpan length)
 {
-    private const int HostileMemoryWindow = 12;
-
     private RpcRounds? _rounds;
     private LeakWatch? _leaks;
     private HostileTraffic? _hostile;
@@ -24,7 +22,7 @@ internal sealed class RequestSoak(TimeSpan length)
         {
             await node.StartHostileAsync(CrashSettings.Seed);
             _hostile = node.Hostile;
-            _leaks.MemoryWindow = HostileMemoryWindow;
+            _leaks.MemoryWindow = LeakWatch.HostileMemoryWindow;
         }
 
         var phases = new Phases(length, 3);

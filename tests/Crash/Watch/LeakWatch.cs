@@ -5,6 +5,9 @@ namespace ACCOffload.Crash.Watch;
 /// <summary>Looks at processes whenever they are at rest. What leaks a little at each disturbance shows as growth over a process's life.</summary>
 internal sealed class LeakWatch
 {
+    /// <summary>The window beside hostile peers: some of their largest requests fall into it.</summary>
+    public const int HostileMemoryWindow = 12;
+
     private const int WarmUp = 3;
     private const int HandleSlack = 8;
 

@@ -69,7 +69,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData(""" "Pipeline": { "Profile": "es2k" } """, "Pipeline:Profile = \"es2k\": is no profile; give one of k8s_dp, es2k-24.01, dpdk-24.01")]
     [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "PortRule": "mac" } """, "Pipeline:Profile = \"es2k-24.01\": is a package that the embedded target does not run")]
     [InlineData(""" "Target": { "Traits": "tofino" } """, "Target:Traits = \"tofino\": unknown kind of target; give auto, soft, p4-dpdk or es2k")]
-    [InlineData(""" "Target": { "Ports": ["TAP0", "TAP1", "TAP2"] } """, ": is no power of two: the target would refuse the pipeline")]
+    [InlineData(""" "Target": { "Ports": ["TAP0", "TAP1", "TAP2"] } """, ": is not a power of two: the target would refuse the pipeline")]
     [InlineData(""" "Target": { "Ports": ["TAP0", "TAP0"] } """, ": names a port twice")]
     [InlineData(""" "Target": { "Ports": ["a/b"] } """, "Target:Ports")]
     [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "Kind": "external" } """, "Target:PortRule = \"gnmi\": does not go with es2k-24.01; set it to mac")]
