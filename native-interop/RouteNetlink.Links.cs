@@ -75,6 +75,27 @@ public sealed partial class RouteNetlink
         return spec.Namespace is null ? GetLink(spec.Name) : null;
     }
 
+    public partial LinkInfo? CreateMacvlan(MacvlanSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        InterfaceName.Checked(spec.Name, nameof(spec));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Parent, nameof(spec));
+        var operation = $"create macvlan {spec.Name} on link {spec.Parent}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
+        writer.Body(UpMessage(0, null));
+        WriteEnd(ref writer, spec.Name, null, spec.Mtu, spec.Namespace);
+        writer.Number(Rtnetlink.LinkLink, (uint)spec.Parent);
+        var info = writer.Begin(Rtnetlink.LinkInfoNest);
+        writer.Text(Rtnetlink.LinkInfoKind, "macvlan");
+        var data = writer.Begin(Rtnetlink.LinkInfoData);
+        writer.Number(Rtnetlink.MacvlanMode, Rtnetlink.MacvlanModePassthru);
+        writer.End(data);
+        writer.End(info);
+        _connection.Execute(writer.Complete(operation), operation);
+        GC.KeepAlive(spec);
+        return spec.Namespace is null ? GetLink(spec.Name) : null;
+    }
+
     public partial bool DeleteLink(int index)
     {
         // Index 0 with nothing else would name no link, or, with a group, many.

@@ -48,6 +48,11 @@ public sealed partial class RouteNetlink : IDisposable
     /// <exception cref="NetlinkException">The kernel has no ipvlan (EOPNOTSUPP), the parent is gone (ENODEV) or carries links of another kind (EBUSY), the name is taken (EEXIST), …</exception>
     public partial LinkInfo? CreateIpvlan(IpvlanSpec spec);
 
+    /// <summary>Creates a macvlan link in passthru mode.</summary>
+    /// <returns>The link, or null if it was created in another namespace.</returns>
+    /// <exception cref="NetlinkException">The kernel has no macvlan (EOPNOTSUPP), the parent is gone (ENODEV), carries another one (EINVAL) or a bridge's port (EBUSY), the name is taken (EEXIST), …</exception>
+    public partial LinkInfo? CreateMacvlan(MacvlanSpec spec);
+
     /// <summary>Deletes a link; a veth's other end goes with it.</summary>
     /// <returns>False if there was none.</returns>
     public partial bool DeleteLink(int index);

@@ -50,7 +50,21 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         using var holder = await services.Locks.AcquireAsync(key, LockLimit).ConfigureAwait(false) ?? throw new TimeoutException($"{key} is busy");
         if (services.Claims.Get(key) is { } claim)
-            await remover.RemoveAsync(key, claim, ipam: null).ConfigureAwait(false);
+            await RemoveAsync(claim).ConfigureAwait(false);
+    }
+
+    private async Task RemoveAsync(Claim claim)
+    {
+        // A veth goes by its far end; nothing else knows where the link of another kind is.
+        if (claim.DeviceKind != services.Veth.Kind)
+            await services.OnDevicesAsync(() => DeleteLink(claim)).ConfigureAwait(false);
+        await remover.RemoveAsync(claim.Key, claim, ipam: null).ConfigureAwait(false);
+    }
+
+    private static bool DeleteLink(Claim claim)
+    {
+        using var host = PodNetwork.OpenHost(claim.Key.InterfaceName);
+        return host.Find() is { } link && link.Mac == claim.Mac && host.Links.DeleteLink(link.Index);
     }
 
     private async Task EnsureOneAsync(AttachmentKey key)
@@ -58,10 +72,10 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         using var holder = await services.Locks.AcquireAsync(key, LockLimit).ConfigureAwait(false) ?? throw new TimeoutException($"{key} is busy");
         var addresses = _config.Addresses.Select(a => a.Address).ToArray();
         var claim = services.Claims.Get(key);
-        if (claim is not null && (claim.State != ClaimState.Attached || !claim.Addresses.SequenceEqual(addresses) || claim.Mtu != services.Config.Mtu))
+        if (claim is not null && (claim.State != ClaimState.Attached || claim.DeviceKind != _config.DeviceKind || !claim.Addresses.SequenceEqual(addresses) || claim.Mtu != services.Config.Mtu))
         {
             // Another address is another endpoint.
-            await remover.RemoveAsync(key, claim, ipam: null).ConfigureAwait(false);
+            await RemoveAsync(claim).ConfigureAwait(false);
             claim = null;
         }
         bool fresh = claim is null;
@@ -70,39 +84,53 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             claim = Plan(key, addresses);
             await services.Claims.PutAsync(claim).ConfigureAwait(false);
         }
-        bool made = await EnsureDeviceAsync(claim).ConfigureAwait(false);
+        // A TAP is there only after the ACC was told.
+        bool isVeth = claim.DeviceKind == services.Veth.Kind;
+        bool missing = isVeth ? await EnsureVethAsync(claim).ConfigureAwait(false) : !await services.OnDevicesAsync(() => RepairIfThere(claim)).ConfigureAwait(false);
+        if (!isVeth && missing && !fresh && !services.Acc.State.Synced)
+            throw new CniException(CniErrorCode.TryAgainLater, $"{_config.Name} is made when the ACC has given it a port", services.Acc.State.Reason);
         // With a newer stamp than that of whoever changed it on the ACC.
-        if (fresh || made || services.Acc.State.HostDiffers)
-        {
-            // Stated by the next Sync at the latest; now, if the ACC is there.
-            var (epoch, sequence) = services.Claims.NextSequence();
-            claim = claim with { State = ClaimState.Attached, Epoch = epoch, Sequence = sequence, Vanished = false };
-            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+        if (!fresh && !missing && !services.Acc.State.HostDiffers)
+            return;
+        // Stated by the next Sync at the latest; now, if the ACC is there.
+        var (epoch, sequence) = services.Claims.NextSequence();
+        claim = claim with { State = ClaimState.Attached, Epoch = epoch, Sequence = sequence, Vanished = false };
+        await services.Claims.PutAsync(claim).ConfigureAwait(false);
+        if (isVeth)
             LogMade(_config.Name, string.Join(", ", addresses.AsEnumerable()));
-            await AttachAsync(claim).ConfigureAwait(false);
-        }
-    }
-
-    private async Task AttachAsync(Claim claim)
-    {
         if (!services.Acc.State.Synced)
         {
             services.Acc.RequestResync();
             return;
         }
+        claim = await AttachAsync(claim).ConfigureAwait(false);
+        if (!isVeth && missing)
+        {
+            await services.OnDevicesAsync(() => Make(claim)).ConfigureAwait(false);
+            LogMade(_config.Name, string.Join(", ", addresses.AsEnumerable()));
+        }
+    }
+
+    /// <returns>The claim with the port that it has now.</returns>
+    private async Task<Claim> AttachAsync(Claim claim)
+    {
         var reply = await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        if (claim.WithPort(reply) is var lent && !ReferenceEquals(lent, claim))
+            await services.Claims.PutAsync(lent).ConfigureAwait(false);
         var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork) ?? PodRoutes.DefaultGateway;
-        if (gateway.Equals(_gateway))
-            return;
-        _gateway = gateway;
-        await EnsureDeviceAsync(claim).ConfigureAwait(false);
+        if (!gateway.Equals(_gateway))
+        {
+            _gateway = gateway;
+            await services.OnDevicesAsync(() => RepairIfThere(lent)).ConfigureAwait(false);
+        }
+        return lent;
     }
 
     private Claim Plan(AttachmentKey key, IPAddress[] addresses) => new()
     {
         Key = key,
         State = ClaimState.Adding,
-        DeviceKind = services.Veth.Kind,
+        DeviceKind = _config.DeviceKind,
         PortName = PortName.For(key),
         Mac = MacAddress.Random(),
         Mtu = services.Config.Mtu,
@@ -112,7 +140,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     };
 
     /// <returns>True when the device had to be made.</returns>
-    private async Task<bool> EnsureDeviceAsync(Claim claim)
+    private async Task<bool> EnsureVethAsync(Claim claim)
     {
         if (await services.OnDevicesAsync(() => RepairIfThere(claim)).ConfigureAwait(false))
             return false;
@@ -124,10 +152,13 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         using var host = PodNetwork.OpenHost(_config.Name);
         var link = host.Find();
-        bool farEnd = services.Veth.Find(claim.PortName) is not null;
-        if (link is not null && link.Mac != claim.Mac && !farEnd)
+        bool isVeth = claim.DeviceKind == services.Veth.Kind;
+        bool isWhole = !isVeth || services.Veth.Find(claim.PortName) is not null;
+        // After the database was lost ours has another address than the new claim.
+        bool isOurs = isVeth ? isWhole : link?.Alias == PortName.Alias(claim.Key);
+        if (link is not null && link.Mac != claim.Mac && !isOurs)
             throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
-        if (link is null || link.Mac != claim.Mac || !farEnd)
+        if (link is null || link.Mac != claim.Mac || !isWhole)
             return false;
         Repair(host, link);
         return true;
@@ -138,7 +169,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         using var host = PodNetwork.OpenHost(_config.Name);
         if (host.Find() is { } half)
             host.Links.DeleteLink(half.Index);
-        services.Veth.Create(PortRequest.Of(claim), host);
+        services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), host);
         var link = host.Find() ?? throw new LinuxException($"find {_config.Name}", Errno.ENODEV);
         host.Links.SetIPv6AddrGenModeNone(link.Index);
         Repair(host, link);

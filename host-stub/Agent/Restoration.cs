@@ -45,6 +45,11 @@ internal sealed partial class Restoration(AgentServices services)
         claim = claim with { Epoch = epoch, Sequence = sequence, Vanished = false };
         await services.Claims.PutAsync(claim).ConfigureAwait(false);
         var reply = await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        if (claim.WithPort(reply) is var lent && !ReferenceEquals(lent, claim))
+        {
+            claim = lent;
+            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+        }
         int index = await services.OnDevicesAsync(() => Plumb(claim)).ConfigureAwait(false);
         if (claim.SourceTable != 0)
             await RestoreSourceRoutingAsync(claim, index, PodRoutes.Gateways(reply)).ConfigureAwait(false);

@@ -78,5 +78,8 @@ internal sealed record Claim
     /// <summary>In memory only: vanished with the pod's namespace, and the device is back. It is nobody's, and the DEL has nothing to take away.</summary>
     public bool PodGone { get; init; }
 
+    /// <summary>The claim with the port that the ACC lent it; an ACC of an earlier release lends none.</summary>
+    public Claim WithPort(Protos.V1.AttachReply reply) => reply.PortName.Length == 0 || reply.PortName == PortName ? this : this with { PortName = reply.PortName };
+
     public bool IsHost => Key.Network == AttachmentKey.HostNetwork;
 }

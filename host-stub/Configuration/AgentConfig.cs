@@ -13,7 +13,11 @@ internal sealed record AccConfig(Uri Address, string ServerName, string Certific
 internal readonly record struct InterfaceCidr(IPAddress Address, int PrefixLength);
 
 /// <summary>The host's own interface into the pipeline.</summary>
-internal sealed record HostInterfaceConfig(bool Enabled, string Name, IReadOnlyList<InterfaceCidr> Addresses, IReadOnlyList<IPNetwork> Routes);
+internal sealed record HostInterfaceConfig(bool Enabled, string Name, IReadOnlyList<InterfaceCidr> Addresses, IReadOnlyList<IPNetwork> Routes)
+{
+    /// <summary>veth, or tap where the target takes no other ports.</summary>
+    public string DeviceKind { get; init; } = "veth";
+}
 
 /// <summary>The agent's configuration, checked.</summary>
 internal sealed record AgentConfig

@@ -137,7 +137,10 @@ internal static class AgentConfigReader
                 InterfaceAddress,
                 enabled ? $"{AddressRemedy}, or HostInterface:Enabled = false" : AddressRemedy,
                 missing: enabled ? "is missing: the host can't reach its pods" : null),
-            reader.List<IPNetwork>("HostInterface:Routes", Parsers.Network, "give a network such as 10.244.0.0/16"));
+            reader.List<IPNetwork>("HostInterface:Routes", Parsers.Network, "give a network such as 10.244.0.0/16"))
+        {
+            DeviceKind = reader.Value<string>("HostInterface:DeviceKind", "veth", HostDeviceKind, "give veth, or tap for a target that makes its own ports"),
+        };
         if (config.Addresses.Count > ProtocolLimits.MaxAddresses)
             reader.Fail("HostInterface:Addresses", null, $"has {config.Addresses.Count} addresses", $"give {ProtocolLimits.MaxAddresses} at most");
         return config;
@@ -163,7 +166,13 @@ internal static class AgentConfigReader
     private static string? DeviceKind(string text, out string kind)
     {
         kind = text.ToLowerInvariant();
-        return DeviceKinds.IsKnown(kind) ? null : "is no device kind that there is";
+        return DeviceKinds.IsKnown(kind) ? null : "is an unknown device kind";
+    }
+
+    private static string? HostDeviceKind(string text, out string kind)
+    {
+        kind = text.ToLowerInvariant();
+        return kind is "veth" or "tap" ? null : "is neither veth nor tap";
     }
 
     private static string? PortNamespace(string text, out string path)

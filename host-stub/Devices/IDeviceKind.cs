@@ -72,6 +72,9 @@ internal interface IDeviceKind
     /// <summary>The device is there before and after the attachment, and may be another's afterwards.</summary>
     bool Pooled => false;
 
+    /// <summary>The ACC lends the claim's port, and may lend it to another attachment as soon as this one is detached: its device goes first.</summary>
+    bool IsLent(Claim claim) => false;
+
     /// <summary>The interface may get another MAC while it is in use, as soon as the ACC is told of it.</summary>
     bool FollowsMac => false;
 

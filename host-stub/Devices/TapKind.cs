@@ -6,8 +6,8 @@ using ACCOffload.NativeInterop;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A TAP that the target makes with its port, in the ports' namespace; from there it goes to the pod. It exists in the kernel of the process that opens
-/// it, so the target runs on the host.
+/// A TAP that the target makes in the ports' namespace: with the attachment, and then it goes to the pod, or before its pipeline, and then the ACC lends
+/// it (<see cref="LentTap"/>). It exists in the kernel of the process that opens it, so the target runs on the host.
 /// </summary>
 internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
@@ -28,6 +28,8 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
         var index = WaitForLink(request.PortName);
+        if (IsLent(request.PortName))
+            return dataPlane.Use((_, links) => LentTap.Lend(links, index, request, pod));
         dataPlane.Use((_, links) =>
         {
             links.SetLink(index, new LinkChange { Mac = request.Mac, Mtu = request.Mtu, Alias = request.Alias });
@@ -38,12 +40,23 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
         return new MadePort(moved.Index, request.Mac);
     }
 
-    // The target takes it away with its port, but may not hear of it for a while.
-    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.ForRemoval(claim, static (pod, link) =>
+    public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
-        if (link.Kind == "tun")
-            pod.Links.DeleteLink(link.Index);
-    }));
+        // The target takes its TAP away with the port, but may not hear of it for a while. A lent one is not in the pod.
+        PodDevices.ForRemoval(claim, static (pod, link) =>
+        {
+            if (link.Kind is "tun" or "macvlan")
+                pod.Links.DeleteLink(link.Index);
+        });
+        if (IsLent(claim))
+        {
+            dataPlane.Use((_, links) =>
+            {
+                LentTap.TakeBack(links, claim);
+                return true;
+            });
+        }
+    });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
@@ -57,6 +70,11 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
         PodDevices.With(claim, (_, link) => problem = link.IsUp && !link.HasCarrier ? $"{claim.Key.InterfaceName} of {claim.Key} has no carrier: its target is gone" : null);
         return problem;
     }
+
+    public bool IsLent(Claim claim) => IsLent(claim.PortName);
+
+    // A name of the agent's own making is one that the target made the TAP for.
+    private static bool IsLent(string portName) => !PortName.IsOurs(portName);
 
     private int WaitForLink(string name)
     {

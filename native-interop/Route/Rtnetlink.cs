@@ -51,6 +51,8 @@ internal static class Rtnetlink
     public const ushort LinkInfoKind = 1;
     public const ushort LinkInfoData = 2;
     public const ushort VethPeer = 1;
+    public const ushort MacvlanMode = 1;
+    public const uint MacvlanModePassthru = 8;
     public const ushort IpvlanMode = 1;
     public const ushort IpvlanFlags = 2;
     public const ushort IpvlanModeLayer2 = 0;

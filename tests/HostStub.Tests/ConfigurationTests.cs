@@ -22,7 +22,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"ServerName\":\"a b\"}}", "Acc:ServerName = \"a b\": ")]
     [InlineData("{" + Host + "," + Acc + ",\"Mtu\":99999}", "Mtu = \"99999\": is too large; give a whole number from 576 to 9216")]
     [InlineData("{" + Host + "," + Acc + ",\"Mtu\":\"big\"}", "Mtu = \"big\": is no number")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"bridge\"}}", "Device:Kind = \"bridge\": is no device kind that there is; give veth, tap, ipvlan, vf or sf")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"bridge\"}}", "Device:Kind = \"bridge\": is an unknown device kind; give veth, tap, ipvlan, vf or sf")]
     [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/tmp/x\"}}", "Device:PortNamespace = \"/tmp/x\": is no name below /run/netns/")]
     [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/run/netns/../x\"}}", "Device:PortNamespace = \"/run/netns/../x\": ")]
     [InlineData("{" + Host + "," + Acc + ",\"Agent\":{\"Socket\":\"x\"}}", "Agent:Socket = \"x\": is no absolute path")]

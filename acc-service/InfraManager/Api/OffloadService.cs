@@ -26,6 +26,7 @@ internal sealed class OffloadService(INetworkCore core, NodeSettings node, Condi
         var reply = new AttachReply
         {
             GatewayMac = Google.Protobuf.ByteString.CopyFrom(node.GatewayMac.ToArray()),
+            PortName = outcome.Endpoint.Spec.PortName,
             Mtu = (uint)(outcome.Endpoint.Spec.Mtu == 0 ? node.Mtu : outcome.Endpoint.Spec.Mtu),
         };
         if (outcome.Port is { } port)

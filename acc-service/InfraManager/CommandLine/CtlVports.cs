@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using ACCOffload.InfraManager.Vports;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine;
@@ -24,8 +25,10 @@ internal static class CtlVports
                 string.Join(' ', vport.Select(Owner)));
         }
 
-        foreach (var own in reply.Vports)
+        foreach (var own in reply.Vports.Where(v => v.Use != OwnVport.Free))
             table.Add(own.HasPort ? Number(own.Port) : "-", own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
+        foreach (var free in FreePorts(reply))
+            table.Add("-", free, "tap", "-", "-", "-", "free (Target:Ports)");
         table.WriteTo(writer);
     }
 
@@ -52,7 +55,7 @@ internal static class CtlVports
 
         json.WriteEndArray();
         json.WriteStartArray("own");
-        foreach (var own in reply.Vports)
+        foreach (var own in reply.Vports.Where(v => v.Use != OwnVport.Free))
         {
             json.WriteStartObject();
             CtlJson.WritePort(json, own.HasPort, own.Port);
@@ -64,8 +67,14 @@ internal static class CtlVports
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("free");
+        foreach (var free in FreePorts(reply))
+            json.WriteStringValue(free);
+        json.WriteEndArray();
         json.WriteEndObject();
     }
+
+    private static IEnumerable<string> FreePorts(ListEndpointsReply reply) => reply.Vports.Where(v => v.Use == OwnVport.Free).Select(v => v.Name);
 
     // Children of one ipvlan parent are one vport; functions behind one port are told apart by their MACs.
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>

@@ -117,6 +117,7 @@ internal static class SettingsLoader
             reader.Map<SubfunctionSettings>("Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape));
         // No endpoint gets the number that stands for one of the ACC's own.
         settings = settings with { Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] } };
+        settings = settings with { Node = settings.Node with { Devices = settings.Node.Devices with { Pool = LentPorts(settings) } } };
         CheckAddresses(reader, settings.Node);
         CheckOwnApi(reader, settings);
         CheckSoftTarget(reader, settings);
@@ -226,6 +227,11 @@ internal static class SettingsLoader
             reader.Fail(Key, string.Join(' ', names), "names a port twice", Remedy);
         return names;
     }
+
+    // With release 24.01's package for P4-DPDK one of them is the ARP responder's. They get their numbers in the order in which they are made.
+    private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile == PipelineProfile.Dpdk2401
+        ? [.. settings.Target.Ports.Where((_, number) => number != (settings.Node.ArpPort ?? NodeSettings.DpdkArpPort))]
+        : settings.Target.Ports;
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
         reader.Value<string>("SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),

@@ -81,6 +81,8 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             reply.Endpoints.Add(info);
         }
         reply.Vports.AddRange(own.Select(ToVport));
+        var held = reply.Endpoints.Select(e => e.PortName).ToHashSet(StringComparer.Ordinal);
+        reply.Vports.AddRange(node.Devices.Pool.Where(p => !held.Contains(p)).Select(p => new VportInfo { Name = p, Use = OwnVport.Free }));
         return Task.FromResult(reply);
     });
 

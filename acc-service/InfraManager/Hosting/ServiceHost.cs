@@ -171,7 +171,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     {
         // Where a port's number follows from a MAC, every port that can be is there already.
         var byMac = _settings.Node.Devices.PortRule == PortRule.Mac;
-        conditions.Add(() => byMac ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)") : _portWatch!.Ports);
+        conditions.Add(() => byMac ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)") : PortPoolCondition.Of(_target!.Traits, _settings.Target.Ports) ?? _portWatch!.Ports);
         conditions.Add(() => HostInterfaceCondition.Of(core, _settings.Node, _portWatch!.Report));
         if (_watch is { } watch)
         {
@@ -183,7 +183,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
         }
         conditions.Add(() => CertificateCondition.Of(trust, _session!.CertificateProblem, time.GetUtcNow()));
-        conditions.AddNotice(() => _target!.Traits.TakesPorts ? "" : "this target takes no new ports: an attachment works only if its agent asks for a port of Target:Ports by name");
+        conditions.AddNotice(() => PortPoolCondition.NoticeOf(core, _settings.Node.Devices.Pool));
         conditions.AddNotice(() => _portWatch!.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
 

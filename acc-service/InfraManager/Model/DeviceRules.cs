@@ -44,13 +44,21 @@ internal sealed record DeviceRules
     /// <summary>Most ports that endpoints may have; 0: as many as the target takes.</summary>
     public int MaxPorts { get; init; }
 
-    /// <exception cref="IntentException">PERMISSION_DENIED, with the field.</exception>
+    /// <summary>The ports of Target:Ports that are lent to attachments; empty where each has a port of its own.</summary>
+    public IReadOnlyList<string> Pool { get; init; } = [];
+
+    /// <summary>Whether the attachment is to get any port of the pool: its agent made a name up for it. One that was lent a port names it.</summary>
+    public bool IsLentTo(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);
+
+    /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target can't have; with the field.</exception>
     public void Check(EndpointSpec spec)
     {
         if (Kinds.Count > 0 && !Kinds.Contains(spec.Device))
             throw Denied("device.kind", $"{DeviceKinds.NameOf(spec.Device)} is not among Devices:Kinds of the ACC's configuration");
-        if (Ports.Count > 0 && !Ports.Any(p => Matches(p, spec.PortName)))
+        if (Ports.Count > 0 && !UsesPool(spec) && !Ports.Any(p => Matches(p, spec.PortName)))
             throw Denied("device.port_name", $"{spec.PortName} is not among Devices:Ports of the ACC's configuration");
+        if (UsesPool(spec) && !IsLentTo(spec) && !Pool.Contains(spec.PortName))
+            throw IntentException.Invalid("device.port_name", $"{spec.PortName} is not among Target:Ports of the ACC's configuration");
         if (Macs.Count > 0 && !Macs.Any(r => r.Contains(spec.Mac)))
             throw Denied("device.mac", $"{spec.Mac} is not among Devices:Macs of the ACC's configuration");
     }
@@ -60,6 +68,8 @@ internal sealed record DeviceRules
 
     /// <summary>The port's number in the pipeline, by the same rule.</summary>
     public static uint PortOf(MacAddress mac) => VsiOf(mac) + FirstVportNumber;
+
+    private bool UsesPool(EndpointSpec spec) => Pool.Count > 0 && spec is { Device: DeviceKind.Tap, Origin: ApiOrigin.Offload };
 
     private static bool Matches(string pattern, string name) =>
         pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal) : pattern == name;

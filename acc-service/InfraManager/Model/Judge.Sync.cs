@@ -83,7 +83,8 @@ internal sealed partial class Judge
             throw known;
         Endpoint? existing = model.Find(new EndpointAddress(item.Origin, item.Key));
         CheckNode(existing?.Spec.Node, item.Node);
-        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || existing.Spec.SameContent(item)))
+        item = Pool.Keep(item, existing);
+        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || (existing.Spec.SameContent(item) && !node.Devices.IsLentTo(item))))
             return null;
         if (existing is null && model.FindTombstone(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
             throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
@@ -104,11 +105,12 @@ internal sealed partial class Judge
 
         var applied = new Dictionary<long, ListedChange>();
         var order = new Stack<ListedChange>();
-        // What was there before goes first: a new one never takes the last place from it.
-        foreach (ListedChange change in changes.Where(c => c.Before is not null).Concat(changes.Where(c => c.Before is null)))
+        // What was there before goes first: a new one never takes the last place from it. Who asks for any port comes after those who have theirs.
+        foreach (ListedChange change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
         {
             try
             {
+                change.Spec = Pool.Lend(change.Spec);
                 CheckFree(change.Spec, null, null);
                 CheckRoom(change.Spec, change.Before is null);
                 change.Now = new Endpoint(change.Before?.Id ?? model.NextId(), change.Spec, OwnsPort(change.Spec, change.Before, context));
@@ -185,7 +187,7 @@ internal sealed partial class Judge
     {
         public int Index => index;
 
-        public EndpointSpec Spec => spec;
+        public EndpointSpec Spec { get; set; } = spec;
 
         /// <summary>Null: it is new.</summary>
         public Endpoint? Before => before;

@@ -22,12 +22,16 @@ internal sealed class JudgeContext
 /// <summary>Decides intents against the model, one after the other: each either changes it as asked, wholly, or throws and leaves it as it was.</summary>
 internal sealed partial class Judge(NetworkModel model, NodeSettings node)
 {
+    /// <summary>The ports that are lent.</summary>
+    public PortPool Pool { get; } = new(model, node);
+
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public Endpoint Attach(EndpointSpec spec, JudgeContext context)
     {
         Endpoint? existing = model.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
-        bool same = existing is not null && existing.Spec.SameContent(spec);
+        spec = Pool.Keep(spec, existing);
+        bool same = existing is not null && existing.Spec.SameContent(spec) && !node.Devices.IsLentTo(spec);
         if (!spec.Stamp.IsUnordered)
         {
             CheckEpoch(spec.Node, spec.Origin, spec.Epoch);
@@ -46,7 +50,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         }
 
         EndpointRules.Check(spec, node);
-        return Apply(spec, existing, context);
+        return Apply(Pool.Lend(spec), existing, context);
     }
 
     /// <returns>False when there was nothing to remove.</returns>
@@ -127,7 +131,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, JudgeContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName
             ? existing.OwnsPort
-            : model.IsPortRemovalPending(spec.PortName) || !context.IsForeignPort(spec.PortName);
+            : !node.Devices.Pool.Contains(spec.PortName) && (model.IsPortRemovalPending(spec.PortName) || !context.IsForeignPort(spec.PortName));
 
     /// <summary>
     /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old attachment

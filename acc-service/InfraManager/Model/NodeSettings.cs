@@ -37,6 +37,9 @@ internal sealed record NodeSettings
     /// <summary>What the pipeline's services can't do; null for ours.</summary>
     public PackageLimits? Package => PackageLimits.Of(Profile);
 
+    /// <summary>The port that release 24.01's package for P4-DPDK leads ARP for the gateway to.</summary>
+    public const uint DpdkArpPort = 0;
+
     /// <summary>The number of the port that the gateway's ARP answers come from, for packages that lead ARP to one; null: by the package's rule.</summary>
     public uint? ArpPort { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
@@ -10,7 +9,6 @@ namespace ACCOffload.InfraManager.Programming;
 internal sealed partial class DeviceSync
 {
     private const int PortsAtOnce = 16;
-    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 
     private readonly Dictionary<string, uint> _ports = [];
     private readonly HashSet<string> _foreign = [];
@@ -36,16 +34,12 @@ internal sealed partial class DeviceSync
         return stray;
     }
 
-    /// <summary>The ports that host-stub makes: <c>acc</c> and eleven hexadecimal digits.</summary>
-    public static bool IsOurName(string name) =>
-        name.Length == 14 && name.StartsWith("acc", StringComparison.Ordinal) && name.AsSpan(3).IndexOfAnyExcept(HexDigits) < 0;
-
     /// <summary>Looks whether ports that are not of our making are there already, so that they are never taken for ours.</summary>
     public async Task LookForForeignAsync(IEnumerable<string> names, CancellationToken cancellationToken)
     {
         foreach (string name in names)
         {
-            if (IsOurName(name) || _ports.ContainsKey(name) || _model.IsPortRemovalPending(name))
+            if (AgentPortName.Is(name) || _ports.ContainsKey(name) || _model.IsPortRemovalPending(name))
                 continue;
             try
             {

@@ -163,7 +163,7 @@ internal sealed partial class DeviceSync
                 if (!holder.OwnsPort)
                     _foreign.Add(name);
             }
-            else if (IsOurName(name))
+            else if (AgentPortName.Is(name))
             {
                 _orphans.Add(name);
             }

@@ -56,6 +56,7 @@ internal sealed partial class Programmer
         }
 
         _model.Forget();
+        _judge.Pool.Forget();
         Publish(run);
         Hook(CrashPoint.BeforeComplete);
         Answer(run, additions: true);
@@ -76,6 +77,7 @@ internal sealed partial class Programmer
     private void JudgeAll(BatchRun run, int round)
     {
         _model.Undo(0);
+        _judge.Pool.Undo();
         run.Begin();
         for (int i = 0; i < run.Batch.Count; i++)
         {

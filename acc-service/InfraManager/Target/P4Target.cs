@@ -139,6 +139,15 @@ internal sealed partial class P4Target : ITarget, IDisposable
     {
         if (ImpliedPort(port) is { } implied)
             return implied;
+        if (_pool.Contains(port.Name))
+        {
+            // Made before the pipeline was pushed.
+            return await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false)
+                ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name} of Target:Ports is not there");
+        }
+
+        if (!_traits.TakesPorts)
+            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{_traits.Name} takes no port at run time, and {port.Name} is not among Target:Ports; an attachment of the kind tap gets one of those");
         if (port.IsTap)
             await _ports.AddPortAsync(port.Name, TapAttributes(port.Mtu), cancellationToken).ConfigureAwait(false);
         else

@@ -75,6 +75,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses));
             await Task.WhenAll(attach, configured).ConfigureAwait(false);
             var reply = attach.Result;
+            claim = claim.WithPort(reply);
             if (kind.MadeByTarget)
             {
                 index = (await OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod)).ConfigureAwait(false)).Index;

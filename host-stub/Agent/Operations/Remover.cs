@@ -32,7 +32,7 @@ internal sealed partial class Remover(AgentServices services)
         var recorded = claim is null ? Task.CompletedTask : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
         var rules = RemoveRulesAsync(claim);
-        var detached = accTold ? services.Acc.TryDetachAsync(key, DetachLimit) : Task.FromResult(true);
+        var detached = accTold ? DetachAsync(key, claim, device) : Task.FromResult(true);
         // On a full disk the removal goes on: it is what frees resources. The table writes it down as soon as it can, and a restart before that finds a claim
         // whose device is gone, which is not stated to the ACC and released after a while.
         await TryAsync(recorded, [], "record").ConfigureAwait(false);
@@ -68,6 +68,13 @@ internal sealed partial class Remover(AgentServices services)
         services.Step("del.done");
         LogRemoved(key, away ? "; its device is not back yet" : confirmed ? "" : "; the ACC learns of it at the next Sync");
         return errorText;
+    }
+
+    private async Task<bool> DetachAsync(AttachmentKey key, Claim? claim, Task device)
+    {
+        if (claim is not null && services.Pools.Find(claim.DeviceKind) is { } kind && kind.IsLent(claim))
+            await device.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return await services.Acc.TryDetachAsync(key, DetachLimit).ConfigureAwait(false);
     }
 
     private async Task<string> ReleaseAsync(IpamRequest ipam, IpamRequest? other)

@@ -174,7 +174,7 @@ internal sealed class CoreHarness : IAsyncDisposable
 
         foreach (Entry entry in OtherEntries.Of(Programmer))
             wanted.TryAdd(entry.Key, entry);
-        if (ports.Keys.FirstOrDefault(p => DeviceSync.IsOurName(p) && endpoints.All(e => e.Endpoint.Spec.PortName != p)) is { } orphan)
+        if (ports.Keys.FirstOrDefault(p => AgentPortName.Is(p) && endpoints.All(e => e.Endpoint.Spec.PortName != p)) is { } orphan)
             return $"port {orphan} belongs to nobody";
         foreach (Entry row in Target.Rows)
         {

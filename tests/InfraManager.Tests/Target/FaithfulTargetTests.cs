@@ -16,6 +16,7 @@ public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
 {
     private static readonly string[] Pool = ["TAP0", "TAP1", "TAP2", "TAP3"];
     private readonly string _folder = Directory.CreateTempSubdirectory("im-faithful-").FullName;
+    private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
     private FaithfulTarget _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
@@ -133,6 +134,44 @@ public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
         Assert.False(_programmer.GetStatus().Ready);
     }
 
+    [Fact]
+    public async Task Ports_are_lent_until_none_is_left_and_outlast_our_restart()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        var lent = new Dictionary<int, string>();
+        for (int pod = 1; pod <= Pool.Length; pod++)
+            lent[pod] = (await LendAsync(pod)).Endpoint.Spec.PortName;
+        Assert.Equal(Pool, lent.Values.Order());
+        var refused = await Assert.ThrowsAsync<IntentException>(() => LendAsync(9));
+        Assert.Equal(IntentError.ResourceExhausted, refused.Code);
+        Assert.Contains("Target:Ports", refused.Message, StringComparison.Ordinal);
+        await ReconciledAsync();
+        await CloseAsync();
+
+        Open();
+        await ReconciledAsync();
+        Assert.Equal(lent[2], (await LendAsync(2, sequence: 20)).Endpoint.Spec.PortName);
+
+        await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(3), 30), default);
+        Assert.Equal(lent[3], (await LendAsync(9, sequence: 31)).Endpoint.Spec.PortName);
+        await ReconciledAsync();
+        Assert.Equal(Pool.Length, Rows("pods").Count);
+        Assert.Equal(Pool, _target.Ports.Keys.Order());
+    }
+
+    [Fact]
+    public async Task A_port_that_the_target_does_not_take_is_refused_with_what_to_do()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+
+        var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
+
+        Assert.Contains("an attachment of the kind tap gets one of those", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(0, _programmer.GetStatus().Endpoints);
+    }
+
     private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null)
     {
         _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours });
@@ -147,9 +186,9 @@ public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, TestNode.Settings, null, pool ?? Pool, NullLogger.Instance);
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, Node, null, pool ?? Pool, NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
-        _programmer = new Programmer(TestNode.Settings, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
+        _programmer = new Programmer(Node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
         _programmer.Start();
     }
@@ -169,6 +208,9 @@ public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
     private Task ReconciledAsync() => Eventually.TrueAsync(() => _programmer.GetStatus() is { Ready: true, Reconciled: true }, () => $"reconciled: {_programmer.GetStatus()}");
 
     private Task<AttachOutcome> AttachAsync(int pod, string port) => _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, (ulong)pod) with { PortName = port }), default);
+
+    private Task<AttachOutcome> LendAsync(int pod, ulong? sequence = null) =>
+        _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, sequence ?? (ulong)pod) with { Device = DeviceKind.Tap }), default);
 
     private IReadOnlyList<TableEntry> Rows(string table) => _target.Rows[$"k8s_dp_control.{table}"];
 }

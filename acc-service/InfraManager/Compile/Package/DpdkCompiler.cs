@@ -8,7 +8,6 @@ namespace ACCOffload.InfraManager.Compile.Package;
 internal sealed class DpdkCompiler : ModelCompiler
 {
     private const int IpBits = 32, L4Bits = 16, MacBits = 48, PointerBits = 24, PortBits = 32;
-    private const uint DefaultArpPort = 0;
 
     private readonly NodeSettings _node;
     private readonly PackageTable _arp;
@@ -39,7 +38,7 @@ internal sealed class DpdkCompiler : ModelCompiler
         OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // Whoever asks for the gateway is led to the port where the ARP responder answers.
-        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DefaultArpPort)] : [],
+        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? NodeSettings.DpdkArpPort)] : [],
     };
 
     private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)

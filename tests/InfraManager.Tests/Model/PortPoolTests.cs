@@ -1,0 +1,103 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>Ports that are made before the pipeline and lent to attachments of kind tap.</summary>
+public class PortPoolTests
+{
+    private static readonly string[] Names = ["TAP0", "TAP1", "TAP2", "TAP3"];
+    private readonly NetworkModel _model = new();
+    private readonly Judge _judge;
+    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+
+    public PortPoolTests()
+    {
+        _judge = new Judge(_model, TestNode.Settings with { Devices = new DeviceRules { Pool = Names, Ports = ["nothing"] } });
+        _judge.Begin(TestNode.Begin);
+    }
+
+    [Fact]
+    public void Each_attachment_gets_a_port_of_its_own_until_all_are_lent()
+    {
+        string[] lent = [.. Enumerable.Range(1, 4).Select(n => Attach(Tap(n, (ulong)n)).Spec.PortName)];
+        Assert.Equal(Names, lent.Order());
+        Assert.Equal(IntentError.ResourceExhausted, Assert.Throws<IntentException>(() => Attach(Tap(5, 5))).Code);
+
+        Assert.True(_judge.Detach(TestNode.Detach(Tap(2), 6)));
+        Assert.Equal(lent[1], Attach(Tap(5, 7)).Spec.PortName);
+    }
+
+    [Fact]
+    public void A_repeat_gets_the_same_port_whichever_name_it_gives()
+    {
+        string lent = Attach(Tap(1, 1)).Spec.PortName;
+        Assert.Equal(lent, Attach(Tap(1, 2)).Spec.PortName);
+        Assert.Equal(lent, Attach(Tap(1, 3) with { PortName = lent }).Spec.PortName);
+        Assert.Equal(lent, Attach(Tap(1, 4, mac: 9)).Spec.PortName);
+        Assert.Equal(1, _model.Count);
+    }
+
+    [Fact]
+    public void A_port_is_lent_again_as_late_as_possible()
+    {
+        var seen = new List<string>();
+        for (ulong n = 1; n <= 8; n++)
+        {
+            seen.Add(Attach(Tap(1, 2 * n)).Spec.PortName);
+            _judge.Detach(TestNode.Detach(Tap(1), (2 * n) + 1));
+        }
+
+        Assert.Equal([.. Names, .. Names], seen);
+    }
+
+    [Fact]
+    public void What_is_judged_again_gets_the_same_ports()
+    {
+        _model.Forget();
+        _judge.Pool.Forget();
+        string first = Attach(Tap(1, 1)).Spec.PortName;
+        _model.Undo(0);
+        _judge.Pool.Undo();
+        Assert.Equal(first, Attach(Tap(1, 1)).Spec.PortName);
+    }
+
+    [Fact]
+    public void A_port_of_the_pool_is_never_removed()
+    {
+        Attach(Tap(1, 1));
+        _judge.Detach(TestNode.Detach(Tap(1), 2));
+        Assert.Empty(_model.PortRemovals);
+    }
+
+    [Fact]
+    public void Another_name_than_the_pools_is_refused()
+    {
+        IntentException refused = Assert.Throws<IntentException>(() => Attach(Tap(1, 1) with { PortName = "TAP4" }));
+        Assert.Equal((IntentError.InvalidArgument, "device.port_name"), (refused.Code, refused.Field));
+        // What the configuration says of names that the host may give is about names that it gives.
+        Assert.Equal(IntentError.PermissionDenied, Assert.Throws<IntentException>(() => Attach(TestNode.Pod(1, 1))).Code);
+    }
+
+    [Fact]
+    public void A_sync_keeps_stated_ports_and_lends_to_the_rest()
+    {
+        var rules = new DeviceRules { Pool = Names };
+        var judge = new Judge(_model, TestNode.Settings with { Devices = rules });
+        // The one that names its port comes after one that would be lent it.
+        SyncOutcome outcome = judge.Sync(TestNode.Sync(9, Tap(1, 1), Tap(2, 2) with { PortName = "TAP0" }, Tap(3, 3)), _context);
+        Assert.Equal((3, 0), (outcome.Added, outcome.Failures.Count));
+        Assert.Equal("TAP0", Held(2));
+        Assert.Equal(["TAP0", "TAP1", "TAP2"], new[] { Held(1), Held(2), Held(3) }.Order());
+
+        outcome = judge.Sync(TestNode.Sync(10, Tap(1, 1), Tap(2, 2) with { PortName = "TAP0" }, Tap(3, 3), Tap(4, 4), Tap(5, 5)), _context);
+        Assert.Equal((3, 1), (outcome.Kept, outcome.Added));
+        Assert.Equal(IntentError.ResourceExhausted, Assert.Single(outcome.Failures).Error.Code);
+    }
+
+    private static EndpointSpec Tap(int number, ulong sequence = 0, int? mac = null) => TestNode.Pod(number, sequence, mac: mac) with { Device = DeviceKind.Tap };
+
+    private Endpoint Attach(EndpointSpec spec) => _judge.Attach(spec, _context);
+
+    private string Held(int number) => _model.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(number)))!.Spec.PortName;
+}
