@@ -40,7 +40,12 @@ control k8s_dp_control(
     Hash<bit<16>>(PNA_HashAlgorithm_t.CRC32) flow_hash;
     // p4c-dpdk makes Jenkins's hash of this.
     Hash<bit<16>>(PNA_HashAlgorithm_t.IDENTITY) port_hash;
-    InternetChecksum() checksum;
+    // P4-DPDK compiles the pipeline to C with strict aliasing: `clear` and `get` are moves of 64 bits, sums access 16 bits
+    // and whole headers 32, and the compiler reorders these against each other. A table's lookup is what it can't move them
+    // across. So each state is cleared at the packet's end for the next packet, and read only after a table that follows the
+    // last sum; a header is summed as a whole only where no field of it was set since the last table.
+    InternetChecksum() header_sum;
+    InternetChecksum() transport_sum;
     Counter<bit<64>, bit<32>>(DROP_REASONS, PNA_CounterType_t.PACKETS) drops;
     DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) service_packets;
     DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) backend_packets;
@@ -208,6 +213,9 @@ control k8s_dp_control(
         meta.port_class = CLASS_UNKNOWN;
         meta.guarded = 0;
         hdr.guard.port = (bit<32>) istd.input_port;
+        if (hdr.ipv4.isValid()) {
+            header_sum.add(hdr.ipv4);
+        }
 
         port_class.apply();
         if (meta.port_class == CLASS_UNKNOWN) {
@@ -294,9 +302,7 @@ control k8s_dp_control(
                         meta.drop_reason = DROP_TTL_EXPIRED;
                     } else {
                         // Over a whole header with its checksum the sum is zero, in one of its two forms.
-                        checksum.clear();
-                        checksum.add(hdr.ipv4);
-                        meta.header_sum = checksum.get();
+                        meta.header_sum = header_sum.get();
                         if (meta.header_sum != 0 && meta.header_sum != 0xffff) {
                             meta.drop_reason = DROP_BAD_CHECKSUM;
                         }
@@ -307,22 +313,44 @@ control k8s_dp_control(
 #include "include/services/apply.p4"
                 }
                 if (meta.drop_reason == DROP_NONE) {
+                    // RFC 1624. The state is zero: the sum of a whole header.
+                    if (meta.refusal == DROP_NONE) {
+                        header_sum.subtract(hdr.ipv4.checksum);
+                        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+                        // The TTL is the upper byte of its word.
+                        hdr.work.wide = 0x0100;
+                        header_sum.subtract(hdr.work.wide);
+                    }
                     if (!pods.apply().hit) {
                         routes.apply();
                     }
                 }
                 if (meta.drop_reason == DROP_NONE) {
-                    hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-                    hdr.ipv4.checksum = 0;
-                    checksum.clear();
-                    checksum.add(hdr.ipv4);
-                    hdr.ipv4.checksum = checksum.get();
+                    hdr.ipv4.checksum = header_sum.get();
+                    if (meta.refusal != DROP_NONE) {
+                        if (hdr.icmp.isValid()) {
+                            hdr.icmp.checksum = transport_sum.get();
+                        } else {
+                            hdr.tcp.checksum = transport_sum.get();
+                        }
+                    } else if (meta.plan != PLAN_NONE || meta.found == 1) {
+                        if (hdr.tcp.isValid()) {
+                            hdr.tcp.checksum = transport_sum.get();
+                        } else if (hdr.udp.isValid()) {
+                            // Zero: the sender made none (RFC 768).
+                            if (hdr.udp.checksum != 0) {
+                                hdr.udp.checksum = transport_sum.get();
+                            }
+                        }
+                    }
                 }
             } else {
                 meta.drop_reason = DROP_UNSUPPORTED_ETHERTYPE;
             }
         }
 
+        header_sum.clear();
+        transport_sum.clear();
         if (meta.refusal != DROP_NONE) {
             drops.count(meta.refusal);
         }

@@ -14,6 +14,10 @@ const bit<8> ICMP_UNREACHABLE = 3;
 const bit<8> ICMP_ECHO_REQUEST = 8;
 const bit<8> ICMP_PORT_UNREACHABLE = 3;
 
+// The sums of what is the same in the IPv4 header of every answer: 0x4500, the length, 0x4000 (don't fragment), TTL 64 and the protocol.
+const bit<16> IPV4_RESET = 0xc52e;
+const bit<16> IPV4_UNREACHABLE = 0xc539;
+
 const bit<8> TCP_FIN = 0x01;
 const bit<8> TCP_SYN = 0x02;
 const bit<8> TCP_RST = 0x04;

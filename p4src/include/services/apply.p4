@@ -282,38 +282,33 @@
                     // ---- The rewriting, of either direction
                     if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || meta.found == 1)) {
                         if (meta.refusal == DROP_NONE) {
-                            checksum.clear();
                             if (hdr.tcp.isValid()) {
-                                checksum.subtract(hdr.tcp.checksum);
-                                checksum.subtract(hdr.tcp.src_port);
-                                checksum.subtract(hdr.tcp.dst_port);
-                            } else if (hdr.udp.isValid()) {
-                                checksum.subtract(hdr.udp.checksum);
-                                checksum.subtract(hdr.udp.src_port);
-                                checksum.subtract(hdr.udp.dst_port);
-                            }
-                            checksum.subtract(hdr.ipv4.src_ip);
-                            checksum.subtract(hdr.ipv4.dst_ip);
-                            hdr.ipv4.src_ip = meta.local_ip;
-                            hdr.ipv4.dst_ip = meta.remote_ip;
-                            checksum.add(hdr.ipv4.src_ip);
-                            checksum.add(hdr.ipv4.dst_ip);
-                            if (hdr.tcp.isValid()) {
+                                transport_sum.subtract(hdr.tcp.checksum);
+                                transport_sum.subtract(hdr.tcp.src_port);
+                                transport_sum.subtract(hdr.tcp.dst_port);
                                 hdr.tcp.src_port = meta.local_port;
                                 hdr.tcp.dst_port = meta.remote_port;
-                                checksum.add(hdr.tcp.src_port);
-                                checksum.add(hdr.tcp.dst_port);
-                                hdr.tcp.checksum = checksum.get();
+                                transport_sum.add(hdr.tcp.src_port);
+                                transport_sum.add(hdr.tcp.dst_port);
                             } else if (hdr.udp.isValid()) {
+                                transport_sum.subtract(hdr.udp.checksum);
+                                transport_sum.subtract(hdr.udp.src_port);
+                                transport_sum.subtract(hdr.udp.dst_port);
                                 hdr.udp.src_port = meta.local_port;
                                 hdr.udp.dst_port = meta.remote_port;
-                                // Zero: the sender made none (RFC 768).
-                                if (hdr.udp.checksum != 0) {
-                                    checksum.add(hdr.udp.src_port);
-                                    checksum.add(hdr.udp.dst_port);
-                                    hdr.udp.checksum = checksum.get();
-                                }
+                                transport_sum.add(hdr.udp.src_port);
+                                transport_sum.add(hdr.udp.dst_port);
                             }
+                            transport_sum.subtract(hdr.ipv4.src_ip);
+                            transport_sum.subtract(hdr.ipv4.dst_ip);
+                            header_sum.subtract(hdr.ipv4.src_ip);
+                            header_sum.subtract(hdr.ipv4.dst_ip);
+                            hdr.ipv4.src_ip = meta.local_ip;
+                            hdr.ipv4.dst_ip = meta.remote_ip;
+                            transport_sum.add(hdr.ipv4.src_ip);
+                            transport_sum.add(hdr.ipv4.dst_ip);
+                            header_sum.add(hdr.ipv4.src_ip);
+                            header_sum.add(hdr.ipv4.dst_ip);
                         } else {
                             // ---- Refused in the backend's place. Padding of the answer is what follows in the packet: it can't be cut.
                             if (meta.refusal == DROP_NO_FLOW) {
@@ -332,13 +327,15 @@
                                     hdr.tcp.flags = TCP_RST;
                                     hdr.tcp.window = 0;
                                     hdr.tcp.urgent = 0;
-                                    // Protocol and length of the pseudo header ride in the field that is summed anyway.
-                                    hdr.tcp.checksum = 26;
-                                    checksum.clear();
-                                    checksum.add(hdr.tcp);
-                                    checksum.add(hdr.ipv4.src_ip);
-                                    checksum.add(hdr.ipv4.dst_ip);
-                                    hdr.tcp.checksum = checksum.get();
+                                    // What of header and pseudo header is the same in every answer: 0x5004 for offset and flag, protocol, length.
+                                    hdr.tcp.checksum = 0x501e;
+                                    transport_sum.add(hdr.tcp.checksum);
+                                    transport_sum.add(hdr.tcp.src_port);
+                                    transport_sum.add(hdr.tcp.dst_port);
+                                    transport_sum.add(hdr.tcp.sequence);
+                                    transport_sum.add(hdr.ipv4.src_ip);
+                                    transport_sum.add(hdr.ipv4.dst_ip);
+                                    hdr.ipv4.checksum = IPV4_RESET;
                                 }
                             } else {
                                 // RFC 792: the IP header and eight bytes are quoted.
@@ -356,32 +353,37 @@
                                 hdr.icmp.setValid();
                                 hdr.icmp.type = ICMP_UNREACHABLE;
                                 hdr.icmp.code = ICMP_PORT_UNREACHABLE;
-                                hdr.icmp.checksum = 0;
                                 hdr.icmp.identifier = 0;
                                 hdr.icmp.sequence = 0;
-                                checksum.clear();
-                                checksum.add(hdr.icmp);
-                                checksum.add(hdr.quoted);
+                                // Type and code. The quoted header adds nothing: the sum of a whole header is zero.
+                                hdr.icmp.checksum = 0x0303;
+                                transport_sum.add(hdr.icmp.checksum);
                                 if (hdr.udp.isValid()) {
-                                    checksum.add(hdr.udp);
+                                    transport_sum.add(hdr.udp.src_port);
+                                    transport_sum.add(hdr.udp.dst_port);
+                                    transport_sum.add(hdr.udp.length);
+                                    transport_sum.add(hdr.udp.checksum);
                                 } else if (hdr.tcp.isValid()) {
-                                    checksum.add(hdr.tcp.src_port);
-                                    checksum.add(hdr.tcp.dst_port);
-                                    checksum.add(hdr.tcp.sequence);
+                                    transport_sum.add(hdr.tcp.src_port);
+                                    transport_sum.add(hdr.tcp.dst_port);
+                                    transport_sum.add(hdr.tcp.sequence);
                                 } else {
-                                    checksum.add(hdr.sctp.src_port);
-                                    checksum.add(hdr.sctp.dst_port);
-                                    checksum.add(hdr.sctp.verification_tag);
+                                    transport_sum.add(hdr.sctp.src_port);
+                                    transport_sum.add(hdr.sctp.dst_port);
+                                    transport_sum.add(hdr.sctp.verification_tag);
                                 }
-                                hdr.icmp.checksum = checksum.get();
                                 hdr.ipv4.protocol = PROTOCOL_ICMP;
                                 hdr.ipv4.total_length = 56;
+                                hdr.ipv4.checksum = IPV4_UNREACHABLE;
                             }
                             hdr.ipv4.identification = 0;
                             hdr.ipv4.flags_offset = 0x4000;
                             hdr.ipv4.dscp_ecn = 0;
-                            hdr.ipv4.ttl = 65;
+                            hdr.ipv4.ttl = 64;
                             hdr.ipv4.src_ip = meta.service_ip;
                             hdr.ipv4.dst_ip = meta.client_ip;
+                            header_sum.add(hdr.ipv4.checksum);
+                            header_sum.add(hdr.ipv4.src_ip);
+                            header_sum.add(hdr.ipv4.dst_ip);
                         }
                     }
