@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;
@@ -33,7 +34,7 @@ internal sealed partial class Restoration(AgentServices services)
             }
             catch (Exception e)
             {
-                LogFailed(claim.PortName, claim.Key, e.Message);
+                LogFailed(claim.PortName, claim.Key, e is CniException cni ? cni.OneLine : e.Message);
             }
         }
     }

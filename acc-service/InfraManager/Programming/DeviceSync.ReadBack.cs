@@ -69,7 +69,10 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <summary>Learns what the target has: ports first, since some targets take them only before the pipeline, then the pipeline, then the rows.</summary>
+    /// <summary>
+    /// Learns what the target has: ports, pipeline, rows. Ports of a pool are made together with the pipeline, and have numbers only afterwards; others come
+    /// first, since some targets take them only before it.
+    /// </summary>
     /// <exception cref="DeviceLostException">Could not be finished.</exception>
     private async Task ReadBackAsync(CancellationToken cancellationToken)
     {
@@ -83,10 +86,9 @@ internal sealed partial class DeviceSync
                 return true;
             },
             cancellationToken).ConfigureAwait(false);
-        await ReadPortsAsync(cancellationToken).ConfigureAwait(false);
-        var early = new Dictionary<OwnerId, IntentException>();
-        await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken).ConfigureAwait(false);
-        Hook(CrashPoint.ReconcilePorts);
+        bool isPool = !_target.Traits.TakesPorts || _node.Devices.Pool.Count > 0;
+        if (!isPool)
+            await FindPortsAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
@@ -100,6 +102,8 @@ internal sealed partial class DeviceSync
         }
 
         Hook(CrashPoint.ReconcilePipeline);
+        if (isPool)
+            await FindPortsAsync(cancellationToken).ConfigureAwait(false);
         await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
             throw new DeviceLostException("the connection to the target was lost meanwhile");
@@ -136,6 +140,14 @@ internal sealed partial class DeviceSync
             cancellationToken).ConfigureAwait(false);
         _progress();
         Hook(CrashPoint.ReconcileRead);
+    }
+
+    private async Task FindPortsAsync(CancellationToken cancellationToken)
+    {
+        await ReadPortsAsync(cancellationToken).ConfigureAwait(false);
+        var early = new Dictionary<OwnerId, IntentException>();
+        await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken).ConfigureAwait(false);
+        Hook(CrashPoint.ReconcilePorts);
     }
 
     private async Task ReadPortsAsync(CancellationToken cancellationToken)

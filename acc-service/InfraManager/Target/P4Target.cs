@@ -19,6 +19,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     private volatile bool _cannotList;
     private volatile TargetTraits _traits;
     private FetchedPipeline? _fetched;
+    private long _poolGeneration = -1;
 
     /// <summary>Session and client stay the caller's to start and to dispose.</summary>
     /// <param name="session">For tables.</param>
@@ -57,6 +58,9 @@ internal sealed partial class P4Target : ITarget, IDisposable
     /// <summary>Of the pipeline; 0 while that is not known, or has none.</summary>
     public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
 
+    /// <summary>The ports of the pool are there: with the pipeline that the target runs since it was last reached.</summary>
+    private bool HasPool => Interlocked.Read(ref _poolGeneration) == _connection.Generation;
+
     private PortRule PortRule => _node.Devices.PortRule;
 
     public async Task IdentifyAsync(CancellationToken cancellationToken)
@@ -74,9 +78,11 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public async Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
     {
+        long generation = _connection.Generation;
         if (_artifacts is null)
         {
             (Pipeline pipeline, ulong cookie) = await Session.FetchPipelineAsync(cancellationToken).ConfigureAwait(false);
+            Interlocked.Exchange(ref _poolGeneration, generation);
             if (!ReferenceEquals(Interlocked.Exchange(ref _fetched, new FetchedPipeline(pipeline, cookie))?.Pipeline, pipeline))
                 LogFetched(pipeline.Name, pipeline.Tables.Count, cookie);
             return false;
@@ -93,6 +99,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
             throw new P4RuntimeException(e.Code, $"{e.Message}; {_traits.Name} takes a pipeline only when it has its ports, a power of two of them (Target:Ports)", e);
         }
 
+        Interlocked.Exchange(ref _poolGeneration, generation);
         if (check.Pushed)
             LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
         return check.Pushed;
@@ -129,7 +136,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     }
 
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !_pool.Contains(name))
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Contains(name) && HasPool))
         ? Task.FromResult<uint?>(null)
         : _ports.GetPortIdAsync(name, cancellationToken);
 
@@ -141,8 +148,8 @@ internal sealed partial class P4Target : ITarget, IDisposable
             return implied;
         if (_pool.Contains(port.Name))
         {
-            // Made before the pipeline was pushed.
-            return await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false)
+            // Made before the pipeline was pushed. Until then a target may give any number for it.
+            return (HasPool ? await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false) : null)
                 ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name} of Target:Ports is not there");
         }
 

@@ -230,15 +230,22 @@ internal sealed class Lab : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await DisposeProcessesAsync();
+        foreach (var name in _namespaces.ToArray().Reverse())
+            await RemoveNamespaceAsync(name);
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>Kills what runs; the namespaces stay.</summary>
+    public async Task DisposeProcessesAsync()
+    {
         foreach (var process in new[] { Agent, Manager, Target })
         {
             if (process is not null)
                 await process.DisposeAsync();
         }
 
-        foreach (var name in _namespaces.ToArray().Reverse())
-            await RemoveNamespaceAsync(name);
-        Directory.Delete(Folder, recursive: true);
+        (Agent, Manager, Target) = (null, null, null);
     }
 
     public async Task StopManagerAsync()

@@ -1,0 +1,93 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Infrap4d;
+
+/// <summary>One node whose target takes its ports before its pipeline: host and pods on eight TAPs.</summary>
+internal sealed class Infrap4dNode : IAsyncDisposable
+{
+    private static readonly string[] Ports = ["TAP0", "TAP1", "TAP2", "TAP3", "TAP4", "TAP5", "TAP6", "TAP7"];
+
+    private Infrap4dNode(Lab lab, NodeTarget target)
+    {
+        Lab = lab;
+        Target = target;
+    }
+
+    public Lab Lab { get; }
+
+    public NodeTarget Target { get; }
+
+    public static async Task<Infrap4dNode> StartAsync(NodeTarget target)
+    {
+        var node = new Infrap4dNode(await Lab.StartAsync(new LabOptions { Bare = true }), target);
+        try
+        {
+            var config = JsonNode.Parse(File.ReadAllText(node.Lab.ManagerConfig))!;
+            var section = config["Target"]!.AsObject();
+            section["Kind"] = "external";
+            section["Ports"] = new JsonArray([.. Ports.Select(p => JsonValue.Create(p))]);
+            await target.PrepareAsync(node.Lab, section);
+            config["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/16");
+            config["Services"] = new JsonObject { ["Source"] = "agent" };
+            File.WriteAllText(node.Lab.ManagerConfig, config.ToJsonString());
+            node.Lab.ChangeAgentConfig(c =>
+            {
+                c["Device"]!["Kind"] = "tap";
+                c["HostInterface"]!["DeviceKind"] = "tap";
+            });
+            await target.StartAsync();
+            await node.Lab.StartManagerAsync();
+            await node.Lab.StartAgentAsync();
+            await node.HostReadyAsync();
+            return node;
+        }
+        catch (Exception e)
+        {
+            var log = target is RealNodeTarget real ? $"{e.Message}\ninfrap4d:\n{Tail(real.Log)}" : e.Message;
+            await node.DisposeAsync();
+            throw new InvalidOperationException(log, e);
+        }
+    }
+
+    /// <summary>Waits until the host has its interface.</summary>
+    public Task HostReadyAsync() => Eventually.TrueAsync(
+        async () => (await Shell.RunLineAsync(Lab.HostNamespace, "ip link show accoffload0")).ExitCode == 0, () => $"the host has its interface; the agent's log:\n{Lab.Agent!.Log}");
+
+    /// <summary>Waits until each of these pods and the host reaches each pod; without packets, until all is programmed and every pod has its interface.</summary>
+    public async Task ReachableAsync(params Pod[] pods)
+    {
+        await Eventually.TrueAsync(async () => await Lab.TryControlAsync("status") is { } s && (bool?)s["canAttach"] == true && (bool?)s["reconciled"] == true, () => $"ready; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
+        foreach (var pod in pods)
+        {
+            await Eventually.TrueAsync(async () => (await Shell.RunLineAsync(pod.Namespace, "ip link show eth0")).ExitCode == 0, () => $"{pod.Name} has its interface; the agent's log:\n{Tail(Lab.Agent!.Log)}");
+            Assert.Contains(await EndpointsAsync(), e => (string?)e["podName"] == pod.Name && (string?)e["state"] == "programmed");
+        }
+
+        if (!Target.PassesPackets)
+            return;
+        foreach (var to in pods)
+        {
+            foreach (string from in pods.Where(p => p != to).Select(p => p.Namespace).Prepend(Lab.HostNamespace))
+                await Eventually.TrueAsync(() => Lab.PingAsync(from, to.Address, 1), () => $"{from} reaches {to.Name}; the agent's log:\n{Tail(Lab.Agent!.Log)}");
+        }
+    }
+
+    /// <summary>Sets the service web at 10.96.0.10, port 80, as a whole.</summary>
+    public async Task SetServiceAsync(params Pod[] backends) => await Lab.ControlAsync(["service-add", "web", "--address", "10.96.0.10", "--port", "80:8080", .. backends.SelectMany(b => new[] { "--backend", b.Address })]);
+
+    /// <summary>How many rows of a table the target holds, of one action or of all.</summary>
+    public async Task<int> RowsAsync(string table, string action = "") =>
+        (await Lab.ControlAsync("tables", table))["tables"]![0]!["rows"]!.AsArray().Count(r => action.Length == 0 || (string?)r!["action"] == action);
+
+    private async Task<IReadOnlyList<JsonNode>> EndpointsAsync() => [.. (await Lab.ControlAsync("endpoints"))["endpoints"]!.AsArray().OfType<JsonNode>()];
+
+    public async ValueTask DisposeAsync()
+    {
+        await Lab.DisposeProcessesAsync();
+        await Target.DisposeAsync();
+        await Lab.DisposeAsync();
+    }
+
+    private static string Tail(string log) => log.Length <= 6000 ? log : log[^6000..];
+}

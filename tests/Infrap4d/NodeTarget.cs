@@ -1,0 +1,22 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Infrap4d;
+
+/// <summary>What a node's pipeline runs on: a real infrap4d, or a server that behaves as one.</summary>
+internal abstract class NodeTarget : IAsyncDisposable
+{
+    /// <summary>Whether packets pass; otherwise only rows are there to be looked at.</summary>
+    public abstract bool PassesPackets { get; }
+
+    /// <summary>Prepares the namespaces and adds what InfraManager has to know to its Target section.</summary>
+    public abstract Task PrepareAsync(Lab lab, JsonObject target);
+
+    /// <summary>Starts it; it listens when this returns.</summary>
+    public abstract Task StartAsync();
+
+    /// <summary>SIGKILL: TAPs, pipeline and rows are gone when this returns.</summary>
+    public abstract Task KillAsync();
+
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,180 @@
+using System.Text.Json.Nodes;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Infrap4d;
+
+/// <summary>What a node has to do on a target for P4-DPDK; each scenario runs on the real one and on the server that behaves as one.</summary>
+internal static class Scenarios
+{
+    /// <summary>Pods come, reach each other and the host, change their MAC and go.</summary>
+    public static async Task PodsAsync(NodeTarget target)
+    {
+        await using var node = await Infrap4dNode.StartAsync(target);
+        var a = await node.Lab.AddPodAsync("a");
+        var b = await node.Lab.AddPodAsync("b");
+        await node.ReachableAsync(a, b);
+
+        // The same container once more: another MAC, and perhaps another port.
+        (await node.Lab.PluginAsync("DEL", a)).MustSucceed();
+        a.Result = JsonNode.Parse((await node.Lab.PluginAsync("ADD", a)).MustSucceed().Output);
+        await node.ReachableAsync(a, b);
+        (await node.Lab.PluginAsync("CHECK", a)).MustSucceed();
+
+        await node.Lab.DeletePodAsync(a);
+        await node.ReachableAsync(b);
+        Assert.Equal(6, (await node.Lab.ControlAsync("vports"))["free"]!.AsArray().Count);
+        Assert.NotEmpty((await node.Lab.ControlAsync("counters"))["counters"]!.AsArray());
+        // infrap4d traces no packets; what it says instead is for a person.
+        var trace = await Shell.RunAsync(null, Published.InfraManager, ["ctl", "--socket", node.Lab.ControlSocket, "trace", "--from-pod", b.Name, "--dst", "200.1.1.2"]);
+        Assert.NotEqual(0, trace.ExitCode);
+        Assert.Contains("target", trace.Error);
+    }
+
+    /// <summary>A service whose backends are added, replaced and removed, and traffic follows at once.</summary>
+    public static async Task ServiceAsync(NodeTarget target)
+    {
+        await using var node = await Infrap4dNode.StartAsync(target);
+        var pods = new List<Pod>();
+        foreach (string name in new[] { "client", "one", "two", "three" })
+            pods.Add(await node.Lab.AddPodAsync(name));
+        var (client, one, two, three) = (pods[0], pods[1], pods[2], pods[3]);
+        await using var first = new NamedServer(one.Namespace, "one");
+        await using var second = new NamedServer(two.Namespace, "two");
+        await using var third = new NamedServer(three.Namespace, "three");
+        await node.ReachableAsync([.. pods]);
+
+        await node.SetServiceAsync(one);
+        await AnsweredByAsync(node, client, "one");
+        await node.SetServiceAsync(one, two);
+        await AnsweredByAsync(node, client, "one", "two");
+        await node.SetServiceAsync(three);
+        await AnsweredByAsync(node, client, "three");
+
+        await node.SetServiceAsync();
+        Assert.True(!target.PassesPackets || await NamedServer.IsRefusedAsync(client.Namespace, "10.96.0.10:80"), "a service without backends refuses");
+
+        await node.Lab.ControlAsync("service-remove", "web");
+        await AnsweredByAsync(node, client);
+        Assert.Equal(0, await node.RowsAsync("services", "balance"));
+        await node.ReachableAsync([.. pods]);
+        // What flows through its backends need stays as long as these.
+        foreach (var pod in pods.Skip(1))
+            await node.Lab.DeletePodAsync(pod);
+        foreach (string table in new[] { "services", "frontends", "backends", "buckets", "endpoints" })
+            Assert.Equal(0, await node.RowsAsync(table));
+    }
+
+    /// <summary>InfraManager is stopped and started: nothing differs and nothing is pushed.</summary>
+    public static async Task ManagerRestartAsync(NodeTarget target)
+    {
+        await using var node = await Infrap4dNode.StartAsync(target);
+        var (a, b) = await TwoPodsWithServiceAsync(node);
+        await node.Lab.StopManagerAsync();
+        await node.Lab.StartManagerAsync();
+        await node.ReachableAsync(a, b);
+        var status = await node.Lab.ControlAsync("status");
+        Assert.Equal((0, 0, 0), ((int)status["reconcileInserted"]!, (int)status["reconcileModified"]!, (int)status["reconcileDeleted"]!));
+    }
+
+    /// <summary>InfraManager is killed while pods and services change, again and again: each time all that was answered is there.</summary>
+    public static async Task ManagerKilledAsync(NodeTarget target)
+    {
+        await using var node = await Infrap4dNode.StartAsync(target);
+        var (a, b) = await TwoPodsWithServiceAsync(node);
+        for (int round = 0; round < 3; round++)
+        {
+            var changes = Enumerable.Range(0, 6).Select(i => TrySetAsync(node, i % 2 == 0 ? a : b)).ToList();
+            var pod = new Pod($"p{round}", await node.Lab.AddNamespaceAsync($"p{round}"), $"container-{round}");
+            var adding = node.Lab.PluginAsync("ADD", pod);
+            await changes[round];
+            await node.Lab.KillManagerAsync();
+            await Task.WhenAll(changes);
+            await node.Lab.StartManagerAsync();
+            pod.Result = (await adding) is { ExitCode: 0 } added ? JsonNode.Parse(added.Output) : JsonNode.Parse((await AddAgainAsync(node, pod)).Output);
+            await node.ReachableAsync(a, b, pod);
+            await node.Lab.DeletePodAsync(pod);
+        }
+
+        await node.SetServiceAsync(b);
+        Assert.Equal(1, await node.RowsAsync("frontends"));
+    }
+
+    /// <summary>The target dies and comes back: status says so meanwhile, and all is there again without a human.</summary>
+    public static async Task TargetRestartAsync(NodeTarget target)
+    {
+        await using var node = await Infrap4dNode.StartAsync(target);
+        var (a, b) = await TwoPodsWithServiceAsync(node);
+        await target.KillAsync();
+        await Eventually.TrueAsync(async () => (bool?)(await node.Lab.ControlAsync("status"))["canAttach"] == false, "status says that the target is away");
+        var refused = await node.Lab.PluginAsync("ADD", new Pod("c", await node.Lab.AddNamespaceAsync("c"), "container-c"));
+        Assert.Equal(11, (int?)JsonNode.Parse(refused.Output)!["code"]);
+
+        await target.StartAsync();
+        await node.ReachableAsync(a, b);
+        await node.HostReadyAsync();
+        Assert.Equal(1, await node.RowsAsync("frontends"));
+    }
+
+    /// <summary>The target dies while InfraManager is down.</summary>
+    public static async Task TargetRestartWhileDownAsync(NodeTarget target)
+    {
+        await using var node = await Infrap4dNode.StartAsync(target);
+        var (a, b) = await TwoPodsWithServiceAsync(node);
+        await node.Lab.KillManagerAsync();
+        await target.KillAsync();
+        await target.StartAsync();
+        await node.Lab.StartManagerAsync();
+        await node.ReachableAsync(a, b);
+        Assert.Equal(1, await node.RowsAsync("frontends"));
+    }
+
+    private static async Task<(Pod A, Pod B)> TwoPodsWithServiceAsync(Infrap4dNode node)
+    {
+        var a = await node.Lab.AddPodAsync("a");
+        var b = await node.Lab.AddPodAsync("b");
+        await node.SetServiceAsync(a);
+        await node.ReachableAsync(a, b);
+        return (a, b);
+    }
+
+    private static async Task TrySetAsync(Infrap4dNode node, Pod backend)
+    {
+        try
+        {
+            await node.SetServiceAsync(backend);
+        }
+        catch (InvalidOperationException)
+        {
+            // InfraManager was killed before it answered.
+        }
+    }
+
+    private static async Task<ShellResult> AddAgainAsync(Infrap4dNode node, Pod pod)
+    {
+        ShellResult? result = null;
+        await Eventually.TrueAsync(async () => (result = await node.Lab.PluginAsync("ADD", pod)).ExitCode == 0, () => $"the pod is added again: {result?.Output}");
+        return result!;
+    }
+
+    /// <summary>Waits for nothing: each of some connections is answered by one of these, and each of them answers; without a name none is.</summary>
+    private static async Task AnsweredByAsync(Infrap4dNode node, Pod client, params string[] names)
+    {
+        if (!node.Target.PassesPackets)
+        {
+            // Those that drain are left for flows that have them.
+            Assert.Equal(names.Length, await node.RowsAsync("backends", "to_backend"));
+            return;
+        }
+
+        var seen = new HashSet<string>();
+        for (int i = 0; i < (names.Length == 0 ? 1 : 16); i++)
+        {
+            if (await NamedServer.AskAsync(client.Namespace, "10.96.0.10:80") is { } name)
+                seen.Add(name);
+            else
+                Assert.Empty(names);
+        }
+
+        Assert.Equal(names.Order(), seen.Order());
+    }
+}
