@@ -9,6 +9,7 @@ internal static class Program
     private static readonly (string Name, Func<BenchOptions, Report, Task> Run)[] Parts =
     [
         ("tables", TableProgramming.RunAsync),
+        ("infrap4d", Infrap4dProgramming.RunAsync),
         ("cni", CniPlugins.RunAsync),
         ("devices", DeviceMoves.RunAsync),
         ("start", ColdStart.RunAsync),
@@ -21,6 +22,8 @@ internal static class Program
 
     public static async Task<int> Main(string[] arguments)
     {
+        if (arguments is [Infrap4dProgramming.Child, .. var rest])
+            return await Infrap4dProgramming.MeasureChildAsync(rest);
         BenchOptions options;
         try
         {

@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.Infrap4d;
+using ACCOffload.Integration.Lab;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>
+/// 10,000 rows of `pods` into a target for P4-DPDK, in Writes of 4,096: a server that behaves as infrap4d, without the time of its commits, and a real infrap4d
+/// where ACCOFFLOAD_TEST_INFRAP4D has the command of one.
+/// </summary>
+internal static class Infrap4dProgramming
+{
+    /// <summary>The command line of <see cref="MeasureAsync"/> in a process of its own, which is in the namespace that reaches the target.</summary>
+    public const string Child = "measure-infrap4d";
+
+    private const int Entries = 10_000;
+    private const int Batch = 4096;
+
+    public static async Task RunAsync(BenchOptions options, Report report)
+    {
+        var folder = Directory.CreateTempSubdirectory("accoffload-bench-").FullName;
+        try
+        {
+            await using var faithful = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(folder, "p4.sock") });
+            var endpoint = new TargetEndpoint { Address = faithful.Address };
+            Add(report, "faithful server", await MeasureAsync(endpoint, endpoint));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        if (RealNodeTarget.Command is not null)
+            Add(report, "real infrap4d", await MeasureRealAsync());
+    }
+
+    /// <summary>Prints the seconds of inserting, reading back and deleting.</summary>
+    /// <param name="arguments">Addresses of P4Runtime and gNMI, then certificate, key and CA.</param>
+    public static async Task<int> MeasureChildAsync(string[] arguments)
+    {
+        TargetEndpoint Endpoint(string address) => new() { Address = address, CertificateFile = arguments[2], KeyFile = arguments[3], CaFile = arguments[4], ServerName = "localhost" };
+        var (insert, read, delete) = await MeasureAsync(Endpoint(arguments[0]), Endpoint(arguments[1]));
+        await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{insert} {read} {delete}"));
+        return 0;
+    }
+
+    private static async Task<(double Insert, double Read, double Delete)> MeasureAsync(TargetEndpoint p4Runtime, TargetEndpoint gnmi)
+    {
+        var artifacts = PipelineArtifacts.Load(PodEntries.PipelineDirectory);
+        await using var ports = new GnmiClient(gnmi);
+        await using var session = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = p4Runtime, RpcTimeout = TimeSpan.FromSeconds(60) }, NullLogger.Instance);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(240));
+        session.Start();
+        await session.WaitForPrimaryAsync(limit.Token);
+        await session.EnsurePipelineAsync(
+            artifacts.Pipeline,
+            artifacts.DeviceConfig,
+            artifacts.Cookie,
+            canReplace: false,
+            async ct =>
+            {
+                foreach (var name in new[] { "TAP0", "TAP1" })
+                    await ports.AddPortAsync(name, [new("mtu", "1500"), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"), new("port-type", "TAP")], ct);
+            },
+            limit.Token);
+        var entries = PodEntries.Make(session.Pipeline!, Entries);
+        var insert = await WriteAsync(session, UpdateKind.Insert, entries, limit.Token);
+        var started = Stopwatch.GetTimestamp();
+        var rows = 0;
+        await foreach (var _ in session.ReadTableAsync(session.Pipeline!.Table("pods"), limit.Token))
+            rows++;
+        var read = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        if (rows != Entries)
+            throw new InvalidOperationException($"{rows} rows were read back of {Entries}");
+        return (insert, read, await WriteAsync(session, UpdateKind.Delete, entries, limit.Token));
+    }
+
+    private static async Task<double> WriteAsync(P4RuntimeSession session, UpdateKind kind, IReadOnlyList<Entry> entries, CancellationToken cancellationToken)
+    {
+        var updates = entries.Select(entry => new EntryUpdate(kind, entry)).ToArray();
+        var started = Stopwatch.GetTimestamp();
+        for (var at = 0; at < updates.Length; at += Batch)
+        {
+            var result = await session.WriteAsync(updates.AsMemory(at, Math.Min(Batch, updates.Length - at)), cancellationToken);
+            if (!result.AllOk)
+                throw new InvalidOperationException($"the target did not take a Write: {result}");
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static async Task<(double Insert, double Read, double Delete)> MeasureRealAsync()
+    {
+        await using var target = new RealNodeTarget();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
+        var section = new JsonObject();
+        await target.PrepareAsync(lab, section);
+        await target.StartAsync();
+        string Of(string key) => (string)section[key]!;
+        var said = await Shell.RunAsync(
+            lab.AccNamespace,
+            "dotnet",
+            [typeof(Program).Assembly.Location, Child, Of("P4Runtime"), Of("Gnmi"), Of("CertificateFile"), Of("KeyFile"), Of("CaFile")],
+            limit: TimeSpan.FromSeconds(300));
+        // Before the namespace goes.
+        await target.DisposeAsync();
+        var numbers = said.MustSucceed().Output.Trim().Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture)).ToArray();
+        return (numbers[0], numbers[1], numbers[2]);
+    }
+
+    private static void Add(Report report, string target, (double Insert, double Read, double Delete) seconds)
+    {
+        report.Add($"infrap4d: {target}, 10,000 rows inserted", Entries / seconds.Insert, "entries/s");
+        report.Add($"infrap4d: {target}, 10,000 rows read back", Entries / seconds.Read, "entries/s");
+        report.Add($"infrap4d: {target}, 10,000 rows deleted", Entries / seconds.Delete, "entries/s");
+    }
+}
