@@ -56,6 +56,7 @@ control k8s_dp_control(
 #include "include/services/backends.p4"
 #include "include/services/masquerade.p4"
 #include "include/services/learned.p4"
+#include "include/services/held.p4"
 
     // ---- What the port is for. `port` is the port itself: an ARP reply goes back there, and this target takes an
     // ---- output port only from a constant or an action's parameter.
@@ -322,7 +323,12 @@ control k8s_dp_control(
                         header_sum.subtract(hdr.work.wide);
                     }
                     if (!pods.apply().hit) {
-                        routes.apply();
+                        hdr.held.kind = HELD_ADDRESS;
+                        hdr.held.value = hdr.ipv4.dst_ip;
+                        held.apply();
+                        if (meta.drop_reason == DROP_NONE) {
+                            routes.apply();
+                        }
                     }
                 }
                 if (meta.drop_reason == DROP_NONE) {

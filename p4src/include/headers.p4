@@ -114,6 +114,15 @@ header work_t {
     bit<32> address;
 }
 
+// What is looked up where a row is missing, whether it is being replaced: a destination, or a backend's id.
+const bit<8> HELD_ADDRESS = 1;
+const bit<8> HELD_BACKEND = 2;
+
+header held_t {
+    bit<8>  kind;
+    bit<32> value;
+}
+
 // What a flow's hashes are made of.
 header hashed_t {
     bit<32> client_ip;
@@ -137,4 +146,5 @@ struct headers_t {
     guard_t    guard;
     work_t     work;
     hashed_t   hashed;
+    held_t     held;
 }

@@ -17,10 +17,13 @@ internal sealed class K8sCompiler : ModelCompiler
         _endpoints = new EndpointCompiler(pipeline, node);
         _services = new ServiceCompiler(pipeline);
         _node = new NodeCompiler(pipeline, node);
+        Holds = new RowHolds(pipeline);
         Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
     }
 
     public override IReadOnlyList<TableSchema> Tables { get; }
+
+    public override RowHolds? Holds { get; }
 
     /// <summary>The uplink needs the host's port, too.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch

@@ -15,6 +15,9 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     /// <summary>Whether services' entries hold their backends' ports and MAC addresses.</summary>
     public virtual bool ServicesFollowEndpoints => false;
 
+    /// <summary>What holds packets while rows are replaced; null where the pipeline has no such table.</summary>
+    public virtual RowHolds? Holds => null;
+
     /// <summary>The compiler for the node's profile.</summary>
     /// <exception cref="P4InfoException">The pipeline lacks a table, field, action or parameter; the message names it.</exception>
     public static ModelCompiler For(Pipeline pipeline, NodeSettings node) => node.Profile switch

@@ -42,6 +42,9 @@ internal static class TableRanks
     /// <summary>Whether the data plane fills the table by itself: nothing of it is written, read or compared.</summary>
     public static bool IsLearned(TableSchema table) => NameOf(table) is "flows" or "replies" or "affinities";
 
+    /// <summary>Rows that are there while others are replaced.</summary>
+    public static bool IsHold(TableSchema table) => NameOf(table) is "held";
+
     /// <summary>Rows that lead to a backend's address.</summary>
     public static bool IsBackends(TableSchema table) => NameOf(table) is "backends" or "write_dest_ip_table";
 

@@ -27,6 +27,8 @@ internal sealed partial class DeviceSync
                 break;
             pass.Corrected = false;
             touched?.UnionWith(plan.All.Select(u => u.Entry.Table));
+            if (_compiler?.Holds is { } holds && !_target.Traits.CanModify)
+                touched?.Add(holds.Table);
             await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
             int refused = pass.Refused.Count;
             await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
@@ -63,27 +65,6 @@ internal sealed partial class DeviceSync
                 await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
             else
                 await ReplaceAsync(write, pass, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>
-    /// Changes rows by deleting and inserting each, since this target can't modify them. One after the other: packets miss a row for as long as it takes to
-    /// write it, whatever else changes.
-    /// </summary>
-    private async Task ReplaceAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
-    {
-        EntryUpdate[] plain = [.. updates.Span.ToArray().Where(u => u.Kind != UpdateKind.Modify)];
-        if (plain.Length > 0)
-            await WriteAsync(plain, pass, cancellationToken).ConfigureAwait(false);
-        for (int i = 0; i < updates.Length; i++)
-        {
-            EntryUpdate update = updates.Span[i];
-            if (update.Kind != UpdateKind.Modify)
-                continue;
-            await WriteAsync(new[] { new EntryUpdate(UpdateKind.Delete, update.Entry) }, pass, cancellationToken).ConfigureAwait(false);
-            // A row that stays is there as it was.
-            if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
-                await WriteAsync(new[] { new EntryUpdate(UpdateKind.Insert, update.Entry) }, pass, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -230,6 +211,8 @@ internal sealed partial class DeviceSync
 
     private sealed class WritePass(PassMode mode)
     {
+        public PassMode Mode => mode;
+
         public bool DoubtIsRefusal => mode.DoubtIsRefusal;
 
         public Counts? Counts => mode.Counts;

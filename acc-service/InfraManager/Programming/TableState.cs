@@ -119,6 +119,14 @@ internal sealed class TableState
         Touch(entry.Key, ref row);
     }
 
+    /// <summary>A row that no owner wants is about to be written for the moment: unless it is deleted again, it is left to delete.</summary>
+    public void Expect(EntryKey key)
+    {
+        ref Row row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out _);
+        row.Marks |= RowMarks.Unknown;
+        Touch(key, ref row);
+    }
+
     public void EndReadBack()
     {
         List<EntryKey> absent = [.. _rows.Where(r => !r.Value.Marks.HasFlag(RowMarks.Seen)).Select(r => r.Key)];
@@ -138,6 +146,9 @@ internal sealed class TableState
             EntryUpdate update = row.Update(key);
             if (update.Kind != UpdateKind.Delete)
                 plan.Changes.Add(update);
+            else if (TableRanks.IsHold(key.Table))
+                // Once what it holds packets for is there again.
+                plan.Openings.Add(update);
             else if (_formerOwners.TryGetValue(key, out OwnerId former) && _owners.ContainsKey(former))
                 plan.Superseded.Add(update);
             else if (key.Table.Kind == TableKind.ProfileMembers)

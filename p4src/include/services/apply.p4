@@ -14,6 +14,15 @@
         replies.apply(); \
     }
 
+// The backend's state and address; where it has no row, whether that is for the moment only.
+#define APPLY_BACKENDS \
+    backends.apply(); \
+    if (meta.backend_state == BACKEND_GONE) { \
+        hdr.held.kind = HELD_BACKEND; \
+        hdr.held.value = meta.backend_id; \
+        held.apply(); \
+    }
+
 // One digit of bucket = hash * buckets / 2^16: this target has no multiplication.
 #define NEXT_DIGIT(digit) \
     meta.bucket = meta.bucket << 1; \
@@ -139,11 +148,11 @@
                             meta.on_host = 0;
                             endpoints.apply();
                         } else if (meta.pinned == 1) {
-                            backends.apply();
+                            APPLY_BACKENDS
                             if (meta.backend_state != BACKEND_ELIGIBLE) {
                                 meta.after = meta.backend_id;
                                 if (flows.apply().hit) {
-                                    backends.apply();
+                                    APPLY_BACKENDS
                                 }
                                 if (meta.backend_state == BACKEND_DRAINING) {
                                     if (meta.starts == 1) {
@@ -170,7 +179,7 @@
                             meta.pool = meta.frontend_pool;
                         }
                         // (Asked again: within one block p4c would compute these values anew at each use.)
-                        if (meta.pinned == 0) {
+                        if (meta.pinned == 0 && meta.drop_reason == DROP_NONE) {
                             if (meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
                                 meta.refusal = DROP_NO_FLOW;
                             } else if (meta.plan == PLAN_REFUSE) {
@@ -189,11 +198,11 @@
                                         meta.affinity = meta.affinity - 1;
                                         meta.after = 0;
                                         if (affinities.apply().hit) {
-                                            backends.apply();
+                                            APPLY_BACKENDS
                                             if (meta.backend_state != BACKEND_ELIGIBLE) {
                                                 meta.after = meta.backend_id;
                                                 if (affinities.apply().hit) {
-                                                    backends.apply();
+                                                    APPLY_BACKENDS
                                                 } else {
                                                     meta.sticky = 1;
                                                 }
@@ -202,7 +211,7 @@
                                             meta.sticky = 1;
                                         }
                                     }
-                                    if (meta.backend_state != BACKEND_ELIGIBLE) {
+                                    if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
                                         meta.bucket = 0;
                                         NEXT_DIGIT(64)
                                         NEXT_DIGIT(32)
@@ -213,9 +222,11 @@
                                         NEXT_DIGIT(1)
                                         meta.bucket = meta.bucket >> 16;
                                         buckets.apply();
-                                        backends.apply();
+                                        APPLY_BACKENDS
                                         if (meta.backend_state == BACKEND_GONE) {
-                                            meta.refusal = DROP_NO_BACKEND;
+                                            if (meta.drop_reason == DROP_NONE) {
+                                                meta.refusal = DROP_NO_BACKEND;
+                                            }
                                         } else if (meta.sticky == 1) {
                                             meta.learn = 1;
                                             affinities.apply();

@@ -73,6 +73,11 @@ internal sealed class K8sServices
                     both.Put(Row("buckets", "bucket_backend", [("bucket", bucket), ("set_id", set)], 32, ("backend_id", set * 10 + 1 + (ulong)_dice.Below(BackendsPerSet))));
             }
         }
+        // While rows are replaced.
+        foreach (var (id, _, _, _) in _backends)
+            Set(Row("held", "hold", [("kind", 2), ("value", id)], 32), _dice.Percent(10));
+        foreach (uint ip in Frontends.Select(f => f.Ip).Append(0xC8010102u).Distinct())
+            Set(Row("held", "hold", [("kind", 1), ("value", ip)], 32), _dice.Percent(10));
         both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("port_mask", 0x3FF)));
         Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("port_mask", 0x3FF)), _dice.Percent(90));
         // So few ports that flows run out of them.

@@ -23,7 +23,8 @@ public class TargetTraitsTests
 
         await core.SettledAsync();
         Assert.DoesNotContain(core.Target.Log, u => u.Kind == UpdateKind.Modify);
-        List<EntryUpdate> log = core.Target.Log;
+        // What is held meanwhile is written around each.
+        List<EntryUpdate> log = [.. core.Target.Log.Where(u => u.Entry.Table.Alias != "held")];
         var replaced = log.Where(u => u.Kind == UpdateKind.Delete && log.Exists(o => o.Kind == UpdateKind.Insert && o.Entry.Key.Equals(u.Entry.Key))).ToList();
         Assert.NotEmpty(replaced);
         Assert.All(replaced, r => Assert.Equal((UpdateKind.Insert, r.Entry.Key), (log[log.IndexOf(r) + 1].Kind, log[log.IndexOf(r) + 1].Entry.Key)));

@@ -10,4 +10,5 @@ internal enum DropReason
     NoFlow = 19,
     Masquerade = 20,
     ServiceFragment = 21,
+    Held = 22,
 }

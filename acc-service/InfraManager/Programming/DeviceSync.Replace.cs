@@ -1,0 +1,62 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Programming;
+
+/// <content>
+/// Changes of rows on a target that can't modify them: each is deleted and inserted again, one after the other, so that packets miss a row for as short as
+/// possible. What would be let through meanwhile is held (<see cref="RowHolds"/>). If this process ends in between, the hold stays until the row is back.
+/// </content>
+internal sealed partial class DeviceSync
+{
+    private async Task ReplaceAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
+    {
+        EntryUpdate[] plain = [.. updates.Span.ToArray().Where(u => u.Kind != UpdateKind.Modify)];
+        if (plain.Length > 0)
+            await WriteAsync(plain, pass, cancellationToken).ConfigureAwait(false);
+        for (int i = 0; i < updates.Length; i++)
+        {
+            EntryUpdate update = updates.Span[i];
+            if (update.Kind != UpdateKind.Modify)
+                continue;
+            if (_compiler?.Holds is { } holds && holds.For(update.Entry) is { } hold)
+                await ReplaceHeldAsync(update, hold, pass, cancellationToken).ConfigureAwait(false);
+            else
+                await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReplaceHeldAsync(EntryUpdate update, Entry hold, WritePass pass, CancellationToken cancellationToken)
+    {
+        // What is written for the moment is none of the caller's counts and nobody's failure.
+        var aside = new WritePass(pass.Mode with { Counts = null });
+        Tables.Expect(hold.Key);
+        await WriteOneAsync(UpdateKind.Insert, hold, aside, cancellationToken).ConfigureAwait(false);
+        if (aside.Refused.TryGetValue(hold.Key, out var refused))
+        {
+            // Without it packets would go astray: the row stays as it was.
+            Tables.FoundAbsent(new EntryUpdate(UpdateKind.Insert, hold));
+            Tables.Refused(update);
+            pass.Refused[update.Entry.Key] = refused;
+            return;
+        }
+
+        await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
+        // A row that could not be inserted again stays held, until it is tried again.
+        if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
+            await WriteOneAsync(UpdateKind.Delete, hold, aside, cancellationToken).ConfigureAwait(false);
+        pass.Corrected |= aside.Corrected;
+        pass.Doubt ??= aside.Doubt;
+    }
+
+    private async Task ReplaceRowAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
+    {
+        await WriteOneAsync(UpdateKind.Delete, update.Entry, pass, cancellationToken).ConfigureAwait(false);
+        // A row that stays is there as it was.
+        if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
+            await WriteOneAsync(UpdateKind.Insert, update.Entry, pass, cancellationToken).ConfigureAwait(false);
+    }
+
+    private Task WriteOneAsync(UpdateKind kind, Entry entry, WritePass pass, CancellationToken cancellationToken) =>
+        WriteAsync(new[] { new EntryUpdate(kind, entry) }, pass, cancellationToken);
+}
