@@ -85,7 +85,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         var trace = await _target.Client.SoftTarget.TraceAsync(new TraceRequest { Port = 4094, Packet = ByteString.CopyFrom(Packet) });
         Assert.Equal("controller", trace.Fate);
         Assert.Equal(
-            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "replies", "flows", "pods", "routes"],
+            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "replies", "flows", "pods", "held", "routes"],
             trace.Steps.Where(s => s.Table.Length > 0).Select(s => s.Table));
         var step = trace.Steps.Single(s => s.Table == "backends");
         Assert.Equal(("to_backend", "backend_id", "0x0a000003"), (step.Action, step.Key[0].Name, step.Params[0].Value));
