@@ -66,11 +66,11 @@ internal static class Infrap4dProgramming
             async ct =>
             {
                 foreach (var name in new[] { "TAP0", "TAP1" })
-                    await ports.AddPortAsync(name, [new("mtu", "1500"), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"), new("port-type", "TAP")], ct);
+                    await ports.AddPortAsync(name, P4Target.TapAttributes(1500), ct);
             },
             limit.Token);
         var entries = PodEntries.Make(session.Pipeline!, Entries);
-        var insert = await WriteAsync(session, UpdateKind.Insert, entries, limit.Token);
+        var insert = await WriteAsync(UpdateKind.Insert);
         var started = Stopwatch.GetTimestamp();
         var rows = 0;
         await foreach (var _ in session.ReadTableAsync(session.Pipeline!.Table("pods"), limit.Token))
@@ -78,21 +78,9 @@ internal static class Infrap4dProgramming
         var read = Stopwatch.GetElapsedTime(started).TotalSeconds;
         if (rows != Entries)
             throw new InvalidOperationException($"{rows} rows were read back of {Entries}");
-        return (insert, read, await WriteAsync(session, UpdateKind.Delete, entries, limit.Token));
-    }
+        return (insert, read, await WriteAsync(UpdateKind.Delete));
 
-    private static async Task<double> WriteAsync(P4RuntimeSession session, UpdateKind kind, IReadOnlyList<Entry> entries, CancellationToken cancellationToken)
-    {
-        var updates = entries.Select(entry => new EntryUpdate(kind, entry)).ToArray();
-        var started = Stopwatch.GetTimestamp();
-        for (var at = 0; at < updates.Length; at += Batch)
-        {
-            var result = await session.WriteAsync(updates.AsMemory(at, Math.Min(Batch, updates.Length - at)), cancellationToken);
-            if (!result.AllOk)
-                throw new InvalidOperationException($"the target did not take a Write: {result}");
-        }
-
-        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+        Task<double> WriteAsync(UpdateKind kind) => TableProgramming.WriteAsync(session, entries.Select(entry => new EntryUpdate(kind, entry)).ToArray(), Batch, limit.Token);
     }
 
     private static async Task<(double Insert, double Read, double Delete)> MeasureRealAsync()

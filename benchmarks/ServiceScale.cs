@@ -102,9 +102,7 @@ internal static class ServiceScale
     private static void Configure(Lab lab, FakeApiServer api, TestPki pki)
     {
         File.WriteAllText(lab.At("kubeconfig"), KubeconfigText.Of(api.Address, pki.Authority));
-        var config = JsonNode.Parse(File.ReadAllText(lab.ManagerConfig))!;
-        config["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") };
-        File.WriteAllText(lab.ManagerConfig, config.ToJsonString());
+        lab.ChangeManagerConfig(c => c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") });
     }
 
     private sealed record Measured(

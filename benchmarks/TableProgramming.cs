@@ -108,13 +108,13 @@ internal static class TableProgramming
             count / (inserting + deleting), inserts.Length / inserting, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)count);
     }
 
-    /// <summary>Seconds.</summary>
-    private static async Task<double> WriteAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> updates, int batch)
+    /// <summary>Writes all in batches; in seconds.</summary>
+    public static async Task<double> WriteAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> updates, int batch, CancellationToken cancellationToken = default)
     {
         var started = Stopwatch.GetTimestamp();
         for (var at = 0; at < updates.Length; at += batch)
         {
-            var result = await session.WriteAsync(updates.Slice(at, Math.Min(batch, updates.Length - at)), CancellationToken.None);
+            var result = await session.WriteAsync(updates.Slice(at, Math.Min(batch, updates.Length - at)), cancellationToken);
             if (!result.AllOk)
                 throw new InvalidOperationException($"the target did not take a Write: {result}");
         }

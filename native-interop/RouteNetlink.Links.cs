@@ -8,6 +8,9 @@ public sealed partial class RouteNetlink
     private const int MaxAliasLength = 255;
     private const int GroupMessageLength = 64;
 
+    /// <summary>Writes what is special to a kind of link.</summary>
+    private delegate void KindWriter(ref MessageWriter writer);
+
     public partial LinkInfo? GetLink(string name)
     {
         InterfaceName.Checked(name);
@@ -52,49 +55,15 @@ public sealed partial class RouteNetlink
         return spec.Namespace is null ? GetLink(spec.Name) : null;
     }
 
-    public partial LinkInfo? CreateIpvlan(IpvlanSpec spec)
+    public partial LinkInfo? CreateIpvlan(IpvlanSpec spec) => CreateUpper(spec, "ipvlan", static (ref writer) =>
     {
-        ArgumentNullException.ThrowIfNull(spec);
-        InterfaceName.Checked(spec.Name, nameof(spec));
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Parent, nameof(spec));
-        var operation = $"create ipvlan {spec.Name} on link {spec.Parent}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
-        writer.Body(UpMessage(0, null));
-        WriteEnd(ref writer, spec.Name, null, spec.Mtu, spec.Namespace);
-        writer.Number(Rtnetlink.LinkLink, (uint)spec.Parent);
-        var info = writer.Begin(Rtnetlink.LinkInfoNest);
-        writer.Text(Rtnetlink.LinkInfoKind, "ipvlan");
-        var data = writer.Begin(Rtnetlink.LinkInfoData);
         // Layer 3 is what a link gets that does not say; then nothing of it passes the pipeline.
         writer.Number(Rtnetlink.IpvlanMode, Rtnetlink.IpvlanModeLayer2);
         writer.Number(Rtnetlink.IpvlanFlags, Rtnetlink.IpvlanFlagVepa);
-        writer.End(data);
-        writer.End(info);
-        _connection.Execute(writer.Complete(operation), operation);
-        GC.KeepAlive(spec);
-        return spec.Namespace is null ? GetLink(spec.Name) : null;
-    }
+    });
 
-    public partial LinkInfo? CreateMacvlan(MacvlanSpec spec)
-    {
-        ArgumentNullException.ThrowIfNull(spec);
-        InterfaceName.Checked(spec.Name, nameof(spec));
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Parent, nameof(spec));
-        var operation = $"create macvlan {spec.Name} on link {spec.Parent}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
-        writer.Body(UpMessage(0, null));
-        WriteEnd(ref writer, spec.Name, null, spec.Mtu, spec.Namespace);
-        writer.Number(Rtnetlink.LinkLink, (uint)spec.Parent);
-        var info = writer.Begin(Rtnetlink.LinkInfoNest);
-        writer.Text(Rtnetlink.LinkInfoKind, "macvlan");
-        var data = writer.Begin(Rtnetlink.LinkInfoData);
-        writer.Number(Rtnetlink.MacvlanMode, Rtnetlink.MacvlanModePassthru);
-        writer.End(data);
-        writer.End(info);
-        _connection.Execute(writer.Complete(operation), operation);
-        GC.KeepAlive(spec);
-        return spec.Namespace is null ? GetLink(spec.Name) : null;
-    }
+    public partial LinkInfo? CreateMacvlan(MacvlanSpec spec) =>
+        CreateUpper(spec, "macvlan", static (ref writer) => writer.Number(Rtnetlink.MacvlanMode, Rtnetlink.MacvlanModePassthru));
 
     public partial bool DeleteLink(int index)
     {
@@ -182,6 +151,27 @@ public sealed partial class RouteNetlink
         writer.End(families);
         // EAFNOSUPPORT: no IPv6 on this link, so no address comes up by itself.
         _ = _connection.TryExecute(writer.Complete(operation), operation, Errno.EAFNOSUPPORT);
+    }
+
+    private LinkInfo? CreateUpper(UpperLinkSpec spec, string kind, KindWriter writeData)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        InterfaceName.Checked(spec.Name, nameof(spec));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Parent, nameof(spec));
+        var operation = $"create {kind} {spec.Name} on link {spec.Parent}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
+        writer.Body(UpMessage(0, null));
+        WriteEnd(ref writer, spec.Name, null, spec.Mtu, spec.Namespace);
+        writer.Number(Rtnetlink.LinkLink, (uint)spec.Parent);
+        var info = writer.Begin(Rtnetlink.LinkInfoNest);
+        writer.Text(Rtnetlink.LinkInfoKind, kind);
+        var data = writer.Begin(Rtnetlink.LinkInfoData);
+        writeData(ref writer);
+        writer.End(data);
+        writer.End(info);
+        _connection.Execute(writer.Complete(operation), operation);
+        GC.KeepAlive(spec);
+        return spec.Namespace is null ? GetLink(spec.Name) : null;
     }
 
     private static Rtnetlink.LinkMessage UpMessage(int index, bool? up) => new()

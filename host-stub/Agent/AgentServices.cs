@@ -17,6 +17,7 @@ internal sealed class AgentServices
     // A target that is slow to make TAPs, or hardware that is slow to make subfunctions, keeps its own network waiting.
     private const int MostOfNetwork = 4;
     private static readonly TimeSpan DeviceSlotLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AttachLimit = TimeSpan.FromSeconds(5);
 
     private readonly NetworkSlots _devices = new(MostDeviceOperations, MostOfNetwork);
 
@@ -44,6 +45,18 @@ internal sealed class AgentServices
     public Action<string> Step { get; init; } = static _ => { };
 
     public KeyedLock<AttachmentKey> Locks { get; } = new();
+
+    /// <summary>Attaches, outside of an ADD, and records the port that the ACC lends.</summary>
+    /// <returns>The claim with the port that it has now, and the ACC's answer.</returns>
+    /// <exception cref="CniException">The ACC refused it, or can't be reached within five seconds.</exception>
+    public async Task<(Claim Claim, Protos.V1.AttachReply Reply)> AttachAsync(Claim claim)
+    {
+        var reply = await Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        var lent = claim.WithPort(reply);
+        if (!ReferenceEquals(lent, claim))
+            await Claims.PutAsync(lent).ConfigureAwait(false);
+        return (lent, reply);
+    }
 
     /// <summary>Runs kernel operations, which block, beside the requests.</summary>
     /// <param name="code">The operations.</param>

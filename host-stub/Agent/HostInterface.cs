@@ -15,7 +15,6 @@ namespace ACCOffload.HostStub.Agent;
 internal sealed partial class HostInterface(AgentServices services, Remover remover)
 {
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan AttachLimit = TimeSpan.FromSeconds(5);
 
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Device);
     private readonly HostInterfaceConfig _config = services.Config.HostInterface;
@@ -114,9 +113,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     /// <returns>The claim with the port that it has now.</returns>
     private async Task<Claim> AttachAsync(Claim claim)
     {
-        var reply = await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
-        if (claim.WithPort(reply) is var lent && !ReferenceEquals(lent, claim))
-            await services.Claims.PutAsync(lent).ConfigureAwait(false);
+        var (lent, reply) = await services.AttachAsync(claim).ConfigureAwait(false);
         var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork) ?? PodRoutes.DefaultGateway;
         if (!gateway.Equals(_gateway))
         {

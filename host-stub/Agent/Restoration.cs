@@ -13,8 +13,6 @@ namespace ACCOffload.HostStub.Agent;
 /// </summary>
 internal sealed partial class Restoration(AgentServices services)
 {
-    private static readonly TimeSpan AttachLimit = TimeSpan.FromSeconds(5);
-
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Device);
 
     /// <summary>Looks once; a failure is logged and tried again the next time.</summary>
@@ -45,12 +43,7 @@ internal sealed partial class Restoration(AgentServices services)
         var (epoch, sequence) = services.Claims.NextSequence();
         claim = claim with { Epoch = epoch, Sequence = sequence, Vanished = false };
         await services.Claims.PutAsync(claim).ConfigureAwait(false);
-        var reply = await services.Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
-        if (claim.WithPort(reply) is var lent && !ReferenceEquals(lent, claim))
-        {
-            claim = lent;
-            await services.Claims.PutAsync(claim).ConfigureAwait(false);
-        }
+        (claim, var reply) = await services.AttachAsync(claim).ConfigureAwait(false);
         int index = await services.OnDevicesAsync(() => Plumb(claim)).ConfigureAwait(false);
         if (claim.SourceTable != 0)
             await RestoreSourceRoutingAsync(claim, index, PodRoutes.Gateways(reply)).ConfigureAwait(false);

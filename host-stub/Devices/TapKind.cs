@@ -2,6 +2,7 @@ using System.Diagnostics;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -74,7 +75,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     public bool IsLent(Claim claim) => IsLent(claim.PortName);
 
     // A name of the agent's own making is one that the target made the TAP for.
-    private static bool IsLent(string portName) => !PortName.IsOurs(portName);
+    private static bool IsLent(string portName) => !AgentPortName.Is(portName);
 
     private int WaitForLink(string name)
     {

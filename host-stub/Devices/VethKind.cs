@@ -1,5 +1,6 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -62,7 +63,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane, string data
 
     /// <summary>All data-plane ends that are ours.</summary>
     public IReadOnlyList<PortInfo> List() =>
-        dataPlane.Use((_, links) => links.GetLinks().Where(l => l.Kind == "veth" && PortName.IsOurs(l.Name)).Select(Describe).ToArray());
+        dataPlane.Use((_, links) => links.GetLinks().Where(l => l.Kind == "veth" && AgentPortName.Is(l.Name)).Select(Describe).ToArray());
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims)
     {

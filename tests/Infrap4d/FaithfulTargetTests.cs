@@ -1,3 +1,5 @@
+using ACCOffload.Integration;
+
 namespace ACCOffload.Infrap4d;
 
 /// <summary>The product on a server that behaves as infrap4d for P4-DPDK was seen to.</summary>

@@ -23,23 +23,20 @@ internal sealed class Infrap4dNode : IAsyncDisposable
         var node = new Infrap4dNode(await Lab.StartAsync(new LabOptions { Bare = true }), target);
         try
         {
-            var config = JsonNode.Parse(File.ReadAllText(node.Lab.ManagerConfig))!;
-            var section = config["Target"]!.AsObject();
-            section["Kind"] = "external";
-            section["Ports"] = new JsonArray([.. Ports.Select(p => JsonValue.Create(p))]);
+            node.Lab.UsePool(Ports);
+            var section = new JsonObject { ["Kind"] = "external" };
             await target.PrepareAsync(node.Lab, section);
-            config["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/16");
-            config["Services"] = new JsonObject { ["Source"] = "agent" };
-            File.WriteAllText(node.Lab.ManagerConfig, config.ToJsonString());
-            node.Lab.ChangeAgentConfig(c =>
+            node.Lab.ChangeManagerConfig(c =>
             {
-                c["Device"]!["Kind"] = "tap";
-                c["HostInterface"]!["DeviceKind"] = "tap";
+                foreach (var (key, value) in section)
+                    c["Target"]![key] = value!.DeepClone();
+                c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/16");
+                c["Services"] = new JsonObject { ["Source"] = "agent" };
             });
             await target.StartAsync();
             await node.Lab.StartManagerAsync();
             await node.Lab.StartAgentAsync();
-            await node.HostReadyAsync();
+            await node.Lab.WaitHostInterfaceAsync();
             return node;
         }
         catch (Exception e)
@@ -49,10 +46,6 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             throw new InvalidOperationException(log, e);
         }
     }
-
-    /// <summary>Waits until the host has its interface.</summary>
-    public Task HostReadyAsync() => Eventually.TrueAsync(
-        async () => (await Shell.RunLineAsync(Lab.HostNamespace, "ip link show accoffload0")).ExitCode == 0, () => $"the host has its interface; the agent's log:\n{Lab.Agent!.Log}");
 
     /// <summary>Waits until each of these pods and the host reaches each pod; without packets, until all is programmed and every pod has its interface.</summary>
     public async Task ReachableAsync(params Pod[] pods)

@@ -111,7 +111,7 @@ internal static class Scenarios
 
         await target.StartAsync();
         await node.ReachableAsync(a, b);
-        await node.HostReadyAsync();
+        await node.Lab.WaitHostInterfaceAsync();
         Assert.Equal(1, await node.RowsAsync("frontends"));
     }
 

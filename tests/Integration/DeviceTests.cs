@@ -58,22 +58,13 @@ public sealed class DeviceTests
     public async Task The_acc_says_which_devices_the_host_may_attach()
     {
         await using var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
-        var config = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(lab.ManagerConfig))!;
-        config["Devices"] = new System.Text.Json.Nodes.JsonObject { ["Macs"] = new System.Text.Json.Nodes.JsonArray("00:10:00:00:03:00/40") };
-        File.WriteAllText(lab.ManagerConfig, config.ToJsonString());
+        lab.ChangeManagerConfig(c => c["Devices"] = new System.Text.Json.Nodes.JsonObject { ["Macs"] = new System.Text.Json.Nodes.JsonArray("00:10:00:00:03:00/40") });
         lab.ChangeAgentConfig(c => c["HostInterface"]!["Enabled"] = false);
         await lab.StartManagerAsync();
         await lab.StartAgentAsync();
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => lab.AddPodAsync("a"));
         Assert.Contains("is not among Devices:Macs of the ACC's configuration", failure.Message);
     }
-}
-
-/// <summary>A test that makes TAP links: skipped by name where the kernel has none.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class TapFactAttribute : FactAttribute
-{
-    public TapFactAttribute() => Skip = new RootFactAttribute().Skip ?? (File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)");
 }
 
 /// <summary>A test that makes ipvlan links: skipped by name where the kernel has none.</summary>

@@ -82,19 +82,11 @@ public sealed class PortPoolTests
         var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
         try
         {
-            var config = JsonNode.Parse(File.ReadAllText(lab.ManagerConfig))!;
-            config["Target"]!["Ports"] = new JsonArray([.. Pool.Select(p => JsonValue.Create(p))]);
-            File.WriteAllText(lab.ManagerConfig, config.ToJsonString());
-            lab.ChangeAgentConfig(c =>
-            {
-                c["Device"]!["Kind"] = "tap";
-                c["HostInterface"]!["DeviceKind"] = "tap";
-                c["Agent"]!["VanishedSeconds"] = 1;
-            });
+            lab.UsePool(Pool);
+            lab.ChangeAgentConfig(c => c["Agent"]!["VanishedSeconds"] = 1);
             await lab.StartManagerAsync();
             await lab.StartAgentAsync();
-            await Eventually.TrueAsync(
-                async () => (await Shell.RunLineAsync(lab.HostNamespace, "ip link show accoffload0")).ExitCode == 0, () => $"the host has its interface; the agent's log:\n{lab.Agent!.Log}");
+            await lab.WaitHostInterfaceAsync();
             return lab;
         }
         catch

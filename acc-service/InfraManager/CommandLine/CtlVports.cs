@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using ACCOffload.InfraManager.Vports;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine;
@@ -10,7 +9,7 @@ internal static class CtlVports
 {
     public static void Text(TextWriter writer, ListEndpointsReply reply)
     {
-        if (reply.Endpoints.Count + reply.Vports.Count == 0)
+        if (reply.Endpoints.Count + reply.Vports.Count + reply.FreePorts.Count == 0)
         {
             writer.WriteLine("no ports");
             return;
@@ -25,9 +24,9 @@ internal static class CtlVports
                 string.Join(' ', vport.Select(Owner)));
         }
 
-        foreach (var own in reply.Vports.Where(v => v.Use != OwnVport.Free))
+        foreach (var own in reply.Vports)
             table.Add(own.HasPort ? Number(own.Port) : "-", own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
-        foreach (var free in FreePorts(reply))
+        foreach (var free in reply.FreePorts)
             table.Add("-", free, "tap", "-", "-", "-", "free (Target:Ports)");
         table.WriteTo(writer);
     }
@@ -55,7 +54,7 @@ internal static class CtlVports
 
         json.WriteEndArray();
         json.WriteStartArray("own");
-        foreach (var own in reply.Vports.Where(v => v.Use != OwnVport.Free))
+        foreach (var own in reply.Vports)
         {
             json.WriteStartObject();
             CtlJson.WritePort(json, own.HasPort, own.Port);
@@ -68,13 +67,11 @@ internal static class CtlVports
 
         json.WriteEndArray();
         json.WriteStartArray("free");
-        foreach (var free in FreePorts(reply))
+        foreach (var free in reply.FreePorts)
             json.WriteStringValue(free);
         json.WriteEndArray();
         json.WriteEndObject();
     }
-
-    private static IEnumerable<string> FreePorts(ListEndpointsReply reply) => reply.Vports.Where(v => v.Use == OwnVport.Free).Select(v => v.Name);
 
     // Children of one ipvlan parent are one vport; functions behind one port are told apart by their MACs.
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>

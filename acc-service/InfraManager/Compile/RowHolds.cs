@@ -18,12 +18,8 @@ internal sealed class RowHolds
     public RowHolds(Pipeline pipeline)
     {
         _held = pipeline.Table("held").NewEntry();
-        Table = pipeline.Table("held");
         Of(Address, [192, 0, 2, 1]);
     }
-
-    /// <summary>Where they are.</summary>
-    public TableSchema Table { get; }
 
     /// <summary>The row that holds what would meet this one; null where none is needed. Not thread-safe.</summary>
     public Entry? For(Entry row) => row.Table.Alias switch

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Conditions;
@@ -15,12 +16,8 @@ internal static class PortPoolCondition
 
     /// <summary>A line for the operator when every port of the pool is in use; otherwise empty.</summary>
     /// <param name="core">Holds the endpoints.</param>
-    /// <param name="pool">The ports that are lent.</param>
-    public static string NoticeOf(INetworkCore core, IReadOnlyList<string> pool)
-    {
-        if (pool.Count == 0)
-            return "";
-        var held = core.Endpoints.Select(e => e.Endpoint.Spec.PortName).ToHashSet(StringComparer.Ordinal);
-        return pool.All(held.Contains) ? $"all {pool.Count} ports of Target:Ports are in use: the next attachment is refused" : "";
-    }
+    /// <param name="rules">Name the ports that are lent.</param>
+    public static string NoticeOf(INetworkCore core, DeviceRules rules) => rules.Pool.Count > 0 && !rules.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)).Any()
+        ? $"all {rules.Pool.Count} ports of Target:Ports are in use: the next attachment is refused"
+        : "";
 }

@@ -81,8 +81,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
             reply.Endpoints.Add(info);
         }
         reply.Vports.AddRange(own.Select(ToVport));
-        var held = reply.Endpoints.Select(e => e.PortName).ToHashSet(StringComparer.Ordinal);
-        reply.Vports.AddRange(node.Devices.Pool.Where(p => !held.Contains(p)).Select(p => new VportInfo { Name = p, Use = OwnVport.Free }));
+        reply.FreePorts.AddRange(node.Devices.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)));
         return Task.FromResult(reply);
     });
 

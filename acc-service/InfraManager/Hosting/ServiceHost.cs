@@ -183,7 +183,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
         }
         conditions.Add(() => CertificateCondition.Of(trust, _session!.CertificateProblem, time.GetUtcNow()));
-        conditions.AddNotice(() => PortPoolCondition.NoticeOf(core, _settings.Node.Devices.Pool));
+        conditions.AddNotice(() => PortPoolCondition.NoticeOf(core, _settings.Node.Devices));
         conditions.AddNotice(() => _portWatch!.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
 

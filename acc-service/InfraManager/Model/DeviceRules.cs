@@ -1,4 +1,5 @@
 using ACCOffload.NativeInterop;
+using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Model;
 
@@ -46,6 +47,9 @@ internal sealed record DeviceRules
 
     /// <summary>The ports of Target:Ports that are lent to attachments; empty where each has a port of its own.</summary>
     public IReadOnlyList<string> Pool { get; init; } = [];
+
+    /// <summary>The ports of the pool that none of these endpoints has, in the order of the configuration.</summary>
+    public IEnumerable<string> FreePorts(IEnumerable<EndpointSpec> endpoints) => Pool.Except(endpoints.Select(e => e.PortName), StringComparer.Ordinal);
 
     /// <summary>Whether the attachment is to get any port of the pool: its agent made a name up for it. One that was lent a port names it.</summary>
     public bool IsLentTo(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);

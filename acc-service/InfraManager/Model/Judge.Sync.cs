@@ -84,7 +84,7 @@ internal sealed partial class Judge
         Endpoint? existing = model.Find(new EndpointAddress(item.Origin, item.Key));
         CheckNode(existing?.Spec.Node, item.Node);
         item = Pool.Keep(item, existing);
-        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || (existing.Spec.SameContent(item) && !node.Devices.IsLentTo(item))))
+        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || IsAsHeld(item, existing)))
             return null;
         if (existing is null && model.FindTombstone(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
             throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");

@@ -31,7 +31,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         Endpoint? existing = model.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
         spec = Pool.Keep(spec, existing);
-        bool same = existing is not null && existing.Spec.SameContent(spec) && !node.Devices.IsLentTo(spec);
+        bool same = existing is not null && IsAsHeld(spec, existing);
         if (!spec.Stamp.IsUnordered)
         {
             CheckEpoch(spec.Node, spec.Origin, spec.Epoch);
@@ -127,6 +127,9 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         context.Changed(endpoint.Id, endpoint.Key);
         return endpoint;
     }
+
+    /// <summary>Whether the model holds it as the request has it. A name that is made up where a port is to be lent is of no use to either.</summary>
+    private bool IsAsHeld(EndpointSpec spec, Endpoint existing) => existing.Spec.SameContent(spec) && !node.Devices.IsLentTo(spec);
 
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, JudgeContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName

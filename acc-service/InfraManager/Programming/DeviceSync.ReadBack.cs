@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
+using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Programming;
 

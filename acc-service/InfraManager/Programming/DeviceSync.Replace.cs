@@ -28,8 +28,7 @@ internal sealed partial class DeviceSync
 
     private async Task ReplaceHeldAsync(EntryUpdate update, Entry hold, WritePass pass, CancellationToken cancellationToken)
     {
-        // What is written for the moment is none of the caller's counts and nobody's failure.
-        var aside = new WritePass(pass.Mode with { Counts = null });
+        WritePass aside = pass.Aside();
         Tables.Expect(hold.Key);
         await WriteOneAsync(UpdateKind.Insert, hold, aside, cancellationToken).ConfigureAwait(false);
         if (aside.Refused.TryGetValue(hold.Key, out var refused))

@@ -19,16 +19,13 @@ internal sealed partial class DeviceSync
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
     private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, HashSet<TableSchema>? touched, CancellationToken cancellationToken)
     {
-        var pass = new WritePass(mode);
+        var pass = new WritePass(mode, touched);
         for (int round = 0; round <= MaxCorrections; round++)
         {
             TablePlan plan = Tables.Plan();
             if (plan.IsEmpty)
                 break;
             pass.Corrected = false;
-            touched?.UnionWith(plan.All.Select(u => u.Entry.Table));
-            if (_compiler?.Holds is { } holds && !_target.Traits.CanModify)
-                touched?.Add(holds.Table);
             await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
             int refused = pass.Refused.Count;
             await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
@@ -80,6 +77,12 @@ internal sealed partial class DeviceSync
     /// <summary>One Write; where the target refuses it as a whole without saying which update is wrong, its halves.</summary>
     private async Task WriteAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
     {
+        if (pass.Touched is { } touched)
+        {
+            foreach (EntryUpdate update in updates.Span)
+                touched.Add(update.Entry.Table);
+        }
+
         Hook(CrashPoint.BeforeWrite);
         WriteResult result = await SendAsync(updates, cancellationToken).ConfigureAwait(false);
         Hook(CrashPoint.AfterWrite);
@@ -209,9 +212,13 @@ internal sealed partial class DeviceSync
     /// <param name="Counts">Counts what is done.</param>
     private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);
 
-    private sealed class WritePass(PassMode mode)
+    private sealed class WritePass(PassMode mode, HashSet<TableSchema>? touched = null)
     {
-        public PassMode Mode => mode;
+        /// <summary>Takes the tables that are written to; null where nobody asks.</summary>
+        public HashSet<TableSchema>? Touched => touched;
+
+        /// <summary>A pass for what is written beside this one: judged alike, and neither counted nor blamed with it.</summary>
+        public WritePass Aside() => new(mode with { Counts = null }, touched);
 
         public bool DoubtIsRefusal => mode.DoubtIsRefusal;
 

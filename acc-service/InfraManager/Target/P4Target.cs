@@ -79,10 +79,16 @@ internal sealed partial class P4Target : ITarget, IDisposable
     public async Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
     {
         long generation = _connection.Generation;
+        bool isPushed = await LoadPipelineAsync(cancellationToken).ConfigureAwait(false);
+        Interlocked.Exchange(ref _poolGeneration, generation);
+        return isPushed;
+    }
+
+    private async Task<bool> LoadPipelineAsync(CancellationToken cancellationToken)
+    {
         if (_artifacts is null)
         {
             (Pipeline pipeline, ulong cookie) = await Session.FetchPipelineAsync(cancellationToken).ConfigureAwait(false);
-            Interlocked.Exchange(ref _poolGeneration, generation);
             if (!ReferenceEquals(Interlocked.Exchange(ref _fetched, new FetchedPipeline(pipeline, cookie))?.Pipeline, pipeline))
                 LogFetched(pipeline.Name, pipeline.Tables.Count, cookie);
             return false;
@@ -99,7 +105,6 @@ internal sealed partial class P4Target : ITarget, IDisposable
             throw new P4RuntimeException(e.Code, $"{e.Message}; {_traits.Name} takes a pipeline only when it has its ports, a power of two of them (Target:Ports)", e);
         }
 
-        Interlocked.Exchange(ref _poolGeneration, generation);
         if (check.Pushed)
             LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
         return check.Pushed;
@@ -165,9 +170,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public Task RemovePortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
 
-    // P4-DPDK wants to know the pipeline and where the packets' memory comes from; these are its own names for what there is one of.
-    // It makes the TAP as soon as it reads the port's type, with defaults for what was not said before: that goes last.
-    private static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
+    /// <summary>What a TAP of this MTU, in bytes, is asked for with.</summary>
+    /// <remarks>
+    /// P4-DPDK wants to know the pipeline and where the packets' memory comes from; these are its own names for what there is one of. It makes the TAP as soon as it
+    /// reads the port's type, with defaults for what was not said before: that goes last.
+    /// </remarks>
+    public static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
         [new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"), new("port-type", "TAP")];
 
     public void Dispose() => Session.StateChanged -= OnStateChanged;

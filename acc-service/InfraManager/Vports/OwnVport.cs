@@ -11,9 +11,6 @@ internal sealed record OwnVport(string Name, MacAddress? Mac, string Use)
 {
     public const string Subfunction = "subfunction", Arp = "arp";
 
-    /// <summary>What ctl calls a port of Target:Ports that nobody has.</summary>
-    public const string Free = "free";
-
     /// <summary>Those that the configuration names; one that answers ARP has the gateway's address.</summary>
     public static IReadOnlyList<OwnVport> Of(Settings settings)
     {

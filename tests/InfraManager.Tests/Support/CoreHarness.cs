@@ -3,6 +3,7 @@ using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.P4Runtime;
+using ACCOffload.Protos;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Support;

@@ -82,12 +82,21 @@ internal sealed class Lab : IAsyncDisposable
 
     public string At(string name) => Path.Combine(Folder, name);
 
+    /// <summary>Changes inframanager's configuration; it holds from its next start.</summary>
+    public void ChangeManagerConfig(Action<JsonNode> change) => Change(ManagerConfig, change);
+
     /// <summary>Changes the agent's configuration; it holds from the agent's next start.</summary>
-    public void ChangeAgentConfig(Action<JsonNode> change)
+    public void ChangeAgentConfig(Action<JsonNode> change) => Change(AgentConfig, change);
+
+    /// <summary>Has the target make these TAPs before its pipeline; pods and host get one each. It holds from the next start of inframanager and the agent.</summary>
+    public void UsePool(params string[] ports)
     {
-        var config = JsonNode.Parse(File.ReadAllText(AgentConfig))!;
-        change(config);
-        File.WriteAllText(AgentConfig, config.ToJsonString());
+        ChangeManagerConfig(c => c["Target"]!["Ports"] = new JsonArray([.. ports.Select(p => JsonValue.Create(p))]));
+        ChangeAgentConfig(c =>
+        {
+            c["Device"]!["Kind"] = "tap";
+            c["HostInterface"]!["DeviceKind"] = "tap";
+        });
     }
 
     public async Task StartTargetAsync()
@@ -122,6 +131,10 @@ internal sealed class Lab : IAsyncDisposable
                 () => $"the agent is ready; its log:\n{Agent.Log}\ninframanager's log:\n{Manager?.Log}");
         }
     }
+
+    /// <summary>Waits until the host has its interface, which with a pool comes after the agent is ready.</summary>
+    public Task WaitHostInterfaceAsync() => Eventually.TrueAsync(
+        async () => (await Shell.RunLineAsync(HostNamespace, "ip link show accoffload0")).ExitCode == 0, () => $"the host has its interface; the agent's log:\n{Agent!.Log}");
 
     /// <summary>`inframanager ctl … --json`, parsed.</summary>
     public async Task<JsonNode> ControlAsync(params string[] arguments)
@@ -261,6 +274,13 @@ internal sealed class Lab : IAsyncDisposable
     }
 
     public async Task KillTargetAsync() => await Target!.KillAsync();
+
+    private static void Change(string path, Action<JsonNode> change)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(path))!;
+        change(config);
+        File.WriteAllText(path, config.ToJsonString());
+    }
 
     private static bool Alive(BackgroundProcess process, string name) =>
         !process.HasExited ? true : throw new InvalidOperationException($"{name} ended:\n{process.Log}");
