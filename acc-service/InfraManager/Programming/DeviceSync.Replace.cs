@@ -40,6 +40,13 @@ internal sealed partial class DeviceSync
             return;
         }
 
+        if (aside.Doubt is { } doubt)
+        {
+            // Held or not is read back before the row is tried again.
+            pass.Doubt ??= doubt;
+            return;
+        }
+
         await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
         // A row that could not be inserted again stays held, until it is tried again.
         if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)

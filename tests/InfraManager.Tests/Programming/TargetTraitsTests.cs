@@ -30,6 +30,26 @@ public class TargetTraitsTests
         Assert.All(replaced, r => Assert.Equal((UpdateKind.Insert, r.Entry.Key), (log[log.IndexOf(r) + 1].Kind, log[log.IndexOf(r) + 1].Entry.Key)));
     }
 
+    [Theory]
+    [InlineData(StatusCode.InvalidArgument)]
+    // Leaves open whether it was done.
+    [InlineData(StatusCode.Internal)]
+    public async Task A_row_that_cant_be_held_is_not_replaced(StatusCode answer)
+    {
+        await using CoreHarness core = await StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        await core.SettledAsync();
+        core.Target.Log.Clear();
+        core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert ? answer : StatusCode.OK;
+
+        await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, mac: 7)));
+
+        Assert.DoesNotContain(core.Target.Log, u => u.Entry.Table.Alias == "pods");
+        core.Target.Refuses = _ => StatusCode.OK;
+        await core.AttachAsync(TestNode.Pod(1, 3, mac: 7));
+        await core.SettledAsync();
+    }
+
     [Fact]
     public async Task A_change_that_is_acknowledged_and_not_done_fails_its_request_and_shows_in_the_status()
     {
