@@ -50,6 +50,32 @@ public sealed class GroupTests
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(3));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_insert_of_what_is_there_is_told_as_no_room(bool on)
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours { ConfusesDoubleWithFull = on });
+        StatusCode code = on ? StatusCode.ResourceExhausted : StatusCode.AlreadyExists;
+        await PartFailsAsync(code, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(1)));
+        await PartFailsAsync(code, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Group(9, 1, 2)));
+    }
+
+    [Fact]
+    public async Task A_group_that_is_not_there_is_not_found()
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.ReadAsync(SmallPipeline.Group(77)));
+    }
+
+    [Fact]
+    public async Task Members_of_a_group_that_was_never_modified_go_after_it()
+    {
+        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Group(9));
+        await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1));
+    }
+
     [Fact]
     public async Task A_row_names_a_member_or_group_that_is_there()
     {

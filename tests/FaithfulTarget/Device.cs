@@ -65,6 +65,18 @@ internal sealed partial class Device
             return _pipeline?.Tables.ToDictionary(t => t.Value.Preamble.Name, t => _rows!.Rows(t.Key)) ?? [];
     }
 
+    public IReadOnlyList<ActionProfileMember> Members()
+    {
+        lock (_gate)
+            return _profiles is null ? [] : [.. _profiles.Members];
+    }
+
+    public IReadOnlyList<ActionProfileGroup> Groups()
+    {
+        lock (_gate)
+            return _profiles is null ? [] : [.. _profiles.Groups];
+    }
+
     public void Count(string counter, long index, CounterData data)
     {
         lock (_gate)

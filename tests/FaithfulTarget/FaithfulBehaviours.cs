@@ -32,6 +32,7 @@ public sealed record FaithfulBehaviours
         RefusesRowCounterWildcards = false,
         RefusesGroupWildcards = false,
         RefusesUsedMemberDeletes = false,
+        ConfusesDoubleWithFull = false,
         HidesLearnerTables = false,
         CommitsEachEntry = false,
         RefusesRollback = false,
@@ -87,7 +88,7 @@ public sealed record FaithfulBehaviours
     /// <summary>8: the Read after a second push kills the process.</summary>
     public bool DiesOfReadAfterSecondPush { get; init; } = true;
 
-    /// <summary>9: MODIFY of a row answers OK and changes nothing.</summary>
+    /// <summary>9: MODIFY of a row, or of a member of an action profile, answers OK and changes nothing.</summary>
     public bool IgnoresModify { get; init; } = true;
 
     /// <summary>10: a row can't be deleted where the last part of the table's P4 name is not its target name.</summary>
@@ -105,11 +106,16 @@ public sealed record FaithfulBehaviours
     /// <summary>12: a DirectCounterEntry with a table and no key can't be read.</summary>
     public bool RefusesRowCounterWildcards { get; init; } = true;
 
-    /// <summary>13: groups can only be read by id.</summary>
+    /// <summary>13: groups can only be read by id, and one that is not there is NOT_FOUND.</summary>
     public bool RefusesGroupWildcards { get; init; } = true;
 
-    /// <summary>13: a member that was ever in a group can't be deleted. Off: only while it is in one.</summary>
+    /// <summary>
+    /// 13: a member can't be deleted once a group that had it was modified: MODIFY counts the new members and forgets the old ones. Off: only while it is in one.
+    /// </summary>
     public bool RefusesUsedMemberDeletes { get; init; } = true;
+
+    /// <summary>13: INSERT of a member or group that is there is RESOURCE_EXHAUSTED. Off: ALREADY_EXISTS.</summary>
+    public bool ConfusesDoubleWithFull { get; init; } = true;
 
     /// <summary>14: learner tables read as empty and take no row.</summary>
     public bool HidesLearnerTables { get; init; } = true;

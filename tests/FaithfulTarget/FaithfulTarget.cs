@@ -48,6 +48,12 @@ public sealed class FaithfulTarget : IAsyncDisposable
     /// <summary>All rows by the P4 name of their table, learners included where they hold any.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<TableEntry>> Rows => _device.Rows();
 
+    /// <summary>The members of all action profiles.</summary>
+    public IReadOnlyList<ActionProfileMember> Members => _device.Members();
+
+    /// <summary>The groups of all action profiles.</summary>
+    public IReadOnlyList<ActionProfileGroup> Groups => _device.Groups();
+
     /// <summary>Pushes by the primary, accepted or not, over all lives.</summary>
     public int Pushes => _log.Pushes;
 

@@ -9,8 +9,12 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
 {
     private readonly SortedDictionary<(uint Profile, uint Id), ActionProfileMember> _members = [];
     private readonly SortedDictionary<(uint Profile, uint Id), ActionProfileGroup> _groups = [];
-    private readonly HashSet<(uint Profile, uint Id)> _everInGroup = [];
+    private readonly Dictionary<(uint Profile, uint Id), int> _uses = [];
     private readonly RowRules _rules = new(pipeline);
+
+    public IEnumerable<ActionProfileMember> Members => _members.Values;
+
+    public IEnumerable<ActionProfileGroup> Groups => _groups.Values;
 
     public bool HasMember(uint profile, uint id) => _members.ContainsKey((profile, id));
 
@@ -21,11 +25,13 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         if (!pipeline.Profiles.TryGetValue(member.ActionProfileId, out P4.Config.V1.ActionProfile? profile))
             return new Outcome(StatusCode.NotFound, $"action profile {member.ActionProfileId} is unknown");
         (uint, uint) key = (member.ActionProfileId, member.MemberId);
-        if (Existence(kind, _members.ContainsKey(key)) is { IsOk: false } wrong)
+        if (ProfileExistence(kind, _members.ContainsKey(key)) is { IsOk: false } wrong)
             return wrong;
+        if (kind == Kind.Modify && behaviours.IgnoresModify)
+            return Outcome.Ok;
         if (kind == Kind.Delete)
         {
-            if (behaviours.RefusesUsedMemberDeletes && _everInGroup.Contains(key))
+            if (behaviours.RefusesUsedMemberDeletes && _uses.GetValueOrDefault(key) > 0)
                 return Outcome.Internal("'table->entryDel' failed with error message: the member is in use.");
             if (_groups.Values.Any(g => g.ActionProfileId == member.ActionProfileId && g.Members.Any(m => m.MemberId == member.MemberId)))
                 return new Outcome(StatusCode.FailedPrecondition, $"member {member.MemberId} is in a group");
@@ -45,10 +51,11 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         if (!pipeline.Profiles.ContainsKey(group.ActionProfileId))
             return new Outcome(StatusCode.NotFound, $"action profile {group.ActionProfileId} is unknown");
         (uint, uint) key = (group.ActionProfileId, group.GroupId);
-        if (Existence(kind, _groups.ContainsKey(key)) is { IsOk: false } wrong)
+        if (ProfileExistence(kind, _groups.ContainsKey(key)) is { IsOk: false } wrong)
             return wrong;
         if (kind == Kind.Delete)
         {
+            CountUses(_groups[key], -1);
             _groups.Remove(key);
             return Outcome.Ok;
         }
@@ -59,9 +66,16 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
                 return new Outcome(StatusCode.NotFound, $"member {member.MemberId} is unknown");
         }
 
-        _everInGroup.UnionWith(group.Members.Select(m => (group.ActionProfileId, m.MemberId)));
+        // MODIFY counts the new members and forgets the old ones.
+        CountUses(group, 1);
         _groups[key] = group;
         return Outcome.Ok;
+    }
+
+    private void CountUses(ActionProfileGroup group, int change)
+    {
+        foreach (ActionProfileGroup.Types.Member member in group.Members)
+            _uses[(group.ActionProfileId, member.MemberId)] = _uses.GetValueOrDefault((group.ActionProfileId, member.MemberId)) + change;
     }
 
     /// <summary>The members asked for; id 0: all.</summary>
@@ -74,11 +88,17 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
     {
         if (behaviours.RefusesGroupWildcards && (asked.ActionProfileId == 0 || asked.GroupId == 0))
             return new Outcome(StatusCode.Unknown, "groups can't be read without their id");
+        if (behaviours.RefusesGroupWildcards && !_groups.ContainsKey((asked.ActionProfileId, asked.GroupId)))
+            return new Outcome(StatusCode.NotFound, "'table->entryGet' failed with error message: Object not found.");
         into.AddRange(_groups.Values
             .Where(g => IsAsked(asked.ActionProfileId, g.ActionProfileId) && IsAsked(asked.GroupId, g.GroupId))
             .Select(g => new Entity { ActionProfileGroup = g }));
         return Outcome.Ok;
     }
+
+    private Outcome ProfileExistence(Kind kind, bool exists) => kind == Kind.Insert && exists && behaviours.ConfusesDoubleWithFull
+        ? new Outcome(StatusCode.ResourceExhausted, "'table->entryAdd' failed with error message: No system resources.")
+        : Existence(kind, exists);
 
     /// <summary>Whether an update fits what is there, by the specification.</summary>
     public static Outcome Existence(Kind kind, bool exists) => (kind, exists) switch

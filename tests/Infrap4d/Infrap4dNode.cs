@@ -8,6 +8,8 @@ internal sealed class Infrap4dNode : IAsyncDisposable
 {
     private static readonly string[] Ports = ["TAP0", "TAP1", "TAP2", "TAP3", "TAP4", "TAP5", "TAP6", "TAP7"];
 
+    private BackgroundProcess? _linkKeeper;
+
     private Infrap4dNode(Lab lab, NodeTarget target)
     {
         Lab = lab;
@@ -18,7 +20,9 @@ internal sealed class Infrap4dNode : IAsyncDisposable
 
     public NodeTarget Target { get; }
 
-    public static async Task<Infrap4dNode> StartAsync(NodeTarget target)
+    /// <param name="target">What runs the pipeline.</param>
+    /// <param name="package">The folder of release 24.01's package for P4-DPDK, which then runs instead of our own pipeline; the target is beside InfraManager.</param>
+    public static async Task<Infrap4dNode> StartAsync(NodeTarget target, string? package = null)
     {
         var node = new Infrap4dNode(await Lab.StartAsync(new LabOptions { Bare = true }), target);
         try
@@ -32,8 +36,21 @@ internal sealed class Infrap4dNode : IAsyncDisposable
                     c["Target"]![key] = value!.DeepClone();
                 c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/16");
                 c["Services"] = new JsonObject { ["Source"] = "agent" };
+                if (package is not null)
+                {
+                    c["Pipeline"] = new JsonObject { ["Profile"] = "dpdk-24.01", ["Package"] = Path.Combine(package, "k8s_dp.pb.bin") };
+                    c["ArpProxy"] = new JsonObject { ["Interface"] = Ports[0] };
+                }
+            });
+            node.Lab.ChangeAgentConfig(c =>
+            {
+                if (package is not null)
+                    c["Device"]!["PortNamespace"] = $"/run/netns/{node.Lab.AccNamespace}";
             });
             await target.StartAsync();
+            // As systemd-networkd does with a .network file for it: the ARP responder's TAP is made anew with each start of infrap4d.
+            if (package is not null)
+                node._linkKeeper = new BackgroundProcess(node.Lab.AccNamespace, "sh", ["-c", $"while sleep 0.2; do ip link set {Ports[0]} up 2>/dev/null; done"]);
             await node.Lab.StartManagerAsync();
             await node.Lab.StartAgentAsync();
             await node.Lab.WaitHostInterfaceAsync();
@@ -78,6 +95,8 @@ internal sealed class Infrap4dNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Lab.DisposeProcessesAsync();
+        if (_linkKeeper is not null)
+            await _linkKeeper.DisposeAsync();
         await Target.DisposeAsync();
         await Lab.DisposeAsync();
     }

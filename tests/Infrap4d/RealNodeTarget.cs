@@ -6,9 +6,10 @@ namespace ACCOffload.Infrap4d;
 /// <summary>
 /// An infrap4d for P4-DPDK that the tester has: ACCOFFLOAD_TEST_INFRAP4D is a command that takes a directory to work in and then flags of infrap4d.
 /// </summary>
-internal sealed class RealNodeTarget : NodeTarget
+/// <param name="besideManager">It runs in InfraManager's network namespace, as where both are on one host; otherwise in one of its own.</param>
+internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 {
-    private const string Address = "192.0.2.6";
+    private const string Away = "192.0.2.6", Beside = "192.0.2.9";
     private readonly string _command = Command ?? throw new InvalidOperationException($"{Variable} is not set");
     private Lab? _lab;
     private BackgroundProcess? _process;
@@ -23,14 +24,15 @@ internal sealed class RealNodeTarget : NodeTarget
 
     private string Folder => _lab!.At("infrap4d");
 
+    private string Address => besideManager ? Beside : Away;
+
     public override async Task PrepareAsync(Lab lab, JsonObject target)
     {
         _lab = lab;
-        await Shell.RunLineAsync(null, $"ip link add target netns {lab.AccNamespace} type veth peer name acc netns {lab.PortNamespace}").Succeeded();
-        await Shell.RunLineAsync(lab.AccNamespace, "ip addr add 192.0.2.5/30 dev target").Succeeded();
-        await Shell.RunLineAsync(lab.PortNamespace, $"ip addr add {Address}/30 dev acc").Succeeded();
-        await Shell.RunLineAsync(lab.AccNamespace, "ip link set target up").Succeeded();
-        await Shell.RunLineAsync(lab.PortNamespace, "ip link set acc up").Succeeded();
+        if (besideManager)
+            await Shell.RunLineAsync(lab.AccNamespace, $"ip addr add {Address}/32 dev lo").Succeeded();
+        else
+            await ConnectAsync(lab);
         Directory.CreateDirectory(Folder);
         // It may not see the folder of the test.
         await Shell.RunLineAsync(null, $"cp -r {lab.Pki} {Folder}/pki").Succeeded();
@@ -49,7 +51,7 @@ internal sealed class RealNodeTarget : NodeTarget
         string[] words = _command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         // It polls its ports on a core of its own, which is to be nobody else's loss.
         _process = new BackgroundProcess(
-            _lab!.PortNamespace,
+            besideManager ? _lab!.AccNamespace : _lab!.PortNamespace,
             "chrt",
             [
                 "--idle", "0", .. words, Folder, "-grpc_open_insecure_mode=false", $"-external_stratum_urls={Address}:9339,{Address}:9559", $"-ca_cert_file={pki}/ca.crt",
@@ -67,5 +69,14 @@ internal sealed class RealNodeTarget : NodeTarget
     {
         if (Interlocked.Exchange(ref _process, null) is { } process)
             await process.DisposeAsync();
+    }
+
+    private static async Task ConnectAsync(Lab lab)
+    {
+        await Shell.RunLineAsync(null, $"ip link add target netns {lab.AccNamespace} type veth peer name acc netns {lab.PortNamespace}").Succeeded();
+        await Shell.RunLineAsync(lab.AccNamespace, "ip addr add 192.0.2.5/30 dev target").Succeeded();
+        await Shell.RunLineAsync(lab.PortNamespace, $"ip addr add {Away}/30 dev acc").Succeeded();
+        await Shell.RunLineAsync(lab.AccNamespace, "ip link set target up").Succeeded();
+        await Shell.RunLineAsync(lab.PortNamespace, "ip link set acc up").Succeeded();
     }
 }

@@ -75,6 +75,7 @@ internal sealed partial class ArpProxy : IDisposable
                     Lose($"link {_name} is gone");
                 if (_port is null)
                     Open();
+                Tell(_port!.RefreshState() == PortLinkState.Down ? $"link {_name} is down: nobody reaches it; set it up (ip link set {_name} up)" : "");
                 _ = _epoll.Wait(events, LookMilliseconds);
                 if (_port is not null && !_stopping)
                     Serve(_port);
@@ -101,8 +102,16 @@ internal sealed partial class ArpProxy : IDisposable
         }
 
         _port = port;
-        Volatile.Write(ref _problem, "");
         LogOpened(_name, _gateway);
+    }
+
+    private void Tell(string problem)
+    {
+        if (_problem == problem)
+            return;
+        if (problem.Length > 0)
+            LogProblem(problem);
+        Volatile.Write(ref _problem, problem);
     }
 
     private void Serve(PacketPort port)
@@ -124,9 +133,7 @@ internal sealed partial class ArpProxy : IDisposable
 
     private void Lose(string problem)
     {
-        if (_problem != problem)
-            LogProblem(problem);
-        Volatile.Write(ref _problem, problem);
+        Tell(problem);
         Close();
     }
 

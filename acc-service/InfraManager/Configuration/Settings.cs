@@ -81,8 +81,8 @@ internal sealed record TargetSettings(
 /// <summary>Where the soft target listens, with the certificates for TCP, and the network namespace that its ports live in.</summary>
 internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);
 
-/// <summary>Where the compiled pipeline is.</summary>
-internal sealed record PipelineSettings(string Directory);
+/// <summary>Where the compiled pipeline is: our own, or a package of release 24.01 and its P4Info. Null for a package that somebody else loads.</summary>
+internal sealed record PipelineSettings(string Directory, string? Package, string? P4Info);
 
 /// <summary>The database of the desired state.</summary>
 internal sealed record StoreSettings(string Path);

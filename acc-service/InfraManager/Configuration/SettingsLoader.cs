@@ -101,7 +101,10 @@ internal static class SettingsLoader
             ReadApi(reader),
             ReadTarget(reader),
             ReadSoftTarget(reader),
-            new PipelineSettings(reader.Value<string?>("Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline")),
+            new PipelineSettings(
+                reader.Value<string?>("Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline"),
+                reader.Value<string?>("Pipeline:Package", "", Parsers.OptionalPath, PathRemedy),
+                reader.Value<string?>("Pipeline:P4Info", "", Parsers.OptionalPath, PathRemedy)),
             new StoreSettings(reader.Value<string>("Store:Path", "/var/lib/accoffload/inframanager.db", Parsers.AbsolutePath, PathRemedy)),
             new ControlSettings(reader.Value<string>("Control:Socket", "/run/accoffload/control.sock", Parsers.SocketPath, PathRemedy)),
             new LimitsSettings(
@@ -312,12 +315,21 @@ internal static class SettingsLoader
             reader.Fail("SoftTarget:CertificateFile", soft.CertificateFile, "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given", "give all three, or none for unix sockets and loopback addresses");
     }
 
-    /// <summary>The packages of release 24.01 are loaded by who runs the target, and know no uplink.</summary>
+    /// <summary>The packages of release 24.01 run on external targets alone, and know no uplink.</summary>
     private static void CheckProfile(ConfigurationReader reader, Settings settings)
     {
         var node = settings.Node;
-        if (reader.Errors.Count > 0 || node.Profile == PipelineProfile.K8sDp)
+        if (reader.Errors.Count > 0)
             return;
+        if (settings.Pipeline is { Package: null, P4Info: { } info })
+            reader.Fail("Pipeline:P4Info", info, "belongs to a package, and Pipeline:Package names none", "set Pipeline:Package, or remove Pipeline:P4Info");
+        if (node.Profile == PipelineProfile.K8sDp)
+        {
+            if (settings.Pipeline.Package is { } package)
+                reader.Fail("Pipeline:Package", package, "is a package of release 24.01, and Pipeline:Profile is k8s_dp, our own pipeline", "set Pipeline:Profile to es2k-24.01 or dpdk-24.01, or remove Pipeline:Package");
+            return;
+        }
+
         var name = PipelineProfiles.NameOf(node.Profile);
         var rule = node.Profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi;
         if (settings.Target.Kind == TargetKind.Embedded)

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.NativeInterop;
 using ACCOffload.P4Runtime;
@@ -80,9 +81,10 @@ internal sealed partial class Doctor
         }
         try
         {
-            var cookie = PipelineArtifacts.Load(settings.Pipeline.Directory).Cookie;
-            if (found == cookie)
-                report.Right("P4Runtime", $"{target.P4Runtime}: reached, runs {PipelineArtifacts.PipelineName}");
+            if (PipelineArtifacts.Of(settings.Pipeline, settings.Node.Profile)?.Cookie is not { } cookie)
+                report.Right("P4Runtime", $"{target.P4Runtime}: reached, {(found is null ? "without a pipeline yet" : "runs a pipeline")}");
+            else if (found == cookie)
+                report.Right("P4Runtime", $"{target.P4Runtime}: reached, runs {PipelineProfiles.NameOf(settings.Node.Profile)}");
             else if (found is null)
                 report.Right("P4Runtime", $"{target.P4Runtime}: reached, without a pipeline yet: inframanager loads it when it starts");
             else

@@ -115,22 +115,20 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
 
     private void Pipeline(DoctorReport report)
     {
-        if (settings.Node.Profile != PipelineProfile.K8sDp)
-        {
-            report.Right("pipeline", $"{PipelineProfiles.NameOf(settings.Node.Profile)}, which the target has loaded itself");
-            return;
-        }
+        var name = PipelineProfiles.NameOf(settings.Node.Profile);
+        var place = settings.Pipeline.Package ?? settings.Pipeline.Directory;
         try
         {
-            var artifacts = PipelineArtifacts.Load(settings.Pipeline.Directory);
-            if (_running is { Cookie: not 0 } && _running.Cookie != artifacts.Cookie)
-                report.Wrong("pipeline", $"the target has another {PipelineArtifacts.PipelineName} than {settings.Pipeline.Directory}", "systemctl restart inframanager; where the target is infrap4d, restart that before");
+            if (PipelineArtifacts.Of(settings.Pipeline, settings.Node.Profile) is not { } artifacts)
+                report.Right("pipeline", $"{name}, which the target has loaded itself");
+            else if (_running is { Cookie: not 0 } && _running.Cookie != artifacts.Cookie)
+                report.Wrong("pipeline", $"the target has another {name} than {place}", "systemctl restart inframanager; where the target is infrap4d, restart that before");
             else
-                report.Right("pipeline", $"{settings.Pipeline.Directory}, cookie {artifacts.Cookie:x16}");
+                report.Right("pipeline", $"{place}, cookie {artifacts.Cookie:x16}");
         }
         catch (InvalidDataException e)
         {
-            report.Wrong("pipeline", e.Message, "install the package again, or set Pipeline:Directory");
+            report.Wrong("pipeline", e.Message, settings.Pipeline.Package is null ? "install the package again, or set Pipeline:Directory" : "set Pipeline:Package and Pipeline:P4Info");
         }
     }
 

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
@@ -222,15 +223,22 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     /// <summary>Null where the target has the pipeline itself.</summary>
     private PipelineArtifacts? LoadPipeline()
     {
-        if (_settings.Node.Profile != PipelineProfile.K8sDp)
-            return null;
+        var pipeline = _settings.Pipeline;
         try
         {
-            return PipelineArtifacts.Load(_settings.Pipeline.Directory);
+            var artifacts = PipelineArtifacts.Of(pipeline, _settings.Node.Profile);
+            // A package that is not the profile's must not get to the target, which may take no other one afterwards.
+            if (artifacts is not null)
+                _ = ModelCompiler.For(artifacts.Pipeline, _settings.Node);
+            return artifacts;
+        }
+        catch (Exception e) when (pipeline.Package is { } package && e is InvalidDataException or P4InfoException)
+        {
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Package", package, e.Message, $"name the k8s_dp.pb.bin of release 24.01 for {PipelineProfiles.NameOf(_settings.Node.Profile)}, with its p4Info.txt beside it or in Pipeline:P4Info"));
         }
         catch (InvalidDataException e)
         {
-            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Directory", _settings.Pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Directory", pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
         }
     }
 }

@@ -22,7 +22,8 @@ internal sealed record PackageLimits
     private static readonly PackageLimits Dpdk = new()
     {
         Name = PipelineProfiles.NameOf(PipelineProfile.Dpdk2401),
-        MostPointers = (1 << 24) - 1,
+        // Backends are members of an action profile, and P4-DPDK dies of a group with the 1,025th of them.
+        MostPointers = 1023,
     };
 
     /// <summary>Of the package.</summary>

@@ -105,6 +105,9 @@ internal sealed partial class DeviceSync
         Hook(CrashPoint.ReconcilePipeline);
         if (isPool)
             await FindPortsAsync(cancellationToken).ConfigureAwait(false);
+        // Groups that can't be listed are asked for by the numbers that the model gives them.
+        if (!_target.Traits.ListsGroups && !_allDeclared)
+            Declare([.. ModelCompiler.OwnersOf(_model).Where(o => o.Kind == OwnerKind.Service)]);
         await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
             throw new DeviceLostException("the connection to the target was lost meanwhile");
@@ -126,21 +129,31 @@ internal sealed partial class DeviceSync
         await CallAsync(
             async () =>
             {
-                long count = 0;
+                bool lists = _target.Traits.ListsGroups;
+                TableSchema[] groups = lists ? [] : [.. tables.Where(t => t.Kind == TableKind.ProfileGroups)];
                 Tables.BeginReadBack(tables);
-                await foreach (Entry entry in _target.ReadAsync(tables, cancellationToken).ConfigureAwait(false))
-                {
-                    Tables.Seen(entry);
-                    if (++count % EntriesPerProgress == 0)
-                        _progress();
-                }
-
+                long count = await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken)).ConfigureAwait(false);
+                if (groups.Length > 0)
+                    count += await TakeInAsync(_target.ReadGroupsAsync(Tables.KeysOf(groups), cancellationToken)).ConfigureAwait(false);
                 Tables.EndReadBack();
                 return count;
             },
             cancellationToken).ConfigureAwait(false);
         _progress();
         Hook(CrashPoint.ReconcileRead);
+    }
+
+    private async Task<long> TakeInAsync(IAsyncEnumerable<Entry> entries)
+    {
+        long count = 0;
+        await foreach (Entry entry in entries.ConfigureAwait(false))
+        {
+            Tables.Seen(entry);
+            if (++count % EntriesPerProgress == 0)
+                _progress();
+        }
+
+        return count;
     }
 
     private async Task FindPortsAsync(CancellationToken cancellationToken)

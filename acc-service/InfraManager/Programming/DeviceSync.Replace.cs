@@ -21,6 +21,8 @@ internal sealed partial class DeviceSync
                 continue;
             if (_compiler?.Holds is { } holds && holds.For(update.Entry) is { } hold)
                 await ReplaceHeldAsync(update, hold, pass, cancellationToken).ConfigureAwait(false);
+            else if (update.Entry.Table.Kind == TableKind.ProfileGroups)
+                await ReplaceGroupAsync(update, pass, cancellationToken).ConfigureAwait(false);
             else
                 await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
         }
@@ -53,6 +55,21 @@ internal sealed partial class DeviceSync
             await WriteOneAsync(UpdateKind.Delete, hold, aside, cancellationToken).ConfigureAwait(false);
         pass.Corrected |= aside.Corrected;
         pass.Doubt ??= aside.Doubt;
+    }
+
+    /// <summary>Rows find a group by the target's own number for it, which may be another one afterwards: they are made anew as well.</summary>
+    private async Task ReplaceGroupAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
+    {
+        List<Entry> leading = Tables.LeadingTo(update.Entry);
+        foreach (Entry row in leading)
+            await WriteOneAsync(UpdateKind.Delete, row, pass, cancellationToken).ConfigureAwait(false);
+        await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
+        foreach (Entry row in leading)
+        {
+            // After a doubt all is read back before anything is written again.
+            if (!pass.Refused.ContainsKey(row.Key) && pass.Doubt is null)
+                await WriteOneAsync(UpdateKind.Insert, row, pass, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task ReplaceRowAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)

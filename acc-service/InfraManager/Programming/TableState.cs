@@ -34,6 +34,13 @@ internal sealed class TableState
 
     public ReadOnlySpan<Entry> EntriesOf(OwnerId owner) => _owners.GetValueOrDefault(owner);
 
+    /// <summary>The keys of all rows of these tables that are wanted, or are on the target as far as is known.</summary>
+    public List<EntryKey> KeysOf(IReadOnlyCollection<TableSchema> tables) => [.. _rows.Keys.Where(k => tables.Contains(k.Table))];
+
+    /// <summary>Rows that lead to this group of an action profile, and are on the target as wanted.</summary>
+    public List<Entry> LeadingTo(Entry group) =>
+        [.. _rows.Values.Where(r => r.IsClean && r.Desired!.Action.Kind == ActionKind.ProfileGroup && r.Desired.ActionData.SequenceEqual(group.Key.Data)).Select(r => r.Desired!)];
+
     /// <summary>Whether every row of the owner is on the target as far as is known.</summary>
     public bool IsProgrammed(OwnerId owner)
     {

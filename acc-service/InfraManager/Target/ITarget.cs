@@ -33,6 +33,10 @@ internal interface ITarget
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
     IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken);
 
+    /// <summary>Those of these groups of action profiles that are there, read by their numbers; see <see cref="TargetTraits.ListsGroups"/>.</summary>
+    /// <exception cref="P4RuntimeException">Failed half-way.</exception>
+    IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, CancellationToken cancellationToken);
+
     /// <summary>One Write. Never throws for what the target or the network does.</summary>
     Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken);
 

@@ -1,5 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Model;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos.Tdi;
 using Google.Protobuf;
@@ -11,6 +14,9 @@ namespace ACCOffload.InfraManager.Target;
 internal sealed class PipelineArtifacts
 {
     public const string PipelineName = "k8s_dp";
+
+    /// <summary>What release 24.01 calls the P4Info beside its package.</summary>
+    private const string PackageInfoName = "p4Info.txt";
 
     private PipelineArtifacts(Pipeline pipeline, byte[] deviceConfig, ulong cookie)
     {
@@ -26,6 +32,11 @@ internal sealed class PipelineArtifacts
 
     /// <summary>Tells compiled pipelines apart: the first eight bytes of a hash over the P4Info and the device configuration.</summary>
     public ulong Cookie { get; }
+
+    /// <summary>What InfraManager pushes for this profile; null where the target has its pipeline by itself.</summary>
+    /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
+    public static PipelineArtifacts? Of(PipelineSettings settings, PipelineProfile profile) =>
+        profile == PipelineProfile.K8sDp ? Load(settings.Directory) : settings.Package is { } package ? LoadPackage(package, settings.P4Info) : null;
 
     /// <summary>Reads <c>k8s_dp.spec</c>, <c>.p4info.bin</c>, <c>.bfrt.json</c> and <c>.context.json</c>.</summary>
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
@@ -50,17 +61,38 @@ internal sealed class PipelineArtifacts
             throw new InvalidDataException($"pipeline {Path.Combine(directory, PipelineName + ".p4info.bin")} is unusable: {e.Message.ReplaceLineEndings(" ")}", e);
         }
 
-        byte[] Read(string suffix)
+        byte[] Read(string suffix) => ReadFile(Path.Combine(directory, PipelineName + suffix), "set Pipeline:Directory");
+    }
+
+    /// <summary>Reads a package of release 24.01: the device configuration as one file, and its P4Info.</summary>
+    /// <param name="package">The path of the device configuration, such as k8s_dp.pb.bin.</param>
+    /// <param name="info">The path of the P4Info: binary where it ends with .bin or .pb, text otherwise. Null: p4Info.txt beside the package.</param>
+    /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
+    public static PipelineArtifacts LoadPackage(string package, string? info)
+    {
+        string path = info ?? Path.Combine(Path.GetDirectoryName(package) ?? "", PackageInfoName);
+        byte[] device = ReadFile(package, "set Pipeline:Package");
+        byte[] infoBytes = ReadFile(path, "set Pipeline:P4Info");
+        try
         {
-            string path = Path.Combine(directory, PipelineName + suffix);
-            try
-            {
-                return File.ReadAllBytes(path);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new InvalidDataException($"pipeline file {path} can't be read: {e.Message.ReplaceLineEndings(" ")}; set Pipeline:Directory", e);
-            }
+            // What is not one would be told by the target as INTERNAL, if it lives on.
+            PipelineConfig config = PipelineConfig.Parser.ParseFrom(device);
+            if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0 || config.Profiles.Any(p => p.Context.IsEmpty || p.Binary.IsEmpty))
+                throw new InvalidDataException($"package {package} is unusable: the name, the bf-rt.json, or a profile's context or binary is missing");
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new InvalidDataException($"package {package} is unusable: it is no device configuration of infrap4d: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+
+        try
+        {
+            bool isBinary = Path.GetExtension(path) is ".bin" or ".pb";
+            return Create(isBinary ? P4Info.Parser.ParseFrom(infoBytes) : P4InfoText.Parse(Encoding.UTF8.GetString(infoBytes)), infoBytes, device);
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or P4InfoException)
+        {
+            throw new InvalidDataException($"the package's P4Info {path} is unusable: {e.Message.ReplaceLineEndings(" ")}; a text that p4c wrote can be read in any case once protoc --encode=p4.config.v1.P4Info has made it binary (Pipeline:P4Info)", e);
         }
     }
 
@@ -75,5 +107,17 @@ internal sealed class PipelineArtifacts
         hash.AppendData(deviceConfig);
         ulong cookie = BinaryPrimitives.ReadUInt64BigEndian(hash.GetHashAndReset());
         return new PipelineArtifacts(Pipeline.FromP4Info(info), deviceConfig, cookie);
+    }
+
+    private static byte[] ReadFile(string path, string remedy)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"pipeline file {path} can't be read: {e.Message.ReplaceLineEndings(" ")}; {remedy}", e);
+        }
     }
 }

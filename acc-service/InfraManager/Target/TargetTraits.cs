@@ -25,6 +25,7 @@ internal sealed record TargetTraits
         WritesAreReliable = false,
         ReadsWholeCounters = false,
         ReadsRowCounters = false,
+        ListsGroups = false,
     };
 
     /// <summary>infrap4d for the E2100.</summary>
@@ -42,7 +43,10 @@ internal sealed record TargetTraits
     /// <summary>The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.</summary>
     public bool TellsAbsentPorts { get; init; } = true;
 
-    /// <summary>A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing: the row is deleted and inserted again.</summary>
+    /// <summary>
+    /// A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing (of a group: the numbers, and packets still go to who
+    /// was in it): the row is deleted and inserted again.
+    /// </summary>
     public bool CanModify { get; init; } = true;
 
     /// <summary>What is answered with OK was done. Otherwise what was written is read back.</summary>
@@ -53,6 +57,9 @@ internal sealed record TargetTraits
 
     /// <summary>The counters of a table's rows can be read.</summary>
     public bool ReadsRowCounters { get; init; } = true;
+
+    /// <summary>The groups of an action profile can be listed. Otherwise each is read by its number, and what nobody knows of can't be found.</summary>
+    public bool ListsGroups { get; init; } = true;
 
     /// <summary>The traits of a target that gives this P4Runtime version.</summary>
     public static TargetTraits Of(string apiVersion, PipelineProfile profile) =>

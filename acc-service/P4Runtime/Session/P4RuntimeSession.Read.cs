@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Grpc.Core;
 using P4.V1;
@@ -8,6 +9,9 @@ public sealed partial class P4RuntimeSession
 {
     // A Read may take long while it makes progress, but not for ever.
     private const int WholeReadFactor = 10;
+
+    // An error for each of them that is not there comes in the trailers.
+    private const int GroupsPerRead = 128;
 
     /// <summary>
     /// Reads a table, or all tables of <see cref="Pipeline"/>, as the entries arrive. Default, constant and learned entries (those with an idle
@@ -36,24 +40,28 @@ public sealed partial class P4RuntimeSession
         var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
         request.Entities.AddRange(asked.Select(EntityOf));
 
-        var live = Connected(what);
-        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var call = Begin(what, () => live.Channel.Invoker.AsyncServerStreamingCall(WireMethods.Read(pipeline), null, Long(cancellationToken), request));
-        while (await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))
+        await foreach (var entry in ReadRowsAsync(what, pipeline, asked, request, isAbsence: static _ => false, cancellationToken).ConfigureAwait(false))
         {
-            var batch = call.ResponseStream.Current;
-            if (batch.Fault is not null)
-            {
-                throw Malformed(what, batch.Fault);
-            }
+            yield return entry;
+        }
+    }
 
-            foreach (var entry in batch.Entries)
+    /// <summary>Reads these groups of action profiles by their numbers, for targets that can't list them. Those that are not there are left out.</summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
+    public async IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        const string What = "reading groups of action profiles";
+        foreach (var some in groups.Chunk(GroupsPerRead))
+        {
+            var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
+            request.Entities.AddRange(some.Select(k => new Entity
             {
-                if (!asked.Contains(entry.Table))
-                {
-                    throw Malformed(what, $"it holds an entry of table {entry.Table.Alias}");
-                }
-
+                ActionProfileGroup = new ActionProfileGroup { ActionProfileId = k.Table.Id, GroupId = BinaryPrimitives.ReadUInt32BigEndian(k.Data) },
+            }));
+            var asked = some.Select(k => k.Table).ToHashSet();
+            await foreach (var entry in ReadRowsAsync(What, some[0].Table.Pipeline, asked, request, ReadFault.IsAbsence, cancellationToken).ConfigureAwait(false))
+            {
                 yield return entry;
             }
         }
@@ -169,6 +177,50 @@ public sealed partial class P4RuntimeSession
         catch (ObjectDisposedException e)
         {
             throw new P4RuntimeException(StatusCode.Unavailable, $"{what} failed: the connection ended", e);
+        }
+    }
+
+    /// <param name="what">For messages.</param>
+    /// <param name="pipeline">Of the tables.</param>
+    /// <param name="asked">An entry of another table is a fault.</param>
+    /// <param name="request">The Read.</param>
+    /// <param name="isAbsence">Whether a Read that failed so has said all that there is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    private async IAsyncEnumerable<Entry> ReadRowsAsync(
+        string what, Pipeline pipeline, HashSet<TableSchema> asked, ReadRequest request, Func<P4RuntimeException, bool> isAbsence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var live = Connected(what);
+        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var call = Begin(what, () => live.Channel.Invoker.AsyncServerStreamingCall(WireMethods.Read(pipeline), null, Long(cancellationToken), request));
+        while (true)
+        {
+            try
+            {
+                if (!await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))
+                {
+                    break;
+                }
+            }
+            catch (P4RuntimeException e) when (isAbsence(e))
+            {
+                break;
+            }
+
+            var batch = call.ResponseStream.Current;
+            if (batch.Fault is not null)
+            {
+                throw Malformed(what, batch.Fault);
+            }
+
+            foreach (var entry in batch.Entries)
+            {
+                if (!asked.Contains(entry.Table))
+                {
+                    throw Malformed(what, $"it holds an entry of table {entry.Table.Alias}");
+                }
+
+                yield return entry;
+            }
         }
     }
 

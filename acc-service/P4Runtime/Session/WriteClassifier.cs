@@ -6,7 +6,9 @@ namespace ACCOffload.P4Runtime;
 /// <summary>Tells from a failed Write what is known about each update.</summary>
 internal static class WriteClassifier
 {
-    private const string DetailsKey = "grpc-status-details-bin";
+    /// <summary>The trailer that has an error for each part of a request.</summary>
+    public const string DetailsKey = "grpc-status-details-bin";
+
     private const string ErrorType = "/p4.v1.Error";
 
     public static WriteResult Classify(RpcException exception, ReadOnlySpan<EntryUpdate> updates)

@@ -64,9 +64,10 @@ public sealed class ArpProxyTests : IDisposable
 
         // Under another name it is another interface, which nobody said to answer on.
         RunIn(_acc, "ip", "link", "set", "arp0", "down");
+        await Eventually.TrueAsync(() => proxy.Problem.Contains("set it up", StringComparison.Ordinal), "that it is down is told");
         RunIn(_acc, "ip", "link", "set", "arp0", "name", "other0");
         RunIn(_acc, "ip", "link", "set", "other0", "up");
-        await Eventually.TrueAsync(() => proxy.Problem.Length > 0, "its new name is noticed");
+        await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal) && !proxy.Problem.Contains("is down", StringComparison.Ordinal), "its new name is noticed");
         long answered = proxy.Count(ArpVerdict.Answered);
         Ip("neigh", "flush", "all");
         Ping("169.254.1.1");

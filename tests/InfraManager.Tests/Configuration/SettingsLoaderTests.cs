@@ -244,6 +244,23 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.NotEqual(one, SettingsLoader.Fingerprint(Load("""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.2.0/24"] } }""")));
     }
 
+    [Theory]
+    [InlineData("""{ "Package": "/p/k8s_dp.pb.bin" }""", "Pipeline:Package")]
+    [InlineData("""{ "P4Info": "/p/p4Info.txt" }""", "Pipeline:P4Info")]
+    [InlineData("""{ "Profile": "dpdk-24.01", "P4Info": "/p/p4Info.txt" }""", "Pipeline:P4Info")]
+    public void A_package_goes_with_its_profile(string pipeline, string key)
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, \"Target\": {{ \"Kind\": \"external\" }}, \"Pipeline\": {pipeline} }}"));
+        Assert.Equal(key, Assert.Single(e.Errors).Key);
+    }
+
+    [Fact]
+    public void A_package_and_its_P4Info_are_read()
+    {
+        var pipeline = Load($$"""{ {{Least}}, "Target": { "Kind": "external" }, "Pipeline": { "Profile": "dpdk-24.01", "Package": "/p/k8s_dp.pb.bin", "P4Info": "/p/i.bin" } }""").Pipeline;
+        Assert.Equal(("/p/k8s_dp.pb.bin", "/p/i.bin"), (pipeline.Package, pipeline.P4Info));
+    }
+
     [Fact]
     public void The_shipped_configuration_is_valid()
     {

@@ -177,6 +177,9 @@ internal sealed class FakeTarget : ITarget
         }
     }
 
+    // Our own pipeline has no groups.
+    public IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
     {
         if (!Connection.IsPrimary)

@@ -12,11 +12,12 @@ using P4.V1;
 namespace ACCOffload.InfraManager.Tests;
 
 /// <summary>The programmer with its session and gNMI client against a server that behaves as infrap4d for P4-DPDK was seen to.</summary>
-public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
+public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
 {
     private static readonly string[] Pool = ["TAP0", "TAP1", "TAP2", "TAP3"];
     private readonly string _folder = Directory.CreateTempSubdirectory("im-faithful-").FullName;
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
+    private NodeSettings _node = Node;
     private FaithfulTarget _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
@@ -235,9 +236,9 @@ public sealed class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, Node, null, pool ?? Pool, NullLogger.Instance);
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, pool ?? Pool, NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
-        _programmer = new Programmer(Node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
+        _programmer = new Programmer(_node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
         _programmer.Start();
     }

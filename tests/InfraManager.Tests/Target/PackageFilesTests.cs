@@ -1,0 +1,56 @@
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Package;
+using ACCOffload.InfraManager.Tests.Support;
+using Google.Protobuf;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>A package of release 24.01 as it lies in files.</summary>
+public sealed class PackageFilesTests : IDisposable
+{
+    private readonly Folder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void It_is_read_with_the_text_beside_it_or_the_binary_that_is_named()
+    {
+        string package = Write("k8s_dp.pb.bin", TestPipeline.Artifacts.DeviceConfig);
+        _folder.Write("p4Info.txt", "tables { preamble { id: 33554433 name: \"c.t\" alias: \"t\" } }");
+        var text = PipelineArtifacts.LoadPackage(package, null);
+        Assert.Equal("c.t", Assert.Single(text.Pipeline.Tables).Name);
+        Assert.Equal(TestPipeline.Artifacts.DeviceConfig, text.DeviceConfig);
+
+        string info = Write("info.bin", PackageInfo.Dpdk().ToByteArray());
+        var binary = PipelineArtifacts.Of(new PipelineSettings("/none", package, info), PipelineProfile.Dpdk2401)!;
+        Assert.Equal(PackageInfo.Dpdk(), binary.Pipeline.Info);
+        Assert.NotEqual(text.Cookie, binary.Cookie);
+        Assert.Null(PipelineArtifacts.Of(new PipelineSettings("/none", null, null), PipelineProfile.Dpdk2401));
+    }
+
+    [Fact]
+    public void What_is_no_package_is_told_before_anything_is_pushed()
+    {
+        string package = _folder.At("k8s_dp.pb.bin");
+        Assert.Contains($"{package} can't be read", Fault(package), StringComparison.Ordinal);
+        Write("p4Info.txt", []);
+        Write("k8s_dp.pb.bin", [0xff, 0xff, 1]);
+        Assert.Contains("is no device configuration of infrap4d", Fault(package), StringComparison.Ordinal);
+        Write("k8s_dp.pb.bin", []);
+        Assert.Contains("a profile's context or binary is missing", Fault(package), StringComparison.Ordinal);
+        Write("k8s_dp.pb.bin", TestPipeline.Artifacts.DeviceConfig);
+        _folder.Write("p4Info.txt", "pkg_info {\n nothing: 1 }");
+        Assert.Contains("line 2: PkgInfo has no field 'nothing'", Fault(package), StringComparison.Ordinal);
+    }
+
+    private static string Fault(string package) => Assert.Throws<InvalidDataException>(() => PipelineArtifacts.LoadPackage(package, null)).Message;
+
+    private string Write(string name, byte[] bytes)
+    {
+        File.WriteAllBytes(_folder.At(name), bytes);
+        return _folder.At(name);
+    }
+}
