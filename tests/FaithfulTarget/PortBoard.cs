@@ -165,6 +165,7 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
         {
             PortPath.NumberIn or PortPath.NumberOut => new TypedValue { UintVal = port?.Number ?? 0 },
             "name" => new TypedValue { StringVal = path.Port },
+            PortPath.Type when port?.Number is null => new TypedValue { UintVal = 0 },
             PortPath.Mtu => new TypedValue { UintVal = (ulong)(port?.Mtu ?? 0) },
             _ => port?.Said.GetValueOrDefault(path.Leaf) ?? new TypedValue { StringVal = "" },
         };

@@ -34,6 +34,8 @@ internal sealed class FaithfulNodeTarget : NodeTarget
 
     public override Task KillAsync() => _target!.KillAsync();
 
+    public override Task MakeTapAsync(string name) => TapMaker.MakeAsync(name, _socket);
+
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _target, null) is { } target)

@@ -23,6 +23,9 @@ public sealed class FaithfulTargetTests
     [TapFact]
     public Task All_is_there_again_after_the_target_died_while_inframanager_was_down() => RunAsync(Scenarios.TargetRestartWhileDownAsync);
 
+    [TapFact]
+    public Task Ports_that_others_make_are_waited_for() => RunAsync(Scenarios.TapsOfOthersAsync);
+
     private static async Task RunAsync(Func<NodeTarget, Task> scenario)
     {
         await using var target = new FaithfulNodeTarget();

@@ -6,7 +6,7 @@ namespace ACCOffload.Infrap4d;
 /// <summary>One node whose target takes its ports before its pipeline: host and pods on eight TAPs.</summary>
 internal sealed class Infrap4dNode : IAsyncDisposable
 {
-    private static readonly string[] Ports = ["TAP0", "TAP1", "TAP2", "TAP3", "TAP4", "TAP5", "TAP6", "TAP7"];
+    public static readonly string[] Ports = ["TAP0", "TAP1", "TAP2", "TAP3", "TAP4", "TAP5", "TAP6", "TAP7"];
 
     private BackgroundProcess? _linkKeeper;
 
@@ -22,7 +22,8 @@ internal sealed class Infrap4dNode : IAsyncDisposable
 
     /// <param name="target">What runs the pipeline.</param>
     /// <param name="package">The folder of release 24.01's package for P4-DPDK, which then runs instead of our own pipeline; the target is beside InfraManager.</param>
-    public static async Task<Infrap4dNode> StartAsync(NodeTarget target, string? package = null)
+    /// <param name="tapInterval">The TAPs are made by others, one after the other with this time between two; null: InfraManager makes them.</param>
+    public static async Task<Infrap4dNode> StartAsync(NodeTarget target, string? package = null, TimeSpan? tapInterval = null)
     {
         var node = new Infrap4dNode(await Lab.StartAsync(new LabOptions { Bare = true }), target);
         try
@@ -36,6 +37,8 @@ internal sealed class Infrap4dNode : IAsyncDisposable
                     c["Target"]![key] = value!.DeepClone();
                 c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/16");
                 c["Services"] = new JsonObject { ["Source"] = "agent" };
+                if (tapInterval is not null)
+                    c["Target"]!["MakePorts"] = false;
                 if (package is not null)
                 {
                     c["Pipeline"] = new JsonObject { ["Profile"] = "dpdk-24.01", ["Package"] = Path.Combine(package, "k8s_dp.pb.bin") };
@@ -51,7 +54,9 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             // As systemd-networkd does with a .network file for it: the ARP responder's TAP is made anew with each start of infrap4d.
             if (package is not null)
                 node._linkKeeper = new BackgroundProcess(node.Lab.AccNamespace, "sh", ["-c", $"while sleep 0.2; do ip link set {Ports[0]} up 2>/dev/null; done"]);
-            await node.Lab.StartManagerAsync();
+            await node.Lab.StartManagerAsync(waitReady: tapInterval is null);
+            if (tapInterval is { } interval)
+                await node.MakeTapsAsync(interval);
             await node.Lab.StartAgentAsync();
             await node.Lab.WaitHostInterfaceAsync();
             return node;
@@ -82,6 +87,24 @@ internal sealed class Infrap4dNode : IAsyncDisposable
                 await Eventually.TrueAsync(() => Lab.PingAsync(from, to.Address, 1), () => $"{from} reaches {to.Name}; the agent's log:\n{Tail(Lab.Agent!.Log)}");
         }
     }
+
+    /// <summary>Makes the TAPs one by one; until the last is there the node is not ready, and status names those that are missing.</summary>
+    public async Task MakeTapsAsync(TimeSpan interval)
+    {
+        string lastMissing = $"not there ({Ports[^1]})";
+        await Eventually.TrueAsync(async () => await ProblemAsync() is { } p && p.Contains(string.Join(", ", Ports), StringComparison.Ordinal), () => $"status says that no port is there; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
+        foreach (string port in Ports[..^1])
+        {
+            await Target.MakeTapAsync(port);
+            await Task.Delay(interval);
+            Assert.False((bool?)(await Lab.ControlAsync("status"))["canAttach"]);
+        }
+
+        await Eventually.TrueAsync(async () => (await ProblemAsync())?.Contains(lastMissing, StringComparison.Ordinal) == true, () => $"status names the last port; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
+        await Target.MakeTapAsync(Ports[^1]);
+    }
+
+    private async Task<string?> ProblemAsync() => (await Lab.TryControlAsync("status"))?["conditions"]?.ToJsonString();
 
     /// <summary>Sets the service web at 10.96.0.10, port 80, as a whole.</summary>
     public async Task SetServiceAsync(params Pod[] backends) => await Lab.ControlAsync(["service-add", "web", "--address", "10.96.0.10", "--port", "80:8080", .. backends.SelectMany(b => new[] { "--backend", b.Address })]);

@@ -18,5 +18,8 @@ internal abstract class NodeTarget : IAsyncDisposable
     /// <summary>SIGKILL: TAPs, pipeline and rows are gone when this returns.</summary>
     public abstract Task KillAsync();
 
+    /// <summary>Makes one TAP, as others than InfraManager do.</summary>
+    public abstract Task MakeTapAsync(string name);
+
     public abstract ValueTask DisposeAsync();
 }

@@ -1,5 +1,7 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
+using ACCOffload.NativeInterop;
 
 namespace ACCOffload.Infrap4d;
 
@@ -10,6 +12,7 @@ namespace ACCOffload.Infrap4d;
 internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 {
     private const string Away = "192.0.2.6", Beside = "192.0.2.9";
+    private const int GnmiPort = 9339;
     private readonly string _command = Command ?? throw new InvalidOperationException($"{Variable} is not set");
     private Lab? _lab;
     private BackgroundProcess? _process;
@@ -24,6 +27,8 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 
     private string Folder => _lab!.At("infrap4d");
 
+    private string Namespace => besideManager ? _lab!.AccNamespace : _lab!.PortNamespace;
+
     private string Address => besideManager ? Beside : Away;
 
     public override async Task PrepareAsync(Lab lab, JsonObject target)
@@ -37,7 +42,7 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
         // It may not see the folder of the test.
         await Shell.RunLineAsync(null, $"cp -r {lab.Pki} {Folder}/pki").Succeeded();
         target["P4Runtime"] = $"https://{Address}:9559";
-        target["Gnmi"] = $"https://{Address}:9339";
+        target["Gnmi"] = $"https://{Address}:{GnmiPort}";
         target["ServerName"] = "localhost";
         target["ServerRole"] = "urn:accoffload:role:p4rt-server";
         target["CertificateFile"] = $"{lab.Pki}/p4rt-client/tls.crt";
@@ -51,10 +56,10 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
         string[] words = _command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         // It polls its ports on a core of its own, which is to be nobody else's loss.
         _process = new BackgroundProcess(
-            besideManager ? _lab!.AccNamespace : _lab!.PortNamespace,
+            Namespace,
             "chrt",
             [
-                "--idle", "0", .. words, Folder, "-grpc_open_insecure_mode=false", $"-external_stratum_urls={Address}:9339,{Address}:9559", $"-ca_cert_file={pki}/ca.crt",
+                "--idle", "0", .. words, Folder, "-grpc_open_insecure_mode=false", $"-external_stratum_urls={Address}:{GnmiPort},{Address}:9559", $"-ca_cert_file={pki}/ca.crt",
                 $"-server_key_file={pki}/p4rt-server/tls.key", $"-server_cert_file={pki}/p4rt-server/tls.crt", $"-client_key_file={pki}/p4rt-client/tls.key",
                 $"-client_cert_file={pki}/p4rt-client/tls.crt",
             ]);
@@ -64,6 +69,12 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
     }
 
     public override async Task KillAsync() => await _process!.KillAsync();
+
+    public override async Task MakeTapAsync(string name)
+    {
+        using var space = NetNamespace.Open($"/run/netns/{Namespace}");
+        await TapMaker.MakeAsync(name, new IPEndPoint(IPAddress.Parse(Address), GnmiPort), space, _lab!.Pki);
+    }
 
     public override async ValueTask DisposeAsync()
     {

@@ -21,6 +21,9 @@ public sealed class RealTargetTests
     [Infrap4dFact]
     public Task All_is_there_again_after_the_target_died_while_inframanager_was_down() => RunAsync(Scenarios.TargetRestartWhileDownAsync);
 
+    [Infrap4dFact]
+    public Task Ports_that_others_make_are_waited_for() => RunAsync(Scenarios.TapsOfOthersAsync);
+
     private static async Task RunAsync(Func<NodeTarget, Task> scenario)
     {
         await using var target = new RealNodeTarget();

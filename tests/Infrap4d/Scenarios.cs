@@ -128,6 +128,20 @@ internal static class Scenarios
         Assert.Equal(1, await node.RowsAsync("frontends"));
     }
 
+    /// <summary>Others make the TAPs, some seconds apart: the pipeline is pushed when all are there, at the start and after the target died.</summary>
+    public static async Task TapsOfOthersAsync(NodeTarget target)
+    {
+        // On the real one as its scripts were seen to.
+        TimeSpan interval = TimeSpan.FromSeconds(target.PassesPackets ? 3 : 0.3);
+        await using var node = await Infrap4dNode.StartAsync(target, tapInterval: interval);
+        var (a, b) = await TwoPodsWithServiceAsync(node);
+        await target.KillAsync();
+        await target.StartAsync();
+        await node.MakeTapsAsync(interval);
+        await node.ReachableAsync(a, b);
+        Assert.Equal(1, await node.RowsAsync("frontends"));
+    }
+
     private static async Task<(Pod A, Pod B)> TwoPodsWithServiceAsync(Infrap4dNode node)
     {
         var a = await node.Lab.AddPodAsync("a");

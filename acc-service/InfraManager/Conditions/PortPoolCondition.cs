@@ -10,7 +10,7 @@ internal static class PortPoolCondition
     /// <summary>Why no attachment can be made on this target; null while one can.</summary>
     /// <param name="traits">Of the target.</param>
     /// <param name="ports">Target:Ports.</param>
-    public static Condition? Of(TargetTraits traits, IReadOnlyList<string> ports) => traits.TakesPorts || ports.Count > 0
+    public static Condition? Of(TargetTraits traits, TargetPorts ports) => traits.TakesPorts || ports.Names.Count > 0
         ? null
         : Condition.Blocking(ConditionNames.Ports, $"{traits.Name} takes no port at run time, and Target:Ports is empty: name the ports that are made before the pipeline is pushed, 1, 2, 4, 8, … of them");
 

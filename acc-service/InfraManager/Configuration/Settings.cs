@@ -62,7 +62,7 @@ internal enum TargetKind
     External,
 }
 
-/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port. Without traits they are detected. Ports are TAPs that are made before the pipeline is pushed.</summary>
+/// <summary>How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port. Without traits they are detected. Ports have to be there before the pipeline is pushed.</summary>
 internal sealed record TargetSettings(
     TargetKind Kind,
     string P4Runtime,
@@ -76,7 +76,7 @@ internal sealed record TargetSettings(
     int BatchSize,
     TimeSpan RpcTimeout,
     TargetTraits? Traits,
-    IReadOnlyList<string> Ports);
+    TargetPorts Ports);
 
 /// <summary>Where the soft target listens, with the certificates for TCP, and the network namespace that its ports live in.</summary>
 internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);

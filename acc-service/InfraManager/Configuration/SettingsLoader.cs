@@ -218,7 +218,7 @@ internal static class SettingsLoader
         reader.Value<TargetTraits?>("Target:Traits", "auto", TargetTraits.Parse, "give auto, soft, p4-dpdk or es2k"),
         ReadTargetPorts(reader));
 
-    private static IReadOnlyList<string> ReadTargetPorts(ConfigurationReader reader)
+    private static TargetPorts ReadTargetPorts(ConfigurationReader reader)
     {
         const string Key = "Target:Ports";
         const string Remedy = "give different names of ports that the target's chassis configuration has, 1, 2, 4, 8, … of them";
@@ -228,13 +228,13 @@ internal static class SettingsLoader
             reader.Fail(Key, names.Count.ToString(CultureInfo.InvariantCulture), "is not a power of two: the target would refuse the pipeline", Remedy);
         if (names.Distinct(StringComparer.Ordinal).Count() != names.Count)
             reader.Fail(Key, string.Join(' ', names), "names a port twice", Remedy);
-        return names;
+        return new TargetPorts(names, !reader.Flag("Target:MakePorts", true));
     }
 
     // With release 24.01's package for P4-DPDK one of them is the ARP responder's. They get their numbers in the order in which they are made.
     private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile == PipelineProfile.Dpdk2401
-        ? [.. settings.Target.Ports.Where((_, number) => number != (settings.Node.ArpPort ?? NodeSettings.DpdkArpPort))]
-        : settings.Target.Ports;
+        ? [.. settings.Target.Ports.Names.Where((_, number) => number != (settings.Node.ArpPort ?? NodeSettings.DpdkArpPort))]
+        : settings.Target.Ports.Names;
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
         reader.Value<string>("SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),

@@ -11,8 +11,8 @@ internal sealed partial class P4Target
     [LoggerMessage(Level = LogLevel.Information, Message = "the target is taken for {Traits} by its P4Runtime version {Version}; Target:Traits can say otherwise")]
     private partial void LogIdentified(string traits, string version);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "the {Count} ports of Target:Ports are made")]
-    private partial void LogPoolMade(int count);
+    [LoggerMessage(Level = LogLevel.Information, Message = "all {Count} ports of Target:Ports are there")]
+    private partial void LogPoolReady(int count);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the target can't list its ports ({Reason}); ports that belong to no endpoint stay")]
     private partial void LogCannotList(string reason);

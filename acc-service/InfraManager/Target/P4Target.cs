@@ -12,7 +12,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     private readonly PipelineArtifacts? _artifacts;
     private readonly NodeSettings _node;
     private readonly TargetTraits? _configured;
-    private readonly IReadOnlyList<string> _pool;
+    private readonly TargetPorts _pool;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private volatile TargetConnection _connection;
@@ -27,9 +27,9 @@ internal sealed partial class P4Target : ITarget, IDisposable
     /// <param name="artifacts">Null: the pipeline is the target's own.</param>
     /// <param name="node">Says how ports get their numbers, and which pipeline there is.</param>
     /// <param name="traits">What the target can do; null: it is asked.</param>
-    /// <param name="pool">TAPs that are made before the pipeline is pushed.</param>
+    /// <param name="pool">TAPs that have to be there before the pipeline is pushed.</param>
     /// <param name="logger">Where pushes are told of.</param>
-    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, IReadOnlyList<string> pool, ILogger logger)
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, TargetPorts pool, ILogger logger)
     {
         Session = session;
         _ports = ports;
@@ -97,7 +97,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         PipelineCheck check;
         try
         {
-            check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, MakePoolAsync, cancellationToken)
+            check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
@@ -134,16 +134,35 @@ internal sealed partial class P4Target : ITarget, IDisposable
     }
 
     // Some targets take no port once they have their pipeline.
-    private async Task MakePoolAsync(CancellationToken cancellationToken)
+    private async Task PreparePoolAsync(CancellationToken cancellationToken)
     {
-        foreach (string name in _pool)
-            await _ports.AddPortAsync(name, TapAttributes(_node.Mtu), cancellationToken).ConfigureAwait(false);
-        if (_pool.Count > 0)
-            LogPoolMade(_pool.Count);
+        if (_pool.Names.Count == 0)
+            return;
+        var missing = new List<string>();
+        foreach (string name in _pool.Names)
+        {
+            if (!_pool.MadeByOthers)
+                await _ports.AddPortAsync(name, TapAttributes(_node.Mtu), cancellationToken).ConfigureAwait(false);
+            if (!await HasPortAsync(name, cancellationToken).ConfigureAwait(false))
+                missing.Add(name);
+        }
+
+        if (missing.Count > 0)
+            throw new P4RuntimeException(StatusCode.NotFound, DescribeMissing(missing));
+        LogPoolReady(_pool.Names.Count);
     }
 
+    private string DescribeMissing(List<string> missing) =>
+        $"the pipeline is not pushed yet: {missing.Count} of the {_pool.Names.Count} Target:Ports {(missing.Count == 1 ? "is" : "are")} not there ({string.Join(", ", missing)}); "
+        + (_pool.MadeByOthers ? "make them, or set Target:MakePorts to true" : "the target said that it made them: look at its log");
+
+    // Where an absent port has a number as well, its type tells.
+    private async Task<bool> HasPortAsync(string name, CancellationToken cancellationToken) => _traits.TellsAbsentPorts
+        ? await _ports.GetPortIdAsync(name, cancellationToken).ConfigureAwait(false) is not null
+        : await _ports.GetPortTypeAsync(name, cancellationToken).ConfigureAwait(false) is not null;
+
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Contains(name) && HasPool))
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Names.Contains(name) && HasPool))
         ? Task.FromResult<uint?>(null)
         : _ports.GetPortIdAsync(name, cancellationToken);
 
@@ -153,7 +172,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     {
         if (ImpliedPort(port) is { } implied)
             return implied;
-        if (_pool.Contains(port.Name))
+        if (_pool.Names.Contains(port.Name))
         {
             // Made before the pipeline was pushed. Until then a target may give any number for it.
             return (HasPool ? await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false) : null)

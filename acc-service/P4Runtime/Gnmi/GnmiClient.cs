@@ -32,7 +32,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
 
     /// <summary>Makes a link of that name a port of the pipeline. Succeeds when it is one already.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
-    public Task AddPortAsync(string name, CancellationToken cancellationToken) => AddPortAsync(name, [new("port-type", "LINK")], cancellationToken);
+    public Task AddPortAsync(string name, CancellationToken cancellationToken) => AddPortAsync(name, [new(GnmiPath.PortTypeLeaf, "LINK")], cancellationToken);
 
     /// <summary>Adds a port with the attributes that its target asks for, such as <c>port-type</c> and <c>mtu</c>. Succeeds when it exists.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
@@ -62,14 +62,22 @@ public sealed partial class GnmiClient : IAsyncDisposable
     /// <exception cref="P4RuntimeException">The RPC failed, or the answer is malformed.</exception>
     public async Task<uint?> GetPortIdAsync(string name, CancellationToken cancellationToken)
     {
-        var ports = await GetAsync(name, cancellationToken).ConfigureAwait(false);
+        var ports = await GetNumbersAsync(name, cancellationToken).ConfigureAwait(false);
         return ports.TryGetValue(name, out var id) ? id : null;
+    }
+
+    /// <summary>What kind a port was made as, such as <c>TAP</c>; null if it was not made. infrap4d gives the number 0 as type then.</summary>
+    /// <exception cref="P4RuntimeException">The RPC failed.</exception>
+    public async Task<string?> GetPortTypeAsync(string name, CancellationToken cancellationToken)
+    {
+        var reply = await GetAsync($"asking for the type of port {name}", name, GnmiPath.PortTypeLeaf, cancellationToken).ConfigureAwait(false);
+        return reply?.Notification.SelectMany(n => n.Update).Select(u => u.Val?.StringVal).FirstOrDefault(v => !string.IsNullOrEmpty(v));
     }
 
     /// <summary>All ports by name.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed, or the answer is malformed.</exception>
     public async Task<IReadOnlyDictionary<string, uint>> GetPortsAsync(CancellationToken cancellationToken) =>
-        await GetAsync("*", cancellationToken).ConfigureAwait(false);
+        await GetNumbersAsync("*", cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
@@ -84,16 +92,21 @@ public sealed partial class GnmiClient : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private async Task<Dictionary<string, uint>> GetAsync(string name, CancellationToken cancellationToken)
+    private Task<GetResponse?> GetAsync(string what, string name, string leaf, CancellationToken cancellationToken)
     {
-        var what = name == "*" ? "listing the ports" : $"asking for port {name}";
         var request = new GetRequest
         {
             Type = GetRequest.Types.DataType.All,
             Encoding = Encoding.Proto,
-            Path = { GnmiPath.Config(name, GnmiPath.PortIdLeaf) },
+            Path = { GnmiPath.Config(name, leaf) },
         };
-        var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+        return CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken);
+    }
+
+    private async Task<Dictionary<string, uint>> GetNumbersAsync(string name, CancellationToken cancellationToken)
+    {
+        var what = name == "*" ? "listing the ports" : $"asking for port {name}";
+        var reply = await GetAsync(what, name, GnmiPath.PortIdLeaf, cancellationToken).ConfigureAwait(false);
         var ports = new Dictionary<string, uint>(StringComparer.Ordinal);
         foreach (var (update, prefix) in reply?.Notification.SelectMany(n => n.Update.Select(u => (u, n.Prefix))) ?? [])
         {

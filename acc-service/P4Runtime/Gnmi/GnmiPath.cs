@@ -6,6 +6,7 @@ namespace ACCOffload.P4Runtime;
 internal static class GnmiPath
 {
     public const string PortIdLeaf = "tdi-portin-id";
+    public const string PortTypeLeaf = "port-type";
     private const string List = "virtual-interface";
 
     public static Gnmi.Path Interface(string name)

@@ -72,6 +72,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData(""" "Target": { "Ports": ["TAP0", "TAP1", "TAP2"] } """, ": is not a power of two: the target would refuse the pipeline")]
     [InlineData(""" "Target": { "Ports": ["TAP0", "TAP0"] } """, ": names a port twice")]
     [InlineData(""" "Target": { "Ports": ["a/b"] } """, "Target:Ports")]
+    [InlineData(""" "Target": { "MakePorts": "others" } """, "Target:MakePorts")]
     [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "Kind": "external" } """, "Target:PortRule = \"gnmi\": does not go with es2k-24.01; set it to mac")]
     [InlineData(""" "Pipeline": { "Profile": "dpdk-24.01" }, "Target": { "Kind": "external", "PortRule": "mac" } """, "Target:PortRule = \"mac\": does not go with dpdk-24.01; set it to gnmi")]
     [InlineData(""" "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 255 } """, "Devices:MaxPorts = \"255\": is more than 254")]

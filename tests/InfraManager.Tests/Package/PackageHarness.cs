@@ -58,7 +58,7 @@ internal sealed class PackageHarness : IAsyncDisposable
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint, TimeSpan.FromSeconds(30));
-        _target = new P4Target(_session, _ports, null, Node, TargetTraits.Soft, [], NullLogger.Instance);
+        _target = new P4Target(_session, _ports, null, Node, TargetTraits.Soft, TargetPorts.None, NullLogger.Instance);
         var options = new ProgrammerOptions
         {
             RetryMin = TimeSpan.FromMilliseconds(5),

@@ -120,7 +120,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
             _store = SqliteStore.Open(folder.At("state.db"), NullLogger.Instance);
             Session = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint }, NullLogger.Instance);
             _ports = new GnmiClient(endpoint, TimeSpan.FromSeconds(10));
-            _target = new P4Target(Session, _ports, TestPipeline.Artifacts, TestNode.Settings, TargetTraits.Soft, [], NullLogger.Instance);
+            _target = new P4Target(Session, _ports, TestPipeline.Artifacts, TestNode.Settings, TargetTraits.Soft, TargetPorts.None, NullLogger.Instance);
             var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), WriteLimit = TimeSpan.FromSeconds(30), OutcomeLimit = TimeSpan.FromSeconds(30) };
             Programmer = new Programmer(TestNode.Settings, _store, _target, options, TimeProvider.System, NullLoggerFactory.Instance);
             Watch = new ClusterWatch(cluster.Settings, TestNode.Settings, new ProgrammerServices(Programmer), null, cluster.Options, TimeProvider.System, cluster.Log.CreateLogger("Kubernetes"));

@@ -18,6 +18,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     private readonly string _folder = Directory.CreateTempSubdirectory("im-faithful-").FullName;
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
     private NodeSettings _node = Node;
+    private bool _portsMadeByOthers;
     private FaithfulTarget _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
@@ -124,6 +125,25 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         Assert.False(_programmer.GetStatus().Ready);
         Assert.True(_target.IsAlive);
         Assert.Equal(pushes, _target.Pushes);
+    }
+
+    [Fact]
+    public async Task Ports_of_others_are_waited_for_and_none_is_made()
+    {
+        _portsMadeByOthers = true;
+        await StartAsync(new FaithfulBehaviours());
+        await using var others = new GnmiClient(new TargetEndpoint { Address = _target.Address });
+        for (int made = 0; made < Pool.Length; made++)
+        {
+            // Two of them would do for a pipeline: a power of two.
+            string missing = string.Join(", ", Pool[made..]);
+            await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains($"not there ({missing})", StringComparison.Ordinal), () => $"status names {missing}: {_programmer.GetStatus()}");
+            Assert.Equal((made, 0), (_target.Ports.Count, _target.Pushes));
+            await others.AddPortAsync(Pool[made], P4Target.TapAttributes(1500), default);
+        }
+
+        await ReadyAsync();
+        Assert.Equal(1, _target.Pushes);
     }
 
     [Fact]
@@ -236,7 +256,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, pool ?? Pool, NullLogger.Instance);
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, new TargetPorts(pool ?? Pool, _portsMadeByOthers), NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(_node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
