@@ -20,6 +20,7 @@ internal static class Infrap4dProgramming
     public const string Child = "measure-infrap4d";
 
     private const int Entries = 10_000;
+    private const int ByKey = 1000;
     private const int Batch = 4096;
 
     public static async Task RunAsync(BenchOptions options, Report report)
@@ -40,17 +41,17 @@ internal static class Infrap4dProgramming
             Add(report, "real infrap4d", await MeasureRealAsync());
     }
 
-    /// <summary>Prints the seconds of inserting, reading back and deleting.</summary>
+    /// <summary>Prints the seconds of inserting, reading back, reading back by key and deleting.</summary>
     /// <param name="arguments">Addresses of P4Runtime and gNMI, then certificate, key and CA.</param>
     public static async Task<int> MeasureChildAsync(string[] arguments)
     {
         TargetEndpoint Endpoint(string address) => new() { Address = address, CertificateFile = arguments[2], KeyFile = arguments[3], CaFile = arguments[4], ServerName = "localhost" };
-        var (insert, read, delete) = await MeasureAsync(Endpoint(arguments[0]), Endpoint(arguments[1]));
-        await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{insert} {read} {delete}"));
+        var times = await MeasureAsync(Endpoint(arguments[0]), Endpoint(arguments[1]));
+        await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{times.Insert} {times.Read} {times.ReadByKey} {times.Delete}"));
         return 0;
     }
 
-    private static async Task<(double Insert, double Read, double Delete)> MeasureAsync(TargetEndpoint p4Runtime, TargetEndpoint gnmi)
+    private static async Task<Times> MeasureAsync(TargetEndpoint p4Runtime, TargetEndpoint gnmi)
     {
         var artifacts = PipelineArtifacts.Load(PodEntries.PipelineDirectory);
         await using var ports = new GnmiClient(gnmi);
@@ -78,12 +79,19 @@ internal static class Infrap4dProgramming
         var read = Stopwatch.GetElapsedTime(started).TotalSeconds;
         if (rows != Entries)
             throw new InvalidOperationException($"{rows} rows were read back of {Entries}");
-        return (insert, read, await WriteAsync(UpdateKind.Delete));
+        started = Stopwatch.GetTimestamp();
+        rows = 0;
+        await foreach (var _ in session.ReadEntriesAsync([.. entries.Take(ByKey).Select(e => e.Key)], limit.Token))
+            rows++;
+        var readByKey = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        if (rows != ByKey)
+            throw new InvalidOperationException($"{rows} rows were read back by their keys of {ByKey}");
+        return new Times(insert, read, readByKey, await WriteAsync(UpdateKind.Delete));
 
         Task<double> WriteAsync(UpdateKind kind) => TableProgramming.WriteAsync(session, entries.Select(entry => new EntryUpdate(kind, entry)).ToArray(), Batch, limit.Token);
     }
 
-    private static async Task<(double Insert, double Read, double Delete)> MeasureRealAsync()
+    private static async Task<Times> MeasureRealAsync()
     {
         await using var target = new RealNodeTarget();
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
@@ -99,13 +107,17 @@ internal static class Infrap4dProgramming
         // Before the namespace goes.
         await target.DisposeAsync();
         var numbers = said.MustSucceed().Output.Trim().Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture)).ToArray();
-        return (numbers[0], numbers[1], numbers[2]);
+        return new Times(numbers[0], numbers[1], numbers[2], numbers[3]);
     }
 
-    private static void Add(Report report, string target, (double Insert, double Read, double Delete) seconds)
+    private static void Add(Report report, string target, Times seconds)
     {
         report.Add($"infrap4d: {target}, 10,000 rows inserted", Entries / seconds.Insert, "entries/s");
         report.Add($"infrap4d: {target}, 10,000 rows read back", Entries / seconds.Read, "entries/s");
+        report.Add($"infrap4d: {target}, 1,000 of them read back by their keys", ByKey / seconds.ReadByKey, "entries/s");
         report.Add($"infrap4d: {target}, 10,000 rows deleted", Entries / seconds.Delete, "entries/s");
     }
+
+    /// <summary>Seconds.</summary>
+    private sealed record Times(double Insert, double Read, double ReadByKey, double Delete);
 }

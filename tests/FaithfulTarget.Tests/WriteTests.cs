@@ -5,7 +5,7 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Numbers 9, 10, 14 and 15 of what was seen.</summary>
+/// <summary>Numbers 9, 10 and 13 to 15 of what was seen.</summary>
 public sealed class WriteTests
 {
     [Theory]
@@ -53,6 +53,27 @@ public sealed class WriteTests
             await fixture.Client.WriteAsync(Kind.Insert, row);
         fixture.Target.Put(SmallPipeline.Row(SmallPipeline.Learner, 2, 2));
         Assert.Equal(on ? 0 : 2, (await fixture.Client.ReadTableAsync(SmallPipeline.Learner)).Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_row_asked_for_by_its_key_that_is_not_there_is_not_found(bool on)
+    {
+        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { FailsReadsOfAbsentRows = on });
+        await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
+        Assert.Single(await fixture.Client.ReadAsync(KeyOf(1)));
+        if (on)
+            await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.ReadAsync(KeyOf(2)));
+        else
+            Assert.Empty(await fixture.Client.ReadAsync(KeyOf(2)));
+
+        static Entity KeyOf(byte key)
+        {
+            TableEntry row = SmallPipeline.Row(SmallPipeline.First, key, 0);
+            row.Action = null;
+            return new Entity { TableEntry = row };
+        }
     }
 
     [Fact]

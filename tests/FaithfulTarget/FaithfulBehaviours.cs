@@ -32,6 +32,7 @@ public sealed record FaithfulBehaviours
         RefusesRowCounterWildcards = false,
         RefusesGroupWildcards = false,
         RefusesUsedMemberDeletes = false,
+        FailsReadsOfAbsentRows = false,
         ConfusesDoubleWithFull = false,
         HidesLearnerTables = false,
         CommitsEachEntry = false,
@@ -116,6 +117,9 @@ public sealed record FaithfulBehaviours
 
     /// <summary>13: INSERT of a member or group that is there is RESOURCE_EXHAUSTED. Off: ALREADY_EXISTS.</summary>
     public bool ConfusesDoubleWithFull { get; init; } = true;
+
+    /// <summary>13: a Read of a row by its key is NOT_FOUND where the row is not there, and fails the Read after what was found. Off: it is left out.</summary>
+    public bool FailsReadsOfAbsentRows { get; init; } = true;
 
     /// <summary>14: learner tables read as empty and take no row.</summary>
     public bool HidesLearnerTables { get; init; } = true;

@@ -63,6 +63,9 @@ public sealed class FaithfulTarget : IAsyncDisposable
     /// <summary>Reads, over all lives.</summary>
     public int Reads => _log.Reads;
 
+    /// <summary>How many rows, members, groups and cells Reads were answered with.</summary>
+    public int EntitiesRead => _log.EntitiesRead;
+
     /// <summary>The updates of all Writes in the order in which they were done, over all lives.</summary>
     public IReadOnlyList<LoggedUpdate> Updates => _log.Updates;
 

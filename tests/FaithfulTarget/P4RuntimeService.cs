@@ -24,6 +24,7 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
         life.Arbiter.CheckDevice(request.DeviceId);
         life.Log.AddRead();
         (List<Entity> found, List<Outcome> outcomes) = life.Survive(() => life.Device.Read(request));
+        life.Log.AddEntitiesRead(found.Count);
         foreach (Entity[] some in found.Chunk(EntitiesPerMessage))
             await responseStream.WriteAsync(new ReadResponse { Entities = { some } }, context.CancellationToken);
         if (outcomes.Any(o => !o.IsOk))

@@ -82,7 +82,10 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
                 continue;
             if (asked.CounterData is not null && CheckCounter(table) is { IsOk: false } refused)
                 return refused;
-            foreach (TableEntry row in Matching(table, asked))
+            TableEntry[] rows = Matching(table, asked);
+            if (rows.Length == 0 && asked.Match.Count > 0 && behaviours.FailsReadsOfAbsentRows)
+                return new Outcome(StatusCode.NotFound, "Object not found.");
+            foreach (TableEntry row in rows)
             {
                 TableEntry found = row.Clone();
                 found.CounterData = asked.CounterData is null ? null : CountOf(row);

@@ -8,12 +8,15 @@ internal sealed class TargetLog
     private int _pushes;
     private int _writes;
     private int _reads;
+    private int _entitiesRead;
 
     public int Pushes => Volatile.Read(ref _pushes);
 
     public int Writes => Volatile.Read(ref _writes);
 
     public int Reads => Volatile.Read(ref _reads);
+
+    public int EntitiesRead => Volatile.Read(ref _entitiesRead);
 
     public IReadOnlyList<LoggedUpdate> Updates
     {
@@ -36,6 +39,8 @@ internal sealed class TargetLog
 
     public void AddRead() => Interlocked.Increment(ref _reads);
 
+    public void AddEntitiesRead(int count) => Interlocked.Add(ref _entitiesRead, count);
+
     public void Clear()
     {
         lock (_gate)
@@ -43,5 +48,6 @@ internal sealed class TargetLog
         Volatile.Write(ref _pushes, 0);
         Volatile.Write(ref _writes, 0);
         Volatile.Write(ref _reads, 0);
+        Volatile.Write(ref _entitiesRead, 0);
     }
 }

@@ -134,9 +134,37 @@ internal sealed partial class DeviceSync
                 Tables.BeginReadBack(tables);
                 long count = await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken)).ConfigureAwait(false);
                 if (groups.Length > 0)
-                    count += await TakeInAsync(_target.ReadGroupsAsync(Tables.KeysOf(groups), cancellationToken)).ConfigureAwait(false);
+                    count += await TakeInAsync(_target.ReadEntriesAsync(Tables.KeysOf(groups), cancellationToken)).ConfigureAwait(false);
                 Tables.EndReadBack();
                 return count;
+            },
+            cancellationToken).ConfigureAwait(false);
+        _progress();
+        Hook(CrashPoint.ReconcileRead);
+    }
+
+    /// <summary>Reads back what was just written: those rows where they are few, otherwise their tables.</summary>
+    private async Task ReadTouchedAsync(TouchedRows touched, CancellationToken cancellationToken)
+    {
+        if (touched.KeysAmong(Tables.DesiredCount) is not { } keys)
+        {
+            await ReadTablesAsync(touched.Tables, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await CallAsync(
+            async () =>
+            {
+                HashSet<EntryKey> absent = [.. keys];
+                await foreach (Entry entry in _target.ReadEntriesAsync(keys, cancellationToken).ConfigureAwait(false))
+                {
+                    Tables.Seen(entry);
+                    absent.Remove(entry.Key);
+                }
+
+                foreach (EntryKey key in absent)
+                    Tables.FoundAbsent(key);
+                return true;
             },
             cancellationToken).ConfigureAwait(false);
         _progress();

@@ -36,7 +36,7 @@ internal sealed partial class DeviceSync
         if (aside.Refused.TryGetValue(hold.Key, out var refused))
         {
             // Without it packets would go astray: the row stays as it was.
-            Tables.FoundAbsent(new EntryUpdate(UpdateKind.Insert, hold));
+            Tables.FoundAbsent(hold.Key);
             Tables.Refused(update);
             pass.Refused[update.Entry.Key] = refused;
             return;

@@ -13,11 +13,11 @@ internal sealed partial class DeviceSync
     /// <summary>Writes what is left to write.</summary>
     /// <param name="refusals">Takes the owners whose rows were refused, with the reason.</param>
     /// <param name="mode">How outcomes are judged.</param>
-    /// <param name="touched">Takes the tables that were written; null where nobody asks.</param>
+    /// <param name="touched">Takes the rows that were written; null where nobody asks.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>How many updates were applied.</returns>
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
-    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, HashSet<TableSchema>? touched, CancellationToken cancellationToken)
+    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, TouchedRows? touched, CancellationToken cancellationToken)
     {
         var pass = new WritePass(mode, touched);
         for (int round = 0; round <= MaxCorrections; round++)
@@ -80,7 +80,7 @@ internal sealed partial class DeviceSync
         if (pass.Touched is { } touched)
         {
             foreach (EntryUpdate update in updates.Span)
-                touched.Add(update.Entry.Table);
+                touched.Add(update.Entry.Key);
         }
 
         Hook(CrashPoint.BeforeWrite);
@@ -152,7 +152,7 @@ internal sealed partial class DeviceSync
                     pass.Corrected = true;
                     break;
                 case (UpdateKind.Modify or UpdateKind.Delete, StatusCode.NotFound):
-                    Tables.FoundAbsent(updates[i]);
+                    Tables.FoundAbsent(updates[i].Entry.Key);
                     pass.Corrected = true;
                     break;
                 case (_, _) when error.IsDefinite:
@@ -212,10 +212,10 @@ internal sealed partial class DeviceSync
     /// <param name="Counts">Counts what is done.</param>
     private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);
 
-    private sealed class WritePass(PassMode mode, HashSet<TableSchema>? touched = null)
+    private sealed class WritePass(PassMode mode, TouchedRows? touched = null)
     {
-        /// <summary>Takes the tables that are written to; null where nobody asks.</summary>
-        public HashSet<TableSchema>? Touched => touched;
+        /// <summary>Takes the rows that are written; null where nobody asks.</summary>
+        public TouchedRows? Touched => touched;
 
         /// <summary>A pass for what is written beside this one: judged alike, and neither counted nor blamed with it.</summary>
         public WritePass Aside() => new(mode with { Counts = null }, touched);

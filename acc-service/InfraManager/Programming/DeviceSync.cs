@@ -206,13 +206,16 @@ internal sealed partial class DeviceSync
         bool isReliable = _target.Traits.WritesAreReliable;
         for (int round = 0; ; round++)
         {
-            HashSet<TableSchema>? touched = isReliable ? null : [];
+            TouchedRows? touched = isReliable ? null : new TouchedRows();
             long applied = await FlushAsync(refusals, mode, touched, cancellationToken).ConfigureAwait(false);
             if (!IsReady)
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
             if (applied == 0 || (isReliable && (!mode.Verify || round == MaxAttempts)))
                 break;
-            await ReadTablesAsync(mode.Verify || touched is null ? _compiler!.Tables : touched, cancellationToken).ConfigureAwait(false);
+            if (mode.Verify || touched is null)
+                await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
+            else
+                await ReadTouchedAsync(touched, cancellationToken).ConfigureAwait(false);
             if (round == MaxAttempts)
             {
                 RefuseNotApplied(refusals);

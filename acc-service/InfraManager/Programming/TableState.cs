@@ -182,7 +182,11 @@ internal sealed class TableState
     }
 
     /// <summary>The target says that it has no row of this key.</summary>
-    public void FoundAbsent(EntryUpdate update) => SetActual(update.Entry.Key, null);
+    public void FoundAbsent(EntryKey key)
+    {
+        if (_rows.ContainsKey(key))
+            SetActual(key, null);
+    }
 
     /// <summary>The target refused the update: it is not tried again until the row changes or <see cref="RetryRefused"/>.</summary>
     public void Refused(EntryUpdate update)

@@ -33,9 +33,9 @@ internal interface ITarget
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
     IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken);
 
-    /// <summary>Those of these groups of action profiles that are there, read by their numbers; see <see cref="TargetTraits.ListsGroups"/>.</summary>
+    /// <summary>Those of these entries that are there, read by their keys.</summary>
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
-    IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, CancellationToken cancellationToken);
+    IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken);
 
     /// <summary>One Write. Never throws for what the target or the network does.</summary>
     Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken);

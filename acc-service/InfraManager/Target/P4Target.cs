@@ -112,7 +112,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken) => Session.ReadTablesAsync(tables, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, CancellationToken cancellationToken) => Session.ReadGroupsAsync(groups, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) => Session.ReadEntriesAsync(keys, cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
         Session.WriteAsync(updates, cancellationToken);

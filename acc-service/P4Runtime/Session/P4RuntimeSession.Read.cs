@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Grpc.Core;
 using P4.V1;
@@ -11,7 +10,7 @@ public sealed partial class P4RuntimeSession
     private const int WholeReadFactor = 10;
 
     // An error for each of them that is not there comes in the trailers.
-    private const int GroupsPerRead = 128;
+    private const int KeysPerRead = 128;
 
     /// <summary>
     /// Reads a table, or all tables of <see cref="Pipeline"/>, as the entries arrive. Default, constant and learned entries (those with an idle
@@ -46,19 +45,16 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    /// <summary>Reads these groups of action profiles by their numbers, for targets that can't list them. Those that are not there are left out.</summary>
+    /// <summary>Reads these entries of one pipeline by their keys. Those that are not there are left out.</summary>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
-    public async IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(groups);
-        const string What = "reading groups of action profiles";
-        foreach (var some in groups.Chunk(GroupsPerRead))
+        ArgumentNullException.ThrowIfNull(keys);
+        const string What = "reading entries by their keys";
+        foreach (var some in keys.Chunk(KeysPerRead))
         {
             var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
-            request.Entities.AddRange(some.Select(k => new Entity
-            {
-                ActionProfileGroup = new ActionProfileGroup { ActionProfileId = k.Table.Id, GroupId = BinaryPrimitives.ReadUInt32BigEndian(k.Data) },
-            }));
+            request.Entities.AddRange(some.Select(UpdateEncoder.KeyOf));
             var asked = some.Select(k => k.Table).ToHashSet();
             await foreach (var entry in ReadRowsAsync(What, some[0].Table.Pipeline, asked, request, ReadFault.IsAbsence, cancellationToken).ConfigureAwait(false))
             {

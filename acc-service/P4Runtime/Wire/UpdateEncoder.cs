@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using P4.V1;
 
 namespace ACCOffload.P4Runtime;
 
@@ -19,13 +20,33 @@ internal static class UpdateEncoder
     public static void Write(ref BackwardWriter writer, UpdateKind kind, Entry entry)
     {
         var end = writer.Position;
+        WriteEntity(ref writer, kind, entry);
+        writer.Prefix(end, 0x12); // Update.entity
+        writer.Byte((byte)kind);
+        writer.Byte(0x08);
+        writer.Prefix(end, 0x22); // WriteRequest.updates
+    }
+
+    /// <summary>What a Read asks for to get this entry alone.</summary>
+    public static Entity KeyOf(EntryKey key)
+    {
+        var entry = key.ToEntry();
+        var buffer = new byte[MaxSize(entry)];
+        var writer = new BackwardWriter(buffer, buffer.Length);
+        WriteEntity(ref writer, UpdateKind.Delete, entry);
+        return Entity.Parser.ParseFrom(buffer.AsSpan(writer.Position));
+    }
+
+    /// <summary>Writes the content of an <c>Entity</c>; of one to delete the key alone.</summary>
+    private static void WriteEntity(ref BackwardWriter writer, UpdateKind kind, Entry entry)
+    {
+        var end = writer.Position;
         var table = entry.Table;
         var packed = entry.Packed;
         if (table.Kind != TableKind.Table)
         {
             WriteProfile(ref writer, kind, entry, packed);
             writer.Prefix(end, table.Kind == TableKind.ProfileMembers ? (byte)0x1A : (byte)0x22); // Entity.action_profile_member, _group
-            WriteKind(ref writer, end, kind);
             return;
         }
 
@@ -48,15 +69,6 @@ internal static class UpdateEncoder
         writer.Varint(table.Id);
         writer.Byte(0x08);
         writer.Prefix(end, 0x12); // Entity.table_entry
-        WriteKind(ref writer, end, kind);
-    }
-
-    private static void WriteKind(ref BackwardWriter writer, int end, UpdateKind kind)
-    {
-        writer.Prefix(end, 0x12); // Update.entity
-        writer.Byte((byte)kind);
-        writer.Byte(0x08);
-        writer.Prefix(end, 0x22); // WriteRequest.updates
     }
 
     /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>: the profile, the number, then the action or the members.</summary>

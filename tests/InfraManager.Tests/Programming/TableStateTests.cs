@@ -107,7 +107,7 @@ public class TableStateTests
         _tables.Release(A);
         EntryUpdate delete = Assert.Single(_tables.Plan().All);
         Assert.Equal(UpdateKind.Delete, delete.Kind);
-        _tables.FoundAbsent(delete);
+        _tables.FoundAbsent(delete.Entry.Key);
         Assert.Equal(0, _tables.DirtyCount);
     }
 

@@ -177,8 +177,8 @@ internal sealed class FakeTarget : ITarget
         }
     }
 
-    // Our own pipeline has no groups.
-    public IAsyncEnumerable<Entry> ReadGroupsAsync(IReadOnlyCollection<EntryKey> groups, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) =>
+        ReadAsync([.. keys.Select(k => k.Table).Distinct()], cancellationToken).Where(e => keys.Contains(e.Key));
 
     public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
     {

@@ -76,6 +76,30 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     }
 
     [Fact]
+    public async Task What_was_written_is_read_back_and_nothing_else()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        await AttachAsync(1, "TAP1");
+        for (int port = 1; port <= 20; port++)
+            await _programmer.SubmitAsync(new ServiceIntent(TestService.Key(port), TestService.Of(port, TestService.Pod(1))), default);
+        await ReconciledAsync();
+        int rows = _target.Rows.Values.Sum(r => r.Count);
+        _target.ClearLog();
+
+        await AttachAsync(2, "TAP2");
+        await ReconciledAsync();
+        await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(2), 9), default);
+        await ReconciledAsync();
+
+        // Deleted ones are looked for as well, and not found.
+        Assert.NotEmpty(_target.Updates);
+        Assert.InRange(_target.EntitiesRead, 0, _target.Updates.Count);
+        Assert.True(_target.EntitiesRead < rows / 4, $"{_target.EntitiesRead} of {rows} rows were read");
+        Assert.NotEqual(0, _target.Reads);
+    }
+
+    [Fact]
     public async Task After_the_targets_restart_it_has_ports_pipeline_and_rows_without_a_human()
     {
         await StartAsync(new FaithfulBehaviours());
