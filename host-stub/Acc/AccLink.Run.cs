@@ -18,6 +18,7 @@ internal sealed partial class AccLink
     private static readonly TimeSpan RetireAfter = TimeSpan.FromSeconds(15);
 
     private string _lastLogged = "";
+    private HostDifference? _hostDifference;
 
     private async Task RunAsync(CancellationToken stop)
     {
@@ -181,10 +182,16 @@ internal sealed partial class AccLink
             bool refused = _state.SyncFailures.Any(f => f.StartsWith($"{Claims.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
             if (_open is null || same || refused)
             {
+                _hostDifference = null;
                 if (same || refused)
                     _state = _state with { HostDiffers = false };
                 return;
             }
+            // While our own statement of it is under way the ACC holds what was before, or a port that it lent and we do not know of yet.
+            if (_hostDifference is not { } seen || !ReferenceEquals(seen.Host, host) || seen.Held != held)
+                _hostDifference = seen = new HostDifference(host, held, _time.GetTimestamp());
+            if (_time.GetElapsedTime(seen.Since) <= RestateLimit)
+                return;
             isNew = !_state.HostDiffers;
             _state = _state with { HostDiffers = true, HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}", HostConflictSeen = _time.GetUtcNow() };
         }
@@ -317,4 +324,7 @@ internal sealed partial class AccLink
         }
         LogUnreachable(_config.Address.Authority, reason);
     }
+
+    /// <summary>Since when the ACC holds something else for the host than this claim.</summary>
+    private sealed record HostDifference(Claim Host, string Held, long Since);
 }

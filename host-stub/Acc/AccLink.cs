@@ -14,6 +14,9 @@ namespace ACCOffload.HostStub.Acc;
 /// </summary>
 internal sealed partial class AccLink : IAsyncDisposable
 {
+    /// <summary>How long an attachment that is stated outside of an ADD may wait for its answer.</summary>
+    public static readonly TimeSpan RestateLimit = TimeSpan.FromSeconds(5);
+
     private const int MostOvertaken = 3;
 
     private readonly AccConfig _config;

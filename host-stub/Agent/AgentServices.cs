@@ -17,7 +17,6 @@ internal sealed class AgentServices
     // A target that is slow to make TAPs, or hardware that is slow to make subfunctions, keeps its own network waiting.
     private const int MostOfNetwork = 4;
     private static readonly TimeSpan DeviceSlotLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan AttachLimit = TimeSpan.FromSeconds(5);
 
     private readonly NetworkSlots _devices = new(MostDeviceOperations, MostOfNetwork);
 
@@ -51,7 +50,7 @@ internal sealed class AgentServices
     /// <exception cref="CniException">The ACC refused it, or can't be reached within five seconds.</exception>
     public async Task<(Claim Claim, Protos.V1.AttachReply Reply)> AttachAsync(Claim claim)
     {
-        var reply = await Acc.AttachAsync(claim, DateTime.UtcNow + AttachLimit, CancellationToken.None).ConfigureAwait(false);
+        var reply = await Acc.AttachAsync(claim, DateTime.UtcNow + AccLink.RestateLimit, CancellationToken.None).ConfigureAwait(false);
         var lent = claim.WithPort(reply);
         if (!ReferenceEquals(lent, claim))
             await Claims.PutAsync(lent).ConfigureAwait(false);

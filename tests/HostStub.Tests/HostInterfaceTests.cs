@@ -44,6 +44,26 @@ public sealed class HostInterfaceTests
     }
 
     [RootFact]
+    public async Task While_the_agent_itself_states_it_anew_nobody_is_blamed()
+    {
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l => l.Acc.Model.Conditions = []);
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
+        var claims = lab.Agent!.Services.Claims;
+        var host = claims.AttachedHost()!;
+
+        // As after it was recorded, and before the ACC's answer with the port that it lends.
+        claims.PutInMemory(host with { PortName = "accpending" });
+        int probes = lab.Acc.Model.Probes;
+        await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "the agent looks at what the ACC holds");
+        await Task.Delay(200);
+        claims.PutInMemory(host);
+        probes = lab.Acc.Model.Probes;
+        await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "and once more");
+
+        Assert.False(lab.Log.Contains("nother client"));
+    }
+
+    [RootFact]
     public async Task What_the_ACC_refuses_for_good_brings_about_no_loop_of_Syncs_and_blames_nobody()
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l =>
@@ -64,7 +84,7 @@ public sealed class HostInterfaceTests
         var condition = lab.Agent.Services.Conditions!.Take().Single(c => c.Name == "HostInterface");
         Assert.DoesNotContain("another client", condition.Reason, StringComparison.Ordinal);
         Assert.True(lab.Agent.Services.Acc.State.Synced);
-        Assert.False(lab.Log.Contains("another client"));
+        Assert.False(lab.Log.Contains("nother client"));
 
         int Syncs() => model.Calls.Count(c => c == "Sync");
     }
