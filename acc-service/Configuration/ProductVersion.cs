@@ -1,10 +1,11 @@
 using System.Reflection;
 
-namespace ACCOffload.InfraManager.Api;
+namespace ACCOffload.Configuration;
 
 /// <summary>This build's version.</summary>
-internal static class ProductVersion
+public static class ProductVersion
 {
+    /// <summary>Such as 0.1.0, with the commit.</summary>
     public static string Text { get; } =
         typeof(ProductVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 }

@@ -1,0 +1,59 @@
+using System.Diagnostics.Metrics;
+
+namespace ACCOffload.Metrics;
+
+/// <summary>Keeps what the instruments measure, and tells it to scrapers.</summary>
+public sealed class MetricExporter : IDisposable
+{
+    private readonly Dictionary<string, SeriesTable> _tables;
+    private readonly MeterListener _listener = new();
+    private readonly SemaphoreSlim _turn = new(1);
+
+    /// <param name="families">All that is exported, in the order in which it is told.</param>
+    /// <param name="meters">Whose instruments are listened to; one whose name is no family's is left out.</param>
+    public MetricExporter(IReadOnlyList<MetricFamily> families, params IReadOnlyList<Meter> meters)
+    {
+        _tables = families.ToDictionary(f => f.Name, f => new SeriesTable(f), StringComparer.Ordinal);
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (!meters.Contains(instrument.Meter) || !_tables.TryGetValue(instrument.Name, out var table))
+                return;
+            table.IsObserved = instrument.IsObservable;
+            listener.EnableMeasurementEvents(instrument, table);
+        };
+        _listener.SetMeasurementEventCallback<long>(static (_, value, tags, table) => ((SeriesTable)table!).Record(value, tags));
+        _listener.SetMeasurementEventCallback<double>(static (_, value, tags, table) => ((SeriesTable)table!).Record(value, tags));
+        _listener.Start();
+    }
+
+    /// <summary>Fetches, before each scrape, what has to be asked for; bounded in time, and never throws for what it can't get.</summary>
+    public Func<CancellationToken, Task> Prepare { get; init; } = static _ => Task.CompletedTask;
+
+    /// <summary>Everything as of now; one scrape after the other.</summary>
+    public async Task<ReadOnlyMemory<byte>> ScrapeAsync(ExpositionFormat format, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Prepare(cancellationToken).ConfigureAwait(false);
+            foreach (var table in _tables.Values.Where(t => t.IsObserved))
+                table.Clear();
+            _listener.RecordObservableInstruments();
+            var writer = new ExpositionWriter(format);
+            foreach (var table in _tables.Values)
+                table.WriteTo(writer);
+            return writer.End();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _listener.Dispose();
+        _turn.Dispose();
+    }
+}

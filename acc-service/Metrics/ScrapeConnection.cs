@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace ACCOffload.Metrics;
+
+/// <summary>One scraper's connection: at most a TLS handshake, one request and its answer, within a limit.</summary>
+internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, MetricExporter exporter)
+{
+    /// <summary>For all of it. Scrapers wait ten seconds as a rule.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    private volatile bool _closed;
+    private bool _judged;
+
+    /// <summary>The client's address.</summary>
+    public string Peer { get; } = socket.RemoteEndPoint is IPEndPoint { Address: var address } ? (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString() : "unknown";
+
+    public Task Running { get; set; } = Task.CompletedTask;
+
+    /// <summary>Gives way to another one.</summary>
+    public void Close()
+    {
+        _closed = true;
+        socket.Dispose();
+    }
+
+    /// <summary>Serves it; never throws.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(Limit);
+        try
+        {
+            using (socket)
+            {
+                using var network = new NetworkStream(socket);
+                if (options.Terms is null)
+                {
+                    await AnswerAsync(network, limit.Token).ConfigureAwait(false);
+                    return;
+                }
+                using var tls = new SslStream(network, leaveInnerStreamOpen: true);
+                await tls.AuthenticateAsServerAsync(TermsOf(options.Terms()), limit.Token).ConfigureAwait(false);
+                await AnswerAsync(tls, limit.Token).ConfigureAwait(false);
+                await tls.ShutdownAsync().ConfigureAwait(false);
+            }
+        }
+        catch (AuthenticationException e)
+        {
+            if (!_judged)
+                options.Refused(Peer, "", false, $"the TLS handshake failed ({(e.InnerException ?? e).Message})");
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        {
+            // It went, was too slow, or gave way: nobody waits for an answer.
+            if (!stop.IsCancellationRequested && !_closed && e is OperationCanceledException)
+                options.Refused(Peer, "", false, $"nothing was asked and answered within {Limit.TotalSeconds:0} s");
+        }
+        catch (Exception e)
+        {
+            // Within the bound on lines: such as certificate files that can't be read.
+            options.Refused(Peer, "", false, $"failed: {e.Message}");
+        }
+    }
+
+    private SslServerAuthenticationOptions TermsOf(ScrapeTerms terms) => new()
+    {
+        ServerCertificateContext = terms.Server,
+        EnabledSslProtocols = SslProtocols.Tls13,
+        ClientCertificateRequired = true,
+        CertificateChainPolicy = terms.ChainPolicy,
+        RemoteCertificateValidationCallback = (_, certificate, chain, _) => Judge(terms, certificate, chain),
+        ApplicationProtocols = [SslApplicationProtocol.Http11],
+        EncryptionPolicy = EncryptionPolicy.RequireEncryption,
+        AllowRenegotiation = false,
+        // A resumed session would skip the certificate's judgement.
+        AllowTlsResume = false,
+    };
+
+    private bool Judge(ScrapeTerms terms, X509Certificate? certificate, X509Chain? chain)
+    {
+        _judged = true;
+        var refusal = certificate is X509Certificate2 presented ? terms.Judge(presented, chain) : "it presented no certificate";
+        if (refusal is not null)
+            options.Refused(Peer, certificate?.Subject ?? "", true, refusal);
+        return refusal is null;
+    }
+
+    private async Task AnswerAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var request = await ScrapeRequest.ReadAsync(stream, cancellationToken).ConfigureAwait(false);
+        var format = ExpositionFormats.Negotiate(request?.Accept ?? "");
+        var (status, type, body) = request switch
+        {
+            null => ("400 Bad Request", "text/plain; charset=utf-8", "no HTTP/1.1 request\n"u8.ToArray()),
+            { Path: not "/metrics" } => ("404 Not Found", "text/plain; charset=utf-8", "metrics are at /metrics\n"u8.ToArray()),
+            { Method: not ("GET" or "HEAD") } => ("405 Method Not Allowed", "text/plain; charset=utf-8", "GET only\n"u8.ToArray()),
+            _ => ("200 OK", ExpositionFormats.ContentType(format), await exporter.ScrapeAsync(format, cancellationToken).ConfigureAwait(false)),
+        };
+        var length = body.Length.ToString(CultureInfo.InvariantCulture);
+        var allow = status.StartsWith("405", StringComparison.Ordinal) ? "Allow: GET, HEAD\r\n" : "";
+        var head = $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n{allow}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken).ConfigureAwait(false);
+        if (request?.Method != "HEAD")
+            await stream.WriteAsync(body, cancellationToken).ConfigureAwait(false);
+        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Buffers;
+using System.Text;
+
+namespace ACCOffload.Metrics;
+
+/// <summary>The head of a scraper's HTTP/1.1 request: as much of it as matters here.</summary>
+/// <param name="Method">As sent.</param>
+/// <param name="Path">Without the query.</param>
+/// <param name="Accept">All Accept headers.</param>
+internal sealed record ScrapeRequest(string Method, string Path, string Accept)
+{
+    /// <summary>Longest head.</summary>
+    public const int MostBytes = 8 << 10;
+
+    private static ReadOnlySpan<byte> End => "\r\n\r\n"u8;
+
+    /// <summary>Reads a head; null where the client ends before it does, or sends something else.</summary>
+    public static async Task<ScrapeRequest?> ReadAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(MostBytes);
+        try
+        {
+            var length = 0;
+            while (length < MostBytes)
+            {
+                var read = await stream.ReadAsync(buffer.AsMemory(length, MostBytes - length), cancellationToken).ConfigureAwait(false);
+                if (read == 0)
+                    return null;
+                length += read;
+                var end = buffer.AsSpan(0, length).IndexOf(End);
+                if (end >= 0)
+                    return Parse(Encoding.Latin1.GetString(buffer, 0, end));
+            }
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Null for what is no head.</summary>
+    internal static ScrapeRequest? Parse(string head)
+    {
+        var lines = head.Split("\r\n");
+        var first = lines[0].Split(' ');
+        if (first is not [{ Length: > 0 } method, ['/', ..] target, "HTTP/1.1" or "HTTP/1.0"])
+            return null;
+        var accept = new StringBuilder();
+        foreach (var line in lines.AsSpan(1))
+        {
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon <= 0)
+                return null;
+            if (line.AsSpan(0, colon).Equals("Accept", StringComparison.OrdinalIgnoreCase))
+                accept.Append(line.AsSpan(colon + 1)).Append(',');
+        }
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        return new ScrapeRequest(method, query < 0 ? target : target[..query], accept.ToString());
+    }
+}
