@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.Vports;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>The whole configuration of inframanager, valid; and the file that it came from, for errors that show later.</summary>
+/// <summary>The whole configuration of inframanager, valid; and the file that it came from, for errors that show later. Metrics are served nowhere without an address.</summary>
 internal sealed record Settings(
     string Source,
     NodeSettings Node,
@@ -21,7 +21,8 @@ internal sealed record Settings(
     KubernetesSettings Kubernetes,
     ServicesSettings Services,
     ArpProxySettings ArpProxy,
-    IReadOnlyDictionary<string, SubfunctionSettings> Subfunctions);
+    IReadOnlyDictionary<string, SubfunctionSettings> Subfunctions,
+    IPEndPoint? MetricsListen);
 
 /// <summary>Where ARP is answered for targets that can't; null for nowhere.</summary>
 internal sealed record ArpProxySettings(string? Interface);

@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
+using ACCOffload.Metrics;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos;
 
@@ -89,7 +90,8 @@ internal static class SettingsLoader
             List(settings.Kubernetes.Servers),
             settings.Services,
             settings.ArpProxy,
-            List(settings.Subfunctions.OrderBy(s => s.Key, StringComparer.Ordinal)));
+            List(settings.Subfunctions.OrderBy(s => s.Key, StringComparer.Ordinal)),
+            settings.MetricsListen);
     }
 
     private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(ConfigurationTree tree, out ConfigurationReader reader)
@@ -117,7 +119,8 @@ internal static class SettingsLoader
                 reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
                 reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
             new ArpProxySettings(reader.Value<string?>("ArpProxy:Interface", "", DeviceParsers.OptionalInterface, "give the name of an interface of this machine, or \"\" for none")),
-            reader.Map<SubfunctionSettings>("Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape));
+            reader.Map<SubfunctionSettings>("Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape),
+            MetricsListen.Read(reader));
         // No endpoint gets the number that stands for one of the ACC's own.
         settings = settings with { Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] } };
         settings = settings with { Node = settings.Node with { Devices = settings.Node.Devices with { Pool = LentPorts(settings) } } };
@@ -293,7 +296,7 @@ internal static class SettingsLoader
         if (reader.Errors.Count > 0)
             return;
         var node = settings.Node;
-        foreach (var (key, own) in new[] { ("Api:Listen", settings.Api.Listen), ("Api:HealthListen", settings.Api.HealthListen) })
+        foreach (var (key, own) in new[] { ("Api:Listen", settings.Api.Listen), ("Api:HealthListen", settings.Api.HealthListen), (MetricsListen.Key, settings.MetricsListen) })
         {
             if (own is null || IPAddress.IsLoopback(own.Address))
                 continue;

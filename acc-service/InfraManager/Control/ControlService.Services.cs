@@ -59,7 +59,7 @@ internal sealed partial class ControlService
         {
             Namespace = state.Key.Namespace,
             Name = state.Key.Name,
-            State = spec.Ports.Count == 0 ? "removed" : view.Programmed ? "programmed" : "pending",
+            State = view.StateName,
         };
         info.Problems.AddRange(spec.Problems.Select(ToInfo));
         for (var i = 0; i < state.Ports.Count; i++)

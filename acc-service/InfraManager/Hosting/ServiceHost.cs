@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Kubernetes;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Services;
@@ -33,6 +34,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private ApiServer? _api;
     private ArpProxy? _arp;
     private PortWatch? _portWatch;
+    private ManagerMetrics? _metrics;
 
     private ServiceHost(Settings settings, ILoggerFactory loggers)
     {
@@ -91,6 +93,8 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     {
         _systemd.Dispose();
         _arp?.Dispose();
+        if (_metrics is not null)
+            await _metrics.DisposeAsync();
         await StopWatchAsync();
         if (_api is not null)
             await _api.DisposeAsync();
@@ -151,10 +155,12 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             core.Obstacle = () => _portWatch.Obstacle;
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
         var agents = new Api.AgentLog(time, loggers.CreateLogger(Features.Api));
-        var control = new ControlService(core, new TargetView(_target, _ports, () => _portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile)), _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, conditions, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), agents, time);
+        var view = new TargetView(_target, _ports, () => _portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
+        var control = new ControlService(core, view, _tracer, _watch, _arp, OwnVport.Of(_settings), _settings.Node, name, conditions, new Api.RpcGuard(_settings.Node.Name, new RefusalLog(time, loggers.CreateLogger(Features.Security)), loggers.CreateLogger(Features.Control)), agents, time);
         _api = new ApiServer(_settings, core, control, conditions, agents, loggers, time);
         AddConditions(conditions, core, _api.Trust, time);
         await _api.StartAsync(cancellationToken);
+        _metrics = ManagerMetrics.Start(_settings, core, view, conditions, _watch, _api.Trust, loggers, time);
         if (_softTarget is { } starting)
             await starting;
         // What it does at first, connecting and loading the pipeline, is not waited for: READY is about the store and the API.

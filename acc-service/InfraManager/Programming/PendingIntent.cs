@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -14,6 +15,9 @@ internal sealed class PendingIntent(Intent intent)
     private int _state;
 
     public Intent Intent { get; } = intent;
+
+    /// <summary>When it was posted, as a timestamp of <see cref="Stopwatch"/>.</summary>
+    public long Posted { get; } = Stopwatch.GetTimestamp();
 
     public int Bytes { get; } = intent.EstimatedBytes;
 

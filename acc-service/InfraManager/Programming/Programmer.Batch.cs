@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -20,6 +21,7 @@ internal sealed partial class Programmer
         }
 
         long start = _time.GetTimestamp();
+        var times = new AttachTimes(batch);
         _device.TakeStrayPorts();
         var run = new BatchRun(batch) { DeviceLost = !_device.IsReady };
         if (run.DeviceLost)
@@ -29,6 +31,7 @@ internal sealed partial class Programmer
 
         for (int round = 0; ; round++)
         {
+            times.Enter(AttachPhase.Commit);
             JudgeAll(run, round);
             if (!Commit(run, round))
             {
@@ -43,6 +46,7 @@ internal sealed partial class Programmer
                 break;
             }
 
+            times.Enter(AttachPhase.Program);
             RealiseResult result = await _device.RealiseAsync(run.Touched, _abort.Token).ConfigureAwait(false);
             if (result.Lost is { } lost)
             {
@@ -55,6 +59,7 @@ internal sealed partial class Programmer
                 break;
         }
 
+        times.End();
         _model.Forget();
         _judge.Pool.Forget();
         Publish(run);

@@ -76,6 +76,8 @@ internal sealed partial class Programmer
         Services = _model.Services.All.Count,
         TableEntries = _device.Tables.DesiredCount,
         PendingEntries = _device.Tables.DirtyCount,
+        Tables = _device.Tables.Tally.Tables,
+        Differences = _device.Tables.Tally.Rows,
         QueueLength = _queue.Count,
         QueueBytes = _queue.Bytes,
         WritesSent = _device.WritesSent,

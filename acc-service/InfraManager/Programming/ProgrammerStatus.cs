@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>What <c>ctl status</c> shows of the programmer; a consistent snapshot, taken after each batch.</summary>
@@ -26,6 +28,12 @@ internal sealed record ProgrammerStatus
 
     /// <summary>Entries that the tables do not hold as wanted, as far as is known.</summary>
     public required long PendingEntries { get; init; }
+
+    /// <summary>The same by table.</summary>
+    public ImmutableArray<TableCounts> Tables { get; init; } = [];
+
+    /// <summary>Entries that stay other than wanted however often they are written; some of them if there are many.</summary>
+    public ImmutableArray<RowDifference> Differences { get; init; } = [];
 
     public required int QueueLength { get; init; }
 
@@ -84,4 +92,11 @@ internal sealed record EndpointView(Model.Endpoint Endpoint, uint? Port, bool Pr
 /// <summary>A service for display.</summary>
 /// <param name="State">As the model holds it.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
-internal sealed record ServiceView(Model.ServiceState State, bool Programmed);
+internal sealed record ServiceView(Model.ServiceState State, bool Programmed)
+{
+    /// <summary>All that <see cref="StateName"/> may be.</summary>
+    public static IReadOnlyList<string> StateNames { get; } = ["programmed", "pending", "removed"];
+
+    /// <summary>What became of it. A removed one is kept for the flows that it still has.</summary>
+    public string StateName => State.Spec.Ports.Count == 0 ? "removed" : Programmed ? "programmed" : "pending";
+}

@@ -18,6 +18,7 @@ internal sealed class TableState
     private readonly Dictionary<EntryKey, Row> _rows = [];
     private readonly Dictionary<OwnerId, Entry[]> _owners = [];
     private readonly HashSet<EntryKey> _dirty = [];
+    private readonly TableTally _tally = new();
 
     /// <summary>Who wanted a row last that nobody wants any more, if anybody ever did.</summary>
     private readonly Dictionary<EntryKey, OwnerId> _formerOwners = [];
@@ -27,6 +28,9 @@ internal sealed class TableState
 
     /// <summary>Rows that are not on the target as wanted, as far as is known.</summary>
     public int DirtyCount => _dirty.Count;
+
+    /// <summary>The same by table.</summary>
+    public TableTally Tally => _tally;
 
     public IReadOnlyCollection<OwnerId> Owners => _owners.Keys;
 
@@ -70,6 +74,7 @@ internal sealed class TableState
                 row.Desired = null;
                 _formerOwners[entry.Key] = owner;
                 DesiredCount--;
+                _tally.Want(entry.Key.Table, -1);
             }
 
             Touch(entry.Key, ref row);
@@ -96,6 +101,7 @@ internal sealed class TableState
             {
                 row.Desired = row.Actual?.SameAs(entries[i]) == true ? row.Actual : entries[i];
                 DesiredCount++;
+                _tally.Want(key.Table, 1);
                 if (known)
                     _formerOwners.Remove(key);
             }
@@ -191,8 +197,12 @@ internal sealed class TableState
     /// <summary>The target refused the update: it is not tried again until the row changes or <see cref="RetryRefused"/>.</summary>
     public void Refused(EntryUpdate update)
     {
-        if (_rows.ContainsKey(update.Entry.Key))
-            Find(update.Entry.Key).Marks |= RowMarks.Refused;
+        EntryKey key = update.Entry.Key;
+        if (!_rows.ContainsKey(key))
+            return;
+        ref Row row = ref Find(key);
+        row.Marks |= RowMarks.Refused;
+        _tally.Stuck(key, row.Desired is not null, row.Actual is not null || row.Marks.HasFlag(RowMarks.Unknown));
     }
 
     /// <summary>Lets refused rows be tried again.</summary>
@@ -200,6 +210,7 @@ internal sealed class TableState
     public bool RetryRefused()
     {
         bool any = false;
+        _tally.LoosenAll();
         foreach (EntryKey key in _dirty)
         {
             ref Row row = ref Find(key);
@@ -251,22 +262,25 @@ internal sealed class TableState
     private void Touch(EntryKey key, ref Row row)
     {
         row.Marks &= ~RowMarks.Refused;
+        _tally.Loosen(key);
         if (row.Actual is { } actual && !ReferenceEquals(actual, row.Desired) && row.Desired?.SameAs(actual) == true)
             row.Actual = row.Desired;
         if (row.Desired is null && row.Actual is null && !row.Marks.HasFlag(RowMarks.Unknown))
         {
-            _dirty.Remove(key);
+            SetDirty(key, false);
             _formerOwners.Remove(key);
             _rows.Remove(key);
         }
-        else if (row.IsClean)
-        {
-            _dirty.Remove(key);
-        }
         else
         {
-            _dirty.Add(key);
+            SetDirty(key, !row.IsClean);
         }
+    }
+
+    private void SetDirty(EntryKey key, bool isDirty)
+    {
+        if (isDirty ? _dirty.Add(key) : _dirty.Remove(key))
+            _tally.Differ(key.Table, isDirty ? 1 : -1);
     }
 
     [Flags]

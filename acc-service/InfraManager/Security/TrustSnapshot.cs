@@ -54,7 +54,26 @@ internal sealed class TrustSnapshot
 
     /// <summary>Judges a client's certificate.</summary>
     /// <returns>Who it is; or null and the reason for the refusal.</returns>
-    public ClientIdentity? Judge(ClientCertificate presented, DateTimeOffset now, out string? refusal)
+    public ClientIdentity? Judge(ClientCertificate presented, DateTimeOffset now, out string? refusal) => Judge(presented, now, Identify, out refusal);
+
+    /// <summary>Judges the certificate of a client that is no host, by its role.</summary>
+    /// <returns>Null, or the reason for the refusal.</returns>
+    public string? RefusalOf(ClientCertificate presented, string role, DateTimeOffset now)
+    {
+        _ = Judge(presented, now, Has, out var refusal);
+        return refusal;
+
+        ClientIdentity? Has(X509Certificate2 leaf, DateTimeOffset notAfter, out string? refusal)
+        {
+            var roles = CertificateRoles.Read(leaf);
+            refusal = roles is [var only] && only == role ? null : $"the certificate's role is {(roles.Count == 0 ? "none" : ConfigurationError.OneLine(string.Join(", ", roles)))}, not {role}";
+            return null;
+        }
+    }
+
+    private delegate ClientIdentity? Identification(X509Certificate2 leaf, DateTimeOffset notAfter, out string? refusal);
+
+    private ClientIdentity? Judge(ClientCertificate presented, DateTimeOffset now, Identification identify, out string? refusal)
     {
         try
         {
@@ -69,7 +88,7 @@ internal sealed class TrustSnapshot
                 if (refusal is not null)
                     return null;
                 var notAfter = chain.ChainElements.Min(e => new DateTimeOffset(e.Certificate.NotAfter));
-                return Identify(leaf, notAfter, out refusal);
+                return identify(leaf, notAfter, out refusal);
             }
             finally
             {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.P4Runtime;
 using Grpc.Core;
 
@@ -115,7 +116,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) => Session.ReadEntriesAsync(keys, cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
-        Session.WriteAsync(updates, cancellationToken);
+        ManagerInstruments.MeasureAsync(Session.WriteAsync(updates, cancellationToken));
 
     public async Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
     {

@@ -263,6 +263,16 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
+    public void Metrics_are_served_nowhere_unless_an_address_is_given()
+    {
+        Assert.Null(Load($"{{ {Least} }}").MetricsListen);
+        Assert.Equal("127.0.0.1:50097", Load($"{{ {Least}, \"Metrics\": {{ \"Listen\": \"127.0.0.1:50097\" }} }}").MetricsListen?.ToString());
+        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, \"Metrics\": {{ \"Listen\": \"localhost\", \"Port\": \"1\" }} }}"));
+        Assert.Equal(["Metrics:Listen", "Metrics:Port"], e.Errors.Select(f => f.Key));
+        Assert.Contains("has no port", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_shipped_configuration_is_valid()
     {
         var settings = SettingsLoader.Load(Path.Combine(Repository.Root, "rootfs/overlay/etc/accoffload/inframanager.json"), new Dictionary<string, string>());

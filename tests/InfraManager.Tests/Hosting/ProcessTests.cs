@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.Monitoring;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -204,6 +205,38 @@ public sealed class ProcessTests : IDisposable
         Kill(service, "TERM");
         await service.WaitForExitAsync();
         Assert.Equal(0, service.ExitCode);
+    }
+
+    [RootFact]
+    public async Task Metrics_are_served_on_a_listener_of_their_own()
+    {
+        var (listen, metrics) = (FreePort(), FreePort());
+        var json = JsonNode.Parse(File.ReadAllText(WriteConfiguration(listen)))!;
+        json["Metrics"] = new JsonObject { ["Listen"] = $"127.0.0.1:{metrics}" };
+        File.WriteAllText(_folder.At("c.json"), json.ToJsonString());
+        Start([], "run", "--config", _folder.At("c.json"));
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
+        using var channel = Connect(listen);
+        var client = new Offload.OffloadClient(channel);
+        for (var i = 0; i < 3; i++)
+            await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
+        await client.AttachAsync(Requests.Attach());
+
+        var scrape = await Scrape.GetAsync(metrics);
+        Assert.Equal((1, 0), (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
+        Assert.Equal((1, 1), (scrape["accoffload_target_connected"], scrape["accoffload_attach_seconds_count{phase=\"program\"}"]));
+        Assert.True(scrape["accoffload_writes_total{result=\"applied\"}"] > 0 && scrape["accoffload_write_seconds_sum"] > 0, scrape.Text);
+        Assert.Equal(0, scrape["accoffload_drops_total{reason=\"spoofed_mac\"}"]);
+
+        // A second service on that address ends at once, with the key.
+        json["Store"]!["Path"] = _folder.At("other.db");
+        json["Api"]!["Listen"] = "127.0.0.1:0";
+        json["Control"]!["Socket"] = _folder.At("other.sock");
+        json["SoftTarget"]!["Listen"] = $"unix:{_folder.At("other-p4rt.sock")}";
+        File.WriteAllText(_folder.At("other.json"), json.ToJsonString());
+        var (code, _, error) = await RunAsync("run", "--config", _folder.At("other.json"));
+        Assert.Equal(78, code);
+        Assert.StartsWith($"{_folder.At("other.json")}: Metrics:Listen = \"127.0.0.1:{metrics}\": cannot be bound: ", Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
     [RootFact]

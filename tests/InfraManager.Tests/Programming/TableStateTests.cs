@@ -155,6 +155,7 @@ public class TableStateTests
                 Assert.Equal(wanted.Count, target.Count);
                 Assert.All(wanted, w => Assert.True(target[w.Key].SameAs(w.Value)));
                 Assert.Equal((wanted.Count, 0), ((int)tables.DesiredCount, tables.DirtyCount));
+                Assert.Equal((wanted.Count, 0), ((int)tables.Tally.Tables.Sum(t => t.Wanted), (int)tables.Tally.Tables.Sum(t => t.Differences)));
             },
             iter: 2000);
     }

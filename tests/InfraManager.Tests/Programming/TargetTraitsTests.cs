@@ -77,6 +77,9 @@ public class TargetTraitsTests
         core.Target.Restart();
 
         await core.UntilAsync(() => core.Programmer.GetStatus() is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 }, "one entry is pending");
+        RowDifference row = Assert.Single(core.Programmer.GetStatus().Differences);
+        Assert.Equal(("pods", "missing"), (row.Table, row.Kind));
+        Assert.Equal($"pods dst_ip={TestNode.Ip(1)}", row.Row);
 
         core.Target.Forgets = _ => false;
         await core.SettledAsync();
@@ -106,6 +109,7 @@ public class TargetTraitsTests
         await Task.Delay(200);
         Assert.InRange(core.Target.Log.Count(u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"), 2, 30);
         Assert.False(core.Programmer.GetStatus().Reconciled);
+        Assert.Equal(new RowDifference("pods", $"pods dst_ip={TestNode.Ip(1)}", "unwanted"), Assert.Single(core.Programmer.GetStatus().Differences));
         core.Target.Refuses = _ => StatusCode.OK;
     }
 

@@ -155,6 +155,8 @@ internal sealed class CoreHarness : IAsyncDisposable
     {
         await UntilAsync(() => Difference() is null && Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }, "settled: " + Difference());
         Assert.Null(Difference());
+        ProgrammerStatus status = Programmer.GetStatus();
+        Assert.Equal((status.TableEntries, status.PendingEntries), (status.Tables.Sum(t => t.Wanted), status.Tables.Sum(t => t.Differences)));
         return Programmer.GetEndpoints();
     }
 

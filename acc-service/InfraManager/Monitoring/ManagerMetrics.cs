@@ -1,0 +1,98 @@
+using System.Diagnostics.Metrics;
+using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Conditions;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.Metrics;
+
+namespace ACCOffload.InfraManager.Monitoring;
+
+/// <summary>inframanager's metrics: what is looked up at each scrape, and the listener for scrapers.</summary>
+internal sealed class ManagerMetrics : IAsyncDisposable
+{
+    private readonly Meter _meter = new("ACCOffload.InfraManager.Host");
+    private readonly ScrapeServer _server;
+
+    private ManagerMetrics(Settings settings, INetworkCore core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time)
+    {
+        var drops = new TargetDrops(target, () => IsConnected(core.Status));
+        Observe(core, target, conditions, drops);
+        if (watch is not null)
+            ManagerFamilies.WatchAge.Observe(_meter, () => AgesOf(watch, time.GetUtcNow()));
+        CommonFamilies.CertificateExpiry.Observe(_meter, () => ExpiriesOf(settings, trust, time.GetUtcNow()));
+
+        var refusals = new RefusalLog(time, loggers.CreateLogger(Features.Security));
+        var options = new ScrapeOptions(settings.MetricsListen!, settings.Source)
+        {
+            Terms = MetricsListen.IsLocal(settings.MetricsListen!) ? null : () => TermsOf(trust.Current, time.GetUtcNow()),
+            Refused = (peer, who, isCertificate, reason) => refusals.Refused(peer, who, isCertificate ? RefusalReason.Certificate : RefusalReason.Handshake, reason),
+        };
+        var exporter = new MetricExporter(ManagerFamilies.All, ManagerInstruments.Meter, _meter) { Prepare = drops.ReadAsync };
+        _server = ScrapeServer.Start(options, exporter, loggers.CreateLogger(Features.Host));
+    }
+
+    /// <summary>Where they are served.</summary>
+    public System.Net.IPEndPoint Address => _server.Address;
+
+    /// <summary>Serves them where the configuration says; null for nowhere.</summary>
+    /// <param name="settings">Say where.</param>
+    /// <param name="core">Holds what is programmed.</param>
+    /// <param name="target">Asked for drops.</param>
+    /// <param name="conditions">What status shows.</param>
+    /// <param name="watch">The watch of the cluster; null where there is none.</param>
+    /// <param name="trust">The API's certificate, and whose scrapers are let in.</param>
+    /// <param name="loggers">Where it tells.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="ConfigurationException">The address can't be bound.</exception>
+    public static ManagerMetrics? Start(Settings settings, INetworkCore core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time) =>
+        settings.MetricsListen is null ? null : new ManagerMetrics(settings, core, target, conditions, watch, trust, loggers, time);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _meter.Dispose();
+    }
+
+    private void Observe(INetworkCore core, ITargetView target, ConditionSource conditions, TargetDrops drops)
+    {
+        CommonFamilies.Observe(_meter, () => conditions.Take().All.Select(c => (c.Name, c.Ok)));
+        ManagerFamilies.TargetConnected.Observe(_meter, () => IsConnected(core.Status) ? 1 : 0);
+        ManagerFamilies.QueueDepth.Observe(_meter, () => core.Status.QueueLength);
+        ManagerFamilies.Drops.Observe(_meter, () => drops.Cells.Select(c => ManagerFamilies.Drops.Measure(c.Packets, c.Reason)));
+        ManagerFamilies.Services.Observe(_meter, () =>
+        {
+            var states = core.Services.Values.CountBy(s => s.StateName).ToDictionary();
+            return ServiceView.StateNames.Select(n => ManagerFamilies.Services.Measure(states.GetValueOrDefault(n), n));
+        });
+        ManagerFamilies.TableCapacity.Observe(_meter, () => target.Pipeline.Tables.Where(t => !t.IsConst).Select(t => ManagerFamilies.TableCapacity.Measure(t.Size, t.Alias)));
+        ManagerFamilies.TableEntries.Observe(_meter, () => core.Status.Tables.Select(t => ManagerFamilies.TableEntries.Measure(t.Wanted, t.Table)));
+        ManagerFamilies.Differences.Observe(_meter, () => core.Status.Tables.Select(t => ManagerFamilies.Differences.Measure(t.Differences, t.Table)));
+        ManagerFamilies.Difference.Observe(_meter, () => core.Status.Differences.Select(d => ManagerFamilies.Difference.Measure(1, d.Table, d.Row, d.Kind)));
+    }
+
+    private static bool IsConnected(ProgrammerStatus status) => status.TargetState is not (TargetState.Away or TargetState.Backup);
+
+    private static IEnumerable<Measurement<double>> AgesOf(ClusterWatch watch, DateTimeOffset now)
+    {
+        foreach (var kind in watch.GetStatus().Kinds)
+        {
+            // Nothing heard yet is no age: the condition Watch tells of that.
+            if ((kind.LastEvent is { } heard && kind.LastList is { } listed ? heard > listed ? heard : listed : kind.LastEvent ?? kind.LastList) is { } last)
+                yield return ManagerFamilies.WatchAge.Measure((now - last).TotalSeconds, kind.Kind);
+        }
+    }
+
+    private static IEnumerable<Measurement<double>> ExpiriesOf(Settings settings, TrustStore trust, DateTimeOffset now)
+    {
+        yield return CommonFamilies.CertificateExpiry.Measure((trust.Current.NotAfter - now).TotalSeconds, "api");
+        if (settings.Target.Kind == TargetKind.External && settings.Target.P4Runtime.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
+            && CertificateExpiry.OfFile(settings.Target.CertificateFile, now) is { } target)
+            yield return CommonFamilies.CertificateExpiry.Measure(target, "target");
+    }
+
+    private static ScrapeTerms TermsOf(TrustSnapshot trust, DateTimeOffset now) =>
+        new(trust.Server, trust.ChainPolicy(now), (certificate, chain) => trust.RefusalOf(ClientCertificate.From(certificate, chain), ScrapeTerms.ClientRole, now));
+}

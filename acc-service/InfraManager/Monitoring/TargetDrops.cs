@@ -1,0 +1,34 @@
+using ACCOffload.InfraManager.Control;
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Monitoring;
+
+/// <summary>Reads the pipeline's drop counters at a scrape. What the target does not tell in time is left out: an old number would look like no drops.</summary>
+internal sealed class TargetDrops(ITargetView target, Func<bool> isConnected)
+{
+    /// <summary>How long a scrape waits for the target.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    private const string NoReason = "none";
+
+    /// <summary>Packets by reason, as last read; empty where that failed.</summary>
+    public IReadOnlyList<(string Reason, long Packets)> Cells { get; private set; } = [];
+
+    public async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        Cells = [];
+        if (!isConnected() || target.Pipeline.Counters.FirstOrDefault(c => c.Alias == DropReasons.Counter) is not { } counter)
+            return;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Limit);
+        try
+        {
+            var cells = await target.ReadCountersAsync(counter, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+            Cells = [.. cells.Select(c => (Reason: DropReasons.Label(counter.Alias, c.Index), c.Packets)).Where(c => c.Reason is not ("" or NoReason))];
+        }
+        catch (Exception e) when (e is P4RuntimeException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // The target's own metrics tell that it is away.
+        }
+    }
+}

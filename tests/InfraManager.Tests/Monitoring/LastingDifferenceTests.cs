@@ -1,0 +1,125 @@
+using System.Net;
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Hosting;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Monitoring;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.Monitoring;
+using ACCOffload.NativeInterop;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests.Monitoring;
+
+/// <summary>A target that answers OK to a change and does not make it: the metrics name table and row for as long as that lasts.</summary>
+public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
+{
+    private const string Port = "TAP1";
+    private static readonly string[] Pool = [Port, "TAP2"];
+    private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
+
+    /// <summary>As the real target, but for our knowledge that it does not modify rows.</summary>
+    private static readonly TargetTraits Unknowing = TargetTraits.P4Dpdk with { CanModify = true };
+
+    private ApiFixture _api = null!;
+    private FaithfulTarget _target = null!;
+    private SqliteStore? _store;
+    private P4RuntimeSession _session = null!;
+    private GnmiClient _gnmi = null!;
+    private P4Target _view = null!;
+    private Programmer _programmer = null!;
+    private ManagerMetrics? _metrics;
+
+    public async Task InitializeAsync()
+    {
+        _api = await ApiFixture.StartAsync();
+        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = _api.Folder.At("p4.sock") });
+    }
+
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_store is not null)
+            await CloseAsync();
+        await _target.DisposeAsync();
+        await _api.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task It_is_told_with_table_and_row_until_it_is_gone()
+    {
+        Open(TargetTraits.P4Dpdk, Node);
+        await _programmer.SubmitAsync(TestNode.Begin, default);
+        await ReadyAsync();
+        await _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1) with { PortName = Port }), default);
+        var scrape = await ScrapeAsync(s => s["accoffload_reconcile_differences{table=\"pods\"}"] == 0);
+        Assert.Equal(1, scrape["accoffload_table_entries{table=\"pods\"}"]);
+        Assert.DoesNotContain("accoffload_reconcile_difference_info", scrape.Text, StringComparison.Ordinal);
+        Assert.InRange(scrape["accoffload_writes_total{result=\"applied\"}"], 1, double.MaxValue);
+        Assert.InRange(scrape["accoffload_write_seconds_count"], 1, double.MaxValue);
+        foreach (var phase in new[] { "queue", "commit", "program" })
+            Assert.InRange(scrape[$"accoffload_attach_seconds_count{{phase=\"{phase}\"}}"], 1, double.MaxValue);
+        await CloseAsync();
+
+        // The same rows with another gateway's MAC in them, by changes that the target acknowledges and does not make.
+        var moved = Node with { GatewayMac = MacAddress.Parse("02:ac:c0:00:00:09") };
+        Open(Unknowing, moved);
+        scrape = await ScrapeAsync(s => s.Series.Keys.Any(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal)));
+        var row = scrape.Series.Keys.First(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal));
+        var table = row.Split('"')[1];
+        Assert.InRange(scrape[$"accoffload_reconcile_differences{{table=\"{table}\"}}"], 1, double.MaxValue);
+        Assert.EndsWith(",kind=\"different\"}", row, StringComparison.Ordinal);
+        Assert.StartsWith($"accoffload_reconcile_difference_info{{table=\"{table}\",row=\"{table} ", row, StringComparison.Ordinal);
+        // It is written again and again, and stays.
+        var writes = scrape["accoffload_writes_total{result=\"applied\"}"];
+        scrape = await ScrapeAsync(s => s["accoffload_writes_total{result=\"applied\"}"] > writes + 10);
+        Assert.Contains(row, scrape.Series.Keys);
+        await CloseAsync();
+
+        Open(TargetTraits.P4Dpdk, moved);
+        scrape = await ScrapeAsync(s => s.Series.GetValueOrDefault($"accoffload_reconcile_differences{{table=\"{table}\"}}", 1) == 0);
+        Assert.DoesNotContain("accoffload_reconcile_difference_info", scrape.Text, StringComparison.Ordinal);
+    }
+
+    private async Task<Scrape> ScrapeAsync(Func<Scrape, bool> condition)
+    {
+        Scrape? last = null;
+        await Eventually.TrueAsync(async () => condition(last = await Scrape.GetAsync(_metrics!.Address.Port)), () => $"it is told; {_programmer.GetStatus()}\n{last?.Text}");
+        return last!;
+    }
+
+    private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.GetStatus().Ready, () => $"ready: {_programmer.GetStatus()}");
+
+    private void Open(TargetTraits traits, NodeSettings node)
+    {
+        var endpoint = new TargetEndpoint { Address = _target.Address };
+        _store = SqliteStore.Open(_api.Folder.At("state.db"), NullLogger.Instance);
+        _session = new P4RuntimeSession(
+            new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
+        _gnmi = new GnmiClient(endpoint);
+        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, MadeByOthers: false), NullLogger.Instance);
+        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
+        _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
+        var core = new ProgrammerCore(_programmer);
+        var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Loopback, 0) };
+        _metrics = ManagerMetrics.Start(settings, core, new TargetView(_view, _gnmi, () => PortReport.Fine, "k8s_dp"), _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time);
+        _session.Start();
+        _programmer.Start();
+    }
+
+    private async Task CloseAsync()
+    {
+        await _metrics!.DisposeAsync();
+        await _programmer.StopAsync(TimeSpan.Zero);
+        _view.Dispose();
+        await _gnmi.DisposeAsync();
+        await _session.DisposeAsync();
+        _store!.Dispose();
+        _store = null;
+    }
+}
