@@ -9,10 +9,11 @@ namespace ACCOffload.HostStub.Acc;
 internal static class AccPeerCheck
 {
     public const string Role = "urn:accoffload:role:acc";
+    public const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const string SubjectAlternativeName = "2.5.29.17";
 
-    public static X509ChainPolicy Policy(X509Certificate2Collection authorities)
+    public static X509ChainPolicy Policy(X509Certificate2Collection authorities, string usage = ServerAuthentication)
     {
         var policy = new X509ChainPolicy
         {
@@ -22,7 +23,7 @@ internal static class AccPeerCheck
             DisableCertificateDownloads = true,
         };
         policy.CustomTrustStore.AddRange(authorities);
-        policy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
+        policy.ApplicationPolicy.Add(new Oid(usage));
         return policy;
     }
 
@@ -32,16 +33,17 @@ internal static class AccPeerCheck
         if (certificate is not X509Certificate2 server)
             return "the ACC showed no certificate";
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
-        {
-            string reasons = chain is null ? "no chain" : string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()).Distinct());
-            return $"the ACC's certificate ({server.Subject}) is not trusted: {reasons}";
-        }
+            return $"the ACC's certificate ({server.Subject}) is not trusted: {Reasons(chain)}";
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
             return $"the ACC's certificate ({server.Subject}) is not for the name {serverName}";
         if (errors != SslPolicyErrors.None)
             return $"the ACC's certificate ({server.Subject}) is refused: {errors}";
         return HasRole(server, Role) ? null : $"the ACC's certificate ({server.Subject}) does not have the role {Role}";
     }
+
+    /// <summary>What is wrong with a chain, in words.</summary>
+    public static string Reasons(X509Chain? chain) =>
+        chain is null ? "no chain" : string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()).Distinct());
 
     /// <summary>Looks for a URI among the subject alternative names.</summary>
     public static bool HasRole(X509Certificate2 certificate, string role)

@@ -45,6 +45,9 @@ internal static class AgentStatus
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>All that <see cref="StateOf"/> may say.</summary>
+    public static IReadOnlyList<string> States { get; } = ["adding", "attached", "deleting", "released", "vanished"];
+
     public static string StateOf(Claim claim) => claim.Vanished ? "vanished" : claim.State switch
     {
         ClaimState.Adding or ClaimState.Attaching => "adding",

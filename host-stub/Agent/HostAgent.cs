@@ -5,6 +5,7 @@ using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Monitoring;
 using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -29,6 +30,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly PendingRemovals _pending;
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
+    private AgentMetrics? _metrics;
     private Task _maintenance = Task.CompletedTask;
     private Task _recovering = Task.CompletedTask;
     private Task _catchingUp = Task.CompletedTask;
@@ -68,6 +70,9 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
     internal AgentServices Services => _services;
 
+    /// <summary>Where metrics are served; null for nowhere.</summary>
+    internal System.Net.IPEndPoint? MetricsAddress => _metrics?.Address;
+
     /// <summary>Starts everything; when it returns, plugins are served.</summary>
     /// <param name="config">The checked configuration.</param>
     /// <param name="loggers">Where to log to.</param>
@@ -90,6 +95,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             await agent._host.EnsureAsync().ConfigureAwait(false);
             agent._services.Acc.Start();
             agent._pending.Prepare();
+            agent._metrics = AgentMetrics.Start(agent._services);
             agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
             agent._catchingUp = Task.Run(() => agent._pending.RunAsync(agent._stop.Token));
             agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
@@ -121,6 +127,8 @@ internal sealed partial class HostAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
+        if (_metrics is not null)
+            await _metrics.DisposeAsync().ConfigureAwait(false);
         if (_server is not null)
             await _server.DisposeAsync().ConfigureAwait(false);
         await _maintenance.ConfigureAwait(false);

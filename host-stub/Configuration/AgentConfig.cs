@@ -54,6 +54,8 @@ internal sealed record AgentConfig
 
     public required LoggingSettings Logging { get; init; }
 
+    public MetricsConfig Metrics { get; init; } = new(null, null, null, null);
+
     /// <summary>How long after its namespace and its device an attachment is kept for a DEL; zero: until one comes.</summary>
     public TimeSpan VanishedGrace { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -3,6 +3,7 @@ using System.Net;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.Metrics;
 using ACCOffload.NativeInterop;
 using ACCOffload.Protos;
 
@@ -49,6 +50,7 @@ internal static class AgentConfigReader
             Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
             HostInterface = ReadHostInterface(reader),
             Logging = LoggingSettings.Read(reader, LogFeature.All),
+            Metrics = ReadMetrics(reader),
         };
         if (config.DeviceKind == "ipvlan" && config.Ipvlan.Parent.Length == 0)
             reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that pods share");
@@ -71,6 +73,24 @@ internal static class AgentConfigReader
     {
         StatusGrace = TimeSpan.FromSeconds(reader.Number("Acc:StatusGraceSeconds", 180, 0, 3600)),
     };
+
+    private static MetricsConfig ReadMetrics(ConfigurationReader reader)
+    {
+        const string FileRemedy = "give the absolute path of a PEM file, as 'make certs' makes it, or listen on 127.0.0.1";
+        var config = new MetricsConfig(
+            MetricsListen.Read(reader),
+            reader.Value<string?>("Metrics:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
+            reader.Value<string?>("Metrics:KeyFile", "", Parsers.OptionalPath, PathRemedy),
+            reader.Value<string?>("Metrics:CaFile", "", Parsers.OptionalPath, PathRemedy));
+        if (config.Listen is not { } listen || MetricsListen.IsLocal(listen))
+            return config;
+        foreach (var (key, file) in new[] { ("Metrics:CertificateFile", config.CertificateFile), ("Metrics:KeyFile", config.KeyFile), ("Metrics:CaFile", config.CaFile) })
+        {
+            if (file is null)
+                reader.Fail(key, null, $"is missing: {listen} can be reached by others, so that metrics are served there under mutual TLS only", FileRemedy);
+        }
+        return config;
+    }
 
     private static IpvlanConfig ReadIpvlan(ConfigurationReader reader) => new(
         reader.Value<string>("Device:Ipvlan:Parent", "", OptionalInterfaceName, "give the name of a link of the host, or \"\" for none"),

@@ -99,6 +99,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
             LogTimes(claim.Key, times);
+            Monitoring.AgentInstruments.Added(times);
             return ResultOf(call, claim, reply, routed.Result, ipam.Result.Result);
         }
         catch (Exception e)

@@ -1,0 +1,6 @@
+using System.Net;
+
+namespace ACCOffload.HostStub.Configuration;
+
+/// <summary>Where metrics are served; null for nowhere. The files are for an address that others can reach: the agent's other certificate is a client's.</summary>
+internal sealed record MetricsConfig(IPEndPoint? Listen, string? CertificateFile, string? KeyFile, string? CaFile);

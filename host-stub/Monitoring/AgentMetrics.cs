@@ -1,0 +1,87 @@
+using System.Diagnostics.Metrics;
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Logging;
+using ACCOffload.Metrics;
+using Microsoft.Extensions.Logging;
+
+namespace ACCOffload.HostStub.Monitoring;
+
+/// <summary>The agent's metrics: what is looked up at each scrape, and the listener for scrapers.</summary>
+internal sealed partial class AgentMetrics : IAsyncDisposable
+{
+    private readonly Meter _meter = new("ACCOffload.HostStub.Agent");
+    private readonly LineBudget _lines;
+    private readonly ILogger _logger;
+    private readonly ScrapeServer _server;
+
+    private AgentMetrics(AgentServices services)
+    {
+        var config = services.Config;
+        _lines = new LineBudget(services.Time);
+        _logger = services.Loggers.CreateLogger(LogFeature.Host);
+        var trust = MetricsListen.IsLocal(config.Metrics.Listen!) ? null : Load(config, services.Time);
+        Observe(services);
+        var options = new ScrapeOptions(config.Metrics.Listen!, "configuration") { Terms = trust is null ? null : trust.Terms, Refused = Refused };
+        _server = ScrapeServer.Start(options, new MetricExporter(AgentFamilies.All, AgentInstruments.Meter, _meter), _logger);
+    }
+
+    /// <summary>Where they are served.</summary>
+    public System.Net.IPEndPoint Address => _server.Address;
+
+    /// <summary>Serves them where the configuration says; null for nowhere.</summary>
+    /// <exception cref="ConfigurationException">The address can't be bound, or a certificate can't be used.</exception>
+    public static AgentMetrics? Start(AgentServices services) => services.Config.Metrics.Listen is null ? null : new AgentMetrics(services);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync().ConfigureAwait(false);
+        _meter.Dispose();
+    }
+
+    private static ScraperTrust Load(AgentConfig config, TimeProvider time)
+    {
+        try
+        {
+            return new ScraperTrust(config, time);
+        }
+        catch (AccException e)
+        {
+            throw new ConfigurationException(new ConfigurationError("configuration", "Metrics:CertificateFile", config.Metrics.CertificateFile, e.Message, "make certificates with 'make certs', or name the right files in Metrics:CertificateFile, KeyFile and CaFile"));
+        }
+    }
+
+    private void Observe(AgentServices services)
+    {
+        var config = services.Config;
+        CommonFamilies.Observe(_meter, () => (services.Conditions?.Take() ?? []).Select(c => (c.Name, c.Ok)));
+        AgentFamilies.AccConnected.Observe(_meter, () => services.Acc.State.Synced ? 1 : 0);
+        AgentFamilies.Attachments.Observe(_meter, () =>
+        {
+            var counts = services.Claims.All().Where(c => !c.IsHost).CountBy(AgentStatus.StateOf).ToDictionary();
+            return AgentStatus.States.Select(s => AgentFamilies.Attachments.Measure(counts.GetValueOrDefault(s), s));
+        });
+        CommonFamilies.CertificateExpiry.Observe(_meter, () => Expiries(config, services.Time.GetUtcNow()));
+    }
+
+    private static IEnumerable<Measurement<double>> Expiries(AgentConfig config, DateTimeOffset now)
+    {
+        foreach (var (name, file) in new[] { ("acc", config.Acc.CertificateFile), ("metrics", config.Metrics.CertificateFile) })
+        {
+            if (file is not null && CertificateExpiry.OfFile(file, now) is { } seconds)
+                yield return CommonFamilies.CertificateExpiry.Measure(seconds, name);
+        }
+    }
+
+    private void Refused(string peer, string who, bool isCertificate, string reason)
+    {
+        var name = who.Length == 0 ? "no certificate" : ConfigurationError.OneLine(who, 120);
+        reason = ConfigurationError.OneLine(reason, 300);
+        if (_lines.Judge(peer, isCertificate ? "certificate" : "connection", $"{name} {reason}") is { Fate: LineFate.Told } verdict)
+            LogRefused(peer, name, reason, verdict.Suppressed);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Refused to tell metrics to {Peer} ({Who}): {Reason} ({Times} more in the last minutes that were not logged)")]
+    private partial void LogRefused(string peer, string who, string reason, long times);
+}

@@ -1,0 +1,44 @@
+using System.Security.Cryptography.X509Certificates;
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Configuration;
+using ACCOffload.Metrics;
+
+namespace ACCOffload.HostStub.Monitoring;
+
+/// <summary>Who may scrape over the network: clients with the role for it, of our authority. The files are read again when they change.</summary>
+internal sealed class ScraperTrust
+{
+    private const string Role = $"urn:accoffload:role:{ScrapeTerms.ClientRole}";
+
+    private readonly Lock _lock = new();
+    private readonly AccCredentialMemory _memory;
+    private AccCredentials _credentials;
+
+    /// <exception cref="AccException">A file can't be used; the message names it.</exception>
+    public ScraperTrust(AgentConfig config, TimeProvider time)
+    {
+        // The same kind of files, for the other side of a connection.
+        var files = config.Acc with { CertificateFile = config.Metrics.CertificateFile!, KeyFile = config.Metrics.KeyFile!, CaFile = config.Metrics.CaFile! };
+        _memory = new AccCredentialMemory(files, time);
+        _credentials = _memory.Load();
+    }
+
+    /// <summary>What a new connection is held to.</summary>
+    /// <exception cref="AccException">The files can't be used, and those before neither.</exception>
+    public ScrapeTerms Terms()
+    {
+        lock (_lock)
+        {
+            if (_memory.HasOther(_credentials.Stamp))
+                _credentials = _memory.Load();
+            return new ScrapeTerms(_credentials.Client, AccPeerCheck.Policy(_credentials.Authorities, AccPeerCheck.ClientAuthentication), Judge);
+        }
+    }
+
+    private static string? Judge(X509Certificate2 certificate, X509Chain? chain)
+    {
+        if (chain is not { ChainStatus.Length: 0 })
+            return $"the certificate is not trusted: {AccPeerCheck.Reasons(chain)}";
+        return AccPeerCheck.HasRole(certificate, Role) ? null : $"the certificate does not have the role {Role}";
+    }
+}
