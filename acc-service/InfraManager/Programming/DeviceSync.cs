@@ -174,7 +174,8 @@ internal sealed partial class DeviceSync
         try
         {
             Tables.RetryRefused();
-            await PassAsync([], [], new PassMode(Verify: false, DoubtIsRefusal: true), cancellationToken).ConfigureAwait(false);
+            // What is tried again may be what was acknowledged and not done before.
+            await PassAsync([], [], new PassMode(Verify: true, DoubtIsRefusal: true), cancellationToken).ConfigureAwait(false);
             await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (DeviceLostException e)
@@ -210,7 +211,7 @@ internal sealed partial class DeviceSync
             long applied = await FlushAsync(refusals, mode, touched, cancellationToken).ConfigureAwait(false);
             if (!IsReady)
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
-            if (applied == 0 || (isReliable && (!mode.Verify || round == MaxAttempts)))
+            if (applied == 0 || (isReliable && !mode.Verify))
                 break;
             if (mode.Verify || touched is null)
                 await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);

@@ -22,9 +22,6 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
     private static readonly string[] Pool = [Port, "TAP2"];
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
 
-    /// <summary>As the real target, but for our knowledge that it does not modify rows.</summary>
-    private static readonly TargetTraits Unknowing = TargetTraits.P4Dpdk with { CanModify = true };
-
     private ApiFixture _api = null!;
     private FaithfulTarget _target = null!;
     private SqliteStore? _store;
@@ -50,9 +47,13 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
         await _api.DisposeAsync();
     }
 
-    [Fact]
-    public async Task It_is_told_with_table_and_row_until_it_is_gone()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task It_is_told_with_table_and_row_until_it_is_gone(bool isTrusted)
     {
+        // As the real target, but for our knowledge that it does not modify rows.
+        TargetTraits unknowing = TargetTraits.P4Dpdk with { CanModify = true, WritesAreReliable = isTrusted };
         Open(TargetTraits.P4Dpdk, Node);
         await _programmer.SubmitAsync(TestNode.Begin, default);
         await ReadyAsync();
@@ -68,7 +69,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
 
         // The same rows with another gateway's MAC in them, by changes that the target acknowledges and does not make.
         var moved = Node with { GatewayMac = MacAddress.Parse("02:ac:c0:00:00:09") };
-        Open(Unknowing, moved);
+        Open(unknowing, moved);
         scrape = await ScrapeAsync(s => s.Series.Keys.Any(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal)));
         var row = scrape.Series.Keys.First(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal));
         var table = row.Split('"')[1];
