@@ -48,7 +48,13 @@ internal sealed class ConditionSource(INetworkCore core)
         : Condition.Met(ConditionNames.Pipeline);
 
     private static Condition Tables(ProgrammerStatus status) =>
-        status.PendingEntries > 0 ? Condition.Unmet(ConditionNames.Tables, $"{status.PendingEntries.ToString(CultureInfo.InvariantCulture)} entries are not in the tables yet; the log names those that were refused")
+        status.PendingEntries > 0 ? Condition.Unmet(ConditionNames.Tables, DescribePending(status))
         : status.Reconciled ? Condition.Met(ConditionNames.Tables)
         : Condition.Unmet(ConditionNames.Tables, "not compared with the model since the target was last reached");
+
+    private static string DescribePending(ProgrammerStatus status)
+    {
+        string count = $"{status.PendingEntries.ToString(CultureInfo.InvariantCulture)} entries are not in the tables";
+        return status.Differences is [var first, ..] ? $"{count}, for one {first.Row}, which is {first.Kind}" : $"{count} yet";
+    }
 }

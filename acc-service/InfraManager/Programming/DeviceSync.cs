@@ -174,8 +174,8 @@ internal sealed partial class DeviceSync
         try
         {
             Tables.RetryRefused();
-            // What is tried again may be what was acknowledged and not done before.
-            await PassAsync([], [], new PassMode(Verify: true, DoubtIsRefusal: true), cancellationToken).ConfigureAwait(false);
+            // What is tried again may be what was acknowledged and not done before; where answers are no proof, what is written is read back anyway.
+            await PassAsync([], [], new PassMode(Verify: _target.Traits.WritesAreReliable, DoubtIsRefusal: true), cancellationToken).ConfigureAwait(false);
             await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (DeviceLostException e)

@@ -46,7 +46,8 @@ public sealed class ConditionTests
     [InlineData(ConditionNames.Store, "disk full", true)]
     [InlineData(ConditionNames.Target, "a reply was lost", true)]
     [InlineData(ConditionNames.Pipeline, "another program", true)]
-    [InlineData(ConditionNames.Tables, "3 entries are not in the tables yet; the log names those that were refused", false)]
+    [InlineData(ConditionNames.Tables, "3 entries are not in the tables yet", false)]
+    [InlineData(ConditionNames.Tables, "4 entries are not in the tables, for one pods dst_ip=10.1.1.2, which is missing", false)]
     [InlineData(ConditionNames.Tables, "not compared with the model since the target was last reached", false)]
     public async Task What_the_programmer_lacks_is_one_condition_in_ctl_and_for_the_agent(string name, string reason, bool preventsAdds)
     {
@@ -61,7 +62,8 @@ public sealed class ConditionTests
             ConditionNames.Store => s with { StoreProblem = reason },
             ConditionNames.Target => s with { Ready = false, TargetState = TargetState.UnknownOutcome, TargetReason = reason },
             ConditionNames.Pipeline => s with { Ready = false, TargetState = TargetState.Reconciling, TargetReason = reason, PipelineProblem = reason },
-            _ when char.IsAsciiDigit(reason[0]) => s with { PendingEntries = 3 },
+            _ when reason[0] == '3' => s with { PendingEntries = 3 },
+            _ when reason[0] == '4' => s with { PendingEntries = 4, Differences = [new RowDifference("pods", "pods dst_ip=10.1.1.2", "missing")] },
             _ => s with { Reconciled = false },
         };
         var status = await ctl.GetStatusAsync(new GetStatusRequest());
