@@ -16,7 +16,7 @@ struct metadata_t {
 
     bit<32> bucket;
     bit<32> set_id;
-    // 0, or the backend that the flow was pinned to and that takes it no more.
+    // 0, or a backend that takes no more: an entry under it says where the flow moved on to from there.
     bit<32> after;
     bit<32> client_ip;
     bit<16> client_port;
@@ -45,7 +45,9 @@ struct metadata_t {
     // ---- Services: what the frontend says
     bit<8>  plan;
     bit<32> frontend_id;
-    bit<8>  buckets;
+    bit<16> buckets;
+    // Buckets of the set's succession; 0: it has none of its own.
+    bit<16> succession;
     bit<8>  frontend_pool;
     bit<8>  affinity;
     bit<32> ranges_id;
@@ -58,6 +60,8 @@ struct metadata_t {
     // ---- what is found
     bit<8>  learn;
     bit<8>  pinned;
+    bit<8>  moves;
+    bit<8>  goes_on;
     bit<32> backend_id;
     bit<16> source_port;
     bit<8>  pool;
@@ -65,7 +69,6 @@ struct metadata_t {
     bit<8>  on_host;
     bit<32> wide_hash;
     bit<8>  sticky;
-    bit<32> flow_after;
     bit<16> first_port;
     bit<16> port_mask;
     bit<16> port_step;

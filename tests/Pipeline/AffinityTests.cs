@@ -49,13 +49,11 @@ public sealed class AffinityTests : IDisposable
             _node.Time.Advance(TimeSpan.FromSeconds(119));
             Assert.Equal(first, Connect(1));
         }
-        var backends = new HashSet<uint>();
-        for (var i = 0; i < 20; i++)
-        {
-            _node.Time.Advance(TimeSpan.FromSeconds(121));
-            backends.Add(Connect(1));
-        }
-        Assert.True(backends.Count > 1);
+        // Once it is over the client goes where the buckets say, which others have now.
+        _service.Fill([.. Enumerable.Repeat(first % 8 + 1, 8)]);
+        Assert.Equal(first, Connect(1));
+        _node.Time.Advance(TimeSpan.FromSeconds(121));
+        Assert.Equal(first % 8 + 1, Connect(1));
     }
 
     [Theory]
@@ -72,10 +70,19 @@ public sealed class AffinityTests : IDisposable
             _node.Time.Advance(TimeSpan.FromSeconds(100));
             Assert.Equal(second, Connect(1));
         }
-        // And once more: then the hash decides.
-        Leave(second, drain);
-        for (var i = 0; i < 30; i++)
-            Assert.DoesNotContain(Connect(1), new[] { first, second });
+        // And so on, for as long as there are others.
+        for (var gone = second; _gone.Count < 6;)
+        {
+            Leave(gone, drain);
+            var next = Connect(1);
+            Assert.DoesNotContain(next, _gone);
+            for (var i = 0; i < 30; i++)
+            {
+                _node.Time.Advance(TimeSpan.FromSeconds(100));
+                Assert.Equal(next, Connect(1));
+            }
+            gone = next;
+        }
     }
 
     private void Leave(uint backend, bool drain)
@@ -83,6 +90,14 @@ public sealed class AffinityTests : IDisposable
         var left = Enumerable.Range(1, 8).Select(i => (uint)i).Except(_gone).Where(i => i != backend).ToArray();
         _gone.Add(backend);
         _service.Fill([.. Enumerable.Range(0, 8).Select(i => left[i % left.Length])]);
+        // Those that drain keep their buckets, and have a substitute.
+        for (var i = 0; i < 8; i++)
+        {
+            if (_successors[i] == backend && !drain)
+                _successors[i] = left[i % left.Length];
+            _substitutes[i] = left.Contains(_substitutes[i]) ? _substitutes[i] : left[i % left.Length];
+        }
+        _service.Succeed(_successors).Substitute(_substitutes).Frontend(Service.Address, 80).Frontend(Service.Address, 443);
         if (drain)
             _service.Drain(backend);
         else
@@ -90,4 +105,6 @@ public sealed class AffinityTests : IDisposable
     }
 
     private readonly List<uint> _gone = [];
+    private readonly uint[] _successors = [1, 2, 3, 4, 5, 6, 7, 8];
+    private readonly uint[] _substitutes = new uint[8];
 }

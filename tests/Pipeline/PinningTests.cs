@@ -47,7 +47,7 @@ public sealed class PinningTests : IDisposable
         var service = ThreeBackends(Frame.Tcp);
         _node.Pass(1, service.To(_client, 5000), 2);
         service.Drain(2);
-        service.Fill(3).Frontend(Service.Address, 80);
+        service.Fill(3).Succeed(2).Substitute(3).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_client, 5000), 3);
         service.Fill(4).Frontend(Service.Address, 80);
         _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 3);
@@ -73,9 +73,9 @@ public sealed class PinningTests : IDisposable
         service.Fill(3).Frontend(Service.Address, 80);
         _node.Pass(1, service.To(_client, 5000), 2);
         if (drain)
-            service.Drain(2);
+            service.Succeed(2).Substitute(3).Frontend(Service.Address, 80).Drain(2);
         else
-            service.Detach(2);
+            service.Succeed(3).Frontend(Service.Address, 80).Detach(2);
         var seen = _node.Pass(1, service.To(_client, 5000), 3);
         Assert.Equal(Service.Address, _node.Pass(3, Service.Answer(seen), 1).Source);
         // A backend that is added moves nothing.
@@ -85,10 +85,89 @@ public sealed class PinningTests : IDisposable
             _node.Time.Advance(TimeSpan.FromSeconds(29));
             _node.Pass(1, service.To(_client, 5000), 3);
         }
-        // The second loss: where the hash says, with every packet.
-        service.Detach(3);
+        // And so on, however many it loses.
+        service.Succeed(4).Detach(3);
         seen = _node.Pass(1, service.To(_client, 5000), 4);
         Assert.Equal(Service.Address, _node.Pass(4, Service.Answer(seen), 1).Source);
+        service.Backend(5, _node.AddPod(5), 80).Fill(5).Succeed(5).Frontend(Service.Address, 80).Detach(4);
+        seen = _node.Pass(1, service.To(_client, 5000), 5);
+        Assert.Equal(Service.Address, _node.Pass(5, Service.Answer(seen), 1).Source);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_client_that_connects_from_one_port_follows_each_backend_of_a_row(bool afterDetach)
+    {
+        var service = new Service(_node).Backend(2, _node.AddPod(2), 80).Fill(2).Frontend(Service.Address, 80);
+        Connects(2);
+        for (uint next = 3; next <= 8; next++)
+        {
+            var last = next - 1;
+            service.Backend(next, _node.AddPod((int)next), 80).Fill(next).Succeed(last).Substitute(next).Frontend(Service.Address, 80).Drain(last);
+            _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), last);
+            if (!afterDetach)
+                Connects(next);
+            service.Succeed(next).Detach(last);
+            if (afterDetach)
+            {
+                // Its connection is gone with the backend; another packet of it begins nothing at the next one.
+                Assert.Equal(Frame.Rst, _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 1).Flags);
+                Connects(next);
+            }
+
+            _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), next);
+        }
+
+        void Connects(uint backend)
+        {
+            var seen = _node.Pass(1, service.To(_client, 5000), backend);
+            Assert.Equal(Service.Address, _node.Pass(backend, Service.Answer(seen, Frame.Syn | Frame.Ack), 1).Source);
+            _node.Pass(1, service.To(_client, 5000, Frame.Ack), backend);
+        }
+    }
+
+    [Fact]
+    public void A_connection_that_left_one_of_two_draining_backends_stays_at_the_third_until_that_goes()
+    {
+        var service = ThreeBackends(Frame.Tcp);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        // Its bucket of the succession is the other one that drains.
+        service.Drain(2);
+        service.Fill(4).Succeed(3).Substitute(4).Frontend(Service.Address, 80).Drain(3);
+        _node.Pass(1, service.To(_client, 5000), 4);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 4);
+        service.Detach(2);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 4);
+        service.Succeed(4).Detach(3);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 4);
+        service.Backend(5, _node.AddPod(5), 80).Fill(5).Substitute(5).Frontend(Service.Address, 80).Drain(4);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 4);
+        _node.Pass(1, service.To(_client, 5000), 5);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 5);
+        service.Succeed(5).Detach(4);
+        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 5);
+    }
+
+    [Fact]
+    public void Flows_that_moved_stay_when_others_backends_come_and_go()
+    {
+        // Each bucket of the succession has another backend; the flow's own is the one that it goes to.
+        var service = new Service(_node, Frame.Udp);
+        for (uint i = 2; i <= 5; i++)
+            service.Backend(i, _node.AddPod((int)i), 80);
+        service.Fill(2).Frontend(Service.Address, 80);
+        var flows = Enumerable.Range(5000, 40).Select(p => (ushort)p).ToArray();
+        foreach (var port in flows)
+            _node.Pass(1, service.To(_client, port), 2);
+        service.Fill(3, 4, 5).Succeed(3, 4, 5, 3, 4, 5, 3, 4).Frontend(Service.Address, 80).Detach(2);
+        var moved = flows.ToDictionary(p => p, p => _node.Send(1, service.To(_client, p))!.Value.Frame.Destination);
+        Assert.Equal(3, moved.Values.Distinct().Count());
+
+        service.Fill(3, 4, 5, 3).Frontend(Service.Address, 80);
+        Assert.All(flows, p => Assert.Equal(moved[p], _node.Send(1, service.To(_client, p))!.Value.Frame.Destination));
+        service.Succeed(3, 4, 4, 3, 4, 3, 3, 4).Detach(5);
+        Assert.All(flows.Where(p => moved[p] != Node.PodAddress(5)), p => Assert.Equal(moved[p], _node.Send(1, service.To(_client, p))!.Value.Frame.Destination));
     }
 
     [Fact]

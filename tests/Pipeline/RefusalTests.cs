@@ -42,7 +42,7 @@ public sealed class RefusalTests : IDisposable
     public void A_backend_that_is_missing_refuses_too_and_a_bucket_drops()
     {
         var service = new Service(_node);
-        _node.Put("services", "balance", [0, Service.Address, 80, Frame.Tcp], 80, 1, 2, 0, 0, 0);
+        _node.Put("services", "balance", [0, Service.Address, 80, Frame.Tcp], 80, 1, 2, 0, 0, 0, 0);
         // It is being replaced: the next try finds it.
         Assert.Null(_node.Send(1, service.To(_client, 5000)));
         Assert.Equal(1ul, _node.Drops(DropReason.Held));

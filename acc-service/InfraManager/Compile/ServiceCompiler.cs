@@ -11,6 +11,9 @@ namespace ACCOffload.InfraManager.Compile;
 /// </summary>
 internal sealed class ServiceCompiler
 {
+    // As FIRST_SUCCESSOR in p4src.
+    private const ulong FirstSuccessor = 0x10000;
+
     private readonly EntryBuilder _endpoints;
     private readonly EntryBuilder _backends;
     private readonly EntryBuilder _buckets;
@@ -88,8 +91,22 @@ internal sealed class ServiceCompiler
 
     private void Buckets(List<Entry> entries, SetState set)
     {
-        for (int i = 0; i < set.Buckets.Count; i++)
-            entries.Add(_buckets.Exact("bucket", (ulong)i).Exact("set_id", set.Id).Action("bucket_backend").Param("backend_id", set.Buckets[i]).Build());
+        Buckets(entries, set.Id, 0, set.Buckets);
+        Buckets(entries, set.Id, FirstSuccessor, set.Succession);
+        Buckets(entries, set.Id, 2 * FirstSuccessor, set.Substitutes);
+    }
+
+    /// <param name="entries">Takes the rows.</param>
+    /// <param name="set">Its id.</param>
+    /// <param name="first">The first bucket's number.</param>
+    /// <param name="backends">Their ids; 0 for nobody.</param>
+    private void Buckets(List<Entry> entries, uint set, ulong first, SequenceOf<uint> backends)
+    {
+        for (int i = 0; i < backends.Count; i++)
+        {
+            if (backends[i] != 0)
+                entries.Add(_buckets.Exact("bucket", first + (ulong)i).Exact("set_id", set).Action("bucket_backend").Param("backend_id", backends[i]).Build());
+        }
     }
 
     /// <summary>Nobody begins anew, but flows through it go on. Not where another frontend has the address: its row serves them.</summary>
@@ -112,7 +129,7 @@ internal sealed class ServiceCompiler
             EntryBuilder row = Service(frontend.Key, outside);
             if (target is FlowTarget.Cluster or FlowTarget.Local && set.Buckets.Count > 0)
             {
-                row.Action("balance").Param("frontend_id", frontend.Id).Param("set_id", set.Id).Param("buckets", (ulong)set.Buckets.Count)
+                row.Action("balance").Param("frontend_id", frontend.Id).Param("set_id", set.Id).Param("buckets", (ulong)set.Buckets.Count).Param("succession", (ulong)set.Succession.Count)
                     .Param("pool", pool).Param("affinity", (ulong)AffinityClass.Of(spec.AffinitySeconds)).Param("ranges_id", ranges);
             }
             else

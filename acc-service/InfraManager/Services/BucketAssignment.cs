@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.Services;
 internal static class BucketAssignment
 {
     /// <summary>Beyond this many backends some get no bucket on this node.</summary>
-    public const int MostBuckets = 64;
+    public const int MostBuckets = 1023;
 
     /// <summary>One bucket for each backend: the pipeline scales its hash to any number of buckets, so a flow is as likely to meet the one as the other.</summary>
     public static int CountFor(int backends) => Math.Min(backends, MostBuckets);

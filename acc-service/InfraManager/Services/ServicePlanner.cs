@@ -72,12 +72,13 @@ internal sealed class ServicePlanner(
     {
         var backends = Backends(former, port, given);
         var active = backends.Where(b => !b.Draining).ToDictionary(b => b.Key, b => b.Id);
+        var draining = backends.Where(b => b.Draining).Select(b => b.Id).ToHashSet();
         return new PortState(
             port.Protocol,
             port.Port,
             Frontends(former, [.. port.Frontends.Select(f => new FrontendKey(f.Address, port.Protocol, f.Port))], backends.Count > 0),
-            Set(former?.Cluster, port, active, b => b.InCluster, FlowTarget.Cluster),
-            Set(former?.Local, port, active, b => b.InLocal, FlowTarget.Local),
+            Set(former?.Cluster, port, active, draining, b => b.InCluster, FlowTarget.Cluster),
+            Set(former?.Local, port, active, draining, b => b.InLocal, FlowTarget.Local),
             [.. backends]);
     }
 
@@ -155,13 +156,16 @@ internal sealed class ServicePlanner(
 
     private bool StillHere(BackendState backend) => backend.Pod != 0 && backend.Pod == podAt(backend.Key.Address);
 
-    private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, Func<Backend, bool> isIn, FlowTarget target)
+    private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, HashSet<uint> draining, Func<Backend, bool> isIn, FlowTarget target)
     {
         if (!port.Frontends.Any(f => f.Inside == target || f.Outside == target))
             return SetState.None;
         uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).Where(active.ContainsKey).OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
         var buckets = BucketAssignment.Assign<uint>(former?.Buckets ?? [], eligible, BucketsFor(eligible.Length));
-        return new SetState(former is { Id: > 0 } ? former.Id : newId(), [.. buckets]);
+        if (former is not { Id: > 0 })
+            return new SetState(newId(), [.. buckets]);
+        var (successors, substitutes) = Succession.Next(former, eligible, draining);
+        return new SetState(former.Id, [.. buckets], successors, substitutes);
     }
 
     private SequenceOf<RangesState> Ranges(ServiceState? former, ServiceSpec? spec)

@@ -2,8 +2,10 @@
 // Part of the main control's apply block: which flow a packet belongs to, where it goes, and the rewriting of both
 // directions. The tables' contract is in docs/programming.md, "Services in the pipeline".
 //
-// Learned entries hold pointers. A miss may learn, a hit can't (p4c); so where an entry has to be replaced, a second one
-// is learned beside it, under a key that names the backend which the first one leads to (`after`).
+// Learned entries hold pointers. A miss may learn, a hit can't (p4c), so an entry is never replaced. What is pinned to a
+// backend that is gone goes by its hash through the set's succession, whose buckets change only when a backend goes: it
+// follows as often as needed, without state. From a backend that drains only what begins anew moves on: an entry under
+// its id (`after`) remembers where to.
 
 // Looks for a way back from one more source port.
 #define TRY_NEXT_PORT \
@@ -26,8 +28,8 @@
 // One digit of bucket = hash * buckets / 2^16: this target has no multiplication.
 #define NEXT_DIGIT(digit) \
     meta.bucket = meta.bucket << 1; \
-    hdr.work.bits = meta.buckets & digit; \
-    if (hdr.work.bits != 0) { \
+    hdr.work.wide = meta.buckets & digit; \
+    if (hdr.work.wide != 0) { \
         meta.bucket = meta.bucket + meta.wide_hash; \
     }
 
@@ -35,7 +37,7 @@
                     meta.starts = 1;
                     meta.expiry = EXPIRE_KEEP;
                     meta.new_expiry = EXPIRE_30;
-                    meta.learn = 0;
+                    meta.learn = LEARN_NOT;
                     meta.found = 0;
                     meta.after = 0;
                     meta.outside = 0;
@@ -139,6 +141,7 @@
                     if (meta.plan != PLAN_NONE && meta.drop_reason == DROP_NONE) {
                         // ---- Where the flow goes: as it did before, if it may
                         meta.pinned = 0;
+                        meta.moves = MOVES_NOT;
                         if (flows.apply().hit) {
                             meta.pinned = 1;
                         }
@@ -153,34 +156,53 @@
                                 meta.after = meta.backend_id;
                                 if (flows.apply().hit) {
                                     APPLY_BACKENDS
-                                }
-                                if (meta.backend_state == BACKEND_DRAINING) {
-                                    if (meta.starts == 1) {
-                                        meta.pinned = 0;
+                                    if (meta.backend_state == BACKEND_DRAINING) {
+                                        meta.after = meta.backend_id;
+                                        if (flows.apply().hit) {
+                                            APPLY_BACKENDS
+                                        }
                                     }
-                                } else if (meta.backend_state == BACKEND_GONE) {
+                                }
+                                if (meta.backend_state == BACKEND_GONE) {
+                                    meta.moves = MOVES_FLOW;
+                                } else if (meta.backend_state == BACKEND_DRAINING && meta.starts == 1) {
+                                    meta.moves = MOVES_FLOW;
                                     meta.pinned = 0;
                                 }
                             }
+                            // Without backends there is no succession.
+                            if (meta.moves != MOVES_NOT && meta.plan != PLAN_BALANCE) {
+                                meta.moves = MOVES_NOT;
+                                meta.pinned = 0;
+                            }
                         }
 
-                        // ---- ... or where a new one is sent
-                        if (meta.pinned == 0) {
+                        // ---- ... or where a new one is sent, or one that moves
+                        if (meta.pinned == 0 || meta.moves != MOVES_NOT) {
                             hdr.hashed.client_ip = meta.client_ip;
                             hdr.hashed.client_port = meta.client_port;
                             hdr.hashed.outside = meta.outside;
                             hdr.hashed.service_ip = meta.service_ip;
                             hdr.hashed.service_port = meta.service_port;
                             hdr.hashed.protocol = meta.protocol;
-                            meta.hash = flow_hash.get_hash(hdr.hashed);
                             meta.port_offset = port_hash.get_hash(hdr.hashed);
+                            // All flows of a client that sticks to a backend move to the same one.
+                            if (meta.plan == PLAN_BALANCE && meta.affinity != 0) {
+                                hdr.hashed.client_port = 0;
+                                hdr.hashed.outside = 0;
+                                hdr.hashed.service_ip = 0;
+                                hdr.hashed.service_port = 0;
+                            }
+                            meta.hash = flow_hash.get_hash(hdr.hashed);
                             meta.port_step = meta.hash | 1;
                             meta.wide_hash = (bit<32>) meta.hash;
-                            meta.pool = meta.frontend_pool;
+                            if (meta.pinned == 0) {
+                                meta.pool = meta.frontend_pool;
+                            }
                         }
                         // (Asked again: within one block p4c would compute these values anew at each use.)
-                        if (meta.pinned == 0 && meta.drop_reason == DROP_NONE) {
-                            if (meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
+                        if ((meta.pinned == 0 || meta.moves != MOVES_NOT) && meta.drop_reason == DROP_NONE) {
+                            if (meta.pinned == 0 && meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
                                 meta.refusal = DROP_NO_FLOW;
                             } else if (meta.plan == PLAN_REFUSE) {
                                 meta.refusal = DROP_NO_BACKEND;
@@ -193,26 +215,26 @@
                                 if (meta.drop_reason == DROP_NONE) {
                                     meta.backend_state = BACKEND_GONE;
                                     meta.sticky = 0;
-                                    meta.flow_after = meta.after;
-                                    if (meta.affinity != 0) {
+                                    if (meta.affinity != 0 && meta.moves == MOVES_NOT) {
                                         meta.affinity = meta.affinity - 1;
-                                        meta.after = 0;
                                         if (affinities.apply().hit) {
                                             APPLY_BACKENDS
                                             if (meta.backend_state != BACKEND_ELIGIBLE) {
-                                                meta.after = meta.backend_id;
-                                                if (affinities.apply().hit) {
-                                                    APPLY_BACKENDS
-                                                } else {
-                                                    meta.sticky = 1;
-                                                }
+                                                meta.moves = MOVES_CLIENT;
                                             }
                                         } else {
                                             meta.sticky = 1;
                                         }
                                     }
                                     if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
+                                        // A set that never changed is its own succession.
+                                        if (meta.moves != MOVES_NOT && meta.succession != 0) {
+                                            meta.buckets = meta.succession;
+                                        }
                                         meta.bucket = 0;
+                                        NEXT_DIGIT(512)
+                                        NEXT_DIGIT(256)
+                                        NEXT_DIGIT(128)
                                         NEXT_DIGIT(64)
                                         NEXT_DIGIT(32)
                                         NEXT_DIGIT(16)
@@ -221,18 +243,42 @@
                                         NEXT_DIGIT(2)
                                         NEXT_DIGIT(1)
                                         meta.bucket = meta.bucket >> 16;
+                                        if (meta.moves != MOVES_NOT && meta.succession != 0) {
+                                            meta.bucket = meta.bucket + FIRST_SUCCESSOR;
+                                        }
                                         buckets.apply();
                                         APPLY_BACKENDS
+                                        if (meta.moves != MOVES_NOT && meta.backend_state == BACKEND_DRAINING) {
+                                            // Here, too, only what began anew goes on.
+                                            meta.goes_on = meta.starts;
+                                            if (meta.moves == MOVES_FLOW && meta.pinned == 1) {
+                                                meta.after = meta.backend_id;
+                                                if (flows.apply().hit) {
+                                                    APPLY_BACKENDS
+                                                    if (meta.backend_state == BACKEND_ELIGIBLE) {
+                                                        meta.goes_on = 0;
+                                                    } else if (meta.backend_state == BACKEND_GONE) {
+                                                        meta.goes_on = 1;
+                                                    }
+                                                } else if (meta.starts == 1) {
+                                                    meta.pinned = 0;
+                                                }
+                                            }
+                                            if (meta.goes_on == 1) {
+                                                meta.bucket = meta.bucket + FIRST_SUCCESSOR;
+                                                buckets.apply();
+                                                APPLY_BACKENDS
+                                            }
+                                        }
                                         if (meta.backend_state == BACKEND_GONE) {
                                             if (meta.drop_reason == DROP_NONE) {
                                                 meta.refusal = DROP_NO_BACKEND;
                                             }
                                         } else if (meta.sticky == 1) {
-                                            meta.learn = 1;
+                                            meta.learn = LEARN;
                                             affinities.apply();
                                         }
                                     }
-                                    meta.after = meta.flow_after;
                                 }
                             }
                         }
@@ -241,7 +287,7 @@
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
                             meta.local_ip = meta.client_ip;
                             meta.local_port = meta.client_port;
-                            if (meta.pinned == 0) {
+                            if (meta.pinned == 0 || meta.moves != MOVES_NOT) {
                                 if (meta.client_ip == meta.remote_ip) {
                                     meta.pool = POOL_HAIRPIN;
                                 } else if (meta.on_host == 1) {
@@ -263,8 +309,14 @@
                             }
                         }
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
-                            meta.learn = 1;
-                            replies.apply();
+                            meta.learn = LEARN;
+                            if (meta.pinned == 1 && meta.moves != MOVES_NOT && meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
+                                // The backend must know the connection: it may be one of the backend before.
+                                meta.learn = LEARN_COMPARE;
+                            }
+                            if (!replies.apply().hit && meta.learn == LEARN_COMPARE) {
+                                meta.refusal = DROP_NO_FLOW;
+                            }
                             if (meta.collides == 1 && meta.pinned == 0) {
                                 if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
                                     if (meta.pool == POOL_NONE) {

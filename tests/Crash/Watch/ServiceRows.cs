@@ -9,6 +9,7 @@ namespace ACCOffload.Crash.Watch;
 /// </summary>
 internal sealed class ServiceRows
 {
+    private const uint FirstSuccessor = 0x10000;
     private static readonly HashSet<string> Tables = ["endpoints", "backends", "buckets", "source_ranges", "frontends", "services"];
 
     private readonly Dictionary<string, List<Row>> _tables;
@@ -49,9 +50,17 @@ internal sealed class ServiceRows
             var servers = "refused";
             if (row.Action == "balance")
             {
-                var all = buckets[row["set_id"]];
+                var all = buckets[row["set_id"]].Where(b => b.Key < FirstSuccessor).ToDictionary();
                 sets.Add(row["set_id"]);
                 Check(all.Keys.Order().SequenceEqual(Enumerable.Range(0, (int)row["buckets"]).Select(i => (uint)i)), $"the buckets of {row}");
+                var successors = buckets[row["set_id"]].Where(b => b.Key is >= FirstSuccessor and < 2 * FirstSuccessor).ToDictionary();
+                Check(successors.Keys.Order().SequenceEqual(Enumerable.Range(0, (int)row["succession"]).Select(i => FirstSuccessor + (uint)i)), $"the succession of {row}");
+                foreach (var (bucket, id) in successors)
+                {
+                    var drains = backends.GetValueOrDefault(id)?.Action == "drain_backend";
+                    Check(backends.ContainsKey(id) && buckets[row["set_id"]].ContainsKey(bucket + FirstSuccessor) == drains, $"backend {id} of the succession of {row}");
+                }
+
                 foreach (var id in all.Values)
                 {
                     Check(backends.GetValueOrDefault(id)?.Action == "to_backend", $"backend {id} of {row}");

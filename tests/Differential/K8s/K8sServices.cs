@@ -65,7 +65,8 @@ internal sealed class K8sServices
             if (_dice.Percent(40))
                 Set(Row("endpoints", "endpoint", [("remote_ip", ip), ("remote_port", port), ("protocol", protocol)], 32, ("id", id + 100)), _dice.Percent(95));
         }
-        for (ulong bucket = 0; bucket < 8; bucket++)
+        // The shares of new flows, the succession, and who stands in for its draining backends.
+        foreach (ulong bucket in new ulong[] { 0, 0x10000, 0x20000 }.SelectMany(first => Enumerable.Range(0, 8).Select(b => first + (ulong)b)))
         {
             for (ulong set = 1; set <= Sets; set++)
             {
@@ -97,7 +98,7 @@ internal sealed class K8sServices
             {
                 0 => Row("services", "refuse", key, 32, ("frontend_id", id), ("pool", pool)),
                 1 => Row("services", "drop_new", key, 32, ("frontend_id", id), ("pool", pool)),
-                _ => Row("services", "balance", key, 32, ("frontend_id", id), ("set_id", set), ("buckets", (ulong)_dice.Below(9)), ("pool", pool),
+                _ => Row("services", "balance", key, 32, ("frontend_id", id), ("set_id", set), ("buckets", (ulong)_dice.Below(9)), ("succession", (ulong)_dice.Below(9)), ("pool", pool),
                     ("affinity", _dice.Percent(70) ? 0 : 1 + (ulong)_dice.Below(6)), ("ranges_id", _dice.Percent(80) ? 0ul : 1ul)),
             };
         }

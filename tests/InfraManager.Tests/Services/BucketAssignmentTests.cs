@@ -43,10 +43,11 @@ public sealed class BucketAssignmentTests
     [Theory]
     [InlineData(1, 1)]
     [InlineData(3, 3)]
-    [InlineData(64, 64)]
-    [InlineData(65, 64)]
-    [InlineData(1000, 64)]
-    public void There_is_a_bucket_for_each_backend_up_to_64(int backends, int count) => Assert.Equal(count, BucketAssignment.CountFor(backends));
+    [InlineData(100, 100)]
+    [InlineData(1023, 1023)]
+    [InlineData(1024, 1023)]
+    [InlineData(20_000, 1023)]
+    public void There_is_a_bucket_for_each_backend_as_far_as_the_pipeline_counts(int backends, int count) => Assert.Equal(count, BucketAssignment.CountFor(backends));
 
     [Fact]
     public void A_backend_more_or_less_moves_one_bucket_at_most()

@@ -114,21 +114,21 @@ public sealed class ServicePlannerTests
     [Fact]
     public void Of_more_backends_than_buckets_each_node_prefers_others()
     {
-        Backend[] many = [.. Enumerable.Range(1, 200).Select(i => Pod(i))];
+        Backend[] many = [.. Enumerable.Range(1, 2000).Select(i => Pod(i))];
         uint id = 0;
         HashSet<BackendKey> Chosen(string node)
         {
             var state = new ServicePlanner(node, () => ++id, _ => 0, _ => 0, _ => 0).Next(null, Spec(many))!;
-            Assert.Equal(64, state.Ports[0].Cluster.Buckets.Distinct().Count());
-            return [.. state.Ports[0].Cluster.Buckets.Select(b => state.Ports[0].Backends.Single(x => x.Id == b).Key)];
+            Assert.Equal(1023, state.Ports[0].Cluster.Buckets.Distinct().Count());
+            return [.. state.Ports[0].Backends.Where(b => state.Ports[0].Cluster.Buckets.Contains(b.Id)).Select(b => b.Key)];
         }
 
         var all = Enumerable.Range(1, 20).SelectMany(n => Chosen($"node-{n}")).Distinct().Count();
-        Assert.True(all > 190, $"{all} of 200 backends are used by 20 nodes");
+        Assert.True(all > 1900, $"{all} of 2000 backends are used by 20 nodes");
         Assert.Equal(Chosen("node-1"), Chosen("node-1"));
     }
 
-    private static IPAddress Address(int number) => new([10, 244, 1, (byte)number]);
+    private static IPAddress Address(int number) => new([10, 244, (byte)(1 + (number >> 8)), (byte)number]);
 
     private static Backend Pod(int number, BackendPlace place = BackendPlace.Local, bool ready = true) => new(Address(number), 8080, place, ready, ready, !ready, ready, false);
 

@@ -11,6 +11,8 @@ namespace ACCOffload.InfraManager.Tests.Support;
 /// </summary>
 internal static class ServiceTables
 {
+    private const int FirstSuccessor = 0x10000;
+
     /// <summary>One line for each address, port, protocol and side that something happens at.</summary>
     /// <exception cref="InvalidDataException">A row points to nothing, or nothing points to a row.</exception>
     public static string Render(IEnumerable<Entry> rows)
@@ -31,7 +33,8 @@ internal static class ServiceTables
             var who = row.Action;
             if (row.Action == "balance")
             {
-                var set = buckets[row["set_id"]].OrderBy(b => int.Parse(b["bucket"], CultureInfo.InvariantCulture)).ToList();
+                var set = buckets[row["set_id"]].Where(b => BucketOf(b) < FirstSuccessor).OrderBy(BucketOf).ToList();
+                CheckSuccession(row, [.. buckets[row["set_id"]].Where(b => BucketOf(b) >= FirstSuccessor)], backends);
                 if (set.Count.ToString(CultureInfo.InvariantCulture) != row["buckets"] || set.Where((b, i) => b["bucket"] != i.ToString(CultureInfo.InvariantCulture)).Any())
                     throw new InvalidDataException($"{row} has {set.Count} buckets");
                 seen.Add("set " + row["set_id"]);
@@ -92,6 +95,24 @@ internal static class ServiceTables
     }
 
     private static int Class(int seconds) => seconds switch { 0 => 0, <= 10 => 1, <= 30 => 2, <= 60 => 3, <= 120 => 4, <= 300 => 5, _ => 6 };
+
+    private static int BucketOf(Row bucket) => int.Parse(bucket["bucket"], CultureInfo.InvariantCulture);
+
+    /// <summary>Each bucket of the succession leads to a backend that lives, and where that drains, its substitute to one that takes flows.</summary>
+    private static void CheckSuccession(Row service, IReadOnlyList<Row> buckets, Dictionary<string, Row> backends)
+    {
+        var successors = buckets.Where(b => BucketOf(b) < 2 * FirstSuccessor).ToDictionary(BucketOf);
+        var substitutes = buckets.Where(b => BucketOf(b) >= 2 * FirstSuccessor).ToDictionary(b => BucketOf(b) - FirstSuccessor);
+        if (!successors.Keys.Order().SequenceEqual(Enumerable.Range(FirstSuccessor, int.Parse(service["succession"], CultureInfo.InvariantCulture))))
+            throw new InvalidDataException($"{service} has {successors.Count} buckets of its succession");
+        foreach (var (bucket, successor) in successors)
+        {
+            var backend = backends.GetValueOrDefault(successor["backend_id"]) ?? throw new InvalidDataException($"{successor} names no backend");
+            var substitute = substitutes.TryGetValue(bucket, out var row) ? backends.GetValueOrDefault(row["backend_id"])?.Action : null;
+            if (substitute != (backend.Action == "to_backend" ? null : "to_backend"))
+                throw new InvalidDataException($"{successor} leads to {backend}, its substitute is {substitute ?? "missing"}");
+        }
+    }
 
     private sealed record Row(string Table, string Action, IReadOnlyDictionary<string, string> Values, string Text)
     {

@@ -5,6 +5,8 @@ internal sealed class Service
 {
     public const uint Address = 0x0A600001;
 
+    private const ulong FirstSuccessor = 0x10000;
+
     private readonly Node _node;
     private readonly Dictionary<uint, (uint Ip, ushort Port)> _backends = [];
     private readonly byte _protocol;
@@ -24,7 +26,9 @@ internal sealed class Service
 
     public uint Ranges { get; set; }
 
-    public byte Buckets { get; private set; }
+    public ushort Buckets { get; private set; }
+
+    public ushort Succession { get; private set; }
 
     /// <summary>Adds a backend; the id of its endpoint is 1000 more than its own.</summary>
     public Service Backend(uint id, uint ip, ushort port = 8080)
@@ -40,7 +44,24 @@ internal sealed class Service
     {
         for (var i = 0; i < backends.Length; i++)
             _node.Put("buckets", "bucket_backend", [(ulong)i, _set], backends[i]);
-        Buckets = (byte)backends.Length;
+        Buckets = (ushort)backends.Length;
+        return this;
+    }
+
+    /// <summary>Fills the buckets of flows whose backend takes no more.</summary>
+    public Service Succeed(params uint[] backends)
+    {
+        for (var i = 0; i < backends.Length; i++)
+            _node.Put("buckets", "bucket_backend", [(ulong)i + FirstSuccessor, _set], backends[i]);
+        Succession = (ushort)backends.Length;
+        return this;
+    }
+
+    /// <summary>Says who has new connections in place of the draining backends of the succession, from its first bucket on.</summary>
+    public Service Substitute(params uint[] backends)
+    {
+        for (var i = 0; i < backends.Length; i++)
+            _node.Put("buckets", "bucket_backend", [(ulong)i + (2 * FirstSuccessor), _set], backends[i]);
         return this;
     }
 
@@ -49,7 +70,7 @@ internal sealed class Service
     {
         _node.Put("frontends", "frontend_address", [id ?? port], ip, port);
         _node.Put(
-            "services", "balance", [outside ? 1ul : 0, ip, port, _protocol], id ?? port, _set, Buckets, Pool, Affinity, Ranges);
+            "services", "balance", [outside ? 1ul : 0, ip, port, _protocol], id ?? port, _set, Buckets, Succession, Pool, Affinity, Ranges);
         return this;
     }
 

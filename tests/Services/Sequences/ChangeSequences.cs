@@ -69,6 +69,7 @@ internal static class ChangeSequences
             // On their way from one slice to the other, endpoints are in both.
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1, 2, 4), Slice("b", ip, 2, 4)]),
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1), Slice("b", ip, 2, 4)]),
+            new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1), Slice("b", ip, 1, 2, 4)]),
             new($"{Web} = 1:8080 2:8080 4:8080 5:8080", ip => [Service(), Slice("b", ip, 1, 2, 4, 5)]),
         ],
         ["delete and create again"] =

@@ -1,0 +1,96 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
+using CsCheck;
+
+namespace ACCOffload.InfraManager.Tests.Services;
+
+/// <summary>Where flows go whose backend takes no more, over random histories of a set.</summary>
+public sealed class SuccessionTests
+{
+    private const int Backends = 12;
+
+    /// <summary>What each backend is in a step: not there, eligible or draining.</summary>
+    private static readonly Gen<int[][]> Histories = Gen.Int[0, 2].Array[Backends].Array[1, 20];
+
+    [Fact]
+    public void A_bucket_changes_only_when_its_backend_goes() => Histories.Sample(steps =>
+    {
+        var set = new SetState(1, []);
+        foreach (var step in steps)
+        {
+            uint[] eligible = Of(step, 1), draining = Of(step, 2);
+            var next = Next(set, eligible, draining);
+            if (set.Succession.Count > 0)
+            {
+                Assert.Equal(set.Succession.Count, next.Succession.Count);
+                for (var i = 0; i < set.Succession.Count; i++)
+                {
+                    var (was, now) = (set.Succession[i], next.Succession[i]);
+                    if (eligible.Contains(was) || draining.Contains(was))
+                        Assert.Equal(was, now);
+                    else if (Substitute(set, i) is var stood and not 0 && (eligible.Contains(stood) || draining.Contains(stood)))
+                        Assert.Equal(stood, now);
+                }
+            }
+
+            for (var i = 0; i < next.Succession.Count; i++)
+            {
+                if (eligible.Length > 0)
+                    Assert.Contains(next.Succession[i], eligible.Concat(draining));
+                var stands = Substitute(next, i);
+                if (draining.Contains(next.Succession[i]) && eligible.Length > 0)
+                    Assert.Contains(stands, eligible);
+                else
+                    Assert.Equal(0u, stands);
+                // Who has new connections in place of a draining backend has them until it goes itself.
+                if (set.Succession.Count > 0 && set.Succession[i] == next.Succession[i] && eligible.Contains(Substitute(set, i)) && draining.Contains(next.Succession[i]))
+                    Assert.Equal(Substitute(set, i), stands);
+            }
+
+            set = next;
+        }
+    });
+
+    [Fact]
+    public void It_begins_as_the_buckets_that_the_flows_went_by_when_the_first_backend_goes()
+    {
+        var set = Next(Next(new SetState(1, []), [1], []), [1, 2, 3], []);
+        Assert.Empty(set.Succession);
+        var next = Next(set, [1, 2, 3], [4]);
+        Assert.Empty(next.Succession);
+        next = Next(set, [1, 3], [2]);
+        // Three buckets are too few for many who may come: each three times.
+        Assert.Equal([1, 1, 1, 2, 2, 2, 3, 3, 3], next.Succession);
+        Assert.Equal([0, 0, 0, 1, 3, 1, 0, 0, 0], next.Substitutes);
+        next = Next(next, [1, 3, 5], []);
+        Assert.Equal([1, 1, 1, 1, 3, 1, 3, 3, 3], next.Succession);
+        Assert.Empty(next.Substitutes);
+    }
+
+    [Fact]
+    public void Flows_of_a_backend_that_goes_are_shared_out_among_those_that_have_least()
+    {
+        var set = new SetState(1, [1, 2, 3, 4], [1, 1, 1, 1, 1, 1, 1, 1]);
+        var next = Next(set, [2, 3, 4], []);
+        Assert.Equal([3, 3, 2], next.Succession.GroupBy(b => b).Select(g => g.Count()).OrderDescending());
+    }
+
+    [Fact]
+    public void Where_nobody_is_left_the_next_ones_take_all()
+    {
+        var set = Next(new SetState(1, [1, 2]), [], []);
+        Assert.All(set.Succession, b => Assert.Equal(0u, b));
+        set = Next(set, [7], []);
+        Assert.All(set.Succession, b => Assert.Equal(7u, b));
+    }
+
+    private static uint Substitute(SetState set, int bucket) => bucket < set.Substitutes.Count ? set.Substitutes[bucket] : 0;
+
+    private static uint[] Of(int[] step, int kind) => [.. Enumerable.Range(0, Backends).Where(i => step[i] == kind).Select(i => (uint)i + 1)];
+
+    private static SetState Next(SetState set, uint[] eligible, uint[] draining)
+    {
+        var (successors, substitutes) = Succession.Next(set, eligible, draining.ToHashSet());
+        return new SetState(set.Id, [.. BucketAssignment.Assign<uint>(set.Buckets, eligible, BucketAssignment.CountFor(eligible.Length))], successors, substitutes);
+    }
+}
