@@ -48,6 +48,7 @@ internal sealed partial class Device
 
     public SetResponse SetPorts(SetRequest request)
     {
+        _log.AddPortDeletes(request.Delete.Count);
         lock (_gate)
             return _ports.Set(request, _pipeline is not null);
     }

@@ -66,6 +66,9 @@ public sealed class FaithfulTarget : IAsyncDisposable
     /// <summary>How many rows, members, groups and cells Reads were answered with.</summary>
     public int EntitiesRead => _log.EntitiesRead;
 
+    /// <summary>Ports that somebody asked to have deleted, done or refused, over all lives.</summary>
+    public int PortDeletes => _log.PortDeletes;
+
     /// <summary>The updates of all Writes in the order in which they were done, over all lives.</summary>
     public IReadOnlyList<LoggedUpdate> Updates => _log.Updates;
 

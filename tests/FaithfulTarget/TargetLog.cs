@@ -9,6 +9,7 @@ internal sealed class TargetLog
     private int _writes;
     private int _reads;
     private int _entitiesRead;
+    private int _portDeletes;
 
     public int Pushes => Volatile.Read(ref _pushes);
 
@@ -17,6 +18,8 @@ internal sealed class TargetLog
     public int Reads => Volatile.Read(ref _reads);
 
     public int EntitiesRead => Volatile.Read(ref _entitiesRead);
+
+    public int PortDeletes => Volatile.Read(ref _portDeletes);
 
     public IReadOnlyList<LoggedUpdate> Updates
     {
@@ -41,6 +44,8 @@ internal sealed class TargetLog
 
     public void AddEntitiesRead(int count) => Interlocked.Add(ref _entitiesRead, count);
 
+    public void AddPortDeletes(int count) => Interlocked.Add(ref _portDeletes, count);
+
     public void Clear()
     {
         lock (_gate)
@@ -49,5 +54,6 @@ internal sealed class TargetLog
         Volatile.Write(ref _writes, 0);
         Volatile.Write(ref _reads, 0);
         Volatile.Write(ref _entitiesRead, 0);
+        Volatile.Write(ref _portDeletes, 0);
     }
 }

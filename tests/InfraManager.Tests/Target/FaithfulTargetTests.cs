@@ -266,9 +266,10 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     private Task<ServiceOutcome> SetServiceAsync(params int[] backends) =>
         _programmer.SubmitAsync(new ServiceIntent(TestService.Key(1), TestService.Of(1, [.. backends.Select(b => TestService.Pod(b))])), default);
 
-    private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null)
+    private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null, IReadOnlyList<OwnTap>? ownTaps = null)
     {
-        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours });
+        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours, OwnTaps = ownTaps ?? [] });
+        await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have made their TAPs");
         Open(artifacts, pool);
         await _programmer.SubmitAsync(TestNode.Begin, default);
     }

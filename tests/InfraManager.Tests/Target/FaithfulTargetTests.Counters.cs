@@ -1,0 +1,49 @@
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Hosting;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime;
+using P4.V1;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <content>What ctl can read of counters.</content>
+public sealed partial class FaithfulTargetTests
+{
+    [Fact]
+    public async Task Counters_are_read_by_their_indexes()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        _target.Count("k8s_dp_control.drops", 3, new CounterData { PacketCount = 7 });
+        var counter = _view.Pipeline!.Counters.Single(c => c.Alias == "drops");
+
+        var cells = await AsCtl().ReadCountersAsync(counter, default);
+
+        Assert.Equal((counter.Size, 7L), (cells.Count, cells[3].Packets));
+    }
+
+    [Theory]
+    [InlineData(nameof(FaithfulBehaviours.RefusesRowCounterWildcards))]
+    [InlineData(nameof(FaithfulBehaviours.RefusesPacketOnlyRowCounters))]
+    [InlineData(nameof(FaithfulBehaviours.CountsFirstTableOnly))]
+    public async Task Counters_of_rows_are_told_as_not_available(string behaviour)
+    {
+        // The version says what kind of target it is.
+        var only = FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true };
+        await StartAsync(behaviour switch
+        {
+            nameof(only.RefusesRowCounterWildcards) => only with { RefusesRowCounterWildcards = true },
+            nameof(only.RefusesPacketOnlyRowCounters) => only with { RefusesPacketOnlyRowCounters = true },
+            _ => only with { CountsFirstTableOnly = true },
+        });
+        await ReadyAsync();
+
+        foreach (string table in new[] { "services", "backends" })
+        {
+            var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => AsCtl().ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
+            Assert.Equal($"the counters of table {table} are not available on this target (p4-dpdk)", refused.Message);
+        }
+    }
+
+    private TargetView AsCtl() => new(_view, _ports, () => PortReport.Fine, "k8s_dp");
+}

@@ -1,0 +1,69 @@
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+using P4.V1;
+using Kind = P4.V1.Update.Types.Type;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <content>Each update shows by itself, so their order counts.</content>
+public sealed partial class FaithfulTargetTests
+{
+    /// <summary>Which rows lead to which, by a value that both have.</summary>
+    private static readonly (string From, string To, string By)[] Ways =
+    [
+        ("services", "frontends", "frontend_id"), ("services", "buckets", "set_id"), ("buckets", "backends", "backend_id"), ("pods", "port_class", "port"),
+        ("mac_guard", "port_class", "port"), ("source_guard", "port_class", "port"),
+    ];
+
+    [Fact]
+    public async Task What_a_row_leads_to_is_there_for_as_long_as_the_row_is()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        for (int pod = 1; pod <= 3; pod++)
+            await LendAsync(pod);
+        await SetServiceAsync(1);
+        await SetServiceAsync(1, 2);
+        await SetServiceAsync(3);
+        await _programmer.SubmitAsync(new ServiceIntent(TestService.Key(1), null), default);
+        await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(2), 9), default);
+        await ReconciledAsync();
+
+        var rows = new Dictionary<(string Table, string Key), Dictionary<string, string>>();
+        LoggedUpdate[] updates = [.. _target.Updates];
+        foreach (LoggedUpdate update in updates)
+        {
+            var key = (update.Name[(update.Name.LastIndexOf('.') + 1)..], update.Entity.TableEntry.Match.ToString());
+            if (update.Kind == Kind.Delete)
+                Assert.True(rows.Remove(key), $"{update}");
+            else
+                Assert.True(rows.TryAdd(key, ValuesOf(update.Entity.TableEntry)), $"{update}");
+            // What needs a row that is being replaced is held.
+            if (!rows.Keys.Any(k => k.Table == "held"))
+                Assert.All(Ways, w => Assert.Empty(Astray(rows, w.From, w.To, w.By)));
+        }
+
+        Assert.All(Ways, w => Assert.Contains(updates, u => u.Name.EndsWith(w.From, StringComparison.Ordinal)));
+    }
+
+    private static IEnumerable<string> Astray(Dictionary<(string Table, string Key), Dictionary<string, string>> rows, string from, string to, string by)
+    {
+        HashSet<string> there = [.. rows.Where(r => r.Key.Table == to).Select(r => r.Value[by])];
+        return rows.Where(r => r.Key.Table == from && r.Value.TryGetValue(by, out string? value) && !there.Contains(value)).Select(r => $"{from} {r.Key.Key} leads to {to} {r.Value[by]}");
+    }
+
+    /// <summary>A row's fields and parameters by name.</summary>
+    private static Dictionary<string, string> ValuesOf(TableEntry row)
+    {
+        var pipeline = TestPipeline.Artifacts.Pipeline.Info;
+        var table = pipeline.Tables.Single(t => t.Preamble.Id == row.TableId);
+        var values = new Dictionary<string, string>();
+        foreach (var match in row.Match)
+            values[table.MatchFields.Single(f => f.Id == match.FieldId).Name] = $"{match.Exact?.Value.ToBase64()}";
+        var action = pipeline.Actions.Single(a => a.Preamble.Id == row.Action.Action.ActionId);
+        foreach (var param in row.Action.Action.Params)
+            values[action.Params.Single(p => p.Id == param.ParamId).Name] = param.Value.ToBase64();
+        return values;
+    }
+}

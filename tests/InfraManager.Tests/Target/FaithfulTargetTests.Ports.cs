@@ -1,0 +1,74 @@
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <content>Ports that are there and those that are not.</content>
+public sealed partial class FaithfulTargetTests
+{
+    [Fact]
+    public async Task Ports_that_the_targets_own_scripts_made_are_taken_as_they_are()
+    {
+        await StartAsync(new FaithfulBehaviours(), ownTaps: [.. Pool.Select(p => new OwnTap(p, TimeSpan.Zero))]);
+
+        await ReadyAsync();
+
+        Assert.Equal(Pool, _target.Ports.Keys.Order());
+        Assert.Equal(1, _target.Pushes);
+    }
+
+    [Fact]
+    public async Task Ports_are_made_with_the_nodes_MTU()
+    {
+        _node = Node with { Mtu = 9000 };
+        await StartAsync(new FaithfulBehaviours());
+
+        await ReadyAsync();
+
+        Assert.Equal(Pool.Length, _target.Mtus.Count);
+        Assert.All(_target.Mtus.Values, m => Assert.Equal(9000, m));
+    }
+
+    [Fact]
+    public async Task A_port_beyond_the_pool_is_neither_asked_for_nor_taken_for_one_that_is_there()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+
+        // The chassis configuration has it. A LINK would be answered with OK and not made, and either way its number would be told as 0: another port's.
+        await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, "TAP9"));
+
+        Assert.Equal(0, _programmer.GetStatus().Endpoints);
+        Assert.Empty(Rows("pods"));
+    }
+
+    [Fact]
+    public async Task A_link_that_is_answered_with_OK_and_not_made_is_no_port()
+    {
+        _node = TestNode.Settings;
+        await StartAsync(FaithfulBehaviours.None with { LinkNeedsPciBdf = true }, pool: []);
+        await ReadyAsync();
+
+        var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
+
+        Assert.Contains("gives it no number", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(0, _programmer.GetStatus().Endpoints);
+    }
+
+    [Fact]
+    public async Task A_lent_port_comes_back_without_being_deleted()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        await LendAsync(1);
+        await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 9), default);
+        await ReconciledAsync();
+        await CloseAsync();
+
+        Open();
+        await ReconciledAsync();
+
+        Assert.Equal(0, _target.PortDeletes);
+    }
+}

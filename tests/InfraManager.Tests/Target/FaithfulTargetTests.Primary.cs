@@ -1,0 +1,37 @@
+using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.P4Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <content>Another controller.</content>
+public sealed partial class FaithfulTargetTests
+{
+    [Fact]
+    public async Task While_another_controller_is_primary_nothing_is_written_and_then_it_goes_on()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        await AttachAsync(1, "TAP1");
+        await ReconciledAsync();
+        _target.ClearLog();
+        var endpoint = new TargetEndpoint { Address = _target.Address };
+        await using (var other = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint, TakeOver = true }, NullLogger.Instance))
+        {
+            other.Start();
+            await Eventually.TrueAsync(() => other.State == SessionState.Primary && _programmer.GetStatus().TargetState == TargetState.Backup, "the other one is primary");
+
+            var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(2, "TAP2"));
+
+            Assert.Equal(IntentError.Unavailable, refused.Code);
+            Assert.Empty(_target.Updates);
+        }
+
+        await ReconciledAsync();
+        await AttachAsync(2, "TAP2");
+        Assert.Equal((2, 0), (Rows("pods").Count, _target.Pushes));
+    }
+}
