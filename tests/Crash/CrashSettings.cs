@@ -10,6 +10,9 @@ internal static class CrashSettings
     /// <summary>Rounds of concurrent requests, each with something killed.</summary>
     public static int RpcRounds { get; } = Number("ACCOFFLOAD_TEST_RPC_ROUNDS", 50);
 
+    /// <summary>Such rounds on the server that behaves as infrap4d.</summary>
+    public static int FaithfulRounds { get; } = Number("ACCOFFLOAD_TEST_FAITHFUL_ROUNDS", 16);
+
     /// <summary>Rounds of pods that come and go while something is killed.</summary>
     public static int PodRounds { get; } = Number("ACCOFFLOAD_TEST_POD_ROUNDS", 5);
 

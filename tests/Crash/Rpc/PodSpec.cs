@@ -12,12 +12,15 @@ internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, u
 {
     public const string Network = "podnet";
 
+    /// <summary>The port name that was asked for with this content; its MAC says which one it is.</summary>
+    public string AskedPortName => PortNameOf((int)(uint)Mac, (int)(Mac >> 32) & 0xff);
+
     public string AddressText => new IPAddress(BinaryPrimitives.ReverseEndianness(Address)).ToString();
 
     /// <summary>One of several contents of the attachment with this number: other addresses, another MAC, and for the last another port.</summary>
     public static PodSpec Of(int slot, int variant) => new(
         IdOf(slot),
-        $"acc{(variant == 3 ? 0xb : 0xa):x}{slot:x10}",
+        PortNameOf(slot, variant),
         0x020000000000UL | ((ulong)variant << 32) | (uint)slot,
         0x0AF40100U + (uint)(slot * 4) + (uint)variant);
 
@@ -32,7 +35,7 @@ internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, u
         ulong.Parse(((string)endpoint["mac"]!).Replace(":", "", StringComparison.Ordinal), NumberStyles.HexNumber, CultureInfo.InvariantCulture),
         BinaryPrimitives.ReadUInt32BigEndian(IPAddress.Parse((string)endpoint["addresses"]!.AsArray().Single()!).GetAddressBytes()));
 
-    public AttachRequest ToRequest(ulong epoch, ulong sequence)
+    public AttachRequest ToRequest(ulong epoch, ulong sequence, string deviceKind = "veth")
     {
         Span<byte> bytes = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, Mac);
@@ -40,7 +43,7 @@ internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, u
         {
             Key = KeyOf(ContainerId),
             Kind = EndpointKind.Pod,
-            Device = new Device { Kind = "veth", PortName = PortName, Mac = ByteString.CopyFrom(bytes[2..]) },
+            Device = new Device { Kind = deviceKind, PortName = PortName, Mac = ByteString.CopyFrom(bytes[2..]) },
             PodNamespace = "default",
             PodName = ContainerId,
             Epoch = epoch,
@@ -50,4 +53,6 @@ internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, u
         request.Addresses.Add(ByteString.CopyFrom(bytes[..4]));
         return request;
     }
+
+    private static string PortNameOf(int slot, int variant) => $"acc{(variant == 3 ? 0xb : 0xa):x}{slot:x10}";
 }

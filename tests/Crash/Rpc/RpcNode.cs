@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Crash.Hostile;
+using ACCOffload.Crash.Targets;
 using ACCOffload.Crash.Watch;
 using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
@@ -8,7 +9,7 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.Crash.Rpc;
 
-/// <summary>inframanager and its soft target in processes of their own, and a host that speaks accoffload.v1 to them over several connections.</summary>
+/// <summary>inframanager in a process of its own, its target apart from it, and a host that speaks accoffload.v1 to them over several connections.</summary>
 internal sealed class RpcNode : IAsyncDisposable
 {
     // A hundred requests fit into one connection at a time.
@@ -19,15 +20,18 @@ internal sealed class RpcNode : IAsyncDisposable
     private ulong _sequence;
     private AccPeers? _peers;
 
-    private RpcNode(Lab lab)
+    private RpcNode(Lab lab, CrashTarget device)
     {
         Lab = lab;
+        Device = device;
         Target = new TargetReader(lab);
         _control = Channels.Control(lab);
         _channels = [.. Enumerable.Range(0, Connections).Select(_ => Channels.Offload(lab))];
     }
 
     public Lab Lab { get; }
+
+    public CrashTarget Device { get; }
 
     public TargetReader Target { get; }
 
@@ -45,19 +49,22 @@ internal sealed class RpcNode : IAsyncDisposable
     /// <param name="prepare">Changes the lab's configuration before anything is started.</param>
     /// <param name="pipelineDirectory">Another pipeline than the product's.</param>
     /// <param name="services">In a cluster with services.</param>
-    public static async Task<RpcNode> StartAsync(Action<Lab, JsonObject>? prepare = null, string? pipelineDirectory = null, bool services = false)
+    /// <param name="device">What its pipeline runs on; null: the soft target.</param>
+    public static async Task<RpcNode> StartAsync(
+        Action<Lab, JsonObject>? prepare = null, string? pipelineDirectory = null, bool services = false, Func<Lab, CrashTarget>? device = null)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true, PipelineDirectory = pipelineDirectory });
-        var node = new RpcNode(lab);
+        var node = new RpcNode(lab, device?.Invoke(lab) ?? new SoftCrashTarget(lab));
         try
         {
             var config = JsonNode.Parse(await File.ReadAllTextAsync(lab.ManagerConfig))!.AsObject();
             config["Node"]!["PodRanges"] = new JsonArray("10.244.0.0/16");
             if (services)
                 node.Cluster = await Cluster.StartAsync(lab, config);
+            node.Device.Prepare(config);
             prepare?.Invoke(lab, config);
             await File.WriteAllTextAsync(lab.ManagerConfig, config.ToJsonString());
-            await lab.StartTargetAsync();
+            await node.Device.StartAsync();
             await lab.StartManagerAsync(waitReady: false);
             await node.SettledAsync();
             node.Epoch = (await node.Client(0).BeginAsync(new BeginRequest { Agent = "crash-test" }, deadline: Deadline())).Epoch;
@@ -87,7 +94,7 @@ internal sealed class RpcNode : IAsyncDisposable
         try
         {
             if (operation.Spec is { } spec)
-                await Client(connection).AttachAsync(spec.ToRequest(Epoch, operation.Sequence), deadline: Deadline());
+                await Client(connection).AttachAsync(spec.ToRequest(Epoch, operation.Sequence, Device.DeviceKind), deadline: Deadline());
             else
                 await Client(connection).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(operation.ContainerId), Epoch = Epoch, Sequence = operation.Sequence }, deadline: Deadline());
             operation.Answer = Answer.Acknowledged;
@@ -101,7 +108,7 @@ internal sealed class RpcNode : IAsyncDisposable
     public Task<SyncReply> SyncAsync(IEnumerable<PodSpec> list)
     {
         var request = new SyncRequest { Epoch = Epoch };
-        request.Attachments.AddRange(list.Select(s => s.ToRequest(Epoch, NextSequence())));
+        request.Attachments.AddRange(list.Select(s => s.ToRequest(Epoch, NextSequence(), Device.DeviceKind)));
         request.Sequence = NextSequence();
         return Client(0).SyncAsync(request, deadline: Deadline()).ResponseAsync;
     }
@@ -151,10 +158,12 @@ internal sealed class RpcNode : IAsyncDisposable
     /// <summary>The tables hold what these endpoints need and nothing else.</summary>
     public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
     {
-        if (await TableOracle.DifferenceAsync(Target, pods, services: Cluster is not null) is { } difference)
+        if (await TableOracle.DifferenceAsync(Target, pods, services: Cluster is not null, pool: Device.Pool) is { } difference)
             throw new InvalidOperationException(difference);
         if (Cluster is not null && await Cluster.DifferenceAsync(Target, pods) is { } astray)
             throw new InvalidOperationException(astray);
+        if (Device.Problem is { } problem)
+            throw new InvalidOperationException(problem);
     }
 
     public async Task LookForLeaksAsync()
@@ -162,7 +171,7 @@ internal sealed class RpcNode : IAsyncDisposable
         // What hostile peers hold open comes and goes; what is left of it after they closed it is a leak.
         using var rest = Hostile is null ? null : await Hostile.RestAsync();
         Leaks.Look("inframanager", Lab.Manager);
-        Leaks.Look("soft target", Lab.Target);
+        Leaks.Look("soft target", Device.Process);
         Leaks.LookAtWal(Lab.At("inframanager.db"));
     }
 
@@ -175,6 +184,8 @@ internal sealed class RpcNode : IAsyncDisposable
             channel.Dispose();
         _control.Dispose();
         Target.Dispose();
+        await Lab.DisposeProcessesAsync();
+        await Device.DisposeAsync();
         await Lab.DisposeAsync();
         if (Cluster is not null)
             await Cluster.DisposeAsync();

@@ -8,15 +8,13 @@ namespace ACCOffload.Crash.Rpc;
 /// Rounds of concurrent Attach and Detach requests. In each, something is killed at a random instant and started again, and then the promise is checked:
 /// what was acknowledged holds, what was not holds wholly or not at all, the tables equal the endpoints, and a Sync removes what the host does not have.
 /// </summary>
-internal sealed class RpcRounds(RpcNode node, int seed)
+internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds.Requests)
 {
+    /// <summary>Of a round, unless told.</summary>
     public const int Requests = 500;
 
     /// <summary>Attachments that there can be.</summary>
     public const int Slots = 600;
-
-    // Attachments asked for with another request under way for the same one.
-    private const int Contested = 30;
 
     private readonly Ledger _ledger = new();
     private TimeSpan _usualLength = TimeSpan.FromMilliseconds(200);
@@ -50,7 +48,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         }
         catch (Exception e)
         {
-            throw new InvalidOperationException($"{what}: {e.Message}\ninframanager's log ends with:\n{Tail(node.Lab.Manager?.Log)}\nthe target's with:\n{Tail(node.Lab.Target?.Log)}", e);
+            throw new InvalidOperationException($"{what}: {e.Message}\ninframanager's log ends with:\n{Tail(node.Lab.Manager?.Log)}\nthe target's with:\n{Tail(node.Device.Log)}", e);
         }
     }
 
@@ -82,11 +80,13 @@ internal sealed class RpcRounds(RpcNode node, int seed)
     {
         int[] slots = [.. Enumerable.Range(0, Slots)];
         random.Shuffle(slots);
-        var operations = new List<Operation>(Requests);
-        for (int i = 0; operations.Count < Requests; i++)
+        var operations = new List<Operation>(requests);
+        // A few attachments are asked for with another request under way for the same one.
+        int contested = requests * 3 / 50;
+        for (int i = 0; operations.Count < requests; i++)
         {
             operations.Add(Next(random, slots[i], random.NextDouble() < 0.5));
-            if (i < Contested)
+            if (i < contested)
                 operations.Add(Next(random, slots[i], operations[^1].Spec is not null));
         }
 
@@ -119,7 +119,7 @@ internal sealed class RpcRounds(RpcNode node, int seed)
     private async Task CheckAsync()
     {
         var endpoints = await node.EndpointsAsync();
-        if (_ledger.Settle(endpoints) is { } broken)
+        if (_ledger.Settle(endpoints.Select(node.Device.AsAsked)) is { } broken)
             throw new InvalidOperationException(broken);
         await node.TablesEqualAsync(endpoints);
     }
@@ -145,7 +145,8 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         strike.Complete();
         if (strikes)
             await RecoverAsync(random, Victims.Manager);
-        var endpoints = (await node.EndpointsAsync()).ToHashSet();
+        var held = await node.EndpointsAsync();
+        var endpoints = held.Select(node.Device.AsAsked).ToHashSet();
         if (reply is null)
         {
             Assert.True(endpoints.SetEquals(list) || endpoints.SetEquals(before), "an unanswered Sync holds wholly or not at all");
@@ -160,14 +161,20 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         if (_ledger.Settle(endpoints) is { } broken)
             throw new InvalidOperationException($"after Sync: {broken}");
         await node.SettledAsync();
-        await node.TablesEqualAsync(endpoints);
+        await node.TablesEqualAsync(held);
     }
 
     private async Task RestartAsync(Victims victims)
     {
-        foreach (var victim in Processes(victims))
+        if (victims.HasFlag(Victims.Manager))
         {
-            await victim.WaitAsync();
+            await node.Lab.Manager!.WaitAsync();
+            Kills++;
+        }
+
+        if (victims.HasFlag(Victims.Target))
+        {
+            await node.Device.WaitAsync();
             Kills++;
         }
 
@@ -179,21 +186,19 @@ internal sealed class RpcRounds(RpcNode node, int seed)
         }
 
         if (victims.HasFlag(Victims.Target))
-            await node.Lab.StartTargetAsync();
+            await node.Device.StartAsync();
     }
 
     // Found beforehand, so that nothing but the system calls is left to do.
     private Action? KillerOf(Victims victims)
     {
-        var processes = Processes(victims);
-        return processes.Length == 0 ? null : () => Array.ForEach(processes, p => p.Kill());
+        Action[] kills =
+        [
+            .. victims.HasFlag(Victims.Manager) ? [node.Lab.Manager!.Kill] : Array.Empty<Action>(),
+            .. victims.HasFlag(Victims.Target) ? [node.Device.Kill] : Array.Empty<Action>(),
+        ];
+        return kills.Length == 0 ? null : () => Array.ForEach(kills, kill => kill());
     }
-
-    private Integration.Lab.BackgroundProcess[] Processes(Victims victims) =>
-    [
-        .. victims.HasFlag(Victims.Manager) ? [node.Lab.Manager!] : Array.Empty<Integration.Lab.BackgroundProcess>(),
-        .. victims.HasFlag(Victims.Target) ? [node.Lab.Target!] : Array.Empty<Integration.Lab.BackgroundProcess>(),
-    ];
 
     private static string Tail(string? log) => log is null ? "" : string.Join('\n', log.Split('\n').TakeLast(25));
 }

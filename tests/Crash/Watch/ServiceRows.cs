@@ -118,7 +118,7 @@ internal sealed class ServiceRows
 
         public override string ToString() => Text;
 
-        // Prefixes and MACs are nothing of services'; 0 is written as nothing.
-        private static uint Number(string hex) => hex.Length == 0 ? 0 : uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var n) ? n : uint.MaxValue;
+        // Prefixes and MACs are nothing of services'.
+        private static uint Number(string hex) => uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var n) ? n : uint.MaxValue;
     }
 }

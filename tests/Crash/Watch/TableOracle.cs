@@ -12,11 +12,14 @@ internal static class TableOracle
 
     /// <summary>
     /// What differs between the target and what these endpoints need, or null. Where there are services, their rows are beside the point. A port that nobody
-    /// needs any more may go a little later.
+    /// needs any more may go a little later; those of a pool are there whoever needs them.
     /// </summary>
-    public static async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null, bool services = false)
+    public static async Task<string?> DifferenceAsync(
+        TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null, bool services = false, IReadOnlyDictionary<string, uint>? pool = null)
     {
-        var ports = await target.PortsAsync();
+        if (pods.GroupBy(p => p.PortName).FirstOrDefault(g => g.Count() > 1) is { } shared)
+            return $"port {shared.Key} is that of {Few(shared.Select(p => p.ContainerId))}";
+        var ports = pool ?? await target.PortsAsync();
         var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
         if (!names.IsSubsetOf(ports.Keys))
             return $"ports missing: {Few(names.Except(ports.Keys))}";
@@ -29,7 +32,7 @@ internal static class TableOracle
         if (!wanted.SetEquals(actual))
             return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
         var clock = Stopwatch.StartNew();
-        while ((ports = await target.PortsAsync()).Count > names.Count)
+        while (pool is null && (ports = await target.PortsAsync()).Count > names.Count)
         {
             if (clock.Elapsed > PortPatience)
                 return $"ports beyond: {Few(ports.Keys.Except(names))}";

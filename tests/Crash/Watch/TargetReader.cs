@@ -39,7 +39,7 @@ internal sealed class TargetReader(Lab lab) : IDisposable
         return rows;
     }
 
-    public async Task<Dictionary<string, uint>> PortsAsync()
+    public async Task<IReadOnlyDictionary<string, uint>> PortsAsync()
     {
         var path = new Gnmi.Path
         {
@@ -72,5 +72,5 @@ internal sealed class TargetReader(Lab lab) : IDisposable
         ? $"{Hex(lpm.Value.Span)}/{lpm.PrefixLen.ToString(CultureInfo.InvariantCulture)}"
         : Hex(match.Exact.Value.Span);
 
-    private static string Hex(ReadOnlySpan<byte> value) => Convert.ToHexStringLower(value).TrimStart('0');
+    private static string Hex(ReadOnlySpan<byte> value) => Convert.ToHexStringLower(value).TrimStart('0') is { Length: > 0 } digits ? digits : "0";
 }

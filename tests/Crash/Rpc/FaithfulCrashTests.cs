@@ -1,0 +1,36 @@
+using System.Diagnostics;
+using ACCOffload.Crash.Targets;
+using ACCOffload.Integration;
+using Xunit.Abstractions;
+
+namespace ACCOffload.Crash.Rpc;
+
+/// <summary>The same rounds where a row can't be changed in place, answers prove nothing, and the target forgets all when it dies.</summary>
+public sealed class FaithfulCrashTests(ITestOutputHelper output)
+{
+    private const int Requests = 150;
+
+    [RootFact]
+    public async Task Killed_under_concurrent_requests_the_promise_holds_on_infrap4d()
+    {
+        await using var node = await RpcNode.StartAsync(services: true, device: lab => new FaithfulCrashTarget(lab));
+        var rounds = new RpcRounds(node, CrashSettings.Seed, Requests);
+        var clock = Stopwatch.StartNew();
+
+        for (int i = 0; i < CrashSettings.FaithfulRounds; i++)
+        {
+            await rounds.RunAsync(i, (i % 8) switch
+            {
+                0 => Victims.None,
+                3 => Victims.Target,
+                6 => Victims.Manager | Victims.Target,
+                _ => Victims.Manager,
+            });
+        }
+
+        output.WriteLine($"crash faithful, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {Requests} requests in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
+            + $"{rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} changes of services");
+        Assert.Null(node.Leaks.Problem);
+        Assert.True(rounds.Unanswered > 0, "the kills came while requests were under way");
+    }
+}

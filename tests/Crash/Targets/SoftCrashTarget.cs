@@ -1,0 +1,17 @@
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Crash.Targets;
+
+/// <summary>The soft target in a process of its own, which ends with its lab.</summary>
+internal sealed class SoftCrashTarget(Lab lab) : CrashTarget
+{
+    public override BackgroundProcess? Process => lab.Target;
+
+    public override Task StartAsync() => lab.StartTargetAsync();
+
+    public override void Kill() => lab.Target!.Kill();
+
+    public override Task WaitAsync() => lab.Target!.WaitAsync();
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
