@@ -138,5 +138,16 @@ public sealed class WriteTests
         Assert.Equal(on ? 0 : 2, fixture.Target.Updates.Count);
     }
 
+    [Fact]
+    public async Task A_test_can_leave_no_room()
+    {
+        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
+        await fixture.Client.WriteAsync(One(Kind.Insert, 1));
+        fixture.Target.Refuses = e => e.TableEntry is not null;
+        await PartFailsAsync(StatusCode.ResourceExhausted, () => fixture.Client.WriteAsync(One(Kind.Insert, 2)));
+        await fixture.Client.WriteAsync(One(Kind.Delete, 1));
+        Assert.Empty(fixture.Target.Rows["main.first"]);
+    }
+
     private static P4.V1.Update One(Kind kind, byte key) => new() { Type = kind, Entity = new Entity { TableEntry = SmallPipeline.Row(SmallPipeline.First, key, 1) } };
 }

@@ -70,6 +70,7 @@ internal sealed partial class Device
         Entity asked = entity.Clone();
         Outcome outcome = entity.EntityCase switch
         {
+            _ when update.Type != P4.V1.Update.Types.Type.Delete && _refuses(asked) => new Outcome(StatusCode.ResourceExhausted, "there is no room"),
             Entity.EntityOneofCase.TableEntry => _rows!.Write(update.Type, entity.TableEntry),
             Entity.EntityOneofCase.ActionProfileMember => _profiles!.Write(update.Type, entity.ActionProfileMember),
             Entity.EntityOneofCase.ActionProfileGroup => _profiles!.Write(update.Type, entity.ActionProfileGroup),

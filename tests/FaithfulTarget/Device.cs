@@ -10,6 +10,7 @@ internal sealed partial class Device
     private readonly Lock _gate = new();
     private readonly FaithfulOptions _options;
     private readonly TargetLog _log;
+    private readonly Func<Entity, bool> _refuses;
     private readonly TapLinks _links;
     private readonly PortBoard _ports;
     private LoadedPipeline? _pipeline;
@@ -18,8 +19,9 @@ internal sealed partial class Device
     private CellStore? _cells;
     private bool _isPoisoned;
 
-    public Device(FaithfulOptions options, TargetLog log)
+    public Device(FaithfulOptions options, TargetLog log, Func<Entity, bool> refuses)
     {
+        _refuses = refuses;
         _options = options;
         _log = log;
         _links = new TapLinks(options);

@@ -18,7 +18,7 @@ public sealed class FaithfulTarget : IAsyncDisposable
     private FaithfulTarget(FaithfulOptions options)
     {
         _options = options;
-        _device = new Device(options, _log);
+        _device = NewDevice();
         _port = options.Port;
     }
 
@@ -72,6 +72,9 @@ public sealed class FaithfulTarget : IAsyncDisposable
     /// <summary>The updates of all Writes in the order in which they were done, over all lives.</summary>
     public IReadOnlyList<LoggedUpdate> Updates => _log.Updates;
 
+    /// <summary>What is refused with RESOURCE_EXHAUSTED, such as for want of room; nothing unless set. Deletes are not asked about.</summary>
+    public Func<Entity, bool> Refuses { get; set; } = _ => false;
+
     /// <summary>Starts a target.</summary>
     public static async Task<FaithfulTarget> StartAsync(FaithfulOptions options)
     {
@@ -100,7 +103,7 @@ public sealed class FaithfulTarget : IAsyncDisposable
             await KillAsync();
             _options = _options with { OwnTaps = ownTaps ?? _options.OwnTaps };
             if (_options.Behaviours.ForgetsOnRestart)
-                _device = new Device(_options, _log);
+                _device = NewDevice();
             else
                 _device.Reopen();
             await BeginAsync();
@@ -132,6 +135,8 @@ public sealed class FaithfulTarget : IAsyncDisposable
             await life.DisposeAsync();
         _restarting.Dispose();
     }
+
+    private Device NewDevice() => new(_options, _log, e => Refuses(e));
 
     private async Task BeginAsync()
     {

@@ -27,10 +27,10 @@ internal sealed partial class DeviceSync
     /// <summary>Was on the target before us: not ours to remove.</summary>
     public bool IsForeignPort(string name) => _foreign.Contains(name);
 
-    /// <summary>Ports that were asked for since the last call, answered or not, and that no endpoint has.</summary>
+    /// <summary>Ports that were asked for since the last call, answered or not, and that no endpoint has. Those of the pool are there for the next one.</summary>
     public List<string> TakeStrayPorts()
     {
-        List<string> stray = [.. _attempted.Where(n => _model.HolderOfPort(n) is null)];
+        List<string> stray = [.. _attempted.Where(n => _model.HolderOfPort(n) is null && !_node.Devices.Pool.Contains(n))];
         _attempted.Clear();
         return stray;
     }

@@ -71,4 +71,20 @@ public sealed partial class FaithfulTargetTests
 
         Assert.Equal(0, _target.PortDeletes);
     }
+
+    [Fact]
+    public async Task A_port_lent_for_what_was_refused_stays_and_is_lent_again()
+    {
+        await StartAsync(new FaithfulBehaviours());
+        await ReadyAsync();
+        _target.Refuses = e => e.TableEntry is not null;
+        await Assert.ThrowsAsync<IntentException>(() => LendAsync(1));
+        _target.Refuses = _ => false;
+
+        for (ulong pod = 1; pod <= 4; pod++)
+            await LendAsync((int)pod, sequence: 10 + pod);
+        await ReconciledAsync();
+
+        Assert.Equal(0, _target.PortDeletes);
+    }
 }
