@@ -148,6 +148,7 @@ internal sealed partial class DeviceSync
             await ReadBackAsync(cancellationToken).ConfigureAwait(false);
             var refusals = new Dictionary<OwnerId, IntentException>();
             await PassAsync([], refusals, new PassMode(Verify: true, DoubtIsRefusal: true, Counts: counts), cancellationToken).ConfigureAwait(false);
+            Hook(CrashPoint.ReconcileWritten);
             await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
             ReconcileCounts result = counts.ToResult();
             if (!isAudit || result.Total > 0)

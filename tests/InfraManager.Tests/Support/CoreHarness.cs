@@ -4,12 +4,13 @@ using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.P4Runtime;
 using ACCOffload.Protos;
+using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>A programmer on a real database and a target in memory, which can be killed and started again.</summary>
-internal sealed class CoreHarness : IAsyncDisposable
+internal sealed class CoreHarness : ICrashHarness
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private readonly string _folder;
@@ -49,6 +50,8 @@ internal sealed class CoreHarness : IAsyncDisposable
 
     public Action<CrashPoint> Hook { get; set; } = _ => { };
 
+    public int Writes => Target.Writes;
+
     public string DatabasePath => Path.Combine(_folder, "state.db");
 
     public static async Task<CoreHarness> StartAsync(FakeTarget? target = null, Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
@@ -86,6 +89,16 @@ internal sealed class CoreHarness : IAsyncDisposable
         _store.Dispose();
         _closed = true;
         Hook = _ => { };
+    }
+
+    public void Refuse(string? mac) => Target.Refuses = u => mac is not null && u.Kind != UpdateKind.Delete && $"{u.Entry}".Contains(mac, StringComparison.Ordinal)
+        ? StatusCode.InvalidArgument
+        : StatusCode.OK;
+
+    public Task RestartTargetAsync()
+    {
+        Target.Restart();
+        return Task.CompletedTask;
     }
 
     public async Task RestartAsync(bool ready = true)

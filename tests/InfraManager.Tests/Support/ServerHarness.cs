@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
@@ -108,10 +107,7 @@ internal sealed class ServerHarness : IAsyncDisposable
         IReadOnlyDictionary<string, uint> ports = Server.Ports;
         if (!ports.Keys.ToHashSet().SetEquals(endpoints.Select(e => e.Endpoint.Spec.PortName)))
             return $"ports are {string.Join(' ', ports.Keys)}";
-        var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
-        HashSet<string> wanted = [.. endpoints.SelectMany(e => compiler.Compile(e.Endpoint, ports[e.Endpoint.Spec.PortName])).Concat(OtherEntries.Of(Programmer)).Select(Text)];
-        HashSet<string> actual = [.. Server.Rows.Select(Text)];
-        return wanted.SetEquals(actual) ? null : $"missing {string.Join(", ", wanted.Except(actual))}, foreign {string.Join(", ", actual.Except(wanted))}";
+        return ServerRows.Difference(Programmer, TestNode.Settings, ports, Server.Rows);
     }
 
     public async ValueTask DisposeAsync()
@@ -121,14 +117,4 @@ internal sealed class ServerHarness : IAsyncDisposable
         await Server.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
-
-    // Both sides as table, values and action, without leading zeros.
-    private static string Text(Entry entry) =>
-        $"{entry.Table.Id} {string.Join(' ', entry.EnumerateMatch().Select(m => Hex(m.Value.Span)))} {entry.Action.Id} {string.Join(' ', entry.EnumerateParams().Select(p => Hex(p.Value.Span)))}";
-
-    private static string Text(P4.V1.TableEntry entry) =>
-        $"{entry.TableId} {string.Join(' ', entry.Match.OrderBy(m => m.FieldId).Select(m => Hex((m.Exact?.Value ?? m.Lpm.Value).Span)))} {entry.Action.Action.ActionId} "
-        + string.Join(' ', entry.Action.Action.Params.OrderBy(p => p.ParamId).Select(p => Hex(p.Value.Span)));
-
-    private static string Hex(ReadOnlySpan<byte> value) => Convert.ToHexString(value).TrimStart('0');
 }

@@ -19,6 +19,10 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
     private NodeSettings _node = Node;
     private bool _portsMadeByOthers;
+    // Of the chassis configuration.
+    private IReadOnlyList<string> _named = [.. Enumerable.Range(0, 16).Select(i => $"TAP{i}")];
+    private Action<CrashPoint> _hook = _ => { };
+    // Null where a test has servers of its own.
     private FaithfulTarget _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
@@ -34,7 +38,8 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     {
         if (_store is not null)
             await CloseAsync();
-        await _target.DisposeAsync();
+        if (_target is not null)
+            await _target.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -268,7 +273,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
 
     private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null, IReadOnlyList<OwnTap>? ownTaps = null)
     {
-        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours, OwnTaps = ownTaps ?? [] });
+        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours, PortNames = _named, OwnTaps = ownTaps ?? [] });
         await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have made their TAPs");
         Open(artifacts, pool);
         await _programmer.SubmitAsync(TestNode.Begin, default);
@@ -282,7 +287,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
             new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
         _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, new TargetPorts(pool ?? Pool, _portsMadeByOthers), NullLogger.Instance);
-        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
+        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50), FaultHook = p => _hook(p) };
         _programmer = new Programmer(_node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
         _programmer.Start();

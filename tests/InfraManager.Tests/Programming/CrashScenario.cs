@@ -1,0 +1,79 @@
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>Endpoints that come, change and go in bursts, on any target.</summary>
+internal static class CrashScenario
+{
+    private static readonly int[] Pods = [1, 2, 3, 4, 5, 6];
+
+    /// <summary>The names of its ports.</summary>
+    public static IReadOnlyList<string> PortNames { get; } = [.. Pods.Select(TestNode.PortName), TestNode.Host().PortName];
+
+    /// <summary>Posts the bursts, and starts the programmer again where it crashed.</summary>
+    public static async Task RunAsync(ICrashHarness core, Oracle oracle, bool restartOnCrash = false)
+    {
+        Intent[][] batches =
+        [
+            [new AttachIntent(TestNode.Pod(1, 1))],
+            [new AttachIntent(TestNode.Pod(2, 2) with { Addresses = [TestNode.Ip(2), TestNode.Ip(20)] }), new AttachIntent(TestNode.Host(3)), TestNode.Detach(TestNode.Pod(1), 4)],
+            [new AttachIntent(TestNode.Pod(4, 5)), new AttachIntent(TestNode.Pod(3, 6, ip: 1)), new AttachIntent(TestNode.Pod(2, 7))],
+            [TestNode.Sync(10, TestNode.Pod(2, 7), TestNode.Host(3), TestNode.Pod(5, 8, ip: 1, port: 3), TestNode.Pod(4, 9))],
+            [TestNode.Detach(TestNode.Pod(2), 11), new AttachIntent(TestNode.Pod(6, 12, ip: 2, mac: 2, port: 2))],
+        ];
+        foreach (Intent[] batch in batches)
+        {
+            await oracle.RunAsync(core.Programmer, batch);
+            if (!core.Programmer.Completion.IsCompleted)
+                continue;
+            Assert.True(restartOnCrash);
+            oracle.Crashed();
+            await core.KillAsync();
+            await core.RestartAsync();
+        }
+    }
+
+    /// <summary>Crashes at this point the first time that it is passed, then at the second one, until it is not passed as often; each time on a harness of its own.</summary>
+    /// <param name="start">Makes one; it is ready.</param>
+    /// <param name="point">Where it crashes.</param>
+    /// <returns>How often it crashed.</returns>
+    public static async Task<int> CrashAtAsync(Func<Task<ICrashHarness>> start, CrashPoint point)
+    {
+        for (int at = 0; ; at++)
+        {
+            await using ICrashHarness core = await start();
+            var oracle = new Oracle();
+            int passing = 0;
+            int target = at;
+
+            void Hook(CrashPoint p)
+            {
+                if (p == point && Interlocked.Increment(ref passing) - 1 == target)
+                    throw new SimulatedCrashException();
+            }
+
+            // Something is refused, so that compensation is among the steps.
+            core.Refuse("02:00:00:00:00:05");
+            core.Hook = Hook;
+            await RunAsync(core, oracle, restartOnCrash: true);
+            // All is to be written again, and that may be interrupted as well.
+            await core.KillAsync();
+            core.Refuse(null);
+            await core.RestartTargetAsync();
+            core.Hook = Hook;
+            await core.RestartAsync(ready: false);
+            await Eventually.TrueAsync(() => core.Programmer.Completion.IsCompleted || core.Programmer.GetStatus() is { Ready: true, Reconciled: true }, "it has compared the tables");
+            await core.RestartAsync();
+            oracle.Check(await core.SettledAsync());
+            int writes = core.Writes;
+            await core.RestartAsync();
+            oracle.Check(await core.SettledAsync());
+            Assert.Equal(writes, core.Writes);
+            if (passing <= at)
+                return at;
+        }
+    }
+}
