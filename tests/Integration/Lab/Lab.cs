@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -23,8 +22,7 @@ internal sealed record LabOptions
 internal sealed class Lab : IAsyncDisposable
 {
     private const string AccAddress = "192.0.2.1";
-    private readonly string _id = $"al{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
-    private readonly List<string> _namespaces = [];
+    private readonly Namespaces _namespaces = new();
     private readonly LabOptions _options;
 
     private Lab(LabOptions options)
@@ -35,11 +33,11 @@ internal sealed class Lab : IAsyncDisposable
 
     public string Folder { get; }
 
-    public string AccNamespace => $"{_id}-acc";
+    public string AccNamespace => $"{_namespaces.Prefix}-acc";
 
-    public string HostNamespace => $"{_id}-host";
+    public string HostNamespace => $"{_namespaces.Prefix}-host";
 
-    public string PortNamespace => $"{_id}-ports";
+    public string PortNamespace => $"{_namespaces.Prefix}-ports";
 
     public string ControlSocket => At("control.sock");
 
@@ -152,26 +150,15 @@ internal sealed class Lab : IAsyncDisposable
         return result.ExitCode == 0 ? JsonNode.Parse(result.Output) : null;
     }
 
-    public async Task<string> AddNamespaceAsync(string name)
-    {
-        var full = $"{_id}-{name}";
-        (await Shell.RunAsync(null, "ip", ["netns", "add", full])).MustSucceed();
-        _namespaces.Add(full);
-        (await Shell.RunAsync(full, "ip", ["link", "set", "lo", "up"])).MustSucceed();
-        return full;
-    }
+    public Task<string> AddNamespaceAsync(string name) => _namespaces.AddAsync(name);
 
-    public async Task RemoveNamespaceAsync(string full)
-    {
-        await Shell.RunAsync(null, "ip", ["netns", "del", full]);
-        _namespaces.Remove(full);
-    }
+    public Task RemoveNamespaceAsync(string full) => _namespaces.RemoveAsync(full);
 
     /// <summary>Makes a namespace and gives it a network through the CNI plugin, as a runtime would.</summary>
     public async Task<Pod> AddPodAsync(string name, string? containerId = null)
     {
         var netns = await AddNamespaceAsync(name);
-        var pod = new Pod(name, netns, containerId ?? $"{_id}-{name}");
+        var pod = new Pod(name, netns, containerId ?? $"{_namespaces.Prefix}-{name}");
         var result = await PluginAsync("ADD", pod);
         if (result.ExitCode != 0)
             throw new InvalidOperationException($"ADD {name}: {result.Output}{result.Error}\nagent:\n{Agent?.Log}\ninframanager:\n{Manager?.Log}");
@@ -244,8 +231,7 @@ internal sealed class Lab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await DisposeProcessesAsync();
-        foreach (var name in _namespaces.ToArray().Reverse())
-            await RemoveNamespaceAsync(name);
+        await _namespaces.DisposeAsync();
         Directory.Delete(Folder, recursive: true);
     }
 
