@@ -7,13 +7,17 @@ namespace ACCOffload.Services.Tests.Support;
 /// <summary>Somebody in a network namespace who begins flows.</summary>
 /// <param name="netns">The namespace.</param>
 /// <param name="address">The source address; null for the namespace's choice.</param>
-internal sealed class Client(string netns, string? address = null)
+/// <param name="port">The source port of all its flows, as NFS or <c>nc -p</c> have it; 0 for the kernel's choice.</param>
+internal sealed class Client(string netns, string? address = null, int port = 0)
 {
     // A lost datagram, or a machine that is busy elsewhere, is no answer either.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan DatagramPatience = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Impatience = TimeSpan.FromMilliseconds(800);
+
+    /// <summary>The same with one source port.</summary>
+    public Client Fixed(int sourcePort) => new(netns, address, sourcePort);
 
     public Task<Answer> AskAsync(ProtocolType protocol, string to, bool impatient = false) =>
         protocol == ProtocolType.Tcp ? AskTcpAsync(to, impatient) : AskUdpAsync(to, impatient);
@@ -33,6 +37,19 @@ internal sealed class Client(string netns, string? address = null)
         catch (Exception e) when (Failure(e) is { } failure)
         {
             return new Answer(failure, null, (IPEndPoint)socket.LocalEndPoint!);
+        }
+    }
+
+    /// <summary>A new connection, tried ten times a second until a server answers.</summary>
+    public async Task<Answer> RetryTcpAsync(string to)
+    {
+        var deadline = DateTime.UtcNow + Patience;
+        while (true)
+        {
+            var answer = await AskTcpAsync(to, impatient: true);
+            if (answer.Seen is not null || DateTime.UtcNow > deadline)
+                return answer;
+            await Task.Delay(100);
         }
     }
 
@@ -113,7 +130,15 @@ internal sealed class Client(string netns, string? address = null)
         }
     }
 
-    public Socket Open(ProtocolType protocol) => Sockets.Make(netns, protocol, address is null ? null : new IPEndPoint(IPAddress.Parse(address), 0));
+    public Socket Open(ProtocolType protocol)
+    {
+        var bound = address is null && port == 0 ? null : new IPEndPoint(address is null ? IPAddress.Any : IPAddress.Parse(address), port);
+        var socket = Sockets.Make(netns, protocol, bound, shared: port != 0);
+        // Ends with a reset, as it does for a program that is killed: after an orderly end the port would be in TIME_WAIT, and no connection begins there.
+        if (port != 0 && protocol == ProtocolType.Tcp)
+            socket.LingerState = new LingerOption(true, 0);
+        return socket;
+    }
 
     internal static string? Failure(Exception e) => e switch
     {

@@ -20,27 +20,28 @@ internal static class Outside
     /// <summary>Of another node's pod.</summary>
     public const string RemotePod = "10.244.2.7";
 
+    /// <summary>The node's, at the uplink.</summary>
+    public const string NodeMac = "02:00:5e:00:53:99";
+
     private const string Mac = "02:00:5e:00:53:01";
-    private const string NodeMac = "02:00:5e:00:53:99";
 
     public static JsonObject Configuration => new() { ["Port"] = PortName, ["Mac"] = NodeMac, ["Routes"] = new JsonArray($"0.0.0.0/0 via {Mac}") };
 
-    /// <returns>Its namespace.</returns>
-    public static async Task<string> BuildAsync(Lab lab)
+    /// <param name="netns">Its namespace.</param>
+    /// <param name="portNamespace">Where the node's end of the link, <see cref="PortName"/>, is made.</param>
+    public static async Task BuildAsync(string netns, string portNamespace)
     {
-        var netns = await lab.AddNamespaceAsync("outside");
-        await Shell.RunLineAsync(null, $"ip link add {PortName} netns {lab.PortNamespace} type veth peer name eth0 address {Mac} netns {netns}").Succeeded();
-        await Shell.RunAsync(lab.PortNamespace, "sysctl", ["-qw", $"net.ipv6.conf.{PortName}.disable_ipv6=1"]).Succeeded();
-        await Shell.RunLineAsync(lab.PortNamespace, $"ip link set {PortName} up").Succeeded();
+        await Shell.RunLineAsync(null, $"ip link add {PortName} netns {portNamespace} type veth peer name eth0 address {Mac} netns {netns}").Succeeded();
+        await Shell.RunAsync(portNamespace, "sysctl", ["-qw", $"net.ipv6.conf.{PortName}.disable_ipv6=1"]).Succeeded();
+        await Shell.RunLineAsync(portNamespace, $"ip link set {PortName} up").Succeeded();
         using (var outside = NetNamespace.OpenNamed(netns))
             Ethtool.DisableOffloads(outside, "eth0");
-        using (var ports = NetNamespace.OpenNamed(lab.PortNamespace))
+        using (var ports = NetNamespace.OpenNamed(portNamespace))
             Ethtool.DisableOffloads(ports, PortName);
         foreach (var address in new[] { Friend, Stranger, RemotePod })
             await Shell.RunLineAsync(netns, $"ip addr add {address}/32 dev eth0").Succeeded();
         await Shell.RunLineAsync(netns, "ip link set eth0 up").Succeeded();
-        await Shell.RunLineAsync(netns, $"ip neigh add 192.0.2.2 lladdr {NodeMac} dev eth0 nud permanent").Succeeded();
-        await Shell.RunLineAsync(netns, "ip route add default via 192.0.2.2 dev eth0 onlink").Succeeded();
-        return netns;
+        await Shell.RunLineAsync(netns, $"ip neigh add {ServiceNode.NodeAddress} lladdr {NodeMac} dev eth0 nud permanent").Succeeded();
+        await Shell.RunLineAsync(netns, $"ip route add default via {ServiceNode.NodeAddress} dev eth0 onlink").Succeeded();
     }
 }

@@ -5,11 +5,12 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration.Lab;
+using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>A node with its ACC and an uplink, in a cluster whose API server is the test's, without kube-proxy.</summary>
-internal sealed class ServiceNode : IAsyncDisposable
+internal sealed class ServiceNode : IServiceNode
 {
     public const string NodeAddress = "192.0.2.2";
     public const string HostAddress = "200.1.1.2";
@@ -46,7 +47,8 @@ internal sealed class ServiceNode : IAsyncDisposable
         var node = new ServiceNode(lab);
         try
         {
-            node.OutsideNamespace = await Outside.BuildAsync(lab);
+            node.OutsideNamespace = await lab.AddNamespaceAsync("outside");
+            await Outside.BuildAsync(node.OutsideNamespace, lab.PortNamespace);
             node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
             node.Api.Put(Kube.Node("node-1", "a"));
             node.Configure();
@@ -96,13 +98,8 @@ internal sealed class ServiceNode : IAsyncDisposable
         await Lab.DeletePodAsync(pod!);
     }
 
-    public Client From(int pod) => new(Pods[pod].Namespace);
-
     /// <summary>A program elsewhere.</summary>
     public void Serve(string netns, string name, int port, string? address = null) => _servers.Add(new Server(netns, name, port, address));
-
-    /// <summary>Endpoint of a pod, ready.</summary>
-    public JsonObject Endpoint(int pod) => Kube.Endpoint(Pods[pod].Address);
 
     /// <summary>Waits until all that the API server has said up to now is in the tables.</summary>
     public async Task SyncedAsync(int seconds = 120)
@@ -148,6 +145,17 @@ internal sealed class ServiceNode : IAsyncDisposable
         await AnswersAsync(client, ProtocolType.Tcp, to, servers);
         await AnswersAsync(client, ProtocolType.Udp, to, servers);
     }
+
+    public async Task MasqueradeOutgoingAsync()
+    {
+        using var channel = Channels.Offload(Lab);
+        var agent = new InfraAgent.InfraAgentClient(channel);
+        // Set before by another test is as good.
+        await agent.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { Prefix = "10.244.0.0/16", IsAdd = true });
+        await agent.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = NodeAddress });
+    }
+
+    public async Task<string> TellAsync() => $"drops: {await DropsAsync()}";
 
     public async Task<string> DropsAsync() => string.Join(' ', (await Lab.DropsAsync()).Where(d => d.Value > 0).Select(d => $"{d.Key} {d.Value}"));
 

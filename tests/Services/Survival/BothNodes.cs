@@ -1,0 +1,33 @@
+using ACCOffload.Services.Tests.Kernel;
+using ACCOffload.Services.Tests.Support;
+
+namespace ACCOffload.Services.Tests.Survival;
+
+/// <summary>
+/// One node of each side for all scenarios, made when the first asks for it. What is tracked stays from one to the next, so each has addresses and ports
+/// of its own.
+/// </summary>
+public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
+{
+    private readonly Dictionary<Side, IServiceNode> _nodes = [];
+
+    internal async Task<IServiceNode> OfAsync(Side side)
+    {
+        const int Pods = 7;
+        if (!_nodes.TryGetValue(side, out var node))
+            _nodes.Add(side, node = side == Side.Kernel ? await KernelNode.StartAsync(Pods) : await ServiceNode.StartAsync(Pods));
+        return node;
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        foreach (var node in _nodes.Values)
+            await node.DisposeAsync();
+        _nodes.Clear();
+    }
+
+    // The one above is xunit's; this one is for the analyzer, and does no harm a second time.
+    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
+}

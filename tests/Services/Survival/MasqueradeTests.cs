@@ -1,0 +1,63 @@
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.Tests.Kubernetes;
+using ACCOffload.Integration.Lab;
+using ACCOffload.Services.Tests.Support;
+
+namespace ACCOffload.Services.Tests.Survival;
+
+/// <summary>A port, or an identifier, is found as long as one is free.</summary>
+[Collection(nameof(BothNodes))]
+public sealed class MasqueradeTests(BothNodes nodes)
+{
+    private const string FourTries = "masquerading gives up after four tries; issue 14, D";
+
+    [Theory]
+    [OnKernel]
+    [OnPipeline(Skip = FourTries)]
+    public async Task Three_thousand_short_connections_through_a_node_port_lose_none(Side side)
+    {
+        var node = await nodes.OfAsync(side);
+        await node.BecomeAsync(Kube.Service("web", "10.96.2.10", ("tcp", "TCP", 80, 30210)).With("spec.type", "NodePort"), Slice(node, "tcp", 1));
+        await AllConnectAsync(node, node.Friend, $"{ServiceNode.NodeAddress}:30210");
+    }
+
+    [Theory]
+    [OnKernel]
+    [OnPipeline(Skip = FourTries)]
+    public async Task Three_thousand_short_connections_of_a_pod_to_itself_lose_none(Side side)
+    {
+        var node = await nodes.OfAsync(side);
+        await node.BecomeAsync(Kube.Service("web", "10.96.2.20", ("tcp", "TCP", 80, 0)), Slice(node, "tcp", 2));
+        await AllConnectAsync(node, node.From(2), "10.96.2.20:80");
+    }
+
+    [Theory]
+    [OnKernel]
+    [OnPipeline(Skip = "an echo's identifier is not translated; issue 14, D")]
+    public async Task Three_pods_that_ping_one_machine_with_one_identifier_are_all_answered(Side side)
+    {
+        var node = await nodes.OfAsync(side);
+        await node.MasqueradeOutgoingAsync();
+        // Each until three answers came.
+        var pings = await Task.WhenAll(new[] { 1, 2, 3 }.Select(pod =>
+            Shell.RunLineAsync(node.Pods[pod].Namespace, $"ping -n -e 4242 -i 0.2 -c 3 -w 20 {Outside.Friend}")));
+        var tell = await node.TellAsync();
+        Assert.All(pings, p => Assert.True(p.Output.Contains("3 received", StringComparison.Ordinal), $"{p.Output}{p.Error}{tell}"));
+    }
+
+    // One after the other, so that never more than one is open.
+    private static async Task AllConnectAsync(IServiceNode node, Client client, string to)
+    {
+        for (var i = 1; i <= 3000; i++)
+        {
+            var answer = await client.AskTcpAsync(to);
+            if (answer.Seen is null)
+                Assert.Fail($"connection {i} from {answer.Own}: {answer.Who}; {await node.TellAsync()}");
+            Assert.False(answer.SourceKept, $"{answer.Own} is seen");
+        }
+    }
+
+    // At a port that no other scenario's backend has: this fills what is tracked of it.
+    private static JsonObject Slice(IServiceNode node, string port, int pod) =>
+        Kube.Slice("s", "web", [(port, "TCP", ServiceNode.OtherPort)], node.Endpoint(pod));
+}

@@ -1,0 +1,53 @@
+using ACCOffload.Services.Tests.Support;
+
+namespace ACCOffload.Services.Tests.Survival;
+
+/// <summary>One source port to a service and straight to its pod: two flows that look the same to the pod.</summary>
+[Collection(nameof(BothNodes))]
+public sealed class SourcePortTests(BothNodes nodes)
+{
+    private const int Client = 7;
+    private const string Alike = "a direct flow's replies look like the service's; issue 14, E";
+
+    [Theory]
+    [OnKernel(true)]
+    [OnKernel(false)]
+    [OnPipeline(true, Skip = Alike)]
+    [OnPipeline(false, Skip = Alike)]
+    public async Task Connections_of_one_source_port_to_a_service_and_to_its_pod_both_work(Side side, bool serviceFirst)
+    {
+        var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43001 : 43002);
+        await using var first = await client.HoldAsync(to[0]);
+        await first.StillWorksAsync();
+        await using var second = await client.HoldAsync(to[1]);
+        await second.StillWorksAsync();
+        await first.StillWorksAsync();
+    }
+
+    [Theory]
+    [OnKernel(true)]
+    [OnKernel(false)]
+    [OnPipeline(true, Skip = Alike)]
+    [OnPipeline(false, Skip = Alike)]
+    public async Task Datagrams_of_one_source_port_to_a_service_and_to_its_pod_are_both_answered(Side side, bool serviceFirst)
+    {
+        var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43003 : 43004);
+        // Connected: an answer from another address than the one asked is none.
+        using var first = client.OpenUdp(to[0]);
+        Assert.Equal("1:8080", (await first.AskAsync()).Who);
+        using var second = client.OpenUdp(to[1]);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("1:8080", (await second.AskAsync()).Who);
+            Assert.Equal("1:8080", (await first.AskAsync()).Who);
+        }
+    }
+
+    private async Task<(Client Client, string[] To)> PrepareAsync(Side side, bool serviceFirst, int port)
+    {
+        var node = await nodes.OfAsync(side);
+        await node.BecomeAsync(Objects.Service("web", "10.96.3.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
+        string[] to = ["10.96.3.10:80", $"{node.Pods[1].Address}:{ServiceNode.Port}"];
+        return (node.From(Client).Fixed(port), serviceFirst ? to : [.. to.Reverse()]);
+    }
+}
