@@ -31,12 +31,14 @@ internal sealed class KernelNode : IServiceNode
 
     public Client Friend => new(_outside, Outside.Friend);
 
-    public static async Task<KernelNode> StartAsync(int pods)
+    /// <param name="pods">How many.</param>
+    /// <param name="speed">How much faster the timers of what is tracked run.</param>
+    public static async Task<KernelNode> StartAsync(int pods, int speed = 1)
     {
         var node = new KernelNode();
         try
         {
-            await node.BuildAsync();
+            await node.BuildAsync(speed);
             for (var i = 1; i <= pods; i++)
                 await node.AddPodAsync(i);
             return node;
@@ -75,7 +77,7 @@ internal sealed class KernelNode : IServiceNode
         await _namespaces.DisposeAsync();
     }
 
-    private async Task BuildAsync()
+    private async Task BuildAsync(int speed)
     {
         _router = await _namespaces.AddAsync("router");
         _outside = await _namespaces.AddAsync("outside");
@@ -85,7 +87,7 @@ internal sealed class KernelNode : IServiceNode
             addr add {ServiceNode.NodeAddress}/32 dev {Outside.PortName}
             route add default via {Outside.Friend} dev {Outside.PortName} onlink
             """);
-        _proxy = await KubeProxy.StartAsync(_router);
+        _proxy = await KubeProxy.StartAsync(_router, speed);
     }
 
     private async Task AddPodAsync(int number)

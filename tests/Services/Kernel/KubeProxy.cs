@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
 
@@ -21,14 +22,15 @@ internal sealed class KubeProxy
     /// <summary>The program that it lacks; null if none.</summary>
     public static string? Lack { get; } = new[] { "nft", "conntrack" }.Where(p => !IsThere(p)).Select(p => $"needs {p}: run 'make deps'").FirstOrDefault();
 
-    public static async Task<KubeProxy> StartAsync(string netns)
+    public static async Task<KubeProxy> StartAsync(string netns, int speed)
     {
         // The two of conntrack are kube-proxy's (conntrack.tcpCloseWaitTimeout, tcpEstablishedTimeout). A redirect would tell a pod of a way past the node.
-        await Shell.RunAsync(
+        await SetAsync(
             netns,
-            "sysctl",
-            ["-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0",
-             "net.netfilter.nf_conntrack_tcp_timeout_close_wait=3600", "net.netfilter.nf_conntrack_tcp_timeout_established=86400"]).Succeeded();
+            ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0",
+             "net.netfilter.nf_conntrack_tcp_timeout_close_wait=3600", "net.netfilter.nf_conntrack_tcp_timeout_established=86400"]);
+        if (speed > 1)
+            await HastenAsync(netns, speed);
         var proxy = new KubeProxy(netns);
         await proxy.BecomeAsync([]);
         return proxy;
@@ -51,6 +53,15 @@ internal sealed class KubeProxy
     }
 
     private static bool IsThere(string program) => new[] { "/usr/sbin", "/sbin", "/usr/bin", "/bin" }.Any(folder => File.Exists(Path.Combine(folder, program)));
+
+    private static async Task HastenAsync(string netns, int speed)
+    {
+        var lines = (await Shell.RunAsync(netns, "sysctl", ["-ar", "nf_conntrack_.*_timeout"]).Succeeded()).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var timers = lines.Select(l => l.Split(" = ")).Select(words => (Name: words[0], Seconds: int.Parse(words[1], CultureInfo.InvariantCulture)));
+        await SetAsync(netns, [.. timers.Select(t => $"{t.Name}={(t.Seconds + speed - 1) / speed}")]);
+    }
+
+    private static async Task SetAsync(string netns, string[] settings) => await Shell.RunAsync(netns, "sysctl", ["-qw", .. settings]).Succeeded();
 
     private async Task ForgetAsync(ServicePort port, string which)
     {

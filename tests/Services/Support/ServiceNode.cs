@@ -41,7 +41,10 @@ internal sealed class ServiceNode : IServiceNode
     public Client Stranger => new(OutsideNamespace, Outside.Stranger);
 
     /// <summary>With as many pods as asked for, named from 1 up, whose programs answer as "1:8080" and "1:9090".</summary>
-    public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false)
+    /// <param name="pods">How many.</param>
+    /// <param name="separateTarget">The soft target in a process of its own.</param>
+    /// <param name="speed">How much faster the timers of what is learned run.</param>
+    public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false, int speed = 1)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = separateTarget });
         var node = new ServiceNode(lab);
@@ -51,7 +54,7 @@ internal sealed class ServiceNode : IServiceNode
             await Outside.BuildAsync(node.OutsideNamespace, lab.PortNamespace);
             node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
             node.Api.Put(Kube.Node("node-1", "a"));
-            node.Configure();
+            node.Configure(speed);
             if (separateTarget)
                 await lab.StartTargetAsync();
             await lab.StartManagerAsync();
@@ -198,7 +201,7 @@ internal sealed class ServiceNode : IServiceNode
         && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() != "Node")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen) && seen >= version);
 
-    private void Configure()
+    private void Configure(int speed)
     {
         File.WriteAllText(Lab.At("kubeconfig"), KubeconfigText.Of(Api.Address, _pki.Authority));
         Change(Lab.ManagerConfig, c =>
@@ -207,7 +210,11 @@ internal sealed class ServiceNode : IServiceNode
             c["Node"]!["Uplink"] = Outside.Configuration;
             c["Services"] = new JsonObject { ["HealthCheckAddress"] = AccAddress };
             c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = Lab.At("kubeconfig") };
+            if (speed > 1)
+                c["Pipeline"]!["Directory"] = Lab.At("pipeline");
         });
+        if (speed > 1)
+            FastPipeline.Write(Lab.At("pipeline"), speed);
         // The host reaches services and what is beyond the node through the pipeline, too.
         Change(Lab.AgentConfig, c => c["HostInterface"]!["Routes"] = new JsonArray("10.244.0.0/16", "10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24"));
     }

@@ -13,11 +13,14 @@ public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
 
     internal async Task<IServiceNode> OfAsync(Side side)
     {
-        const int Pods = 7;
         if (!_nodes.TryGetValue(side, out var node))
-            _nodes.Add(side, node = side == Side.Kernel ? await KernelNode.StartAsync(Pods) : await ServiceNode.StartAsync(Pods));
+            _nodes.Add(side, node = await StartAsync(side, pods: 7));
         return node;
     }
+
+    /// <summary>One for a scenario alone.</summary>
+    internal static async Task<IServiceNode> StartAsync(Side side, int pods, int speed = 1) =>
+        side == Side.Kernel ? await KernelNode.StartAsync(pods, speed) : await ServiceNode.StartAsync(pods, speed: speed);
 
     public Task InitializeAsync() => Task.CompletedTask;
 

@@ -1,0 +1,30 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using ACCOffload.Integration.Lab;
+
+namespace ACCOffload.Services.Tests.Support;
+
+/// <summary>The compiled pipeline with clocks that run faster: what takes minutes is over in seconds.</summary>
+internal static partial class FastPipeline
+{
+    public static void Write(string folder, int speed)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var spec = Path.Combine(folder, "k8s_dp.spec");
+        var text = File.ReadAllText(spec);
+        Assert.Matches(Timeouts(), text);
+        File.WriteAllText(spec, Timeouts().Replace(text, all => Number().Replace(all.Value, one => Shorten(one.ValueSpan, speed))));
+    }
+
+    // Whole seconds, and none is no timeout.
+    private static string Shorten(ReadOnlySpan<char> seconds, int speed) =>
+        ((int.Parse(seconds, CultureInfo.InvariantCulture) + speed - 1) / speed).ToString(CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"(?<=^\s*timeout \{)[\d\s]+(?=\})", RegexOptions.Multiline)]
+    private static partial Regex Timeouts();
+
+    [GeneratedRegex(@"\d+")]
+    private static partial Regex Number();
+}
