@@ -16,7 +16,7 @@ struct metadata_t {
 
     bit<32> bucket;
     bit<32> set_id;
-    // 0, or a backend that takes no more: an entry under it says where the flow moved on to from there.
+    // 0, or the backend that the flow moved from, or from the second time on to.
     bit<32> after;
     bit<32> client_ip;
     bit<16> client_port;
@@ -61,7 +61,10 @@ struct metadata_t {
     bit<8>  learn;
     bit<8>  pinned;
     bit<8>  moves;
-    bit<8>  goes_on;
+    // Whether the flow moved before, where it was seen last, and the backend before the one that it moves to.
+    bit<8>  has_moved;
+    bit<32> last_backend;
+    bit<32> former_backend;
     bit<32> backend_id;
     bit<16> source_port;
     bit<8>  pool;

@@ -128,6 +128,28 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
+    public void The_newest_connection_of_a_port_goes_on_however_many_backends_drain_at_once()
+    {
+        var service = new Service(_node).Backend(2, _node.AddPod(2), 80).Fill(2).Frontend(Service.Address, 80);
+        _node.Pass(1, service.To(_client, 5000), 2);
+        for (uint next = 3; next <= 9; next++)
+        {
+            var last = next - 1;
+            service.Backend(next, _node.AddPod((int)next), 80).Fill(next).Succeed(last).Substitute(next).Frontend(Service.Address, 80).Drain(last);
+            // Until it begins anew it stays.
+            _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), last);
+            var seen = _node.Pass(1, service.To(_client, 5000), next);
+            _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), next);
+            // Both of its entries live as long as its backend sends.
+            for (var i = 0; i < 3; i++)
+            {
+                _node.Time.Advance(TimeSpan.FromHours(11));
+                Assert.Equal(Service.Address, _node.Pass(next, Service.Answer(seen, Frame.Ack | Frame.Psh), 1).Source);
+            }
+        }
+    }
+
+    [Fact]
     public void A_connection_that_left_one_of_two_draining_backends_stays_at_the_third_until_that_goes()
     {
         var service = ThreeBackends(Frame.Tcp);

@@ -44,7 +44,7 @@ internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired, boo
 /// <param name="Id">Names the set in the pipeline.</param>
 /// <param name="Buckets">The backend's id by bucket.</param>
 /// <param name="Succession">The backend's id by bucket, for flows whose backend takes no more; 0 for nobody. Empty until a backend first goes: the buckets are it until then.</param>
-/// <param name="Substitutes">By bucket of the succession, who has new connections in place of a backend that drains; 0 where none does, empty where none does at all.</param>
+/// <param name="Substitutes">By bucket of the succession, who took over from a backend that drains; 0 where none does, empty where none does at all.</param>
 internal sealed record SetState(uint Id, SequenceOf<uint> Buckets, SequenceOf<uint> Succession = default, SequenceOf<uint> Substitutes = default)
 {
     public static SetState None { get; } = new(0, []);

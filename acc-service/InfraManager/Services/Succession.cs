@@ -26,15 +26,19 @@ internal static class Succession
             shares[taken]++;
         for (int i = 0; i < successors.Length; i++)
         {
-            uint was = i < former.Substitutes.Count ? former.Substitutes[i] : 0;
-            bool lives = shares.ContainsKey(successors[i]) || draining.Contains(successors[i]);
-            if (!lives)
-                (successors[i], was) = (shares.ContainsKey(was) || draining.Contains(was) ? was : Pick(), 0);
+            uint stood = i < former.Substitutes.Count ? former.Substitutes[i] : 0;
+            // Of two that drain the later one has the newer connections.
+            if (draining.Contains(stood) || (!Lives(successors[i]) && shares.ContainsKey(stood)))
+                (successors[i], stood) = (stood, 0);
+            if (!Lives(successors[i]))
+                (successors[i], stood) = (Pick(), 0);
             if (draining.Contains(successors[i]))
-                substitutes[i] = shares.ContainsKey(was) ? was : Pick();
+                substitutes[i] = shares.ContainsKey(stood) ? stood : Pick();
         }
 
         return ([.. successors], [.. substitutes.Any(s => s != 0) ? substitutes : []]);
+
+        bool Lives(uint backend) => shares.ContainsKey(backend) || draining.Contains(backend);
 
         // Nobody, where none takes flows: the service refuses them then.
         uint Pick()

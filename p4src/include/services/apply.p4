@@ -3,9 +3,9 @@
 // directions. The tables' contract is in docs/programming.md, "Services in the pipeline".
 //
 // Learned entries hold pointers. A miss may learn, a hit can't (p4c), so an entry is never replaced. What is pinned to a
-// backend that is gone goes by its hash through the set's succession, whose buckets change only when a backend goes: it
-// follows as often as needed, without state. From a backend that drains only what begins anew moves on: an entry under
-// its id (`after`) remembers where to.
+// backend that takes no more goes by its hash through the set's succession, whose buckets change only when their backend
+// stops taking flows. It has a second entry then, under the id of that backend (`after`), and a third under the id of the one
+// that it goes to if the second's takes no more either.
 
 // Looks for a way back from one more source port.
 #define TRY_NEXT_PORT \
@@ -37,7 +37,7 @@
                     meta.starts = 1;
                     meta.expiry = EXPIRE_KEEP;
                     meta.new_expiry = EXPIRE_30;
-                    meta.learn = LEARN_NOT;
+                    meta.learn = 0;
                     meta.found = 0;
                     meta.after = 0;
                     meta.outside = 0;
@@ -113,6 +113,10 @@
                                 if (meta.backend_id != meta.reply_backend) {
                                     meta.after = meta.backend_id;
                                     flows.apply();
+                                    if (meta.backend_id != meta.reply_backend) {
+                                        meta.after = meta.reply_backend;
+                                        flows.apply();
+                                    }
                                 }
                                 meta.local_ip = meta.service_ip;
                                 meta.local_port = meta.service_port;
@@ -154,26 +158,23 @@
                             APPLY_BACKENDS
                             if (meta.backend_state != BACKEND_ELIGIBLE) {
                                 meta.after = meta.backend_id;
+                                meta.has_moved = 0;
                                 if (flows.apply().hit) {
+                                    meta.has_moved = 1;
                                     APPLY_BACKENDS
-                                    if (meta.backend_state == BACKEND_DRAINING) {
-                                        meta.after = meta.backend_id;
-                                        if (flows.apply().hit) {
-                                            APPLY_BACKENDS
+                                }
+                                if (meta.backend_state != BACKEND_ELIGIBLE) {
+                                    meta.last_backend = meta.backend_id;
+                                    if (meta.plan == PLAN_BALANCE) {
+                                        meta.moves = MOVES_GONE;
+                                        if (meta.backend_state == BACKEND_DRAINING) {
+                                            meta.moves = MOVES_DRAINING;
                                         }
+                                    } else if (meta.backend_state == BACKEND_GONE || meta.starts == 1) {
+                                        // Without backends there is no succession.
+                                        meta.pinned = 0;
                                     }
                                 }
-                                if (meta.backend_state == BACKEND_GONE) {
-                                    meta.moves = MOVES_FLOW;
-                                } else if (meta.backend_state == BACKEND_DRAINING && meta.starts == 1) {
-                                    meta.moves = MOVES_FLOW;
-                                    meta.pinned = 0;
-                                }
-                            }
-                            // Without backends there is no succession.
-                            if (meta.moves != MOVES_NOT && meta.plan != PLAN_BALANCE) {
-                                meta.moves = MOVES_NOT;
-                                meta.pinned = 0;
                             }
                         }
 
@@ -248,34 +249,56 @@
                                         }
                                         buckets.apply();
                                         APPLY_BACKENDS
-                                        if (meta.moves != MOVES_NOT && meta.backend_state == BACKEND_DRAINING) {
-                                            // Here, too, only what began anew goes on.
-                                            meta.goes_on = meta.starts;
-                                            if (meta.moves == MOVES_FLOW && meta.pinned == 1) {
-                                                meta.after = meta.backend_id;
-                                                if (flows.apply().hit) {
-                                                    APPLY_BACKENDS
-                                                    if (meta.backend_state == BACKEND_ELIGIBLE) {
-                                                        meta.goes_on = 0;
-                                                    } else if (meta.backend_state == BACKEND_GONE) {
-                                                        meta.goes_on = 1;
-                                                    }
-                                                } else if (meta.starts == 1) {
-                                                    meta.pinned = 0;
+                                        meta.former_backend = 0;
+                                        if (meta.moves != MOVES_NOT && meta.succession != 0 && meta.backend_state == BACKEND_DRAINING) {
+                                            meta.former_backend = meta.backend_id;
+                                            meta.bucket = meta.bucket + FIRST_SUCCESSOR;
+                                            buckets.apply();
+                                            APPLY_BACKENDS
+                                        }
+                                        if (meta.moves == MOVES_GONE || meta.moves == MOVES_DRAINING) {
+                                            if (meta.starts == 1) {
+                                                if (meta.has_moved == 1) {
+                                                    meta.after = meta.backend_id;
                                                 }
-                                            }
-                                            if (meta.goes_on == 1) {
-                                                meta.bucket = meta.bucket + FIRST_SUCCESSOR;
-                                                buckets.apply();
-                                                APPLY_BACKENDS
+                                                if (meta.has_moved == 0 || !flows.apply().hit) {
+                                                    meta.pinned = 0;
+                                                    meta.pool = meta.frontend_pool;
+                                                }
+                                            } else {
+                                                // Whichever began last: at the backend of now, at the one before, or where it was known to be.
+                                                meta.found = 0;
+                                                if (meta.has_moved == 1) {
+                                                    meta.after = meta.backend_id;
+                                                    if (flows.apply().hit) {
+                                                        meta.found = 1;
+                                                    } else if (meta.former_backend != 0) {
+                                                        meta.after = meta.former_backend;
+                                                        if (flows.apply().hit) {
+                                                            meta.found = 1;
+                                                            APPLY_BACKENDS
+                                                        }
+                                                    }
+                                                }
+                                                if (meta.found == 0) {
+                                                    if (meta.moves == MOVES_DRAINING) {
+                                                        meta.backend_id = meta.last_backend;
+                                                        APPLY_BACKENDS
+                                                    } else if (meta.protocol == PROTOCOL_TCP) {
+                                                        meta.refusal = DROP_NO_FLOW;
+                                                    }
+                                                }
+                                                meta.found = 0;
                                             }
                                         }
-                                        if (meta.backend_state == BACKEND_GONE) {
+                                        if (meta.refusal != DROP_NONE) {
+                                            // Said already.
+                                        } else if (meta.backend_state == BACKEND_GONE) {
                                             if (meta.drop_reason == DROP_NONE) {
                                                 meta.refusal = DROP_NO_BACKEND;
                                             }
                                         } else if (meta.sticky == 1) {
-                                            meta.learn = LEARN;
+                                            meta.learn = 1;
                                             affinities.apply();
                                         }
                                     }
@@ -287,7 +310,7 @@
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
                             meta.local_ip = meta.client_ip;
                             meta.local_port = meta.client_port;
-                            if (meta.pinned == 0 || meta.moves != MOVES_NOT) {
+                            if (meta.pinned == 0) {
                                 if (meta.client_ip == meta.remote_ip) {
                                     meta.pool = POOL_HAIRPIN;
                                 } else if (meta.on_host == 1) {
@@ -309,14 +332,8 @@
                             }
                         }
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
-                            meta.learn = LEARN;
-                            if (meta.pinned == 1 && meta.moves != MOVES_NOT && meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
-                                // The backend must know the connection: it may be one of the backend before.
-                                meta.learn = LEARN_COMPARE;
-                            }
-                            if (!replies.apply().hit && meta.learn == LEARN_COMPARE) {
-                                meta.refusal = DROP_NO_FLOW;
-                            }
+                            meta.learn = 1;
+                            replies.apply();
                             if (meta.collides == 1 && meta.pinned == 0) {
                                 if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
                                     if (meta.pool == POOL_NONE) {

@@ -9,13 +9,12 @@ namespace ACCOffload.Services.Tests.Survival;
 public sealed class FollowTests(BothNodes nodes)
 {
     private const int Client = 7;
-    private const string Twice = "the pipeline follows a flow twice only; issue 14, A";
 
     [Theory]
     [OnKernel(3)]
     [OnKernel(5)]
-    [OnPipeline(3, Skip = Twice)]
-    [OnPipeline(5, Skip = Twice)]
+    [OnPipeline(3)]
+    [OnPipeline(5)]
     public async Task A_client_with_a_fixed_port_reaches_one_backend_after_the_other(Side side, int backends)
     {
         var node = await nodes.OfAsync(side);
@@ -33,7 +32,7 @@ public sealed class FollowTests(BothNodes nodes)
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = Twice)]
+    [OnPipeline]
     public async Task Clients_with_fixed_ports_connect_each_time_that_backends_leave_and_return(Side side)
     {
         var node = await nodes.OfAsync(side);
@@ -49,7 +48,7 @@ public sealed class FollowTests(BothNodes nodes)
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = Twice)]
+    [OnPipeline]
     public async Task A_client_with_affinity_sticks_to_one_of_the_new_pods_after_rolling_updates(Side side)
     {
         var node = await nodes.OfAsync(side);
@@ -68,7 +67,7 @@ public sealed class FollowTests(BothNodes nodes)
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = "a UDP flow that lost two backends is balanced packet by packet; issue 14, A")]
+    [OnPipeline]
     public async Task Datagrams_that_lost_two_backends_stay_where_they_are_when_others_come(Side side)
     {
         var node = await nodes.OfAsync(side);
