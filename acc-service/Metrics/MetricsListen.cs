@@ -11,7 +11,7 @@ public static class MetricsListen
     /// <summary>What to do about a wrong one.</summary>
     public const string Remedy = "give address:port such as 127.0.0.1:50097, or \"\" for none";
 
-    /// <summary>Reads the key; null for nowhere.</summary>
+    /// <summary>Reads the address; null where metrics are not served.</summary>
     public static IPEndPoint? Read(ConfigurationReader reader) => reader.Value<IPEndPoint?>(Key, "", Parsers.OptionalEndPoint, Remedy);
 
     /// <summary>Whether only this machine can reach it. Any other address is served to clients with a certificate only.</summary>

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>Where a <see cref="ScrapeServer"/> listens, and for whom.</summary>
+/// <summary>Address and clients of a <see cref="ScrapeServer"/>.</summary>
 /// <param name="Listen">The address.</param>
 /// <param name="Source">The configuration's file, for errors.</param>
 public sealed record ScrapeOptions(IPEndPoint Listen, string Source)

@@ -48,27 +48,30 @@ internal sealed partial class CniDispatcher
         long started = Stopwatch.GetTimestamp();
         string version = "", command = request.Environment.GetValueOrDefault("CNI_COMMAND", "");
         CniCall? call = null;
+        bool isDone = false;
         try
         {
             // First, so that whatever else is wrong is told in the request's own version.
             version = (command == "DEL" ? CniNetworkHeader.ReadForRemoval(request.Stdin.Span) : CniNetworkHeader.Read(request.Stdin.Span)).Version;
             call = CniCall.Read(request);
             byte[] output = await WithinLimitAsync(call).ConfigureAwait(false);
-            Monitoring.AgentInstruments.Answered(command, isDone: true, started);
+            isDone = true;
             LogDone(command, call.Key, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             return new AgentResponse(0, output, Encoding.UTF8.GetBytes(call.ErrorText));
         }
         catch (CniException e)
         {
-            Monitoring.AgentInstruments.Answered(command, isDone: false, started);
             Refused(command, call, e);
             return Failure(version, e.Code, e.Message, e.Details, call) with { ExitCode = e.NotTaken ? AgentResponse.NotTaken : (byte)1 };
         }
         catch (Exception e)
         {
-            Monitoring.AgentInstruments.Answered(command, isDone: false, started);
             Broken(command, call, e);
             return Failure(version, (int)CniErrorCode.Internal, $"{command} failed", e.Message, call);
+        }
+        finally
+        {
+            Monitoring.AgentInstruments.Answered(command, isDone, started);
         }
     }
 

@@ -70,7 +70,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
     internal AgentServices Services => _services;
 
-    /// <summary>Where metrics are served; null for nowhere.</summary>
+    /// <summary>The address that metrics are served at; null where they are not served.</summary>
     internal System.Net.IPEndPoint? MetricsAddress => _metrics?.Address;
 
     /// <summary>Starts everything; when it returns, plugins are served.</summary>

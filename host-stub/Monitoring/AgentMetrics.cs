@@ -30,7 +30,7 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
     /// <summary>Where they are served.</summary>
     public System.Net.IPEndPoint Address => _server.Address;
 
-    /// <summary>Serves them where the configuration says; null for nowhere.</summary>
+    /// <summary>Starts to serve metrics at the configured address; null where none is configured.</summary>
     /// <exception cref="ConfigurationException">The address can't be bound, or a certificate can't be used.</exception>
     public static AgentMetrics? Start(AgentServices services) => services.Config.Metrics.Listen is null ? null : new AgentMetrics(services);
 

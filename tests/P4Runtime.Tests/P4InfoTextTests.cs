@@ -37,13 +37,13 @@ public sealed class P4InfoTextTests
     [Theory]
     [InlineData("tables {\n  no_such: 1\n}", "line 2: Table has no field 'no_such'")]
     [InlineData("tables {", "line 1: a field's name is missing")]
-    [InlineData("tables { size: many }", "line 1: 'many' is no value of 'size'")]
+    [InlineData("tables { size: many }", "line 1: 'many' is not a valid value of 'size'")]
     [InlineData("tables { size 1 }", "line 1: ':' is missing after 'size'")]
     [InlineData("pkg_info { arch: \"pna\n\" }", "line 1: a string is not closed")]
-    [InlineData("pkg_info { arch: \"\\q\" }", "line 1: '\\q' is no escape that is known")]
+    [InlineData("pkg_info { arch: \"\\q\" }", "line 1: unknown escape '\\q'")]
     [InlineData("tables: 1", "line 1: '{' is missing after 'tables'")]
     [InlineData("tables { direct_resource_ids: [1 2] }", "line 1: the list of 'direct_resource_ids' is not closed")]
-    [InlineData("tables { preamble { id: 99999999999 } }", "line 1: '99999999999' is no value of 'id'")]
+    [InlineData("tables { preamble { id: 99999999999 } }", "line 1: '99999999999' is not a valid value of 'id'")]
     public void What_is_wrong_is_told_with_its_line(string text, string message) =>
         Assert.Equal(message, Assert.Throws<P4InfoException>(() => P4InfoText.Parse(text)).Message);
 

@@ -37,7 +37,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     /// <summary>Where they are served.</summary>
     public System.Net.IPEndPoint Address => _server.Address;
 
-    /// <summary>Serves them where the configuration says; null for nowhere.</summary>
+    /// <summary>Starts to serve metrics at the configured address; null where none is configured.</summary>
     /// <param name="settings">Say where.</param>
     /// <param name="core">Holds what is programmed.</param>
     /// <param name="target">Asked for drops.</param>

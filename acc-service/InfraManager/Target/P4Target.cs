@@ -194,7 +194,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     /// <summary>What a TAP of this MTU, in bytes, is asked for with.</summary>
     /// <remarks>
-    /// P4-DPDK wants to know the pipeline and where the packets' memory comes from; these are its own names for what there is one of. It makes the TAP as soon as it
+    /// P4-DPDK asks for a pipeline and a memory pool; these are the names of its only ones. It makes the TAP as soon as it
     /// reads the port's type, with defaults for what was not said before: that goes last.
     /// </remarks>
     public static KeyValuePair<string, string>[] TapAttributes(int mtu) =>

@@ -82,7 +82,7 @@ internal sealed class PipelineArtifacts
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException($"package {package} is unusable: it is no device configuration of infrap4d: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new InvalidDataException($"package {package} is unusable: it is not a device configuration of infrap4d: {e.Message.ReplaceLineEndings(" ")}", e);
         }
 
         try

@@ -27,7 +27,7 @@ public static class P4InfoText
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new P4InfoException($"the text is no P4Info: {e.Message}");
+            throw new P4InfoException($"the text is not a P4Info: {e.Message}");
         }
     }
 
@@ -139,7 +139,7 @@ public static class P4InfoText
             var isHex = word.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
             return long.TryParse(isHex ? word.AsSpan(2) : word, isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && Fits(field, number)
                 ? number
-                : throw Wrong($"'{word}' is no value of '{field.Name}'");
+                : throw Wrong($"'{word}' is not a valid value of '{field.Name}'");
         }
 
         private static bool Fits(FieldDescriptor field, long number) => field.FieldType switch
@@ -220,7 +220,7 @@ public static class P4InfoText
                 't' => (byte)'\t',
                 'r' => (byte)'\r',
                 '\\' or '"' or '\'' => (byte)letter,
-                _ => throw Wrong($"'\\{letter}' is no escape that is known"),
+                _ => throw Wrong($"unknown escape '\\{letter}'"),
             };
         }
 

@@ -143,7 +143,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime, IAsyncDisposable
             var row = rows[family.SampleName];
             Assert.Equal(family.Kind.ToString().ToLowerInvariant(), row[1]);
             Assert.Equal(string.Join(", ", family.Labels.Select(l => $"`{l}`")), row[2]);
-            // A count may have a word for what is counted, which is no unit of the name.
+            // A counter's last word may name what is counted, which is not a unit.
             Assert.True(row[3] == family.Unit || (family.Unit.Length == 0 && family.Kind == MetricKind.Counter), family.SampleName);
         }
     }

@@ -38,7 +38,7 @@ public sealed class PackageFilesTests : IDisposable
         Assert.Contains($"{package} can't be read", Fault(package), StringComparison.Ordinal);
         Write("p4Info.txt", []);
         Write("k8s_dp.pb.bin", [0xff, 0xff, 1]);
-        Assert.Contains("is no device configuration of infrap4d", Fault(package), StringComparison.Ordinal);
+        Assert.Contains("is not a device configuration of infrap4d", Fault(package), StringComparison.Ordinal);
         Write("k8s_dp.pb.bin", []);
         Assert.Contains("a profile's context or binary is missing", Fault(package), StringComparison.Ordinal);
         Write("k8s_dp.pb.bin", TestPipeline.Artifacts.DeviceConfig);
