@@ -122,11 +122,11 @@ control k8s_dp_control(
     }
 
     action allow_source() {
-        meta.guarded = 1;
+        hdr.flow.guarded = 1;
     }
 
     action deny_source() {
-        meta.guarded = 0;
+        hdr.flow.guarded = 0;
     }
 
     table source_guard {
@@ -212,7 +212,7 @@ control k8s_dp_control(
         meta.drop_reason = DROP_NONE;
         meta.refusal = DROP_NONE;
         meta.port_class = CLASS_UNKNOWN;
-        meta.guarded = 0;
+        hdr.flow.guarded = 0;
         hdr.guard.port = (bit<32>) istd.input_port;
         if (hdr.ipv4.isValid()) {
             header_sum.add(hdr.ipv4);
@@ -244,10 +244,10 @@ control k8s_dp_control(
                     } else if (hdr.arp.sender_ip == 0) {
                         // A pod that probes its own address must not hear that it is taken; of the host's probes
                         // we can't tell, so none is answered.
-                        if (meta.guarded == 1 || meta.port_class == CLASS_HOST) {
+                        if (hdr.flow.guarded == 1 || meta.port_class == CLASS_HOST) {
                             meta.drop_reason = DROP_ARP_IGNORED;
                         }
-                    } else if (meta.port_class == CLASS_POD && meta.guarded == 0) {
+                    } else if (meta.port_class == CLASS_POD && hdr.flow.guarded == 0) {
                         meta.drop_reason = DROP_SPOOFED_ARP;
                     } else if (hdr.arp.sender_ip == hdr.arp.target_ip) {
                         meta.drop_reason = DROP_ARP_IGNORED;
@@ -269,7 +269,7 @@ control k8s_dp_control(
                 }
             } else if (hdr.ipv4.isValid()) {
                 // Guard: a pod may use only its own address, host and uplink any that is no local pod's.
-                if (meta.guarded == 0) {
+                if (hdr.flow.guarded == 0) {
                     local_sources.apply();
                     if (meta.drop_reason == DROP_NONE && meta.port_class == CLASS_POD) {
                         meta.drop_reason = DROP_SPOOFED_IP;
@@ -339,7 +339,7 @@ control k8s_dp_control(
                         } else {
                             hdr.tcp.checksum = transport_sum.get();
                         }
-                    } else if (meta.plan != PLAN_NONE || meta.found == 1) {
+                    } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
                         if (hdr.tcp.isValid()) {
                             hdr.tcp.checksum = transport_sum.get();
                         } else if (hdr.udp.isValid()) {

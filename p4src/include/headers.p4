@@ -133,6 +133,54 @@ header hashed_t {
     bit<8>  protocol;
 }
 
+// What is known of the packet and its flow.
+header flow_t {
+    // Set by source_guard: the claim is this port's own.
+    bit<8>  guarded;
+    bit<32> frontend_id;
+    bit<8>  frontend_pool;
+    // A packet that may begin a flow.
+    bit<8>  starts;
+    bit<8>  learn;
+    // The flow was learned before.
+    bit<8>  pinned;
+    bit<8>  moves;
+    bit<8>  on_host;
+    // The way back leads to another flow.
+    bit<8>  collides;
+    // A reply of a tracked flow.
+    bit<8>  found;
+}
+
+// How a backend is chosen.
+header choice_t {
+    bit<16> buckets;
+    // Buckets of the set's succession; 0: it has none of its own.
+    bit<16> succession;
+    bit<32> hash;
+    // Whether the flow moved before, where it was seen last, and the backend before the one that it moves to.
+    bit<8>  has_moved;
+    bit<32> last_backend;
+    bit<32> former_backend;
+    bit<8>  sticky;
+}
+
+// A pool's ports.
+header range_t {
+    bit<16> first_port;
+    bit<16> port_mask;
+    bit<16> port_step;
+}
+
+// What a learned way back says.
+header back_t {
+    bit<32> frontend_id;
+    bit<32> backend_id;
+    bit<32> client_ip;
+    bit<16> client_port;
+    bit<8>  outside;
+}
+
 struct headers_t {
     ethernet_t ethernet;
     arp_t      arp;
@@ -147,4 +195,8 @@ struct headers_t {
     work_t     work;
     hashed_t   hashed;
     held_t     held;
+    flow_t     flow;
+    choice_t   choice;
+    range_t    range;
+    back_t     back;
 }

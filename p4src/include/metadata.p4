@@ -38,50 +38,16 @@ struct metadata_t {
     bit<32> refusal;
     bit<48> gateway_mac;
     bit<8>  port_class;
-    // Set by source_guard: the claim is this port's own.
-    bit<8>  guarded;
     bit<16> header_sum;
 
-    // ---- Services: what the frontend says
+    // ---- Services. What the rest needs to know stands in scratch headers (`headers.p4`).
     bit<8>  plan;
-    bit<32> frontend_id;
-    bit<16> buckets;
-    // Buckets of the set's succession; 0: it has none of its own.
-    bit<16> succession;
-    bit<8>  frontend_pool;
     bit<8>  affinity;
     bit<32> ranges_id;
-
-    // ---- what the packet says
-    bit<8>  starts;
     bit<8>  expiry;
     bit<8>  new_expiry;
-
-    // ---- what is found
-    bit<8>  learn;
-    bit<8>  pinned;
-    bit<8>  moves;
-    // Whether the flow moved before, where it was seen last, and the backend before the one that it moves to.
-    bit<8>  has_moved;
-    bit<32> last_backend;
-    bit<32> former_backend;
     bit<32> backend_id;
     bit<16> source_port;
     bit<8>  pool;
     bit<8>  backend_state;
-    bit<8>  on_host;
-    bit<32> wide_hash;
-    bit<8>  sticky;
-    bit<16> first_port;
-    bit<16> port_mask;
-    bit<16> port_step;
-    bit<8>  collides;
-    bit<8>  found;
-
-    // ---- a learned way back
-    bit<32> reply_frontend;
-    bit<32> reply_backend;
-    bit<32> reply_client_ip;
-    bit<16> reply_client_port;
-    bit<8>  reply_outside;
 }

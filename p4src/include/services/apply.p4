@@ -9,10 +9,10 @@
 
 // Looks for a way back from one more source port.
 #define TRY_NEXT_PORT \
-    if (meta.collides == 1) { \
-        meta.port_offset = meta.port_offset + meta.port_step; \
-        meta.port_offset = meta.port_offset & meta.port_mask; \
-        meta.local_port = meta.port_offset + meta.first_port; \
+    if (hdr.flow.collides == 1) { \
+        meta.port_offset = meta.port_offset + hdr.range.port_step; \
+        meta.port_offset = meta.port_offset & hdr.range.port_mask; \
+        meta.local_port = meta.port_offset + hdr.range.first_port; \
         replies.apply(); \
     }
 
@@ -28,17 +28,17 @@
 // One digit of bucket = hash * buckets / 2^16: this target has no multiplication.
 #define NEXT_DIGIT(digit) \
     meta.bucket = meta.bucket << 1; \
-    hdr.work.wide = meta.buckets & digit; \
+    hdr.work.wide = hdr.choice.buckets & digit; \
     if (hdr.work.wide != 0) { \
-        meta.bucket = meta.bucket + meta.wide_hash; \
+        meta.bucket = meta.bucket + hdr.choice.hash; \
     }
 
                     meta.plan = PLAN_NONE;
-                    meta.starts = 1;
+                    hdr.flow.starts = 1;
                     meta.expiry = EXPIRE_KEEP;
                     meta.new_expiry = EXPIRE_30;
-                    meta.learn = 0;
-                    meta.found = 0;
+                    hdr.flow.learn = 0;
+                    hdr.flow.found = 0;
                     meta.after = 0;
                     meta.outside = 0;
                     if (meta.port_class == CLASS_UPLINK) {
@@ -48,7 +48,7 @@
                     // ---- How long the flow is kept from now on. A timeout once chosen stays until a packet says otherwise.
                     if (hdr.tcp.isValid()) {
                         meta.new_expiry = EXPIRE_300;
-                        meta.starts = 0;
+                        hdr.flow.starts = 0;
                         // Read as a number the three are at least RST exactly where it is set: it is the highest.
                         hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
                         if (hdr.work.bits >= TCP_RST) {
@@ -62,7 +62,7 @@
                             } else {
                                 meta.expiry = EXPIRE_60;
                                 meta.new_expiry = EXPIRE_60;
-                                meta.starts = 1;
+                                hdr.flow.starts = 1;
                             }
                         } else {
                             hdr.work.bits = hdr.tcp.flags & TCP_PSH;
@@ -76,7 +76,7 @@
                         meta.new_expiry = EXPIRE_300;
                         // Only an INIT has no tag (RFC 9260, 8.5.1).
                         if (hdr.sctp.verification_tag != 0) {
-                            meta.starts = 0;
+                            hdr.flow.starts = 0;
                         }
                     }
 
@@ -94,8 +94,8 @@
                                     meta.expiry = EXPIRE_120;
                                 }
                                 if (replies.apply().hit) {
-                                    meta.found = 1;
-                                    if (meta.reply_frontend != 0) {
+                                    hdr.flow.found = 1;
+                                    if (hdr.back.frontend_id != 0) {
                                         frontends.apply();
                                     } else {
                                         meta.service_ip = meta.remote_ip;
@@ -103,18 +103,18 @@
                                     }
                                 }
                             }
-                            if (meta.found == 1) {
+                            if (hdr.flow.found == 1) {
                                 // Both entries live as long as packets come from either side.
-                                meta.client_ip = meta.reply_client_ip;
-                                meta.client_port = meta.reply_client_port;
-                                meta.outside = meta.reply_outside;
-                                meta.backend_id = meta.reply_backend;
+                                meta.client_ip = hdr.back.client_ip;
+                                meta.client_port = hdr.back.client_port;
+                                meta.outside = hdr.back.outside;
+                                meta.backend_id = hdr.back.backend_id;
                                 flows.apply();
-                                if (meta.backend_id != meta.reply_backend) {
+                                if (meta.backend_id != hdr.back.backend_id) {
                                     meta.after = meta.backend_id;
                                     flows.apply();
-                                    if (meta.backend_id != meta.reply_backend) {
-                                        meta.after = meta.reply_backend;
+                                    if (meta.backend_id != hdr.back.backend_id) {
+                                        meta.after = hdr.back.backend_id;
                                         flows.apply();
                                     }
                                 }
@@ -135,7 +135,7 @@
                     }
 
                     // Later fragments have no ports: all of them are left out, so that no part of a packet goes astray.
-                    if (meta.plan != PLAN_NONE || meta.found == 1) {
+                    if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
                         hdr.work.wide = hdr.ipv4.flags_offset & FRAGMENTED;
                         if (hdr.work.wide != 0) {
                             meta.drop_reason = DROP_SERVICE_FRAGMENT;
@@ -144,42 +144,42 @@
 
                     if (meta.plan != PLAN_NONE && meta.drop_reason == DROP_NONE) {
                         // ---- Where the flow goes: as it did before, if it may
-                        meta.pinned = 0;
-                        meta.moves = MOVES_NOT;
+                        hdr.flow.pinned = 0;
+                        hdr.flow.moves = MOVES_NOT;
                         if (flows.apply().hit) {
-                            meta.pinned = 1;
+                            hdr.flow.pinned = 1;
                         }
                         if (meta.plan == PLAN_MASQUERADE) {
                             meta.remote_ip = meta.service_ip;
                             meta.remote_port = meta.service_port;
-                            meta.on_host = 0;
+                            hdr.flow.on_host = 0;
                             endpoints.apply();
-                        } else if (meta.pinned == 1) {
+                        } else if (hdr.flow.pinned == 1) {
                             APPLY_BACKENDS
                             if (meta.backend_state != BACKEND_ELIGIBLE) {
                                 meta.after = meta.backend_id;
-                                meta.has_moved = 0;
+                                hdr.choice.has_moved = 0;
                                 if (flows.apply().hit) {
-                                    meta.has_moved = 1;
+                                    hdr.choice.has_moved = 1;
                                     APPLY_BACKENDS
                                 }
                                 if (meta.backend_state != BACKEND_ELIGIBLE) {
-                                    meta.last_backend = meta.backend_id;
+                                    hdr.choice.last_backend = meta.backend_id;
                                     if (meta.plan == PLAN_BALANCE) {
-                                        meta.moves = MOVES_GONE;
+                                        hdr.flow.moves = MOVES_GONE;
                                         if (meta.backend_state == BACKEND_DRAINING) {
-                                            meta.moves = MOVES_DRAINING;
+                                            hdr.flow.moves = MOVES_DRAINING;
                                         }
-                                    } else if (meta.backend_state == BACKEND_GONE || meta.starts == 1) {
+                                    } else if (meta.backend_state == BACKEND_GONE || hdr.flow.starts == 1) {
                                         // Without backends there is no succession.
-                                        meta.pinned = 0;
+                                        hdr.flow.pinned = 0;
                                     }
                                 }
                             }
                         }
 
                         // ---- ... or where a new one is sent, or one that moves
-                        if (meta.pinned == 0 || meta.moves != MOVES_NOT) {
+                        if (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT) {
                             hdr.hashed.client_ip = meta.client_ip;
                             hdr.hashed.client_port = meta.client_port;
                             hdr.hashed.outside = meta.outside;
@@ -195,15 +195,15 @@
                                 hdr.hashed.service_port = 0;
                             }
                             meta.hash = flow_hash.get_hash(hdr.hashed);
-                            meta.port_step = meta.hash | 1;
-                            meta.wide_hash = (bit<32>) meta.hash;
-                            if (meta.pinned == 0) {
-                                meta.pool = meta.frontend_pool;
+                            hdr.range.port_step = meta.hash | 1;
+                            hdr.choice.hash = (bit<32>) meta.hash;
+                            if (hdr.flow.pinned == 0) {
+                                meta.pool = hdr.flow.frontend_pool;
                             }
                         }
                         // (Asked again: within one block p4c would compute these values anew at each use.)
-                        if ((meta.pinned == 0 || meta.moves != MOVES_NOT) && meta.drop_reason == DROP_NONE) {
-                            if (meta.pinned == 0 && meta.protocol == PROTOCOL_TCP && meta.starts == 0) {
+                        if ((hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT) && meta.drop_reason == DROP_NONE) {
+                            if (hdr.flow.pinned == 0 && meta.protocol == PROTOCOL_TCP && hdr.flow.starts == 0) {
                                 meta.refusal = DROP_NO_FLOW;
                             } else if (meta.plan == PLAN_REFUSE) {
                                 meta.refusal = DROP_NO_BACKEND;
@@ -215,22 +215,22 @@
                                 }
                                 if (meta.drop_reason == DROP_NONE) {
                                     meta.backend_state = BACKEND_GONE;
-                                    meta.sticky = 0;
-                                    if (meta.affinity != 0 && meta.moves == MOVES_NOT) {
+                                    hdr.choice.sticky = 0;
+                                    if (meta.affinity != 0 && hdr.flow.moves == MOVES_NOT) {
                                         meta.affinity = meta.affinity - 1;
                                         if (affinities.apply().hit) {
                                             APPLY_BACKENDS
                                             if (meta.backend_state != BACKEND_ELIGIBLE) {
-                                                meta.moves = MOVES_CLIENT;
+                                                hdr.flow.moves = MOVES_CLIENT;
                                             }
                                         } else {
-                                            meta.sticky = 1;
+                                            hdr.choice.sticky = 1;
                                         }
                                     }
                                     if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
                                         // A set that never changed is its own succession.
-                                        if (meta.moves != MOVES_NOT && meta.succession != 0) {
-                                            meta.buckets = meta.succession;
+                                        if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
+                                            hdr.choice.buckets = hdr.choice.succession;
                                         }
                                         meta.bucket = 0;
                                         NEXT_DIGIT(512)
@@ -244,51 +244,51 @@
                                         NEXT_DIGIT(2)
                                         NEXT_DIGIT(1)
                                         meta.bucket = meta.bucket >> 16;
-                                        if (meta.moves != MOVES_NOT && meta.succession != 0) {
+                                        if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
                                             meta.bucket = meta.bucket + FIRST_SUCCESSOR;
                                         }
                                         buckets.apply();
                                         APPLY_BACKENDS
-                                        meta.former_backend = 0;
-                                        if (meta.moves != MOVES_NOT && meta.succession != 0 && meta.backend_state == BACKEND_DRAINING) {
-                                            meta.former_backend = meta.backend_id;
+                                        hdr.choice.former_backend = 0;
+                                        if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0 && meta.backend_state == BACKEND_DRAINING) {
+                                            hdr.choice.former_backend = meta.backend_id;
                                             meta.bucket = meta.bucket + FIRST_SUCCESSOR;
                                             buckets.apply();
                                             APPLY_BACKENDS
                                         }
-                                        if (meta.moves == MOVES_GONE || meta.moves == MOVES_DRAINING) {
-                                            if (meta.starts == 1) {
-                                                if (meta.has_moved == 1) {
+                                        if (hdr.flow.moves == MOVES_GONE || hdr.flow.moves == MOVES_DRAINING) {
+                                            if (hdr.flow.starts == 1) {
+                                                if (hdr.choice.has_moved == 1) {
                                                     meta.after = meta.backend_id;
                                                 }
-                                                if (meta.has_moved == 0 || !flows.apply().hit) {
-                                                    meta.pinned = 0;
-                                                    meta.pool = meta.frontend_pool;
+                                                if (hdr.choice.has_moved == 0 || !flows.apply().hit) {
+                                                    hdr.flow.pinned = 0;
+                                                    meta.pool = hdr.flow.frontend_pool;
                                                 }
                                             } else {
                                                 // Whichever began last: at the backend of now, at the one before, or where it was known to be.
-                                                meta.found = 0;
-                                                if (meta.has_moved == 1) {
+                                                hdr.flow.found = 0;
+                                                if (hdr.choice.has_moved == 1) {
                                                     meta.after = meta.backend_id;
                                                     if (flows.apply().hit) {
-                                                        meta.found = 1;
-                                                    } else if (meta.former_backend != 0) {
-                                                        meta.after = meta.former_backend;
+                                                        hdr.flow.found = 1;
+                                                    } else if (hdr.choice.former_backend != 0) {
+                                                        meta.after = hdr.choice.former_backend;
                                                         if (flows.apply().hit) {
-                                                            meta.found = 1;
+                                                            hdr.flow.found = 1;
                                                             APPLY_BACKENDS
                                                         }
                                                     }
                                                 }
-                                                if (meta.found == 0) {
-                                                    if (meta.moves == MOVES_DRAINING) {
-                                                        meta.backend_id = meta.last_backend;
+                                                if (hdr.flow.found == 0) {
+                                                    if (hdr.flow.moves == MOVES_DRAINING) {
+                                                        meta.backend_id = hdr.choice.last_backend;
                                                         APPLY_BACKENDS
                                                     } else if (meta.protocol == PROTOCOL_TCP) {
                                                         meta.refusal = DROP_NO_FLOW;
                                                     }
                                                 }
-                                                meta.found = 0;
+                                                hdr.flow.found = 0;
                                             }
                                         }
                                         if (meta.refusal != DROP_NONE) {
@@ -297,8 +297,8 @@
                                             if (meta.drop_reason == DROP_NONE) {
                                                 meta.refusal = DROP_NO_BACKEND;
                                             }
-                                        } else if (meta.sticky == 1) {
-                                            meta.learn = 1;
+                                        } else if (hdr.choice.sticky == 1) {
+                                            hdr.flow.learn = 1;
                                             affinities.apply();
                                         }
                                     }
@@ -310,10 +310,10 @@
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
                             meta.local_ip = meta.client_ip;
                             meta.local_port = meta.client_port;
-                            if (meta.pinned == 0) {
+                            if (hdr.flow.pinned == 0) {
                                 if (meta.client_ip == meta.remote_ip) {
                                     meta.pool = POOL_HAIRPIN;
-                                } else if (meta.on_host == 1) {
+                                } else if (hdr.flow.on_host == 1) {
                                     // The node takes nothing that seems to come from itself, and answers through the pipeline anyway.
                                     meta.pool = POOL_NONE;
                                     if (meta.port_class == CLASS_HOST) {
@@ -323,22 +323,22 @@
                             }
                             if (meta.pool != POOL_NONE) {
                                 pools.apply();
-                                if (meta.pinned == 1) {
+                                if (hdr.flow.pinned == 1) {
                                     meta.local_port = meta.source_port;
                                 } else if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
-                                    meta.port_offset = meta.port_offset & meta.port_mask;
-                                    meta.local_port = meta.port_offset + meta.first_port;
+                                    meta.port_offset = meta.port_offset & hdr.range.port_mask;
+                                    meta.local_port = meta.port_offset + hdr.range.first_port;
                                 }
                             }
                         }
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
-                            meta.learn = 1;
+                            hdr.flow.learn = 1;
                             replies.apply();
-                            if (meta.collides == 1 && meta.pinned == 0) {
+                            if (hdr.flow.collides == 1 && hdr.flow.pinned == 0) {
                                 if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
                                     if (meta.pool == POOL_NONE) {
                                         meta.pool = POOL_NODE;
-                                        if (meta.on_host == 1) {
+                                        if (hdr.flow.on_host == 1) {
                                             meta.pool = POOL_HAIRPIN;
                                         }
                                         pools.apply();
@@ -350,9 +350,9 @@
                                     }
                                 }
                             }
-                            if (meta.collides == 1) {
+                            if (hdr.flow.collides == 1) {
                                 meta.drop_reason = DROP_MASQUERADE;
-                            } else if (meta.pinned == 0) {
+                            } else if (hdr.flow.pinned == 0) {
                                 meta.source_port = meta.local_port;
                                 flows.apply();
                             }
@@ -360,7 +360,7 @@
                     }
 
                     // ---- The rewriting, of either direction
-                    if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || meta.found == 1)) {
+                    if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1)) {
                         if (meta.refusal == DROP_NONE) {
                             if (hdr.tcp.isValid()) {
                                 transport_sum.subtract(hdr.tcp.checksum);

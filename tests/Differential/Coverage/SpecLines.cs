@@ -38,6 +38,9 @@ internal sealed class SpecLines
     /// <summary>Size of a header operand, null for what is none.</summary>
     public int? HeaderBytes(string operand) => operand.Split('.') is ["h", var header] ? _structs[_headers[header]].Values.Sum() / 8 : null;
 
+    /// <summary>Size of the metadata.</summary>
+    public int MetadataBytes => _structs[MetadataType].Values.Sum() / 8;
+
     /// <summary>Offset of a field in its structure in bytes, with the structure's name; all structures.</summary>
     public IEnumerable<(string Struct, string Field, int Offset)> Offsets()
     {

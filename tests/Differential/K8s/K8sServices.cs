@@ -50,7 +50,7 @@ internal sealed class K8sServices
                     both.Put(Frontend(outside, ip, protocol, port, (ulong)i + 1, set));
             }
             if (_dice.Percent(50))
-                Set(Row("frontends", "frontend_address", [("reply_frontend", (ulong)i + 1)], 32, ("ip", ip), ("port", port)), _dice.Percent(85));
+                Set(Row("frontends", "frontend_address", [("frontend_id", (ulong)i + 1)], 32, ("ip", ip), ("port", port)), _dice.Percent(85));
         }
         foreach (var (id, ip, port, protocol) in _backends)
         {
