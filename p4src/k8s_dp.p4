@@ -55,6 +55,8 @@ control k8s_dp_control(
 #include "include/services/frontends.p4"
 #include "include/services/backends.p4"
 #include "include/services/masquerade.p4"
+#include "include/services/connections.p4"
+#include "include/services/shares.p4"
 #include "include/services/learned.p4"
 #include "include/services/held.p4"
 
@@ -340,7 +342,9 @@ control k8s_dp_control(
                             hdr.tcp.checksum = transport_sum.get();
                         }
                     } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
-                        if (hdr.tcp.isValid()) {
+                        if (hdr.icmp.isValid()) {
+                            hdr.icmp.checksum = transport_sum.get();
+                        } else if (hdr.tcp.isValid()) {
                             hdr.tcp.checksum = transport_sum.get();
                         } else if (hdr.udp.isValid()) {
                             // Zero: the sender made none (RFC 768).

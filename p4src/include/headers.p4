@@ -146,7 +146,8 @@ header flow_t {
     bit<8>  pinned;
     bit<8>  moves;
     bit<8>  on_host;
-    // The way back leads to another flow.
+    // Whether a way back has to be this flow's, and whether it leads to another.
+    bit<8>  compare;
     bit<8>  collides;
     // A reply of a tracked flow.
     bit<8>  found;
@@ -168,8 +169,43 @@ header choice_t {
 // A pool's ports.
 header range_t {
     bit<16> first_port;
+    bit<16> ports;
     bit<16> port_mask;
     bit<16> port_step;
+}
+
+// A flow's slot of registers, and what the packet says about it.
+header slot_t {
+    bit<8>  due;
+    bit<8>  kind;
+    bit<8>  acknowledges;
+    bit<8>  of_server;
+    bit<8>  believed;
+    bit<8>  counted;
+    bit<32> first;
+    bit<32> owner;
+    bit<32> at;
+    bit<32> state;
+    bit<32> former_state;
+    bit<32> own;
+    bit<32> other;
+    bit<32> own_ack;
+    bit<32> closes;
+    bit<32> speaks;
+    bit<32> spoken_to;
+    bit<32> near;
+    bit<32> sent;
+    bit<32> length;
+}
+
+// What a port has of the learned tables. The MAC address is a pod's, so that the next pod of a port begins anew.
+header share_t {
+    bit<8>  kind;
+    bit<32> port;
+    bit<48> mac;
+    bit<8>  fresh;
+    bit<32> count;
+    bit<32> limit;
 }
 
 // What a learned way back says.
@@ -199,4 +235,6 @@ struct headers_t {
     choice_t   choice;
     range_t    range;
     back_t     back;
+    slot_t     slot;
+    share_t    share;
 }

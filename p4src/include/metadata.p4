@@ -46,7 +46,11 @@ struct metadata_t {
     bit<32> ranges_id;
     bit<8>  expiry;
     bit<8>  new_expiry;
+    // How long a port's count goes on.
+    bit<8>  period;
     bit<32> backend_id;
+    // The flow's; 0: it has none yet.
+    bit<32> slot;
     bit<16> source_port;
     bit<8>  pool;
     bit<8>  backend_state;

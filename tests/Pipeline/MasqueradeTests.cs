@@ -13,7 +13,7 @@ public sealed class MasqueradeTests : IDisposable
     public MasqueradeTests()
     {
         _pod = _node.AddPod(1);
-        _node.Put("pools", "pool_ports", [Pool], Node.Address, 50000, 0x3FF);
+        _node.Put("pools", "pool_ports", [Pool], Node.Address, 50000, 0x400, 0x3FF);
     }
 
     public void Dispose() => _node.Dispose();
@@ -89,7 +89,8 @@ public sealed class MasqueradeTests : IDisposable
         var one = _node.Pass(1, service.To(_pod, 5000), 2);
         var two = _node.Pass(1, Frame.Build(Frame.Udp, _pod, 5000, Service.Address + 1, 81), 2);
         Assert.Equal(_pod, one.Source);
-        AssertFromPool(two, 40000, 0x1000);
+        // The kernel changes the port alone, too.
+        AssertFromPool(two, 40000, 0x1000, _pod);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(one), 1).Source);
         var back = _node.Pass(2, Service.Answer(two), 1);
         Assert.Equal($"{Frame.Text(Service.Address + 1)}:81 > {Frame.Text(_pod)}:5000", back.Path);
@@ -99,8 +100,8 @@ public sealed class MasqueradeTests : IDisposable
     [Fact]
     public void Ports_are_shared_out_and_an_exhausted_range_drops_new_flows_only()
     {
-        // 16 ports for one backend; a flow tries four of them.
-        _node.Put("pools", "pool_ports", [Pool], Node.Address, 50000, 0xF);
+        // As many as no power of two has, for one backend.
+        _node.Put("pools", "pool_ports", [Pool], Node.Address, 50000, 19, 0x1F);
         var service = new Service(_node) { Pool = Pool }.Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);
         var used = new Dictionary<ushort, ushort>();
         var refused = 0ul;
@@ -108,7 +109,7 @@ public sealed class MasqueradeTests : IDisposable
         {
             if (_node.Send(1, service.To(_pod, port)) is { } sent)
             {
-                AssertFromPool(sent.Frame, 50000, 16);
+                AssertFromPool(sent.Frame, 50000, 19);
                 Assert.True(used.TryAdd(sent.Frame.SourcePort, port), "a port was given twice");
             }
             else
@@ -116,8 +117,8 @@ public sealed class MasqueradeTests : IDisposable
                 refused++;
             }
         }
-        Assert.Equal(16, used.Count);
-        Assert.Equal(184ul, refused);
+        Assert.Equal(19, used.Count);
+        Assert.Equal(181ul, refused);
         Assert.Equal(refused, _node.Drops(DropReason.Masquerade));
         foreach (var (given, port) in used)
         {
@@ -164,21 +165,39 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
-    public void Echoes_are_masqueraded_by_their_identifiers()
+    public void Echoes_of_one_identifier_get_identifiers_apart()
     {
         _node.AddPod(2);
+        _node.AddPod(3);
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         _node.PutPrefix("outgoing", "keep_source", [0x0AF40000], 16);
-        var ping = _node.Pass(1, Frame.Echo(_pod, External, 77), Node.UplinkPort);
-        Assert.Equal((Node.Address, 77), (ping.Source, ping.Identifier));
-        Assert.Equal(_pod, _node.Pass(Node.UplinkPort, Frame.Echo(External, Node.Address, 77, reply: true), 1).Destination);
-        // The same identifier of another pod has no way back.
-        Assert.Null(_node.Send(2, Frame.Echo(Node.PodAddress(2), External, 77)));
-        Assert.Equal(1ul, _node.Drops(DropReason.Masquerade));
-        // An echo that came in is answered in the pod's own name.
-        Assert.Equal(_pod, _node.Pass(1, Frame.Echo(_pod, External, 78, reply: true), Node.UplinkPort).Source);
-        Assert.Equal(_pod, _node.Pass(1, Frame.Echo(_pod, External, 0, reply: true), Node.UplinkPort).Source);
-        Assert.Equal(Node.Address, _node.Pass(1, Frame.Echo(_pod, External, 0), Node.UplinkPort).Source);
-        Assert.Equal(_pod, _node.Pass(Node.UplinkPort, Frame.Echo(External, Node.Address, 0, reply: true), 1).Destination);
+        var seen = new Dictionary<ushort, uint>();
+        for (uint pod = 1; pod <= 3; pod++)
+        {
+            var ping = _node.Pass(pod, Frame.Echo(Node.PodAddress((int)pod), External, 77), Node.UplinkPort);
+            Assert.Equal((Node.Address, External), (ping.Source, ping.Destination));
+            Assert.InRange(ping.Identifier, 50000, 50000 + 0x3FF);
+            Assert.True(seen.TryAdd(ping.Identifier, pod), "an identifier was given twice");
+            Assert.Equal(ping.Identifier, _node.Pass(pod, Frame.Echo(Node.PodAddress((int)pod), External, 77), Node.UplinkPort).Identifier);
+        }
+        foreach (var (identifier, pod) in seen)
+        {
+            var answer = _node.Pass(Node.UplinkPort, Frame.Echo(External, Node.Address, identifier, reply: true), pod);
+            Assert.Equal((Node.PodAddress((int)pod), 77), (answer.Destination, answer.Identifier));
+        }
+    }
+
+    [Fact]
+    public void An_echo_that_came_in_is_answered_in_the_pods_own_name()
+    {
+        _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
+        foreach (ushort identifier in new ushort[] { 78, 0 })
+        {
+            var answer = _node.Pass(1, Frame.Echo(_pod, External, identifier, reply: true), Node.UplinkPort);
+            Assert.Equal((_pod, identifier), (answer.Source, answer.Identifier));
+        }
+        // And one of the pod's own with identifier 0 comes back.
+        var ping = _node.Pass(1, Frame.Echo(_pod, External, 0), Node.UplinkPort);
+        Assert.Equal(0, _node.Pass(Node.UplinkPort, Frame.Echo(External, Node.Address, ping.Identifier, reply: true), 1).Identifier);
     }
 }

@@ -45,21 +45,21 @@ public sealed class PinningTests : IDisposable
     public void A_new_connection_of_old_ports_leaves_a_draining_backend_and_stays_at_the_new_one()
     {
         var service = ThreeBackends(Frame.Tcp);
-        _node.Pass(1, service.To(_client, 5000), 2);
+        new Connection(_node, 1, _client, 5000).Open(2);
         service.Drain(2);
         service.Fill(3).Succeed(2).Substitute(3).Frontend(Service.Address, 80);
-        var seen = _node.Pass(1, service.To(_client, 5000), 3);
+        var connection = new Connection(_node, 1, _client, 5000).Open(3);
         service.Fill(4).Frontend(Service.Address, 80);
-        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 3);
-        Assert.Equal(Service.Address, _node.Pass(3, Service.Answer(seen), 1).Source);
+        connection.Ask(3, Frame.Ack | Frame.Psh, "question");
+        Assert.Equal(Service.Address, connection.Answer(3).Source);
         // An hour later too: both entries of the pair are kept.
         for (var i = 0; i < 12; i++)
         {
             _node.Time.Advance(TimeSpan.FromMinutes(5));
-            _node.Pass(3, Service.Answer(seen, Frame.Ack | Frame.Psh), 1);
+            connection.Answer(3, Frame.Ack | Frame.Psh, "more");
         }
         _node.Time.Advance(TimeSpan.FromHours(11));
-        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 3);
+        connection.Ask(3, Frame.Ack | Frame.Psh, "question");
     }
 
     [Theory]
@@ -131,20 +131,20 @@ public sealed class PinningTests : IDisposable
     public void The_newest_connection_of_a_port_goes_on_however_many_backends_drain_at_once()
     {
         var service = new Service(_node).Backend(2, _node.AddPod(2), 80).Fill(2).Frontend(Service.Address, 80);
-        _node.Pass(1, service.To(_client, 5000), 2);
+        var connection = new Connection(_node, 1, _client, 5000).Open(2);
         for (uint next = 3; next <= 9; next++)
         {
             var last = next - 1;
             service.Backend(next, _node.AddPod((int)next), 80).Fill(next).Succeed(last).Substitute(next).Frontend(Service.Address, 80).Drain(last);
             // Until it begins anew it stays.
-            _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), last);
-            var seen = _node.Pass(1, service.To(_client, 5000), next);
-            _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), next);
+            connection.Ask(last, Frame.Ack | Frame.Psh, "question");
+            connection = new Connection(_node, 1, _client, 5000).Open(next);
+            connection.Ask(next, Frame.Ack | Frame.Psh, "question");
             // Both of its entries live as long as its backend sends.
             for (var i = 0; i < 3; i++)
             {
                 _node.Time.Advance(TimeSpan.FromHours(11));
-                Assert.Equal(Service.Address, _node.Pass(next, Service.Answer(seen, Frame.Ack | Frame.Psh), 1).Source);
+                Assert.Equal(Service.Address, connection.Answer(next, Frame.Ack | Frame.Psh, "answer").Source);
             }
         }
     }
@@ -283,18 +283,20 @@ public sealed class PinningTests : IDisposable
     public void A_full_table_refuses_new_connections_and_keeps_the_others()
     {
         var service = ThreeBackends(Frame.Tcp);
-        _node.Pass(1, service.To(_client, 5000), 2);
-        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 2);
-        // As many as fit, from behind the uplink.
-        service.Frontend(Service.Address, 80, outside: true);
-        for (uint i = 0; i < 300_000; i++)
-            _node.Send(Node.UplinkPort, service.To(0x0B000000 + i / 4, (ushort)(2000 + i % 4)));
+        var connection = new Connection(_node, 1, _client, 5000).Open(2);
+        // As many as fit, of pods that have a share each.
+        for (var pod = 100; pod < 170; pod++)
+        {
+            var address = _node.AddPod(pod);
+            for (var i = 0; i < 4000; i++)
+                _node.Send((uint)pod, service.To(address, (ushort)(2000 + i)));
+        }
         Assert.True(_node.Statistics.NotLearned > 0);
 
         // A connection without an entry is reset when it would go on; nobody's packets go astray.
         _node.Pass(1, service.To(_client, 5001), 2);
         Assert.Equal(Frame.Rst, _node.Pass(1, service.To(_client, 5001, Frame.Ack), 1).Flags);
-        _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 2);
+        connection.Ask(2, Frame.Ack | Frame.Psh, "question");
         // What timed out makes room.
         _node.Time.Advance(TimeSpan.FromSeconds(61));
         _node.Pass(1, service.To(_client, 5002), 2);

@@ -45,7 +45,7 @@ internal sealed class NodeCompiler
 
     private Entry Pool(uint pool, IPAddress address) => _pools
         .Exact("pool", pool).Action("pool_ports").Param("ip", Bytes(address, stackalloc byte[16]))
-        .Param("first_port", _node.MasqueradePorts.First).Param("port_mask", _node.MasqueradePorts.Mask).Build();
+        .Param("first_port", _node.MasqueradePorts.First).Param("ports", (uint)_node.MasqueradePorts.Count).Param("port_mask", _node.MasqueradePorts.Mask).Build();
 
     private EntryBuilder Outgoing(IPNetwork prefix) => _outgoing.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
 

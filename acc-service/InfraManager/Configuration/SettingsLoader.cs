@@ -143,7 +143,7 @@ internal static class SettingsLoader
         NodePorts = reader.Value<PortSpan>("Node:NodePorts", "30000-32767", PortSpan.Parse, "give the cluster's range of node ports such as 30000-32767"),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
         GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
-        MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "61440-65535", PortRange.Parse, "give a power of two of ports such as 61440-65535"),
+        MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "12000-29999", PortRange.Parse, "give ports such as 12000-29999"),
         Profile = reader.Value<PipelineProfile>("Pipeline:Profile", "k8s_dp", PipelineProfiles.Parse, $"give one of {PipelineProfiles.Names}"),
         ArpPort = reader.Value<uint?>("ArpProxy:Port", "", DeviceParsers.OptionalPort, "give the number of a port of the target, or \"\" for the one that the profile implies"),
         Uplink = ReadUplink(reader),

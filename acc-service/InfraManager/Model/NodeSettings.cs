@@ -58,7 +58,7 @@ internal sealed record NodeSettings
     public DeviceRules Devices { get; init; } = DeviceRules.None;
 
     /// <summary>Source ports of masqueraded flows: the node's own stack uses none of them.</summary>
-    public PortRange MasqueradePorts { get; init; } = new(61440, 4096);
+    public PortRange MasqueradePorts { get; init; } = new(12000, 18000);
 
     /// <summary>Null: the node network is not reached through the pipeline.</summary>
     public UplinkSettings? Uplink { get; init; }

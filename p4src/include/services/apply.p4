@@ -7,12 +7,18 @@
 // stops taking flows. It has a second entry then, under the id of that backend (`after`), and a third under the id of the one
 // that it goes to if the second's takes no more either.
 
-// Looks for a way back from one more source port.
+// Looks for a way back from one more source port. `ports` is more than half of the mask's range, so one subtraction is enough.
+#define PORT_OF_OFFSET \
+    meta.port_offset = meta.port_offset & hdr.range.port_mask; \
+    if (meta.port_offset >= hdr.range.ports) { \
+        meta.port_offset = meta.port_offset - hdr.range.ports; \
+    } \
+    meta.local_port = meta.port_offset + hdr.range.first_port;
+
 #define TRY_NEXT_PORT \
     if (hdr.flow.collides == 1) { \
         meta.port_offset = meta.port_offset + hdr.range.port_step; \
-        meta.port_offset = meta.port_offset & hdr.range.port_mask; \
-        meta.local_port = meta.port_offset + hdr.range.first_port; \
+        PORT_OF_OFFSET \
         replies.apply(); \
     }
 
@@ -25,11 +31,12 @@
         held.apply(); \
     }
 
-// One digit of bucket = hash * buckets / 2^16: this target has no multiplication.
-#define NEXT_DIGIT(digit) \
+// One digit of bucket = hash * buckets / 2^16, the highest of ten first: this target has no multiplication.
+#define NEXT_DIGIT \
     meta.bucket = meta.bucket << 1; \
-    hdr.work.wide = hdr.choice.buckets & digit; \
-    if (hdr.work.wide != 0) { \
+    hdr.choice.buckets = hdr.choice.buckets << 1; \
+    if (hdr.choice.buckets >= 1024) { \
+        hdr.choice.buckets = hdr.choice.buckets - 1024; \
         meta.bucket = meta.bucket + hdr.choice.hash; \
     }
 
@@ -45,32 +52,39 @@
                         meta.outside = 1;
                     }
 
-                    // ---- How long the flow is kept from now on. A timeout once chosen stays until a packet says otherwise.
+                    hdr.flow.compare = 0;
+                    hdr.flow.collides = 0;
+                    meta.slot = 0;
+                    meta.pool = POOL_NONE;
+                    hdr.slot.due = DUE_NOT;
+                    hdr.slot.of_server = 0;
+                    hdr.slot.state = 0;
+                    hdr.slot.former_state = 0;
+
+                    // ---- How long the flow is kept from now on.
                     if (hdr.tcp.isValid()) {
-                        meta.new_expiry = EXPIRE_300;
+                        // What is believed says more (`connections.p4`).
+                        meta.expiry = EXPIRE_UNTOUCHED;
+                        meta.new_expiry = EXPIRE_60;
                         hdr.flow.starts = 0;
+                        hdr.slot.due = DUE_TCP;
+                        hdr.slot.acknowledges = 0;
+                        hdr.work.bits = hdr.tcp.flags & TCP_ACK;
+                        if (hdr.work.bits != 0) {
+                            hdr.slot.acknowledges = 1;
+                        }
                         // Read as a number the three are at least RST exactly where it is set: it is the highest.
+                        hdr.slot.kind = KIND_PLAIN;
                         hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
                         if (hdr.work.bits >= TCP_RST) {
-                            meta.expiry = EXPIRE_10;
-                        } else if (hdr.work.bits == TCP_FIN || hdr.work.bits == (TCP_FIN | TCP_SYN)) {
-                            meta.expiry = EXPIRE_120;
-                        } else if (hdr.work.bits != 0) {
-                            hdr.work.bits = hdr.tcp.flags & TCP_ACK;
-                            if (hdr.work.bits != 0) {
-                                meta.expiry = EXPIRE_300;
-                            } else {
-                                meta.expiry = EXPIRE_60;
-                                meta.new_expiry = EXPIRE_60;
+                            hdr.slot.kind = KIND_RESET;
+                        } else if (hdr.work.bits >= TCP_SYN) {
+                            hdr.slot.kind = KIND_SYN;
+                            if (hdr.slot.acknowledges == 0 && hdr.work.bits == TCP_SYN) {
                                 hdr.flow.starts = 1;
                             }
-                        } else {
-                            hdr.work.bits = hdr.tcp.flags & TCP_PSH;
-                            if (hdr.work.bits != 0) {
-                                // Data, unlike the acknowledgment that ends a connection.
-                                meta.expiry = EXPIRE_43200;
-                                meta.new_expiry = EXPIRE_43200;
-                            }
+                        } else if (hdr.work.bits != 0) {
+                            hdr.slot.kind = KIND_FIN;
                         }
                     } else if (hdr.sctp.isValid()) {
                         meta.new_expiry = EXPIRE_300;
@@ -82,6 +96,15 @@
 
                     if (meta.protocol != 0) {
                         services.apply();
+                        if (meta.plan == PLAN_LEAVE) {
+                            // Whatever begins goes where it went before there was a service.
+                            meta.plan = PLAN_NONE;
+                            if (hdr.flow.starts == 0) {
+                                if (flows.apply().hit) {
+                                    meta.plan = PLAN_REFUSE;
+                                }
+                            }
+                        }
                         if (meta.plan == PLAN_NONE) {
                             // ---- Not to a service: a reply, or a pod's own traffic.
                             meta.remote_ip = meta.client_ip;
@@ -90,8 +113,12 @@
                             meta.local_port = meta.service_port;
                             endpoints.apply();
                             if (meta.endpoint_id != 0 || meta.outside == 1) {
-                                if (meta.protocol == PROTOCOL_UDP) {
-                                    meta.expiry = EXPIRE_120;
+                                hdr.slot.of_server = 1;
+                                if (meta.protocol != PROTOCOL_TCP) {
+                                    hdr.slot.due = DUE_ANSWER;
+                                    if (meta.protocol == PROTOCOL_UDP) {
+                                        meta.expiry = EXPIRE_120;
+                                    }
                                 }
                                 if (replies.apply().hit) {
                                     hdr.flow.found = 1;
@@ -102,8 +129,20 @@
                                         meta.service_port = meta.remote_port;
                                     }
                                 }
+                                if (hdr.flow.found == 0) {
+                                    hdr.slot.of_server = 0;
+                                    if (meta.protocol != PROTOCOL_TCP) {
+                                        hdr.slot.due = DUE_NOT;
+                                        if (meta.protocol == PROTOCOL_UDP) {
+                                            meta.expiry = EXPIRE_KEEP;
+                                        }
+                                    }
+                                }
                             }
-                            if (hdr.flow.found == 1) {
+                            if (hdr.flow.found == 1 && hdr.back.frontend_id == 0 && meta.local_ip == hdr.back.client_ip && meta.local_port == hdr.back.client_port) {
+                                // Of a flow that went straight to its backend: nothing to rewrite.
+                                hdr.flow.found = 0;
+                            } else if (hdr.flow.found == 1) {
                                 // Both entries live as long as packets come from either side.
                                 meta.client_ip = hdr.back.client_ip;
                                 meta.client_port = hdr.back.client_port;
@@ -122,12 +161,21 @@
                                 meta.local_port = meta.service_port;
                                 meta.remote_ip = meta.client_ip;
                                 meta.remote_port = meta.client_port;
-                            } else if (meta.port_class == CLASS_POD) {
+                            } else {
                                 // An echo reply without its request begins nothing.
-                                if (meta.protocol != PROTOCOL_ICMP || hdr.icmp.type == ICMP_ECHO_REQUEST) {
+                                if (meta.port_class == CLASS_POD && (meta.protocol != PROTOCOL_ICMP || hdr.icmp.type == ICMP_ECHO_REQUEST)) {
                                     outgoing.apply();
-                                    if (meta.protocol == PROTOCOL_UDP) {
-                                        meta.expiry = EXPIRE_KEEP;
+                                }
+                                if (meta.plan == PLAN_NONE && meta.protocol != PROTOCOL_ICMP) {
+                                    // ---- Straight to a backend: known, so that no service's flow takes its way back.
+                                    meta.remote_ip = meta.service_ip;
+                                    meta.remote_port = meta.service_port;
+                                    endpoints.apply();
+                                    if (meta.endpoint_id != 0) {
+                                        meta.plan = PLAN_DIRECT;
+                                        hdr.flow.frontend_id = 0;
+                                        hdr.flow.frontend_pool = POOL_NONE;
+                                        meta.backend_id = 0;
                                     }
                                 }
                             }
@@ -138,7 +186,11 @@
                     if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
                         hdr.work.wide = hdr.ipv4.flags_offset & FRAGMENTED;
                         if (hdr.work.wide != 0) {
-                            meta.drop_reason = DROP_SERVICE_FRAGMENT;
+                            if (meta.plan == PLAN_DIRECT) {
+                                meta.plan = PLAN_NONE;
+                            } else {
+                                meta.drop_reason = DROP_SERVICE_FRAGMENT;
+                            }
                         }
                     }
 
@@ -149,11 +201,24 @@
                         if (flows.apply().hit) {
                             hdr.flow.pinned = 1;
                         }
+                        hdr.flow.compare = 1;
                         if (meta.plan == PLAN_MASQUERADE) {
                             meta.remote_ip = meta.service_ip;
                             meta.remote_port = meta.service_port;
                             hdr.flow.on_host = 0;
                             endpoints.apply();
+                        } else if (meta.plan == PLAN_DIRECT) {
+                            hdr.flow.on_host = 0;
+                            if (hdr.flow.pinned == 0) {
+                                meta.local_ip = meta.client_ip;
+                                meta.local_port = meta.client_port;
+                                if (replies.apply().hit) {
+                                    // Its own, or too late to tell it from another: only what begins can get another port.
+                                    if (hdr.flow.collides == 0 || hdr.flow.starts == 0) {
+                                        meta.plan = PLAN_NONE;
+                                    }
+                                }
+                            }
                         } else if (hdr.flow.pinned == 1) {
                             APPLY_BACKENDS
                             if (meta.backend_state != BACKEND_ELIGIBLE) {
@@ -179,7 +244,7 @@
                         }
 
                         // ---- ... or where a new one is sent, or one that moves
-                        if (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT) {
+                        if (meta.plan != PLAN_NONE && (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT)) {
                             hdr.hashed.client_ip = meta.client_ip;
                             hdr.hashed.client_port = meta.client_port;
                             hdr.hashed.outside = meta.outside;
@@ -202,8 +267,8 @@
                             }
                         }
                         // (Asked again: within one block p4c would compute these values anew at each use.)
-                        if ((hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT) && meta.drop_reason == DROP_NONE) {
-                            if (hdr.flow.pinned == 0 && meta.protocol == PROTOCOL_TCP && hdr.flow.starts == 0) {
+                        if (meta.plan != PLAN_NONE && (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT) && meta.drop_reason == DROP_NONE) {
+                            if (hdr.flow.pinned == 0 && meta.protocol == PROTOCOL_TCP && hdr.flow.starts == 0 && meta.plan != PLAN_DIRECT) {
                                 meta.refusal = DROP_NO_FLOW;
                             } else if (meta.plan == PLAN_REFUSE) {
                                 meta.refusal = DROP_NO_BACKEND;
@@ -233,16 +298,16 @@
                                             hdr.choice.buckets = hdr.choice.succession;
                                         }
                                         meta.bucket = 0;
-                                        NEXT_DIGIT(512)
-                                        NEXT_DIGIT(256)
-                                        NEXT_DIGIT(128)
-                                        NEXT_DIGIT(64)
-                                        NEXT_DIGIT(32)
-                                        NEXT_DIGIT(16)
-                                        NEXT_DIGIT(8)
-                                        NEXT_DIGIT(4)
-                                        NEXT_DIGIT(2)
-                                        NEXT_DIGIT(1)
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
+                                        NEXT_DIGIT
                                         meta.bucket = meta.bucket >> 16;
                                         if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
                                             meta.bucket = meta.bucket + FIRST_SUCCESSOR;
@@ -291,26 +356,87 @@
                                                 hdr.flow.found = 0;
                                             }
                                         }
-                                        if (meta.refusal != DROP_NONE) {
-                                            // Said already.
-                                        } else if (meta.backend_state == BACKEND_GONE) {
-                                            if (meta.drop_reason == DROP_NONE) {
+                                        if (meta.backend_state == BACKEND_GONE) {
+                                            if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
                                                 meta.refusal = DROP_NO_BACKEND;
                                             }
-                                        } else if (hdr.choice.sticky == 1) {
-                                            hdr.flow.learn = 1;
-                                            affinities.apply();
+                                        } else if (hdr.choice.sticky == 1 && meta.refusal == DROP_NONE) {
+                                            // What a full share can't remember goes by its hash, as before.
+                                            hdr.share.port = hdr.guard.port;
+                                            hdr.share.mac = 0;
+                                            if (meta.port_class == CLASS_POD) {
+                                                hdr.share.mac = hdr.guard.mac;
+                                            }
+                                            READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
+                                            if (hdr.share.count < hdr.share.limit) {
+                                                hdr.share.count = hdr.share.count + 1;
+                                                known_clients.write(hdr.guard.port, hdr.share.count);
+                                                hdr.flow.learn = 1;
+                                                affinities.apply();
+                                            }
                                         }
                                     }
                                 }
                             }
                         }
 
+                        // ---- A new flow takes of its port's share
+                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE && hdr.flow.pinned == 0 && meta.slot == 0) {
+                            hdr.share.port = hdr.guard.port;
+                            hdr.share.mac = 0;
+                            if (meta.port_class == CLASS_POD) {
+                                hdr.share.mac = hdr.guard.mac;
+                            }
+                            if (meta.protocol == PROTOCOL_TCP) {
+                                READ_SHARE(SHARE_CONNECTIONS, EXPIRE_43200, open_connections, POD_CONNECTIONS, NODE_CONNECTIONS)
+                            } else {
+                                READ_SHARE(SHARE_DATAGRAMS, EXPIRE_120, datagrams, POD_DATAGRAMS, NODE_DATAGRAMS)
+                            }
+                            if (hdr.share.count >= hdr.share.limit) {
+                                meta.drop_reason = DROP_SHARE;
+                            } else {
+                                READ_SHARE(SHARE_UNANSWERED, EXPIRE_60, unanswered, POD_UNANSWERED, NODE_UNANSWERED)
+                                if (hdr.share.count >= hdr.share.limit) {
+                                    meta.drop_reason = DROP_SHARE;
+                                } else {
+                                    hdr.share.count = hdr.share.count + 1;
+                                    unanswered.write(hdr.guard.port, hdr.share.count);
+                                }
+                            }
+                            if (meta.drop_reason == DROP_NONE) {
+                                meta.slot = slots.read(0);
+                                meta.slot = meta.slot + SLOT_WORDS;
+                                if (meta.slot == 0) {
+                                    meta.slot = SLOT_WORDS;
+                                }
+                                slots.write(0, meta.slot);
+                                connections.write(meta.slot, meta.slot);
+                                hdr.slot.at = meta.slot + SLOT_PORT;
+                                connections.write(hdr.slot.at, hdr.guard.port);
+                                if (hdr.tcp.isValid() && hdr.flow.starts == 1) {
+                                    hdr.slot.sent = hdr.tcp.sequence + 1;
+                                    hdr.slot.own = CLIENT_SPOKE;
+                                } else {
+                                    hdr.slot.sent = 0;
+                                    hdr.slot.own = 0;
+                                }
+                                hdr.slot.at = meta.slot + SLOT_CLIENT_SENT;
+                                connections.write(hdr.slot.at, hdr.slot.sent);
+                                hdr.slot.at = meta.slot + SLOT_STATE;
+                                connections.write(hdr.slot.at, hdr.slot.own);
+                            } else if (meta.plan == PLAN_DIRECT) {
+                                // It works without, only not beside a service's flow.
+                                drops.count(meta.drop_reason);
+                                meta.drop_reason = DROP_NONE;
+                                meta.plan = PLAN_NONE;
+                            }
+                        }
+
                         // ---- Which source the other end sees
-                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
+                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE) {
                             meta.local_ip = meta.client_ip;
                             meta.local_port = meta.client_port;
-                            if (hdr.flow.pinned == 0) {
+                            if (hdr.flow.pinned == 0 && meta.plan != PLAN_DIRECT) {
                                 if (meta.client_ip == meta.remote_ip) {
                                     meta.pool = POOL_HAIRPIN;
                                 } else if (hdr.flow.on_host == 1) {
@@ -321,29 +447,47 @@
                                     }
                                 }
                             }
-                            if (meta.pool != POOL_NONE) {
+                            if (meta.pool == POOL_OWN) {
+                                meta.local_port = meta.source_port;
+                            } else if (meta.pool != POOL_NONE) {
                                 pools.apply();
                                 if (hdr.flow.pinned == 1) {
                                     meta.local_port = meta.source_port;
-                                } else if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
-                                    meta.port_offset = meta.port_offset & hdr.range.port_mask;
-                                    meta.local_port = meta.port_offset + hdr.range.first_port;
+                                } else if (meta.protocol != PROTOCOL_SCTP && meta.drop_reason == DROP_NONE) {
+                                    meta.port_offset = meta.port_offset + (bit<16>) meta.slot;
+                                    PORT_OF_OFFSET
                                 }
                             }
                         }
-                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
+                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE) {
                             hdr.flow.learn = 1;
                             replies.apply();
                             if (hdr.flow.collides == 1 && hdr.flow.pinned == 0) {
-                                if (meta.protocol == PROTOCOL_TCP || meta.protocol == PROTOCOL_UDP) {
+                                if (meta.protocol != PROTOCOL_SCTP) {
                                     if (meta.pool == POOL_NONE) {
-                                        meta.pool = POOL_NODE;
                                         if (hdr.flow.on_host == 1) {
                                             meta.pool = POOL_HAIRPIN;
+                                            pools.apply();
+                                        } else {
+                                            meta.pool = POOL_NODE;
+                                            pools.apply();
+                                            meta.pool = POOL_OWN;
+                                            meta.local_ip = meta.client_ip;
                                         }
-                                        pools.apply();
                                     }
                                     if (meta.drop_reason == DROP_NONE) {
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
+                                        TRY_NEXT_PORT
                                         TRY_NEXT_PORT
                                         TRY_NEXT_PORT
                                         TRY_NEXT_PORT
@@ -354,8 +498,42 @@
                                 meta.drop_reason = DROP_MASQUERADE;
                             } else if (hdr.flow.pinned == 0) {
                                 meta.source_port = meta.local_port;
-                                flows.apply();
+                                if (meta.plan != PLAN_DIRECT || meta.pool != POOL_NONE) {
+                                    flows.apply();
+                                } else {
+                                    // Nothing to rewrite.
+                                    meta.plan = PLAN_NONE;
+                                }
                             }
+                        }
+                    }
+
+                    // ---- What an answer or an end changes in its port's share
+                    if (hdr.slot.state != hdr.slot.former_state) {
+                        hdr.slot.counted = 0;
+                        hdr.slot.own = hdr.slot.state & COUNTED;
+                        if (hdr.slot.own != COUNTED) {
+                            if (hdr.slot.state >= ESTABLISHED) {
+                                hdr.slot.counted = 1;
+                            }
+                        }
+                        hdr.slot.own = hdr.slot.former_state & COUNTED;
+                        if (hdr.slot.own != COUNTED) {
+                            if (hdr.slot.former_state >= ESTABLISHED) {
+                                hdr.slot.counted = hdr.slot.counted + 2;
+                            }
+                        }
+                        hdr.slot.at = hdr.slot.first + SLOT_PORT;
+                        hdr.share.port = connections.read(hdr.slot.at);
+                        if (hdr.slot.counted == 1) {
+                            ONE_LESS(unanswered)
+                            if (meta.protocol == PROTOCOL_TCP) {
+                                ONE_MORE(open_connections)
+                            } else {
+                                ONE_MORE(datagrams)
+                            }
+                        } else if (hdr.slot.counted == 2) {
+                            ONE_LESS(open_connections)
                         }
                     }
 
@@ -379,14 +557,25 @@
                                 transport_sum.add(hdr.udp.src_port);
                                 transport_sum.add(hdr.udp.dst_port);
                             }
-                            transport_sum.subtract(hdr.ipv4.src_ip);
-                            transport_sum.subtract(hdr.ipv4.dst_ip);
+                            if (hdr.icmp.isValid()) {
+                                // The identifier stands for the port of whoever asks. No pseudo header.
+                                transport_sum.subtract(hdr.icmp.checksum);
+                                transport_sum.subtract(hdr.icmp.identifier);
+                                hdr.icmp.identifier = meta.local_port;
+                                if (hdr.flow.found == 1) {
+                                    hdr.icmp.identifier = meta.remote_port;
+                                }
+                                transport_sum.add(hdr.icmp.identifier);
+                            } else {
+                                transport_sum.subtract(hdr.ipv4.src_ip);
+                                transport_sum.subtract(hdr.ipv4.dst_ip);
+                                transport_sum.add(meta.local_ip);
+                                transport_sum.add(meta.remote_ip);
+                            }
                             header_sum.subtract(hdr.ipv4.src_ip);
                             header_sum.subtract(hdr.ipv4.dst_ip);
                             hdr.ipv4.src_ip = meta.local_ip;
                             hdr.ipv4.dst_ip = meta.remote_ip;
-                            transport_sum.add(hdr.ipv4.src_ip);
-                            transport_sum.add(hdr.ipv4.dst_ip);
                             header_sum.add(hdr.ipv4.src_ip);
                             header_sum.add(hdr.ipv4.dst_ip);
                         } else {

@@ -42,12 +42,12 @@ internal static class TableOracle
         return null;
     }
 
-    // Where masqueraded flows come from: the node's address, 192.0.2.2, or the gateway's, 169.254.1.1, and 4096 ports from 61440 up.
+    // Where masqueraded flows come from: the node's address, 192.0.2.2, or the gateway's, 169.254.1.1, and 18,000 ports from 12,000 up.
     private static IEnumerable<string> RowsOfNode()
     {
-        yield return "pools pool=1 pool_ports(ip=c0000202 first_port=f000 port_mask=fff)";
-        yield return "pools pool=fe pool_ports(ip=a9fe0101 first_port=f000 port_mask=fff)";
-        yield return "pools pool=ff pool_ports(ip=c0000202 first_port=f000 port_mask=fff)";
+        yield return "pools pool=1 pool_ports(ip=c0000202 first_port=2ee0 ports=4650 port_mask=7fff)";
+        yield return "pools pool=fe pool_ports(ip=a9fe0101 first_port=2ee0 ports=4650 port_mask=7fff)";
+        yield return "pools pool=ff pool_ports(ip=c0000202 first_port=2ee0 ports=4650 port_mask=7fff)";
     }
 
     private static IEnumerable<string> RowsOf(PodSpec pod, uint port)

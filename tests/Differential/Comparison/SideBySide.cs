@@ -198,12 +198,14 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         _keepSpec = true;
         var message = new StringBuilder()
             .Append(CultureInfo.InvariantCulture, $"{_name}, seed {TestSettings.Seed}: {expectation.What} differs\n")
-            .Append(CultureInfo.InvariantCulture, $"  DPDK:   {dpdk}\n  engine: {engine}\n");
+            .Append(CultureInfo.InvariantCulture, $"  DPDK:   {Shorten(dpdk)}\n  engine: {Shorten(engine)}\n");
         if (expectation.Packet is { } packet)
             message.Append(CultureInfo.InvariantCulture, $"  packet: {packet}\n").Append(Trace(packet));
         message.Append(CultureInfo.InvariantCulture, $"  replay: {OracleProgram.Path} {_specPath} < {replay}");
         throw new DifferenceException(message.ToString());
     }
+
+    private static string Shorten(string answer) => answer.Length <= 2000 ? answer : $"{answer.AsSpan(0, 2000)}...";
 
     private bool _keepSpec;
 

@@ -141,13 +141,26 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         if (protocol == 1)
             BinaryPrimitives.WriteUInt16BigEndian(span[38..], (ushort)(1 + dice.Below(3)));
         else if (protocol == 6)
-            span[47] = dice.Pick<byte>(0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x18, 0x12, 0x11, 0x04, 0x14, (byte)dice.Below(256));
+            Tcp(span);
         else if (protocol == 17 && dice.Percent(20))
             (span[40], span[41]) = (0, 0);
         else if (protocol == 132 && dice.Percent(50))
             span.Slice(38, 4).Clear();
         Checksum(span);
         return bytes;
+    }
+
+    // Numbers close together, so that most packets acknowledge what the other end sent, and some resets are exact.
+    private void Tcp(Span<byte> span)
+    {
+        span[47] = dice.Pick<byte>(0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x18, 0x12, 0x12, 0x11, 0x04, 0x14, (byte)dice.Below(256));
+        if (dice.Percent(90))
+            span[46] = 0x50;
+        if (dice.Percent(80))
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(span[38..], 1000 + (uint)dice.Below(2));
+            BinaryPrimitives.WriteUInt32BigEndian(span[42..], 1000 + (uint)dice.Below(2));
+        }
     }
 
     private byte[] Arp(Endpoint sender)

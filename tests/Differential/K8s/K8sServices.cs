@@ -79,13 +79,26 @@ internal sealed class K8sServices
             Set(Row("held", "hold", [("kind", 2), ("value", id)], 32), _dice.Percent(10));
         foreach (uint ip in Frontends.Select(f => f.Ip).Append(0xC8010102u).Distinct())
             Set(Row("held", "hold", [("kind", 1), ("value", ip)], 32), _dice.Percent(10));
-        both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("port_mask", 0x3FF)));
-        Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("port_mask", 0x3FF)), _dice.Percent(90));
+        both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("ports", 0x300), ("port_mask", 0x3FF)));
+        Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("ports", 0x300), ("port_mask", 0x3FF)), _dice.Percent(90));
         // So few ports that flows run out of them.
-        Set(Row("pools", "pool_ports", [("pool", 1)], 32, ("ip", 0xC000020A), ("first_port", 50000), ("port_mask", 3)), _dice.Percent(90));
+        Set(Row("pools", "pool_ports", [("pool", 1)], 32, ("ip", 0xC000020A), ("first_port", 50000), ("ports", 3), ("port_mask", 3)), _dice.Percent(90));
         Set(Row("outgoing", "masquerade_source", [("service_ip", 0)], 0, ("pool", _dice.Pick<ulong>(1, 255))), _dice.Percent(60));
         both.Put(Row("outgoing", "keep_source", [("service_ip", 0x0AF40000)], 16));
         both.Put(Row("source_ranges", "in_range", [("ranges_id", 1), ("client_ip", _dice.Pick<ulong>(0x08000000, 0x0AF40100))], 24));
+
+        // Slots that a newer flow took, and shares that are full.
+        var last = (int)both.Engine.ReadRegister(program.FindRegisterArray("slots_0")!.Index, 0) / 8;
+        for (var i = _dice.Below(20); i > 0; i--)
+            both.WriteRegister("connections_0", 8 * (uint)Math.Max(1, last - _dice.Below(60)), 1);
+        foreach (var (array, limit) in new[] { ("unanswered_0", 4096ul), ("datagrams_0", 16_384ul), ("open_connections_0", 8192ul), ("known_clients_0", 4096ul) })
+        {
+            for (uint port = 0; port < 12; port++)
+            {
+                if (_dice.Percent(20))
+                    both.WriteRegister(array, port, _dice.Percent(15) ? limit : 0);
+            }
+        }
 
         TableEntry Row(string table, string action, (string, ulong)[] key, int prefix, params (string, ulong)[] arguments)
             => EntryGenerator.Entry(K8sNames.Table(program, table), K8sNames.Action(program, table, action), key, prefix, arguments);
@@ -98,6 +111,7 @@ internal sealed class K8sServices
             {
                 0 => Row("services", "refuse", key, 32, ("frontend_id", id), ("pool", pool)),
                 1 => Row("services", "drop_new", key, 32, ("frontend_id", id), ("pool", pool)),
+                2 => Row("services", "leave", key, 32, ("frontend_id", id), ("pool", pool)),
                 _ => Row("services", "balance", key, 32, ("frontend_id", id), ("set_id", set), ("buckets", (ulong)_dice.Below(9)), ("succession", (ulong)_dice.Below(9)), ("pool", pool),
                     ("affinity", _dice.Percent(70) ? 0 : 1 + (ulong)_dice.Below(6)), ("ranges_id", _dice.Percent(80) ? 0ul : 1ul)),
             };

@@ -14,7 +14,7 @@
 //   meter ARRAY INDEX CIR PIR CBS PBS
 //   mirror SESSION PORT TRUNCATION
 //   write ARRAY INDEX VALUE
-//   registers ARRAY                       "registers V..."
+//   registers ARRAY                       "registers INDEX=V...": those that are not zero
 //   keyed ARRAY TABLE ENTRY               "keyed V": the register with the index that `entryid` gives for the entry
 //   meters ARRAY INDEX                    "meters PACKETS... BYTES..." by color
 //   table TABLE                           "table HITS MISSES COUNT..." with a count for each action
@@ -206,7 +206,8 @@ static bool registers(char *rest)
 
     fputs("registers", out);
     for (uint32_t i = 0; !rte_swx_ctl_pipeline_regarray_read(pipeline, array, i, &value); i++)
-        fprintf(out, " %lu", value);
+        if (value)
+            fprintf(out, " %u=%lu", i, value);
     fputc('\n', out);
     return true;
 }

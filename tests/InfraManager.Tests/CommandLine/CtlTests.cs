@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -79,7 +80,8 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Equal(26, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         Assert.Equal(3, (int)cells.Single(c => (string?)c!["label"] == "spoofed_mac")!["packets"]!);
-        Assert.Null(cells[23]!["label"]);
+        Assert.Equal("share", (string?)cells[23]!["label"]);
+        Assert.Empty(DropReasons.Label(DropReasons.Counter, 63));
         Assert.Equal("multicast", (string?)cells[15]!["label"]);
     }
 

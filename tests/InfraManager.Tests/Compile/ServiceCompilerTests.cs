@@ -88,9 +88,9 @@ public sealed class ServiceCompilerTests
         var compiler = new NodeCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
         string[] pools =
         [
-            "pools pool=1 -> pool_ports(ip=192.0.2.10, first_port=61440, port_mask=4095)",
-            "pools pool=254 -> pool_ports(ip=169.254.1.1, first_port=61440, port_mask=4095)",
-            "pools pool=255 -> pool_ports(ip=192.0.2.10, first_port=61440, port_mask=4095)",
+            "pools pool=1 -> pool_ports(ip=192.0.2.10, first_port=12000, ports=18000, port_mask=32767)",
+            "pools pool=254 -> pool_ports(ip=169.254.1.1, first_port=12000, ports=18000, port_mask=32767)",
+            "pools pool=255 -> pool_ports(ip=192.0.2.10, first_port=12000, ports=18000, port_mask=32767)",
         ];
         Assert.Equal(pools, Text(compiler.Compile(SnatState.None)));
         Assert.Equal(pools, Text(compiler.Compile(new SnatState(IPAddress.Parse("192.0.2.99"), []))));
@@ -103,7 +103,7 @@ public sealed class ServiceCompilerTests
                 "outgoing dst_ip=192.0.2.10/32 -> keep_source()",
                 "outgoing dst_ip=200.1.1.2/32 -> keep_source()",
                 pools[0],
-                "pools pool=2 -> pool_ports(ip=192.0.2.99, first_port=61440, port_mask=4095)",
+                "pools pool=2 -> pool_ports(ip=192.0.2.99, first_port=12000, ports=18000, port_mask=32767)",
                 pools[1],
                 pools[2],
             ],

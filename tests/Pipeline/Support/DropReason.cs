@@ -11,4 +11,5 @@ internal enum DropReason
     Masquerade = 20,
     ServiceFragment = 21,
     Held = 22,
+    Share = 23,
 }

@@ -30,8 +30,8 @@ internal sealed partial class Node : IDisposable
         Put("port_class", "uplink_port", [UplinkPort], HostPort, GatewayMac);
         Put("routes", "to_port", [Address], HostPort, GatewayMac, HostMac);
         PutPrefix("routes", "to_port", [0], 0, UplinkPort, GatewayMac, UplinkMac);
-        Put("pools", "pool_ports", [254], Gateway, 40000, 0x0FFF);
-        Put("pools", "pool_ports", [255], Address, 40000, 0x0FFF);
+        Put("pools", "pool_ports", [254], Gateway, 40000, 0x1000, 0x0FFF);
+        Put("pools", "pool_ports", [255], Address, 40000, 0x1000, 0x0FFF);
     }
 
     public FakeTimeProvider Time { get; } = new();
@@ -80,9 +80,9 @@ internal sealed partial class Node : IDisposable
     }
 
     /// <summary>Sends a frame into a port; null if it is dropped. Each frame that comes out has right checksums.</summary>
-    public (uint Port, Frame Frame)? Send(uint port, Frame frame)
+    public (uint Port, Frame Frame)? Send(uint port, Frame frame, ulong? mac = null)
     {
-        var source = port switch { HostPort => HostMac, UplinkPort => UplinkMac, _ => PodMac((int)port) };
+        var source = mac ?? port switch { HostPort => HostMac, UplinkPort => UplinkMac, _ => PodMac((int)port) };
         frame.From(source, GatewayMac);
         var (offset, length) = (256, frame.Bytes.Length);
         frame.Bytes.CopyTo(_buffer, offset);

@@ -9,11 +9,9 @@ namespace ACCOffload.Services.Tests.Survival;
 [Collection(nameof(BothNodes))]
 public sealed class MasqueradeTests(BothNodes nodes)
 {
-    private const string FourTries = "masquerading gives up after four tries; issue 14, D";
-
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = FourTries)]
+    [OnPipeline]
     public async Task Three_thousand_short_connections_through_a_node_port_lose_none(Side side)
     {
         var node = await nodes.OfAsync(side);
@@ -23,7 +21,7 @@ public sealed class MasqueradeTests(BothNodes nodes)
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = FourTries)]
+    [OnPipeline]
     public async Task Three_thousand_short_connections_of_a_pod_to_itself_lose_none(Side side)
     {
         var node = await nodes.OfAsync(side);
@@ -33,7 +31,7 @@ public sealed class MasqueradeTests(BothNodes nodes)
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = "an echo's identifier is not translated; issue 14, D")]
+    [OnPipeline]
     public async Task Three_pods_that_ping_one_machine_with_one_identifier_are_all_answered(Side side)
     {
         var node = await nodes.OfAsync(side);

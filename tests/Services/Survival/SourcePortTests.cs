@@ -7,13 +7,11 @@ namespace ACCOffload.Services.Tests.Survival;
 public sealed class SourcePortTests(BothNodes nodes)
 {
     private const int Client = 7;
-    private const string Alike = "a direct flow's replies look like the service's; issue 14, E";
-
     [Theory]
     [OnKernel(true)]
     [OnKernel(false)]
-    [OnPipeline(true, Skip = Alike)]
-    [OnPipeline(false, Skip = Alike)]
+    [OnPipeline(true)]
+    [OnPipeline(false)]
     public async Task Connections_of_one_source_port_to_a_service_and_to_its_pod_both_work(Side side, bool serviceFirst)
     {
         var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43001 : 43002);
@@ -27,8 +25,8 @@ public sealed class SourcePortTests(BothNodes nodes)
     [Theory]
     [OnKernel(true)]
     [OnKernel(false)]
-    [OnPipeline(true, Skip = Alike)]
-    [OnPipeline(false, Skip = Alike)]
+    [OnPipeline(true)]
+    [OnPipeline(false)]
     public async Task Datagrams_of_one_source_port_to_a_service_and_to_its_pod_are_both_answered(Side side, bool serviceFirst)
     {
         var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43003 : 43004);

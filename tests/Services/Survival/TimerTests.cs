@@ -13,7 +13,7 @@ public sealed class TimerTests
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = "a half-closed connection is forgotten after 120 s; issue 14, B")]
+    [OnPipeline]
     public async Task The_other_half_of_a_connection_lives_when_one_is_closed(Side side)
     {
         await using var node = await BothNodes.StartAsync(side, pods: 2, Speed);
@@ -31,7 +31,7 @@ public sealed class TimerTests
 
     [Theory]
     [OnKernel]
-    [OnPipeline(Skip = "a connection without a byte is forgotten after 300 s; issue 14, B")]
+    [OnPipeline]
     public async Task A_connections_first_byte_may_come_late(Side side)
     {
         await using var node = await BothNodes.StartAsync(side, pods: 2, Speed);
