@@ -90,6 +90,7 @@ internal static class CtlServices
             foreach (var range in f.SourceRanges)
                 json.WriteStringValue(range);
             json.WriteEndArray();
+            json.WriteBoolean("closed", f.Closed);
             json.WriteNumber("packets", f.Packets);
             json.WriteEndObject();
         }
@@ -115,7 +116,7 @@ internal static class CtlServices
 
     private static string Targets(FrontendInfo f)
     {
-        var ranges = f.SourceRanges.Count == 0 ? "" : $" from {string.Join(", ", f.SourceRanges)}";
+        var ranges = f.Closed ? " from nowhere: closed" : f.SourceRanges.Count == 0 ? "" : $" from {string.Join(", ", f.SourceRanges)}";
         return (f.Inside == f.Outside ? f.Inside : $"{f.Inside}, from outside {f.Outside}") + ranges;
     }
 

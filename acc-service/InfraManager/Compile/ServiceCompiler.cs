@@ -120,7 +120,7 @@ internal sealed class ServiceCompiler
 
     private void Live(List<Entry> entries, ServiceState service, PortState port, ServicePortSpec spec, FrontendState frontend, Frontend wanted)
     {
-        uint ranges = wanted.SourceRanges.Count == 0 ? 0 : service.Ranges.First(r => r.Ranges == wanted.SourceRanges).Id;
+        uint ranges = wanted.SourceRanges.Count == 0 && !wanted.IsClosed ? 0 : service.Ranges.First(r => r.Ranges == wanted.SourceRanges).Id;
         foreach (bool outside in new[] { false, true })
         {
             FlowTarget target = outside ? wanted.Outside : wanted.Inside;

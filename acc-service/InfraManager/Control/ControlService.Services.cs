@@ -76,7 +76,14 @@ internal sealed partial class ControlService
             };
             for (var j = 0; j < port.Frontends.Count; j++)
                 told.Frontends.Add(ToInfo(port.Frontends[j], port.Frontends[j].Retired ? null : wanted?.Frontends[j], counters));
-            told.Backends.AddRange(port.Backends.Select(b => ToInfo(b, port, wanted, counters)));
+            var (listed, cluster, local) = (wanted?.Backends.ToDictionary(b => b.Key) ?? [], port.Cluster.Buckets.CountBy(b => b).ToDictionary(), port.Local.Buckets.CountBy(b => b).ToDictionary());
+            foreach (var backend in port.Backends)
+            {
+                var shown = ToInfo(backend, listed.GetValueOrDefault(backend.Key), counters);
+                shown.Buckets = (uint)cluster.GetValueOrDefault(backend.Id);
+                shown.LocalBuckets = (uint)local.GetValueOrDefault(backend.Id);
+                told.Backends.Add(shown);
+            }
             var held = port.Backends.Select(b => b.Key).ToHashSet();
             told.Backends.AddRange(wanted?.Backends.Where(b => !held.Contains(b.Key)).Select(ToInfo) ?? []);
             info.Ports.Add(told);
@@ -94,21 +101,20 @@ internal sealed partial class ControlService
             Inside = Name(wanted?.Inside ?? FlowTarget.Refuse),
             Outside = Name(wanted?.Outside ?? FlowTarget.Refuse),
             Retired = state.Retired,
+            Closed = wanted is { IsClosed: true },
             Packets = state.Taken ? 0 : counters.Of(state.Key),
         };
         info.SourceRanges.AddRange(wanted?.SourceRanges.Select(r => r.ToString()) ?? []);
         return info;
     }
 
-    private static BackendInfo ToInfo(BackendState state, PortState port, ServicePortSpec? wanted, Counters counters)
+    private static BackendInfo ToInfo(BackendState state, Backend? listed, Counters counters)
     {
-        var info = wanted?.Backends.FirstOrDefault(b => b.Key == state.Key) is { } b
-            ? ToInfo(b)
+        var info = listed is not null
+            ? ToInfo(listed)
             : new BackendInfo { Address = state.Key.Address.ToString(), Port = state.Key.Port, Place = Name(state.Place), Condition = "gone" };
         info.Draining = state.Draining;
         info.Id = state.Id;
-        info.Buckets = (uint)port.Cluster.Buckets.Count(id => id == state.Id);
-        info.LocalBuckets = (uint)port.Local.Buckets.Count(id => id == state.Id);
         info.Packets = counters.Of(state.Id);
         return info;
     }

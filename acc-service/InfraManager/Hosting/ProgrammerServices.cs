@@ -11,6 +11,8 @@ internal sealed class ProgrammerServices(Programmer programmer) : IServiceSink
 
     public bool IsKnown(ServiceKey key) => programmer.GetServices().ContainsKey(key);
 
+    public ServiceSpec? Held(ServiceKey key) => programmer.GetServices().TryGetValue(key, out var view) ? view.State.Spec : null;
+
     public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
     {
         var outcome = await programmer.SubmitAsync(intent, cancellationToken).ConfigureAwait(false);

@@ -17,6 +17,9 @@ internal sealed record ServiceObject(ObjectName Name, string Uid, string Resourc
 {
     public DateTimeOffset Created { get; init; }
 
+    /// <summary>Why the object can't be read; then only the names and the UID are known. Empty for one that could be read.</summary>
+    public string Unreadable { get; init; } = "";
+
     /// <summary>The label <c>service.kubernetes.io/service-proxy-name</c> is there: another proxy serves it.</summary>
     public bool HasProxyName { get; init; }
 
@@ -36,6 +39,9 @@ internal sealed record ServiceObject(ObjectName Name, string Uid, string Resourc
     public IReadOnlyList<IPAddress> IngressIPs { get; init; } = [];
 
     public IReadOnlyList<IPNetwork> SourceRanges { get; init; } = [];
+
+    /// <summary>Why the source ranges can't be read, with the field; empty when they can.</summary>
+    public string SourceRangesProblem { get; init; } = "";
 
     public bool ExternalTrafficLocal { get; init; }
 
@@ -68,6 +74,9 @@ internal sealed record SliceObject(ObjectName Name, string Uid, string ResourceV
 {
     /// <summary>The label <c>kubernetes.io/service-name</c>; empty when there is none.</summary>
     public string ServiceName { get; init; } = "";
+
+    /// <summary>Why the object can't be read; then it has no endpoints. Empty for one that could be read.</summary>
+    public string Unreadable { get; init; } = "";
 
     public bool HasProxyName { get; init; }
 

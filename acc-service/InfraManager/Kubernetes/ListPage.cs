@@ -5,7 +5,7 @@ namespace ACCOffload.InfraManager.Kubernetes;
 /// <summary>One chunk of a list.</summary>
 /// <param name="ResourceVersion">Of the list: where a watch goes on.</param>
 /// <param name="Continue">Asks for the next chunk; empty after the last one.</param>
-/// <param name="Objects">What could be read.</param>
+/// <param name="Objects">What could be read, and what stands for those that could not where the kind has such.</param>
 /// <param name="Unreadable">What could not: the object's name, and why.</param>
 internal sealed record ListPage<T>(string ResourceVersion, string Continue, IReadOnlyList<T> Objects, IReadOnlyList<(ObjectName Name, string Problem)> Unreadable)
 {
@@ -64,7 +64,7 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
         ReadOnlySpan<byte> json, ResourceKind<TObject> kind, int largestObject, List<T> objects, List<(ObjectName, string)> unreadable)
         where TObject : KubeObject, T
     {
-        var position = objects.Count + unreadable.Count;
+        var position = objects.Count + (kind.ReadUnreadable is null ? unreadable.Count : 0);
         if (json.Length > largestObject)
             throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", $"has {json.Length} bytes, more than {largestObject}");
         try
@@ -75,7 +75,10 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
         {
             if (ObjectReaders.TryName(json) is not { } name)
                 throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", JsonFields.Describe(kind.Kind, e));
-            unreadable.Add((name, JsonFields.Describe($"{kind.Kind} {name}", e)));
+            var problem = JsonFields.Describe($"{kind.Kind} {name}", e);
+            unreadable.Add((name, problem));
+            if (kind.ReadUnreadable is { } read)
+                objects.Add(read(json, problem));
         }
     }
 

@@ -7,11 +7,9 @@ namespace ACCOffload.InfraManager.Kubernetes;
 /// <summary>From the API's JSON to objects: validated, bounded, defaults filled in.</summary>
 internal static class ObjectReaders
 {
-    // The API server's own limit of a slice is 1000 endpoints and 100 ports; it has none for the others.
+    // The API server's own limits of a slice. It has none for a Service's lists: what bounds them is the size of an object.
     private const int MostEndpoints = 1000;
-    private const int MostPorts = 1000;
-    private const int MostAddresses = 1000;
-    private const int MostHints = 64;
+    private const int MostSlicePorts = 100;
     private const int DefaultAffinitySeconds = 10800;
     private const int LongestAffinitySeconds = 86400;
 
@@ -33,7 +31,7 @@ internal static class ObjectReaders
         var externalLocal = IsLocal(values, spec.ExternalTrafficPolicy, "spec.externalTrafficPolicy")
             && (type is ServiceType.NodePort or ServiceType.LoadBalancer || (type == ServiceType.ClusterIP && external.Length > 0));
         var ports = spec.Ports ?? [];
-        values.Bound(ports, MostPorts, "spec.ports");
+        var (ranges, rangesProblem) = SourceRanges(values, spec);
         return new ServiceObject(name, metadata.Uid ?? "", metadata.ResourceVersion ?? "")
         {
             Created = metadata.CreationTimestamp ?? DateTimeOffset.MaxValue,
@@ -44,7 +42,8 @@ internal static class ObjectReaders
             Ports = [.. ports.Select((p, i) => ServicePort(values, p, $"spec.ports[{i}]"))],
             ExternalIPs = external,
             IngressIPs = Ingress(values, document.Status?.LoadBalancer?.Ingress ?? []),
-            SourceRanges = List(values, spec.LoadBalancerSourceRanges, "spec.loadBalancerSourceRanges", values.Network),
+            SourceRanges = ranges,
+            SourceRangesProblem = rangesProblem,
             ExternalTrafficLocal = externalLocal,
             InternalTrafficLocal = IsLocal(values, spec.InternalTrafficPolicy, "spec.internalTrafficPolicy"),
             AffinitySeconds = Affinity(values, spec),
@@ -69,7 +68,7 @@ internal static class ObjectReaders
         };
         var ports = document.Ports ?? [];
         var endpoints = document.Endpoints ?? [];
-        values.Bound(ports, MostPorts, "ports");
+        values.Bound(ports, MostSlicePorts, "ports");
         values.Bound(endpoints, MostEndpoints, "endpoints");
         return new SliceObject(name, metadata.Uid ?? "", metadata.ResourceVersion ?? "")
         {
@@ -89,6 +88,28 @@ internal static class ObjectReaders
         return new NodeObject(name, metadata.Uid ?? "", metadata.ResourceVersion ?? "")
         {
             Zone = metadata.Labels?.GetValueOrDefault(ResourceKinds.ZoneLabel) ?? "",
+        };
+    }
+
+    /// <summary>Stands for a Service that can't be read: what it was before must not stay in force.</summary>
+    public static ServiceObject UnreadableService(ReadOnlySpan<byte> json, string problem)
+    {
+        var metadata = JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)!.Metadata!;
+        return new ServiceObject(new ObjectName(metadata.Namespace ?? "", metadata.Name!), metadata.Uid ?? "", metadata.ResourceVersion ?? "")
+        {
+            Created = metadata.CreationTimestamp ?? DateTimeOffset.MaxValue,
+            Unreadable = problem,
+        };
+    }
+
+    /// <summary>Stands for an EndpointSlice that can't be read: its former endpoints must not get traffic any more.</summary>
+    public static SliceObject UnreadableSlice(ReadOnlySpan<byte> json, string problem)
+    {
+        var metadata = JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)!.Metadata!;
+        return new SliceObject(new ObjectName(metadata.Namespace ?? "", metadata.Name!), metadata.Uid ?? "", metadata.ResourceVersion ?? "")
+        {
+            ServiceName = metadata.Labels?.GetValueOrDefault(ResourceKinds.ServiceNameLabel) ?? "",
+            Unreadable = problem,
         };
     }
 
@@ -118,8 +139,20 @@ internal static class ObjectReaders
 
     private static T[] List<T>(KubeValues values, string?[]? list, string field, Func<string?, string, T> read)
     {
-        values.Bound(list, MostAddresses, field);
         return list is null ? [] : [.. list.Select((text, i) => read(text, $"{field}[{i}]")).Distinct()];
+    }
+
+    /// <summary>A list that can't be read does not make the service unreadable: it closes the addresses that it guards.</summary>
+    private static (IPNetwork[] Ranges, string Problem) SourceRanges(KubeValues values, ServiceSpecDocument spec)
+    {
+        try
+        {
+            return (List(values, spec.LoadBalancerSourceRanges, "spec.loadBalancerSourceRanges", values.Network), "");
+        }
+        catch (KubeFormatException e)
+        {
+            return ([], e.Message);
+        }
     }
 
     private static bool IsLocal(KubeValues values, string? policy, string field) => policy switch
@@ -149,7 +182,6 @@ internal static class ObjectReaders
     private static IPAddress[] Ingress(KubeValues values, IngressDocument?[] ingress)
     {
         const string Field = "status.loadBalancer.ingress";
-        values.Bound(ingress, MostAddresses, Field);
         var addresses = new List<IPAddress>();
         for (var i = 0; i < ingress.Length; i++)
         {
@@ -191,7 +223,6 @@ internal static class ObjectReaders
         if (address.AddressFamily != family)
             throw values.Wrong(field + ".addresses[0]", $"{address} is of another family than addressType");
         var zones = endpoint.Hints?.ForZones ?? [];
-        values.Bound(zones, MostHints, field + ".hints.forZones");
         return new SliceEndpoint(
             address,
             NamePool.Share(endpoint.NodeName ?? ""),

@@ -224,7 +224,7 @@ internal sealed partial class Reflector<T>
             throw ApiException.Of(seen.Status, (int)HttpStatusCode.InternalServerError);
         if (seen.Problem is { } problem)
             NoteUnreadable(problem);
-        else if (seen.Type == WatchEventType.Deleted)
+        if (seen.Type == WatchEventType.Deleted)
             _sink.Remove(seen.Name);
         else if (seen.Object is { } changed)
             Change(changed);

@@ -28,8 +28,8 @@ internal sealed record ReflectorOptions
     /// <summary>Watches that fail in a row, without one event, before the list is asked for again.</summary>
     public int WatchTries { get; init; } = 3;
 
-    /// <summary>Bytes of one object. The API server itself stores none beyond 1.5 MB, as protobuf.</summary>
-    public int LargestObject { get; init; } = 4 << 20;
+    /// <summary>Bytes of one object. The API server itself stores none beyond 1.5 MB, as protobuf; JSON has up to ten times as many.</summary>
+    public int LargestObject { get; init; } = 16 << 20;
 
     /// <summary>Bytes of one chunk of a list.</summary>
     public int LargestPage { get; init; } = 64 << 20;

@@ -19,7 +19,7 @@ internal enum WatchEventType
 /// <param name="Type">What happened.</param>
 /// <param name="Name">Of the object; default for bookmarks and errors.</param>
 /// <param name="ResourceVersion">Where a later watch goes on; empty for errors.</param>
-/// <param name="Object">What is from now on; null for other types and when it can't be read.</param>
+/// <param name="Object">What is from now on; null for other types, and when it can't be read and nothing stands for it.</param>
 /// <param name="Problem">Why the object can't be read; null when it could.</param>
 /// <param name="Status">Of an error.</param>
 internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, string ResourceVersion, T? Object, string? Problem, StatusDocument? Status)
@@ -64,10 +64,11 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
         }
         catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
         {
-            // Without a name there is nothing to go on with; with one, only this object is left as it was.
+            // Without a name there is nothing to go on with; with one, only this object is concerned.
             if (ObjectReaders.TryName(json) is not { } name)
                 throw new KubeFormatException(subject, "object", JsonFields.Describe(kind.Kind, e));
-            return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), null, JsonFields.Describe($"{kind.Kind} {name}", e), null);
+            var problem = JsonFields.Describe($"{kind.Kind} {name}", e);
+            return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), kind.ReadUnreadable?.Invoke(json, problem), problem, null);
         }
     }
 

@@ -26,6 +26,12 @@ internal sealed class IntentException : Exception
 
     public IntentError Code { get; }
 
+    /// <summary>
+    /// Waiting does not help: the target's tables have no room for what is wanted until something else goes. Otherwise a code of a passing failure means that
+    /// the same may well succeed soon.
+    /// </summary>
+    public bool IsLasting { get; init; }
+
     /// <summary>As in the proto, such as <c>device.mac</c> or <c>addresses[1]</c>; empty when no single field is at fault.</summary>
     public string Field { get; }
 

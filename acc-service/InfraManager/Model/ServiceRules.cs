@@ -6,10 +6,6 @@ namespace ACCOffload.InfraManager.Model;
 /// <summary>The rules that need no other service: what a service must look like for the pipeline to serve it. Field names are those of the specification.</summary>
 internal static class ServiceRules
 {
-    public const int MaxPorts = 256;
-    public const int MaxFrontends = 1024;
-    public const int MaxBackends = 8192;
-    public const int MaxSourceRanges = 1024;
     public const int MaxAffinitySeconds = 86400;
     private const int MaxName = 253;
 
@@ -17,7 +13,12 @@ internal static class ServiceRules
     public static void Check(ServiceSpec spec, NodeSettings node)
     {
         CheckKey(spec.Key);
-        CheckCount("ports", spec.Ports.Count, MaxPorts, mayBeNone: false);
+        if (spec.Ports.Count == 0 && !spec.IsUnserved)
+            throw IntentException.Invalid("ports", "empty");
+        if (ServiceBounds.WhyNotFrontends(spec.Ports.Sum(p => (long)p.Frontends.Count)) is { } frontendsProblem)
+            throw IntentException.Invalid("ports", frontendsProblem);
+        if (ServiceBounds.WhyNotBackends(spec.Ports.Sum(p => (long)p.Backends.Count)) is { } backendsProblem)
+            throw IntentException.Invalid("ports", backendsProblem);
         var names = new HashSet<(ProtocolType, ushort)>();
         var frontends = new HashSet<FrontendKey>();
         for (var i = 0; i < spec.Ports.Count; i++)
@@ -62,7 +63,6 @@ internal static class ServiceRules
 
     private static void CheckFrontends(string field, ServicePortSpec port, NodeSettings node, HashSet<FrontendKey> seen)
     {
-        CheckCount($"{field}.frontends", port.Frontends.Count, MaxFrontends);
         for (var i = 0; i < port.Frontends.Count; i++)
         {
             var frontend = port.Frontends[i];
@@ -75,7 +75,10 @@ internal static class ServiceRules
                 throw IntentException.Invalid(mine, $"{key} is listed twice");
             if (port.Protocol == ServiceText.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
                 throw IntentException.Invalid($"{mine}.port", $"SCTP to a changed port ({frontend.Port} to {other.Port}) is not supported: its checksum can't be mended");
-            CheckCount($"{mine}.source_ranges", frontend.SourceRanges.Count, MaxSourceRanges);
+            if (ServiceBounds.WhyNotRanges(frontend.SourceRanges.Count) is { } rangesProblem)
+                throw IntentException.Invalid($"{mine}.source_ranges", rangesProblem);
+            if (frontend.IsClosed && frontend.SourceRanges.Count > 0)
+                throw IntentException.Invalid($"{mine}.source_ranges", "nobody may send, and still there are ranges of who may");
             for (var j = 0; j < frontend.SourceRanges.Count; j++)
             {
                 if (frontend.SourceRanges[j].BaseAddress.AddressFamily != AddressFamily.InterNetwork)
@@ -86,7 +89,6 @@ internal static class ServiceRules
 
     private static void CheckBackends(string field, ServicePortSpec port)
     {
-        CheckCount($"{field}.backends", port.Backends.Count, MaxBackends);
         var seen = new HashSet<BackendKey>();
         for (var i = 0; i < port.Backends.Count; i++)
         {
@@ -106,14 +108,6 @@ internal static class ServiceRules
     {
         if (port == 0)
             throw IntentException.Invalid(field, "0 is outside 1..65535");
-    }
-
-    private static void CheckCount(string field, int count, int most, bool mayBeNone = true)
-    {
-        if (count == 0 && !mayBeNone)
-            throw IntentException.Invalid(field, "empty");
-        if (count > most)
-            throw IntentException.Invalid(field, $"{count} of them, at most {most}");
     }
 
     private static void CheckName(string field, string name)

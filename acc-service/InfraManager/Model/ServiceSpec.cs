@@ -64,7 +64,11 @@ internal sealed record Frontend(
     FlowTarget Outside,
     bool MasqueradeInside,
     bool MasqueradeOutside,
-    SequenceOf<IPNetwork> SourceRanges);
+    SequenceOf<IPNetwork> SourceRanges)
+{
+    /// <summary>Nobody may send, because the list of who may can't be applied. There are no source ranges then.</summary>
+    public bool IsClosed { get; init; }
+}
 
 internal enum BackendPlace
 {
@@ -126,7 +130,14 @@ internal sealed record ServicePortSpec(
 /// <summary>Something of a service that is not served, and why.</summary>
 /// <param name="Subject">Such as <c>port dns</c>, <c>frontend 192.0.2.1:80/TCP</c>.</param>
 /// <param name="Reason">One line.</param>
-internal sealed record ServiceProblem(string Subject, string Reason);
+internal sealed record ServiceProblem(string Subject, string Reason)
+{
+    /// <summary>The subject of what concerns all of the service.</summary>
+    public const string WholeService = "service";
+
+    /// <summary>The subject of what concerns its list of source ranges.</summary>
+    public const string AccessList = "access list";
+}
 
 /// <summary>
 /// What should be for one service: a pure function of the Service, its slices, and the node. Equal values mean that nothing is to be done.
@@ -140,6 +151,27 @@ internal sealed record ServiceSpec(ServiceKey Key, SequenceOf<ServicePortSpec> P
     public int ReadyHere { get; init; }
 
     public SequenceOf<ServiceProblem> Problems { get; init; } = [];
+
+    /// <summary>Nothing of it is served, for the reason among the problems: its frontends refuse, or it has no ports here.</summary>
+    public bool IsUnserved { get; init; }
+
+    /// <summary>The same, with nothing served: its frontends refuse, and load balancers' health checks fail.</summary>
+    public ServiceSpec Refused(string reason) => Unserved(reason, [.. Ports.Select(p => p with
+    {
+        Frontends = [.. p.Frontends.Select(f => f with { Inside = FlowTarget.Refuse, Outside = FlowTarget.Refuse, SourceRanges = [], IsClosed = false })],
+        Backends = [],
+    })]);
+
+    /// <summary>The same, with nothing served and no frontend: its addresses are as if there was no such service.</summary>
+    public ServiceSpec Withdrawn(string reason) => Unserved(reason, []);
+
+    private ServiceSpec Unserved(string reason, SequenceOf<ServicePortSpec> ports) => this with
+    {
+        Ports = ports,
+        ReadyHere = 0,
+        IsUnserved = true,
+        Problems = [new ServiceProblem(ServiceProblem.WholeService, reason), .. Problems],
+    };
 
     /// <summary>In memory, roughly.</summary>
     public int EstimatedBytes => 256 + (2 * (Key.Namespace.Length + Key.Name.Length)) + Ports.Sum(p => 128 + (160 * p.Frontends.Count) + (96 * p.Backends.Count));

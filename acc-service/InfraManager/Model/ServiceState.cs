@@ -50,7 +50,7 @@ internal sealed record SetState(uint Id, SequenceOf<uint> Buckets, SequenceOf<ui
     public static SetState None { get; } = new(0, []);
 }
 
-/// <summary>A list of source ranges. Another list has another id: who may send changes at once, not range by range.</summary>
+/// <summary>A list of source ranges; an empty one denies every source: that of closed frontends. Another list has another id: who may send changes at once, not range by range.</summary>
 internal sealed record RangesState(uint Id, SequenceOf<IPNetwork> Ranges);
 
 /// <summary>

@@ -180,8 +180,8 @@ internal sealed partial class DeviceSync
     private void Refuse(EntryUpdate update, StatusCode code, string message, WritePass pass)
     {
         Tables.Refused(update);
-        pass.Refused[update.Entry.Key] = new IntentException(
-            code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal, $"the target refused an entry: {message}");
+        IntentError error = code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal;
+        pass.Refused[update.Entry.Key] = new IntentException(error, $"the target refused an entry: {message}") { IsLasting = true };
         // What is tried again and refused again is told once.
         if (!_loggedRefusals.Note(update.Entry.Key, message))
             return;

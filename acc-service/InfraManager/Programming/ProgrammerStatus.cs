@@ -95,8 +95,17 @@ internal sealed record EndpointView(Model.Endpoint Endpoint, uint? Port, bool Pr
 internal sealed record ServiceView(Model.ServiceState State, bool Programmed)
 {
     /// <summary>All that <see cref="StateName"/> may be.</summary>
-    public static IReadOnlyList<string> StateNames { get; } = ["programmed", "pending", "removed"];
+    public static IReadOnlyList<string> StateNames { get; } = ["programmed", "pending", "removed", "closed", "unserved"];
 
-    /// <summary>What became of it. A removed one is kept for the flows that it still has.</summary>
-    public string StateName => State.Spec.Ports.Count == 0 ? "removed" : Programmed ? "programmed" : "pending";
+    /// <summary>
+    /// What became of it. A removed one is kept for the flows that it still has. Of a closed one some frontends deny every source, because their list of source ranges can't be applied. An
+    /// unserved one can't be served at all; the reason is among its problems.
+    /// </summary>
+    public string StateName => State.Spec switch
+    {
+        { IsUnserved: true } => "unserved",
+        { Ports.Count: 0 } => "removed",
+        _ when !Programmed => "pending",
+        var spec => spec.Ports.Any(p => p.Frontends.Any(f => f.IsClosed)) ? "closed" : "programmed",
+    };
 }

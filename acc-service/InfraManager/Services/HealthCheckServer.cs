@@ -18,7 +18,8 @@ namespace ACCOffload.InfraManager.Services;
 /// </summary>
 internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> isHealthy, ILoggerFactory loggers, ILogger logger) : IAsyncDisposable
 {
-    private const int MostListeners = 256;
+    // As many as Kubernetes has node ports, by default.
+    private const int MostListeners = 2768;
     private const int MostConnections = 64;
 
     private readonly ILogger _logger = logger;

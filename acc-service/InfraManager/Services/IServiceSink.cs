@@ -10,6 +10,9 @@ internal interface IServiceSink
 
     bool IsKnown(ServiceKey key);
 
+    /// <summary>What is in force of the service; null for nothing.</summary>
+    ServiceSpec? Held(ServiceKey key);
+
     /// <summary>Returns when it holds durably and on the target.</summary>
     /// <returns>The specification as it is held, equal to the intent's; null where the service is gone.</returns>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>

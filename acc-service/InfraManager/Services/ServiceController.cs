@@ -6,7 +6,8 @@ namespace ACCOffload.InfraManager.Services;
 
 /// <summary>
 /// Hands changed services to the programmer: nothing before everything is known once, then each service by itself, the newest state only. What the
-/// programmer can't do now is tried again; what it refuses waits for the service's next change.
+/// programmer can't do now is tried again. In place of what it refuses a lesser state is set (<see cref="ServiceFallback"/>), so that none that is not wanted any
+/// more stays in force; what the target had no room for is tried again now and then, the rest with the service's next change.
 /// </summary>
 internal sealed partial class ServiceController : IDisposable
 {
@@ -15,6 +16,9 @@ internal sealed partial class ServiceController : IDisposable
 
     // Longer than the programmer's own limits: only a stuck one is given up on.
     private static readonly TimeSpan SubmitLimit = TimeSpan.FromMinutes(1);
+
+    // Each try takes new numbers for what is new, and writes it to no avail.
+    private static readonly TimeSpan RefusedAgainAfter = TimeSpan.FromMinutes(1);
 
     private readonly ServiceIndex _index;
     private readonly IServiceSink _sink;
@@ -137,9 +141,9 @@ internal sealed partial class ServiceController : IDisposable
                 continue;
             _failed.UnionWith(failed);
             _failedAt = _time.GetTimestamp();
-            _retryAfter = _backoff.Next();
+            _retryAfter = failed.TrueForAll(_refused.ContainsKey) ? RefusedAgainAfter : _backoff.Next();
         }
-        if (_failed.Count > 0)
+        if (_failed.Any(k => !_refused.ContainsKey(k)))
             return;
         if (_waiting.Length > 0)
             LogGoingOn();
@@ -161,6 +165,7 @@ internal sealed partial class ServiceController : IDisposable
         using var limit = new CancellationTokenSource(SubmitLimit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var start = _time.GetTimestamp();
+        IntentException refusal;
         try
         {
             // Of a service that never was, there is nothing to remove.
@@ -174,16 +179,13 @@ internal sealed partial class ServiceController : IDisposable
             Done(intent, _time.GetElapsedTime(start));
             return null;
         }
-        catch (IntentException e) when (e.Code is IntentError.Unavailable or IntentError.ResourceExhausted or IntentError.Aborted or IntentError.DeadlineExceeded or IntentError.AlreadyExists)
+        catch (IntentException e) when (WillPass(e))
         {
             return Again(intent, e.Message);
         }
         catch (IntentException e)
         {
-            if (!_refused.TryGetValue(intent.Key, out var before) || before != e.Message)
-                Tell(nameof(_refused), intent.Key, e.Message, LogRefused);
-            _refused[intent.Key] = e.Message;
-            return null;
+            refusal = e;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -194,6 +196,52 @@ internal sealed partial class ServiceController : IDisposable
             LogUnexpected(e);
             return Again(intent, e.Message.ReplaceLineEndings(" "));
         }
+        return await FallBackAsync(intent, refusal, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static bool WillPass(IntentException e) => !e.IsLasting
+        && e.Code is IntentError.Unavailable or IntentError.ResourceExhausted or IntentError.Aborted or IntentError.DeadlineExceeded or IntentError.AlreadyExists;
+
+    /// <summary>Sets what can be set in place of what was refused.</summary>
+    /// <returns>The intent when it is to be tried again, else null.</returns>
+    private async Task<ServiceIntent?> FallBackAsync(ServiceIntent intent, IntentException refusal, CancellationToken cancellationToken)
+    {
+        if (!_refused.TryGetValue(intent.Key, out var before) || before != refusal.Message)
+            Tell(nameof(_refused), intent.Key, refusal.Message, LogRefused);
+        using var limit = new CancellationTokenSource(SubmitLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var start = _time.GetTimestamp();
+        try
+        {
+            foreach (var lesser in intent.Spec is { } wanted ? ServiceFallback.Of(wanted, _sink.Held(intent.Key), refusal.Message) : [])
+            {
+                try
+                {
+                    await _sink.SubmitAsync(new ServiceIntent(intent.Key, lesser), either.Token).ConfigureAwait(false);
+                    Done(new ServiceIntent(intent.Key, lesser), _time.GetElapsedTime(start));
+                    break;
+                }
+                catch (IntentException e) when (!WillPass(e))
+                {
+                    // The next one asks for less.
+                }
+            }
+        }
+        catch (IntentException e)
+        {
+            return Again(intent, e.Message);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return Again(intent, $"no answer within {SubmitLimit.TotalSeconds:0} s");
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogUnexpected(e);
+            return Again(intent, e.Message.ReplaceLineEndings(" "));
+        }
+        _refused[intent.Key] = refusal.Message;
+        return refusal.IsLasting ? intent : null;
     }
 
     /// <summary>Bounded by namespace: who may write one's services can't fill the journal. <c>ctl services</c> shows all.</summary>
@@ -209,6 +257,8 @@ internal sealed partial class ServiceController : IDisposable
         if (_waiting != problem)
             LogWaiting(problem);
         _waiting = problem;
+        // It is tried again soon, unlike what was refused.
+        _refused.TryRemove(intent.Key, out _);
         return intent;
     }
 

@@ -34,7 +34,16 @@ internal static class ServiceFrontends
         }
     }
 
-    /// <summary>All of a Service, with the kind that each is of.</summary>
+    /// <summary>All of a Service, with the kind that each is of; none of one that has too many to be served.</summary>
     public static IEnumerable<(FrontendKey Key, FrontendKind Kind)> Of(ServiceObject service, ServiceContext context) =>
-        IsServed(service, context) ? service.Ports.SelectMany(p => Of(service, p, context)).DistinctBy(f => f.Key) : [];
+        IsServed(service, context) && ServiceBounds.WhyNotFrontends(CountOf(service, context)) is null
+            ? service.Ports.SelectMany(p => Of(service, p, context)).DistinctBy(f => f.Key)
+            : [];
+
+    /// <summary>How many a Service has at most: an address that is listed twice counts twice.</summary>
+    public static long CountOf(ServiceObject service, ServiceContext context)
+    {
+        long addresses = service.ClusterIPs.Concat(service.IngressIPs).Concat(service.ExternalIPs).Count(context.IsServed);
+        return (service.Ports.Count * addresses) + (service.Ports.Count(p => p.NodePort != 0) * (long)context.NodeAddresses.Count(context.IsServed));
+    }
 }

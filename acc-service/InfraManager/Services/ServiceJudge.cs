@@ -69,12 +69,8 @@ internal sealed class ServiceJudge
         _pointers?.Begin();
         var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
         CheckPointers(intent.Spec, next);
-        foreach (var port in next?.Ports ?? [])
-        {
-            foreach (var frontend in port.Frontends.Where(f => !f.Retired))
-                TakeOver(intent.Key, frontend.Key);
-        }
-
+        if (next is not null)
+            TakeOver(next);
         TakeOverBackends(intent.Key, next);
 
         _model.SetService(intent.Key, next);
@@ -134,11 +130,10 @@ internal sealed class ServiceJudge
     {
         var left = _model.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
             .SelectMany(s => s.Ports).SelectMany(p => p.Frontends).Where(f => !f.Taken).Select(f => f.Key).ToHashSet();
-        foreach (var key in left)
-        {
-            if (_model.Services.HolderOf(key) is null && _model.Services.FormerHolderOf(key) is { } former)
-                _model.SetService(former.Key, ServicePlanner.TakeBack(former, key));
-        }
+        var back = left.Where(k => _model.Services.HolderOf(k) is null)
+            .Select(k => (Key: k, Former: _model.Services.FormerHolderOf(k)?.Key)).Where(x => x.Former is not null).ToLookup(x => x.Former!.Value, x => x.Key);
+        foreach (var keys in back)
+            _model.SetService(keys.Key, ServicePlanner.TakeBack(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
     }
 
     private void CheckFrontends(ServiceSpec spec)
@@ -177,7 +172,7 @@ internal sealed class ServiceJudge
         {
             var held = next.Ports[i].Backends.Where(b => !b.Draining).Select(b => b.Key).ToHashSet();
             if (next.Ports[i].Frontends.Any(f => f.Id == 0) || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
-                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MostPointers} row numbers of {package.Name} are in use", $"ports[{i}]");
+                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MostPointers} row numbers of {package.Name} are in use", $"ports[{i}]") { IsLasting = true };
         }
     }
 
@@ -202,11 +197,13 @@ internal sealed class ServiceJudge
         where backend.Key == key
         select (service, backend);
 
-    /// <summary>A service that is gone but for its last flows gives the frontend up; the flows stay, since the new one's row serves them, too.</summary>
-    private void TakeOver(ServiceKey by, FrontendKey key)
+    /// <summary>A service that is gone but for its last flows gives its frontends up; the flows stay, since the new one's rows serve them, too.</summary>
+    private void TakeOver(ServiceState by)
     {
-        if (_model.Services.HolderOf(key) is { } holder && holder.Key != by)
-            _model.SetService(holder.Key, ServicePlanner.GiveUp(holder, key));
+        var taken = by.Ports.SelectMany(p => p.Frontends).Where(f => !f.Retired)
+            .Select(f => (f.Key, Holder: _model.Services.HolderOf(f.Key)?.Key)).Where(x => x.Holder is { } holder && holder != by.Key).ToLookup(x => x.Holder!.Value, x => x.Key);
+        foreach (var keys in taken)
+            _model.SetService(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
     }
 
     private static bool IsLive(ServiceState holder, FrontendKey key) => holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));

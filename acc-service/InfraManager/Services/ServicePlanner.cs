@@ -41,13 +41,14 @@ internal sealed class ServicePlanner(
             if (old.ContainsKey((gone.Protocol, gone.Port)) && Drained(gone) is { Backends.Count: > 0 } rest)
                 ports.Add(rest);
         }
-        if (ports.Count == 0)
+        // One that can't be served is kept without ports, so that it is shown.
+        if (ports.Count == 0 && spec is not { IsUnserved: true })
             return null;
         return new ServiceState(former?.Id ?? newId(), spec ?? new ServiceSpec(former!.Key, []), OnceEach(ports), Ranges(former, spec));
     }
 
-    /// <summary>The same with this frontend, which is retired, given up: another service has it now.</summary>
-    public static ServiceState GiveUp(ServiceState state, FrontendKey key) => state with { Ports = [.. state.Ports.Select(p => Take(p, key, true))] };
+    /// <summary>The same with these frontends, which are retired, given up: another service has them now.</summary>
+    public static ServiceState GiveUp(ServiceState state, IReadOnlySet<FrontendKey> keys) => state with { Ports = [.. state.Ports.Select(p => Take(p, keys, true))] };
 
     /// <summary>The same without the backends of this key that only drain: another service has the address and port now. Null when nothing is left.</summary>
     public static ServiceState? GiveUp(ServiceState state, BackendKey key, ProtocolType protocol)
@@ -55,18 +56,29 @@ internal sealed class ServicePlanner(
         PortState[] left = [.. state.Ports
             .Select(p => p.Protocol == protocol ? p with { Backends = [.. p.Backends.Where(b => !b.Draining || b.Key != key)] } : p)
             .Where((p, i) => i < state.Spec.Ports.Count || p.Backends.Count > 0)];
-        return left.Length == 0 ? null : state with { Ports = [.. left] };
+        return left.Length == 0 && !state.Spec.IsUnserved ? null : state with { Ports = [.. left] };
     }
 
-    /// <summary>The same with a frontend that was given up, and that nobody else has any more, taken back for what is left of its flows.</summary>
-    public static ServiceState TakeBack(ServiceState state, FrontendKey key)
+    /// <summary>The same with frontends that were given up, and that nobody else has any more, taken back for what is left of their flows.</summary>
+    public static ServiceState TakeBack(ServiceState state, IReadOnlySet<FrontendKey> keys)
     {
-        var last = state.Ports.Last(p => p.Frontends.Any(f => f.Taken && f.Key == key));
-        return state with { Ports = [.. state.Ports.Select(p => ReferenceEquals(p, last) ? Take(p, key, false) : p)] };
+        var left = keys.ToHashSet();
+        var ports = state.Ports.ToArray();
+        // Of several ports that had one, the last.
+        for (var i = ports.Length - 1; i >= 0; i--)
+        {
+            var mine = ports[i].Frontends.Where(f => f.Taken && left.Contains(f.Key)).Select(f => f.Key).ToHashSet();
+            if (mine.Count == 0)
+                continue;
+            ports[i] = Take(ports[i], mine, false);
+            left.ExceptWith(mine);
+        }
+        return state with { Ports = [.. ports] };
     }
 
-    private static PortState Take(PortState port, FrontendKey key, bool taken) =>
-        port with { Frontends = [.. port.Frontends.Select(f => f.Retired && f.Key == key ? f with { Taken = taken } : f)] };
+    private static PortState Take(PortState port, IReadOnlySet<FrontendKey> keys, bool taken) => port.Frontends.Any(f => f.Retired && keys.Contains(f.Key))
+        ? port with { Frontends = [.. port.Frontends.Select(f => f.Retired && keys.Contains(f.Key) ? f with { Taken = taken } : f)] }
+        : port;
 
     private PortState Plan(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
     {
@@ -170,7 +182,13 @@ internal sealed class ServicePlanner(
 
     private SequenceOf<RangesState> Ranges(ServiceState? former, ServiceSpec? spec)
     {
-        var lists = (spec?.Ports ?? []).SelectMany(p => p.Frontends).Select(f => f.SourceRanges).Where(r => r.Count > 0).Distinct();
+        var lists = new List<SequenceOf<IPNetwork>>();
+        // All frontends of a service share one list, as a rule: comparing it with itself costs nothing, as hashing it would.
+        foreach (var frontend in (spec?.Ports ?? []).SelectMany(p => p.Frontends).Where(f => f.IsClosed || f.SourceRanges.Count > 0))
+        {
+            if (!lists.Contains(frontend.SourceRanges))
+                lists.Add(frontend.SourceRanges);
+        }
         return [.. lists.Select(list => former?.Ranges.FirstOrDefault(r => r.Ranges == list) ?? new RangesState(newId(), list))];
     }
 }

@@ -16,20 +16,32 @@ internal static class ServiceResolver
     /// <returns>Null when it is none of this proxy's.</returns>
     public static ServiceSpec? Resolve(ServiceObject service, IEnumerable<SliceObject> slices, ServiceContext context, Func<FrontendKey, ServiceKey> holder)
     {
+        var key = new ServiceKey(service.Name.Namespace, service.Name.Name);
+        if (service.Unreadable.Length > 0)
+            return new ServiceSpec(key, []).Withdrawn($"is not served: {service.Unreadable}");
         if (!ServiceFrontends.IsServed(service, context))
             return null;
-        var key = new ServiceKey(service.Name.Namespace, service.Name.Name);
+        if (ServiceBounds.WhyNotFrontends(ServiceFrontends.CountOf(service, context)) is { } tooManyFrontends)
+            return new ServiceSpec(key, []).Withdrawn($"is not served: {tooManyFrontends}");
         SliceObject[] mine = [.. slices
-            .Where(s => s is { HasProxyName: false, HasHeadlessLabel: false } && s.Family == context.Family)
+            .Where(s => s is { HasProxyName: false, HasHeadlessLabel: false, Unreadable: "" } && s.Family == context.Family)
             .OrderBy(s => s.Name.Name, StringComparer.Ordinal)];
-        var problems = new List<ServiceProblem>();
+        var byPort = mine.SelectMany(s => s.Ports.Where(p => p.Port != 0 && p.Name is not null).Select(p => (Slice: s, Port: p)))
+            .ToLookup(x => (x.Port.Name!, x.Port.Protocol), x => new PortOfSlice(x.Slice, x.Port.Port));
+        // Some may be in two slices, and count twice; before they are known apart there may be too many to look at.
+        var tooManyBackends = ServiceBounds.WhyNotBackends(service.Ports.Sum(p => byPort[(p.Name, p.Protocol)].Sum(s => (long)s.Slice.Endpoints.Count)));
+        if (tooManyBackends is not null)
+            byPort = Array.Empty<PortOfSlice>().ToLookup(_ => ("", default(ProtocolType)));
+        var problems = slices.Where(s => s.Unreadable.Length > 0).OrderBy(s => s.Name.Name, StringComparer.Ordinal)
+            .Select(s => new ServiceProblem($"slice {s.Name.Name}", $"its endpoints get nothing: {s.Unreadable}")).ToList();
+        var access = AccessListOf(service, context, problems);
         var seen = new HashSet<(ProtocolType, ushort)>();
         var ports = new List<ServicePortSpec>();
         var readyHere = new HashSet<IPAddress>();
         foreach (var port in service.Ports)
         {
             if (seen.Add((port.Protocol, port.Port)))
-                ports.Add(ResolvePort(service, port, mine, context, holder, key, problems, readyHere));
+                ports.Add(ResolvePort(service, port, byPort, access, context, holder, key, problems, readyHere));
         }
         if (AffinityClass.SecondsOf(service.AffinitySeconds) is var kept && kept != service.AffinitySeconds)
             problems.Add(new ServiceProblem("session affinity", $"{service.AffinitySeconds} s are not among the pipeline's times: clients are kept for {kept} s"));
@@ -39,16 +51,29 @@ internal static class ServiceResolver
             ReadyHere = service.HealthCheckNodePort == 0 ? 0 : readyHere.Count,
             Problems = [.. problems],
         };
+        if (tooManyBackends is not null)
+            return spec.Refused($"is not served: {tooManyBackends}");
         return context.Node?.Package?.Limit(spec) ?? spec;
     }
 
+    /// <summary>Who may send to the load balancer's addresses. A list that can't be applied denies every source; neither everybody may send then, nor whom the former list allowed.</summary>
+    private static AccessList AccessListOf(ServiceObject service, ServiceContext context, List<ServiceProblem> problems)
+    {
+        SequenceOf<IPNetwork> ranges = [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)];
+        var problem = service.SourceRangesProblem.Length > 0 ? service.SourceRangesProblem : ServiceBounds.WhyNotRanges(ranges.Count);
+        if (problem is null)
+            return new AccessList(ranges, false);
+        problems.Add(new ServiceProblem(ServiceProblem.AccessList, $"denies every source: {problem}"));
+        return new AccessList([], true);
+    }
+
     private static ServicePortSpec ResolvePort(
-        ServiceObject service, ServicePortObject port, SliceObject[] slices, ServiceContext context,
+        ServiceObject service, ServicePortObject port, ILookup<(string, ProtocolType), PortOfSlice> slices, AccessList access, ServiceContext context,
         Func<FrontendKey, ServiceKey> holder, ServiceKey key, List<ServiceProblem> problems, HashSet<IPAddress> readyHere)
     {
         var claimed = ServiceFrontends.Of(service, port, context).ToList();
         var isExternal = port.NodePort != 0 || claimed.Any(f => f.Kind != FrontendKind.ClusterIP);
-        var candidates = Candidates(port, slices, context.NodeName);
+        var candidates = Candidates(slices[(port.Name, port.Protocol)], context.NodeName);
         RefuseSctpPorts(port, claimed, candidates, problems);
         readyHere.UnionWith(candidates.Values.Where(c => c.IsLocal && c.Ready).Select(c => c.Address));
 
@@ -86,7 +111,10 @@ internal static class ServiceResolver
                 outside,
                 MasqueradeInside: kind != FrontendKind.ClusterIP && !keepsSource,
                 MasqueradeOutside: !keepsSource,
-                kind == FrontendKind.LoadBalancer ? [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)] : []));
+                kind == FrontendKind.LoadBalancer ? access.Ranges : [])
+            {
+                IsClosed = kind == FrontendKind.LoadBalancer && access.IsClosed,
+            });
         }
         return new ServicePortSpec(
             port.Name,
@@ -106,24 +134,26 @@ internal static class ServiceResolver
     }
 
     /// <summary>The endpoints of the port of the same name and protocol, each address and port once.</summary>
-    private static Dictionary<BackendKey, Candidate> Candidates(ServicePortObject port, SliceObject[] slices, string nodeName)
+    private static Dictionary<BackendKey, Candidate> Candidates(IEnumerable<PortOfSlice> slices, string nodeName)
     {
         var found = new Dictionary<BackendKey, Candidate>();
-        foreach (var slice in slices)
+        foreach (var (slice, number) in slices)
         {
-            foreach (var number in slice.Ports.Where(p => p.Port != 0 && p.Protocol == port.Protocol && p.Name == port.Name).Select(p => p.Port))
+            foreach (var e in slice.Endpoints)
             {
-                foreach (var e in slice.Endpoints)
-                {
-                    var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints);
-                    // While an endpoint moves between slices it is in both. kube-proxy takes either; here the better one, whatever the order.
-                    if (!found.TryGetValue(candidate.Key, out var other) || Rank(candidate) > Rank(other))
-                        found[candidate.Key] = candidate;
-                }
+                var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints);
+                // While an endpoint moves between slices it is in both. kube-proxy takes either; here the better one, whatever the order.
+                if (!found.TryGetValue(candidate.Key, out var other) || Rank(candidate) > Rank(other))
+                    found[candidate.Key] = candidate;
             }
         }
         return found;
     }
+
+    /// <summary>The endpoints of a slice, at one of its ports.</summary>
+    private readonly record struct PortOfSlice(SliceObject Slice, ushort Number);
+
+    private readonly record struct AccessList(SequenceOf<IPNetwork> Ranges, bool IsClosed);
 
     private static int Rank(Candidate c) => (c.IsLocal ? 8 : 0) + (c.Ready ? 4 : 0) + (c.Serving ? 2 : 0) + (c.Terminating ? 0 : 1);
 

@@ -18,7 +18,6 @@ public sealed class ObjectReaderTests
     [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"ports":[{"port":"80"}]}}""", "Service n/s: spec.ports[0].port: has a value of another type, or is not valid JSON")]
     [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"clusterIP":"10.0.0.256"}}""", "Service n/s: spec.clusterIP: \"10.0.0.256\" is no IP address")]
     [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"externalIPs":["::1%eth0"]}}""", "Service n/s: spec.externalIPs[0]: \"::1%eth0\" is no IP address")]
-    [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"loadBalancerSourceRanges":["10.0.0.0/33"]}}""", "Service n/s: spec.loadBalancerSourceRanges[0]: \"10.0.0.0/33\" is no range of addresses")]
     [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":86401}}}}""", "Service n/s: spec.sessionAffinityConfig.clientIP.timeoutSeconds: 86401 is not from 1 to 86400")]
     [InlineData("""{"metadata":{"name":"s","namespace":"n"},"spec":{"internalTrafficPolicy":"Near"}}""", "Service n/s: spec.internalTrafficPolicy: \"Near\" is no traffic policy")]
     public void A_wrong_service_is_told_by_name_and_field(string json, string expected) =>
@@ -39,6 +38,31 @@ public sealed class ObjectReaderTests
     {
         var slice = Kube.WebSlice("s", [.. Enumerable.Range(0, 1001).Select(i => Kube.Endpoint($"10.244.{i / 256}.{i % 256}"))]);
         Assert.Equal("EndpointSlice default/s: endpoints: has 1001 elements, more than 1000", Problem(slice.ToJsonString(), ResourceKinds.Slices));
+    }
+
+    [Fact]
+    public void What_the_api_allows_is_read()
+    {
+        var ports = Enumerable.Range(1, 20_000).Select(i => ($"p{i}", "TCP", i, 0)).ToArray();
+        var service = Kube.Service("s", "10.96.0.10", ports)
+            .With("spec.loadBalancerSourceRanges", new JsonArray([.. Enumerable.Range(0, 5000).Select(i => (JsonNode?)$"10.{i / 256}.{i % 256}.0/24")]))
+            .With("spec.externalIPs", new JsonArray([.. Enumerable.Range(0, 5000).Select(i => (JsonNode?)$"198.51.{i / 256}.{i % 256}")]));
+        var read = ObjectReaders.Service(Encoding.UTF8.GetBytes(service.ToJsonString()));
+        Assert.Equal((20_000, 5000, 5000, ""), (read.Ports.Count, read.SourceRanges.Count, read.ExternalIPs.Count, read.SourceRangesProblem));
+        var slice = Kube.Slice("s", "s", [.. ports.Take(100).Select(p => ((string?)p.Item1, p.Item2, p.Item3))], [.. Enumerable.Range(0, 1000).Select(i => Kube.Endpoint($"10.244.{i / 256}.{i % 256}", zones: [.. Enumerable.Range(0, 100).Select(z => $"zone-{z}")]))]);
+        var json = slice.ToJsonString();
+        var found = ObjectReaders.Slice(Encoding.UTF8.GetBytes(json));
+        Assert.Equal((100, 1000), (found.Ports.Count, found.Endpoints.Count));
+        Assert.InRange(json.Length, 1, new ReflectorOptions().LargestObject);
+    }
+
+    [Fact]
+    public void Source_ranges_that_make_no_sense_leave_the_rest_of_the_service_readable()
+    {
+        var read = ObjectReaders.Service("{\"metadata\":{\"name\":\"s\",\"namespace\":\"n\"},\"spec\":{\"clusterIP\":\"10.96.0.1\",\"loadBalancerSourceRanges\":[\"10.0.0.0/8\",\"10.0.0.0/33\"]}}"u8);
+        Assert.Equal("Service n/s: spec.loadBalancerSourceRanges[1]: \"10.0.0.0/33\" is no range of addresses", read.SourceRangesProblem);
+        Assert.Empty(read.SourceRanges);
+        Assert.Single(read.ClusterIPs);
     }
 
     [Fact]

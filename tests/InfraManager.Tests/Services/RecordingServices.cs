@@ -29,6 +29,8 @@ internal sealed class RecordingServices : IServiceSink
 
     public bool IsKnown(ServiceKey key) => _services.ContainsKey(key);
 
+    public ServiceSpec? Held(ServiceKey key) => _services.GetValueOrDefault(key);
+
     public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
     {
         InFlight++;

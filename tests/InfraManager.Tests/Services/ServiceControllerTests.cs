@@ -126,13 +126,13 @@ public sealed class ServiceControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task What_is_refused_is_told_and_waits_for_the_services_next_change_without_holding_up_others()
+    public async Task What_is_refused_is_told_and_withdrawn_without_holding_up_others()
     {
-        _sink.OnSubmit = i => i.Key.Name == "web" && i.Spec?.Ports[0].Backends.Count == 0 ? throw IntentException.Invalid("ports", "nothing there") : Task.CompletedTask;
+        _sink.OnSubmit = i => i.Key.Name == "web" && i.Spec is { Ports: [{ Backends.Count: 0 }] } ? throw IntentException.Invalid("ports", "nothing there") : Task.CompletedTask;
         Put(Kube.Web());
         Put(Kube.Web("10.96.0.20", "other"));
         _controller.SetSynced();
-        await SeenAsync("other 10.96.0.20:80/TCP -> refuse");
+        await SeenAsync("other 10.96.0.20:80/TCP -> refuse\nweb problem: service: is not served: ports: nothing there");
         await Eventually.TrueAsync(() => _controller.GetStatus().Refused.Count == 1, "not told");
         Assert.Equal(new ServiceProblem("default/web", "ports: nothing there"), _controller.GetStatus().Refused[0]);
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.2")));

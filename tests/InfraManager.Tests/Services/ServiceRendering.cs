@@ -32,6 +32,8 @@ internal static class ServiceRendering
                     line.Append(" -> ").Append(inside);
                 else
                     line.Append(" inside -> ").Append(inside).Append(" outside -> ").Append(outside);
+                if (f.IsClosed)
+                    line.Append(" closed");
                 if (f.SourceRanges.Count > 0)
                     line.Append(" from ").AppendJoin(' ', f.SourceRanges);
                 if (port.AffinitySeconds > 0)
