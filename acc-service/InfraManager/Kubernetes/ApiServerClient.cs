@@ -8,7 +8,7 @@ using System.Text.Json;
 namespace ACCOffload.InfraManager.Kubernetes;
 
 /// <summary>
-/// GET requests to the API server. The kubeconfig and the files that it names are looked at before each request, so that a renewed certificate or
+/// Requests to the API server. The kubeconfig and the files that it names are looked at before each request, so that a renewed certificate or
 /// token counts from the next one on; when they have become unusable, what was read before stays. Thread-safe.
 /// </summary>
 internal sealed partial class ApiServerClient(KubernetesSettings settings, ReflectorOptions options, TimeProvider time, ILogger logger) : IDisposable
@@ -30,12 +30,33 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
     /// <exception cref="ApiException">The server answered with an error.</exception>
     /// <exception cref="HttpRequestException">No server could be reached; the next request asks the next one.</exception>
     /// <exception cref="TimeoutException">No answer within the limit.</exception>
-    public async Task<HttpResponseMessage> GetAsync(string pathAndQuery, CancellationToken cancellationToken)
+    public Task<HttpResponseMessage> GetAsync(string pathAndQuery, CancellationToken cancellationToken) => RequestAsync(HttpMethod.Get, pathAndQuery, null, cancellationToken);
+
+    /// <summary>Sends an object, and returns when the server has taken it; what it answers is not read.</summary>
+    /// <inheritdoc cref="GetAsync"/>
+    public async Task SendAsync(HttpMethod method, string pathAndQuery, byte[] body, string contentType, CancellationToken cancellationToken)
+    {
+        using var content = new ByteArrayContent(body);
+        content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
+        using var response = await RequestAsync(method, pathAndQuery, content, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            _connection?.Client.Dispose();
+        }
+    }
+
+    private async Task<HttpResponseMessage> RequestAsync(HttpMethod method, string pathAndQuery, HttpContent? content, CancellationToken cancellationToken)
     {
         var connection = Current();
         var server = Server!;
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server, pathAndQuery.TrimStart('/')))
+        using var request = new HttpRequestMessage(method, new Uri(server, pathAndQuery.TrimStart('/')))
         {
+            Content = content,
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
@@ -53,7 +74,7 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
         try
         {
             response = await connection.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
-            if (response.StatusCode != HttpStatusCode.OK)
+            if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.Created))
                 throw await ErrorOfAsync(response, either.Token).ConfigureAwait(false);
             return response;
         }
@@ -66,15 +87,6 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
             if (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is OperationCanceledException or IOException)
                 throw new TimeoutException($"{server.Authority} does not answer within {options.AnswerLimit.TotalSeconds:0} s");
             throw;
-        }
-    }
-
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            _disposed = true;
-            _connection?.Client.Dispose();
         }
     }
 

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Kubernetes.Events;
 using ACCOffload.InfraManager.Model;
 
 namespace ACCOffload.InfraManager.Services;
@@ -16,6 +17,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly Reflector<SliceObject> _slices;
     private readonly Reflector<NodeObject> _node;
     private readonly HealthCheckServer? _health;
+    private readonly EventRecorder _events;
     private readonly TimeProvider _time;
     private Task _running = Task.CompletedTask;
 
@@ -35,6 +37,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _controller = new ServiceController(index, sink, time, logger);
         if (health is not null)
             _controller.ServiceSet += health.Set;
+        _events = new EventRecorder(_client, node.Name, time, logger);
+        _controller.ServiceSet += new ServiceEvents(_events.Record, index.UidOf).Set;
         _services = new Reflector<ServiceObject>(ResourceKinds.Services, _client, index.Services, options, time, logger);
         _slices = new Reflector<SliceObject>(ResourceKinds.Slices, _client, index.Slices, options, time, logger);
         _node = new Reflector<NodeObject>(ResourceKinds.Node(node.Name), _client, index.Node, options, time, logger);
@@ -49,6 +53,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         Task.Run(() => _node.RunAsync(_stop.Token)),
         Task.Run(SyncAsync),
         Task.Run(() => _controller.RunAsync(_stop.Token)),
+        Task.Run(() => _events.RunAsync(_stop.Token)),
         _health is { } health ? Task.Run(() => health.RunAsync(_stop.Token)) : Task.CompletedTask);
 
     public async ValueTask DisposeAsync()

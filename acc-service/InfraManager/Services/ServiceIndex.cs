@@ -50,6 +50,13 @@ internal sealed class ServiceIndex
         }
     }
 
+    /// <summary>The UID of a Service; empty where there is none of that name.</summary>
+    public string UidOf(ServiceKey key)
+    {
+        lock (_lock)
+            return _services.GetValueOrDefault(key)?.Uid ?? "";
+    }
+
     /// <summary>Looks at these again.</summary>
     public void Touch(IEnumerable<ServiceKey> keys)
     {
