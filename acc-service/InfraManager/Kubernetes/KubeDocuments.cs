@@ -52,7 +52,9 @@ internal sealed record SliceDocument(MetadataDocument? Metadata, string? Address
 
 internal sealed record SlicePortDocument(string? Name, string? Protocol, int? Port);
 
-internal sealed record EndpointDocument(string?[]? Addresses, ConditionsDocument? Conditions, string? NodeName, HintsDocument? Hints);
+internal sealed record EndpointDocument(string?[]? Addresses, ConditionsDocument? Conditions, string? NodeName, HintsDocument? Hints, TargetReferenceDocument? TargetRef);
+
+internal sealed record TargetReferenceDocument(string? Uid);
 
 internal sealed record ConditionsDocument(bool? Ready, bool? Serving, bool? Terminating);
 

@@ -94,7 +94,11 @@ internal sealed record SliceObject(ObjectName Name, string Uid, string ResourceV
 internal sealed record SlicePort(string? Name, ProtocolType Protocol, ushort Port);
 
 /// <summary>An endpoint of a slice, with the conditions as a consumer has to read them: absent means ready, serving, not terminating.</summary>
-internal sealed record SliceEndpoint(IPAddress Address, string NodeName, bool Ready, bool Serving, bool Terminating, IReadOnlyList<string> ZoneHints);
+internal sealed record SliceEndpoint(IPAddress Address, string NodeName, bool Ready, bool Serving, bool Terminating, IReadOnlyList<string> ZoneHints)
+{
+    /// <summary>A hash of the UID of the pod behind it (<c>targetRef</c>); 0 where none is named.</summary>
+    public ulong Uid { get; init; }
+}
 
 /// <summary>A Node (v1): only where it is.</summary>
 internal sealed record NodeObject(ObjectName Name, string Uid, string ResourceVersion) : KubeObject(Name, Uid, ResourceVersion)

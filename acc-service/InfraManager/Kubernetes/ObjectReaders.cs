@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using ACCOffload.InfraManager.Services;
 
 namespace ACCOffload.InfraManager.Kubernetes;
 
@@ -229,6 +230,9 @@ internal static class ObjectReaders
             endpoint.Conditions?.Ready ?? true,
             endpoint.Conditions?.Serving ?? true,
             endpoint.Conditions?.Terminating ?? false,
-            zones.Length == 0 ? [] : [.. zones.Select((z, i) => NamePool.Share(values.Required(z?.Name, $"{field}.hints.forZones[{i}].name")))]);
+            zones.Length == 0 ? [] : [.. zones.Select((z, i) => NamePool.Share(values.Required(z?.Name, $"{field}.hints.forZones[{i}].name")))])
+        {
+            Uid = UidHash.Of(endpoint.TargetRef?.Uid),
+        };
     }
 }

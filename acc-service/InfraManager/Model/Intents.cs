@@ -75,6 +75,12 @@ internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent
     public override int EstimatedBytes => Spec?.EstimatedBytes ?? 128 + (2 * (Key.Namespace.Length + Key.Name.Length));
 }
 
+/// <summary>Ends the backends that have drained for as long as they may. The programmer's own.</summary>
+internal sealed record EndDrainsIntent : Intent
+{
+    public override int EstimatedBytes => 128;
+}
+
 /// <summary>A change of what is masqueraded on its way out of the cluster.</summary>
 internal abstract record SnatIntent : Intent
 {

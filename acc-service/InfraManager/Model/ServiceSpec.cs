@@ -94,6 +94,9 @@ internal enum BackendPlace
 internal sealed record Backend(IPAddress Address, ushort Port, BackendPlace Place, bool Ready, bool Serving, bool Terminating, bool InCluster, bool InLocal)
 {
     public BackendKey Key => new(Address, Port);
+
+    /// <summary>Tells the pod behind it from others that had or get the address; 0 where the cluster names none.</summary>
+    public ulong Uid { get; init; }
 }
 
 /// <summary>Names a backend within a service's port.</summary>

@@ -63,7 +63,9 @@ internal sealed record RangesState(uint Id, SequenceOf<IPNetwork> Ranges);
 /// <param name="Pod">The id of the endpoint that holds the address on this node; 0 for none. With another holder it is another incarnation.</param>
 /// <param name="Place">Where it is.</param>
 /// <param name="Draining">Gets no new flows; those that it has go on.</param>
-internal sealed record BackendState(BackendKey Key, uint Id, uint EndpointId, long Pod, BackendPlace Place, bool Draining);
+/// <param name="Uid">Tells the pod behind it from others that had or get the address; 0 where the cluster named none.</param>
+/// <param name="Since">When it left the slices, in seconds since 1970, if it is not this node's; 0 while it is in them.</param>
+internal sealed record BackendState(BackendKey Key, uint Id, uint EndpointId, long Pod, BackendPlace Place, bool Draining, ulong Uid = 0, long Since = 0);
 
 /// <summary>One incarnation of a real address, port and protocol: what the pipeline's endpoint ids name.</summary>
 internal readonly record struct IncarnationKey(BackendKey Key, ProtocolType Protocol, long Pod);

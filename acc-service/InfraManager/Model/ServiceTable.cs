@@ -17,6 +17,9 @@ internal sealed class ServiceTable
     private readonly Dictionary<IPAddress, IdSet> _byAddress = [];
     private readonly Dictionary<IncarnationKey, Incarnation> _incarnations = [];
 
+    /// <summary>What drains elsewhere.</summary>
+    public DrainIndex Drains { get; } = new();
+
     public IReadOnlyDictionary<ServiceKey, ServiceState> All => _byKey;
 
     public ServiceState? Find(ServiceKey key) => _byKey.GetValueOrDefault(key);
@@ -74,6 +77,7 @@ internal sealed class ServiceTable
 
     private void Index(ServiceState state)
     {
+        Drains.Add(state);
         foreach (PortState port in state.Ports)
         {
             foreach (FrontendState frontend in port.Frontends)
@@ -95,6 +99,7 @@ internal sealed class ServiceTable
 
     private void Unindex(ServiceState state)
     {
+        Drains.Remove(state);
         foreach (PortState port in state.Ports)
         {
             foreach (FrontendState frontend in port.Frontends)

@@ -127,12 +127,19 @@ internal sealed partial class Programmer
             RemoveEndpointsIntent remove => _judge.Remove(remove),
             ResetHostIntent reset => _judge.Reset(reset),
             ServiceIntent service => _serviceJudge.Set(service, run.AddsRefused, owner => run.Changed(index, owner)),
+            EndDrainsIntent => EndDrains(),
             SnatIntent snat => _serviceJudge.Set(snat, run.AddsRefused, owner => run.Changed(index, owner)),
             _ => throw new InvalidOperationException("an intent of an unknown kind"),
         };
         // What follows for services is nobody's request: if the target refuses it, it is tried again.
         _serviceJudge.Follow(mark, Progress);
         return outcome;
+    }
+
+    private ServiceOutcome EndDrains()
+    {
+        _serviceJudge.EndOverdueDrains(Progress);
+        return new ServiceOutcome(null);
     }
 
     /// <summary>Makes the judged state durable. False when that failed: then the batch is judged once more (or, in round 0, given up).</summary>

@@ -17,6 +17,7 @@ internal sealed partial class Programmer
     private long _seenGeneration = -1;
     private bool _mustReload;
     private bool _firstReconcile = true;
+    private long? _drainsLooked;
 
     private bool IsStoreBehind => _debt.Count > 0 || _storeProblem.Length > 0;
 
@@ -39,6 +40,8 @@ internal sealed partial class Programmer
                     if (!_abort.IsCancellationRequested)
                         await HousekeepAsync().ConfigureAwait(false);
                     Drain(batch);
+                    if (batch.Count == 0 && AreDrainsOver())
+                        batch.Add(new PendingIntent(new EndDrainsIntent()));
                     if (batch.Count > 0)
                     {
                         await ProcessAsync(batch).ConfigureAwait(false);
@@ -87,6 +90,15 @@ internal sealed partial class Programmer
             if (pending.TryDrain())
                 batch.Add(pending);
         }
+    }
+
+    /// <summary>Whether backends have drained for long enough; looked at now and then, since a minute more does no harm.</summary>
+    private bool AreDrainsOver()
+    {
+        if (_mustReload || _drainsLooked is { } looked && _time.GetElapsedTime(looked) < _options.DrainCheck)
+            return false;
+        _drainsLooked = _time.GetTimestamp();
+        return _serviceJudge.HasOverdueDrains;
     }
 
     private async Task HousekeepAsync()

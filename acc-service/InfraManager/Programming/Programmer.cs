@@ -245,7 +245,7 @@ internal sealed partial class Programmer : IAsyncDisposable
 
     private ServiceJudge NewServiceJudge()
     {
-        var judge = new ServiceJudge(_model, _node);
+        var judge = new ServiceJudge(_model, _node, _time);
         judge.Adapt();
         _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();

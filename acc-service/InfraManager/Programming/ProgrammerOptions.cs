@@ -43,6 +43,9 @@ internal sealed record ProgrammerOptions
     /// </summary>
     public TimeSpan AuditAfterUnknown { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often it is looked whether backends have drained for as long as they may.</summary>
+    public TimeSpan DrainCheck { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Longest time without a sign of progress before the programmer counts as stuck.</summary>
     public TimeSpan StuckAfter { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -8,6 +8,9 @@ internal sealed record Candidate(IPAddress Address, ushort Port, bool IsLocal, b
 {
     public BackendKey Key => new(Address, Port);
 
+    /// <summary>As in the slice.</summary>
+    public ulong Uid { get; init; }
+
     /// <summary>Ends but still answers: the last resort.</summary>
     public bool IsFallback => !Ready && Serving && Terminating;
 }

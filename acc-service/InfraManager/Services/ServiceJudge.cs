@@ -11,19 +11,29 @@ namespace ACCOffload.InfraManager.Services;
 /// </summary>
 internal sealed class ServiceJudge
 {
+    /// <summary>Backends of other nodes that drain, of all services. The oldest give way to new ones.</summary>
+    public const int MostDrains = 16384;
+
     private readonly NetworkModel _model;
     private readonly NodeSettings _node;
+    private readonly TimeProvider _time;
     private readonly PointerPool? _pointers;
     private readonly ServicePlanner _planner;
 
-    public ServiceJudge(NetworkModel model, NodeSettings node)
+    /// <param name="model">What is decided against.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="time">The clock; null for the system's.</param>
+    public ServiceJudge(NetworkModel model, NodeSettings node, TimeProvider? time = null)
     {
         _model = model;
         _node = node;
+        _time = time ?? TimeProvider.System;
         _pointers = _node.Package is { } package ? new PointerPool(model, package.MostPointers) : null;
         _planner = new ServicePlanner(_node.Name, _model.NextServiceNumber, _model.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
         {
             Pointers = _pointers is null ? null : _pointers.Next,
+            // A package can't tell a backend that drains from others.
+            Now = _node.Package is null ? Now : null,
             BucketsFor = _node.Package is null ? BucketAssignment.CountFor : _node.Package.BucketsFor,
         };
     }
@@ -67,6 +77,8 @@ internal sealed class ServiceJudge
 
         // What is planned stays so until a specification or a pod changes, and then it is planned at once.
         _pointers?.Begin();
+        if (intent.Spec is not null && EndReplaced(intent.Spec))
+            former = _model.Services.Find(intent.Key);
         var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
         CheckPointers(intent.Spec, next);
         if (next is not null)
@@ -101,7 +113,45 @@ internal sealed class ServiceJudge
     public void Follow(int mark, Action? progress = null)
     {
         FollowPods(mark, progress);
+        if (_model.Services.Drains.Count > MostDrains)
+            End(_model.Services.Drains.All.Take(_model.Services.Drains.Count - MostDrains), progress);
         GiveBack(mark);
+    }
+
+    /// <summary>Whether a backend has drained for as long as it may.</summary>
+    public bool HasOverdueDrains => _model.Services.Drains.Oldest is { } oldest && IsOverdue(oldest);
+
+    /// <summary>Ends the backends that have drained for as long as they may.</summary>
+    public void EndOverdueDrains(Action? progress = null) => End(_model.Services.Drains.All.TakeWhile(IsOverdue), progress);
+
+    private bool IsOverdue(Drain drain) => Now() - drain.Since >= ServicePlanner.LongestDrain;
+
+    private long Now() => _time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>
+    /// A pod that gets an address ends what the one before it had there. Pods on a host's network share its address: one that was there already replaces nobody.
+    /// </summary>
+    private bool EndReplaced(ServiceSpec spec)
+    {
+        if (_model.Services.Drains.Count == 0)
+            return false;
+        List<Drain> over = [.. spec.Ports.SelectMany(p => p.Backends).Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
+            .Where(b => !IsKnown(b)).SelectMany(b => _model.Services.Drains.At(b.Address).Where(d => d.Uid != b.Uid)).Distinct()];
+        End(over, null);
+        return over.Count > 0;
+    }
+
+    private bool IsKnown(Backend backend) => _model.Services.With(backend.Address).SelectMany(s => s.Ports).SelectMany(p => p.Backends)
+        .Any(b => b.Uid == backend.Uid && b.Since == 0 && b.Key.Address.Equals(backend.Address));
+
+    private void End(IEnumerable<Drain> drains, Action? progress)
+    {
+        foreach (var ended in drains.ToLookup(d => d.Service, d => d.Backend))
+        {
+            progress?.Invoke();
+            var service = _model.Services.Find(ended.Key)!;
+            _model.SetService(service.Key, _planner.Next(ServicePlanner.Without(service, ended.ToHashSet()), service.Spec));
+        }
     }
 
     private void FollowPods(int mark, Action? progress)

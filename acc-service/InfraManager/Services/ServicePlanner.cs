@@ -16,6 +16,12 @@ internal sealed class ServicePlanner(
     /// <summary>Of one address and port, the one that gets flows and those that drain.</summary>
     private const int MostIncarnations = 8;
 
+    /// <summary>How long, in seconds, what left the slices may keep its connections: as long as the pipeline remembers a silent one.</summary>
+    public const long LongestDrain = 43200;
+
+    /// <summary>The time, in seconds since 1970; null: what is not this node's keeps nothing once it is not in the slices any more.</summary>
+    public Func<long>? Now { get; init; }
+
     /// <summary>Numbers of frontends and backends, which a package's rows point to: 0 where there are no more. Null: they are numbers like all others.</summary>
     public Func<uint>? Pointers { get; init; }
 
@@ -27,7 +33,7 @@ internal sealed class ServicePlanner(
     /// <returns>Null when nothing is left of the service, no flow either.</returns>
     public ServiceState? Next(ServiceState? former, ServiceSpec? spec)
     {
-        var old = former?.Ports.ToDictionary(p => (p.Protocol, p.Port)) ?? [];
+        var old = former?.Ports.Select((p, i) => new Former(p, i < former.Spec.Ports.Count ? former.Spec.Ports[i] : null)).ToDictionary(f => (f.Port.Protocol, f.Port.Port)) ?? [];
         var ports = new List<PortState>();
         var given = new Dictionary<IncarnationKey, uint>();
         foreach (var port in spec?.Ports ?? [])
@@ -38,7 +44,7 @@ internal sealed class ServicePlanner(
         // In their former order, so that the outcome is a function of what went in.
         foreach (var gone in former?.Ports ?? [])
         {
-            if (old.ContainsKey((gone.Protocol, gone.Port)) && Drained(gone) is { Backends.Count: > 0 } rest)
+            if (old.TryGetValue((gone.Protocol, gone.Port), out var was) && Drained(was) is { Backends.Count: > 0 } rest)
                 ports.Add(rest);
         }
         // One that can't be served is kept without ports, so that it is shown.
@@ -46,6 +52,12 @@ internal sealed class ServicePlanner(
             return null;
         return new ServiceState(former?.Id ?? newId(), spec ?? new ServiceSpec(former!.Key, []), OnceEach(ports), Ranges(former, spec));
     }
+
+    /// <summary>The same without these backends, before it is planned again.</summary>
+    public static ServiceState Without(ServiceState state, IReadOnlySet<uint> backends) => state with
+    {
+        Ports = [.. state.Ports.Select(p => p.Backends.Any(b => backends.Contains(b.Id)) ? p with { Backends = [.. p.Backends.Where(b => !backends.Contains(b.Id))] } : p)],
+    };
 
     /// <summary>The same with these frontends, which are retired, given up: another service has them now.</summary>
     public static ServiceState GiveUp(ServiceState state, IReadOnlySet<FrontendKey> keys) => state with { Ports = [.. state.Ports.Select(p => Take(p, keys, true))] };
@@ -80,9 +92,10 @@ internal sealed class ServicePlanner(
         ? port with { Frontends = [.. port.Frontends.Select(f => f.Retired && keys.Contains(f.Key) ? f with { Taken = taken } : f)] }
         : port;
 
-    private PortState Plan(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
+    private PortState Plan(Former? before, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
     {
-        var backends = Backends(former, port, given);
+        var former = before?.Port;
+        var backends = Backends(before, port, given);
         var active = backends.Where(b => !b.Draining).ToDictionary(b => b.Key, b => b.Id);
         var draining = backends.Where(b => b.Draining).Select(b => b.Id).ToHashSet();
         return new PortState(
@@ -94,10 +107,12 @@ internal sealed class ServicePlanner(
             [.. backends]);
     }
 
-    /// <summary>A port that is gone: nobody gets new flows, a local pod keeps those that it has.</summary>
-    private PortState Drained(PortState port)
+    /// <summary>A port that is gone: nobody gets new flows, and whoever lives keeps those that he has.</summary>
+    private PortState Drained(Former former)
     {
-        BackendState[] left = [.. port.Backends.Where(StillHere).Select(b => b with { Draining = true })];
+        var port = former.Port;
+        var ended = former.Ended;
+        BackendState[] left = [.. port.Backends.Select(b => Left(b, port.Protocol, ended)).OfType<BackendState>()];
         return port with { Frontends = Frontends(port, [], left.Length > 0), Cluster = SetState.None, Local = SetState.None, Backends = [.. left] };
     }
 
@@ -126,8 +141,9 @@ internal sealed class ServicePlanner(
         })];
     }
 
-    private List<BackendState> Backends(PortState? former, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
+    private List<BackendState> Backends(Former? before, ServicePortSpec port, Dictionary<IncarnationKey, uint> given)
     {
+        var (former, ended) = (before?.Port, before?.Ended);
         var listed = port.Backends.ToDictionary(b => b.Key);
         var next = new List<BackendState>();
         var active = new HashSet<BackendKey>();
@@ -140,15 +156,20 @@ internal sealed class ServicePlanner(
             var stays = isListed && (now!.InCluster || now.InLocal) && !was.Draining;
             if (stays)
                 active.Add(was.Key);
-            if (stays || isListed || StillHere(was))
-                next.Add(was with { Place = now?.Place ?? was.Place, Draining = !stays });
+            // Of a pod that is no more, another one with its address keeps nothing.
+            if (isListed && !stays && IsAnother(was, now!))
+                continue;
+            if (isListed)
+                next.Add(was with { Place = now!.Place, Draining = !stays, Uid = now.Uid == 0 ? was.Uid : now.Uid, Since = 0 });
+            else if (Left(was, port.Protocol, ended) is { } left)
+                next.Add(left);
         }
         // What never got a flow has none to keep: only eligible ones are new.
         foreach (var b in port.Backends.Where(b => (b.InCluster || b.InLocal) && active.Add(b.Key)))
         {
             var incarnation = new IncarnationKey(b.Key, port.Protocol, podAt(b.Address));
             if (NewPointer() is var pointer and not 0)
-                next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false));
+                next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false, b.Uid));
         }
         // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
         return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
@@ -166,7 +187,23 @@ internal sealed class ServicePlanner(
 
     private uint NewPointer() => (Pointers ?? newId)();
 
-    private bool StillHere(BackendState backend) => backend.Pod != 0 && backend.Pod == podAt(backend.Key.Address);
+    private static bool IsAnother(BackendState was, Backend now) => was.Uid != 0 && now.Uid != 0 && was.Uid != now.Uid;
+
+    /// <summary>
+    /// A backend that is in the slices no more, as long as it keeps its connections: a pod of this node until it is detached; another one as long as it may live, which is so if the cluster
+    /// named the pod and it was not about to end. Of UDP nothing stays with who gets no new flows.
+    /// </summary>
+    private BackendState? Left(BackendState was, ProtocolType protocol, HashSet<BackendKey>? ended)
+    {
+        if (was.Pod != 0)
+            return was.Pod == podAt(was.Key.Address) ? was with { Draining = true } : null;
+        if (Now is null || was.Uid == 0 || protocol == ProtocolType.Udp || podAt(was.Key.Address) != 0)
+            return null;
+        var now = Now();
+        // A clock that was wrong then counts from now on.
+        var since = was.Since is 0 || was.Since > now ? now : was.Since;
+        return (was.Since == 0 && ended?.Contains(was.Key) == true) || now - since >= LongestDrain ? null : was with { Draining = true, Since = since };
+    }
 
     private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, HashSet<uint> draining, Func<Backend, bool> isIn, FlowTarget target)
     {
@@ -178,6 +215,15 @@ internal sealed class ServicePlanner(
             return new SetState(newId(), [.. buckets]);
         var (successors, substitutes) = Succession.Next(former, eligible, draining);
         return new SetState(former.Id, [.. buckets], successors, substitutes);
+    }
+
+    /// <summary>A port as it was.</summary>
+    /// <param name="Port">What was assigned to it.</param>
+    /// <param name="Spec">What was wanted; null where it was gone already.</param>
+    private sealed record Former(PortState Port, ServicePortSpec? Spec)
+    {
+        /// <summary>Those that were about to end when they were last seen.</summary>
+        public HashSet<BackendKey> Ended => [.. (Spec?.Backends ?? []).Where(b => b.Terminating).Select(b => b.Key)];
     }
 
     private SequenceOf<RangesState> Ranges(ServiceState? former, ServiceSpec? spec)

@@ -130,7 +130,10 @@ internal static class ServiceResolver
                 c.Serving,
                 c.Terminating,
                 selection.Cluster.Contains(c.Key),
-                selection.Local.Contains(c.Key)))]);
+                selection.Local.Contains(c.Key))
+            {
+                Uid = c.Uid,
+            })]);
     }
 
     /// <summary>The endpoints of the port of the same name and protocol, each address and port once.</summary>
@@ -141,7 +144,7 @@ internal static class ServiceResolver
         {
             foreach (var e in slice.Endpoints)
             {
-                var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints);
+                var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints) { Uid = e.Uid };
                 // While an endpoint moves between slices it is in both. kube-proxy takes either; here the better one, whatever the order.
                 if (!found.TryGetValue(candidate.Key, out var other) || Rank(candidate) > Rank(other))
                     found[candidate.Key] = candidate;

@@ -86,6 +86,15 @@ public sealed class ObjectReaderTests
     }
 
     [Fact]
+    public void An_endpoint_has_the_uid_of_its_pod()
+    {
+        var slice = ObjectReaders.Slice(Encoding.UTF8.GetBytes(
+            """{"metadata":{"name":"s","namespace":"n"},"addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"],"targetRef":{"kind":"Pod","uid":"a"}},{"addresses":["10.0.0.2"],"targetRef":{"uid":"b"}},{"addresses":["10.0.0.3"],"targetRef":{}},{"addresses":["10.0.0.4"]}]}"""));
+        Assert.Equal(3, slice.Endpoints.Select(e => e.Uid).Distinct().Count());
+        Assert.Equal([0UL, 0UL], slice.Endpoints.Skip(2).Select(e => e.Uid));
+    }
+
+    [Fact]
     public void Whatever_comes_is_read_or_told_and_never_anything_else()
     {
         var service = Kube.Service("web", "10.96.0.10", ("http", "TCP", 80, 30080), ("dns", "UDP", 53, 0))

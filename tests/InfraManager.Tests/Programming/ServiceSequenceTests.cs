@@ -99,7 +99,7 @@ public sealed class ServiceSequenceTests
         Backend[] Backends(ushort port) =>
         [
             .. Enumerable.Range(0, 4).Where(i => (bits & (1 << i)) != 0).Select(i => TestService.Pod(i + 1, ready: ((bits + number) & (2 << i)) != 0, port)),
-            .. Enumerable.Range(1, 2).Where(i => (bits & (16 << i)) != 0).Select(i => TestService.Remote(i, port: port)),
+            .. Enumerable.Range(1, 2).Where(i => (bits & (16 << i)) != 0).Select(i => TestService.RemotePod(i, port: port, uid: (ulong)(1 + (bits & 1))) with { Terminating = (bits & 6) == 0 }),
             .. (bits & 128) != 0 ? [TestService.Host(port)] : Array.Empty<Backend>(),
         ];
         ServicePortSpec first = TestService.Port(number, System.Net.Sockets.ProtocolType.Tcp, 80, Backends(8080));

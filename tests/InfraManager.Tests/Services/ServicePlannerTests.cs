@@ -12,8 +12,9 @@ public sealed class ServicePlannerTests
     private readonly Dictionary<IPAddress, long> _pods = [];
     private readonly ServicePlanner _planner;
     private uint _lastId;
+    private long _now = 1_700_000_000;
 
-    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0);
+    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0) { Now = () => _now };
 
     [Fact]
     public void Ids_and_buckets_stay_and_only_what_is_new_gets_new_ones()
@@ -56,7 +57,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_local_pod_keeps_its_flows_until_it_is_detached_a_remote_one_until_it_leaves_the_slices()
+    public void A_local_pod_keeps_its_flows_until_it_is_detached_one_that_the_cluster_does_not_name_until_it_leaves_the_slices()
     {
         _pods[Address(1)] = 1;
         _pods[Address(2)] = 2;
@@ -66,6 +67,64 @@ public sealed class ServicePlannerTests
         Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.3:8080"], Show(two));
         _pods.Clear();
         Assert.Equal(["10.244.1.3:8080"], Show(_planner.Next(two, Spec(Pod(3)))!));
+    }
+
+    [Fact]
+    public void A_remote_pod_that_leaves_the_slices_keeps_its_flows_for_as_long_as_the_pipeline_remembers_them()
+    {
+        var one = _planner.Next(null, Spec(Named(1), Named(2), Named(3)))!;
+        var left = _planner.Next(one, Spec(Named(1)))!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"], Show(left));
+        Assert.Equal([IdOf(one, 1)], left.Ports[0].Cluster.Buckets);
+        Assert.Equal((_now, 2UL), (left.Ports[0].Backends[1].Since, left.Ports[0].Backends[1].Uid));
+        Assert.Equal(IdOf(one, 2), left.Ports[0].Backends[1].Id);
+        // Nothing changes until its time is over, whatever else does.
+        _now += ServicePlanner.LongestDrain - 1;
+        var later = _planner.Next(left, Spec(Named(1), Named(4)))!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining", "10.244.1.4:8080"], Show(later));
+        _now++;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.4:8080"], Show(_planner.Next(later, later.Spec)!));
+        // So does one whose port, or whole service, is gone.
+        Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"], Show(_planner.Next(one, null)!));
+        Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"], Show(_planner.Next(one, one.Spec with { Ports = [one.Spec.Ports[0] with { Port = 81, Backends = [] }] })!));
+    }
+
+    [Fact]
+    public void A_remote_pod_that_ended_keeps_nothing_and_neither_does_what_is_of_no_use()
+    {
+        var ending = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1), Named(2) with { Ready = false, InCluster = false, Terminating = true }))!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining"], Show(ending));
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(ending, Spec(Named(1)))!));
+        // A flow of UDP does not stay with who gets no new ones.
+        ServiceSpec Udp(params Backend[] backends) => Spec(backends) with { Ports = [Spec(backends).Ports[0] with { Protocol = ProtocolType.Udp }] };
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(_planner.Next(null, Udp(Named(1), Named(2)))!, Udp(Named(1)))!));
+        // A pod of this node has the address now.
+        var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
+        _pods[Address(2)] = 7;
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(left, left.Spec)!));
+    }
+
+    [Fact]
+    public void Another_pod_with_the_address_of_one_that_drains_gets_none_of_its_flows()
+    {
+        var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
+        // The same one is back: it serves anew, and what it had stays.
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"], Show(_planner.Next(left, Spec(Named(1), Named(2)))!));
+        var replaced = _planner.Next(left, Spec(Named(1), Named(2) with { Uid = 99 }))!;
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080"], Show(replaced));
+        Assert.True(IdOf(replaced, 2) > left.Ports[0].Backends.Max(b => b.Id));
+        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(left, Spec(Named(1), Named(2) with { Uid = 99, Ready = false, InCluster = false }))!));
+    }
+
+    [Fact]
+    public void A_clock_that_was_ahead_does_not_keep_a_pod_draining_for_ever()
+    {
+        var one = _planner.Next(null, Spec(Named(1), Named(2)))!;
+        _now += 1_000_000_000;
+        var left = _planner.Next(one, Spec(Named(1)))!;
+        _now -= 1_000_000_000;
+        var known = _planner.Next(left, left.Spec)!;
+        Assert.Equal(_now, known.Ports[0].Backends[1].Since);
     }
 
     [Fact]
@@ -131,6 +190,8 @@ public sealed class ServicePlannerTests
     private static IPAddress Address(int number) => new([10, 244, (byte)(1 + (number >> 8)), (byte)number]);
 
     private static Backend Pod(int number, BackendPlace place = BackendPlace.Local, bool ready = true) => new(Address(number), 8080, place, ready, ready, !ready, ready, false);
+
+    private static Backend Named(int number) => Pod(number, BackendPlace.Remote) with { Uid = (ulong)number };
 
     private static ServiceSpec Spec(params Backend[] backends) => new(Key,
     [

@@ -31,6 +31,7 @@ internal sealed class CoreHarness : ICrashHarness
             WriteLimit = TimeSpan.FromMilliseconds(500),
             PortLimit = TimeSpan.FromMilliseconds(500),
             AuditAfterUnknown = TimeSpan.FromMilliseconds(15),
+            DrainCheck = TimeSpan.FromMilliseconds(10),
             FaultHook = RunHook,
         };
         _store = null!;
@@ -49,6 +50,8 @@ internal sealed class CoreHarness : ICrashHarness
     public ProgrammerOptions Options { get; set; }
 
     public Action<CrashPoint> Hook { get; set; } = _ => { };
+
+    public ShiftedTime Time { get; } = new();
 
     public int Writes => Target.Writes;
 
@@ -73,7 +76,7 @@ internal sealed class CoreHarness : ICrashHarness
     public void Open()
     {
         _store = SqliteStore.Open(DatabasePath, NullLogger.Instance);
-        Programmer = new Programmer(TestNode.Settings, _store, Target, Options, TimeProvider.System, NullLoggerFactory.Instance);
+        Programmer = new Programmer(TestNode.Settings, _store, Target, Options, Time, NullLoggerFactory.Instance);
         Target.NewSession();
         _hasCrashed = false;
         Programmer.Start();

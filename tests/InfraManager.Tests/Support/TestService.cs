@@ -27,5 +27,8 @@ internal static class TestService
     public static Backend Remote(int number, bool ready = true, ushort port = 8080) =>
         new(new IPAddress([10, 250, (byte)(number >> 8), (byte)number]), port, BackendPlace.Remote, ready, ready, !ready, ready, false);
 
+    /// <summary>The pod of that number on another node, which the cluster names by a UID: unless told, that of its number.</summary>
+    public static Backend RemotePod(int number, bool ready = true, ushort port = 8080, ulong uid = 0) => Remote(number, ready, port) with { Terminating = false, Uid = uid == 0 ? (ulong)number : uid };
+
     public static Backend Host(ushort port = 6443) => new(IPAddress.Parse("192.0.2.10"), port, BackendPlace.Host, true, true, false, true, true);
 }

@@ -1,0 +1,119 @@
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Tests.Support;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>Pods of other nodes that leave the slices of a service and live on.</summary>
+public sealed class DrainTests
+{
+    [Fact]
+    public async Task It_keeps_its_connections_over_a_restart_until_its_time_is_over()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
+        string before = Assert.Single(Backends(core, 2));
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
+        Assert.Equal(before.Replace("to_backend", "drain_backend", StringComparison.Ordinal), Assert.Single(Backends(core, 2)));
+        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.RemotePod(1))]), ServiceTables.Render(core.Target.Rows));
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.Single(Backends(core, 2));
+        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain - 60);
+        await Task.Delay(100);
+        Assert.Single(Backends(core, 2));
+        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain + 1);
+        await core.UntilAsync(() => Backends(core, 2).Length == 0, "the backend ends");
+        await core.SettledAsync();
+        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.RemotePod(1))]), ServiceTables.Render(core.Target.Rows));
+        // And for good.
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.Empty(Backends(core, 2));
+    }
+
+    [Fact]
+    public async Task The_last_one_of_a_removed_service_takes_it_away()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
+        await core.RemoveAsync(TestService.Key(1));
+        Assert.Single(Backends(core, 1));
+        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain + 1);
+        await core.UntilAsync(() => core.Programmer.GetServices().IsEmpty, "the service is gone");
+        await core.SettledAsync();
+        Assert.Equal("", ServiceTables.Render(core.Target.Rows));
+    }
+
+    [Fact]
+    public async Task Another_pod_that_gets_its_address_ends_it_whatever_service_that_is_of()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
+        string endpoint = Assert.Single(Rows(core, "endpoints", 2));
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
+        // Its own pod, of another service: it lives.
+        await core.SetAsync(TestService.Of(2, TestService.RemotePod(2, port: 9090)));
+        Assert.Single(Backends(core, 2), b => b.Contains("drain_backend", StringComparison.Ordinal));
+        // Another one, not ready yet, at another port.
+        await core.SetAsync(TestService.Of(3, TestService.RemotePod(2, ready: false, port: 7070, uid: 99)));
+        Assert.DoesNotContain(Backends(core, 2), b => b.Contains("drain_backend", StringComparison.Ordinal));
+        Assert.DoesNotContain(endpoint, Rows(core, "endpoints", 2));
+        await core.SettledAsync();
+        // Within its own service it is another incarnation, with numbers of its own.
+        await core.SetAsync(TestService.Of(1));
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(1, uid: 98)));
+        await core.SettledAsync();
+        Assert.Single(Backends(core, 1), b => b.Contains("to_backend", StringComparison.Ordinal));
+        Assert.Single(Rows(core, "endpoints", 1));
+    }
+
+    [Fact]
+    public async Task Pods_that_share_an_address_on_the_hosts_network_do_not_end_each_other()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.RemotePod(5, port: 8080, uid: 1)));
+        ServiceSpec other = TestService.Of(2, TestService.RemotePod(5, port: 9090, uid: 2));
+        await core.SetAsync(other);
+        await core.SetAsync(TestService.Of(1));
+        await core.SetAsync(other with { Ports = [.. other.Ports, TestService.Port(2, ProtocolType.Tcp, 81, TestService.RemotePod(5, port: 9090, uid: 2))] });
+        Assert.Single(Backends(core, 5), b => b.Contains("drain_backend", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_oldest_give_way_when_there_are_too_many()
+    {
+        var model = new NetworkModel();
+        var time = new ShiftedTime();
+        var judge = new ServiceJudge(model, TestNode.Settings, time);
+        Set(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
+        Set(TestService.Of(1, TestService.RemotePod(2)));
+        time.Shift = TimeSpan.FromSeconds(10);
+        Set(TestService.Of(1));
+        time.Shift = TimeSpan.FromSeconds(20);
+        Backend[] many = [.. Enumerable.Range(10, ServiceJudge.MostDrains - 2).Select(i => TestService.RemotePod(i))];
+        Set(TestService.Of(2, many));
+        Set(TestService.Of(2));
+        Assert.Equal(ServiceJudge.MostDrains, model.Services.Drains.Count);
+        Assert.Equal(2, model.Services.Find(TestService.Key(1))!.Ports[0].Backends.Count);
+        Set(TestService.Of(3, TestService.RemotePod(3)));
+        time.Shift = TimeSpan.FromSeconds(30);
+        Set(TestService.Of(3));
+        Assert.Equal(ServiceJudge.MostDrains, model.Services.Drains.Count);
+        Assert.Equal(TestService.RemotePod(2).Key, Assert.Single(model.Services.Find(TestService.Key(1))!.Ports[0].Backends).Key);
+
+        void Set(ServiceSpec spec)
+        {
+            int mark = model.Mark;
+            judge.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+            judge.Follow(mark);
+            model.Forget();
+        }
+    }
+
+    private static string[] Backends(CoreHarness core, int number) => Rows(core, "backends", number);
+
+    private static string[] Rows(CoreHarness core, string table, int number) =>
+        [.. core.Target.Rows.Where(r => r.Table.Alias == table).Select(r => r.ToString()).Where(r => r.Contains($"10.250.0.{number},", StringComparison.Ordinal) || r.Contains($"10.250.0.{number} ", StringComparison.Ordinal))];
+}
