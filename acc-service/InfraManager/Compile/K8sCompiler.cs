@@ -18,6 +18,7 @@ internal sealed class K8sCompiler : ModelCompiler
         _services = new ServiceCompiler(pipeline);
         _node = new NodeCompiler(pipeline, node);
         Holds = new RowHolds(pipeline);
+        Marks = new IdMark(pipeline);
         Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
     }
 
@@ -25,11 +26,14 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override RowHolds? Holds { get; }
 
+    public override IdMark Marks { get; }
+
     /// <summary>The uplink needs the host's port, too.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
         OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
+        OwnerKind.Ids => model.LastServiceNumber == 0 ? null : [Marks.For(model.LastServiceNumber)],
         _ => _node.Compile(model.Snat),
     };
 

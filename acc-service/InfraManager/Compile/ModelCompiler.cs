@@ -18,6 +18,9 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     /// <summary>What holds packets while rows are replaced; null where the pipeline has no such table.</summary>
     public virtual RowHolds? Holds => null;
 
+    /// <summary>Says on the target which ids were given; null where the pipeline has no place for it.</summary>
+    public virtual IdMark? Marks => null;
+
     /// <summary>The compiler for the node's profile.</summary>
     /// <exception cref="P4InfoException">The pipeline lacks a table, field, action or parameter; the message names it.</exception>
     public static ModelCompiler For(Pipeline pipeline, NodeSettings node) => node.Profile switch
@@ -31,7 +34,7 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
         model.Endpoints.Select(e => OwnerId.OfEndpoint(e.Id))
             .Concat(model.Services.All.Values.Select(s => OwnerId.OfService(s.Id)))
-            .Append(OwnerId.Node);
+            .Append(OwnerId.Node).Append(OwnerId.Ids);
 
     /// <summary>The owner's entries, each key once; null when it is no more, or is an endpoint whose port is not known yet.</summary>
     public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf);

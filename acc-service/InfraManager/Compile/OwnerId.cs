@@ -7,6 +7,9 @@ internal enum OwnerKind
     Node = 0,
     Endpoint = 1,
     Service = 2,
+
+    /// <summary>The numbers that services have.</summary>
+    Ids = 3,
 }
 
 /// <summary>Names a domain object that owns a set of table entries, a pure function of the model.</summary>
@@ -20,6 +23,8 @@ internal readonly record struct OwnerId
 
     public static OwnerId Node { get; } = new(OwnerKind.Node, 1);
 
+    public static OwnerId Ids { get; } = new(OwnerKind.Ids, 1);
+
     public OwnerKind Kind => (OwnerKind)(_packed >> KindShift);
 
     public long Id => (long)(_packed & ((1UL << KindShift) - 1));
@@ -28,5 +33,10 @@ internal readonly record struct OwnerId
 
     public static OwnerId OfService(uint id) => new(OwnerKind.Service, id);
 
-    public override string ToString() => Kind == OwnerKind.Node ? "node" : $"{Kind} {Id}";
+    public override string ToString() => Kind switch
+    {
+        OwnerKind.Node => "node",
+        OwnerKind.Ids => "ids of services",
+        _ => $"{Kind} {Id}",
+    };
 }

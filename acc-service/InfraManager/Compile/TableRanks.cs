@@ -45,6 +45,9 @@ internal static class TableRanks
     /// <summary>Rows that are there while others are replaced.</summary>
     public static bool IsHold(TableSchema table) => NameOf(table) is "held";
 
+    /// <summary>Whether rows hold ids of services: learned flows may name them as soon as such a row is there.</summary>
+    public static bool HasIds(TableSchema table) => NameOf(table) is "endpoints" or "backends" or "buckets" or "source_ranges" or "frontends" or "services";
+
     /// <summary>Rows that lead to a backend's address.</summary>
     public static bool IsBackends(TableSchema table) => NameOf(table) is "backends" or "write_dest_ip_table";
 

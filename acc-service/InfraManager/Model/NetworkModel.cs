@@ -45,6 +45,11 @@ internal sealed class NetworkModel
     /// <summary>The last number given out; durable, so that none is given out again.</summary>
     public uint LastServiceNumber { get; private set; }
 
+    /// <summary>
+    /// The last number that was given while the target's own mark of them was known, if others were given since; null if none were. Durable as well.
+    /// </summary>
+    public uint? TrustedServiceNumber { get; private set; }
+
     /// <summary>The host's endpoint, of which there is one.</summary>
     public Endpoint? Host { get; private set; }
 
@@ -81,12 +86,18 @@ internal sealed class NetworkModel
 
     public long NextId() => ++_lastId;
 
-    /// <summary>A number that was never given out.</summary>
-    /// <exception cref="InvalidOperationException">All 2^32 - 1 are.</exception>
+    /// <summary>A number that was never given out since the target has its pipeline.</summary>
+    /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all 2^32 - 1 are.</exception>
     public uint NextServiceNumber()
     {
         if (LastServiceNumber == uint.MaxValue)
-            throw new InvalidOperationException("there are no more numbers for services");
+        {
+            throw new IntentException(IntentError.ResourceExhausted, "all 2^32 numbers of frontends and backends were given, and the target's learned flows may hold any; restart the target, which forgets them, and numbers begin anew")
+            {
+                IsLasting = true,
+            };
+        }
+
         SetLastServiceNumber(LastServiceNumber + 1);
         return LastServiceNumber;
     }
@@ -97,6 +108,14 @@ internal sealed class NetworkModel
         if (_journal.Count == 0 || _journal[^1].Key.Kind != StateKind.LastServiceNumber)
             Record(new(StateKind.LastServiceNumber, ""), LastServiceNumber);
         LastServiceNumber = number;
+    }
+
+    public void SetTrustedServiceNumber(uint? number)
+    {
+        if (number == TrustedServiceNumber)
+            return;
+        Record(new(StateKind.TrustedServiceNumber, ""), TrustedServiceNumber);
+        TrustedServiceNumber = number;
     }
 
     /// <summary>Sets a service, or removes it. The caller has made sure that no frontend of it is another's.</summary>
@@ -231,6 +250,7 @@ internal sealed class NetworkModel
         StateKind.Tombstone => FindTombstone((EndpointAddress)key.Name),
         StateKind.Service => _services.Find((ServiceKey)key.Name),
         StateKind.LastServiceNumber => LastServiceNumber,
+        StateKind.TrustedServiceNumber => TrustedServiceNumber,
         StateKind.Snat => Snat,
         _ => _portRemovals.Contains((string)key.Name) ? true : null,
     };
@@ -313,6 +333,7 @@ internal sealed class NetworkModel
             case StateKind.Snat:
                 Snat = (SnatState)old!;
                 break;
+            case StateKind.TrustedServiceNumber:
             case StateKind.LastServiceNumber:
                 // What is undone may have been on the target for a moment, where flows learned the number.
                 break;

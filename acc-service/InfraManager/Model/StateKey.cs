@@ -12,6 +12,9 @@ internal enum StateKind
     /// <summary>The last number given out to services; there is one such piece.</summary>
     LastServiceNumber,
 
+    /// <summary>The last number for services that was given while the target's mark was known; there is one such piece at most.</summary>
+    TrustedServiceNumber,
+
     /// <summary>What is masqueraded; there is one such piece.</summary>
     Snat,
 }

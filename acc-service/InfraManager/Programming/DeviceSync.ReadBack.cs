@@ -90,9 +90,10 @@ internal sealed partial class DeviceSync
         bool isPool = !_target.Traits.TakesPorts || _node.Devices.Pool.Count > 0;
         if (!isPool)
             await FindPortsAsync(cancellationToken).ConfigureAwait(false);
+        bool pushed;
         try
         {
-            await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
+            pushed = await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
             TakePipeline();
             _pipelineProblem = "";
         }
@@ -108,7 +109,10 @@ internal sealed partial class DeviceSync
         // Groups that can't be listed are asked for by the numbers that the model gives them.
         if (!_target.Traits.ListsGroups && !_allDeclared)
             Declare([.. ModelCompiler.OwnersOf(_model).Where(o => o.Kind == OwnerKind.Service)]);
+        _mark = 0;
         await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
+        if (_compiler.Marks is not null)
+            MarkRead(_mark, pushed);
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
             throw new DeviceLostException("the connection to the target was lost meanwhile");
         _generation = connection.Generation;
@@ -177,6 +181,8 @@ internal sealed partial class DeviceSync
         await foreach (Entry entry in entries.ConfigureAwait(false))
         {
             Tables.Seen(entry);
+            if (_compiler?.Marks?.Of(entry) is { } mark)
+                _mark = Math.Max(_mark, mark);
             if (++count % EntriesPerProgress == 0)
                 _progress();
         }

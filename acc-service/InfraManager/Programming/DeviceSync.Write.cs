@@ -28,6 +28,8 @@ internal sealed partial class DeviceSync
             pass.Corrected = false;
             await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
             int refused = pass.Refused.Count;
+            if (!await WriteMarkAsync(plan, pass, cancellationToken).ConfigureAwait(false))
+                break;
             await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
             if (!mode.HoldBack || pass.Refused.Count == refused)
             {
@@ -52,6 +54,32 @@ internal sealed partial class DeviceSync
         Hook(CrashPoint.AfterWrites);
         Attribute(pass, refusals);
         return pass.Applied;
+    }
+
+    /// <summary>
+    /// Writes the mark of the ids before any row that may hold one beyond the former mark. Where that is refused, so is every row that may.
+    /// </summary>
+    /// <returns>False where it is not known whether the target has the mark: nothing more is written then.</returns>
+    private async Task<bool> WriteMarkAsync(TablePlan plan, WritePass pass, CancellationToken cancellationToken)
+    {
+        List<EntryUpdate> marks = _compiler?.Marks is { } known ? plan.TakeChanges(u => known.IsMark(u.Entry)) : [];
+        if (marks.Count == 0)
+            return true;
+        await WriteAllAsync(marks, pass, cancellationToken).ConfigureAwait(false);
+        if (pass.Doubt is not null)
+            return false;
+        foreach (EntryUpdate mark in marks)
+        {
+            if (!pass.Refused.TryGetValue(mark.Entry.Key, out IntentException? error))
+                continue;
+            foreach (EntryUpdate update in plan.TakeChanges(u => TableRanks.HasIds(u.Entry.Table)))
+            {
+                Tables.Refused(update);
+                pass.Refused[update.Entry.Key] = error;
+            }
+        }
+
+        return true;
     }
 
     private async Task WriteAllAsync(List<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)

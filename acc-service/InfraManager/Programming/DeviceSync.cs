@@ -29,6 +29,7 @@ internal sealed partial class DeviceSync
     private long _generation = -1;
     private bool _mustReadBack = true;
     private bool _mayChangeLate;
+    private uint _mark;
     private readonly LoggedRefusals _loggedRefusals = new();
 
     /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
@@ -44,6 +45,9 @@ internal sealed partial class DeviceSync
         _logger = logger;
         _progress = progress;
     }
+
+    /// <summary>Called when the target was read back: with the mark of its ids, 0 for none, and whether its pipeline, and with it all learned flows, is new.</summary>
+    public required Action<uint, bool> MarkRead { get; init; }
 
     public TableState Tables { get; private set; } = new();
 
@@ -191,7 +195,8 @@ internal sealed partial class DeviceSync
     private async Task PassAsync(
         IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
     {
-        HashSet<OwnerId> all = _allDeclared ? [.. owners] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
+        // Whoever is given an id moves the mark.
+        HashSet<OwnerId> all = _allDeclared ? [.. owners, OwnerId.Ids] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
         foreach (Endpoint endpoint in _model.Endpoints)
         {
             if (!_ports.TryGetValue(endpoint.Spec.PortName, out uint port) || !_declared.TryGetValue(endpoint.Id, out uint declared) || declared != port)

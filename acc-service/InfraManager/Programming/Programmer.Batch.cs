@@ -104,6 +104,9 @@ internal sealed partial class Programmer
                 _model.SetPortRemoval(port, true);
         }
 
+        // What is given before the target's mark is known is told apart after another start, too.
+        if (_trustedNumber is { } trusted && _model.LastServiceNumber > trusted)
+            _model.SetTrustedServiceNumber(trusted);
         run.Collect(_model);
         Hook(CrashPoint.AfterJudge);
     }

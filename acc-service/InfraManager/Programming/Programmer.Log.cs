@@ -14,6 +14,9 @@ internal sealed partial class Programmer
     [LoggerMessage(Level = LogLevel.Error, Message = "unexpected error; starting over from the store")]
     private partial void LogUnexpected(Exception exception);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the target was given ids up to {Mark}, the store knows of {Last}: it was lost or is an older copy; going on after the target's")]
+    private partial void LogBehindTarget(uint last, uint mark);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "a commit failed: {Reason}")]
     private partial void LogStoreFailed(string reason);
 }

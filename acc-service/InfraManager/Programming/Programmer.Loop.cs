@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Store;
 
@@ -9,6 +10,9 @@ internal sealed partial class Programmer
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DebtDelay = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>With so many numbers given, they begin anew when the target has lost its learned flows.</summary>
+    private const uint RenewAfter = 1u << 31;
+
     private readonly HashSet<StateKey> _debt = [];
     private RetryTimer? _reconcileTimer;
     private RetryTimer? _leftoverTimer;
@@ -18,6 +22,9 @@ internal sealed partial class Programmer
     private bool _mustReload;
     private bool _firstReconcile = true;
     private long? _drainsLooked;
+
+    /// <summary>The last number as it was loaded; null once the target's mark is known.</summary>
+    private uint? _trustedNumber;
 
     private bool IsStoreBehind => _debt.Count > 0 || _storeProblem.Length > 0;
 
@@ -221,6 +228,33 @@ internal sealed partial class Programmer
         _model.SetPortRemoval(name, false);
         if (_debt.Count == 0)
             DebtTimer.Set(DebtDelay);
+        _debt.UnionWith(_model.ChangedKeys());
+        _model.Forget();
+    }
+
+    /// <summary>
+    /// The target says up to which number ids were given to it. The database may be another one than then, so numbers go on from there; once after a start even where
+    /// nothing shows that, since an older copy can have the same mark.
+    /// </summary>
+    private void OnMarkRead(uint mark, bool isPipelineNew)
+    {
+        uint last = _model.LastServiceNumber;
+        bool isInBatch = _model.Mark > 0;
+        IReadOnlySet<OwnerId> changed = new HashSet<OwnerId>();
+        if (_trustedNumber is { } trusted && mark > trusted)
+            changed = _serviceJudge.GoOnFrom(mark, trusted);
+        else if (mark > IdMark.Covering(last))
+            _model.SetLastServiceNumber(mark);
+        else if (mark == 0 && isPipelineNew && last >= RenewAfter && !isInBatch)
+            changed = _serviceJudge.BeginAnew();
+        _trustedNumber = null;
+        _model.SetTrustedServiceNumber(null);
+        if (mark > IdMark.Covering(last))
+            LogBehindTarget(last, mark);
+        if (isInBatch)
+            return;
+        if (changed.Count > 0)
+            _device.Declare(changed);
         _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
     }

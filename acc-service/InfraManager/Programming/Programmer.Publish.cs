@@ -74,6 +74,7 @@ internal sealed partial class Programmer
         Endpoints = _model.Count,
         Agent = _model.Agent(_node.Name),
         Services = _model.Services.All.Count,
+        LastServiceNumber = _model.LastServiceNumber,
         TableEntries = _device.Tables.DesiredCount,
         PendingEntries = _device.Tables.DirtyCount,
         Tables = _device.Tables.Tally.Tables,

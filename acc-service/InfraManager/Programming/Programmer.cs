@@ -54,6 +54,7 @@ internal sealed partial class Programmer : IAsyncDisposable
         _device = new DeviceSync(_model, target, node, options, time, loggers.CreateLogger("Programmer"), Progress)
         {
             PortRemoved = OnPortRemoved,
+            MarkRead = OnMarkRead,
         };
         _status = TakeStatus();
         PublishAll();
@@ -249,6 +250,7 @@ internal sealed partial class Programmer : IAsyncDisposable
         judge.Adapt();
         _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
+        _trustedNumber = _model.TrustedServiceNumber ?? _model.LastServiceNumber;
         return judge;
     }
 

@@ -23,6 +23,9 @@ internal sealed record ProgrammerStatus
 
     public int Services { get; init; }
 
+    /// <summary>The last id that a frontend, a backend or the like was given.</summary>
+    public uint LastServiceNumber { get; init; }
+
     /// <summary>Entries that the model wants in the tables.</summary>
     public required long TableEntries { get; init; }
 

@@ -18,6 +18,15 @@ internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> C
 
     public IEnumerable<EntryUpdate> All => Removals.Concat(Changes).Concat(Superseded).Concat(Openings);
 
+    /// <summary>Takes the changes that are asked for out of the plan.</summary>
+    public List<EntryUpdate> TakeChanges(Predicate<EntryUpdate> which)
+    {
+        List<EntryUpdate> taken = Changes.FindAll(which);
+        if (taken.Count > 0)
+            Changes.RemoveAll(which);
+        return taken;
+    }
+
     public void HoldPodsBack()
     {
         if (!Superseded.Exists(u => TableRanks.IsBackends(u.Entry.Table)))

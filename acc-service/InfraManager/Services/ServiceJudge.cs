@@ -55,6 +55,25 @@ internal sealed class ServiceJudge
         }
     }
 
+    /// <summary>
+    /// Goes on with numbers after the target's mark. Those beyond <paramref name="trusted"/> that services have were given before the mark was known, and are replaced:
+    /// they were on no target yet, and there they may name something else.
+    /// </summary>
+    /// <returns>The owners of entries that are others now.</returns>
+    public IReadOnlySet<OwnerId> GoOnFrom(uint mark, uint trusted)
+    {
+        _model.SetLastServiceNumber(Math.Max(mark, _model.LastServiceNumber));
+        return Renumber(trusted);
+    }
+
+    /// <summary>Begins with the first number again, when no learned flow can hold one.</summary>
+    /// <returns>The owners of entries that are others now.</returns>
+    public IReadOnlySet<OwnerId> BeginAnew()
+    {
+        _model.SetLastServiceNumber(0);
+        return Renumber(0);
+    }
+
     /// <param name="intent">What the service is from now on.</param>
     /// <param name="refused">Null while the target can be programmed; else why nothing can be set. What is removed is removed all the same.</param>
     /// <param name="changed">Told the owner of the service's entries.</param>
@@ -150,7 +169,7 @@ internal sealed class ServiceJudge
         {
             progress?.Invoke();
             var service = _model.Services.Find(ended.Key)!;
-            _model.SetService(service.Key, _planner.Next(ServicePlanner.Without(service, ended.ToHashSet()), service.Spec));
+            Replan(ServicePlanner.Without(service, ended.ToHashSet()), service);
         }
     }
 
@@ -169,8 +188,49 @@ internal sealed class ServiceJudge
         {
             progress?.Invoke();
             _pointers?.Begin();
-            _model.SetService(service.Key, _planner.Next(service, service.Spec));
+            Replan(service, service);
         }
+    }
+
+    private HashSet<OwnerId> Renumber(uint trusted)
+    {
+        var given = new Dictionary<uint, uint>();
+        ServiceState[] former = [.. _model.Services.All.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
+        // What services share must not have two numbers for a moment.
+        foreach (var service in former)
+            _model.SetService(service.Key, null);
+        var owners = new HashSet<OwnerId>();
+        foreach (var service in former)
+        {
+            var renumbered = Renumbering.Of(service, Other);
+            _model.SetService(service.Key, renumbered);
+            owners.UnionWith([OwnerId.OfService(service.Id), OwnerId.OfService(renumbered.Id)]);
+        }
+        return owners;
+
+        uint Other(uint number)
+        {
+            if (number <= trusted || number == 0)
+                return number;
+            if (!given.TryGetValue(number, out var other))
+                given.Add(number, other = _model.NextServiceNumber());
+            return other;
+        }
+    }
+
+    /// <summary>Plans a service again for what it is wanted to be. Without numbers for what is new it goes: what it had would lead to pods that are no more.</summary>
+    private void Replan(ServiceState former, ServiceState service)
+    {
+        ServiceState? next;
+        try
+        {
+            next = _planner.Next(former, service.Spec);
+        }
+        catch (IntentException)
+        {
+            next = null;
+        }
+        _model.SetService(service.Key, next);
     }
 
     /// <summary>

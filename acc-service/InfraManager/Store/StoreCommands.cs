@@ -6,6 +6,12 @@ namespace ACCOffload.InfraManager.Store;
 /// <summary>The prepared statements that write.</summary>
 internal sealed class StoreCommands : IDisposable
 {
+    /// <summary>Of the last number that was given.</summary>
+    public const string LastName = "services";
+
+    /// <summary>Of the last one that was given while the target's mark was known.</summary>
+    public const string TrustedName = "trusted";
+
     private readonly List<SqliteCommand> _all = [];
     private readonly SqliteCommand _putEndpoint;
     private readonly SqliteCommand _deleteEndpoint;
@@ -18,6 +24,7 @@ internal sealed class StoreCommands : IDisposable
     private readonly SqliteCommand _putService;
     private readonly SqliteCommand _deleteService;
     private readonly SqliteCommand _putNumber;
+    private readonly SqliteCommand _deleteNumber;
     private readonly SqliteCommand _putSnat;
 
     public StoreCommands(SqliteConnection connection)
@@ -35,6 +42,7 @@ internal sealed class StoreCommands : IDisposable
         _putService = Put(connection, "services", "namespace", "name", "state");
         _deleteService = Delete(connection, "services", "namespace", "name");
         _putNumber = Put(connection, "numbers", "name", "last");
+        _deleteNumber = Delete(connection, "numbers", "name");
         _putSnat = Put(connection, "snat", "id", "address", "prefixes");
     }
 
@@ -89,7 +97,13 @@ internal sealed class StoreCommands : IDisposable
                 Run(transaction, _deleteService, ((ServiceKey)name).Namespace, ((ServiceKey)name).Name);
                 break;
             case StateKind.LastServiceNumber:
-                Run(transaction, _putNumber, "services", (long)(uint)change.Value!);
+                Run(transaction, _putNumber, LastName, (long)(uint)change.Value!);
+                break;
+            case StateKind.TrustedServiceNumber when change.Value is uint trusted:
+                Run(transaction, _putNumber, TrustedName, (long)trusted);
+                break;
+            case StateKind.TrustedServiceNumber:
+                Run(transaction, _deleteNumber, TrustedName);
                 break;
             case StateKind.Snat:
                 var snat = (SnatState)change.Value!;

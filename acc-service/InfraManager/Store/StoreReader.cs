@@ -25,7 +25,8 @@ internal static class StoreReader
             var key = new ServiceKey(r.GetString(0), r.GetString(1));
             model.SetService(key, state.Key == key ? state : throw new FormatException($"service {key} is kept as {state.Key}"));
         });
-        Each(connection, "SELECT last FROM numbers WHERE name = 'services'", r => model.SetLastServiceNumber(checked((uint)r.GetInt64(0))));
+        Each(connection, $"SELECT last FROM numbers WHERE name = '{StoreCommands.LastName}'", r => model.SetLastServiceNumber(checked((uint)r.GetInt64(0))));
+        Each(connection, $"SELECT last FROM numbers WHERE name = '{StoreCommands.TrustedName}'", r => model.SetTrustedServiceNumber(checked((uint)r.GetInt64(0))));
         Each(connection, "SELECT address, prefixes FROM snat", r => model.SetSnat(new SnatState(
             r.GetString(0).Length == 0 ? null : IpText.Parse(r.GetString(0)),
             [.. r.GetString(1).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(IpText.ParseNetwork)])));

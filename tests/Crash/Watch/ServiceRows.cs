@@ -22,8 +22,8 @@ internal sealed class ServiceRows
     /// <summary>Addresses of backends that get no new flows.</summary>
     public HashSet<string> Draining { get; } = [];
 
-    /// <summary>Whether a row, as <see cref="TargetReader"/> writes it, is one of services'.</summary>
-    public static bool IsOne(string row) => Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]);
+    /// <summary>Whether a row, as <see cref="TargetReader"/> writes it, is one of services', or says up to which number they were given ids.</summary>
+    public static bool IsOne(string row) => Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]) || row.StartsWith("held kind=3 ", StringComparison.Ordinal);
 
     /// <exception cref="InvalidOperationException">The rows don't fit together.</exception>
     public static async Task<ServiceRows> ReadAsync(TargetReader target)

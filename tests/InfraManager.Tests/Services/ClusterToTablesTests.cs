@@ -86,6 +86,29 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
             """);
     }
 
+    [Fact]
+    public async Task A_database_that_was_lost_while_the_target_goes_on_gives_no_number_again()
+    {
+        _cluster.Server.Become([Kube.Web(), Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.250.1.2", "node-2"))]);
+        const string Expected =
+            """
+            10.96.0.10:80/6 inside: [10.244.1.1:8080, 10.250.1.2:8080] affinity 0 pool 0
+            10.96.0.10:80/6 outside: [10.244.1.1:8080, 10.250.1.2:8080] affinity 0 pool 1
+            """;
+        _life = new Life(_folder, _cluster);
+        await HoldsAsync(Expected);
+        HashSet<string> before = await BackendsAsync();
+        await _life.DisposeAsync();
+        foreach (var file in new[] { "state.db", "state.db-wal", "state.db-shm" })
+            File.Delete(_folder.At(file));
+        _life = new Life(_folder, _cluster);
+        await Eventually.TrueAsync(() => _life.Watch.GetStatus().Services is { Synced: true, HandedOver: 1 }, "not handed over");
+        await HoldsAsync(Expected);
+        Assert.Empty(before.Intersect(await BackendsAsync()));
+
+        async Task<HashSet<string>> BackendsAsync() => [.. (await _life.RowsAsync()).Where(r => r.Table.Alias == "backends").Select(r => r.EnumerateMatch().Single().ToString()!)];
+    }
+
     private async Task HoldsAsync(string expected)
     {
         var said = "";

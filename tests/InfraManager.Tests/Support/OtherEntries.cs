@@ -4,14 +4,16 @@ using ACCOffload.P4Runtime;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>What should be on a target beside the endpoints' entries: the services' and the node's. Shared ones come more than once.</summary>
+/// <summary>What should be on a target beside the endpoints' entries: the services', the node's and the mark of the ids. Shared ones come more than once.</summary>
 internal static class OtherEntries
 {
     public static IEnumerable<Entry> Of(Programmer programmer)
     {
         Pipeline pipeline = TestPipeline.Artifacts.Pipeline;
         var services = new ServiceCompiler(pipeline);
+        uint last = programmer.GetStatus().LastServiceNumber;
         return programmer.GetServices().Values.SelectMany(s => services.Compile(s.State))
-            .Concat(new NodeCompiler(pipeline, TestNode.Settings).Compile(programmer.GetSnat()));
+            .Concat(new NodeCompiler(pipeline, TestNode.Settings).Compile(programmer.GetSnat()))
+            .Concat(last == 0 ? [] : [new IdMark(pipeline).For(last)]);
     }
 }

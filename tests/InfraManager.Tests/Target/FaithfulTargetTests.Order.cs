@@ -39,8 +39,8 @@ public sealed partial class FaithfulTargetTests
                 Assert.True(rows.Remove(key), $"{update}");
             else
                 Assert.True(rows.TryAdd(key, ValuesOf(update.Entity.TableEntry)), $"{update}");
-            // What needs a row that is being replaced is held.
-            if (!rows.Keys.Any(k => k.Table == "held"))
+            // What needs a row that is being replaced is held. The mark of the ids, of kind 3, holds nothing.
+            if (!rows.Any(r => r.Key.Table == "held" && Convert.FromBase64String(r.Value["kind"])[^1] != 3))
                 Assert.All(Ways, w => Assert.Empty(Astray(rows, w.From, w.To, w.By)));
         }
 

@@ -25,8 +25,9 @@ public sealed partial class FaithfulTargetTests
         await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 9), default);
         await ReconciledAsync();
 
-        // What the node itself has always.
-        Assert.Equal(["k8s_dp_control.pools"], _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key));
+        // What the node itself has always, and up to which number ids were given.
+        Assert.True(IsMark(Assert.Single(Rows("held"))));
+        Assert.Equal(["k8s_dp_control.pools", "k8s_dp_control.held"], _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key));
     }
 
     [Theory]

@@ -242,7 +242,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
 
         Dictionary<string, int> replaced = ReplacedRows();
         Assert.Equal((1, 4, 1), (replaced["pods"], replaced["services"], replaced["backends"]));
-        Assert.Empty(Rows("held"));
+        Assert.True(IsMark(Assert.Single(Rows("held"))));
     }
 
     /// <summary>How many rows of each table were deleted and inserted again since the log was cleared; fails where nothing was held meanwhile.</summary>
@@ -255,7 +255,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         for (int i = 0; i < updates.Length; i++)
         {
             (string table, string key) = (updates[i].Name[(updates[i].Name.LastIndexOf('.') + 1)..], updates[i].Entity.TableEntry.Match.ToString());
-            if (table == "held")
+            if (table == "held" && !IsMark(updates[i].Entity.TableEntry))
                 Assert.True(updates[i].Kind == Update.Types.Type.Insert ? held.Add(key) : held.Remove(key));
             else if (replaced.TryGetValue(table, out int count) && updates[i].Kind == Update.Types.Type.Delete && updates.Skip(i).Any(u => u.Name == updates[i].Name && u.Kind == Update.Types.Type.Insert && u.Entity.TableEntry.Match.ToString() == key))
             {
@@ -267,6 +267,9 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         Assert.Empty(held);
         return replaced;
     }
+
+    /// <summary>Whether a row of <c>held</c> says which ids were given.</summary>
+    private static bool IsMark(P4.V1.TableEntry row) => row.Match.Single(m => m.FieldId == 1).Exact.Value is [.., 3];
 
     private Task<ServiceOutcome> SetServiceAsync(params int[] backends) =>
         _programmer.SubmitAsync(new ServiceIntent(TestService.Key(1), TestService.Of(1, [.. backends.Select(b => TestService.Pod(b))])), default);

@@ -1,0 +1,228 @@
+using System.Globalization;
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime;
+using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ACCOffload.InfraManager.Tests;
+
+/// <summary>Ids that learned flows may name are not given again, whatever becomes of the database.</summary>
+public sealed class IdMarkTests
+{
+    [Fact]
+    public async Task The_mark_is_there_before_the_first_row_that_has_an_id()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        Assert.Empty(Marks(core));
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        Assert.Equal([IdMark.Step], Marks(core));
+        EntryUpdate[] log = [.. core.Target.Log];
+        Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log, u => TableRanks.HasIds(u.Entry.Table)));
+        // One Write for each step: in between ids cost nothing.
+        int updates = core.Target.Updates;
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)) with { Ports = [TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, 80)] });
+        Assert.Equal([IdMark.Step], Marks(core));
+        Assert.DoesNotContain(core.Target.Log.Skip(updates), u => u.Entry.Table.Alias == "held");
+        await core.SetAsync(TestService.Of(2, [.. Enumerable.Range(1, 2100).Select(i => TestService.Remote(i))]));
+        Assert.Equal([2 * IdMark.Step], Marks(core));
+        // Nor does reading back.
+        await Task.Delay(100);
+        Assert.InRange(core.Programmer.GetStatus().LastServiceNumber, 4200u, 4220u);
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task It_is_no_difference_and_survives_restarts_of_the_process()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        int updates = core.Target.Updates;
+        for (int i = 0; i < 3; i++)
+        {
+            await core.RestartAsync();
+            await core.SettledAsync();
+            Assert.Equal(0, core.Programmer.GetStatus().LastReconcile.Total);
+        }
+
+        Assert.Equal(updates, core.Target.Updates);
+        Assert.Equal([IdMark.Step], Marks(core));
+    }
+
+    [Fact]
+    public async Task After_a_database_was_deleted_numbers_go_on()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2)));
+        HashSet<uint> ids = Ids(core);
+        await core.KillAsync();
+        Delete(core);
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.Empty(Ids(core));
+        Assert.Equal([IdMark.Step], Marks(core));
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2)));
+        Assert.Empty(Ids(core).Intersect(ids));
+        Assert.Equal([2 * IdMark.Step], Marks(core));
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task After_an_older_copy_of_the_database_was_put_in_its_place_numbers_go_on()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        HashSet<uint> kept = Ids(core);
+        Dictionary<string, byte[]> copy = Copy(core);
+        // Not enough for another mark: nothing on the target but the flows shows that these were given.
+        await core.SetAsync(TestService.Of(2, TestService.Remote(2)));
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(3)));
+        HashSet<uint> given = Ids(core);
+        await core.KillAsync();
+        PutBack(core, copy);
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.Equal(kept, Ids(core));
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(4)));
+        await core.SetAsync(TestService.Of(5, TestService.Remote(5)));
+        Assert.Equal(kept.Order(), Ids(core).Intersect(given).Order());
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task What_was_given_while_the_target_was_away_and_its_mark_unknown_is_renumbered()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1));
+        await core.SetAsync(TestService.Of(1, TestService.Pod(1)));
+        await core.SetAsync(TestService.Of(2, TestService.Pod(1)));
+        Dictionary<string, byte[]> copy = Copy(core);
+        await core.SetAsync(TestService.Of(3, TestService.Remote(3)));
+        HashSet<uint> given = Ids(core);
+        await core.KillAsync();
+        PutBack(core, copy);
+        core.Target.Disconnect();
+        await core.RestartAsync(ready: false);
+        // Both services get another incarnation of the address, the same one.
+        await core.DetachAsync(TestNode.Pod(1));
+        uint early = core.Programmer.GetServices()[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId;
+        Assert.Contains(early, given);
+        // Another start does not make them better known.
+        await core.RestartAsync(ready: false);
+        Assert.Contains(core.Programmer.GetServices()[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId, given);
+        core.Target.Connect();
+        await core.SettledAsync();
+        ServiceState[] states = [.. core.Programmer.GetServices().Values.Select(s => s.State)];
+        Assert.Equal(2, states.Length);
+        Assert.Single(states.Select(s => s.Ports[0].Backends[0].EndpointId).Distinct());
+        Assert.All(states, s => Assert.DoesNotContain(s.Ports[0].Backends[0].EndpointId, given));
+        Assert.All(states, s => Assert.DoesNotContain(s.Ports[0].Backends[0].Id, given));
+        Assert.Equal(ServiceTables.Expect(states.Select(s => s.Spec)), ServiceTables.Render(core.Target.Rows));
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.Equal(states.OrderBy(s => s.Key), core.Programmer.GetServices().Values.Select(s => s.State).OrderBy(s => s.Key));
+    }
+
+    [Fact]
+    public async Task A_target_that_refuses_the_mark_gets_no_row_that_has_an_id()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert ? StatusCode.ResourceExhausted : StatusCode.OK;
+        var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(1, TestService.Remote(1))));
+        Assert.Equal(IntentError.ResourceExhausted, error.Code);
+        Assert.DoesNotContain(core.Target.Log, u => TableRanks.HasIds(u.Entry.Table));
+        await core.AttachAsync(TestNode.Pod(1));
+        core.Target.Refuses = _ => StatusCode.OK;
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        await core.SettledAsync();
+        Assert.Single(Marks(core));
+    }
+
+    [Fact]
+    public async Task A_target_that_lost_its_pipeline_gets_the_mark_again()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        core.Target.Restart();
+        await core.SettledAsync();
+        Assert.Equal([IdMark.Step], Marks(core));
+    }
+
+    [Fact]
+    public async Task When_all_numbers_were_given_services_wait_for_the_target_to_forget_its_flows()
+    {
+        await using CoreHarness core = await CoreHarness.StartAsync();
+        await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
+        await core.KillAsync();
+        using (var store = SqliteStore.Open(core.DatabasePath, NullLogger.Instance))
+            store.Commit([new StoreChange(new StateKey(StateKind.LastServiceNumber, ""), uint.MaxValue - 1)]);
+        await core.RestartAsync();
+        var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(2, TestService.Remote(2))));
+        Assert.Equal(IntentError.ResourceExhausted, error.Code);
+        Assert.StartsWith("all 2^32 numbers", error.Message, StringComparison.Ordinal);
+        // Everything else goes on.
+        await core.AttachAsync(TestNode.Pod(1));
+        await core.DetachAsync(TestNode.Pod(1));
+        core.Target.Restart();
+        await core.SettledAsync();
+        await core.SetAsync(TestService.Of(2, TestService.Remote(2)));
+        Assert.All(Ids(core), id => Assert.InRange(id, 1u, IdMark.Step));
+        Assert.Equal([IdMark.Step], Marks(core));
+        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Remote(1)), TestService.Of(2, TestService.Remote(2))]), ServiceTables.Render(core.Target.Rows));
+        await core.RestartAsync();
+        await core.SettledAsync();
+        Assert.InRange(core.Programmer.GetStatus().LastServiceNumber, 1u, IdMark.Step);
+    }
+
+    [Theory]
+    [InlineData(1u, 4096u)]
+    [InlineData(4096u, 4096u)]
+    [InlineData(4097u, 8192u)]
+    [InlineData(4294963201u, 4294967295u)]
+    [InlineData(4294967295u, 4294967295u)]
+    public void A_mark_covers_whole_steps(uint id, uint mark) => Assert.Equal(mark, IdMark.Covering(id));
+
+    [Fact]
+    public void A_mark_is_not_taken_for_a_row_that_holds_packets()
+    {
+        var marks = new IdMark(TestPipeline.Artifacts.Pipeline);
+        Assert.Equal(8192u, marks.Of(marks.For(5000)));
+        foreach (ulong kind in new[] { 1UL, 2UL })
+            Assert.Equal(0u, marks.Of(TestPipeline.Artifacts.Pipeline.Table("held").NewEntry().Exact("kind", kind).Exact("value", 8192).Action("hold").Build()));
+    }
+
+    private static uint[] Marks(CoreHarness core)
+    {
+        var marks = new IdMark(TestPipeline.Artifacts.Pipeline);
+        return [.. core.Target.Rows.Select(marks.Of).Where(m => m > 0).Order()];
+    }
+
+    /// <summary>Of frontends, backends and endpoints, which learned flows name.</summary>
+    private static HashSet<uint> Ids(CoreHarness core) =>
+    [
+        .. core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => Number(r.EnumerateMatch().Single().Value.Span)),
+        .. core.Target.Rows.Where(r => r.Table.Alias == "backends").Select(r => Number(r.EnumerateMatch().Single().Value.Span)),
+        .. core.Target.Rows.Where(r => r.Table.Alias == "endpoints").Select(r => Number(r.EnumerateParams().Single().Value.Span)),
+    ];
+
+    private static uint Number(ReadOnlySpan<byte> value) => value.IsEmpty ? 0 : uint.Parse(Convert.ToHexString(value), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+
+    /// <summary>The files of the database as they are, as a snapshot of the disk has them.</summary>
+    private static Dictionary<string, byte[]> Copy(CoreHarness core) =>
+        Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!).Where(f => !f.EndsWith("-shm", StringComparison.Ordinal)).ToDictionary(f => f, File.ReadAllBytes);
+
+    private static void PutBack(CoreHarness core, Dictionary<string, byte[]> copy)
+    {
+        Delete(core);
+        foreach ((string file, byte[] contents) in copy)
+            File.WriteAllBytes(file, contents);
+    }
+
+    private static void Delete(CoreHarness core)
+    {
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!))
+            File.Delete(file);
+    }
+}
