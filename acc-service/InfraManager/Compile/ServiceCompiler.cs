@@ -109,13 +109,15 @@ internal sealed class ServiceCompiler
         }
     }
 
-    /// <summary>Nobody begins anew, but flows through it go on. Not where another frontend has the address: its row serves them.</summary>
+    /// <summary>
+    /// Flows through it go on; for all others it is as if it was not there. Not where another frontend has the address: its row serves them.
+    /// </summary>
     private void Retired(List<Entry> entries, FrontendState frontend)
     {
         if (frontend.Taken)
             return;
         foreach (bool outside in new[] { false, true })
-            entries.Add(Service(frontend.Key, outside).Action("refuse").Param("frontend_id", frontend.Id).Param("pool", MasqueradePools.None).Build());
+            entries.Add(Service(frontend.Key, outside).Action("leave").Param("frontend_id", frontend.Id).Param("pool", MasqueradePools.None).Build());
     }
 
     private void Live(List<Entry> entries, ServiceState service, PortState port, ServicePortSpec spec, FrontendState frontend, Frontend wanted)

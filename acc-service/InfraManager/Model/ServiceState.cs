@@ -36,7 +36,7 @@ internal sealed record PortState(
 /// <param name="Id">
 /// Names the address, port and protocol in the pipeline: who has them after another has the same id, as learned flows of before hold it.
 /// </param>
-/// <param name="Retired">It is no more, but flows through it end by themselves: nobody gets a new one.</param>
+/// <param name="Retired">It is no more, but flows through it end by themselves. What is new goes to its address as if it had never been.</param>
 /// <param name="Taken">Retired, and another frontend has its address and port now. When that one goes first, this one has them again.</param>
 internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired, bool Taken = false);
 

@@ -171,7 +171,7 @@ public sealed class ProgrammerServiceTests
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         await core.RemoveAsync(TestService.Key(1));
-        Assert.Equal("10.96.0.1:80/6 inside: refuse pool 0\n10.96.0.1:80/6 outside: refuse pool 0", ServiceTables.Render(core.Target.Rows));
+        Assert.Equal($"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}", ServiceTables.Render(core.Target.Rows));
         Assert.Single(Rows(core, "backends"), r => r.Contains("drain_backend", StringComparison.Ordinal));
         string[] frontends = Rows(core, "frontends");
         // Made anew under another name, the address serves again, and the old flows go on.
@@ -189,7 +189,7 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_frontend_that_was_taken_over_and_left_again_serves_the_flows_of_whoever_had_it_before()
     {
-        const string Retired = "10.96.0.1:80/6 inside: refuse pool 0\n10.96.0.1:80/6 outside: refuse pool 0";
+        string Retired = $"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}";
         await using CoreHarness core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.AttachAsync(TestNode.Pod(2));
@@ -245,7 +245,7 @@ public sealed class ProgrammerServiceTests
         // The port that has it now goes; a connection through it to the other one's pod may still be there.
         await core.SetAsync(Spec(Port(80, false, TestService.Pod(1))));
         string said = ServiceTables.Render(core.Target.Rows);
-        Assert.Contains("192.0.2.10:30080/6 outside: refuse pool 0", said, StringComparison.Ordinal);
+        Assert.Contains($"192.0.2.10:30080/6 outside{ServiceTables.GivenUp}", said, StringComparison.Ordinal);
         Assert.Equal(id, Assert.Single(Rows(core, "frontends", "192.0.2.10")));
         await core.SetAsync(moved);
         Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));

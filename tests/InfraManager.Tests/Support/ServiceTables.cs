@@ -13,6 +13,9 @@ internal static class ServiceTables
 {
     private const int FirstSuccessor = 0x10000;
 
+    /// <summary>How a line ends that tells of a frontend that was given up, and is there for the flows that it has.</summary>
+    public const string GivenUp = ": leave pool 0";
+
     /// <summary>One line for each address, port, protocol and side that something happens at.</summary>
     /// <exception cref="InvalidDataException">A row points to nothing, or nothing points to a row.</exception>
     public static string Render(IEnumerable<Entry> rows)
