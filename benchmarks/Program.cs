@@ -17,6 +17,7 @@ internal static class Program
         ("services", ServiceScale.RunAsync),
         ("forwarding", Forwarding.RunAsync),
         ("engine", Engines.RunAsync),
+        ("pipelines", Pipelines.RunAsync),
         ("micro", MicroBenchmarks.RunAsync),
     ];
 

@@ -1,0 +1,174 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net;
+using System.Text.RegularExpressions;
+using ACCOffload.Integration.Lab;
+using ACCOffload.SoftTarget.Engine;
+
+namespace ACCOffload.Benchmarks;
+
+/// <summary>
+/// The committed pipeline against another version of it on our engine, in turns: what a change of p4src costs. Datagrams from pod to pod, and a connection
+/// through a service, of which each packet is tracked.
+/// </summary>
+internal static partial class Pipelines
+{
+    private const int Burst = 64;
+    private const int Headroom = 128;
+    private const ulong GatewayMac = 0x02ACC0000001;
+    private const string Service = "10.96.0.1";
+
+    public static async Task RunAsync(BenchOptions options, Report report)
+    {
+        if (options.Against is null)
+            return;
+        var now = await ReadAsync(Path.Combine(PodEntries.PipelineDirectory, "k8s_dp.spec"));
+        var other = await ReadAsync(options.Against);
+        foreach (var (name, frames) in new[] { ("datagrams from pod to pod", Datagrams()), ("a connection through a service", Connection()) })
+        {
+            using var ours = new Run(now, frames);
+            using var theirs = new Run(other, frames);
+            var packets = options.Rounds(2_000_000, 200_000);
+            // Twice for the just-in-time compiler.
+            for (var i = 0; i < 2; i++)
+                _ = (ours.Measure(packets), theirs.Measure(packets));
+            var (a, b) = (new List<double>(), new List<double>());
+            for (var round = 0; round < options.Rounds(7, 1); round++)
+            {
+                a.Add(ours.Measure(packets));
+                b.Add(theirs.Measure(packets));
+            }
+            report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", Statistics.Median(a), "packets/s", Statistics.Median(b), 0.9);
+        }
+    }
+
+    private static async Task<SwxProgram> ReadAsync(string path) => SwxProgram.Parse(await File.ReadAllTextAsync(path));
+
+    private static (uint Port, byte[] Frame)[] Datagrams() =>
+        [.. Enumerable.Range(1, 16).Select(pod => ((uint)pod, Packet(pod, 17, Pod(pod), 4321, Pod((pod % 16) + 1), 1234)))];
+
+    // The handshake, which comes again with each round, a question and an answer, both acknowledged.
+    private static (uint Port, byte[] Frame)[] Connection()
+    {
+        const byte syn = 2, psh = 8, ack = 16;
+        return
+        [
+            Client(syn, 1000, 0), Server(syn | ack, 5000, 1001), Client(ack, 1001, 5001),
+            .. Enumerable.Repeat(new[] { Client(psh | ack, 1001, 5001), Server(ack, 5001, 1023), Server(psh | ack, 5001, 1023), Client(ack, 1023, 5023) }, 8).SelectMany(f => f),
+        ];
+
+        static (uint, byte[]) Client(int flags, uint sequence, uint acknowledgment) => (1, Packet(1, 6, Pod(1), 5000, Service, 80, (byte)flags, sequence, acknowledgment));
+
+        static (uint, byte[]) Server(int flags, uint sequence, uint acknowledgment) => (2, Packet(2, 6, Pod(2), 8080, Pod(1), 5000, (byte)flags, sequence, acknowledgment));
+    }
+
+    private static string Pod(int pod) => $"10.244.1.{pod}";
+
+    private static byte[] Packet(int pod, byte protocol, string from, ushort fromPort, string to, ushort toPort, byte flags = 0, uint sequence = 0, uint acknowledgment = 0)
+    {
+        // Frames of 64 bytes without their checksum, or with as much data in a segment.
+        var frame = new byte[protocol == 17 ? 60 : (flags & 8) != 0 ? 76 : 54];
+        BinaryPrimitives.WriteUInt64BigEndian(frame, GatewayMac << 16);
+        BinaryPrimitives.WriteUInt64BigEndian(frame.AsSpan(6), (0x020000000100ul + (ulong)pod) << 16);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(12), 0x0800);
+        var ip = frame.AsSpan(14);
+        ip[0] = 0x45;
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
+        (ip[8], ip[9]) = (64, protocol);
+        IPAddress.Parse(from).TryWriteBytes(ip[12..], out _);
+        IPAddress.Parse(to).TryWriteBytes(ip[16..], out _);
+        Frames.WriteHeaderChecksum(frame);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[20..], fromPort);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[22..], toPort);
+        if (protocol == 17)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(ip[24..], (ushort)(ip.Length - 20));
+            return frame;
+        }
+        BinaryPrimitives.WriteUInt32BigEndian(ip[24..], sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(ip[28..], acknowledgment);
+        (ip[32], ip[33]) = (0x50, flags);
+        return frame;
+    }
+
+    // Names of a specification without the numbers that the compiler adds.
+    [GeneratedRegex("_[0-9]+$")]
+    private static partial Regex Decoration();
+
+    /// <summary>One version, with its rows.</summary>
+    private sealed class Run : IDisposable
+    {
+        private readonly SwxProgram _program;
+        private readonly SwxPipeline _pipeline;
+        private readonly SwxWorker _worker;
+        private readonly (uint Port, byte[] Frame)[] _frames;
+
+        public Run(SwxProgram program, (uint Port, byte[] Frame)[] frames)
+        {
+            (_program, _frames) = (program, frames);
+            _pipeline = new SwxPipeline(program);
+            for (ulong pod = 1; pod <= 16; pod++)
+            {
+                var (mac, ip) = (0x020000000100 + pod, 0x0AF40100 + pod);
+                Put("port_class", "pod_port", [pod], pod, GatewayMac);
+                Put("mac_guard", "allow_mac", [pod, mac]);
+                Put("source_guard", "allow_source", [pod, mac, ip]);
+                Put("local_sources", "local_source", [ip]);
+                Put("pods", "to_pod", [ip], pod, GatewayMac, mac);
+            }
+            Put("endpoints", "endpoint", [0x0AF40102, 8080, 6], 1);
+            Put("backends", "to_backend", [1], 0x0AF40102, 8080, 1, 0);
+            Put("buckets", "bucket_backend", [0, 1], 1);
+            Put("frontends", "frontend_address", [1], 0x0A600001, 80);
+            Put("services", "balance", [0, 0x0A600001, 80, 6], 1, 1, 1, 0, 0, 0, 0);
+            _worker = _pipeline.CreateWorker();
+        }
+
+        /// <returns>Packets a second.</returns>
+        public double Measure(int packets)
+        {
+            var buffer = new byte[2048];
+            var started = Stopwatch.GetTimestamp();
+            for (var sent = 0; sent < packets;)
+            {
+                // As the data plane does: one burst sees one version of the tables.
+                _worker.Enter();
+                for (var i = 0; i < Burst; i++, sent++)
+                {
+                    var (port, frame) = _frames[sent % _frames.Length];
+                    var (offset, length) = (Headroom, frame.Length);
+                    frame.CopyTo(buffer, offset);
+                    if (_worker.Process(buffer, ref offset, ref length, port, out _) != SwxVerdict.Transmit)
+                        throw new InvalidOperationException($"packet {sent % _frames.Length} was dropped");
+                }
+                _worker.Exit();
+            }
+            return packets / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        }
+
+        public void Dispose() => _worker.Dispose();
+
+        private void Put(string table, string action, ulong[] key, params ulong[] arguments)
+        {
+            var store = _program.Tables.Single(t => Decoration().Replace(t.Name, "") == table);
+            var chosen = store.Actions.Single(a => Decoration().Replace(a.Action.Name, "") == action).Action;
+            var packed = new byte[store.KeyBytes];
+            foreach (var (field, value) in store.Key.Zip(key))
+                Write(value, packed.AsSpan(field.Offset, field.Bytes));
+            var data = new byte[chosen.DataBytes];
+            foreach (var (argument, value) in chosen.Arguments.Zip(arguments))
+                Write(value, data.AsSpan(argument.Offset, argument.Bytes));
+            using var update = _pipeline.BeginUpdate();
+            if (update.Insert(store.Index, packed, default, 0, chosen.Index, data) != SwxChange.Ok)
+                throw new InvalidOperationException($"a row of {table} was refused");
+            _pipeline.Commit(update);
+        }
+
+        private static void Write(ulong value, Span<byte> target)
+        {
+            Span<byte> all = stackalloc byte[8];
+            BinaryPrimitives.WriteUInt64BigEndian(all, value);
+            all[(8 - target.Length)..].CopyTo(target);
+        }
+    }
+}
