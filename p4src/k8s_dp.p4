@@ -20,6 +20,7 @@ const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY = 2;
 const bit<8>  IPV4_PLAIN_HEADER = 0x45;
 const bit<32> FIRST_MULTICAST = 0xe0000000;
+const bit<32> LINK_LOCAL = 0xa9fe0000;
 
 control pre_control(
     in headers_t hdr,
@@ -46,6 +47,11 @@ control k8s_dp_control(
     // last sum; a header is summed as a whole only where no field of it was set since the last table.
     InternetChecksum() header_sum;
     InternetChecksum() transport_sum;
+    // Of what an ICMP error quotes.
+    InternetChecksum() quoted_header_sum;
+    InternetChecksum() quoted_l4_sum;
+    // Frames that end within a header don't get here: a target that finds them counts them in this cell.
+    @truncated_frames(31)
     Counter<bit<64>, bit<32>>(DROP_REASONS, PNA_CounterType_t.PACKETS) drops;
     DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) service_packets;
     DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) backend_packets;
@@ -59,6 +65,8 @@ control k8s_dp_control(
 #include "include/services/shares.p4"
 #include "include/services/learned.p4"
 #include "include/services/held.p4"
+#include "include/fragments/learned.p4"
+#include "include/errors/limit.p4"
 
     // ---- What the port is for. `port` is the port itself: an ARP reply goes back there, and this target takes an
     // ---- output port only from a constant or an action's parameter.
@@ -150,7 +158,21 @@ control k8s_dp_control(
         meta.drop_reason = DROP_SPOOFED_POD;
     }
 
+    // The node's own, which is where `port_class` says and not beyond the uplink. Nobody speaks as the gateway.
+    action node_source() {
+        hdr.work.address = 0;
+        if (meta.port_class == CLASS_UPLINK) {
+            meta.drop_reason = DROP_SPOOFED_NODE;
+        }
+    }
+
+    action gateway_source() {
+        meta.drop_reason = DROP_SPOOFED_NODE;
+    }
+
+    // (Masked here: where it is compared, it would take metadata.)
     action foreign_source() {
+        hdr.work.address = hdr.guard.ip & 0xffff0000;
     }
 
     table local_sources {
@@ -159,6 +181,8 @@ control k8s_dp_control(
         }
         actions = {
             local_source;
+            node_source;
+            gateway_source;
             @defaultonly foreign_source;
         }
         const default_action = foreign_source;
@@ -194,6 +218,32 @@ control k8s_dp_control(
         send_to_port(port);
     }
 
+    // The same where the way takes less than other ways do.
+    action to_narrow_port(PortId_t port, bit<48> src_mac, bit<48> dst_mac, bit<16> mtu) {
+        hdr.ethernet.src_mac = src_mac;
+        hdr.ethernet.dst_mac = dst_mac;
+        hdr.answer.mtu = mtu;
+        if (hdr.ipv4.total_length > mtu) {
+            meta.drop_reason = DROP_TOO_BIG;
+        }
+        send_to_port(port);
+    }
+
+    // The virtual router's own address.
+    action to_gateway() {
+        meta.drop_reason = DROP_GATEWAY;
+    }
+
+    // The node's own ranges: who is not in `pods`, nor has a longer prefix, is nowhere.
+    action unassigned() {
+        meta.drop_reason = DROP_UNASSIGNED;
+    }
+
+    // What no router forwards.
+    action never_routed() {
+        meta.drop_reason = DROP_BAD_DESTINATION;
+    }
+
     action no_route() {
         meta.drop_reason = DROP_NO_ROUTE;
     }
@@ -204,6 +254,10 @@ control k8s_dp_control(
         }
         actions = {
             to_port;
+            to_narrow_port;
+            to_gateway;
+            unassigned;
+            never_routed;
             @defaultonly no_route;
         }
         const default_action = no_route;
@@ -273,8 +327,19 @@ control k8s_dp_control(
                 // Guard: a pod may use only its own address, host and uplink any that is no local pod's.
                 if (hdr.flow.guarded == 0) {
                     local_sources.apply();
-                    if (meta.drop_reason == DROP_NONE && meta.port_class == CLASS_POD) {
-                        meta.drop_reason = DROP_SPOOFED_IP;
+                    if (meta.drop_reason == DROP_NONE) {
+                        if (meta.port_class == CLASS_POD) {
+                            meta.drop_reason = DROP_SPOOFED_IP;
+                        } else if (hdr.ipv4.src_ip == 0) {
+                            meta.drop_reason = DROP_BAD_SOURCE;
+                        } else if (hdr.ipv4.src_ip >= FIRST_MULTICAST) {
+                            meta.drop_reason = DROP_BAD_SOURCE;
+                        } else if ((hdr.ipv4.src_ip & 0xff000000) == 0x7f000000) {
+                            meta.drop_reason = DROP_BAD_SOURCE;
+                        } else if (hdr.work.address == LINK_LOCAL) {
+                            // RFC 3927, 2.7
+                            meta.drop_reason = DROP_BAD_SOURCE;
+                        }
                     }
                 }
 
@@ -291,29 +356,44 @@ control k8s_dp_control(
                         }
                     } else if (hdr.ipv4.total_length < 20) {
                         meta.drop_reason = DROP_MALFORMED;
-                    } else if (hdr.ipv4.src_ip == 0) {
-                        meta.drop_reason = DROP_BAD_SOURCE;
-                    } else if (hdr.ipv4.src_ip >= FIRST_MULTICAST) {
-                        meta.drop_reason = DROP_BAD_SOURCE;
-                    } else if ((hdr.ipv4.src_ip & 0xff000000) == 0x7f000000) {
-                        meta.drop_reason = DROP_BAD_SOURCE;
                     } else if (hdr.ipv4.dst_ip >= FIRST_MULTICAST) {
                         meta.drop_reason = DROP_MULTICAST;
                     } else if (hdr.ethernet.dst_mac != meta.gateway_mac) {
                         meta.drop_reason = DROP_NOT_FOR_GATEWAY;
-                    } else if (hdr.ipv4.ttl < 2) {
-                        meta.drop_reason = DROP_TTL_EXPIRED;
                     } else {
                         // Over a whole header with its checksum the sum is zero, in one of its two forms.
                         meta.header_sum = header_sum.get();
                         if (meta.header_sum != 0 && meta.header_sum != 0xffff) {
                             meta.drop_reason = DROP_BAD_CHECKSUM;
+                        } else {
+                            if (hdr.ipv4.ttl < 2) {
+                                meta.drop_reason = DROP_TTL_EXPIRED;
+                            }
+                            // A packet that ends within layer 4's header.
+                            if (hdr.ipv4.total_length < 40) {
+                                if (hdr.tcp.isValid()) {
+                                    meta.drop_reason = DROP_MALFORMED;
+                                } else if (hdr.ipv4.total_length < 32) {
+                                    if (hdr.sctp.isValid()) {
+                                        meta.drop_reason = DROP_MALFORMED;
+                                    } else if (hdr.ipv4.total_length < 28) {
+                                        if (hdr.udp.isValid() || hdr.icmp.isValid()) {
+                                            meta.drop_reason = DROP_MALFORMED;
+                                        }
+                                    }
+                                }
+                            }
                         }
                     }
                 }
 
+#include "include/fragments/find.p4"
                 if (meta.drop_reason == DROP_NONE) {
+                    if (!hdr.quoted.isValid()) {
 #include "include/services/apply.p4"
+                    } else {
+#include "include/errors/translate.p4"
+                    }
                 }
                 if (meta.drop_reason == DROP_NONE) {
                     // RFC 1624. The state is zero: the sum of a whole header.
@@ -333,6 +413,7 @@ control k8s_dp_control(
                         }
                     }
                 }
+#include "include/errors/send.p4"
                 if (meta.drop_reason == DROP_NONE) {
                     hdr.ipv4.checksum = header_sum.get();
                     if (meta.refusal != DROP_NONE) {
@@ -340,6 +421,18 @@ control k8s_dp_control(
                             hdr.icmp.checksum = transport_sum.get();
                         } else {
                             hdr.tcp.checksum = transport_sum.get();
+                        }
+                    } else if (hdr.quoted_l4.isValid()) {
+                        if (hdr.flow.found == 1) {
+                            hdr.icmp.checksum = transport_sum.get();
+                            hdr.quoted.checksum = quoted_header_sum.get();
+                            if (meta.protocol == PROTOCOL_ICMP) {
+                                hdr.quoted_l4.second = quoted_l4_sum.get();
+                            } else if (meta.protocol == PROTOCOL_UDP && hdr.quoted_l4.fourth != 0) {
+                                hdr.quoted_l4.fourth = quoted_l4_sum.get();
+                            }
+                            quoted_header_sum.clear();
+                            quoted_l4_sum.clear();
                         }
                     } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
                         if (hdr.icmp.isValid()) {
@@ -365,6 +458,8 @@ control k8s_dp_control(
             drops.count(meta.refusal);
         }
         if (meta.drop_reason != DROP_NONE) {
+            quoted_header_sum.clear();
+            quoted_l4_sum.clear();
             drops.count(meta.drop_reason);
             drop_packet();
         }

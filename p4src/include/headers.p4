@@ -12,6 +12,8 @@ const bit<8> PROTOCOL_SCTP = 132;
 const bit<8> ICMP_ECHO_REPLY = 0;
 const bit<8> ICMP_UNREACHABLE = 3;
 const bit<8> ICMP_ECHO_REQUEST = 8;
+const bit<8> ICMP_TIME_EXCEEDED = 11;
+const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 const bit<8> ICMP_PORT_UNREACHABLE = 3;
 
 // The sums of what is the same in the IPv4 header of every answer: 0x4500, the length, 0x4000 (don't fragment), TTL 64 and the protocol.
@@ -65,6 +67,15 @@ header icmp_t {
     bit<16> checksum;
     bit<16> identifier;
     bit<16> sequence;
+}
+
+// The eight bytes of layer 4 that an ICMP error quotes at least: of TCP, UDP and SCTP the ports come first; the last word is
+// UDP's checksum. Of an echo: type and code, checksum, identifier, sequence.
+header quoted_l4_t {
+    bit<16> first;
+    bit<16> second;
+    bit<16> third;
+    bit<16> fourth;
 }
 
 // RFC 9293, without options
@@ -132,6 +143,64 @@ header hashed_t {
     bit<16> service_port;
     bit<8>  protocol;
 }
+
+// What a packet's fragments have in common; valid of a fragment only.
+header fragment_t {
+    bit<32> src_ip;
+    bit<32> dst_ip;
+    bit<16> identification;
+    bit<8>  protocol;
+    // 1: the fragment with layer 4's header.
+    bit<8>  first;
+    // Whether the first one was seen: FRAGMENT_UNKNOWN and others.
+    bit<8>  known;
+    bit<16> client_port;
+    bit<16> service_port;
+}
+
+// An ICMP message of the pipeline's own.
+header answer_t {
+    // Key of what limits them: who gets it, what, and one of several that he may get at a time.
+    bit<32> address;
+    bit<16> kind;
+    bit<16> slot;
+    // The slot was used a moment ago.
+    bit<8>  limited;
+    // Type and code.
+    bit<16> message;
+    bit<32> source;
+    bit<32> reason;
+    bit<16> mtu;
+}
+
+// What a translated packet was before. (Its source is in `guard`.)
+header before_t {
+    bit<32> dst_ip;
+    bit<16> src_port;
+    bit<16> dst_port;
+}
+
+// What is cut out of a packet that an error is made of, so that the error is no larger: its place is needed for what comes before.
+// Parsed of packets that are large enough for that to matter.
+header body_t {
+    bit<64> first;
+    bit<64> second;
+    bit<64> third;
+    bit<32> fourth;
+}
+
+const bit<16> MESSAGE_NONE = 0;
+const bit<16> MESSAGE_NO_NETWORK = 0x0300;
+const bit<16> MESSAGE_NO_HOST = 0x0301;
+const bit<16> MESSAGE_NO_PORT = 0x0303;
+const bit<16> MESSAGE_TOO_BIG = 0x0304;
+const bit<16> MESSAGE_ECHO_REPLY = 0xffff;
+const bit<16> MESSAGE_TTL_EXPIRED = 0x0b00;
+
+const bit<8> FRAGMENT_UNKNOWN = 0;
+const bit<8> FRAGMENT_KNOWN = 1;
+// Another packet of the same sender had the same identification a moment ago.
+const bit<8> FRAGMENT_COLLIDES = 2;
 
 // What is known of the packet and its flow.
 header flow_t {
@@ -222,11 +291,13 @@ struct headers_t {
     arp_t      arp;
     ipv4_t     ipv4;
     icmp_t     icmp;
-    // What an ICMP error quotes; never parsed.
+    // What an ICMP error quotes. Those of the pipeline's own errors quote layer 4 in its header below.
     ipv4_t     quoted;
+    quoted_l4_t quoted_l4;
     tcp_t      tcp;
     udp_t      udp;
     sctp_t     sctp;
+    body_t     body;
     guard_t    guard;
     work_t     work;
     hashed_t   hashed;
@@ -237,4 +308,7 @@ struct headers_t {
     back_t     back;
     slot_t     slot;
     share_t    share;
+    fragment_t fragment;
+    answer_t   answer;
+    before_t   before;
 }

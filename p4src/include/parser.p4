@@ -39,7 +39,7 @@ parser packet_parser(
         transition accept;
     }
 
-    // Only the first fragment has a layer-4 header, and only without options is it where we look.
+    // Only without options is layer 4's header where we look.
     state parse_ipv4 {
         pkt.extract(hdr.ipv4);
         meta.client_ip = hdr.ipv4.src_ip;
@@ -51,11 +51,45 @@ parser packet_parser(
         }
     }
 
+    // (Each value by itself: a mask would take metadata. The upper bit is reserved.)
     state parse_fragment {
-        transition select(hdr.ipv4.flags_offset & 0x1fff) {
-            0: parse_protocol;
-            default: accept;
+        transition select(hdr.ipv4.flags_offset) {
+            0x4000: parse_protocol;
+            0x0000: parse_protocol;
+            0x8000: parse_protocol;
+            0xc000: parse_protocol;
+            0x2000: parse_first_fragment;
+            0x6000: parse_first_fragment;
+            0xa000: parse_first_fragment;
+            0xe000: parse_first_fragment;
+            default: parse_later_fragment;
         }
+    }
+
+    // One that is cut before its 64th byte may lack layer 4's header, or part of it. No link takes so little (RFC 791, 3.2).
+    state parse_first_fragment {
+        hdr.fragment.setValid();
+        hdr.fragment.src_ip = hdr.ipv4.src_ip;
+        hdr.fragment.dst_ip = hdr.ipv4.dst_ip;
+        hdr.fragment.identification = hdr.ipv4.identification;
+        hdr.fragment.protocol = hdr.ipv4.protocol;
+        hdr.fragment.first = 1;
+        transition select(hdr.ipv4.total_length) {
+            0x0000 &&& 0xffc0: accept;
+            default: parse_protocol;
+        }
+    }
+
+    // Its ports are the first one's.
+    state parse_later_fragment {
+        hdr.fragment.setValid();
+        hdr.fragment.src_ip = hdr.ipv4.src_ip;
+        hdr.fragment.dst_ip = hdr.ipv4.dst_ip;
+        hdr.fragment.identification = hdr.ipv4.identification;
+        hdr.fragment.protocol = hdr.ipv4.protocol;
+        hdr.fragment.first = 0;
+        meta.protocol = hdr.ipv4.protocol;
+        transition accept;
     }
 
     state parse_protocol {
@@ -74,20 +108,75 @@ parser packet_parser(
         transition select(hdr.icmp.type) {
             ICMP_ECHO_REQUEST: parse_echo_request;
             ICMP_ECHO_REPLY: parse_echo_reply;
+            ICMP_UNREACHABLE: parse_error;
+            ICMP_TIME_EXCEEDED: parse_error;
+            ICMP_PARAMETER_PROBLEM: parse_error;
             default: accept;
         }
+    }
+
+    state parse_error {
+        pkt.extract(hdr.quoted);
+        transition select(hdr.quoted.version_ihl) {
+            0x45: parse_quoted_fragment;
+            default: accept;
+        }
+    }
+
+    // (Each value by itself: a mask would take metadata.)
+    state parse_quoted_fragment {
+        transition select(hdr.quoted.flags_offset) {
+            0x0000: parse_quoted_l4;
+            0x4000: parse_quoted_l4;
+            0x2000: parse_quoted_l4;
+            default: accept;
+        }
+    }
+
+    // An error travels like a packet of the quoted one's flow in the other direction: from who received to who sent.
+    state parse_quoted_l4 {
+        pkt.extract(hdr.quoted_l4);
+        meta.client_ip = hdr.quoted.dst_ip;
+        meta.service_ip = hdr.quoted.src_ip;
+        transition select(hdr.quoted.protocol) {
+            PROTOCOL_TCP: parse_quoted_ports;
+            PROTOCOL_UDP: parse_quoted_ports;
+            PROTOCOL_SCTP: parse_quoted_ports;
+            PROTOCOL_ICMP: parse_quoted_icmp;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_ports {
+        meta.protocol = hdr.quoted.protocol;
+        meta.client_port = hdr.quoted_l4.second;
+        meta.service_port = hdr.quoted_l4.first;
+        transition accept;
+    }
+
+    state parse_quoted_icmp {
+        transition select(hdr.quoted_l4.first) {
+            0x0800: parse_quoted_echo;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_echo {
+        meta.protocol = PROTOCOL_ICMP;
+        meta.service_port = hdr.quoted_l4.third;
+        transition accept;
     }
 
     state parse_echo_request {
         meta.protocol = PROTOCOL_ICMP;
         meta.client_port = hdr.icmp.identifier;
-        transition accept;
+        transition parse_length;
     }
 
     state parse_echo_reply {
         meta.protocol = PROTOCOL_ICMP;
         meta.service_port = hdr.icmp.identifier;
-        transition accept;
+        transition parse_length;
     }
 
     state parse_tcp {
@@ -95,7 +184,7 @@ parser packet_parser(
         meta.protocol = PROTOCOL_TCP;
         meta.client_port = hdr.tcp.src_port;
         meta.service_port = hdr.tcp.dst_port;
-        transition accept;
+        transition parse_length;
     }
 
     state parse_udp {
@@ -103,7 +192,7 @@ parser packet_parser(
         meta.protocol = PROTOCOL_UDP;
         meta.client_port = hdr.udp.src_port;
         meta.service_port = hdr.udp.dst_port;
-        transition accept;
+        transition parse_length;
     }
 
     state parse_sctp {
@@ -111,6 +200,19 @@ parser packet_parser(
         meta.protocol = PROTOCOL_SCTP;
         meta.client_port = hdr.sctp.src_port;
         meta.service_port = hdr.sctp.dst_port;
+        transition parse_length;
+    }
+
+    // Whole packets of 1,024 bytes and more.
+    state parse_length {
+        transition select(hdr.ipv4.total_length) {
+            0x0000 &&& 0xfc00: accept;
+            default: parse_body;
+        }
+    }
+
+    state parse_body {
+        pkt.extract(hdr.body);
         transition accept;
     }
 }

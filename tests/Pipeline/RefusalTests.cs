@@ -60,20 +60,6 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
-    public void Fragments_to_and_from_a_service_are_dropped_as_a_whole()
-    {
-        var backend = _node.AddPod(2);
-        var service = new Service(_node, Frame.Udp).Backend(1, backend).Fill(1).Frontend(Service.Address, 80);
-        Assert.Null(_node.Send(1, Frame.Build(Frame.Udp, _client, 5000, Service.Address, 80, fragmentField: 0x2000)));
-        Assert.Equal(0, _node.Learned("flows") + _node.Learned("replies"));
-        var seen = _node.Pass(1, service.To(_client, 5000), 2);
-        Assert.Null(_node.Send(2, Frame.Build(Frame.Udp, backend, 8080, seen.Source, seen.SourcePort, fragmentField: 0x2000)));
-        Assert.Equal(2ul, _node.Drops(DropReason.ServiceFragment));
-        // Those that are no service's pass.
-        _node.Pass(1, Frame.Build(Frame.Udp, _client, 5000, backend, 9999, fragmentField: 0x2000), 2);
-    }
-
-    [Fact]
     public void Nobody_speaks_to_a_service_with_an_address_that_is_not_his()
     {
         var service = new Service(_node).Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);

@@ -76,6 +76,8 @@ internal sealed class EndpointCompiler
             ReadOnlySpan<byte> bytes = Bytes(address, ip);
             entries.Add(_routes.Lpm("dst_ip", bytes, bytes.Length * 8).Action("to_port")
                 .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
+            // Nobody beyond the uplink speaks as the node.
+            entries.Add(_localSources.Exact("src_ip", bytes).Action("node_source").Build());
         }
     }
 
@@ -89,8 +91,12 @@ internal sealed class EndpointCompiler
         {
             if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
                 continue;
-            entries.Add(_routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength).Action("to_port")
-                .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value).Build());
+            EntryBuilder entry = _routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength)
+                .Action(_node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
+                .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value);
+            if (_node.Uplink.Mtu > 0)
+                entry.Param("mtu", (ulong)_node.Uplink.Mtu);
+            entries.Add(entry.Build());
         }
     }
 

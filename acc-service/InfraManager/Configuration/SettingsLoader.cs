@@ -67,7 +67,7 @@ internal static class SettingsLoader
             node.Gateway,
             node.GatewayMac,
             node.MasqueradePorts,
-            node.Uplink is { } uplink ? $"{uplink.Port} {uplink.Mac} {string.Join(", ", uplink.Routes)}" : "",
+            node.Uplink is { } uplink ? $"{uplink.Port} {uplink.Mac} {string.Join(", ", uplink.Routes)} {uplink.Mtu}" : "",
             node.Mtu,
             List(node.Devices.Kinds),
             List(node.Devices.Ports),
@@ -181,7 +181,10 @@ internal static class SettingsLoader
         if (port.Length > 0 && mac.IsZero)
             reader.Fail("Node:Uplink:Mac", "", "is missing: the neighbours have nowhere to send to", UplinkMacRemedy);
         var routes = reader.List<UplinkRoute>("Node:Uplink:Routes", NodeParsers.UplinkRoute, "give a prefix and the next hop's MAC address such as 0.0.0.0/0 via 02:00:00:00:00:01");
-        return port.Length == 0 ? null : new UplinkSettings(port, mac, routes);
+        var mtu = (int)reader.Number("Node:Uplink:Mtu", 0, 0, 9216);
+        if (mtu is > 0 and < 576)
+            reader.Fail("Node:Uplink:Mtu", $"{mtu}", "is too small", "give a whole number from 576 to 9216, or 0 where the uplink takes what endpoints send");
+        return port.Length == 0 ? null : new UplinkSettings(port, mac, routes, mtu);
     }
 
     private static ApiSettings ReadApi(ConfigurationReader reader) => new(

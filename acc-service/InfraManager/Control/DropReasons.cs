@@ -10,6 +10,7 @@ internal static class DropReasons
         "none", "unknown_port", "spoofed_mac", "spoofed_ip", "spoofed_arp", "spoofed_pod", "bad_checksum", "ttl_expired", "no_route",
         "unsupported_ethertype", "ip_options", "malformed", "arp_ignored", "bad_source", "not_for_gateway", "multicast",
         "no_backend", "no_local_backend", "source_range", "no_flow", "masquerade", "service_fragment", "held", "share",
+        "tiny_fragment", "overlapping_fragment", "unassigned", "bad_destination", "spoofed_node", "gateway", "too_big", "truncated",
     ];
 
     /// <summary>The reason's name in place of a cell such as drops[3], which is how the soft target, knowing no meaning, calls it.</summary>

@@ -7,7 +7,8 @@ namespace ACCOffload.InfraManager.Model;
 /// <param name="Port">Its name at the target.</param>
 /// <param name="Mac">The node's MAC address there: what neighbours send to. Each node of a network has its own.</param>
 /// <param name="Routes">What lies beyond it.</param>
-internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList<UplinkRoute> Routes);
+/// <param name="Mtu">The largest packets that it takes, in bytes; 0: all that endpoints send.</param>
+internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList<UplinkRoute> Routes, int Mtu = 0);
 
 /// <summary>A way beyond the uplink.</summary>
 /// <param name="Destination">Of all that match, the longest prefix counts.</param>

@@ -56,6 +56,12 @@ public sealed unsafe partial class SwxPipeline
     /// <exception cref="ArgumentOutOfRangeException">No such array or index.</exception>
     public void WriteRegister(int array, long index, ulong value) => Volatile.Write(ref *Register(array, index), (long)value);
 
+    internal void CountTruncated()
+    {
+        if (Options.TruncatedCell is { } cell)
+            Interlocked.Increment(ref *Register(cell.Array, cell.Index));
+    }
+
     /// <summary>Configures a meter (RFC 2698 trTCM). Rates in bytes per second, bursts in bytes. Any thread.</summary>
     /// <exception cref="ArgumentOutOfRangeException">No such array or index.</exception>
     public void SetMeter(int array, long index, ulong committedRate, ulong peakRate, ulong committedBurst, ulong peakBurst)

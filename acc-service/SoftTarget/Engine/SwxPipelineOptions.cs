@@ -21,6 +21,9 @@ public sealed record SwxPipelineOptions
     /// <summary>Mirroring sessions (a power of two).</summary>
     public int MirrorSessions { get; init; } = 64;
 
+    /// <summary>The register that counts packets that end within a header, which no instruction sees; null for none.</summary>
+    public (int Array, long Index)? TruncatedCell { get; init; }
+
     /// <summary>How long a commit waits for the workers to leave the old tables before it leaves the second copy to the next commit.</summary>
     public TimeSpan GracePeriod { get; init; } = TimeSpan.FromSeconds(5);
 }

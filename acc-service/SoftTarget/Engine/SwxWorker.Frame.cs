@@ -89,6 +89,7 @@ public sealed unsafe partial class SwxWorker
         {
             case Loss.Truncated:
                 Counters.Truncated++;
+                _pipeline.CountTruncated();
                 break;
             case Loss.NoHeadroom:
                 Counters.NoHeadroom++;

@@ -177,7 +177,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         PipelineState state;
         try
         {
-            state = new PipelineState(bound, new SwxPipeline(bound.Program, options));
+            state = new PipelineState(bound, new SwxPipeline(bound.Program, options with { TruncatedCell = bound.TruncatedCell }));
         }
         catch (SpecException e)
         {

@@ -92,6 +92,10 @@
                         if (hdr.sctp.verification_tag != 0) {
                             hdr.flow.starts = 0;
                         }
+                    } else if (hdr.fragment.isValid() && hdr.ipv4.protocol == PROTOCOL_TCP) {
+                        // A later fragment: nothing says whether it is to be believed.
+                        meta.expiry = EXPIRE_UNTOUCHED;
+                        hdr.flow.starts = 0;
                     }
 
                     if (meta.protocol != 0) {
@@ -162,11 +166,17 @@
                                 meta.remote_ip = meta.client_ip;
                                 meta.remote_port = meta.client_port;
                             } else {
-                                // An echo reply without its request begins nothing.
-                                if (meta.port_class == CLASS_POD && (meta.protocol != PROTOCOL_ICMP || hdr.icmp.type == ICMP_ECHO_REQUEST)) {
+                                // An echo reply without its request begins nothing. (A later fragment that is known and no
+                                // reply goes where its first one went: out.)
+                                if (meta.protocol == PROTOCOL_ICMP && hdr.icmp.isValid()) {
+                                    if (hdr.icmp.type != ICMP_ECHO_REQUEST) {
+                                        meta.protocol = 0;
+                                    }
+                                }
+                                if (meta.port_class == CLASS_POD && meta.protocol != 0) {
                                     outgoing.apply();
                                 }
-                                if (meta.plan == PLAN_NONE && meta.protocol != PROTOCOL_ICMP) {
+                                if (meta.plan == PLAN_NONE && meta.protocol != PROTOCOL_ICMP && meta.protocol != 0) {
                                     // ---- Straight to a backend: known, so that no service's flow takes its way back.
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
@@ -178,18 +188,6 @@
                                         meta.backend_id = 0;
                                     }
                                 }
-                            }
-                        }
-                    }
-
-                    // Later fragments have no ports: all of them are left out, so that no part of a packet goes astray.
-                    if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
-                        hdr.work.wide = hdr.ipv4.flags_offset & FRAGMENTED;
-                        if (hdr.work.wide != 0) {
-                            if (meta.plan == PLAN_DIRECT) {
-                                meta.plan = PLAN_NONE;
-                            } else {
-                                meta.drop_reason = DROP_SERVICE_FRAGMENT;
                             }
                         }
                     }
@@ -537,6 +535,7 @@
                         }
                     }
 
+#include "../fragments/teach.p4"
                     // ---- The rewriting, of either direction
                     if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1)) {
                         if (meta.refusal == DROP_NONE) {
@@ -544,6 +543,8 @@
                                 transport_sum.subtract(hdr.tcp.checksum);
                                 transport_sum.subtract(hdr.tcp.src_port);
                                 transport_sum.subtract(hdr.tcp.dst_port);
+                                hdr.before.src_port = hdr.tcp.src_port;
+                                hdr.before.dst_port = hdr.tcp.dst_port;
                                 hdr.tcp.src_port = meta.local_port;
                                 hdr.tcp.dst_port = meta.remote_port;
                                 transport_sum.add(hdr.tcp.src_port);
@@ -552,6 +553,8 @@
                                 transport_sum.subtract(hdr.udp.checksum);
                                 transport_sum.subtract(hdr.udp.src_port);
                                 transport_sum.subtract(hdr.udp.dst_port);
+                                hdr.before.src_port = hdr.udp.src_port;
+                                hdr.before.dst_port = hdr.udp.dst_port;
                                 hdr.udp.src_port = meta.local_port;
                                 hdr.udp.dst_port = meta.remote_port;
                                 transport_sum.add(hdr.udp.src_port);
@@ -561,6 +564,7 @@
                                 // The identifier stands for the port of whoever asks. No pseudo header.
                                 transport_sum.subtract(hdr.icmp.checksum);
                                 transport_sum.subtract(hdr.icmp.identifier);
+                                hdr.before.src_port = hdr.icmp.identifier;
                                 hdr.icmp.identifier = meta.local_port;
                                 if (hdr.flow.found == 1) {
                                     hdr.icmp.identifier = meta.remote_port;
@@ -574,12 +578,13 @@
                             }
                             header_sum.subtract(hdr.ipv4.src_ip);
                             header_sum.subtract(hdr.ipv4.dst_ip);
+                            hdr.before.dst_ip = hdr.ipv4.dst_ip;
                             hdr.ipv4.src_ip = meta.local_ip;
                             hdr.ipv4.dst_ip = meta.remote_ip;
                             header_sum.add(hdr.ipv4.src_ip);
                             header_sum.add(hdr.ipv4.dst_ip);
                         } else {
-                            // ---- Refused in the backend's place. Padding of the answer is what follows in the packet: it can't be cut.
+                            // ---- Refused in the backend's place. What the packet had more stays behind the answer: it can't be cut.
                             if (meta.refusal == DROP_NO_FLOW) {
                                 // RFC 9293, 3.10.7.1: what acknowledges is answered with that number. A SYN is no such packet.
                                 hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_ACK);
@@ -605,54 +610,19 @@
                                     transport_sum.add(hdr.ipv4.src_ip);
                                     transport_sum.add(hdr.ipv4.dst_ip);
                                     hdr.ipv4.checksum = IPV4_RESET;
+                                    hdr.ipv4.identification = 0;
+                                    hdr.ipv4.flags_offset = 0x4000;
+                                    hdr.ipv4.dscp_ecn = 0;
+                                    hdr.ipv4.ttl = 64;
+                                    hdr.ipv4.src_ip = meta.service_ip;
+                                    hdr.ipv4.dst_ip = meta.client_ip;
+                                    header_sum.add(hdr.ipv4.checksum);
+                                    header_sum.add(hdr.ipv4.src_ip);
+                                    header_sum.add(hdr.ipv4.dst_ip);
                                 }
                             } else {
-                                // RFC 792: the IP header and eight bytes are quoted.
-                                hdr.quoted.setValid();
-                                hdr.quoted.version_ihl = hdr.ipv4.version_ihl;
-                                hdr.quoted.dscp_ecn = hdr.ipv4.dscp_ecn;
-                                hdr.quoted.total_length = hdr.ipv4.total_length;
-                                hdr.quoted.identification = hdr.ipv4.identification;
-                                hdr.quoted.flags_offset = hdr.ipv4.flags_offset;
-                                hdr.quoted.ttl = hdr.ipv4.ttl;
-                                hdr.quoted.protocol = hdr.ipv4.protocol;
-                                hdr.quoted.checksum = hdr.ipv4.checksum;
-                                hdr.quoted.src_ip = hdr.ipv4.src_ip;
-                                hdr.quoted.dst_ip = hdr.ipv4.dst_ip;
-                                hdr.icmp.setValid();
-                                hdr.icmp.type = ICMP_UNREACHABLE;
-                                hdr.icmp.code = ICMP_PORT_UNREACHABLE;
-                                hdr.icmp.identifier = 0;
-                                hdr.icmp.sequence = 0;
-                                // Type and code. The quoted header adds nothing: the sum of a whole header is zero.
-                                hdr.icmp.checksum = 0x0303;
-                                transport_sum.add(hdr.icmp.checksum);
-                                if (hdr.udp.isValid()) {
-                                    transport_sum.add(hdr.udp.src_port);
-                                    transport_sum.add(hdr.udp.dst_port);
-                                    transport_sum.add(hdr.udp.length);
-                                    transport_sum.add(hdr.udp.checksum);
-                                } else if (hdr.tcp.isValid()) {
-                                    transport_sum.add(hdr.tcp.src_port);
-                                    transport_sum.add(hdr.tcp.dst_port);
-                                    transport_sum.add(hdr.tcp.sequence);
-                                } else {
-                                    transport_sum.add(hdr.sctp.src_port);
-                                    transport_sum.add(hdr.sctp.dst_port);
-                                    transport_sum.add(hdr.sctp.verification_tag);
-                                }
-                                hdr.ipv4.protocol = PROTOCOL_ICMP;
-                                hdr.ipv4.total_length = 56;
-                                hdr.ipv4.checksum = IPV4_UNREACHABLE;
+                                meta.refusal = DROP_NONE;
+                                meta.drop_reason = DROP_NO_BACKEND;
                             }
-                            hdr.ipv4.identification = 0;
-                            hdr.ipv4.flags_offset = 0x4000;
-                            hdr.ipv4.dscp_ecn = 0;
-                            hdr.ipv4.ttl = 64;
-                            hdr.ipv4.src_ip = meta.service_ip;
-                            hdr.ipv4.dst_ip = meta.client_ip;
-                            header_sum.add(hdr.ipv4.checksum);
-                            header_sum.add(hdr.ipv4.src_ip);
-                            header_sum.add(hdr.ipv4.dst_ip);
                         }
                     }

@@ -8,6 +8,7 @@ namespace ACCOffload.Differential.K8s;
 internal sealed class K8sPackets(Dice dice, K8sWorld world)
 {
     private readonly List<Packet> _seen = [];
+    private Packet? _first;
 
     /// <summary>Remembers what came out, for its receiver's answer.</summary>
     public void Answer(Packet? sent)
@@ -25,6 +26,12 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     {
         if (_seen.Count > 0 && dice.Percent(25))
             return Reply(dice.Pick(_seen));
+        if (_seen.Count > 0 && dice.Percent(8))
+            return Error(dice.Pick(_seen));
+        if (_first is { } first && dice.Percent(4))
+            return Later(first);
+        if (world.Attached.Count > 0 && dice.Percent(6))
+            return ToRouter(dice.Pick([.. world.Attached]));
         if (world.Attached.Count > 0 && dice.Percent(55))
             return ToService(dice.Pick([.. world.Attached]));
         var sender = world.Attached.Count > 0 && dice.Percent(92) ? dice.Pick([.. world.Attached]) : dice.Pick(world.Endpoints);
@@ -52,10 +59,19 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             case 0x0800:
                 if (bytes.Length < 34)
                     return true;
-                if (bytes[14] != 0x45 || (BinaryPrimitives.ReadUInt16BigEndian(bytes[20..]) & 0x1FFF) != 0)
+                var flags = BinaryPrimitives.ReadUInt16BigEndian(bytes[20..]);
+                if (bytes[14] != 0x45 || (flags & 0x1FFF) != 0 || ((flags & 0x2000) != 0 && BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) < 64))
                     return false;
                 var header = bytes[23] switch { 1 => 8, 6 => 20, 17 => 8, 132 => 12, _ => 0 };
-                return bytes.Length < 34 + header;
+                if (bytes.Length < 34 + header)
+                    return true;
+                // What is cut out of a large packet for an answer.
+                if (BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) >= 1024 && header != 0 && !(bytes[23] == 1 && bytes[34] is not (0 or 8)))
+                    return bytes.Length < 34 + header + 28;
+                // Errors quote a header, and the begin of what follows it.
+                if (bytes[23] != 1 || bytes[34] is not (3 or 11 or 12))
+                    return false;
+                return bytes.Length < 62 || (bytes[42] == 0x45 && BinaryPrimitives.ReadUInt16BigEndian(bytes[48..]) is 0 or 0x4000 or 0x2000 && bytes.Length < 70);
             default:
                 return false;
         }
@@ -99,10 +115,44 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         if (dice.Percent(15))
             (ip, protocol, port) = (dice.Pick<uint>(0x08080808, 0x09090909), dice.Pick<byte>(1, 6, 17, 132), 53);
         var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), ip, (ushort)(5000 + dice.Below(3)), port);
-        if (dice.Percent(3))
-            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(20), 0x2000);
+        if (dice.Percent(6))
+        {
+            // Few identifications, so that fragments meet their first one, and others' ones.
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(18), (ushort)dice.Below(3));
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(20), dice.Pick<ushort>(0x2000, 0x2000, 0x2000, 0x6000, 0x2008, 0x0010, 0x2003));
+            bytes = [.. bytes, .. dice.Bytes(dice.Percent(80) ? 64 : dice.Below(64))];
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)(bytes.Length - 14));
+            if (bytes.Length >= 78 && bytes[20] is 0x20 or 0x60 && bytes[21] == 0)
+                _first = new Packet(sender.Port, bytes);
+        }
         if (protocol == 1)
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), dice.Percent(90) ? (ushort)0x0800 : (ushort)0);
+        Checksum(bytes);
+        return new Packet(sender.Port, bytes);
+    }
+
+    private Packet Later(Packet first)
+    {
+        byte[] bytes = [.. first.Bytes[..34], .. dice.Bytes(8)];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), 28);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(20), dice.Pick<ushort>(0x2008, 0x0010));
+        Checksum(bytes);
+        return new Packet(first.Port, bytes);
+    }
+
+    // What the virtual router answers itself: an expired TTL, nobody's address, its own, too much for the way.
+    private Packet ToRouter(Endpoint sender)
+    {
+        var destination = dice.Pick(K8sWorld.Gateway, 0x0AF401FEu, 0xC0A80001u, 0x09090909u, 0x0AF40205u, dice.Pick(world.Endpoints).Addresses[0]);
+        var protocol = dice.Pick<byte>(1, 1, 6, 17, 132, 47);
+        var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), destination, (ushort)(5000 + dice.Below(3)), dice.Pick<ushort>(53, 80));
+        if (protocol == 1)
+            BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), dice.Pick<ushort>(0x0800, 0x0800, 0, 0x0801, 0x0D00));
+        bytes = [.. bytes, .. dice.Bytes(dice.Percent(70) ? dice.Below(90) : 1000 + dice.Below(400))];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)(bytes.Length - 14));
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(18), (ushort)dice.Below(64));
+        if (dice.Percent(50))
+            bytes[22] = (byte)dice.Below(3);
         Checksum(bytes);
         return new Packet(sender.Port, bytes);
     }
@@ -118,6 +168,22 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), 0);
             seen.Bytes.AsSpan(38, 2).CopyTo(bytes.AsSpan(38));
         }
+        return new Packet(receiver.Port, bytes);
+    }
+
+    // About what came out, mostly from its receiver; at times about another flow, which is none.
+    private Packet Error(Packet seen)
+    {
+        var receiver = world.Endpoints.FirstOrDefault(e => e.Port == seen.Port) ?? world.Endpoints[0];
+        uint Ip(int offset) => BinaryPrimitives.ReadUInt32BigEndian(seen.Bytes.AsSpan(offset));
+        var quoted = seen.Bytes[14..Math.Min(seen.Bytes.Length, dice.Pick(42, 42, 60, 400))];
+        if (dice.Percent(10))
+            quoted[dice.Below(quoted.Length)] ^= (byte)(1 << dice.Below(8));
+        var source = receiver.Kind == PortKind.Uplink && dice.Percent(50) ? 0x08080404 : Ip(30);
+        var bytes = IPv4(receiver, 1, source, Ip(26), dice.Pick<ushort>(0x0303, 0x0304, 0x0B00, 0x0C00, 0x0500), (ushort)dice.Below(65536));
+        bytes = [.. bytes[..42], .. quoted];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)(bytes.Length - 14));
+        Checksum(bytes);
         return new Packet(receiver.Port, bytes);
     }
 
@@ -175,7 +241,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         Mac(span[22..], dice.Percent(93) ? sender.Mac : dice.Pick(world.Endpoints).Mac);
         var own = dice.Pick(sender.Addresses);
         BinaryPrimitives.WriteUInt32BigEndian(span[28..], dice.Percent(90) ? own : dice.Pick<uint>(0u, dice.Pick(world.Endpoints).Addresses[0]));
-        BinaryPrimitives.WriteUInt32BigEndian(span[38..], dice.Percent(80) ? 0xA9FE0101 : dice.Pick(own, dice.Pick(world.Endpoints).Addresses[0]));
+        BinaryPrimitives.WriteUInt32BigEndian(span[38..], dice.Percent(80) ? K8sWorld.Gateway : dice.Pick(own, dice.Pick(world.Endpoints).Addresses[0]));
         return bytes;
     }
 

@@ -11,6 +11,10 @@ namespace ACCOffload.Differential.K8s;
 internal sealed class K8sWorld
 {
     public const ulong GatewayMac = 0x02ACC0000001;
+    public const uint Gateway = 0xA9FE0101;
+
+    /// <summary>What the way to 9.0.0.0/8 takes.</summary>
+    public const ushort NarrowMtu = 90;
     private const int Pods = 9;
 
     private readonly Dice _dice;
@@ -96,12 +100,21 @@ internal sealed class K8sWorld
             case PortKind.Host:
                 yield return Row("port_class", "host_port", [port], ("port", endpoint.Port), ("gateway_mac", GatewayMac));
                 foreach (var address in endpoint.Addresses)
+                {
                     yield return Route(address, 32);
+                    yield return Row("local_sources", "node_source", [("guard.ip", address)]);
+                }
+                yield return To("to_gateway", Gateway, 32);
+                yield return Row("local_sources", "gateway_source", [("guard.ip", Gateway)]);
+                yield return To("unassigned", 0x0AF40100, 24);
+                yield return To("never_routed", 0xA9FE0000, 16);
                 break;
             default:
                 yield return Row("port_class", "uplink_port", [port], ("arp_port", endpoint.Port), ("gateway_mac", GatewayMac));
                 yield return Route(0, 0);
                 yield return Route(0x0AF40000, 16);
+                yield return To(
+                    "to_narrow_port", 0x09000000, 8, ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac), ("mtu", NarrowMtu));
                 break;
         }
 
@@ -109,9 +122,10 @@ internal sealed class K8sWorld
             => EntryGenerator.Entry(program.FindTable(table)!, program.FindAction(action)!, key, 32, arguments);
 
         TableEntry Route(uint network, int prefix)
-            => EntryGenerator.Entry(
-                program.FindTable("routes")!, program.FindAction("to_port")!, [("dst_ip", network)], prefix,
-                ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac));
+            => To("to_port", network, prefix, ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac));
+
+        TableEntry To(string action, uint network, int prefix, params (string, ulong)[] arguments)
+            => EntryGenerator.Entry(program.FindTable("routes")!, program.FindAction(action)!, [("dst_ip", network)], prefix, arguments);
     }
 
     /// <summary>A value for a field from the pools that packets draw from too.</summary>

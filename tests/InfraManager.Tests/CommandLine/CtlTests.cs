@@ -77,11 +77,12 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Contains("spoofed_mac", text, StringComparison.Ordinal);
         Assert.StartsWith("malformed frames and full tables: not available on this target", text, StringComparison.Ordinal);
         Assert.Equal(3, text.TrimEnd().Split('\n').Length);
-        Assert.Equal(26, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
+        Assert.Equal(66, (await RunAsync("counters", "--all")).TrimEnd().Split('\n').Length);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         Assert.Equal(3, (int)cells.Single(c => (string?)c!["label"] == "spoofed_mac")!["packets"]!);
         Assert.Equal("share", (string?)cells[23]!["label"]);
         Assert.Empty(DropReasons.Label(DropReasons.Counter, 63));
+        Assert.Null(cells[63]!["label"]);
         Assert.Equal("multicast", (string?)cells[15]!["label"]);
     }
 

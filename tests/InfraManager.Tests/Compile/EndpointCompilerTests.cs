@@ -33,6 +33,8 @@ public class EndpointCompilerTests
     {
         Assert.Equal(
             [
+                "local_sources src_ip=192.0.2.10 -> node_source()",
+                "local_sources src_ip=200.1.1.2 -> node_source()",
                 "port_class port=3 -> host_port(port=3, gateway_mac=02:ac:c0:00:00:01)",
                 "routes dst_ip=192.0.2.10/32 -> to_port(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:13:89)",
                 "routes dst_ip=200.1.1.2/32 -> to_port(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:13:89)",
@@ -70,6 +72,18 @@ public class EndpointCompilerTests
     }
 
     [Fact]
+    public void Ways_beyond_an_uplink_that_takes_less_say_how_much()
+    {
+        var mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:99");
+        NodeSettings node = TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
+        var model = new NetworkModel();
+        model.Configure(node);
+        Assert.Equal(
+            ["routes -> to_narrow_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)"],
+            Text(ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Uplink!.Id), model, _ => 9)!));
+    }
+
+    [Fact]
     public void Is_a_function_of_endpoint_and_port()
     {
         Endpoint pod = new(1, TestNode.Pod(1), true);
@@ -83,7 +97,7 @@ public class EndpointCompilerTests
     public void Addresses_of_another_family_in_the_configuration_are_left_out()
     {
         var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings with { NodeAddresses = [IPAddress.Parse("2001:db8::1")] });
-        Assert.Equal(2, compiler.Compile(new Endpoint(1, TestNode.Host(), true), 3).Length);
+        Assert.Equal(3, compiler.Compile(new Endpoint(1, TestNode.Host(), true), 3).Length);
     }
 
     [Fact]

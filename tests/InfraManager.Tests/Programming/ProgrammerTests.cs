@@ -19,7 +19,7 @@ public class ProgrammerTests
         core.Target.Disconnect();
         core.Target.Drift(rows =>
         {
-            foreach (Entry row in rows.Values.Where(r => r.Table.Alias != "pools").ToList())
+            foreach (Entry row in rows.Values.Where(r => !NodeRows.Has(r)).ToList())
                 rows.Remove(row.Key);
         });
         int calls = 0;

@@ -45,7 +45,7 @@ internal sealed class CoreHarness : ICrashHarness
     public SqliteStore Store => _store;
 
     /// <summary>Rows without those that the node itself has always.</summary>
-    public IReadOnlyList<Entry> EndpointRows => [.. Target.Rows.Where(r => r.Table.Alias != "pools")];
+    public IReadOnlyList<Entry> EndpointRows => [.. Target.Rows.Where(r => !NodeRows.Has(r))];
 
     public ProgrammerOptions Options { get; set; }
 

@@ -27,7 +27,7 @@ public sealed partial class FaithfulTargetTests
 
         // What the node itself has always, and up to which number ids were given.
         Assert.True(IsMark(Assert.Single(Rows("held"))));
-        Assert.Equal(["k8s_dp_control.pools", "k8s_dp_control.held"], _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key));
+        Assert.Equal(["k8s_dp_control.held", "k8s_dp_control.local_sources", "k8s_dp_control.pools", "k8s_dp_control.routes"], _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key).Order(StringComparer.Ordinal));
     }
 
     [Theory]

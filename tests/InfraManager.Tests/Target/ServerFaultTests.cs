@@ -85,8 +85,8 @@ public class ServerFaultTests
         // The deletes find nothing, which says that more may be missing.
         await oracle.RunAsync(harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3));
         oracle.Check(await harness.SettledAsync());
-        // Of the pod that is left; and the node's three pools.
-        Assert.Equal(5 + 3, harness.Server.Rows.Count);
+        // Of the pod that is left; and the node's own: three pools, the gateway as source and destination, two ranges of its own, three that nobody has.
+        Assert.Equal(5 + 3 + 2 + 2 + 3, harness.Server.Rows.Count);
     }
 
     [Fact]

@@ -17,10 +17,30 @@ internal static class Checksums
         return checksum == 0 && ip[9] == Frame.Udp ? (ushort)0xFFFF : checksum;
     }
 
+    /// <summary>Puts the right checksum of layer 4 into a frame.</summary>
+    public static void Fill(Frame frame)
+    {
+        var (field, sum) = frame.Protocol switch
+        {
+            Frame.Tcp => (50, Transport(frame.Ip)),
+            Frame.Udp => (40, Transport(frame.Ip)),
+            Frame.Icmp => (36, Of(Without(frame.Ip[20..], 2))),
+            _ => (0, (ushort)0),
+        };
+        if (field != 0)
+            (frame.Bytes[field], frame.Bytes[field + 1]) = ((byte)(sum >> 8), (byte)sum);
+    }
+
+    /// <summary>Fails unless the checksum of the IP header is right, whatever follows.</summary>
+    public static void AssertIpRight(Frame frame) => Assert.True(Matches(Of(Without(frame.Bytes.AsSpan(14, 20), 10)), frame.Bytes.AsSpan(24)), "IP checksum");
+
     /// <summary>Fails unless the checksums of a frame are right: IP, and TCP, UDP or ICMP.</summary>
     public static void AssertRight(Frame frame)
     {
-        Assert.True(Matches(Of(Without(frame.Ip[..20], 10)), frame.Ip[10..]), "IP checksum");
+        AssertIpRight(frame);
+        // Of a fragment the rest's is of the whole packet.
+        if ((frame.FragmentField & 0x3FFF) != 0)
+            return;
         switch (frame.Protocol)
         {
             case Frame.Tcp:

@@ -4,6 +4,12 @@ namespace ACCOffload.PipelineTests.Support;
 internal enum DropReason
 {
     SpoofedIp = 3,
+    SpoofedPod = 5,
+    BadChecksum = 6,
+    TtlExpired = 7,
+    NoRoute = 8,
+    Malformed = 11,
+    BadSource = 13,
     NoBackend = 16,
     NoLocalBackend = 17,
     SourceRange = 18,
@@ -12,4 +18,12 @@ internal enum DropReason
     ServiceFragment = 21,
     Held = 22,
     Share = 23,
+    TinyFragment = 24,
+    OverlappingFragment = 25,
+    Unassigned = 26,
+    BadDestination = 27,
+    SpoofedNode = 28,
+    Gateway = 29,
+    TooBig = 30,
+    Truncated = 31,
 }

@@ -109,9 +109,9 @@ internal sealed class Frame(byte[] bytes)
     }
 
     /// <summary>Builds an ICMP echo request or reply.</summary>
-    public static Frame Echo(uint source, uint destination, ushort identifier, bool reply = false)
+    public static Frame Echo(uint source, uint destination, ushort identifier, bool reply = false, byte[]? payload = null)
     {
-        var frame = Build(Icmp, source, (ushort)(reply ? 0 : 0x0800), destination, 0, "ping"u8);
+        var frame = Build(Icmp, source, (ushort)(reply ? 0 : 0x0800), destination, 0, payload ?? "ping"u8);
         BinaryPrimitives.WriteUInt16BigEndian(frame.Bytes.AsSpan(38), identifier);
         BinaryPrimitives.WriteUInt16BigEndian(frame.Bytes.AsSpan(36), Checksums.Of(frame.Bytes.AsSpan(34)));
         return frame;
@@ -127,6 +127,57 @@ internal sealed class Frame(byte[] bytes)
         }
         return this;
     }
+
+    /// <summary>Builds an ICMP error about a frame as its receiver, or a router, saw it.</summary>
+    /// <param name="type">Its type.</param>
+    /// <param name="code">Its code.</param>
+    /// <param name="source">Who complains.</param>
+    /// <param name="seen">What is quoted. The error goes to its sender.</param>
+    /// <param name="quoted">How many bytes of it.</param>
+    /// <param name="mtu">Of "fragmentation needed".</param>
+    public static Frame Error(byte type, byte code, uint source, Frame seen, int quoted = 28, ushort mtu = 0)
+    {
+        var frame = Build(Icmp, source, (ushort)((type << 8) | code), seen.Source, 0, seen.Ip[..Math.Min(quoted, seen.TotalLength)]);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.Bytes.AsSpan(40), mtu);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.Bytes.AsSpan(36), Checksums.Of(frame.Bytes.AsSpan(34)));
+        return frame;
+    }
+
+    /// <summary>The packet in fragments.</summary>
+    /// <param name="size">Bytes of each but the last, after the IP header: a multiple of eight.</param>
+    /// <param name="identification">What they have in common.</param>
+    public Frame[] Fragments(int size, ushort identification)
+    {
+        var payload = Ip[20..].ToArray();
+        return [.. Enumerable.Range(0, (payload.Length + size - 1) / size).Select(i =>
+        {
+            var piece = payload.AsSpan(i * size, Math.Min(size, payload.Length - (i * size)));
+            var bytes = new Frame([.. Bytes[..34], .. piece]);
+            var span = bytes.Bytes.AsSpan();
+            BinaryPrimitives.WriteUInt16BigEndian(span[16..], (ushort)(20 + piece.Length));
+            BinaryPrimitives.WriteUInt16BigEndian(span[18..], identification);
+            BinaryPrimitives.WriteUInt16BigEndian(span[20..], (ushort)((i * size / 8) | ((i + 1) * size < payload.Length ? 0x2000 : 0)));
+            BinaryPrimitives.WriteUInt16BigEndian(span[24..], 0);
+            BinaryPrimitives.WriteUInt16BigEndian(span[24..], Checksums.Of(span[14..34]));
+            return bytes;
+        })];
+    }
+
+    /// <summary>The packet that fragments are of, in their order.</summary>
+    public static Frame Whole(params Frame[] fragments)
+    {
+        Assert.Single(fragments.Select(f => (f.Source, f.Destination, f.Protocol, f.SourceMac, f.DestinationMac)).Distinct());
+        var whole = new Frame([.. fragments[0].Bytes[..34], .. fragments.SelectMany(f => f.Ip[20..].ToArray())]);
+        var span = whole.Bytes.AsSpan();
+        BinaryPrimitives.WriteUInt16BigEndian(span[16..], (ushort)(span.Length - 14));
+        BinaryPrimitives.WriteUInt16BigEndian(span[20..], 0);
+        BinaryPrimitives.WriteUInt16BigEndian(span[24..], 0);
+        BinaryPrimitives.WriteUInt16BigEndian(span[24..], Checksums.Of(span[14..34]));
+        return whole;
+    }
+
+    /// <summary>What an ICMP error quotes.</summary>
+    public Frame Quoted => new([.. Bytes[..14], .. Ip[28..]]);
 
     private ulong Read(int offset, int count)
     {

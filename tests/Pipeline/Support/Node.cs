@@ -11,6 +11,7 @@ internal sealed partial class Node : IDisposable
     public const ulong GatewayMac = 0x02ACC0000001;
     public const uint Address = 0xC000020A;
     public const uint Gateway = 0xA9FE0101;
+    public const uint HostAddress = 0xC8010102;
     public const uint HostPort = 100;
     public const uint UplinkPort = 200;
     public const ulong HostMac = 0x0A00000000F1;
@@ -30,6 +31,14 @@ internal sealed partial class Node : IDisposable
         Put("port_class", "uplink_port", [UplinkPort], HostPort, GatewayMac);
         Put("routes", "to_port", [Address], HostPort, GatewayMac, HostMac);
         PutPrefix("routes", "to_port", [0], 0, UplinkPort, GatewayMac, UplinkMac);
+        PutPrefix("routes", "unassigned", [0x0AF40100], 24);
+        PutPrefix("routes", "never_routed", [0], 8);
+        PutPrefix("routes", "never_routed", [0x7F000000], 8);
+        PutPrefix("routes", "never_routed", [0xA9FE0000], 16);
+        Put("routes", "to_gateway", [Gateway]);
+        Put("local_sources", "gateway_source", [Gateway]);
+        Put("local_sources", "node_source", [Address]);
+        Put("local_sources", "node_source", [HostAddress]);
         Put("pools", "pool_ports", [254], Gateway, 40000, 0x1000, 0x0FFF);
         Put("pools", "pool_ports", [255], Address, 40000, 0x1000, 0x0FFF);
     }
@@ -71,9 +80,11 @@ internal sealed partial class Node : IDisposable
         _pipeline.Commit(update);
     }
 
-    public void Remove(string table, params ulong[] key)
+    public void Remove(string table, params ulong[] key) => RemovePrefix(table, 32, key);
+
+    public void RemovePrefix(string table, int prefix, params ulong[] key)
     {
-        var (store, packed, mask) = Key(table, key, 32);
+        var (store, packed, mask) = Key(table, key, prefix);
         using var update = _pipeline.BeginUpdate();
         Assert.Equal(SwxChange.Ok, update.Delete(store.Index, packed, mask, 0));
         _pipeline.Commit(update);

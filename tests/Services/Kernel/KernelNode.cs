@@ -52,6 +52,13 @@ internal sealed class KernelNode : IServiceNode
 
     public Task BecomeAsync(params JsonObject[] cluster) => _proxy.BecomeAsync(cluster);
 
+    public async Task<string> AddFarAsync(string address, int mtu)
+    {
+        var netns = await _namespaces.AddAsync($"far{mtu}");
+        await Outside.AddFarAsync(_outside, netns, address, mtu);
+        return netns;
+    }
+
     // What a CNI plugin's ipMasq, or an ip-masq-agent, does.
     public async Task MasqueradeOutgoingAsync() => await Shell.RunAsync(_router, "nft", ["-f", "-"], $$"""
         table ip outgoing

@@ -18,6 +18,12 @@ internal interface IServiceNode : IAsyncDisposable
     /// <summary>Beyond the uplink.</summary>
     Client Friend { get; }
 
+    /// <summary>
+    /// A namespace of somebody with an address of his own, behind a router beyond the uplink, over a link that takes smaller packets than he and the node
+    /// agree on.
+    /// </summary>
+    Task<string> AddFarAsync(string address, int mtu);
+
     /// <summary>Makes the cluster hold these services and slices, and waits until the node does.</summary>
     Task BecomeAsync(params JsonObject[] cluster);
 

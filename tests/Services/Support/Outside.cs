@@ -44,4 +44,21 @@ internal static class Outside
         await Shell.RunLineAsync(netns, $"ip neigh add {ServiceNode.NodeAddress} lladdr {NodeMac} dev eth0 nud permanent").Succeeded();
         await Shell.RunLineAsync(netns, $"ip route add default via {ServiceNode.NodeAddress} dev eth0 onlink").Succeeded();
     }
+
+    /// <summary>Makes the neighbour a router as well, with somebody behind it.</summary>
+    /// <param name="router">The neighbour's namespace.</param>
+    /// <param name="far">The namespace behind.</param>
+    /// <param name="address">His address.</param>
+    /// <param name="mtu">What the link between them takes. He tells peers that he takes more, as one does who doesn't know the way.</param>
+    public static async Task AddFarAsync(string router, string far, string address, int mtu)
+    {
+        var port = $"far{mtu}";
+        await Shell.RunAsync(router, "sysctl", ["-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"]).Succeeded();
+        await Shell.RunLineAsync(null, $"ip link add {port} netns {router} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {far}").Succeeded();
+        await Shell.RunLineAsync(router, $"ip link set {port} up").Succeeded();
+        await Shell.RunLineAsync(router, $"ip route add {address} dev {port}").Succeeded();
+        await Shell.RunLineAsync(far, $"ip addr add {address}/32 dev eth0").Succeeded();
+        await Shell.RunLineAsync(far, "ip link set eth0 up").Succeeded();
+        await Shell.RunLineAsync(far, $"ip route add default via {Friend} dev eth0 onlink advmss 1460").Succeeded();
+    }
 }

@@ -80,7 +80,7 @@ internal sealed class Server : IAsyncDisposable
 
     private async Task AnswerDatagramsAsync()
     {
-        var buffer = new byte[2048];
+        var buffer = new byte[4096];
         while (!_stop.IsCancellationRequested)
         {
             try

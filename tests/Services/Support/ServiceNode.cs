@@ -149,6 +149,13 @@ internal sealed class ServiceNode : IServiceNode
         await AnswersAsync(client, ProtocolType.Udp, to, servers);
     }
 
+    public async Task<string> AddFarAsync(string address, int mtu)
+    {
+        var netns = await Lab.AddNamespaceAsync($"far{mtu}");
+        await Outside.AddFarAsync(OutsideNamespace, netns, address, mtu);
+        return netns;
+    }
+
     public async Task MasqueradeOutgoingAsync()
     {
         using var channel = Channels.Offload(Lab);

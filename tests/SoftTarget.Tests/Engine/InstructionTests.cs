@@ -232,6 +232,17 @@ public class InstructionTests
     }
 
     [Fact]
+    public void Packets_that_end_within_a_header_are_counted_where_the_options_say()
+    {
+        const string Program = "regarray drops size 4 initval 0\napply {\nrx m.port\nextract h.eth\nemit h.eth\ntx 1\n}";
+        var bench = new SpecBench(Program, new SwxPipelineOptions { TruncatedCell = (0, 3) });
+        Assert.Null(bench.Send("AA"));
+        Assert.Null(bench.Send("AABB"));
+        Assert.NotNull(bench.Send(new string('A', 28)));
+        Assert.Equal([0ul, 0, 0, 2], Enumerable.Range(0, 4).Select(i => bench.Pipeline.ReadRegister(0, i)));
+    }
+
+    [Fact]
     public void A_packet_that_outgrows_its_buffer_is_dropped()
     {
         var bench = SpecBench.Apply("validate h.ip\nemit h.ip\ntx 1");

@@ -104,6 +104,12 @@ public sealed class PipelineConfigTests
         }).ResponseAsync);
     }
 
+    [Theory]
+    [InlineData("@truncated_frames(1000000)")]
+    [InlineData("@truncated_frames(x)")]
+    public Task A_cell_for_truncated_frames_that_is_none_is_refused(string annotation)
+        => Refuse("names no cell that counts packets", c => c.P4Info.Counters[0].Preamble.Annotations.Add(annotation));
+
     [Fact]
     public Task A_missing_config_is_refused() => Refuse("config is missing", null);
 

@@ -28,7 +28,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         Pipeline.Entry("backends", [Exact(1, 31)], Pipeline.Do("drain_backend", 0x0A000004, 8080, 301, 1)),
         Pipeline.Entry("buckets", [Exact(1, 0), Exact(2, 20)], Pipeline.Do("bucket_backend", 30)),
         Pipeline.Entry("source_ranges", [Exact(1, 5), Lpm(2, 0x0A000000, 24)], Pipeline.Do("in_range")),
-        Pipeline.Entry("pools", [Exact(1, 255)], Pipeline.Do("pool_ports", 0xC000020A, 40000, 0xFFF)),
+        Pipeline.Entry("pools", [Exact(1, 255)], Pipeline.Do("pool_ports", 0xC000020A, 40000, 0x1000, 0xFFF)),
         Pipeline.Entry("outgoing", [Lpm(1, 0x0A000000, 8)], Pipeline.Do("keep_source")),
         Pipeline.Entry("frontends", [Exact(1, 10)], Pipeline.Do("frontend_address", 0x0A600001, 80)),
         Pipeline.Entry("services", [Exact(1, 0), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("balance", 10, 20, 1, 0, 0, 0, 5)),
@@ -68,10 +68,10 @@ public sealed class ServiceTablesTests : IAsyncLifetime
 
         var flow = Assert.Single(await _target.Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("flows").Preamble.Id }));
         Assert.Equal(60_000_000_000, flow.IdleTimeoutNs);
-        Assert.Equal(Pipeline.Do("pinned", 30, 0, 1000), flow.Action);
+        Assert.Equal(Pipeline.Do("pinned", 8, 30, 0, 1000), flow.Action);
         Assert.Equal([0, 0x0A000002, 1000, 0, 0x0A600001, 80, 6], flow.Match.Select(m => m.Exact.Value.Aggregate(0L, (n, b) => (n << 8) | b)));
         var reply = Assert.Single(await _target.Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("replies").Preamble.Id }));
-        Assert.Equal(Pipeline.Do("way_back", 10, 30, 0x0A000002, 1000, 0), reply.Action);
+        Assert.Equal(Pipeline.Do("way_back", 8, 10, 30, 0x0A000002, 1000, 0), reply.Action);
         Assert.Equal(1, await CountAsync(Rows[10]));
         Assert.Equal(0, await CountAsync(Rows[11]));
         Assert.Equal(1, await CountAsync(Rows[3]));
@@ -85,7 +85,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         var trace = await _target.Client.SoftTarget.TraceAsync(new TraceRequest { Port = 4094, Packet = ByteString.CopyFrom(Packet) });
         Assert.Equal("controller", trace.Fate);
         Assert.Equal(
-            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "replies", "flows", "pods", "held", "routes"],
+            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "periods", "periods", "replies", "flows", "pods", "held", "routes"],
             trace.Steps.Where(s => s.Table.Length > 0).Select(s => s.Table));
         var step = trace.Steps.Single(s => s.Table == "backends");
         Assert.Equal(("to_backend", "backend_id", "0x0a000003"), (step.Action, step.Key[0].Name, step.Params[0].Value));

@@ -21,6 +21,9 @@ internal sealed class BoundPipeline
 
     public required FrozenDictionary<uint, BoundRegister> Registers { get; init; }
 
+    /// <summary>The cell for frames that end within a header; null if no counter asks for them.</summary>
+    public (int Array, long Index)? TruncatedCell { get; init; }
+
     public BoundPacketHeader? PacketIn { get; init; }
 
     public BoundPacketHeader? PacketOut { get; init; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using ACCOffload.SoftTarget.Engine;
 using P4.Config.V1;
 
@@ -78,6 +79,23 @@ internal sealed partial class PipelineBinder
             return new BoundCounter(
                 preamble.Id, name, size, packets?.Index ?? BoundCounter.None, bytes?.Index ?? BoundCounter.None);
         }
+    }
+
+    // @truncated_frames(INDEX) at a counter of packets.
+    private (int Array, long Index)? FindTruncatedCell()
+    {
+        const string Begin = "@truncated_frames(";
+        foreach (var counter in _info.Counters)
+        {
+            if (counter.Preamble.Annotations.FirstOrDefault(a => a.StartsWith(Begin, StringComparison.Ordinal)) is not { } annotation)
+                continue;
+            var bound = _counters[counter.Preamble.Id];
+            if (bound.Packets == BoundCounter.None || !long.TryParse(annotation.AsSpan(Begin.Length).TrimEnd(')'), NumberStyles.None, CultureInfo.InvariantCulture, out var index) || index >= bound.Size)
+                throw new PipelineException($"counter {bound.Name}: {annotation} names no cell that counts packets");
+            return (bound.Packets, index);
+        }
+
+        return null;
     }
 
     private void BindDirectCounter(DirectCounter counter)

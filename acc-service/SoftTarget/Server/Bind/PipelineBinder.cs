@@ -108,6 +108,7 @@ internal sealed partial class PipelineBinder
             Profiles = _profiles.ToFrozenDictionary(),
             Counters = _counters.ToFrozenDictionary(),
             Registers = _registers.ToFrozenDictionary(),
+            TruncatedCell = FindTruncatedCell(),
             PacketIn = BindHeader("packet_in"),
             PacketOut = BindHeader("packet_out"),
         };

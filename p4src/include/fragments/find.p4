@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of the main control's apply block: a later fragment gets the ports of the first one, where that was one of translated
+// traffic. What is not translated needs no ports, and is routed without.
+
+                if (hdr.fragment.isValid() && meta.drop_reason == DROP_NONE) {
+                    if (hdr.fragment.first == 1) {
+                        hdr.fragment.client_port = meta.client_port;
+                        hdr.fragment.service_port = meta.service_port;
+                        hdr.fragment.known = FRAGMENT_KNOWN;
+                        if (hdr.ipv4.total_length < 64) {
+                            meta.drop_reason = DROP_TINY_FRAGMENT;
+                        }
+                    } else {
+                        hdr.work.wide = hdr.ipv4.flags_offset & FRAGMENT_OFFSET;
+                        if (hdr.work.wide < FIRST_LATER_OFFSET) {
+                            meta.drop_reason = DROP_OVERLAPPING_FRAGMENT;
+                        } else {
+                            fragments.apply();
+                            if (hdr.fragment.known == FRAGMENT_UNKNOWN) {
+                                meta.protocol = 0;
+                                if (meta.port_class == CLASS_POD) {
+                                    meta.plan = PLAN_NONE;
+                                    outgoing.apply();
+                                    if (meta.plan == PLAN_MASQUERADE) {
+                                        meta.drop_reason = DROP_SERVICE_FRAGMENT;
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }

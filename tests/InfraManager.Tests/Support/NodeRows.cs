@@ -1,0 +1,13 @@
+using ACCOffload.P4Runtime;
+
+namespace ACCOffload.InfraManager.Tests.Support;
+
+/// <summary>The rows that the node itself has always, without an endpoint or a service.</summary>
+internal static class NodeRows
+{
+    private static readonly string[] Actions = ["pool_ports", "to_gateway", "gateway_source", "unassigned", "never_routed"];
+
+    public static bool Has(Entry row) => Has(row.Action.Alias);
+
+    public static bool Has(string? action) => Actions.Contains(action);
+}
