@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
 using System.Text.RegularExpressions;
+using ACCOffload.Differential.Coverage;
 using ACCOffload.Integration.Lab;
 using ACCOffload.SoftTarget.Engine;
 
@@ -22,8 +23,9 @@ internal static partial class Pipelines
     {
         if (options.Against is null)
             return;
-        var now = await ReadAsync(Path.Combine(PodEntries.PipelineDirectory, "k8s_dp.spec"));
-        var other = await ReadAsync(options.Against);
+        var text = await File.ReadAllTextAsync(Path.Combine(PodEntries.PipelineDirectory, "k8s_dp.spec"));
+        var otherText = await File.ReadAllTextAsync(options.Against);
+        var (now, other) = (SwxProgram.Parse(text), SwxProgram.Parse(otherText));
         foreach (var (name, frames) in new[] { ("datagrams from pod to pod", Datagrams()), ("a connection through a service", Connection()) })
         {
             using var ours = new Run(now, frames);
@@ -38,11 +40,21 @@ internal static partial class Pipelines
                 a.Add(ours.Measure(packets));
                 b.Add(theirs.Measure(packets));
             }
+            report.AddCompared($"pipeline: instructions of {name}", Instructions(text, frames), "a packet", Instructions(otherText, frames));
             report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", Statistics.Median(a), "packets/s", Statistics.Median(b), 0.9);
         }
     }
 
-    private static async Task<SwxProgram> ReadAsync(string path) => SwxProgram.Parse(await File.ReadAllTextAsync(path));
+    // Instructions a packet, which no other work on the machine changes.
+    private static double Instructions(string text, (uint Port, byte[] Frame)[] frames)
+    {
+        using var run = new Run(SwxProgram.Parse(new InstrumentedSpec(text).Text), frames);
+        run.Measure(10 * frames.Length);
+        var before = run.Count(InstrumentedSpec.Array);
+        var packets = 100 * frames.Length;
+        run.Measure(packets);
+        return (run.Count(InstrumentedSpec.Array) - before) / (double)packets;
+    }
 
     private static (uint Port, byte[] Frame)[] Datagrams() =>
         [.. Enumerable.Range(1, 16).Select(pod => ((uint)pod, Packet(pod, 17, Pod(pod), 4321, Pod((pod % 16) + 1), 1234)))];
@@ -133,7 +145,7 @@ internal static partial class Pipelines
             {
                 // As the data plane does: one burst sees one version of the tables.
                 _worker.Enter();
-                for (var i = 0; i < Burst; i++, sent++)
+                for (var i = 0; i < Burst && sent < packets; i++, sent++)
                 {
                     var (port, frame) = _frames[sent % _frames.Length];
                     var (offset, length) = (Headroom, frame.Length);
@@ -144,6 +156,13 @@ internal static partial class Pipelines
                 _worker.Exit();
             }
             return packets / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        }
+
+        /// <summary>The sum of a register array.</summary>
+        public double Count(string array)
+        {
+            var registers = _program.FindRegisterArray(array)!;
+            return Enumerable.Range(0, (int)registers.Size).Sum(i => (double)_pipeline.ReadRegister(registers.Index, i));
         }
 
         public void Dispose() => _worker.Dispose();

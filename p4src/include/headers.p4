@@ -247,24 +247,20 @@ header range_t {
 header slot_t {
     bit<8>  due;
     bit<8>  kind;
-    bit<8>  acknowledges;
     bit<8>  of_server;
     bit<8>  believed;
+    bit<8>  changed;
     bit<8>  counted;
     bit<32> first;
     bit<32> owner;
-    bit<32> at;
+    // The state as it was, and as the packet makes it.
+    bit<32> known;
     bit<32> state;
-    bit<32> former_state;
-    bit<32> own;
-    bit<32> other;
-    bit<32> own_ack;
     bit<32> closes;
     bit<32> speaks;
     bit<32> spoken_to;
     bit<32> near;
     bit<32> sent;
-    bit<32> length;
 }
 
 // What a port has of the learned tables. The MAC address is a pod's, so that the next pod of a port begins anew.

@@ -49,8 +49,9 @@ struct metadata_t {
     // How long a port's count goes on.
     bit<8>  period;
     bit<32> backend_id;
-    // The flow's; 0: it has none yet.
+    // The flow's; 0: it has none yet. And a register of it.
     bit<32> slot;
+    bit<32> at;
     bit<16> source_port;
     bit<8>  pool;
     bit<8>  backend_state;

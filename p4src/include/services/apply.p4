@@ -52,14 +52,8 @@
                         meta.outside = 1;
                     }
 
-                    hdr.flow.compare = 0;
-                    hdr.flow.collides = 0;
-                    meta.slot = 0;
-                    meta.pool = POOL_NONE;
                     hdr.slot.due = DUE_NOT;
-                    hdr.slot.of_server = 0;
-                    hdr.slot.state = 0;
-                    hdr.slot.former_state = 0;
+                    hdr.slot.changed = 0;
 
                     // ---- How long the flow is kept from now on.
                     if (hdr.tcp.isValid()) {
@@ -68,23 +62,24 @@
                         meta.new_expiry = EXPIRE_60;
                         hdr.flow.starts = 0;
                         hdr.slot.due = DUE_TCP;
-                        hdr.slot.acknowledges = 0;
-                        hdr.work.bits = hdr.tcp.flags & TCP_ACK;
-                        if (hdr.work.bits != 0) {
-                            hdr.slot.acknowledges = 1;
-                        }
-                        // Read as a number the three are at least RST exactly where it is set: it is the highest.
-                        hdr.slot.kind = KIND_PLAIN;
-                        hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
-                        if (hdr.work.bits >= TCP_RST) {
-                            hdr.slot.kind = KIND_RESET;
-                        } else if (hdr.work.bits >= TCP_SYN) {
-                            hdr.slot.kind = KIND_SYN;
-                            if (hdr.slot.acknowledges == 0 && hdr.work.bits == TCP_SYN) {
-                                hdr.flow.starts = 1;
+                        hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN | TCP_ACK);
+                        if (hdr.work.bits == TCP_ACK) {
+                            hdr.slot.kind = KIND_ACK;
+                        } else {
+                            // Read as a number the three are at least RST exactly where it is set: it is the highest.
+                            hdr.slot.kind = KIND_PLAIN;
+                            hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
+                            if (hdr.work.bits >= TCP_RST) {
+                                hdr.slot.kind = KIND_RESET;
+                            } else if (hdr.work.bits >= TCP_SYN) {
+                                hdr.slot.kind = KIND_SYN;
+                                hdr.work.bits = hdr.tcp.flags & (TCP_FIN | TCP_SYN | TCP_ACK);
+                                if (hdr.work.bits == TCP_SYN) {
+                                    hdr.flow.starts = 1;
+                                }
+                            } else if (hdr.work.bits != 0) {
+                                hdr.slot.kind = KIND_FIN;
                             }
-                        } else if (hdr.work.bits != 0) {
-                            hdr.slot.kind = KIND_FIN;
                         }
                     } else if (hdr.sctp.isValid()) {
                         meta.new_expiry = EXPIRE_300;
@@ -104,6 +99,7 @@
                             // Whatever begins goes where it went before there was a service.
                             meta.plan = PLAN_NONE;
                             if (hdr.flow.starts == 0) {
+                                hdr.slot.of_server = 0;
                                 if (flows.apply().hit) {
                                     meta.plan = PLAN_REFUSE;
                                 }
@@ -118,6 +114,7 @@
                             endpoints.apply();
                             if (meta.endpoint_id != 0 || meta.outside == 1) {
                                 hdr.slot.of_server = 1;
+                                hdr.flow.compare = 0;
                                 if (meta.protocol != PROTOCOL_TCP) {
                                     hdr.slot.due = DUE_ANSWER;
                                     if (meta.protocol == PROTOCOL_UDP) {
@@ -134,7 +131,6 @@
                                     }
                                 }
                                 if (hdr.flow.found == 0) {
-                                    hdr.slot.of_server = 0;
                                     if (meta.protocol != PROTOCOL_TCP) {
                                         hdr.slot.due = DUE_NOT;
                                         if (meta.protocol == PROTOCOL_UDP) {
@@ -196,6 +192,8 @@
                         // ---- Where the flow goes: as it did before, if it may
                         hdr.flow.pinned = 0;
                         hdr.flow.moves = MOVES_NOT;
+                        hdr.slot.of_server = 0;
+                        meta.slot = 0;
                         if (flows.apply().hit) {
                             hdr.flow.pinned = 1;
                         }
@@ -243,190 +241,192 @@
 
                         // ---- ... or where a new one is sent, or one that moves
                         if (meta.plan != PLAN_NONE && (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT)) {
-                            hdr.hashed.client_ip = meta.client_ip;
-                            hdr.hashed.client_port = meta.client_port;
-                            hdr.hashed.outside = meta.outside;
-                            hdr.hashed.service_ip = meta.service_ip;
-                            hdr.hashed.service_port = meta.service_port;
-                            hdr.hashed.protocol = meta.protocol;
-                            meta.port_offset = port_hash.get_hash(hdr.hashed);
-                            // All flows of a client that sticks to a backend move to the same one.
-                            if (meta.plan == PLAN_BALANCE && meta.affinity != 0) {
-                                hdr.hashed.client_port = 0;
-                                hdr.hashed.outside = 0;
-                                hdr.hashed.service_ip = 0;
-                                hdr.hashed.service_port = 0;
-                            }
-                            meta.hash = flow_hash.get_hash(hdr.hashed);
-                            hdr.range.port_step = meta.hash | 1;
-                            hdr.choice.hash = (bit<32>) meta.hash;
-                            if (hdr.flow.pinned == 0) {
-                                meta.pool = hdr.flow.frontend_pool;
-                            }
-                        }
-                        // (Asked again: within one block p4c would compute these values anew at each use.)
-                        if (meta.plan != PLAN_NONE && (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT) && meta.drop_reason == DROP_NONE) {
-                            if (hdr.flow.pinned == 0 && meta.protocol == PROTOCOL_TCP && hdr.flow.starts == 0 && meta.plan != PLAN_DIRECT) {
-                                meta.refusal = DROP_NO_FLOW;
-                            } else if (meta.plan == PLAN_REFUSE) {
-                                meta.refusal = DROP_NO_BACKEND;
-                            } else if (meta.plan == PLAN_DROP) {
-                                meta.drop_reason = DROP_NO_LOCAL_BACKEND;
-                            } else if (meta.plan == PLAN_BALANCE) {
-                                if (meta.ranges_id != 0) {
-                                    source_ranges.apply();
+                            if (meta.refusal == DROP_NONE) {
+                                hdr.hashed.client_ip = meta.client_ip;
+                                hdr.hashed.client_port = meta.client_port;
+                                hdr.hashed.outside = meta.outside;
+                                hdr.hashed.service_ip = meta.service_ip;
+                                hdr.hashed.service_port = meta.service_port;
+                                hdr.hashed.protocol = meta.protocol;
+                                meta.port_offset = port_hash.get_hash(hdr.hashed);
+                                // All flows of a client that sticks to a backend move to the same one.
+                                if (meta.plan == PLAN_BALANCE && meta.affinity != 0) {
+                                    hdr.hashed.client_port = 0;
+                                    hdr.hashed.outside = 0;
+                                    hdr.hashed.service_ip = 0;
+                                    hdr.hashed.service_port = 0;
                                 }
-                                if (meta.drop_reason == DROP_NONE) {
-                                    meta.backend_state = BACKEND_GONE;
-                                    hdr.choice.sticky = 0;
-                                    if (meta.affinity != 0 && hdr.flow.moves == MOVES_NOT) {
-                                        meta.affinity = meta.affinity - 1;
-                                        if (affinities.apply().hit) {
-                                            APPLY_BACKENDS
-                                            if (meta.backend_state != BACKEND_ELIGIBLE) {
-                                                hdr.flow.moves = MOVES_CLIENT;
-                                            }
-                                        } else {
-                                            hdr.choice.sticky = 1;
-                                        }
+                                meta.hash = flow_hash.get_hash(hdr.hashed);
+                                hdr.range.port_step = meta.hash | 1;
+                                hdr.choice.hash = (bit<32>) meta.hash;
+                                if (hdr.flow.pinned == 0) {
+                                    meta.pool = hdr.flow.frontend_pool;
+                                }
+                            }
+                            // (Asked again: within one block p4c would compute these values anew at each use.)
+                            if (meta.drop_reason == DROP_NONE) {
+                                if (hdr.flow.pinned == 0 && meta.protocol == PROTOCOL_TCP && hdr.flow.starts == 0 && meta.plan != PLAN_DIRECT) {
+                                    meta.refusal = DROP_NO_FLOW;
+                                } else if (meta.plan == PLAN_REFUSE) {
+                                    meta.refusal = DROP_NO_BACKEND;
+                                } else if (meta.plan == PLAN_DROP) {
+                                    meta.drop_reason = DROP_NO_LOCAL_BACKEND;
+                                } else if (meta.plan == PLAN_BALANCE) {
+                                    if (meta.ranges_id != 0) {
+                                        source_ranges.apply();
                                     }
-                                    if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
-                                        // A set that never changed is its own succession.
-                                        if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
-                                            hdr.choice.buckets = hdr.choice.succession;
-                                        }
-                                        meta.bucket = 0;
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        NEXT_DIGIT
-                                        meta.bucket = meta.bucket >> 16;
-                                        if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
-                                            meta.bucket = meta.bucket + FIRST_SUCCESSOR;
-                                        }
-                                        buckets.apply();
-                                        APPLY_BACKENDS
-                                        hdr.choice.former_backend = 0;
-                                        if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0 && meta.backend_state == BACKEND_DRAINING) {
-                                            hdr.choice.former_backend = meta.backend_id;
-                                            meta.bucket = meta.bucket + FIRST_SUCCESSOR;
-                                            buckets.apply();
-                                            APPLY_BACKENDS
-                                        }
-                                        if (hdr.flow.moves == MOVES_GONE || hdr.flow.moves == MOVES_DRAINING) {
-                                            if (hdr.flow.starts == 1) {
-                                                if (hdr.choice.has_moved == 1) {
-                                                    meta.after = meta.backend_id;
-                                                }
-                                                if (hdr.choice.has_moved == 0 || !flows.apply().hit) {
-                                                    hdr.flow.pinned = 0;
-                                                    meta.pool = hdr.flow.frontend_pool;
+                                    if (meta.drop_reason == DROP_NONE) {
+                                        meta.backend_state = BACKEND_GONE;
+                                        hdr.choice.sticky = 0;
+                                        if (meta.affinity != 0 && hdr.flow.moves == MOVES_NOT) {
+                                            meta.affinity = meta.affinity - 1;
+                                            if (affinities.apply().hit) {
+                                                APPLY_BACKENDS
+                                                if (meta.backend_state != BACKEND_ELIGIBLE) {
+                                                    hdr.flow.moves = MOVES_CLIENT;
                                                 }
                                             } else {
-                                                // Whichever began last: at the backend of now, at the one before, or where it was known to be.
-                                                hdr.flow.found = 0;
-                                                if (hdr.choice.has_moved == 1) {
-                                                    meta.after = meta.backend_id;
-                                                    if (flows.apply().hit) {
-                                                        hdr.flow.found = 1;
-                                                    } else if (hdr.choice.former_backend != 0) {
-                                                        meta.after = hdr.choice.former_backend;
-                                                        if (flows.apply().hit) {
-                                                            hdr.flow.found = 1;
-                                                            APPLY_BACKENDS
-                                                        }
-                                                    }
-                                                }
-                                                if (hdr.flow.found == 0) {
-                                                    if (hdr.flow.moves == MOVES_DRAINING) {
-                                                        meta.backend_id = hdr.choice.last_backend;
-                                                        APPLY_BACKENDS
-                                                    } else if (meta.protocol == PROTOCOL_TCP) {
-                                                        meta.refusal = DROP_NO_FLOW;
-                                                    }
-                                                }
-                                                hdr.flow.found = 0;
+                                                hdr.choice.sticky = 1;
                                             }
                                         }
-                                        if (meta.backend_state == BACKEND_GONE) {
-                                            if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
-                                                meta.refusal = DROP_NO_BACKEND;
+                                        if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
+                                            // A set that never changed is its own succession.
+                                            if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
+                                                hdr.choice.buckets = hdr.choice.succession;
                                             }
-                                        } else if (hdr.choice.sticky == 1 && meta.refusal == DROP_NONE) {
-                                            // What a full share can't remember goes by its hash, as before.
-                                            hdr.share.port = hdr.guard.port;
-                                            hdr.share.mac = 0;
-                                            if (meta.port_class == CLASS_POD) {
-                                                hdr.share.mac = hdr.guard.mac;
+                                            meta.bucket = 0;
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            NEXT_DIGIT
+                                            meta.bucket = meta.bucket >> 16;
+                                            if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0) {
+                                                meta.bucket = meta.bucket + FIRST_SUCCESSOR;
                                             }
-                                            READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
-                                            if (hdr.share.count < hdr.share.limit) {
-                                                hdr.share.count = hdr.share.count + 1;
-                                                known_clients.write(hdr.guard.port, hdr.share.count);
-                                                hdr.flow.learn = 1;
-                                                affinities.apply();
+                                            buckets.apply();
+                                            APPLY_BACKENDS
+                                            hdr.choice.former_backend = 0;
+                                            if (hdr.flow.moves != MOVES_NOT && hdr.choice.succession != 0 && meta.backend_state == BACKEND_DRAINING) {
+                                                hdr.choice.former_backend = meta.backend_id;
+                                                meta.bucket = meta.bucket + FIRST_SUCCESSOR;
+                                                buckets.apply();
+                                                APPLY_BACKENDS
+                                            }
+                                            if (hdr.flow.moves == MOVES_GONE || hdr.flow.moves == MOVES_DRAINING) {
+                                                if (hdr.flow.starts == 1) {
+                                                    if (hdr.choice.has_moved == 1) {
+                                                        meta.after = meta.backend_id;
+                                                    }
+                                                    if (hdr.choice.has_moved == 0 || !flows.apply().hit) {
+                                                        hdr.flow.pinned = 0;
+                                                        meta.pool = hdr.flow.frontend_pool;
+                                                    }
+                                                } else {
+                                                    // Whichever began last: at the backend of now, at the one before, or where it was known to be.
+                                                    hdr.flow.found = 0;
+                                                    if (hdr.choice.has_moved == 1) {
+                                                        meta.after = meta.backend_id;
+                                                        if (flows.apply().hit) {
+                                                            hdr.flow.found = 1;
+                                                        } else if (hdr.choice.former_backend != 0) {
+                                                            meta.after = hdr.choice.former_backend;
+                                                            if (flows.apply().hit) {
+                                                                hdr.flow.found = 1;
+                                                                APPLY_BACKENDS
+                                                            }
+                                                        }
+                                                    }
+                                                    if (hdr.flow.found == 0) {
+                                                        if (hdr.flow.moves == MOVES_DRAINING) {
+                                                            meta.backend_id = hdr.choice.last_backend;
+                                                            APPLY_BACKENDS
+                                                        } else if (meta.protocol == PROTOCOL_TCP) {
+                                                            meta.refusal = DROP_NO_FLOW;
+                                                        }
+                                                    }
+                                                    hdr.flow.found = 0;
+                                                }
+                                            }
+                                            if (meta.backend_state == BACKEND_GONE) {
+                                                if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
+                                                    meta.refusal = DROP_NO_BACKEND;
+                                                }
+                                            } else if (hdr.choice.sticky == 1 && meta.refusal == DROP_NONE) {
+                                                // What a full share can't remember goes by its hash, as before.
+                                                hdr.share.port = hdr.guard.port;
+                                                hdr.share.mac = 0;
+                                                if (meta.port_class == CLASS_POD) {
+                                                    hdr.share.mac = hdr.guard.mac;
+                                                }
+                                                READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
+                                                if (hdr.share.count < hdr.share.limit) {
+                                                    hdr.share.count = hdr.share.count + 1;
+                                                    known_clients.write(hdr.guard.port, hdr.share.count);
+                                                    hdr.flow.learn = 1;
+                                                    affinities.apply();
+                                                }
                                             }
                                         }
                                     }
                                 }
                             }
-                        }
 
-                        // ---- A new flow takes of its port's share
-                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE && hdr.flow.pinned == 0 && meta.slot == 0) {
-                            hdr.share.port = hdr.guard.port;
-                            hdr.share.mac = 0;
-                            if (meta.port_class == CLASS_POD) {
-                                hdr.share.mac = hdr.guard.mac;
-                            }
-                            if (meta.protocol == PROTOCOL_TCP) {
-                                READ_SHARE(SHARE_CONNECTIONS, EXPIRE_43200, open_connections, POD_CONNECTIONS, NODE_CONNECTIONS)
-                            } else {
-                                READ_SHARE(SHARE_DATAGRAMS, EXPIRE_120, datagrams, POD_DATAGRAMS, NODE_DATAGRAMS)
-                            }
-                            if (hdr.share.count >= hdr.share.limit) {
-                                meta.drop_reason = DROP_SHARE;
-                            } else {
-                                READ_SHARE(SHARE_UNANSWERED, EXPIRE_60, unanswered, POD_UNANSWERED, NODE_UNANSWERED)
+                            // ---- A new flow takes of its port's share
+                            if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE && hdr.flow.pinned == 0 && meta.slot == 0) {
+                                hdr.share.port = hdr.guard.port;
+                                hdr.share.mac = 0;
+                                if (meta.port_class == CLASS_POD) {
+                                    hdr.share.mac = hdr.guard.mac;
+                                }
+                                if (meta.protocol == PROTOCOL_TCP) {
+                                    READ_SHARE(SHARE_CONNECTIONS, EXPIRE_43200, open_connections, POD_CONNECTIONS, NODE_CONNECTIONS)
+                                } else {
+                                    READ_SHARE(SHARE_DATAGRAMS, EXPIRE_120, datagrams, POD_DATAGRAMS, NODE_DATAGRAMS)
+                                }
                                 if (hdr.share.count >= hdr.share.limit) {
                                     meta.drop_reason = DROP_SHARE;
                                 } else {
-                                    hdr.share.count = hdr.share.count + 1;
-                                    unanswered.write(hdr.guard.port, hdr.share.count);
+                                    READ_SHARE(SHARE_UNANSWERED, EXPIRE_60, unanswered, POD_UNANSWERED, NODE_UNANSWERED)
+                                    if (hdr.share.count >= hdr.share.limit) {
+                                        meta.drop_reason = DROP_SHARE;
+                                    } else {
+                                        hdr.share.count = hdr.share.count + 1;
+                                        unanswered.write(hdr.guard.port, hdr.share.count);
+                                    }
                                 }
-                            }
-                            if (meta.drop_reason == DROP_NONE) {
-                                meta.slot = slots.read(0);
-                                meta.slot = meta.slot + SLOT_WORDS;
-                                if (meta.slot == 0) {
-                                    meta.slot = SLOT_WORDS;
+                                if (meta.drop_reason == DROP_NONE) {
+                                    meta.slot = slots.read(0);
+                                    meta.slot = meta.slot + SLOT_WORDS;
+                                    if (meta.slot == 0) {
+                                        meta.slot = SLOT_WORDS;
+                                    }
+                                    slots.write(0, meta.slot);
+                                    connections.write(meta.slot, meta.slot);
+                                    meta.at = meta.slot + SLOT_PORT;
+                                    connections.write(meta.at, hdr.guard.port);
+                                    if (hdr.tcp.isValid() && hdr.flow.starts == 1) {
+                                        hdr.slot.sent = hdr.tcp.sequence + 1;
+                                        hdr.slot.near = CLIENT_SPOKE;
+                                    } else {
+                                        hdr.slot.sent = 0;
+                                        hdr.slot.near = 0;
+                                    }
+                                    meta.at = meta.slot + SLOT_CLIENT_SENT;
+                                    connections.write(meta.at, hdr.slot.sent);
+                                    meta.at = meta.slot + SLOT_STATE;
+                                    connections.write(meta.at, hdr.slot.near);
+                                } else if (meta.plan == PLAN_DIRECT) {
+                                    // It works without, only not beside a service's flow.
+                                    drops.count(meta.drop_reason);
+                                    meta.drop_reason = DROP_NONE;
+                                    meta.plan = PLAN_NONE;
                                 }
-                                slots.write(0, meta.slot);
-                                connections.write(meta.slot, meta.slot);
-                                hdr.slot.at = meta.slot + SLOT_PORT;
-                                connections.write(hdr.slot.at, hdr.guard.port);
-                                if (hdr.tcp.isValid() && hdr.flow.starts == 1) {
-                                    hdr.slot.sent = hdr.tcp.sequence + 1;
-                                    hdr.slot.own = CLIENT_SPOKE;
-                                } else {
-                                    hdr.slot.sent = 0;
-                                    hdr.slot.own = 0;
-                                }
-                                hdr.slot.at = meta.slot + SLOT_CLIENT_SENT;
-                                connections.write(hdr.slot.at, hdr.slot.sent);
-                                hdr.slot.at = meta.slot + SLOT_STATE;
-                                connections.write(hdr.slot.at, hdr.slot.own);
-                            } else if (meta.plan == PLAN_DIRECT) {
-                                // It works without, only not beside a service's flow.
-                                drops.count(meta.drop_reason);
-                                meta.drop_reason = DROP_NONE;
-                                meta.plan = PLAN_NONE;
                             }
                         }
 
@@ -507,22 +507,22 @@
                     }
 
                     // ---- What an answer or an end changes in its port's share
-                    if (hdr.slot.state != hdr.slot.former_state) {
+                    if (hdr.slot.changed == 1) {
                         hdr.slot.counted = 0;
-                        hdr.slot.own = hdr.slot.state & COUNTED;
-                        if (hdr.slot.own != COUNTED) {
+                        hdr.slot.near = hdr.slot.state & COUNTED;
+                        if (hdr.slot.near != COUNTED) {
                             if (hdr.slot.state >= ESTABLISHED) {
                                 hdr.slot.counted = 1;
                             }
                         }
-                        hdr.slot.own = hdr.slot.former_state & COUNTED;
-                        if (hdr.slot.own != COUNTED) {
-                            if (hdr.slot.former_state >= ESTABLISHED) {
+                        hdr.slot.near = hdr.slot.known & COUNTED;
+                        if (hdr.slot.near != COUNTED) {
+                            if (hdr.slot.known >= ESTABLISHED) {
                                 hdr.slot.counted = hdr.slot.counted + 2;
                             }
                         }
-                        hdr.slot.at = hdr.slot.first + SLOT_PORT;
-                        hdr.share.port = connections.read(hdr.slot.at);
+                        meta.at = hdr.slot.first + SLOT_PORT;
+                        hdr.share.port = connections.read(meta.at);
                         if (hdr.slot.counted == 1) {
                             ONE_LESS(unanswered)
                             if (meta.protocol == PROTOCOL_TCP) {

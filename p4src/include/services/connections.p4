@@ -14,107 +14,133 @@
     Register<bit<32>, bit<32>>(1) slots;
 
 #define FIND_SLOT(slot) \
-        hdr.slot.first = slot; \
         hdr.slot.owner = connections.read(slot); \
-        hdr.slot.at = slot + SLOT_STATE; \
+        meta.at = slot + SLOT_STATE; \
         if (hdr.slot.owner == slot) { \
-            hdr.slot.state = connections.read(hdr.slot.at); \
+            hdr.slot.known = connections.read(meta.at); \
         } else { \
-            hdr.slot.state = 0; \
+            hdr.slot.known = 0; \
             connections.write(slot, slot); \
-            connections.write(hdr.slot.at, 0); \
-        } \
-        hdr.slot.former_state = hdr.slot.state;
+            connections.write(meta.at, 0); \
+        }
 
-#define TRACK_TCP(slot) \
-        FIND_SLOT(slot) \
+// Where the numbers of this packet's sender go, and how far its acknowledgment is from what the other end sent. Header lengths are
+// not taken off: the numbers are compared with room for them.
+#define NOTE_NUMBERS(slot) \
         if (hdr.slot.of_server == 1) { \
-            hdr.slot.own = slot + SLOT_SERVER_SENT; \
-            hdr.slot.other = slot + SLOT_CLIENT_SENT; \
-            hdr.slot.own_ack = slot + SLOT_SERVER_ACKED; \
-            hdr.slot.closes = SERVER_CLOSED; \
-            hdr.slot.speaks = SERVER_SPOKE; \
-            hdr.slot.spoken_to = hdr.slot.state & CLIENT_SPOKE; \
+            meta.at = slot + SLOT_CLIENT_SENT; \
+            hdr.slot.near = connections.read(meta.at); \
         } else { \
-            hdr.slot.own = slot + SLOT_CLIENT_SENT; \
-            hdr.slot.other = slot + SLOT_SERVER_SENT; \
-            hdr.slot.own_ack = slot + SLOT_CLIENT_ACKED; \
-            hdr.slot.closes = CLIENT_CLOSED; \
-            hdr.slot.speaks = CLIENT_SPOKE; \
-            hdr.slot.spoken_to = hdr.slot.state & SERVER_SPOKE; \
+            meta.at = slot + SLOT_SERVER_SENT; \
+            hdr.slot.near = connections.read(meta.at); \
         } \
-        hdr.slot.near = connections.read(hdr.slot.other); \
         hdr.slot.near = hdr.slot.near - hdr.tcp.acknowledgment; \
         hdr.slot.near = hdr.slot.near + ACKNOWLEDGED_NEAR; \
-        hdr.slot.near = hdr.slot.near & ACKNOWLEDGED_FAR; \
-        hdr.slot.believed = 0; \
-        if (hdr.slot.acknowledges == 1 && hdr.slot.spoken_to != 0 && hdr.slot.near == 0) { \
-            hdr.slot.believed = 1; \
-        } \
-        if (hdr.slot.kind == KIND_RESET) { \
-            hdr.slot.sent = connections.read(hdr.slot.own); \
-            if (hdr.slot.believed == 1 && hdr.slot.sent != hdr.tcp.sequence) { \
-                hdr.slot.believed = 0; \
+        hdr.slot.near = hdr.slot.near & ACKNOWLEDGED_FAR;
+
+#define WRITE_NUMBERS(slot) \
+        if (hdr.slot.of_server == 1) { \
+            meta.at = slot + SLOT_SERVER_SENT; \
+            connections.write(meta.at, hdr.slot.sent); \
+            meta.at = slot + SLOT_SERVER_ACKED; \
+            connections.write(meta.at, hdr.tcp.acknowledgment); \
+        } else { \
+            meta.at = slot + SLOT_CLIENT_SENT; \
+            connections.write(meta.at, hdr.slot.sent); \
+            meta.at = slot + SLOT_CLIENT_ACKED; \
+            connections.write(meta.at, hdr.tcp.acknowledgment); \
+        }
+
+// Most packets: of an open connection, and none that begins or ends something.
+#define TRACK_TCP(slot) \
+        FIND_SLOT(slot) \
+        NOTE_NUMBERS(slot) \
+        if (hdr.slot.kind == KIND_ACK && hdr.slot.known == OPEN) { \
+            if (hdr.slot.near == 0) { \
+                meta.expiry = EXPIRE_43200; \
+                meta.new_expiry = EXPIRE_43200; \
             } \
+            hdr.slot.sent = hdr.tcp.sequence + (bit<32>) hdr.ipv4.total_length; \
+            WRITE_NUMBERS(slot) \
+        } else { \
+            hdr.slot.first = slot; \
+            meta.at = slot + SLOT_STATE; \
+            hdr.slot.state = connections.read(meta.at); \
+            TRACK_CHANGE(slot) \
+        }
+
+#define TRACK_CHANGE(slot) \
             if (hdr.slot.of_server == 1) { \
-                hdr.slot.own_ack = slot + SLOT_CLIENT_ACKED; \
+                hdr.slot.closes = SERVER_CLOSED; \
+                hdr.slot.speaks = SERVER_SPOKE; \
+                hdr.slot.spoken_to = hdr.slot.state & CLIENT_SPOKE; \
             } else { \
-                hdr.slot.own_ack = slot + SLOT_SERVER_ACKED; \
+                hdr.slot.closes = CLIENT_CLOSED; \
+                hdr.slot.speaks = CLIENT_SPOKE; \
+                hdr.slot.spoken_to = hdr.slot.state & SERVER_SPOKE; \
             } \
-            hdr.slot.sent = connections.read(hdr.slot.own_ack); \
-            if (hdr.slot.spoken_to != 0 && hdr.slot.sent == hdr.tcp.sequence) { \
+            hdr.slot.believed = 0; \
+            hdr.work.bits = hdr.tcp.flags & TCP_ACK; \
+            if (hdr.work.bits != 0 && hdr.slot.spoken_to != 0 && hdr.slot.near == 0) { \
                 hdr.slot.believed = 1; \
             } \
-            if (hdr.slot.believed == 1) { \
-                meta.expiry = EXPIRE_10; \
-                hdr.slot.state = hdr.slot.state | BOTH_CLOSED; \
-            } \
-        } else { \
-            if (hdr.tcp.data_offset == 0x50) { \
-                hdr.slot.length = 0x50; \
-            } else { \
-                hdr.slot.length = (bit<32>) hdr.tcp.data_offset; \
-            } \
-            hdr.slot.length = hdr.slot.length & 0xf0; \
-            hdr.slot.length = hdr.slot.length >> 2; \
-            if (hdr.slot.kind == KIND_PLAIN) { \
-                hdr.slot.sent = hdr.tcp.sequence - 20; \
-            } else { \
-                hdr.slot.sent = hdr.tcp.sequence - 19; \
-            } \
-            hdr.slot.sent = hdr.slot.sent - hdr.slot.length; \
-            hdr.slot.sent = hdr.slot.sent + (bit<32>) hdr.ipv4.total_length; \
-            connections.write(hdr.slot.own, hdr.slot.sent); \
-            connections.write(hdr.slot.own_ack, hdr.tcp.acknowledgment); \
-            hdr.slot.state = hdr.slot.state | hdr.slot.speaks; \
-            if (hdr.slot.believed == 1) { \
-                if (hdr.slot.kind == KIND_SYN) { \
-                    hdr.slot.state = BOTH_SPOKE; \
-                    meta.expiry = EXPIRE_60; \
+            if (hdr.slot.kind == KIND_RESET) { \
+                if (hdr.slot.of_server == 1) { \
+                    meta.at = slot + SLOT_SERVER_SENT; \
+                    hdr.slot.near = connections.read(meta.at); \
+                    meta.at = slot + SLOT_CLIENT_ACKED; \
+                    hdr.slot.sent = connections.read(meta.at); \
                 } else { \
-                    if (hdr.slot.kind == KIND_FIN) { \
-                        hdr.slot.state = hdr.slot.state | hdr.slot.closes; \
-                        hdr.slot.closes = hdr.slot.state & BOTH_CLOSED; \
-                    } else { \
-                        hdr.slot.closes = hdr.slot.state & BOTH_CLOSED; \
-                    } \
-                    if (hdr.slot.closes == BOTH_CLOSED) { \
+                    meta.at = slot + SLOT_CLIENT_SENT; \
+                    hdr.slot.near = connections.read(meta.at); \
+                    meta.at = slot + SLOT_SERVER_ACKED; \
+                    hdr.slot.sent = connections.read(meta.at); \
+                } \
+                hdr.slot.near = hdr.slot.near - hdr.tcp.sequence; \
+                hdr.slot.near = hdr.slot.near & HEADERS_FAR; \
+                if (hdr.slot.believed == 1 && hdr.slot.near != 0) { \
+                    hdr.slot.believed = 0; \
+                } \
+                if (hdr.slot.spoken_to != 0 && hdr.slot.sent == hdr.tcp.sequence) { \
+                    hdr.slot.believed = 1; \
+                } \
+                if (hdr.slot.believed == 1) { \
+                    meta.expiry = EXPIRE_10; \
+                    hdr.slot.state = hdr.slot.state | BOTH_CLOSED; \
+                } \
+            } else { \
+                hdr.slot.sent = hdr.tcp.sequence + (bit<32>) hdr.ipv4.total_length; \
+                WRITE_NUMBERS(slot) \
+                hdr.slot.state = hdr.slot.state | hdr.slot.speaks; \
+                if (hdr.slot.believed == 1) { \
+                    if (hdr.slot.kind == KIND_SYN) { \
+                        hdr.slot.state = BOTH_SPOKE; \
                         meta.expiry = EXPIRE_60; \
-                    } else if (hdr.slot.of_server == 0) { \
-                        hdr.slot.state = hdr.slot.state | ESTABLISHED; \
-                        meta.expiry = EXPIRE_43200; \
-                        meta.new_expiry = EXPIRE_43200; \
-                    } else if (hdr.slot.state >= ESTABLISHED) { \
-                        meta.expiry = EXPIRE_43200; \
-                        meta.new_expiry = EXPIRE_43200; \
+                    } else { \
+                        if (hdr.slot.kind == KIND_FIN) { \
+                            hdr.slot.state = hdr.slot.state | hdr.slot.closes; \
+                            hdr.slot.closes = hdr.slot.state & BOTH_CLOSED; \
+                        } else { \
+                            hdr.slot.closes = hdr.slot.state & BOTH_CLOSED; \
+                        } \
+                        if (hdr.slot.closes == BOTH_CLOSED) { \
+                            meta.expiry = EXPIRE_60; \
+                        } else if (hdr.slot.of_server == 0) { \
+                            hdr.slot.state = hdr.slot.state | ESTABLISHED; \
+                            meta.expiry = EXPIRE_43200; \
+                            meta.new_expiry = EXPIRE_43200; \
+                        } else if (hdr.slot.state >= ESTABLISHED) { \
+                            meta.expiry = EXPIRE_43200; \
+                            meta.new_expiry = EXPIRE_43200; \
+                        } \
                     } \
                 } \
             } \
-        } \
-        if (hdr.slot.state != hdr.slot.former_state) { \
-            hdr.slot.at = slot + SLOT_STATE; \
-            connections.write(hdr.slot.at, hdr.slot.state); \
-        }
+            if (hdr.slot.state != hdr.slot.known) { \
+                hdr.slot.changed = 1; \
+                meta.at = slot + SLOT_STATE; \
+                connections.write(meta.at, hdr.slot.state); \
+            }
 
 // The first entry that a packet meets tracks it.
 #define TRACK(slot) \
@@ -124,9 +150,11 @@
         } else if (hdr.slot.due == DUE_ANSWER) { \
             hdr.slot.due = DUE_NOT; \
             FIND_SLOT(slot) \
-            if (hdr.slot.state == 0) { \
+            if (hdr.slot.known == 0) { \
+                hdr.slot.first = slot; \
+                hdr.slot.changed = 1; \
                 hdr.slot.state = ESTABLISHED; \
-                hdr.slot.at = slot + SLOT_STATE; \
-                connections.write(hdr.slot.at, ESTABLISHED); \
+                meta.at = slot + SLOT_STATE; \
+                connections.write(meta.at, ESTABLISHED); \
             } \
         }

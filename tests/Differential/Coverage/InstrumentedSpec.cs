@@ -7,7 +7,7 @@ namespace ACCOffload.Differential.Coverage;
 /// its counters say, out of DPDK's own registers, what was executed. They count by a field of the metadata, because DPDK takes
 /// the program's first array whatever the name where both the index and the value are immediates.
 /// </summary>
-internal sealed class InstrumentedSpec
+internal sealed partial class InstrumentedSpec
 {
     /// <summary>The register array of the counters.</summary>
     public const string Array = "executed_instructions";
@@ -80,21 +80,5 @@ internal sealed class InstrumentedSpec
     {
         _probes.Add(new Probe(variant, _counters, after));
         return _counters++;
-    }
-
-    /// <summary>Adds what the counters say to a report.</summary>
-    public void Report(ReadOnlySpan<ulong> counters, CoverageReport report)
-    {
-        foreach (var probe in _probes)
-        {
-            var executed = counters[probe.Before];
-            if (probe.After < 0)
-            {
-                report.Instruction(probe.Variant, executed);
-                continue;
-            }
-            report.Instruction($"{probe.Variant} not taken", counters[probe.After]);
-            report.Instruction($"{probe.Variant} taken", executed - counters[probe.After]);
-        }
     }
 }

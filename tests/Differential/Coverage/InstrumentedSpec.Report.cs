@@ -1,0 +1,21 @@
+namespace ACCOffload.Differential.Coverage;
+
+/// <content>What the counters say.</content>
+internal sealed partial class InstrumentedSpec
+{
+    /// <summary>Adds what the counters say to a report.</summary>
+    public void Report(ReadOnlySpan<ulong> counters, CoverageReport report)
+    {
+        foreach (var probe in _probes)
+        {
+            var executed = counters[probe.Before];
+            if (probe.After < 0)
+            {
+                report.Instruction(probe.Variant, executed);
+                continue;
+            }
+            report.Instruction($"{probe.Variant} not taken", counters[probe.After]);
+            report.Instruction($"{probe.Variant} taken", executed - counters[probe.After]);
+        }
+    }
+}
