@@ -22,6 +22,12 @@ const bit<8>  IPV4_PLAIN_HEADER = 0x45;
 const bit<32> FIRST_MULTICAST = 0xe0000000;
 const bit<32> LINK_LOCAL = 0xa9fe0000;
 
+// Over a whole header with its checksum the sum is zero, in one of its two forms.
+#define CHECK_HEADER_SUM \
+    if (meta.header_sum != 0 && meta.header_sum != 0xffff) { \
+        meta.drop_reason = DROP_BAD_CHECKSUM; \
+    }
+
 control pre_control(
     in headers_t hdr,
     inout metadata_t meta,
@@ -361,28 +367,29 @@ control k8s_dp_control(
                     } else if (hdr.ethernet.dst_mac != meta.gateway_mac) {
                         meta.drop_reason = DROP_NOT_FOR_GATEWAY;
                     } else {
-                        // Over a whole header with its checksum the sum is zero, in one of its two forms.
                         meta.header_sum = header_sum.get();
-                        if (meta.header_sum != 0 && meta.header_sum != 0xffff) {
-                            meta.drop_reason = DROP_BAD_CHECKSUM;
-                        } else {
+                        if (hdr.ipv4.total_length < 40) {
                             if (hdr.ipv4.ttl < 2) {
                                 meta.drop_reason = DROP_TTL_EXPIRED;
                             }
                             // A packet that ends within layer 4's header.
-                            if (hdr.ipv4.total_length < 40) {
-                                if (hdr.tcp.isValid()) {
+                            if (hdr.tcp.isValid()) {
+                                meta.drop_reason = DROP_MALFORMED;
+                            } else if (hdr.ipv4.total_length < 32) {
+                                if (hdr.sctp.isValid()) {
                                     meta.drop_reason = DROP_MALFORMED;
-                                } else if (hdr.ipv4.total_length < 32) {
-                                    if (hdr.sctp.isValid()) {
+                                } else if (hdr.ipv4.total_length < 28) {
+                                    if (hdr.udp.isValid() || hdr.icmp.isValid()) {
                                         meta.drop_reason = DROP_MALFORMED;
-                                    } else if (hdr.ipv4.total_length < 28) {
-                                        if (hdr.udp.isValid() || hdr.icmp.isValid()) {
-                                            meta.drop_reason = DROP_MALFORMED;
-                                        }
                                     }
                                 }
                             }
+                            CHECK_HEADER_SUM
+                        } else if (hdr.ipv4.ttl < 2) {
+                            meta.drop_reason = DROP_TTL_EXPIRED;
+                            CHECK_HEADER_SUM
+                        } else {
+                            CHECK_HEADER_SUM
                         }
                     }
                 }
@@ -422,8 +429,8 @@ control k8s_dp_control(
                         } else {
                             hdr.tcp.checksum = transport_sum.get();
                         }
-                    } else if (hdr.quoted_l4.isValid()) {
-                        if (hdr.flow.found == 1) {
+                    } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
+                        if (hdr.quoted_l4.isValid()) {
                             hdr.icmp.checksum = transport_sum.get();
                             hdr.quoted.checksum = quoted_header_sum.get();
                             if (meta.protocol == PROTOCOL_ICMP) {
@@ -433,9 +440,7 @@ control k8s_dp_control(
                             }
                             quoted_header_sum.clear();
                             quoted_l4_sum.clear();
-                        }
-                    } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
-                        if (hdr.icmp.isValid()) {
+                        } else if (hdr.icmp.isValid()) {
                             hdr.icmp.checksum = transport_sum.get();
                         } else if (hdr.tcp.isValid()) {
                             hdr.tcp.checksum = transport_sum.get();

@@ -139,32 +139,34 @@
                                     }
                                 }
                             }
-                            if (hdr.flow.found == 1 && hdr.back.frontend_id == 0 && meta.local_ip == hdr.back.client_ip && meta.local_port == hdr.back.client_port) {
-                                // Of a flow that went straight to its backend: nothing to rewrite.
-                                hdr.flow.found = 0;
-                            } else if (hdr.flow.found == 1) {
-                                // Both entries live as long as packets come from either side.
-                                meta.client_ip = hdr.back.client_ip;
-                                meta.client_port = hdr.back.client_port;
-                                meta.outside = hdr.back.outside;
-                                meta.backend_id = hdr.back.backend_id;
-                                flows.apply();
-                                if (meta.backend_id != hdr.back.backend_id) {
-                                    meta.after = meta.backend_id;
+                            if (hdr.flow.found == 1) {
+                                if (hdr.back.frontend_id == 0 && meta.local_ip == hdr.back.client_ip && meta.local_port == hdr.back.client_port) {
+                                    // Of a flow that went straight to its backend: nothing to rewrite.
+                                    hdr.flow.found = 0;
+                                } else {
+                                    // Both entries live as long as packets come from either side.
+                                    meta.client_ip = hdr.back.client_ip;
+                                    meta.client_port = hdr.back.client_port;
+                                    meta.outside = hdr.back.outside;
+                                    meta.backend_id = hdr.back.backend_id;
                                     flows.apply();
                                     if (meta.backend_id != hdr.back.backend_id) {
-                                        meta.after = hdr.back.backend_id;
+                                        meta.after = meta.backend_id;
                                         flows.apply();
+                                        if (meta.backend_id != hdr.back.backend_id) {
+                                            meta.after = hdr.back.backend_id;
+                                            flows.apply();
+                                        }
                                     }
+                                    meta.local_ip = meta.service_ip;
+                                    meta.local_port = meta.service_port;
+                                    meta.remote_ip = meta.client_ip;
+                                    meta.remote_port = meta.client_port;
                                 }
-                                meta.local_ip = meta.service_ip;
-                                meta.local_port = meta.service_port;
-                                meta.remote_ip = meta.client_ip;
-                                meta.remote_port = meta.client_port;
-                            } else {
+                            } else if (meta.protocol == PROTOCOL_ICMP) {
                                 // An echo reply without its request begins nothing. (A later fragment that is known and no
                                 // reply goes where its first one went: out.)
-                                if (meta.protocol == PROTOCOL_ICMP && hdr.icmp.isValid()) {
+                                if (hdr.icmp.isValid()) {
                                     if (hdr.icmp.type != ICMP_ECHO_REQUEST) {
                                         meta.protocol = 0;
                                     }
@@ -172,7 +174,11 @@
                                 if (meta.port_class == CLASS_POD && meta.protocol != 0) {
                                     outgoing.apply();
                                 }
-                                if (meta.plan == PLAN_NONE && meta.protocol != PROTOCOL_ICMP && meta.protocol != 0) {
+                            } else {
+                                if (meta.port_class == CLASS_POD) {
+                                    outgoing.apply();
+                                }
+                                if (meta.plan == PLAN_NONE) {
                                     // ---- Straight to a backend: known, so that no service's flow takes its way back.
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
