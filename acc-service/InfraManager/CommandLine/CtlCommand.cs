@@ -27,6 +27,7 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Vports(context));
         ctl.Subcommands.Add(Tables(context));
         ctl.Subcommands.Add(Counters(context));
+        ctl.Subcommands.Add(Shares(context));
         ctl.Subcommands.Add(Trace(context));
         ctl.Subcommands.Add(Services(context));
         ctl.Subcommands.Add(ServiceAdd(context));
@@ -83,6 +84,13 @@ internal static class CtlCommand
             return new Answer(w => CtlText.Counters(w, reply, parsed.GetValue(all)), j => CtlJson.Counters(j, reply));
         });
     }
+
+    private static Command Shares(Context context) =>
+        Query(context, new Command("shares", "How much of the learned tables each port holds, the fullest first"), async (_, client, options) =>
+        {
+            var reply = await client.ListSharesAsync(new ListSharesRequest(), options);
+            return new Answer(w => CtlShares.Text(w, reply), j => CtlShares.Json(j, reply));
+        });
 
     private static Command Trace(Context context)
     {

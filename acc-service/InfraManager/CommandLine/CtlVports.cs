@@ -31,6 +31,10 @@ internal static class CtlVports
         table.WriteTo(writer);
     }
 
+    /// <summary>Whose the endpoint is.</summary>
+    public static string Owner(EndpointInfo endpoint) =>
+        endpoint.Kind == "host" ? "host" : endpoint.PodName.Length > 0 ? $"{endpoint.PodNamespace}/{endpoint.PodName}" : $"{endpoint.ContainerId}/{endpoint.InterfaceName}";
+
     public static void Json(Utf8JsonWriter json, ListEndpointsReply reply)
     {
         json.WriteStartObject();
@@ -80,7 +84,4 @@ internal static class CtlVports
     private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string OrDash(string text) => text.Length == 0 ? "-" : text;
-
-    private static string Owner(EndpointInfo endpoint) =>
-        endpoint.Kind == "host" ? "host" : endpoint.PodName.Length > 0 ? $"{endpoint.PodNamespace}/{endpoint.PodName}" : $"{endpoint.ContainerId}/{endpoint.InterfaceName}";
 }

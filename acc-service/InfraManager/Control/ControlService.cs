@@ -71,15 +71,7 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
     public override Task<ListEndpointsReply> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
         var reply = new ListEndpointsReply();
-        foreach (var view in core.Endpoints)
-        {
-            var info = ToInfo(view.Endpoint.Spec);
-            if (view.Port is { } port)
-                info.Port = port;
-            info.State = view.Programmed ? "programmed" : "pending";
-            info.PortProblem = target.Ports.ProblemOf(view.Endpoint.Spec.PortName) ?? "";
-            reply.Endpoints.Add(info);
-        }
+        reply.Endpoints.AddRange(core.Endpoints.Select(ToInfo));
         reply.Vports.AddRange(own.Select(ToVport));
         reply.FreePorts.AddRange(node.Devices.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)));
         return Task.FromResult(reply);
@@ -153,6 +145,16 @@ internal sealed partial class ControlService(INetworkCore core, ITargetView targ
         TraceNames.Apply(reply, target.Pipeline);
         return reply;
     });
+
+    private EndpointInfo ToInfo(EndpointView view)
+    {
+        var info = ToInfo(view.Endpoint.Spec);
+        if (view.Port is { } port)
+            info.Port = port;
+        info.State = view.Programmed ? "programmed" : "pending";
+        info.PortProblem = target.Ports.ProblemOf(view.Endpoint.Spec.PortName) ?? "";
+        return info;
+    }
 
     private EndpointInfo ToInfo(EndpointSpec spec)
     {

@@ -25,6 +25,10 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken);
 
+    /// <summary>All cells of a register array, by index.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
+    Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken);
+
     /// <summary>What the target lost outside its pipeline's counters; null where it does not tell.</summary>
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken);

@@ -28,6 +28,11 @@ internal sealed class TargetView(P4Target target, GnmiClient gnmi, Func<PortRepo
             ? target.Session.ReadRowCountersAsync(table, cancellationToken)
             : throw new P4RuntimeException(Grpc.Core.StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({target.Traits.Name})");
 
+    public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
+        target.Traits.ReadsRegisters
+            ? target.Session.ReadRegistersAsync(register, cancellationToken)
+            : throw new P4RuntimeException(Grpc.Core.StatusCode.Unimplemented, $"registers are not available on this target ({target.Traits.Name})");
+
     public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => gnmi.GetLossesAsync(cancellationToken);
 
     public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => gnmi.GetPortStatesAsync(cancellationToken);

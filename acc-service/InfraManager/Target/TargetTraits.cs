@@ -25,6 +25,7 @@ internal sealed record TargetTraits
         WritesAreReliable = false,
         ReadsWholeCounters = false,
         ReadsRowCounters = false,
+        ReadsRegisters = false,
         ListsGroups = false,
     };
 
@@ -57,6 +58,9 @@ internal sealed record TargetTraits
 
     /// <summary>The counters of a table's rows can be read.</summary>
     public bool ReadsRowCounters { get; init; } = true;
+
+    /// <summary>Registers can be read.</summary>
+    public bool ReadsRegisters { get; init; } = true;
 
     /// <summary>The groups of an action profile can be listed. Otherwise each is read by its number, and what nobody knows of can't be found.</summary>
     public bool ListsGroups { get; init; } = true;

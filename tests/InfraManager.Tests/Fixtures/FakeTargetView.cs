@@ -9,10 +9,10 @@ namespace ACCOffload.InfraManager.Tests.Fixtures;
 /// <summary>Rows and counters as a target would report them, of the compiled pipeline.</summary>
 internal sealed class FakeTargetView : ITargetView
 {
-    public Pipeline Pipeline { get; } =
+    public Pipeline Pipeline { get; set; } =
         Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin"))));
 
-    public string PipelineName => "k8s_dp";
+    public string PipelineName { get; set; } = "k8s_dp";
 
     public ulong Cookie => 0x0123456789abcdef;
 
@@ -36,6 +36,16 @@ internal sealed class FakeTargetView : ITargetView
 
     public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<RowCounter>>(Failure is null ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)] : throw Failure);
+
+    /// <summary>Cells that are not 0, by register and index.</summary>
+    public Dictionary<(string Register, long Index), byte[]> Cells { get; } = [];
+
+    /// <summary>How many cells of a register are in the answer.</summary>
+    public int CellsTold { get; set; } = int.MaxValue;
+
+    public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<RegisterCell>>(
+            Failure is null ? [.. Enumerable.Range(0, Math.Min(register.Size, CellsTold)).Select(i => new RegisterCell(i, Cells.GetValueOrDefault((register.Alias, i)) ?? [0]))] : throw Failure);
 
     public TargetLosses? Losses { get; set; }
 

@@ -2,6 +2,7 @@ using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime;
+using Grpc.Core;
 using P4.V1;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -43,6 +44,16 @@ public sealed partial class FaithfulTargetTests
             var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => AsCtl().ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
             Assert.Equal($"the counters of table {table} are not available on this target (p4-dpdk)", refused.Message);
         }
+    }
+
+    [Fact]
+    public async Task Registers_are_told_as_not_available()
+    {
+        await StartAsync(FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true });
+        await ReadyAsync();
+
+        var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => AsCtl().ReadRegistersAsync(_view.Pipeline!.Register("unanswered"), default));
+        Assert.Equal((StatusCode.Unimplemented, "registers are not available on this target (p4-dpdk)"), (refused.Code, refused.Message));
     }
 
     private TargetView AsCtl() => new(_view, _ports, () => PortReport.Fine, "k8s_dp");

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Integration;
 using ACCOffload.Integration.Lab;
@@ -77,6 +78,8 @@ public sealed class FloodTests(ITestOutputHelper output)
         {
             foreach (var (who, client, to) in others)
                 results.Add((who, await SucceedAsync(client, to), 0));
+            if (full)
+                await IsFullestAsync(node, netns == node.OutsideNamespace ? $"node-1/{Outside.PortName}" : $"default/{node.Pods[1].Name}");
             output.WriteLine($"{flood}: {await running.StopAsync()} frames sent");
         }
         for (var i = 0; i < results.Count; i++)
@@ -87,6 +90,21 @@ public sealed class FloodTests(ITestOutputHelper output)
             output.WriteLine($"{flood}; {who}: {during} of {Attempts} during, {after} of {Attempts} after; drops: {drops}");
         Assert.All(results, r => Assert.True(Math.Min(r.During, r.After) >= Attempts * 99 / 100, $"{r.Who}: {r.During} during, {r.After} after; {drops}"));
         Assert.Equal(full, drops.Contains("share ", StringComparison.Ordinal));
+    }
+
+    /// <summary>Whoever floods is seen at once: its port comes first, with a kind that is full.</summary>
+    private async Task IsFullestAsync(ServiceNode node, string owner)
+    {
+        JsonNode? fullest = null;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                fullest = (await node.Lab.ControlAsync("shares"))["ports"]![0]!;
+                // Answers come in all the time and take flows from one kind to another.
+                return fullest["endpoints"]!.AsArray().Any(e => (string?)e == owner) && fullest["shares"]!.AsArray().Any(s => (uint)s!["count"]! >= (uint)s["limit"]!);
+            },
+            () => $"{owner} has a full share; the fullest port: {fullest?.ToJsonString()}");
+        output.WriteLine($"{owner}: {string.Join(", ", fullest!["shares"]!.AsArray().Select(s => $"{s!["kind"]} {s["count"]}/{s["limit"]}"))}");
     }
 
     private static async Task<int> SucceedAsync(Client client, string to)

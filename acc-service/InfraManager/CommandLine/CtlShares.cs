@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Text.Json;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.Protos.V1;
+
+namespace ACCOffload.InfraManager.CommandLine;
+
+/// <summary>How much of the learned tables each port holds: what ctl shares shows.</summary>
+internal static class CtlShares
+{
+    // The target notices the end of a period with a new flow, so what is read may be older.
+    private static readonly string Age =
+        $"A count begins anew with the first new flow after its period ({string.Join(", ", ShareKind.All.Select(k => $"{k.Name} {Span(k.Period)}"))}), or of a new pod at the port. Until then it is the former one.";
+
+    public static void Text(TextWriter writer, ListSharesReply reply)
+    {
+        if (reply.Problem.Length > 0)
+        {
+            writer.WriteLine(reply.Problem);
+            return;
+        }
+        if (reply.Ports.Count == 0)
+        {
+            writer.WriteLine("no ports");
+            return;
+        }
+
+        var kinds = ShareKind.All.Select(k => k.Name).ToList();
+        var table = new TextTable(["PORT", "NAME", .. kinds.Select(k => k.ToUpperInvariant()), "ENDPOINTS"]).Right([0, .. Enumerable.Range(2, kinds.Count)]);
+        foreach (var port in reply.Ports)
+        {
+            var one = port.Endpoints[0];
+            table.Add([
+                one.HasPort ? Number(one.Port) : "-",
+                one.PortName,
+                .. kinds.Select(k => port.Shares.FirstOrDefault(s => s.Kind == k) is { } share ? $"{Number(share.Count)}/{Number(share.Limit)}" : "-"),
+                string.Join(' ', port.Endpoints.Select(CtlVports.Owner))]);
+        }
+        table.WriteTo(writer);
+        writer.WriteLine(Age);
+    }
+
+    public static void Json(Utf8JsonWriter json, ListSharesReply reply)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("ports");
+        foreach (var port in reply.Ports)
+        {
+            var one = port.Endpoints[0];
+            json.WriteStartObject();
+            CtlJson.WritePort(json, one.HasPort, one.Port);
+            json.WriteString("name", one.PortName);
+            json.WriteStartArray("endpoints");
+            foreach (var endpoint in port.Endpoints)
+                json.WriteStringValue(CtlVports.Owner(endpoint));
+            json.WriteEndArray();
+            json.WriteStartArray("shares");
+            foreach (var share in port.Shares)
+            {
+                json.WriteStartObject();
+                json.WriteString("kind", share.Kind);
+                json.WriteNumber("count", share.Count);
+                json.WriteNumber("limit", share.Limit);
+                json.WriteNumber("period", share.Period);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteString("problem", reply.Problem);
+        json.WriteEndObject();
+    }
+
+    private static string Span(uint seconds) => seconds % 3600 == 0 ? $"{seconds / 3600} h" : $"{seconds} s";
+
+    private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
+}
