@@ -176,4 +176,19 @@ public sealed class FragmentTests : IDisposable
         Assert.Equal(Convert.ToHexString(first.Ip[20..]), Convert.ToHexString(_node.Pass(2, first, 1).Ip[20..]));
         Assert.Equal(0, _node.Learned("fragments"));
     }
+
+    [Fact]
+    public void One_pods_fragments_leave_room_for_anothers()
+    {
+        var service = ServiceOf(Frame.Udp);
+        var other = _node.AddPod(3);
+        var firsts = 0;
+        for (var i = 0; i < 5000; i++)
+            firsts += _node.Send(1, service.To(_client, 5000, payload: Large).Fragments(Size, (ushort)i).First()) is null ? 0 : 1;
+        Assert.Equal(4096, firsts);
+        Assert.Equal(5000ul - 4096, _node.Drops(DropReason.Share));
+        Assert.Equal(Large, PassAll(3, service.To(other, 5000, payload: Large), 2).Payload.ToArray());
+        _node.Time.Advance(TimeSpan.FromSeconds(31));
+        Assert.Equal(Large, PassAll(1, service.To(_client, 5000, payload: Large), 2).Payload.ToArray());
+    }
 }

@@ -198,6 +198,8 @@ public sealed class RouterTests : IDisposable
         for (uint i = 0; i < 20_000; i++)
             told += _node.Send(Node.UplinkPort, With(Frame.Build(Frame.Udp, External + (i << 8), 5000, _client, (ushort)i), ttl: 1, identification: 0)) is null ? 0 : 1;
         Assert.Equal(8192, told);
+        // No more than those are remembered, so that the table that limits them can't be filled.
+        Assert.InRange(_node.Learned("answers"), 8192, 3 * 8192);
         Assert.Equal(16, Messages(2, other, 400));
 
         int Messages(uint port, uint from, int count)

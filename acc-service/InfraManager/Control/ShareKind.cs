@@ -18,5 +18,6 @@ internal sealed record ShareKind(string Name, string Register, uint PodLimit, ui
         new("datagrams", "datagrams", 16384, 65536, 120),
         new("connections", "open_connections", 8192, 65536, 43200),
         new("clients", "known_clients", 4096, 16384, 43200),
+        new("fragmented", "fragmented_packets", 4096, 16384, 30),
     ];
 }

@@ -63,8 +63,6 @@
                             header_sum.clear();
                             transport_sum.clear();
                             meta.new_expiry = EXPIRE_10;
-                            hdr.answer.address = hdr.guard.ip;
-                            hdr.answer.kind = hdr.answer.message;
                             hdr.answer.slot = hdr.ipv4.identification;
                             if (hdr.icmp.isValid()) {
                                 hdr.answer.slot = hdr.answer.slot + hdr.icmp.sequence;
@@ -72,12 +70,18 @@
                                 hdr.answer.slot = hdr.answer.slot + meta.service_port;
                             }
                             hdr.work.wide = hdr.answer.slot;
-                            hdr.answer.slot = hdr.answer.slot & SLOTS_OF_ONE;
-                            answers.apply();
-                            if (hdr.answer.limited == 0 && meta.port_class == CLASS_UPLINK) {
+                            hdr.answer.limited = 0;
+                            if (meta.port_class == CLASS_UPLINK) {
+                                // First, so that forged addresses can't fill the table: a full one limits nothing.
                                 hdr.answer.address = 0;
                                 hdr.answer.kind = 0;
                                 hdr.answer.slot = hdr.work.wide & SLOTS_OF_ALL;
+                                answers.apply();
+                            }
+                            if (hdr.answer.limited == 0) {
+                                hdr.answer.address = hdr.guard.ip;
+                                hdr.answer.kind = hdr.answer.message;
+                                hdr.answer.slot = hdr.work.wide & SLOTS_OF_ONE;
                                 answers.apply();
                             }
                             if (hdr.answer.limited == 0) {

@@ -10,10 +10,22 @@
                                 meta.drop_reason = DROP_SERVICE_FRAGMENT;
                             }
                         } else if (meta.refusal == DROP_NONE) {
-                            meta.new_expiry = EXPIRE_30;
-                            fragments.apply();
-                            if (hdr.fragment.known == FRAGMENT_COLLIDES) {
-                                meta.drop_reason = DROP_SERVICE_FRAGMENT;
+                            hdr.share.port = hdr.guard.port;
+                            hdr.share.mac = 0;
+                            if (meta.port_class == CLASS_POD) {
+                                hdr.share.mac = hdr.guard.mac;
+                            }
+                            READ_SHARE(SHARE_FRAGMENTED, EXPIRE_30, fragmented_packets, POD_FRAGMENTED, NODE_FRAGMENTED)
+                            if (hdr.share.count >= hdr.share.limit) {
+                                meta.drop_reason = DROP_SHARE;
+                            } else {
+                                hdr.share.count = hdr.share.count + 1;
+                                fragmented_packets.write(hdr.guard.port, hdr.share.count);
+                                meta.new_expiry = EXPIRE_30;
+                                fragments.apply();
+                                if (hdr.fragment.known == FRAGMENT_COLLIDES) {
+                                    meta.drop_reason = DROP_SERVICE_FRAGMENT;
+                                }
                             }
                         }
                     }

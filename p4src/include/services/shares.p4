@@ -7,6 +7,7 @@
     Register<bit<32>, bit<32>>(SHARED_PORTS) datagrams;
     Register<bit<32>, bit<32>>(SHARED_PORTS) open_connections;
     Register<bit<32>, bit<32>>(SHARED_PORTS) known_clients;
+    Register<bit<32>, bit<32>>(SHARED_PORTS) fragmented_packets;
 
     action in_period() {
         hdr.share.fresh = 0;

@@ -111,7 +111,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     // Few clients' ports, so that packets meet flows, and flows each other.
     private Packet ToService(Endpoint sender)
     {
-        var (ip, protocol, port) = dice.Pick(world.Frontends);
+        var (ip, protocol, port) = dice.Percent(85) ? dice.Pick(world.Frontends) : dice.Pick(world.Backends);
         if (dice.Percent(15))
             (ip, protocol, port) = (dice.Pick<uint>(0x08080808, 0x09090909), dice.Pick<byte>(1, 6, 17, 132), 53);
         var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), ip, (ushort)(5000 + dice.Below(3)), port);

@@ -36,6 +36,9 @@ internal sealed class K8sServices
     /// <summary>Address, protocol and port of each frontend.</summary>
     public List<(uint Ip, byte Protocol, ushort Port)> Frontends { get; } = [];
 
+    /// <summary>Address, protocol and port of each backend.</summary>
+    public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Backends => [.. _backends.Select(b => (b.Ip, b.Protocol, b.Port))];
+
     /// <summary>Writes some of the rows, each in one of the ways it can be.</summary>
     public void Change(SideBySide both)
     {
@@ -91,7 +94,7 @@ internal sealed class K8sServices
         var last = (int)both.Engine.ReadRegister(program.FindRegisterArray("slots_0")!.Index, 0) / 8;
         for (var i = _dice.Below(20); i > 0; i--)
             both.WriteRegister("connections_0", 8 * (uint)Math.Max(1, last - _dice.Below(60)), 1);
-        foreach (var (array, limit) in new[] { ("unanswered_0", 4096ul), ("datagrams_0", 16_384ul), ("open_connections_0", 8192ul), ("known_clients_0", 4096ul) })
+        foreach (var (array, limit) in new[] { ("unanswered_0", 4096ul), ("datagrams_0", 16_384ul), ("open_connections_0", 8192ul), ("known_clients_0", 4096ul), ("fragmented_packets_0", 4096ul) })
         {
             for (uint port = 0; port < 12; port++)
             {

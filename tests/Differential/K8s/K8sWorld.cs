@@ -39,6 +39,9 @@ internal sealed class K8sWorld
     /// <summary>The services' addresses, protocols and ports.</summary>
     public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Frontends => _services.Frontends;
 
+    /// <summary>Who serves them: addresses, protocols and ports.</summary>
+    public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Backends => _services.Backends;
+
     /// <summary>Those whose rows were written.</summary>
     public IReadOnlyCollection<Endpoint> Attached => _attached;
 

@@ -15,7 +15,7 @@ namespace ACCOffload.InfraManager.Tests.CommandLine;
 public sealed class CtlSharesTests : IAsyncLifetime
 {
     private const string Age =
-        "A count begins anew with the first new flow after its period (unanswered 60 s, datagrams 120 s, connections 12 h, clients 12 h), or of a new pod at the port. Until then it is the former one.";
+        "A count begins anew with the first new flow after its period (unanswered 60 s, datagrams 120 s, connections 12 h, clients 12 h, fragmented 30 s), or of a new pod at the port. Until then it is the former one.";
 
     private ApiFixture _api = null!;
 
@@ -46,14 +46,14 @@ public sealed class CtlSharesTests : IAsyncLifetime
 
         Assert.Equal(
             $"""
-            PORT  NAME     UNANSWERED   DATAGRAMS  CONNECTIONS      CLIENTS  ENDPOINTS
-               2  uplink0     0/16384     0/65536      0/65536  16384/16384  c-uplink0/eth0
-            4095  acc8      4096/4096     0/16384       0/8192       0/4096  default/web-8
-               3  acc3         0/4096  8193/16384       0/8192       0/4096  default/web-3
-               4  acc4      1024/4096     0/16384       0/8192       0/4096  default/web-4 default/web-5
-               1  host0       0/16384     0/65536   8192/65536      0/16384  host
-               -  acc6              -           -            -            -  default/web-6
-            4096  acc7              -           -            -            -  default/web-7
+            PORT  NAME     UNANSWERED   DATAGRAMS  CONNECTIONS      CLIENTS  FRAGMENTED  ENDPOINTS
+               2  uplink0     0/16384     0/65536      0/65536  16384/16384     0/16384  c-uplink0/eth0
+            4095  acc8      4096/4096     0/16384       0/8192       0/4096      0/4096  default/web-8
+               3  acc3         0/4096  8193/16384       0/8192       0/4096      0/4096  default/web-3
+               4  acc4      1024/4096     0/16384       0/8192       0/4096      0/4096  default/web-4 default/web-5
+               1  host0       0/16384     0/65536   8192/65536      0/16384     0/16384  host
+               -  acc6              -           -            -            -           -  default/web-6
+            4096  acc7              -           -            -            -           -  default/web-7
             {Age}
             """.ReplaceLineEndings("\n"),
             (await RunAsync(0, "shares")).Trim());
@@ -63,7 +63,7 @@ public sealed class CtlSharesTests : IAsyncLifetime
         Assert.Equal([2, 4095, 3, 4, 1, null, 4096], ports.Select(p => (int?)p!["port"]));
         Assert.Equal(["default/web-4", "default/web-5"], ports[3]!["endpoints"]!.AsArray().Select(e => (string?)e));
         Assert.Equal(
-            [("unanswered", 0, 4096, 60), ("datagrams", 8193, 16384, 120), ("connections", 0, 8192, 43200), ("clients", 0, 4096, 43200)],
+            [("unanswered", 0, 4096, 60), ("datagrams", 8193, 16384, 120), ("connections", 0, 8192, 43200), ("clients", 0, 4096, 43200), ("fragmented", 0, 4096, 30)],
             ports[2]!["shares"]!.AsArray().Select(s => ((string)s!["kind"]!, (int)s["count"]!, (int)s["limit"]!, (int)s["period"]!)));
         Assert.Empty(ports[5]!["shares"]!.AsArray());
         Assert.Empty(ports[6]!["shares"]!.AsArray());

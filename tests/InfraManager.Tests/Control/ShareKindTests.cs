@@ -19,7 +19,8 @@ public sealed partial class ShareKindTests
             .ToDictionary(m => m.Groups["name"].Value, m => m.Groups["value"].Value.StartsWith("0x", StringComparison.Ordinal)
                 ? uint.Parse(m.Groups["value"].ValueSpan[2..], NumberStyles.HexNumber, CultureInfo.InvariantCulture)
                 : uint.Parse(m.Groups["value"].ValueSpan, CultureInfo.InvariantCulture));
-        var read = Read().Matches(File.ReadAllText(Path.Combine(Sources, "apply.p4")))
+        var read = Directory.EnumerateFiles(Path.GetDirectoryName(Sources)!, "*.p4", SearchOption.AllDirectories)
+            .SelectMany(file => Read().Matches(File.ReadAllText(file)))
             .Select(m => (
                 Kind: constants[m.Groups["kind"].Value],
                 Register: m.Groups["register"].Value,
