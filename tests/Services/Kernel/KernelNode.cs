@@ -29,6 +29,8 @@ internal sealed class KernelNode : IServiceNode
 
     public Client Host => new(_router);
 
+    public string HostNamespace => _router;
+
     public Client Friend => new(_outside, Outside.Friend);
 
     /// <param name="pods">How many.</param>

@@ -15,6 +15,9 @@ internal interface IServiceNode : IAsyncDisposable
     /// <summary>The node's own programs.</summary>
     Client Host { get; }
 
+    /// <summary>Where they run.</summary>
+    string HostNamespace { get; }
+
     /// <summary>Beyond the uplink.</summary>
     Client Friend { get; }
 

@@ -34,7 +34,9 @@ internal sealed class ServiceNode : IServiceNode
     public string OutsideNamespace { get; private set; } = "";
 
     /// <summary>The node's own programs.</summary>
-    public Client Host => new(Lab.HostNamespace);
+    public Client Host => new(HostNamespace);
+
+    public string HostNamespace => Lab.HostNamespace;
 
     public Client Friend => new(OutsideNamespace, Outside.Friend);
 
