@@ -256,6 +256,8 @@ header slot_t {
     // The state as it was, and as the packet makes it.
     bit<32> known;
     bit<32> state;
+    // That of the flow which had the slot before.
+    bit<32> displaced;
     bit<32> closes;
     bit<32> speaks;
     bit<32> spoken_to;

@@ -161,4 +161,39 @@ public sealed class ShareTests : IDisposable
             Assert.Single(ports);
         }
     }
+
+    [Fact]
+    public void Connections_that_outlive_many_newer_ones_are_counted_once()
+    {
+        const int Slots = 0x40000;
+        Start();
+        var old = Enumerable.Range(0, 100).Select(i => new Connection(_node, 1, _greedy, (ushort)(1024 + i)).Open(3)).ToList();
+        Assert.Equal(100ul, _node.Register("open_connections", 1));
+        // So many of another pod that their slots are given again. They close at once.
+        for (var i = 0; i < Slots; i++)
+        {
+            if (i % 20_000 == 0)
+                _node.Time.Advance(TimeSpan.FromSeconds(61));
+            var connection = new Connection(_node, 2, _other, (ushort)(1024 + (i % 60_000))).Open(3);
+            connection.Ask(3, Frame.Ack | Frame.Fin);
+            connection.Answer(3, Frame.Ack | Frame.Fin);
+            connection.Ask(3);
+        }
+        // They go on, and end, as if nothing had happened.
+        foreach (var connection in old)
+        {
+            connection.Ask(3, Frame.Ack | Frame.Psh, "question");
+            connection.Answer(3, Frame.Ack | Frame.Psh, "answer");
+            connection.Ask(3);
+        }
+        Assert.Equal((100ul, 0ul), (_node.Register("open_connections", 1), _node.Register("open_connections", 2)));
+        foreach (var connection in old)
+        {
+            connection.Answer(3, Frame.Ack | Frame.Fin);
+            connection.Ask(3, Frame.Ack | Frame.Fin);
+            connection.Answer(3);
+        }
+        Assert.Equal((0ul, 0ul), (_node.Register("open_connections", 1), _node.Register("open_connections", 2)));
+        Assert.Equal(0ul, _node.Drops(DropReason.Share));
+    }
 }

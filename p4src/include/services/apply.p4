@@ -413,6 +413,9 @@
                                         meta.slot = SLOT_WORDS;
                                     }
                                     slots.write(0, meta.slot);
+                                    meta.at = meta.slot + SLOT_STATE;
+                                    hdr.slot.displaced = connections.read(meta.at);
+                                    FORGET_DISPLACED(meta.slot)
                                     connections.write(meta.slot, meta.slot);
                                     meta.at = meta.slot + SLOT_PORT;
                                     connections.write(meta.at, hdr.guard.port);
@@ -514,6 +517,7 @@
 
                     // ---- What an answer or an end changes in its port's share
                     if (hdr.slot.changed == 1) {
+                        FORGET_DISPLACED(hdr.slot.first)
                         hdr.slot.counted = 0;
                         hdr.slot.near = hdr.slot.state & COUNTED;
                         if (hdr.slot.near != COUNTED) {
@@ -528,20 +532,25 @@
                             }
                         }
                         meta.at = hdr.slot.first + SLOT_PORT;
-                        hdr.share.port = connections.read(meta.at);
                         if (hdr.slot.counted == 1) {
-                            ONE_LESS(unanswered)
                             if (meta.protocol == PROTOCOL_TCP) {
+                                // The client's own packet; another flow may have had the slot.
+                                hdr.share.port = hdr.guard.port;
+                                connections.write(meta.at, hdr.guard.port);
                                 ONE_MORE(open_connections)
                             } else {
+                                hdr.share.port = connections.read(meta.at);
                                 ONE_MORE(datagrams)
                             }
+                            ONE_LESS(unanswered)
                         } else if (hdr.slot.counted == 2) {
+                            hdr.share.port = connections.read(meta.at);
                             ONE_LESS(open_connections)
                         }
                     }
 
 #include "../fragments/teach.p4"
+
                     // ---- The rewriting, of either direction
                     if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1)) {
                         if (meta.refusal == DROP_NONE) {

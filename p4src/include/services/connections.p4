@@ -13,13 +13,28 @@
     // The slot that was given last, as it is named: the index of its first word, of more bits than there are words.
     Register<bit<32>, bit<32>>(1) slots;
 
+// Of a flow that loses its slot nobody will know that it ends: its port's share forgets it now.
+#define FORGET_DISPLACED(first_word) \
+    if (hdr.slot.displaced >= ESTABLISHED + CLIENT_SPOKE) { \
+        hdr.slot.near = hdr.slot.displaced & COUNTED; \
+        if (hdr.slot.near != COUNTED) { \
+            meta.at = first_word + SLOT_PORT; \
+            hdr.share.port = connections.read(meta.at); \
+            ONE_LESS(open_connections) \
+        } \
+    }
+
 #define FIND_SLOT(slot) \
         hdr.slot.owner = connections.read(slot); \
         meta.at = slot + SLOT_STATE; \
         if (hdr.slot.owner == slot) { \
             hdr.slot.known = connections.read(meta.at); \
+            hdr.slot.displaced = 0; \
         } else { \
             hdr.slot.known = 0; \
+            hdr.slot.displaced = connections.read(meta.at); \
+            hdr.slot.first = slot; \
+            hdr.slot.changed = 1; \
             connections.write(slot, slot); \
             connections.write(meta.at, 0); \
         }

@@ -93,7 +93,11 @@ internal sealed class K8sServices
         // Slots that a newer flow took, and shares that are full.
         var last = (int)both.Engine.ReadRegister(program.FindRegisterArray("slots_0")!.Index, 0) / 8;
         for (var i = _dice.Below(20); i > 0; i--)
+        {
             both.WriteRegister("connections_0", 8 * (uint)Math.Max(1, last - _dice.Below(60)), 1);
+            // And older flows in those that come next, open or closed.
+            both.WriteRegister("connections_0", (8 * (uint)(last + 1 + _dice.Below(60))) + 1, _dice.Pick<ulong>(0, 12, 16, 28, 31));
+        }
         foreach (var (array, limit) in new[] { ("unanswered_0", 4096ul), ("datagrams_0", 16_384ul), ("open_connections_0", 8192ul), ("known_clients_0", 4096ul), ("fragmented_packets_0", 4096ul) })
         {
             for (uint port = 0; port < 12; port++)

@@ -115,6 +115,10 @@ internal sealed partial class Node : IDisposable
         return sent.Value.Frame;
     }
 
+    /// <summary>A cell of a register array of the program's.</summary>
+    public ulong Register(string name, long index)
+        => _pipeline.ReadRegister(Program.RegisterArrays.Single(r => Alias(r.Name) == name).Index, index);
+
     /// <summary>What the counter of drops says.</summary>
     public ulong Drops(DropReason reason) => _pipeline.ReadRegister(Program.FindRegisterArray("drops_0")!.Index, (long)reason);
 
