@@ -40,7 +40,7 @@ internal static class TableRanks
     };
 
     /// <summary>Whether the data plane fills the table by itself: nothing of it is written, read or compared.</summary>
-    public static bool IsLearned(TableSchema table) => NameOf(table) is "flows" or "replies" or "affinities" or "fragments" or "answers";
+    public static bool IsLearned(TableSchema table) => NameOf(table) is "flows" or "replies" or "affinities" or "fragments" or "answers" or "periods";
 
     /// <summary>Rows that are there while others are replaced.</summary>
     public static bool IsHold(TableSchema table) => NameOf(table) is "held";

@@ -24,7 +24,9 @@ internal sealed class TargetReader(Lab lab) : IDisposable
         var tables = info.Tables.ToDictionary(t => t.Preamble.Id);
         var actions = info.Actions.ToDictionary(a => a.Preamble.Id);
         var request = new ReadRequest { DeviceId = 1 };
-        request.Entities.AddRange(tables.Keys.Select(id => new Entity { TableEntry = new TableEntry { TableId = id } }));
+        // What a miss adds has an action that only entries have: such rows are the data plane's.
+        var written = tables.Values.Where(t => t.ActionRefs.All(a => a.Scope != P4.Config.V1.ActionRef.Types.Scope.TableOnly)).Select(t => t.Preamble.Id);
+        request.Entities.AddRange(written.Select(id => new Entity { TableEntry = new TableEntry { TableId = id } }));
         var rows = new HashSet<string>();
         using var reading = client.Read(request, deadline: Deadline());
         while (await reading.ResponseStream.MoveNext(CancellationToken.None))

@@ -1,0 +1,17 @@
+using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Tests.Support;
+using P4.Config.V1;
+
+namespace ACCOffload.InfraManager.Tests.Compile;
+
+public sealed class LearnedTableTests
+{
+    [Fact]
+    public void No_table_that_a_miss_fills_is_taken_for_one_that_is_written()
+    {
+        var info = P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
+        // Only there an action is for entries alone: the one that a miss adds.
+        var learned = info.Tables.Where(t => t.ActionRefs.Any(a => a.Scope == ActionRef.Types.Scope.TableOnly)).Select(t => t.Preamble.Alias).Order();
+        Assert.Equal(learned, TestPipeline.Artifacts.Pipeline.Tables.Where(TableRanks.IsLearned).Select(t => t.Alias).Order());
+    }
+}
