@@ -53,6 +53,27 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
+    /// <summary>Sends more than goes before the first acknowledgment, so full segments for sure, and gets it back.</summary>
+    public async Task EchoAsync(string to, int length = 200_000)
+    {
+        using var limit = new CancellationTokenSource(Patience + Patience);
+        using var socket = Open(ProtocolType.Tcp);
+        await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
+        var stream = new NetworkStream(socket);
+        using var reader = new StreamReader(stream);
+        await reader.ReadLineAsync(limit.Token);
+        var text = new string('x', length);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{text}\n"), limit.Token);
+        try
+        {
+            Assert.EndsWith(text, await reader.ReadLineAsync(limit.Token), StringComparison.Ordinal);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{to}: nothing of {length} bytes came back in time: packets are lost at the small link");
+        }
+    }
+
     /// <summary>A new flow of datagrams, one until it is answered.</summary>
     public async Task<Answer> AskUdpAsync(string to, bool impatient = false)
     {

@@ -46,7 +46,8 @@ internal sealed class ServiceNode : IServiceNode
     /// <param name="pods">How many.</param>
     /// <param name="separateTarget">The soft target in a process of its own.</param>
     /// <param name="speed">How much faster the timers of what is learned run.</param>
-    public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false, int speed = 1)
+    /// <param name="uplinkMtu">What the uplink is said to take; 0 for all.</param>
+    public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false, int speed = 1, int uplinkMtu = 0)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = separateTarget });
         var node = new ServiceNode(lab);
@@ -56,7 +57,7 @@ internal sealed class ServiceNode : IServiceNode
             await Outside.BuildAsync(node.OutsideNamespace, lab.PortNamespace);
             node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
             node.Api.Put(Kube.Node("node-1", "a"));
-            node.Configure(speed);
+            node.Configure(speed, uplinkMtu);
             if (separateTarget)
                 await lab.StartTargetAsync();
             await lab.StartManagerAsync();
@@ -210,13 +211,15 @@ internal sealed class ServiceNode : IServiceNode
         && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() != "Node")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen) && seen >= version);
 
-    private void Configure(int speed)
+    private void Configure(int speed, int uplinkMtu)
     {
         File.WriteAllText(Lab.At("kubeconfig"), KubeconfigText.Of(Api.Address, _pki.Authority));
         Change(Lab.ManagerConfig, c =>
         {
             c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
             c["Node"]!["Uplink"] = Outside.Configuration;
+            if (uplinkMtu > 0)
+                c["Node"]!["Uplink"]!["Mtu"] = uplinkMtu;
             c["Services"] = new JsonObject { ["HealthCheckAddress"] = AccAddress };
             c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = Lab.At("kubeconfig") };
             if (speed > 1)
