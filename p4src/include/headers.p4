@@ -241,6 +241,7 @@ header range_t {
     bit<16> ports;
     bit<16> port_mask;
     bit<16> port_step;
+    bit<16> attempt;
 }
 
 // A flow's slot of registers, and what the packet says about it.

@@ -318,15 +318,57 @@ public sealed class TimeoutTests : IDisposable
         Assert.False(DatagramIsKept(service));
     }
 
-    [Fact]
-    public void SCTP_is_kept_for_five_minutes()
+    // An association whose ends chose these tags; each sends the other's.
+    private const uint ClientsTag = 0xC11E0001;
+    private const uint ServersTag = 0x5E4E0001;
+
+    private Frame SctpOfClient(uint tag) => Frame.Build(Frame.Sctp, _client, 5000, Service.Address, 80, sequence: tag);
+
+    private Frame SctpOfServer(uint tag) => Frame.Build(Frame.Sctp, Node.PodAddress(2), 80, _client, 5000, sequence: tag);
+
+    private void Associate()
     {
         var service = new Service(_node, Frame.Sctp).Backend(2, _node.AddPod(2), 80).Backend(3, _node.AddPod(3), 80).Fill(2).Frontend(Service.Address, 80);
-        _node.Pass(1, service.To(_client, 5000), 2);
+        _node.Pass(1, SctpOfClient(0), 2);
+        _node.Pass(2, SctpOfServer(ClientsTag), 1);
+        _node.Pass(1, SctpOfClient(ServersTag), 2);
         service.Fill(3).Frontend(Service.Address, 80);
+    }
+
+    // An INIT tells without changing anything.
+    private bool AssociationIsKept() => _node.Send(1, SctpOfClient(0))!.Value.Port == 2;
+
+    [Fact]
+    public void An_association_is_kept_for_five_minutes_from_the_last_packet_with_its_tags()
+    {
+        Associate();
+        for (var i = 0; i < 3; i++)
+        {
+            Wait(299);
+            _node.Pass(1, SctpOfClient(ServersTag), 2);
+            Wait(299);
+            _node.Pass(2, SctpOfServer(ClientsTag), 1);
+        }
         Wait(299);
-        _node.Pass(1, service.To(_client, 5000), 2);
-        Wait(301);
-        _node.Pass(1, service.To(_client, 5000), 3);
+        Assert.True(AssociationIsKept());
+        Wait(2);
+        Assert.False(AssociationIsKept());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(ServersTag + 1)]
+    [InlineData(0xFFFFFFFF)]
+    public void No_packet_with_another_tag_lengthens_an_association(uint tag)
+    {
+        // RFC 9260, 8.5.
+        Associate();
+        Wait(200);
+        _node.Pass(1, SctpOfClient(tag), 2);
+        _node.Pass(2, SctpOfServer(tag), 1);
+        Wait(99);
+        Assert.True(AssociationIsKept());
+        Wait(2);
+        Assert.False(AssociationIsKept());
     }
 }

@@ -83,6 +83,7 @@
                         }
                     } else if (hdr.sctp.isValid()) {
                         meta.new_expiry = EXPIRE_300;
+                        hdr.slot.due = DUE_SCTP;
                         // Only an INIT has no tag (RFC 9260, 8.5.1).
                         if (hdr.sctp.verification_tag != 0) {
                             hdr.flow.starts = 0;
@@ -115,7 +116,7 @@
                             if (meta.endpoint_id != 0 || meta.outside == 1) {
                                 hdr.slot.of_server = 1;
                                 hdr.flow.compare = 0;
-                                if (meta.protocol != PROTOCOL_TCP) {
+                                if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_SCTP) {
                                     hdr.slot.due = DUE_ANSWER;
                                     if (meta.protocol == PROTOCOL_UDP) {
                                         meta.expiry = EXPIRE_120;
@@ -131,7 +132,7 @@
                                     }
                                 }
                                 if (hdr.flow.found == 0) {
-                                    if (meta.protocol != PROTOCOL_TCP) {
+                                    if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_SCTP) {
                                         hdr.slot.due = DUE_NOT;
                                         if (meta.protocol == PROTOCOL_UDP) {
                                             meta.expiry = EXPIRE_KEEP;
@@ -461,7 +462,10 @@
                                 if (hdr.flow.pinned == 1) {
                                     meta.local_port = meta.source_port;
                                 } else if (meta.protocol != PROTOCOL_SCTP && meta.drop_reason == DROP_NONE) {
-                                    meta.port_offset = meta.port_offset + (bit<16>) meta.slot;
+                                    hdr.range.attempt = attempts.read(0);
+                                    hdr.range.attempt = hdr.range.attempt + 1;
+                                    attempts.write(0, hdr.range.attempt);
+                                    meta.port_offset = meta.port_offset + hdr.range.attempt;
                                     PORT_OF_OFFSET
                                 }
                             }
@@ -521,13 +525,13 @@
                         hdr.slot.counted = 0;
                         hdr.slot.near = hdr.slot.state & COUNTED;
                         if (hdr.slot.near != COUNTED) {
-                            if (hdr.slot.state >= ESTABLISHED) {
+                            if (hdr.slot.near >= ESTABLISHED) {
                                 hdr.slot.counted = 1;
                             }
                         }
                         hdr.slot.near = hdr.slot.known & COUNTED;
                         if (hdr.slot.near != COUNTED) {
-                            if (hdr.slot.known >= ESTABLISHED) {
+                            if (hdr.slot.near >= ESTABLISHED) {
                                 hdr.slot.counted = hdr.slot.counted + 2;
                             }
                         }

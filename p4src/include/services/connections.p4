@@ -15,7 +15,8 @@
 
 // Of a flow that loses its slot nobody will know that it ends: its port's share forgets it now.
 #define FORGET_DISPLACED(first_word) \
-    if (hdr.slot.displaced >= ESTABLISHED + CLIENT_SPOKE) { \
+    hdr.slot.near = hdr.slot.displaced & OPEN; \
+    if (hdr.slot.near == OPEN) { \
         hdr.slot.near = hdr.slot.displaced & COUNTED; \
         if (hdr.slot.near != COUNTED) { \
             meta.at = first_word + SLOT_PORT; \
@@ -157,11 +158,46 @@
                 connections.write(meta.at, hdr.slot.state); \
             }
 
+// RFC 9260, 8.5: each end puts the tag that the other chose into all its packets but an INIT. The first one is taken for right.
+#define TRACK_SCTP(slot) \
+        FIND_SLOT(slot) \
+        hdr.slot.first = slot; \
+        if (hdr.slot.of_server == 1) { \
+            meta.at = slot + SLOT_SERVER_ACKED; \
+            hdr.slot.speaks = SERVER_TAGGED; \
+            hdr.slot.spoken_to = hdr.slot.known & SERVER_TAGGED; \
+            hdr.slot.state = hdr.slot.known | ESTABLISHED; \
+        } else { \
+            meta.at = slot + SLOT_CLIENT_ACKED; \
+            hdr.slot.speaks = CLIENT_TAGGED; \
+            hdr.slot.spoken_to = hdr.slot.known & CLIENT_TAGGED; \
+            hdr.slot.state = hdr.slot.known; \
+        } \
+        if (hdr.sctp.verification_tag == 0) { \
+            meta.expiry = EXPIRE_UNTOUCHED; \
+        } else if (hdr.slot.spoken_to == 0) { \
+            connections.write(meta.at, hdr.sctp.verification_tag); \
+            hdr.slot.state = hdr.slot.state | hdr.slot.speaks; \
+        } else { \
+            hdr.slot.sent = connections.read(meta.at); \
+            if (hdr.slot.sent != hdr.sctp.verification_tag) { \
+                meta.expiry = EXPIRE_UNTOUCHED; \
+            } \
+        } \
+        if (hdr.slot.state != hdr.slot.known) { \
+            hdr.slot.changed = 1; \
+            meta.at = slot + SLOT_STATE; \
+            connections.write(meta.at, hdr.slot.state); \
+        }
+
 // The first entry that a packet meets tracks it.
 #define TRACK(slot) \
         if (hdr.slot.due == DUE_TCP) { \
             hdr.slot.due = DUE_NOT; \
             TRACK_TCP(slot) \
+        } else if (hdr.slot.due == DUE_SCTP) { \
+            hdr.slot.due = DUE_NOT; \
+            TRACK_SCTP(slot) \
         } else if (hdr.slot.due == DUE_ANSWER) { \
             hdr.slot.due = DUE_NOT; \
             FIND_SLOT(slot) \

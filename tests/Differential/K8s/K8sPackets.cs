@@ -210,8 +210,8 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             Tcp(span);
         else if (protocol == 17 && dice.Percent(20))
             (span[40], span[41]) = (0, 0);
-        else if (protocol == 132 && dice.Percent(50))
-            span.Slice(38, 4).Clear();
+        else if (protocol == 132)
+            BinaryPrimitives.WriteUInt32BigEndian(span[38..], dice.Percent(50) ? 0 : (uint)dice.Below(3));
         Checksum(span);
         return bytes;
     }
