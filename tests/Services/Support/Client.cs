@@ -167,6 +167,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         {
             SocketError.ConnectionRefused => Answer.Refused,
             SocketError.ConnectionReset => Answer.Reset,
+            SocketError.HostUnreachable => Answer.Unreachable,
             _ => null,
         },
         IOException { InnerException: SocketException inner } => Failure(inner),
@@ -204,9 +205,9 @@ internal sealed class UdpFlow(Socket socket, TimeSpan patience, TimeSpan impatie
             catch (OperationCanceledException)
             {
             }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+            catch (SocketException e) when (Client.Failure(e) is { } failure)
             {
-                return new Answer(Answer.Refused, null, own);
+                return new Answer(failure, null, own);
             }
         }
 
