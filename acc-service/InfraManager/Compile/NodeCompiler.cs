@@ -17,7 +17,7 @@ internal sealed class NodeCompiler
     private readonly EntryBuilder _localSources;
 
     // "This" network, loopback (RFC 1122, 3.2.1.3), link-local (RFC 3927, 2.7).
-    private static readonly IPNetwork[] NeverRouted = [IPNetwork.Parse("0.0.0.0/8"), IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("169.254.0.0/16")];
+    private static readonly IPNetwork[] NeverRouted = [new(new IPAddress([0, 0, 0, 0]), 8), new(new IPAddress([127, 0, 0, 0]), 8), new(new IPAddress([169, 254, 0, 0]), 16)];
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public NodeCompiler(Pipeline pipeline, NodeSettings node)
