@@ -46,7 +46,7 @@ internal static class ServiceFallback
         };
     }
 
-    /// <summary>Without the backends and frontends that are not in force already: their rows may be what there is no room for.</summary>
+    /// <summary>Only the backends and frontends that are already programmed: the rows of new ones may be what the tables have no room for.</summary>
     private static ServiceSpec Reduced(ServiceSpec wanted, ServiceSpec held, Dictionary<FrontendKey, Frontend> former, string reason)
     {
         var ports = held.Ports.ToDictionary(p => (p.Protocol, p.Port), p => p.Backends.Where(b => b.InCluster || b.InLocal).Select(b => b.Key).ToHashSet());

@@ -56,7 +56,7 @@ internal static class ServiceResolver
         return context.Node?.Package?.Limit(spec) ?? spec;
     }
 
-    /// <summary>Who may send to the load balancer's addresses. A list that can't be applied denies every source; neither everybody may send then, nor whom the former list allowed.</summary>
+    /// <summary>Who may send to the load balancer's addresses. A list that can't be applied denies every source: falling back to no list, or to the former one, would admit clients that it excludes.</summary>
     private static AccessList AccessListOf(ServiceObject service, ServiceContext context, List<ServiceProblem> problems)
     {
         SequenceOf<IPNetwork> ranges = [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)];

@@ -51,7 +51,7 @@
                     }
 
                     if (hdr.answer.message != MESSAGE_NONE) {
-                        // ---- Who says it, and whether so much may be said
+                        // ---- The source of the message, and its rate limit
                         if (hdr.answer.message == MESSAGE_ECHO_REPLY) {
                             hdr.answer.source = hdr.ipv4.dst_ip;
                             meta.drop_reason = DROP_NONE;
@@ -101,7 +101,7 @@
 
                     if (hdr.answer.message != MESSAGE_NONE && meta.drop_reason == DROP_NONE) {
                         if (hdr.answer.message == MESSAGE_ECHO_REPLY) {
-                            // The header's sum counts the TTL already, and does not mind who is whom.
+                            // The header sum has the new TTL already; exchanging the addresses doesn't change it.
                             transport_sum.subtract(hdr.icmp.checksum);
                             hdr.work.wide = 0x0800;
                             transport_sum.subtract(hdr.work.wide);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of the main control's apply block: an ICMP error about a flow is translated like a packet of that flow, outside and in
-// what it quotes (RFC 5508). It is no packet of the flow: nothing is learned, ended or kept longer because of it.
+// what it quotes (RFC 5508). An error is not a packet of the flow: it adds no entry and touches no timer.
 
                     meta.plan = PLAN_NONE;
                     hdr.flow.found = 0;

@@ -10,11 +10,7 @@
                                 meta.drop_reason = DROP_SERVICE_FRAGMENT;
                             }
                         } else if (meta.refusal == DROP_NONE) {
-                            hdr.share.port = hdr.guard.port;
-                            hdr.share.mac = 0;
-                            if (meta.port_class == CLASS_POD) {
-                                hdr.share.mac = hdr.guard.mac;
-                            }
+                            SHARES_OF_PORT
                             READ_SHARE(SHARE_FRAGMENTED, EXPIRE_30, fragmented_packets, POD_FRAGMENTED, NODE_FRAGMENTED)
                             if (hdr.share.count >= hdr.share.limit) {
                                 meta.drop_reason = DROP_SHARE;

@@ -366,11 +366,7 @@
                                                 }
                                             } else if (hdr.choice.sticky == 1 && meta.refusal == DROP_NONE) {
                                                 // What a full share can't remember goes by its hash, as before.
-                                                hdr.share.port = hdr.guard.port;
-                                                hdr.share.mac = 0;
-                                                if (meta.port_class == CLASS_POD) {
-                                                    hdr.share.mac = hdr.guard.mac;
-                                                }
+                                                SHARES_OF_PORT
                                                 READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
                                                 if (hdr.share.count < hdr.share.limit) {
                                                     hdr.share.count = hdr.share.count + 1;
@@ -386,11 +382,7 @@
 
                             // ---- A new flow takes of its port's share
                             if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE && hdr.flow.pinned == 0 && meta.slot == 0) {
-                                hdr.share.port = hdr.guard.port;
-                                hdr.share.mac = 0;
-                                if (meta.port_class == CLASS_POD) {
-                                    hdr.share.mac = hdr.guard.mac;
-                                }
+                                SHARES_OF_PORT
                                 if (meta.protocol == PROTOCOL_TCP) {
                                     READ_SHARE(SHARE_CONNECTIONS, EXPIRE_43200, open_connections, POD_CONNECTIONS, NODE_CONNECTIONS)
                                 } else {

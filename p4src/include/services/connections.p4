@@ -40,9 +40,9 @@
             connections.write(meta.at, 0); \
         }
 
-// Where the numbers of this packet's sender go, and how far its acknowledgment is from what the other end sent. Header lengths are
-// not taken off: the numbers are compared with room for them.
-#define NOTE_NUMBERS(slot) \
+// Zero if the packet acknowledges about what the other end sent last. The numbers that are kept include the headers' lengths; the
+// comparison leaves room for them.
+#define READ_NEARNESS(slot) \
         if (hdr.slot.of_server == 1) { \
             meta.at = slot + SLOT_CLIENT_SENT; \
             hdr.slot.near = connections.read(meta.at); \
@@ -70,7 +70,7 @@
 // Most packets: of an open connection, and none that begins or ends something.
 #define TRACK_TCP(slot) \
         FIND_SLOT(slot) \
-        NOTE_NUMBERS(slot) \
+        READ_NEARNESS(slot) \
         if (hdr.slot.kind == KIND_ACK && hdr.slot.known == OPEN) { \
             if (hdr.slot.near == 0) { \
                 meta.expiry = EXPIRE_43200; \

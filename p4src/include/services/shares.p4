@@ -37,6 +37,14 @@
         size = 32768;
     }
 
+// Whose shares the following reads are about: the input port's.
+#define SHARES_OF_PORT \
+    hdr.share.port = hdr.guard.port; \
+    hdr.share.mac = 0; \
+    if (meta.port_class == CLASS_POD) { \
+        hdr.share.mac = hdr.guard.mac; \
+    }
+
 // How many of a kind a port has, from nothing when its period is over.
 #define READ_SHARE(of_kind, seconds, counts, of_a_pod, of_the_node) \
     hdr.share.kind = of_kind; \
