@@ -2,10 +2,11 @@ using System.Diagnostics;
 using System.Net;
 using ACCOffload.Fakes;
 using ACCOffload.HostStub.Claims;
-using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Benchmarks;
 

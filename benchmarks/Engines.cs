@@ -99,9 +99,9 @@ internal static class Engines
 
     private static byte[] Frame(int pod) => Frames.Udp(Mac(pod), Gateway, Address(pod), Address((pod + 1) % Pods), payload: 22);
 
-    private static NativeInterop.MacAddress Gateway => NativeInterop.MacAddress.Parse("02:ac:c0:00:00:01");
+    private static ACCOffload.NativeInterop.Addresses.MacAddress Gateway => ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:ac:c0:00:00:01");
 
-    private static NativeInterop.MacAddress Mac(int pod) => new(0x020000000100ul + (ulong)pod);
+    private static ACCOffload.NativeInterop.Addresses.MacAddress Mac(int pod) => new(0x020000000100ul + (ulong)pod);
 
     private static string Address(int pod) => $"10.244.1.{pod + 2}";
 

@@ -5,7 +5,10 @@ using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.Infrap4d;
 using ACCOffload.Integration.Lab;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;

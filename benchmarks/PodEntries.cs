@@ -1,5 +1,6 @@
 using ACCOffload.Integration.Lab;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.Benchmarks;
 

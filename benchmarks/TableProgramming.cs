@@ -4,7 +4,9 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.Integration.Lab;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.Configuration;

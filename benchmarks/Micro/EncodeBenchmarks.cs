@@ -1,9 +1,11 @@
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Wire;
 using BenchmarkDotNet.Attributes;
 using Google.Protobuf;
 using P4.V1;
-using Entry = ACCOffload.P4Runtime.Entry;
+using Entry = ACCOffload.P4Runtime.Entries.Entry;
 using Update = P4.V1.Update;
 
 namespace ACCOffload.Benchmarks.Micro;

@@ -1,4 +1,4 @@
-using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Acc;

@@ -1,6 +1,5 @@
-using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Claims;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -179,7 +178,7 @@ internal sealed partial class AccLink
         lock (_lock)
         {
             // What the ACC refused was not taken away by somebody; it is stated again by the Sync that failures bring about.
-            bool refused = _state.SyncFailures.Any(f => f.StartsWith($"{Claims.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
+            bool refused = _state.SyncFailures.Any(f => f.StartsWith($"{ACCOffload.HostStub.Cni.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
             if (_open is null || same || refused)
             {
                 _hostDifference = null;

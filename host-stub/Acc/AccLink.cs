@@ -4,7 +4,7 @@ using ACCOffload.HostStub.Configuration;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
-using AttachmentKey = ACCOffload.HostStub.Claims.AttachmentKey;
+using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 
 namespace ACCOffload.HostStub.Acc;
 

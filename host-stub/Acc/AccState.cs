@@ -20,7 +20,7 @@ internal sealed record AccState
     public uint Endpoints { get; init; }
 
     /// <summary>The ACC's conditions; empty from an earlier release.</summary>
-    public IReadOnlyList<Agent.AgentCondition> Conditions { get; init; } = [];
+    public IReadOnlyList<ACCOffload.HostStub.Acc.AgentCondition> Conditions { get; init; } = [];
 
     /// <summary>What the ACC last said of the host's endpoint is not what we stated.</summary>
     public bool HostDiffers { get; init; }

@@ -3,10 +3,13 @@ using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.NativeInterop;
+using ACCOffload.HostStub.Operations;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging;
-using AttachmentKey = ACCOffload.HostStub.Claims.AttachmentKey;
+using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 
 namespace ACCOffload.HostStub.Agent;
 

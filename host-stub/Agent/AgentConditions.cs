@@ -1,5 +1,7 @@
+using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Claims;
-using ACCOffload.NativeInterop;
+using ACCOffload.HostStub.Operations;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Agent;
 

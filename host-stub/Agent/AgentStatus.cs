@@ -3,6 +3,7 @@ using System.Text.Json;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Operations;
 
 namespace ACCOffload.HostStub.Agent;
 

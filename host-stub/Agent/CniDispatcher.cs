@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Text;
-using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -71,7 +72,7 @@ internal sealed partial class CniDispatcher
         }
         finally
         {
-            Monitoring.AgentInstruments.Answered(command, isDone, started);
+            ACCOffload.HostStub.Operations.AgentInstruments.Answered(command, isDone, started);
         }
     }
 
@@ -158,7 +159,7 @@ internal sealed partial class CniDispatcher
         new(1, CniErrorJson.Error(version, code, message, details), Encoding.UTF8.GetBytes(call?.ErrorText ?? ""));
 
     [LoggerMessage(LogLevel.Debug, "{Command} of {Key} took {Milliseconds:0.0} ms")]
-    private partial void LogDone(string command, Claims.AttachmentKey key, double milliseconds);
+    private partial void LogDone(string command, ACCOffload.HostStub.Cni.AttachmentKey key, double milliseconds);
 
     /// <summary>By network and error: who may write a network's configuration can't fill the journal, nor deface it.</summary>
     private void Refused(string command, CniCall? call, CniException e)
@@ -182,7 +183,7 @@ internal sealed partial class CniDispatcher
             LogBroken(e, ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText));
     }
     [LoggerMessage(LogLevel.Warning, "{Command} of {Key}, which took longer than its limit, ended: {Outcome}")]
-    private partial void LogLate(string command, Claims.AttachmentKey key, string outcome);
+    private partial void LogLate(string command, ACCOffload.HostStub.Cni.AttachmentKey key, string outcome);
 
     [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason}")]
     private partial void LogRefused(string command, string key, int code, string reason);

@@ -1,8 +1,8 @@
-using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Operations;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

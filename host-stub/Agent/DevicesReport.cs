@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Operations;
 
 namespace ACCOffload.HostStub.Agent;
 

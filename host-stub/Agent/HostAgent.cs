@@ -1,11 +1,11 @@
 using ACCOffload.HostStub.Acc;
-using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Monitoring;
+using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -105,7 +105,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         catch (Exception e)
         {
             await agent.DisposeAsync().ConfigureAwait(false);
-            throw e is NativeInterop.LinuxException ? new ConfigurationException(new ConfigurationError("configuration", "Device:PortNamespace", config.PortNamespace, e.Message, "remove what is there, or name another one")) : e;
+            throw e is ACCOffload.NativeInterop.Syscalls.LinuxException ? new ConfigurationException(new ConfigurationError("configuration", "Device:PortNamespace", config.PortNamespace, e.Message, "remove what is there, or name another one")) : e;
         }
     }
 

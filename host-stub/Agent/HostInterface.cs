@@ -1,12 +1,14 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.NativeInterop;
+using ACCOffload.HostStub.Operations;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

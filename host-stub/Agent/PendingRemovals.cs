@@ -1,9 +1,8 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
-using ACCOffload.HostStub.Agent.Operations;
-using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 

@@ -1,7 +1,7 @@
-using ACCOffload.HostStub.Agent.Operations;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Operations;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

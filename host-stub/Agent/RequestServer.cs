@@ -4,7 +4,7 @@ using System.Text;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Wire;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

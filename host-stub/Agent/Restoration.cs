@@ -3,6 +3,7 @@ using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Operations;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

@@ -1,6 +1,7 @@
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.NativeInterop;
+using ACCOffload.HostStub.Operations;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;

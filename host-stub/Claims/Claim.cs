@@ -1,6 +1,6 @@
 using System.Net;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.HostStub.Claims;
 
@@ -32,7 +32,7 @@ internal sealed record Claim
     public string Device { get; init; } = "";
 
     /// <summary>What the device was before, to be made so again; null where it was made for the attachment.</summary>
-    public Devices.LinkOrigin? Origin { get; init; }
+    public ACCOffload.HostStub.Claims.LinkOrigin? Origin { get; init; }
 
     /// <summary>Name of the data-plane end, which is the port's name on the target.</summary>
     public required string PortName { get; init; }

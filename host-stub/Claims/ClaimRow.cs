@@ -1,7 +1,6 @@
 using System.Text.Json;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Devices;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Claims;

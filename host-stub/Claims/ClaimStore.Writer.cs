@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using ACCOffload.HostStub.Cni;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Claims;

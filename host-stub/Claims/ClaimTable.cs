@@ -1,3 +1,5 @@
+using ACCOffload.HostStub.Cni;
+
 namespace ACCOffload.HostStub.Claims;
 
 /// <summary>What one Sync states: all attachments as of a sequence number.</summary>

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.HostStub.Cni;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;

@@ -24,7 +24,7 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
     public bool NamesNothing => !IsUsableName(Name);
 
     /// <summary>A name that a network of pods may have.</summary>
-    public static bool IsUsableName(string name) => IsNetworkName(name) && name != Claims.AttachmentKey.HostNetwork;
+    public static bool IsUsableName(string name) => IsNetworkName(name) && name != ACCOffload.HostStub.Cni.AttachmentKey.HostNetwork;
 
     /// <summary>Where removals wait for an agent that is away; plugin and agent find the same place where nobody configured one.</summary>
     public static string PendingFor(string socket) => socket == DefaultSocket ? DefaultPending : socket + ".pending";

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.HostStub.Devices;
 
 namespace ACCOffload.HostStub.Configuration;
 
@@ -43,7 +44,7 @@ internal sealed record AgentConfig
 
     public VfConfig Vf { get; init; } = new([]);
 
-    public SfConfig Sf { get; init; } = new((NativeInterop.DevlinkHandle?)null);
+    public SfConfig Sf { get; init; } = new((ACCOffload.NativeInterop.Pci.DevlinkHandle?)null);
 
     /// <summary>Path of the namespace that holds the data-plane ends, below /run/netns.</summary>
     public required string PortNamespace { get; init; }

@@ -4,7 +4,7 @@ using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.Metrics;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Pci;
 using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Configuration;

@@ -1,6 +1,6 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;

@@ -1,4 +1,6 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -6,9 +8,9 @@ namespace ACCOffload.HostStub.Devices;
 /// <param name="Bus">PCI devices and what sysfs says of functions.</param>
 /// <param name="OpenDevlink">Opens devlink for a few requests.</param>
 /// <param name="OpenLinks">Opens rtnetlink in the host's namespace for a few requests.</param>
-internal sealed record HostHardware(PciBus Bus, Func<Devlink> OpenDevlink, Func<RouteNetlink> OpenLinks)
+internal sealed record HostHardware(PciBus Bus, Func<DevlinkClient> OpenDevlink, Func<RouteNetlink> OpenLinks)
 {
-    public static HostHardware OfThisMachine => new(new PciBus(), static () => Devlink.Open(), static () => RouteNetlink.Open());
+    public static HostHardware OfThisMachine => new(new PciBus(), static () => DevlinkClient.Open(), static () => RouteNetlink.Open());
 
     /// <summary>The first of these names that is a link here: a name in sysfs may be of another namespace by now.</summary>
     public static LinkInfo? FirstLink(IEnumerable<string> names, RouteNetlink links) => names.Select(links.GetLink).FirstOrDefault(l => l is not null);

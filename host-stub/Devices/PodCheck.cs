@@ -1,7 +1,8 @@
 using System.Net;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Devices;
 

@@ -1,6 +1,7 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 

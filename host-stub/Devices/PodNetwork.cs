@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.HostStub.Devices;

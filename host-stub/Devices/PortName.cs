@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;

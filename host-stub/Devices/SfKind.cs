@@ -1,8 +1,10 @@
 using System.Globalization;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Configuration;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -187,7 +189,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         return [.. devlink.GetPorts(config.Device).Where(IsOurs)];
     }
 
-    private DevlinkPort? PortOf(Devlink devlink, uint number) => devlink.GetPorts(config.Device).FirstOrDefault(p => IsOurs(p) && p.SfNumber == number);
+    private DevlinkPort? PortOf(DevlinkClient devlink, uint number) => devlink.GetPorts(config.Device).FirstOrDefault(p => IsOurs(p) && p.SfNumber == number);
 
     private bool IsOurs(DevlinkPort port) =>
         port.Flavour == DevlinkPortFlavour.PciSf && port.PfNumber == config.PhysicalFunction && port.SfNumber is { } number && config.Numbers.Contains(number);

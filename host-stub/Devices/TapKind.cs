@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;

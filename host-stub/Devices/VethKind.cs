@@ -1,5 +1,8 @@
 using ACCOffload.HostStub.Claims;
-using ACCOffload.NativeInterop;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;

@@ -1,5 +1,6 @@
 using System.Globalization;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 

@@ -1,7 +1,10 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Configuration;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 

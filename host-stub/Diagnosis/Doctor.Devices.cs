@@ -1,4 +1,6 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Diagnosis;
 

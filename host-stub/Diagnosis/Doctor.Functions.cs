@@ -1,5 +1,8 @@
 using ACCOffload.HostStub.Devices;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Diagnosis;
 
@@ -39,7 +42,7 @@ internal sealed partial class Doctor
         }
         if (config.Vf.Count > 0 && sriov.Current != config.Vf.Count)
             report.Doubt("device", $"{address} has {sriov.Current} virtual functions of {config.Vf.Count}", "the agent makes them while no pod has one; journalctl --unit host-stub-agent");
-        if (function.Netdevs.Count == 0 && (config.Vf.HasSettings || config.Vf.Mac == Configuration.FunctionMac.Random))
+        if (function.Netdevs.Count == 0 && (config.Vf.HasSettings || config.Vf.Mac == ACCOffload.HostStub.Devices.FunctionMac.Random))
             report.Wrong("device", $"the physical function {address} ({driver}) has no interface, so nothing can be set at its virtual ones", "give it back to the host's namespace, or leave Device:Vf:Mac, :Vlan, :Trust, :SpoofCheck and :MaxRateMbit alone");
         using (var links = hardware.OpenLinks())
         {
@@ -77,7 +80,7 @@ internal sealed partial class Doctor
         }
     }
 
-    private static DevlinkEswitchMode? Eswitch(Devlink devlink, DevlinkHandle device)
+    private static DevlinkEswitchMode? Eswitch(DevlinkClient devlink, DevlinkHandle device)
     {
         try
         {

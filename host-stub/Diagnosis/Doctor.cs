@@ -6,7 +6,8 @@ using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
-using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;

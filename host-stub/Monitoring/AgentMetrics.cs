@@ -3,6 +3,7 @@ using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Operations;
 using ACCOffload.Metrics;
 using Microsoft.Extensions.Logging;
 

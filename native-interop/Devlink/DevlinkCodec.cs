@@ -1,4 +1,7 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>Reads what the devlink family says. Attributes that are not known are passed over.</summary>
 internal static class DevlinkCodec

@@ -1,4 +1,4 @@
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>How a device's embedded switch works (enum devlink_eswitch_mode).</summary>
 public enum DevlinkEswitchMode

@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Pci;
+
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>One version that a device tells.</summary>
 /// <param name="Name">Of what: "fw.mgmt", "board.id".</param>

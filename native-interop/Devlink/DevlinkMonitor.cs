@@ -1,4 +1,8 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
+
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>What happened.</summary>
 public enum DevlinkEventKind

@@ -1,4 +1,7 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Pci;
+
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>What a devlink port faces (enum devlink_port_flavour).</summary>
 public enum DevlinkPortFlavour

@@ -1,4 +1,4 @@
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>Numbers of linux/devlink.h.</summary>
 internal static class DevlinkProtocol

@@ -1,4 +1,4 @@
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>What a function may send, in bytes per second; null leaves a thing as it is.</summary>
 /// <param name="TxShare">Guaranteed; 0 for nothing.</param>

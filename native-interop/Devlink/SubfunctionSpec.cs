@@ -1,4 +1,7 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Pci;
+
+namespace ACCOffload.NativeInterop.Devlink;
 
 /// <summary>A subfunction to be made.</summary>
 public sealed record SubfunctionSpec

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>
 /// Walks over attributes (struct nlattr). An error sticks: after the first one nothing more is found, values are zero or

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>Reads what an error message (struct nlmsgerr) or a failed dump's end says, with the kernel's extended acknowledgement.</summary>
 internal static class ExtendedAck

@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
+
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>A generic netlink family as the kernel's controller describes it.</summary>
 /// <param name="Name">Its name.</param>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>Numbers and structures of linux/genetlink.h, and what the controller says.</summary>
 internal static class GenetlinkCodec

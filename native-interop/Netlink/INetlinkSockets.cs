@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
+
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>Where netlink sockets come from: a namespace of the kernel, or a fake kernel in tests. Every one throws <see cref="LinuxException"/>.</summary>
 internal interface INetlinkSockets : IDisposable

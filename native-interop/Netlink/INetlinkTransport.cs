@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
+
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>What carries netlink datagrams: the kernel's socket, or a fake kernel in tests.</summary>
 internal interface INetlinkTransport : IDisposable

@@ -2,8 +2,10 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>Writes one request into a buffer. An overflow sticks and is reported by <see cref="Complete"/>.</summary>
 internal ref struct MessageWriter

@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
+
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>The sockets of a namespace that stays open meanwhile, or of each calling thread's.</summary>
 internal sealed class NamespaceSockets : INetlinkSockets

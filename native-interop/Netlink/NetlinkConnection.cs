@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>Handles one answer; a malformed one is reported by a <see cref="NetlinkException"/>.</summary>
 internal delegate void MessageHandler(in NetlinkMessage message);

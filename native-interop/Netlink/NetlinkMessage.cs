@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>One message within a datagram (struct nlmsghdr and what follows). All numbers are in the machine's byte order.</summary>
 internal readonly ref struct NetlinkMessage

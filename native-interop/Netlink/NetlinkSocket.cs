@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>A netlink socket (netlink(7)) of the namespace it was opened in.</summary>
 internal sealed unsafe class NetlinkSocket : INetlinkSubscription

@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
+
+namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>What a look at a subscription found.</summary>
 internal enum Notification

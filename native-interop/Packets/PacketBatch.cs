@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>
 /// Room for a batch of received packets, each with headroom in front for headers that are pushed. The memory is not the

@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <content>A TAP in a packet socket's place: what the machine sends through the link is received here.</content>
 public sealed unsafe partial class PacketPort

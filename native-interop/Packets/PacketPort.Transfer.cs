@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <content>Receiving and sending.</content>
 public sealed unsafe partial class PacketPort

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using ACCOffload.NativeInterop.Ethtool;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>
 /// A link's packets, read and written raw (packet(7)): non-blocking, in batches, without an allocation per packet. What the
@@ -95,7 +97,7 @@ public sealed unsafe partial class PacketPort : IDisposable
     private static PacketPort OpenHere(string name, PacketPortOptions options)
     {
         if (options.DisableOffloads)
-            Ethtool.DisableOffloads(name);
+            EthtoolSettings.DisableOffloads(name);
         // Protocol 0 until it is bound: otherwise it would collect the packets of every link in between.
         var handle = Libc.Socket(Libc.FamilyPacket, Libc.SocketRaw | Libc.SocketNonBlock | Libc.SocketCloseOnExec, 0);
         if (handle.IsInvalid)

@@ -1,4 +1,6 @@
-namespace ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Ethtool;
+
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>How a <see cref="PacketPort"/> is opened.</summary>
 public sealed record PacketPortOptions
@@ -9,7 +11,7 @@ public sealed record PacketPortOptions
     /// <summary>Receive packets of this type of Ethernet frame only; 0 for all. Frames with a VLAN tag are of none but all.</summary>
     public ushort EtherType { get; init; }
 
-    /// <summary>Turn the link's offloads off first (<see cref="Ethtool.DisableOffloads(string)"/>), so that no receive aggregation makes packets larger than the MTU.</summary>
+    /// <summary>Turn the link's offloads off first (<see cref="EthtoolSettings.DisableOffloads(string)"/>), so that no receive aggregation makes packets larger than the MTU.</summary>
     public bool DisableOffloads { get; init; }
 
     /// <summary>Bytes of packets that may wait in the socket for being read.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>
 /// One thread's queue of packets for one port. A packet stays in its batch's memory until <see cref="Flush"/>: flush

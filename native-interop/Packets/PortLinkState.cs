@@ -1,4 +1,4 @@
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>What became of the link under a <see cref="PacketPort"/>.</summary>
 public enum PortLinkState

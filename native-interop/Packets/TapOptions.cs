@@ -1,4 +1,4 @@
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>How a TAP is opened (linux/if_tun.h).</summary>
 public sealed record TapOptions

@@ -1,6 +1,8 @@
 using System.Globalization;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Pci;
 
 /// <content>Virtual functions.</content>
 public sealed partial class PciBus

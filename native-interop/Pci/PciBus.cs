@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Pci;
 
 /// <summary>
 /// PCI functions, their virtual functions and netdevs, as sysfs shows them. Sysfs shows the netdevs of the namespace it was mounted in: one that was moved to a

@@ -1,4 +1,4 @@
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Pci;
 
 /// <summary>A PCI function as sysfs shows it.</summary>
 public sealed record PciDevice

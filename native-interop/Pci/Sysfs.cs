@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop;
+namespace ACCOffload.NativeInterop.Pci;
 
 /// <summary>What stands behind a sysfs that is made of plain files, for tests.</summary>
 internal interface ISysfsHook

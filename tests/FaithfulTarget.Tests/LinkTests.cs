@@ -1,4 +1,5 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Grpc.Core;
 using static ACCOffload.Faithful.Tests.RawClient;
 

@@ -1,4 +1,8 @@
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 using ACCOffload.Protos.Tdi;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Faithful;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Pci;
 
 namespace ACCOffload.Fakes;
 

@@ -1,5 +1,9 @@
 using System.Buffers.Binary;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fakes;
@@ -75,7 +79,7 @@ public sealed class FakeHost : IDisposable
     internal IReadOnlyList<FakePciFunction> Functions => _functions;
 
     /// <summary>Opens devlink.</summary>
-    public Devlink OpenDevlink() => new(new Sockets(this), Pci);
+    public DevlinkClient OpenDevlink() => new(new Sockets(this), Pci);
 
     /// <summary>Opens rtnetlink: with real netdevs, their namespace's, which then also knows the virtual functions.</summary>
     public RouteNetlink OpenRoute()

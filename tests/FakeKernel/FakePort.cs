@@ -1,4 +1,6 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.Fakes;
 

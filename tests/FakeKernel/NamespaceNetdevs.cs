@@ -1,5 +1,8 @@
 using System.Globalization;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Fakes;
 

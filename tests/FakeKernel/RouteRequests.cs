@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Fakes;
 

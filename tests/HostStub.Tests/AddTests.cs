@@ -1,5 +1,6 @@
 using System.Net;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Ethtool;
+using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.HostStub.Tests;
@@ -54,7 +55,7 @@ public sealed class AddTests
         var routes = links.GetRoutes(eth0.Index);
         Assert.Contains(routes, r => r.Destination == IPNetwork.Parse("169.254.1.1/32") && r.Scope == RouteScope.Link);
         Assert.Contains(routes, r => r.Destination.PrefixLength == 0 && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
-        Assert.DoesNotContain(ns.Run(() => Ethtool.GetActiveFeatures("eth0")), f => f.StartsWith("tx-checksum", StringComparison.Ordinal) || f.Contains("segmentation", StringComparison.Ordinal));
+        Assert.DoesNotContain(ns.Run(() => EthtoolSettings.GetActiveFeatures("eth0")), f => f.StartsWith("tx-checksum", StringComparison.Ordinal) || f.Contains("segmentation", StringComparison.Ordinal));
 
         var port = Assert.Single(lab.DataPlaneLinks());
         Assert.True(port.IsUp);

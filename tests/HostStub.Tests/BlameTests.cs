@@ -1,6 +1,6 @@
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;

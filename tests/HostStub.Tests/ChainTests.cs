@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;

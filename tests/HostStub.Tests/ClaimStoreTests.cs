@@ -1,7 +1,7 @@
 using System.Net;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Tests;

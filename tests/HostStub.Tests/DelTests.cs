@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;

@@ -1,6 +1,6 @@
 using ACCOffload.HostStub.Agent;
-using ACCOffload.HostStub.Agent.Operations;
-using ACCOffload.NativeInterop;
+using ACCOffload.HostStub.Operations;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,7 +1,7 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using Microsoft.Extensions.Time.Testing;
 

@@ -207,8 +207,8 @@ public sealed class EpochTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
         await lab.StopAgentAsync();
         LoseDatabase(lab);
-        using (var ns = NativeInterop.NetNamespace.OpenNamed(lab.DataPlane))
-        using (var links = NativeInterop.RouteNetlink.Open(ns))
+        using (var ns = ACCOffload.NativeInterop.Syscalls.NetNamespace.OpenNamed(lab.DataPlane))
+        using (var links = ACCOffload.NativeInterop.Routing.RouteNetlink.Open(ns))
             links.SetAlias(lab.DataPlaneLinks()[0].Index, "accoffload:podnet/somebody-else/eth0");
 
         await lab.StartAgentAsync();

@@ -1,4 +1,5 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.HostStub.Tests;

@@ -1,4 +1,4 @@
-using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Operations;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Configuration;
-using ACCOffload.HostStub.Monitoring;
+using ACCOffload.HostStub.Operations;
 using ACCOffload.Monitoring;
 
 namespace ACCOffload.HostStub.Tests;

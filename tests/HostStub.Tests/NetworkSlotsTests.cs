@@ -1,4 +1,4 @@
-using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Ipam;
 
 namespace ACCOffload.HostStub.Tests;
 

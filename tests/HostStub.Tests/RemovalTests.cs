@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Devices;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,5 +1,5 @@
 using ACCOffload.Fakes;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 

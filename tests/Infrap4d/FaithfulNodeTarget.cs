@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Faithful;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Infrap4d;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Infrap4d;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Infrap4d;
 

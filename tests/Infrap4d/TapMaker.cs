@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 using Gnmi;
 using Grpc.Net.Client;
 

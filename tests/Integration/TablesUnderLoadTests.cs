@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Integration;
 

@@ -1,4 +1,8 @@
 using System.Net;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 

@@ -1,5 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Ethtool;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
@@ -10,18 +15,18 @@ public sealed class EthtoolTests
     {
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
-        var before = ns.Ns.Run(() => Ethtool.GetActiveFeatures("x0"));
+        var before = ns.Ns.Run(() => EthtoolSettings.GetActiveFeatures("x0"));
         Assert.Contains("tx-checksum-ip-generic", before);
-        Ethtool.DisableOffloads(ns.Ns, "x0");
-        var after = ns.Ns.Run(() => Ethtool.GetActiveFeatures("x0"));
+        EthtoolSettings.DisableOffloads(ns.Ns, "x0");
+        var after = ns.Ns.Run(() => EthtoolSettings.GetActiveFeatures("x0"));
         Assert.DoesNotContain(after, name => name.Contains("checksum", StringComparison.Ordinal) && name.StartsWith("tx", StringComparison.Ordinal));
         Assert.DoesNotContain(after, name => name.Contains("segmentation", StringComparison.Ordinal));
         Assert.DoesNotContain(after, name => name.Contains("gro", StringComparison.Ordinal));
         // Twice is no error.
-        Ethtool.DisableOffloads(ns.Ns, "x0");
+        EthtoolSettings.DisableOffloads(ns.Ns, "x0");
         // From outside, by a socket that was opened inside.
         ns.Route.DisableOffloads("x1");
-        Assert.Equal(after, ns.Ns.Run(() => Ethtool.GetActiveFeatures("x1")));
+        Assert.Equal(after, ns.Ns.Run(() => EthtoolSettings.GetActiveFeatures("x1")));
         Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => ns.Route.DisableOffloads("nosuch0")).Errno);
     }
 
@@ -32,14 +37,14 @@ public sealed class EthtoolTests
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
         ns.Ns.Run(() =>
         {
-            var now = Ethtool.GetQueues("x0");
+            var now = EthtoolSettings.GetQueues("x0");
             Assert.InRange(now, 1, 1024);
-            Ethtool.SetQueues("x0", 1);
-            Assert.Equal(1, Ethtool.GetQueues("x0"));
-            var e = Assert.Throws<LinuxException>(() => Ethtool.SetQueues("x0", 1025));
+            EthtoolSettings.SetQueues("x0", 1);
+            Assert.Equal(1, EthtoolSettings.GetQueues("x0"));
+            var e = Assert.Throws<LinuxException>(() => EthtoolSettings.SetQueues("x0", 1025));
             Assert.Equal(Errno.EINVAL, e.Errno);
             Assert.Contains("give x0 1025 queues, of which it has at most ", e.Message, StringComparison.Ordinal);
-            Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => Ethtool.SetQueues("nosuch0", 1)).Errno);
+            Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => EthtoolSettings.SetQueues("nosuch0", 1)).Errno);
         });
     }
 
@@ -47,7 +52,7 @@ public sealed class EthtoolTests
     public void An_unknown_link_is_named_in_the_error()
     {
         using var ns = new TestNamespace();
-        var e = Assert.Throws<LinuxException>(() => Ethtool.DisableOffloads(ns.Ns, "nosuch0"));
+        var e = Assert.Throws<LinuxException>(() => EthtoolSettings.DisableOffloads(ns.Ns, "nosuch0"));
         Assert.Equal(Errno.ENODEV, e.Errno);
         Assert.Contains("nosuch0", e.Message, StringComparison.Ordinal);
     }
@@ -63,7 +68,7 @@ public sealed class EthtoolTests
         pod.Route.SetIPv6AddrGenModeNone(link.Index);
         plane.Route.SetUp(link.PeerIndex);
         pod.Route.SetUp(link.Index);
-        Ethtool.DisableOffloads(pod.Ns, "eth0");
+        EthtoolSettings.DisableOffloads(pod.Ns, "eth0");
         var address = IPAddress.Parse("10.244.1.7");
         var target = IPAddress.Parse("10.244.1.8");
         pod.Route.AddAddress(link.Index, address, 24);

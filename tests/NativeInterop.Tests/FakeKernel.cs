@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.NativeInterop.Tests;

@@ -1,3 +1,5 @@
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Syscalls;
 using CsCheck;
 
 namespace ACCOffload.NativeInterop.Tests;

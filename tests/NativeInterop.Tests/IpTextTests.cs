@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.NativeInterop.Tests;
 

@@ -1,3 +1,7 @@
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 /// <summary>Whether this kernel has ipvlan, asked once with a link in a namespace without a name, which leaves nothing and collides with nothing.</summary>

@@ -1,3 +1,5 @@
+using ACCOffload.NativeInterop.Routing;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class IpvlanTests

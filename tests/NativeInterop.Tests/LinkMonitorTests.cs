@@ -1,3 +1,6 @@
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class LinkMonitorTests

@@ -1,3 +1,4 @@
+using ACCOffload.NativeInterop.Addresses;
 using CsCheck;
 
 namespace ACCOffload.NativeInterop.Tests;

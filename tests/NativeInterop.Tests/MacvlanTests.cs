@@ -1,3 +1,9 @@
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class MacvlanTests

@@ -1,3 +1,7 @@
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class NetlinkConnectionTests : IDisposable

@@ -1,4 +1,8 @@
 using System.Buffers.Binary;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 

@@ -1,3 +1,6 @@
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 /// <summary>A namespace of the test's own, gone with everything in it when disposed.</summary>

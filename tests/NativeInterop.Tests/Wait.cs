@@ -1,3 +1,5 @@
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 internal static class Wait

@@ -1,3 +1,6 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using P4.Config.V1;
 using P4.V1;
 using Action = P4.Config.V1.Action;

@@ -1,3 +1,5 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
 using Gnmi;
 using Grpc.Core;
 

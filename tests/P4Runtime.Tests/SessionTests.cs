@@ -1,3 +1,8 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;
 using P4.V1;

@@ -1,4 +1,7 @@
 using System.Security.Authentication;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.P4Runtime.Tests;
 

@@ -1,3 +1,6 @@
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Session;
+
 namespace ACCOffload.P4Runtime.Tests;
 
 public sealed class UpdatePlanTests

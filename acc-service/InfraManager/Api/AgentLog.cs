@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Api;
 

@@ -1,4 +1,5 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;
 
@@ -14,7 +15,7 @@ namespace ACCOffload.InfraManager.Api;
 /// <param name="takesServices">Whether services come from here, and not from the cluster's API server.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals go.</param>
-internal sealed partial class InfraAgentService(INetworkCore core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger) : InfraAgent.InfraAgentBase
+internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger) : InfraAgent.InfraAgentBase
 {
     private readonly ILogger _logger = logger;
     private readonly LineBudget _takeovers = new(time);

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;

@@ -1,6 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.NativeInterop;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
@@ -21,8 +21,8 @@ internal static class OffloadRequests
             Key = ToUsableKey(request.Key),
             Kind = request.Kind switch
             {
-                Protos.V1.EndpointKind.Pod => Model.EndpointKind.Pod,
-                Protos.V1.EndpointKind.Host => Model.EndpointKind.Host,
+                Protos.V1.EndpointKind.Pod => ACCOffload.InfraManager.State.EndpointKind.Pod,
+                Protos.V1.EndpointKind.Host => ACCOffload.InfraManager.State.EndpointKind.Host,
                 Protos.V1.EndpointKind.Unspecified => throw IntentException.Invalid("kind", "missing"),
                 _ => throw IntentException.Invalid("kind", $"{(int)request.Kind} is no endpoint kind"),
             },
@@ -42,13 +42,13 @@ internal static class OffloadRequests
     }
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
-    public static Model.AttachmentKey ToKey(Protos.V1.AttachmentKey? key) =>
+    public static ACCOffload.InfraManager.State.AttachmentKey ToKey(Protos.V1.AttachmentKey? key) =>
         key is null
             ? throw IntentException.Invalid("key", "missing")
-            : new Model.AttachmentKey(key.Network, key.ContainerId, key.InterfaceName);
+            : new ACCOffload.InfraManager.State.AttachmentKey(key.Network, key.ContainerId, key.InterfaceName);
 
     /// <summary>Null where nothing can be held under the key.</summary>
-    public static Model.AttachmentKey? UsableKey(Protos.V1.AttachmentKey? key)
+    public static ACCOffload.InfraManager.State.AttachmentKey? UsableKey(Protos.V1.AttachmentKey? key)
     {
         try
         {
@@ -66,7 +66,7 @@ internal static class OffloadRequests
         var request = new AttachRequest
         {
             Key = FromKey(spec.Key),
-            Kind = spec.Kind == Model.EndpointKind.Host ? Protos.V1.EndpointKind.Host : Protos.V1.EndpointKind.Pod,
+            Kind = spec.Kind == ACCOffload.InfraManager.State.EndpointKind.Host ? Protos.V1.EndpointKind.Host : Protos.V1.EndpointKind.Pod,
             Device = new Device { Kind = DeviceKinds.NameOf(spec.Device), PortName = spec.PortName, Mac = ByteString.CopyFrom(spec.Mac.ToArray()) },
             Mtu = (uint)spec.Mtu,
             PodNamespace = spec.PodNamespace,
@@ -79,12 +79,12 @@ internal static class OffloadRequests
         return request;
     }
 
-    public static Protos.V1.AttachmentKey FromKey(Model.AttachmentKey key) =>
+    public static Protos.V1.AttachmentKey FromKey(ACCOffload.InfraManager.State.AttachmentKey key) =>
         new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
 
     public static ByteString ToBytes(IPAddress address) => ByteString.CopyFrom(address.GetAddressBytes());
 
-    private static Model.AttachmentKey ToUsableKey(Protos.V1.AttachmentKey? key)
+    private static ACCOffload.InfraManager.State.AttachmentKey ToUsableKey(Protos.V1.AttachmentKey? key)
     {
         var usable = ToKey(key);
         EndpointRules.CheckKey(usable);

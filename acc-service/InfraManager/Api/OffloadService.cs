@@ -1,12 +1,13 @@
 using ACCOffload.InfraManager.Conditions;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>accoffload.v1.Offload: what host-stub's agent calls.</summary>
-internal sealed class OffloadService(INetworkCore core, NodeSettings node, ConditionSource conditions, RpcGuard guard, AgentLog agents) : Offload.OffloadBase
+internal sealed class OffloadService(IProgrammer core, NodeSettings node, ConditionSource conditions, RpcGuard guard, AgentLog agents) : Offload.OffloadBase
 {
     public override Task<BeginReply> Begin(BeginRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
@@ -94,7 +95,7 @@ internal sealed class OffloadService(INetworkCore core, NodeSettings node, Condi
     });
 
     private HostEndpoint? HostEndpointOf(string caller) =>
-        core.Endpoints.Select(e => e.Endpoint.Spec).FirstOrDefault(s => s.Kind == Model.EndpointKind.Host && s.Origin == ApiOrigin.Offload && s.Node == caller) is { } spec
+        core.Endpoints.Select(e => e.Endpoint.Spec).FirstOrDefault(s => s.Kind == ACCOffload.InfraManager.State.EndpointKind.Host && s.Origin == ApiOrigin.Offload && s.Node == caller) is { } spec
             ? new HostEndpoint { PortName = spec.PortName, Mac = Google.Protobuf.ByteString.CopyFrom(spec.Mac.ToArray()) }
             : null;
 }

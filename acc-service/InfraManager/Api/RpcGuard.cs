@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.State;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Api;

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Arp;
 

@@ -1,4 +1,6 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Arp;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Arp;
 

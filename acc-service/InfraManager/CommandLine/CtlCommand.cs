@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;

@@ -1,6 +1,5 @@
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Logging;
 
 namespace ACCOffload.InfraManager.CommandLine;
 

@@ -1,7 +1,10 @@
 using System.CommandLine;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Vports;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Ethtool;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
@@ -48,9 +51,9 @@ internal static class PrepareCommand
     {
         if (wanted.Count == 0)
             return true;
-        using var devlink = Devlink.Open();
+        using var devlink = DevlinkClient.Open();
         using var route = RouteNetlink.Open();
-        var maker = new SubfunctionMaker(devlink, route, Ethtool.SetQueues, ActivationLimit);
+        var maker = new SubfunctionMaker(devlink, route, EthtoolSettings.SetQueues, ActivationLimit);
         var done = true;
         foreach (var (name, subfunction) in wanted.OrderBy(w => w.Key, StringComparer.Ordinal))
         {

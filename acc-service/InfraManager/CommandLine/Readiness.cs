@@ -1,4 +1,4 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using ConditionNames = ACCOffload.InfraManager.Conditions.ConditionNames;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Control;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine;

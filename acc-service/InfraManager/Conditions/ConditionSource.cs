@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Programming;
 
 namespace ACCOffload.InfraManager.Conditions;
@@ -9,7 +8,7 @@ namespace ACCOffload.InfraManager.Conditions;
 /// The one source of the conditions: ctl, health, Offload.Status and doctor all show what it says. Conditions of the core are its own;
 /// other parts of the service add theirs. Thread-safe.
 /// </summary>
-internal sealed class ConditionSource(INetworkCore core)
+internal sealed class ConditionSource(IProgrammer core)
 {
     private readonly ConcurrentQueue<Func<Condition>> _added = new();
     private readonly ConcurrentQueue<Func<string>> _notices = new();

@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Conditions;
@@ -10,7 +10,7 @@ internal static class HostInterfaceCondition
     /// <param name="core">Holds the endpoints.</param>
     /// <param name="node">Says whether there is to be a host interface.</param>
     /// <param name="ports">What the target says of its ports.</param>
-    public static Condition Of(INetworkCore core, NodeSettings node, PortReport ports)
+    public static Condition Of(IProgrammer core, NodeSettings node, PortReport ports)
     {
         if (node.HostAddresses.Count == 0)
             return Condition.Met(ConditionNames.HostInterface, "not configured (Node:HostAddresses)");

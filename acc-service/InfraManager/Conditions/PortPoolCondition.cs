@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Conditions;
@@ -17,7 +17,7 @@ internal static class PortPoolCondition
     /// <summary>A line for the operator when every port of the pool is in use; otherwise empty.</summary>
     /// <param name="core">Holds the endpoints.</param>
     /// <param name="rules">Name the ports that are lent.</param>
-    public static string NoticeOf(INetworkCore core, DeviceRules rules) => rules.Pool.Count > 0 && !rules.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)).Any()
+    public static string NoticeOf(IProgrammer core, DeviceRules rules) => rules.Pool.Count > 0 && !rules.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)).Any()
         ? $"all {rules.Pool.Count} ports of Target:Ports are in use: the next attachment is refused"
         : "";
 }

@@ -1,8 +1,9 @@
 using System.Collections.Frozen;
 using System.Globalization;
-using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
 
 namespace ACCOffload.InfraManager.Conditions;
 
@@ -21,7 +22,7 @@ internal sealed class PortWatch : IAsyncDisposable
     private const int MostNames = 3;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
 
-    private readonly INetworkCore _core;
+    private readonly IProgrammer _core;
     private readonly Func<TargetConnection> _connection;
     private readonly GnmiClient _gnmi;
     private readonly TimeProvider _time;
@@ -39,7 +40,7 @@ internal sealed class PortWatch : IAsyncDisposable
     /// <param name="connection">Where the connection to the target stands.</param>
     /// <param name="gnmi">Asks the target; stays the caller's.</param>
     /// <param name="time">The clock.</param>
-    public PortWatch(INetworkCore core, Func<TargetConnection> connection, GnmiClient gnmi, TimeProvider time)
+    public PortWatch(IProgrammer core, Func<TargetConnection> connection, GnmiClient gnmi, TimeProvider time)
     {
         _core = core;
         _connection = connection;

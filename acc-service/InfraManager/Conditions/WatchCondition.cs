@@ -1,4 +1,5 @@
-using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Cluster;
+using ACCOffload.InfraManager.Cluster.Watch;
 
 namespace ACCOffload.InfraManager.Conditions;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.NativeInterop;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Configuration;
 

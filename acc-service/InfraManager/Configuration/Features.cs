@@ -29,10 +29,8 @@ internal static class Features
             new("ACCOffload.InfraManager.Store", Store),
             new("ACCOffload.InfraManager.Target", Target),
             new("ACCOffload.InfraManager.Programming", Programmer),
-            new("ACCOffload.InfraManager.Kubernetes", Kubernetes),
-            new("ACCOffload.InfraManager.Services", Kubernetes),
+            new("ACCOffload.InfraManager.State", Programmer),
+            new("ACCOffload.InfraManager.Cluster", Kubernetes),
             new("ACCOffload.InfraManager.Arp", ArpProxy),
-            new("ACCOffload.InfraManager.Compile", Programmer),
-            new("ACCOffload.InfraManager.Model", Programmer),
         ]);
 }

@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Model;
-using ACCOffload.NativeInterop;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Configuration;
 

@@ -1,6 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
 

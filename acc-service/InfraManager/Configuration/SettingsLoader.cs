@@ -2,12 +2,12 @@ using System.Collections;
 using System.Globalization;
 using System.Net;
 using System.Numerics;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.Metrics;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Configuration;

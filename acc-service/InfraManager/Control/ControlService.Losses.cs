@@ -1,4 +1,5 @@
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
 using ACCOffload.Protos.V1;
 using CounterCell = ACCOffload.Protos.V1.CounterCell;
 

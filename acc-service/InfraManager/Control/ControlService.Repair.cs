@@ -1,6 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.NativeInterop;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -18,11 +18,11 @@ internal sealed partial class ControlService
     public override Task<RemoveEndpointsReply> ResetHost(ResetHostRequest request, ServerCallContext context) =>
         guard.RunAsync(context, async () => ToReply(await core.ResetAsync(new ResetHostIntent(node.Name), context.CancellationToken)));
 
-    private static Model.AttachmentKey? KeyOf(RemoveEndpointsRequest request)
+    private static ACCOffload.InfraManager.State.AttachmentKey? KeyOf(RemoveEndpointsRequest request)
     {
         if (request is { Network.Length: 0, ContainerId.Length: 0, InterfaceName.Length: 0 })
             return null;
-        var key = new Model.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
+        var key = new ACCOffload.InfraManager.State.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
         EndpointRules.CheckKey(key);
         return key;
     }

@@ -1,11 +1,12 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
-using ACCOffload.NativeInterop;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -127,7 +128,7 @@ internal sealed partial class ControlService
         Condition = backend.Terminating ? "terminating" : backend.Ready ? "ready" : "not-ready",
     };
 
-    private static Protos.V1.ServiceProblem ToInfo(Model.ServiceProblem problem) => new() { Subject = problem.Subject, Reason = problem.Reason };
+    private static Protos.V1.ServiceProblem ToInfo(ACCOffload.InfraManager.State.ServiceProblem problem) => new() { Subject = problem.Subject, Reason = problem.Reason };
 
     private static string Name<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();

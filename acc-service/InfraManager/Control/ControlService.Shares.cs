@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 

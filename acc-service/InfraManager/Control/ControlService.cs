@@ -2,12 +2,15 @@ using System.Globalization;
 using System.Text.Json;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Conditions;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using ControlBase = ACCOffload.Protos.V1.Control.ControlBase;
@@ -16,7 +19,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(INetworkCore core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(IProgrammer core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Control;
 

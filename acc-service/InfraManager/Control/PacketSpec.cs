@@ -1,5 +1,5 @@
 using System.Net;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Control;
 

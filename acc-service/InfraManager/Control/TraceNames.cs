@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Net;
-using ACCOffload.NativeInterop;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.P4Runtime.Schema;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.Control;

@@ -1,9 +1,12 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.NativeInterop;
-using ACCOffload.P4Runtime;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Diagnosis;

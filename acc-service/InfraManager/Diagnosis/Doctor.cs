@@ -1,12 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.Protos.V1;

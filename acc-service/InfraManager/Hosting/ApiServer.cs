@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using Grpc.HealthCheck;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -29,7 +30,7 @@ internal sealed class ApiServer : IAsyncDisposable
     private readonly HealthPublisher _publisher;
 
     /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
-    public ApiServer(Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, TimeProvider time)
+    public ApiServer(Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, TimeProvider time)
     {
         _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
@@ -150,7 +151,7 @@ internal sealed class ApiServer : IAsyncDisposable
         _gate.Dispose();
     }
 
-    private void AddGrpc(IServiceCollection services, Settings settings, INetworkCore core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
+    private void AddGrpc(IServiceCollection services, Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
     {
         services.AddGrpc(o =>
         {

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 

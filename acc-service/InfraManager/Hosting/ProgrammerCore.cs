@@ -1,11 +1,10 @@
-using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>The programmer, as the API sees it.</summary>
-internal sealed class ProgrammerCore(Programmer programmer) : INetworkCore
+internal sealed class ProgrammerCore(Programmer programmer) : IProgrammer
 {
     /// <summary>Why no attachment can be made although the target takes it; empty for none.</summary>
     public Func<string> Obstacle { get; set; } = static () => "";

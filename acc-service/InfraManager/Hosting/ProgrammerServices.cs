@@ -1,6 +1,6 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Hosting;
 

@@ -1,19 +1,22 @@
 using ACCOffload.InfraManager.Arp;
-using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Cluster;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Security;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Systemd;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Hosting;
 

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.SoftTarget;
+using ACCOffload.SoftTarget.Server;
 
 namespace ACCOffload.InfraManager.Hosting;
 

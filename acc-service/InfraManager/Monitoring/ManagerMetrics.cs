@@ -1,11 +1,11 @@
 using System.Diagnostics.Metrics;
-using ACCOffload.InfraManager.Api;
+using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.Metrics;
 
 namespace ACCOffload.InfraManager.Monitoring;
@@ -16,7 +16,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     private readonly Meter _meter = new("ACCOffload.InfraManager.Host");
     private readonly ScrapeServer _server;
 
-    private ManagerMetrics(Settings settings, INetworkCore core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time)
+    private ManagerMetrics(Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time)
     {
         var drops = new TargetDrops(target, () => IsConnected(core.Status));
         Observe(core, target, conditions, drops);
@@ -47,7 +47,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     /// <param name="loggers">Where it tells.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="ConfigurationException">The address can't be bound.</exception>
-    public static ManagerMetrics? Start(Settings settings, INetworkCore core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time) =>
+    public static ManagerMetrics? Start(Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time) =>
         settings.MetricsListen is null ? null : new ManagerMetrics(settings, core, target, conditions, watch, trust, loggers, time);
 
     public async ValueTask DisposeAsync()
@@ -56,7 +56,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         _meter.Dispose();
     }
 
-    private void Observe(INetworkCore core, ITargetView target, ConditionSource conditions, TargetDrops drops)
+    private void Observe(IProgrammer core, ITargetView target, ConditionSource conditions, TargetDrops drops)
     {
         CommonFamilies.Observe(_meter, () => conditions.Take().All.Select(c => (c.Name, c.Ok)));
         ManagerFamilies.TargetConnected.Observe(_meter, () => IsConnected(core.Status) ? 1 : 0);

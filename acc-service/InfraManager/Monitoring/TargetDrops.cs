@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Control;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime.Channels;
 
 namespace ACCOffload.InfraManager.Monitoring;
 

@@ -1,5 +1,4 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Programming;
 

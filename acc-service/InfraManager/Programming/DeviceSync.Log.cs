@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Programming;
 

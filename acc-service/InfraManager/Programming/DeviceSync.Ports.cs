@@ -1,7 +1,6 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
 using ACCOffload.Protos;
 using Grpc.Core;
 

@@ -1,5 +1,6 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -1,6 +1,7 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Session;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Programming;

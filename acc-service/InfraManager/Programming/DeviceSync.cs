@@ -1,8 +1,9 @@
 using System.Net;
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming;
 

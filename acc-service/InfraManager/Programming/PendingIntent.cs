@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Programming;
 

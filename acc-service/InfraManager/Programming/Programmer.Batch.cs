@@ -1,6 +1,5 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Monitoring;
+using ACCOffload.InfraManager.Instruments;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;

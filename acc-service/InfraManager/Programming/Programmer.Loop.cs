@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -1,7 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Instruments;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming;
 

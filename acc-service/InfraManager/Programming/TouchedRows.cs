@@ -1,4 +1,5 @@
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Programming;
 

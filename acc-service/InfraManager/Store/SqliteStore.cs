@@ -1,5 +1,5 @@
 using System.Data;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;

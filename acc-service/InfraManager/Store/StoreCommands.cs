@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;

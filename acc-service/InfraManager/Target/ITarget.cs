@@ -1,4 +1,7 @@
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Target;
 

@@ -1,7 +1,11 @@
 using System.Globalization;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Monitoring;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Instruments;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Target;

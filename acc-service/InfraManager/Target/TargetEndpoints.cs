@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
 
 namespace ACCOffload.InfraManager.Target;
 

@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Vports;
 

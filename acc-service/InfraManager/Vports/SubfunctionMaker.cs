@@ -1,4 +1,7 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Vports;
 
@@ -7,7 +10,7 @@ namespace ACCOffload.InfraManager.Vports;
 /// <param name="route">The links of the functions.</param>
 /// <param name="setQueues">Gives a link, by name, its queues.</param>
 /// <param name="limit">How long the driver of one may take.</param>
-internal sealed class SubfunctionMaker(Devlink devlink, RouteNetlink route, Action<string, int> setQueues, TimeSpan limit)
+internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route, Action<string, int> setQueues, TimeSpan limit)
 {
     /// <returns>The link.</returns>
     /// <exception cref="LinuxException">The kernel or the driver refused; what this call made is deleted again.</exception>

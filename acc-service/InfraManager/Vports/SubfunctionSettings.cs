@@ -1,5 +1,6 @@
 using System.Globalization;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Pci;
 
 namespace ACCOffload.InfraManager.Vports;
 

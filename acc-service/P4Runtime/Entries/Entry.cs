@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Text;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
 /// One table entry, immutable and packed: 40 bytes for up to 16 bytes of key and action data, 56 for up to 32, 56 plus the data (rounded up to 8) above

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Entries;
 
 public sealed partial class EntryBuilder
 {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
 /// Builds entries of one table. Values are big-endian, of any length that fits the field; masks, prefixes and ranges are made canonical.

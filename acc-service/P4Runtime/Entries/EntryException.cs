@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>An entry cannot be made; the message names table, field or parameter and what is wrong with it.</summary>
 public sealed class EntryException : Exception

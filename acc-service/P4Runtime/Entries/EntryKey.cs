@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
 /// What identifies an entry: table, match fields and priority. A reference to an entry and nothing more, so it costs 8 bytes in a

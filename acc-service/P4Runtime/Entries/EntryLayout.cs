@@ -1,4 +1,6 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>What builder and decoder share about packed keys.</summary>
 internal static class EntryLayout

@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>What to do with an entry.</summary>
 public enum UpdateKind

@@ -1,4 +1,6 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>One match field of an entry, unpacked for display.</summary>
 /// <param name="Field">The field.</param>

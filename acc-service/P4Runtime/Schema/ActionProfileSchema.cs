@@ -1,7 +1,8 @@
+using ACCOffload.P4Runtime.Entries;
 using P4.Config.V1;
 using Action = P4.Config.V1.Action;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>
 /// An action profile: what its members and groups look like. Both are handled as tables of their own, whose key is the number, so that they are written,

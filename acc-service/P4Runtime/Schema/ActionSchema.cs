@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>An action as one table offers it. Each table has its own instance.</summary>
 public sealed class ActionSchema

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>A group's members as one value: their numbers, ascending, four bytes each; zeros before them fill it up.</summary>
 internal static class GroupMembers

@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>One match field of a table.</summary>
 public sealed class MatchFieldSchema

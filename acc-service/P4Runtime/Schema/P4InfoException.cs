@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>A P4Info is unusable, or does not have what was looked up; the message names what is missing and what exists.</summary>
 public sealed class P4InfoException : Exception

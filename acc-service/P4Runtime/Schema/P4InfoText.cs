@@ -4,7 +4,7 @@ using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using P4.Config.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>
 /// Reads a P4Info in protobuf's text format, as p4c writes it and release 24.01 ships it; Google.Protobuf for C# has no reader for that. The text is turned

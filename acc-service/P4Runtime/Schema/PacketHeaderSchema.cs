@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>The metadata that accompanies packets between the pipeline and the controller (<c>packet_in</c>, <c>packet_out</c>).</summary>
 /// <param name="Name">Full P4 name of the header.</param>

@@ -1,6 +1,6 @@
 using P4.Config.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>What a compiled pipeline offers, looked up by alias or full P4 name. Immutable.</summary>
 public sealed class Pipeline

@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>A register array.</summary>
 /// <param name="Id">The P4Info id.</param>

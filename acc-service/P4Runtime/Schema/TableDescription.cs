@@ -1,6 +1,6 @@
 using P4.Config.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>A table of a P4Info, checked and laid out, before its schema object exists.</summary>
 internal sealed class TableDescription

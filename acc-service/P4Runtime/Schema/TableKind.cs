@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>What the rows that a <see cref="TableSchema"/> describes are to P4Runtime.</summary>
 public enum TableKind

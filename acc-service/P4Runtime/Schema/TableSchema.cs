@@ -1,4 +1,6 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>One table of a pipeline: its key, its actions, and how its entries are packed.</summary>
 public sealed class TableSchema

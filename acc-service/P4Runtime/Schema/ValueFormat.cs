@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>How a value reads best to people. Never affects what is sent.</summary>
 public enum ValueFormat

@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>A packet from or to the pipeline.</summary>
 /// <param name="Payload">The frame.</param>

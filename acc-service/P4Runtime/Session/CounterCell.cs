@@ -1,4 +1,6 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>One cell of an indexed counter.</summary>
 /// <param name="Index">Index of the cell.</param>

@@ -1,7 +1,9 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>One connection: its channel, its stream, the election id that we bid on it, and the Writes under way.</summary>
 internal sealed class LiveConnection : IDisposable

@@ -1,7 +1,8 @@
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {

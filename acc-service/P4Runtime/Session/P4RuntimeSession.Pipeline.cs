@@ -1,8 +1,10 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Schema;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {

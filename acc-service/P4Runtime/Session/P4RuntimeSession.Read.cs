@@ -1,8 +1,12 @@
 using System.Runtime.CompilerServices;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {

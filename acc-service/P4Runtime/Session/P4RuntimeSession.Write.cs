@@ -1,6 +1,9 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {

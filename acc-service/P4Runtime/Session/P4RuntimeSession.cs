@@ -1,8 +1,11 @@
 using System.Text;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>
 /// One controller's session with one P4Runtime target: it connects and reconnects by itself, bids to be primary, checks the pipeline, and writes

@@ -1,4 +1,6 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>How a <see cref="P4RuntimeSession"/> reaches its target. <see cref="Validate"/> is called by the session.</summary>
 public sealed record P4RuntimeSessionOptions

@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>What <see cref="P4RuntimeSession.EnsurePipelineAsync"/> found and did.</summary>
 /// <param name="Pushed">Whether the pipeline was pushed, in which case the tables are empty now.</param>

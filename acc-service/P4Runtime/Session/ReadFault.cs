@@ -1,7 +1,8 @@
+using ACCOffload.P4Runtime.Channels;
 using Google.Protobuf;
 using Grpc.Core;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>What a failed Read by numbers says about each of them.</summary>
 internal static class ReadFault

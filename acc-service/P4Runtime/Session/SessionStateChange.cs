@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>A change of a session's state.</summary>
 /// <param name="Old">The state before.</param>

@@ -1,4 +1,7 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>Splits updates into successive Writes, since a target may reorder the updates inside one.</summary>
 public static class UpdatePlan

@@ -1,7 +1,9 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
 using Google.Protobuf;
 using Grpc.Core;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>Tells from a failed Write what is known about each update.</summary>
 internal static class WriteClassifier

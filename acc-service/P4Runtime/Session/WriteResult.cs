@@ -1,6 +1,6 @@
 using Grpc.Core;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>What is known after a Write.</summary>
 public enum WriteOutcome

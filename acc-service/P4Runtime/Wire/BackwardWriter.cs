@@ -1,4 +1,6 @@
-namespace ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>
 /// Writes protobuf from the end of a buffer to its start, so that the length of a nested message is known when its prefix is written:

@@ -1,7 +1,9 @@
 using System.Buffers;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using Grpc.Core;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>A <c>p4.v1.WriteRequest</c> in wire form, in a pooled buffer.</summary>
 internal sealed class EncodedWrite : IDisposable

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 internal sealed partial class EntryDecoder
 {

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 internal sealed partial class EntryDecoder
 {

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>
 /// <c>p4.v1.ReadResponse</c> to packed entries, with no object in between. Values are made canonical, so an entry read back equals the one

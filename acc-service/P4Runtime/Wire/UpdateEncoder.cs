@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>Packed entries to <c>p4.v1.Update</c>. Tags are (field number &lt;&lt; 3 | wire type) of p4runtime.proto.</summary>
 internal static class UpdateEncoder

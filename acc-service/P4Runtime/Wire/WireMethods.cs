@@ -1,9 +1,11 @@
 using System.Buffers;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>The two RPCs that carry table entries by the hundred thousand, with marshallers that make no protobuf objects.</summary>
 internal static class WireMethods

@@ -1,4 +1,4 @@
-namespace ACCOffload.P4Runtime;
+namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>Reads protobuf from a span. Every length is checked; a fault is a <see cref="WireException"/>.</summary>
 internal ref struct WireReader(ReadOnlySpan<byte> data)

@@ -1,4 +1,4 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
 
 namespace ACCOffload.SoftTarget.Ports;
 

@@ -1,4 +1,5 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.SoftTarget.Engine;
 using Microsoft.Extensions.Logging;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.SoftTarget.Engine;
 using Microsoft.Extensions.Logging;
 

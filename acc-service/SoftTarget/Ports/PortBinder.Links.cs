@@ -1,4 +1,7 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Ports;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Ports;

@@ -1,3 +1,4 @@
+using ACCOffload.SoftTarget.Server.Wire;
 using Grpc.Core;
 using P4.V1;
 

@@ -1,4 +1,5 @@
 using ACCOffload.SoftTarget.Ports;
+using ACCOffload.SoftTarget.Server.Wire;
 using Gnmi;
 using Grpc.Core;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.Connections;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;

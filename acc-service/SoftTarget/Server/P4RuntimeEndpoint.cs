@@ -1,3 +1,5 @@
+using ACCOffload.SoftTarget.Server.State;
+using ACCOffload.SoftTarget.Server.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using P4.V1;

@@ -1,3 +1,5 @@
+using ACCOffload.SoftTarget.Server.State;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.V1;

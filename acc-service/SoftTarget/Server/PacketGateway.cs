@@ -1,4 +1,7 @@
 using ACCOffload.SoftTarget.Ports;
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.State;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
 

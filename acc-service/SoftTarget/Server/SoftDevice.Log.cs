@@ -1,3 +1,4 @@
+using ACCOffload.SoftTarget.Server.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Server;

@@ -1,5 +1,8 @@
 using ACCOffload.Configuration;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.State;
+using ACCOffload.SoftTarget.Server.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using P4.V1;

@@ -1,3 +1,4 @@
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;

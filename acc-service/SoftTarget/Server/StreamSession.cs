@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server;

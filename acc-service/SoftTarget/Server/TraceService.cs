@@ -1,6 +1,8 @@
 using ACCOffload.Protos.V1;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.SoftTarget.Ports;
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 

@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;

@@ -1,5 +1,7 @@
 using System.Text.Json;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.Devices.Probe;
 

@@ -2,7 +2,8 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using ACCOffload.Devices.Probe;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Syscalls;
 
 // One request to the kernel through native-interop; its answer, or what the user would read, as JSON.
 var buffer = new ArrayBufferWriter<byte>();

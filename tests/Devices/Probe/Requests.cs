@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.Devices.Probe;
 
@@ -8,7 +11,7 @@ internal static class Requests
 {
     public static void Run(string[] arguments, Utf8JsonWriter writer)
     {
-        using var devlink = Devlink.Open();
+        using var devlink = DevlinkClient.Open();
         switch (arguments)
         {
             case ["devices"]:

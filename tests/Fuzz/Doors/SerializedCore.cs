@@ -1,11 +1,10 @@
-using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.Fuzz.Doors;
 
 /// <summary>One request after the other, as the programmer does them: what takes long makes the others wait.</summary>
-internal sealed class SerializedCore(INetworkCore inner) : INetworkCore
+internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
 {
     private readonly Lock _lock = new();
 

@@ -1,5 +1,7 @@
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;

@@ -1,6 +1,8 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;

@@ -1,5 +1,6 @@
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Tests;
 using Google.Protobuf;
 using Grpc.Core;

@@ -1,5 +1,6 @@
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
 using Gnmi;
 using Google.Protobuf;
 using Grpc.Core;

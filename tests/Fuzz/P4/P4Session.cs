@@ -1,5 +1,7 @@
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Session;
+using ACCOffload.P4Runtime.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,6 @@
 using System.Numerics;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using Google.Protobuf;
 using P4.V1;
 using MatchCase = P4.V1.FieldMatch.FieldMatchTypeOneofCase;

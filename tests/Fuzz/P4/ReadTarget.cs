@@ -1,5 +1,7 @@
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Tests;
 using Google.Protobuf;
 using Grpc.Core;

@@ -1,5 +1,6 @@
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Session;
 using ACCOffload.P4Runtime.Tests;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;

@@ -1,15 +1,13 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
-using ACCOffload.NativeInterop;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Fuzz.Rpc;
 
 /// <summary>The core without its store and target: the product's model and its judge.</summary>
-internal sealed class JudgedCore : INetworkCore
+internal sealed class JudgedCore : IProgrammer
 {
     private readonly Judge _judge;
     private readonly ServiceJudge _services;

@@ -1,6 +1,6 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.Fuzz.Rpc;
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.Fuzz.Cni;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Tests;
 using Grpc.Core;

@@ -8,7 +8,8 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 

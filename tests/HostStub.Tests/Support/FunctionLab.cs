@@ -3,7 +3,8 @@ using ACCOffload.Fakes;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;

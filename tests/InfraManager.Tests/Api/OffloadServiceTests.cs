@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
@@ -31,8 +31,8 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
         Assert.Equal("node-1", spec.Node);
         Assert.Equal(ApiOrigin.Offload, spec.Origin);
-        Assert.Equal(new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
-        Assert.Equal(InfraManager.Model.EndpointKind.Pod, spec.Kind);
+        Assert.Equal(new ACCOffload.InfraManager.State.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
+        Assert.Equal(ACCOffload.InfraManager.State.EndpointKind.Pod, spec.Kind);
         Assert.Equal(DeviceKind.Veth, spec.Device);
         Assert.Equal("acc0123456789a", spec.PortName);
         Assert.Equal("02:00:00:00:00:01", spec.Mac.ToString());

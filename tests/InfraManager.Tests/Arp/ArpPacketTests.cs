@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Arp;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Arp;
 

@@ -1,12 +1,12 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Session;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.CommandLine;

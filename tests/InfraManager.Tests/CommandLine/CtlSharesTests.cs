@@ -1,12 +1,13 @@
 using System.Buffers.Binary;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Package;
-using ACCOffload.NativeInterop;
-using ACCOffload.P4Runtime;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Schema;
 using Grpc.Core;
 using P4.Config.V1;
 

@@ -2,12 +2,13 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
-using ACCOffload.InfraManager.Control;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.NativeInterop;
-using ACCOffload.P4Runtime;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -211,10 +212,10 @@ public sealed class CtlTests : IAsyncLifetime
         var text = await RunAsync("endpoint-remove", "podnet/c1/eth0");
         Assert.StartsWith("removed podnet/c1/eth0 (accoffload.v1): 10.244.1.2 at 02:00:00:00:00:01\n", text, StringComparison.Ordinal);
         Assert.Contains("comes back with its agent's next Sync", text, StringComparison.Ordinal);
-        Assert.Equal(new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[0]).Key);
+        Assert.Equal(new ACCOffload.InfraManager.State.AttachmentKey("podnet", "c1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[0]).Key);
         // A 24.01 agent's container is a path.
         Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "infra//var/run/netns/cni-1/eth0"));
-        Assert.Equal(new InfraManager.Model.AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[1]).Key);
+        Assert.Equal(new ACCOffload.InfraManager.State.AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[1]).Key);
         Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "--address", "10.9.9.9", "--mac", "02:00:00:00:00:01"));
         Assert.Contains("\"10.244.1.2\"", await RunAsync("endpoint-remove", "--mac", "02:00:00:00:00:01", "--json"), StringComparison.Ordinal);
 
@@ -239,8 +240,8 @@ public sealed class CtlTests : IAsyncLifetime
         {
             Node = "node-1",
             Origin = ApiOrigin.Offload,
-            Key = new InfraManager.Model.AttachmentKey("podnet", "c1", "eth0"),
-            Kind = InfraManager.Model.EndpointKind.Pod,
+            Key = new ACCOffload.InfraManager.State.AttachmentKey("podnet", "c1", "eth0"),
+            Kind = ACCOffload.InfraManager.State.EndpointKind.Pod,
             PortName = "acc0123456789a",
             Mac = MacAddress.Parse("02:00:00:00:00:01"),
             Addresses = [IPAddress.Parse("10.244.1.2")],

@@ -1,8 +1,9 @@
 using System.Net;
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Tests;
 
@@ -45,11 +46,11 @@ public class EndpointCompilerTests
     [Fact]
     public void Uplink_owns_its_port_and_the_ways_beyond_it_and_leads_Arp_to_the_host()
     {
-        var mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:99");
+        var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         var uplink = new UplinkSettings("uplink0", mac, [
-            new(IPNetwork.Parse("0.0.0.0/0"), NativeInterop.MacAddress.Parse("02:00:00:00:00:f1")),
-            new(IPNetwork.Parse("10.244.2.0/24"), NativeInterop.MacAddress.Parse("02:00:00:00:00:f2")),
-            new(IPNetwork.Parse("2001:db8::/32"), NativeInterop.MacAddress.Parse("02:00:00:00:00:f3")),
+            new(IPNetwork.Parse("0.0.0.0/0"), ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:f1")),
+            new(IPNetwork.Parse("10.244.2.0/24"), ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:f2")),
+            new(IPNetwork.Parse("2001:db8::/32"), ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:f3")),
         ]);
         NodeSettings node = TestNode.Settings with { Uplink = uplink };
         var model = new NetworkModel();
@@ -74,7 +75,7 @@ public class EndpointCompilerTests
     [Fact]
     public void Ways_beyond_an_uplink_that_takes_less_say_how_much()
     {
-        var mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:99");
+        var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         NodeSettings node = TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
         var model = new NetworkModel();
         model.Configure(node);

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Tests.Support;
 using P4.Config.V1;
 

@@ -1,8 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -97,7 +96,7 @@ public sealed class ServiceCompilerTests
         ];
         Assert.Equal(always, Rows(TestNode.Settings));
         // What the configuration routes itself is routed so.
-        var mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:99");
+        var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         Assert.Equal(
             always.Where(r => !r.Contains("10.96.0.0/12", StringComparison.Ordinal) && !r.Contains("169.254.0.0/16", StringComparison.Ordinal)),
             Rows(TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("10.96.0.0/12"), mac), new(IPNetwork.Parse("169.254.0.0/16"), mac)]) }));
@@ -138,5 +137,5 @@ public sealed class ServiceCompilerTests
 
     private string[] Rows(ServiceState state) => Text(_compiler.Compile(state));
 
-    private static string[] Text(IEnumerable<P4Runtime.Entry> entries) => [.. entries.Select(e => e.ToString()).Order(StringComparer.Ordinal)];
+    private static string[] Text(IEnumerable<ACCOffload.P4Runtime.Entries.Entry> entries) => [.. entries.Select(e => e.ToString()).Order(StringComparer.Ordinal)];
 }

@@ -1,12 +1,14 @@
 using System.Collections.Frozen;
 using System.Net;
+using ACCOffload.InfraManager.Cluster;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.Infra;
@@ -193,9 +195,9 @@ public sealed class ConditionTests
         Node = "node-1",
         Origin = ApiOrigin.Offload,
         Key = new(" host", "host", "acchost0"),
-        Kind = Model.EndpointKind.Host,
+        Kind = ACCOffload.InfraManager.State.EndpointKind.Host,
         PortName = "acc00000000001",
-        Mac = NativeInterop.MacAddress.Parse("02:00:00:00:00:09"),
+        Mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:09"),
         Addresses = [IPAddress.Parse("200.1.1.2")],
     };
 }

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using ACCOffload.InfraManager.Control;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Control;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Schema;
 using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.Tests.Control;

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Control;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Tests.Control;
 

@@ -211,7 +211,7 @@ public sealed class DoctorTests : IDisposable
     public async Task An_uplink_that_is_not_there()
     {
         var name = $"doctor-{Guid.NewGuid():N}";
-        using var space = NativeInterop.NetNamespace.CreateNamed(name);
+        using var space = ACCOffload.NativeInterop.Syscalls.NetNamespace.CreateNamed(name);
         try
         {
             Replace(At("ports"), $"/run/netns/{name}");
@@ -222,7 +222,7 @@ public sealed class DoctorTests : IDisposable
         }
         finally
         {
-            NativeInterop.NetNamespace.DeleteNamed(name);
+            ACCOffload.NativeInterop.Syscalls.NetNamespace.DeleteNamed(name);
         }
     }
 

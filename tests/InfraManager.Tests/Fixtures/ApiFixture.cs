@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Hosting;
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Vports;
 using Grpc.Net.Client;
 
@@ -15,7 +16,7 @@ namespace ACCOffload.InfraManager.Tests.Fixtures;
 internal sealed class ApiFixture : IAsyncDisposable
 {
     private readonly List<IDisposable> _disposables = [];
-    private INetworkCore _core = null!;
+    private IProgrammer _core = null!;
 
     private ApiFixture(TimeProvider time)
     {
@@ -49,7 +50,7 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public Uri HealthAddress => new(Server.Addresses.First(a => a.StartsWith("http://127", StringComparison.Ordinal)));
 
-    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"", INetworkCore? core = null)
+    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"", IProgrammer? core = null)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture._core = core ?? fixture.Core;

@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
-using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;
 
 /// <summary>A core that keeps what it is asked and answers as told.</summary>
-internal sealed class FakeCore : INetworkCore
+internal sealed class FakeCore : IProgrammer
 {
     private readonly ConcurrentQueue<Intent> _intents = new();
 

@@ -1,7 +1,10 @@
 using System.Runtime.CompilerServices;
-using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;

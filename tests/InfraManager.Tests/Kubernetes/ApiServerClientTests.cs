@@ -1,5 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.AspNetCore.Http;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

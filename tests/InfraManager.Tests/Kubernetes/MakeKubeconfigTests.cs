@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Watch;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

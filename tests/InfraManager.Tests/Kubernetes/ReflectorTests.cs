@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
-using ACCOffload.InfraManager.Kubernetes;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.AspNetCore.Http;
 

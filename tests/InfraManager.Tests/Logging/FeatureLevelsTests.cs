@@ -1,5 +1,4 @@
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Logging;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging;
 

@@ -1,16 +1,18 @@
 using System.Net;
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.Monitoring;
-using ACCOffload.NativeInterop;
-using ACCOffload.P4Runtime;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Monitoring;

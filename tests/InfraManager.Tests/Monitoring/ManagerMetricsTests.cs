@@ -1,13 +1,14 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.Metrics;
 using ACCOffload.Monitoring;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Monitoring;

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using P4.Config.V1;

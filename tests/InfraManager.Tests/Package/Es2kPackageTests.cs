@@ -1,8 +1,8 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.Tests.Package;

@@ -1,9 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Package;
 

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

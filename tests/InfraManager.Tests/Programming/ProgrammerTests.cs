@@ -1,7 +1,7 @@
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests;

@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -59,7 +59,7 @@ public sealed class ServiceFaultTests
             int target = at;
 
             // Something is refused, so that compensation is among the steps.
-            core.Target.Refuses = u => u.Kind == P4Runtime.UpdateKind.Insert && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
+            core.Target.Refuses = u => u.Kind == ACCOffload.P4Runtime.Entries.UpdateKind.Insert && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
                 ? Grpc.Core.StatusCode.ResourceExhausted
                 : Grpc.Core.StatusCode.OK;
             core.Hook = p =>

@@ -1,5 +1,5 @@
 using System.Globalization;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 

@@ -1,8 +1,9 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests;

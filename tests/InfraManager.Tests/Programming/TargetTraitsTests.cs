@@ -1,8 +1,9 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests;

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;
 using Grpc.Core;

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Services;

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
@@ -174,7 +174,7 @@ public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
     [Fact]
     public async Task A_service_that_vanished_while_the_watch_was_away_goes_after_the_list_only()
     {
-        _sink.Remember(new Model.ServiceKey("default", "gone"), new Model.ServiceKey("default", "web"));
+        _sink.Remember(new ACCOffload.InfraManager.State.ServiceKey("default", "gone"), new ACCOffload.InfraManager.State.ServiceKey("default", "web"));
         Server.Intercept = async c =>
         {
             if (!c.Request.Path.StartsWithSegments(Kube.Slices))
@@ -188,7 +188,7 @@ public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
         Assert.Empty(_sink.Intents);
         Server.Intercept = null;
         await HoldsAsync("web 10.96.0.10:80/TCP -> 10.244.1.1:8080");
-        await Eventually.TrueAsync(() => !_sink.IsKnown(new Model.ServiceKey("default", "gone")), "it stays");
+        await Eventually.TrueAsync(() => !_sink.IsKnown(new ACCOffload.InfraManager.State.ServiceKey("default", "gone")), "it stays");
         Assert.Equal(2, _sink.Intents.Count);
     }
 

@@ -1,17 +1,21 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Compile;
+using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Session;
 using ACCOffload.SoftTarget;
+using ACCOffload.SoftTarget.Server;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Services;

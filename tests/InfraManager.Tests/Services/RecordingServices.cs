@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 

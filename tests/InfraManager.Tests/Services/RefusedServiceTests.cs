@@ -1,13 +1,13 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Services;

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;

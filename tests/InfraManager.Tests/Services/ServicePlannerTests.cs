@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Services;

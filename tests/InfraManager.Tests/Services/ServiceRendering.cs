@@ -1,5 +1,5 @@
 using System.Text;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 

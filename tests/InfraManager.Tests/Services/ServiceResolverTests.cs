@@ -2,9 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 
 namespace ACCOffload.InfraManager.Tests.Services;

@@ -1,5 +1,4 @@
-using ACCOffload.InfraManager.Model;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.State;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Services;

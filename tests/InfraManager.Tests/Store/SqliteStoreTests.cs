@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;

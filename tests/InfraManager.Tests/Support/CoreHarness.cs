@@ -1,8 +1,8 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
 using ACCOffload.Protos;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;

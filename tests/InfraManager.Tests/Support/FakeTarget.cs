@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Support;

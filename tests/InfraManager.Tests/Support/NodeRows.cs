@@ -1,4 +1,4 @@
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

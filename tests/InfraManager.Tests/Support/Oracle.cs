@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

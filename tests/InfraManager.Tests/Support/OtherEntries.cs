@@ -1,6 +1,7 @@
-using ACCOffload.InfraManager.Compile;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

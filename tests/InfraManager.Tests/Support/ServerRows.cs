@@ -1,7 +1,7 @@
-using ACCOffload.InfraManager.Compile;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Net;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.P4Runtime;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

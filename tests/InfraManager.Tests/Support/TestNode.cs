@@ -1,6 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.Model;
-using ACCOffload.NativeInterop;
+using ACCOffload.InfraManager.State;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

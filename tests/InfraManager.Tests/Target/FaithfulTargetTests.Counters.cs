@@ -1,7 +1,6 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
 using Grpc.Core;
 using P4.V1;
 

@@ -2,7 +2,7 @@ using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 using Google.Protobuf;
 using P4.V1;
 

@@ -1,5 +1,5 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.Model;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;
 using P4.V1;

@@ -1,11 +1,13 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.Model;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.P4Runtime;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;
 using P4.V1;
 

@@ -1,6 +1,11 @@
 using ACCOffload.Fakes;
 using ACCOffload.InfraManager.Vports;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Tests.Vports;
 
@@ -11,7 +16,7 @@ public sealed class SubfunctionMakerTests : IDisposable
 
     private readonly FakeHost _host = new();
     private readonly FakeDevlinkDevice _device;
-    private readonly Devlink _devlink;
+    private readonly DevlinkClient _devlink;
     private readonly RouteNetlink _route;
     private readonly List<(string Link, int Queues)> _queues = [];
 

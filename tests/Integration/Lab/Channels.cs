@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 using Grpc.Net.Client;
 
 namespace ACCOffload.Integration.Lab;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Integration.Lab;
 

@@ -1,5 +1,7 @@
 using System.Net;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using Google.Protobuf;
 using P4.V1;
 using UpdateType = P4.V1.Update.Types.Type;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Integration.Lab;
 

@@ -1,3 +1,8 @@
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using CsCheck;
 
 namespace ACCOffload.NativeInterop.Tests;

@@ -1,4 +1,7 @@
 using ACCOffload.Fakes;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
@@ -9,7 +12,7 @@ public sealed class DevlinkActivationTests : IDisposable
 
     private readonly FakeHost _host = new();
     private readonly FakeDevlinkDevice _device;
-    private readonly Devlink _devlink;
+    private readonly DevlinkClient _devlink;
 
     public DevlinkActivationTests()
     {

@@ -1,3 +1,9 @@
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 /// <summary>Requests and answers byte for byte, written down from linux/genetlink.h and linux/devlink.h.</summary>
@@ -9,7 +15,7 @@ public sealed class DevlinkCodecTests : IDisposable
     private static readonly DevlinkHandle Device = DevlinkHandle.Pci("0000:01:00.0");
 
     private readonly ScriptedSockets _sockets = new();
-    private readonly Devlink _devlink;
+    private readonly DevlinkClient _devlink;
     private string? _answer;
 
     public DevlinkCodecTests()

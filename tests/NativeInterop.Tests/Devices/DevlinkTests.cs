@@ -1,4 +1,9 @@
 using ACCOffload.Fakes;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
@@ -7,7 +12,7 @@ public sealed class DevlinkTests : IDisposable
 {
     private readonly FakeHost _host = new();
     private readonly FakeDevlinkDevice _device;
-    private readonly Devlink _devlink;
+    private readonly DevlinkClient _devlink;
 
     public DevlinkTests()
     {
@@ -35,7 +40,7 @@ public sealed class DevlinkTests : IDisposable
     {
         try
         {
-            using var devlink = Devlink.Open();
+            using var devlink = DevlinkClient.Open();
             Assert.All(devlink.GetPorts(), p => Assert.Contains(p.Device, devlink.GetDevices()));
         }
         catch (NetlinkException e) when (e.Errno == Errno.ENOENT)

@@ -1,3 +1,7 @@
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 /// <summary>Generic netlink against the kernel that runs: every one has the controller's own family.</summary>

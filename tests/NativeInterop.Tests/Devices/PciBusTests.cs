@@ -1,4 +1,6 @@
 using ACCOffload.Fakes;
+using ACCOffload.NativeInterop.Pci;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 

@@ -1,3 +1,7 @@
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Pci;
+
 namespace ACCOffload.NativeInterop.Tests;
 
 /// <summary>Sockets whose requests a scripted kernel answers; it knows the devlink family.</summary>
@@ -8,7 +12,7 @@ internal sealed class ScriptedSockets : INetlinkSockets
     public FakeKernel Kernel { get; } = new();
 
     /// <summary>Opens devlink; from then on <paramref name="answer"/> gets each request's sequence number.</summary>
-    public Devlink Open(Action<FakeKernel, uint> answer)
+    public DevlinkClient Open(Action<FakeKernel, uint> answer)
     {
         Kernel.OnRequest = (_, sequence) =>
         {
@@ -25,7 +29,7 @@ internal sealed class ScriptedSockets : INetlinkSockets
                 """)));
             Kernel.Acknowledge(sequence);
         };
-        var devlink = new Devlink(this, new PciBus("/nonexistent"));
+        var devlink = new DevlinkClient(this, new PciBus("/nonexistent"));
         Kernel.OnRequest = (_, sequence) => answer(Kernel, sequence);
         return devlink;
     }

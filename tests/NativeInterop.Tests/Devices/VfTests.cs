@@ -1,4 +1,9 @@
 using ACCOffload.Fakes;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Devlink;
+using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 

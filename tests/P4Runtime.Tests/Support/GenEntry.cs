@@ -1,3 +1,5 @@
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using CsCheck;
 
 namespace ACCOffload.P4Runtime.Tests;

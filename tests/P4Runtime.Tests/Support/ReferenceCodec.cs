@@ -1,3 +1,5 @@
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using Google.Protobuf;
 using P4.V1;
 

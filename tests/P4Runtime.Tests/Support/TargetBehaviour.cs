@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using P4.V1;
 

@@ -1,3 +1,5 @@
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
 using P4.Config.V1;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 

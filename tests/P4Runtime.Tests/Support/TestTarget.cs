@@ -1,4 +1,6 @@
 using System.Net;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Session;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Ethtool;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Services.Tests.Support;
 
@@ -35,9 +36,9 @@ internal static class Outside
         await Shell.RunAsync(portNamespace, "sysctl", ["-qw", $"net.ipv6.conf.{PortName}.disable_ipv6=1"]).Succeeded();
         await Shell.RunLineAsync(portNamespace, $"ip link set {PortName} up").Succeeded();
         using (var outside = NetNamespace.OpenNamed(netns))
-            Ethtool.DisableOffloads(outside, "eth0");
+            EthtoolSettings.DisableOffloads(outside, "eth0");
         using (var ports = NetNamespace.OpenNamed(portNamespace))
-            Ethtool.DisableOffloads(ports, PortName);
+            EthtoolSettings.DisableOffloads(ports, PortName);
         foreach (var address in new[] { Friend, Stranger, RemotePod })
             await Shell.RunLineAsync(netns, $"ip addr add {address}/32 dev eth0").Succeeded();
         await Shell.RunLineAsync(netns, "ip link set eth0 up").Succeeded();

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Services.Tests.Support;
 

@@ -1,4 +1,6 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.SoftTarget.Tests.Server;
 using ACCOffload.SoftTarget.Tests.Support;
 using Gnmi;

@@ -1,3 +1,4 @@
+using ACCOffload.SoftTarget.Server;
 using ACCOffload.SoftTarget.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 

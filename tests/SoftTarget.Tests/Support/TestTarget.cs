@@ -1,3 +1,4 @@
+using ACCOffload.SoftTarget.Server;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.SoftTarget.Tests.Support;

@@ -1,4 +1,6 @@
-using ACCOffload.NativeInterop;
+using ACCOffload.NativeInterop.Packets;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.SoftTarget.Tests.Support;
 

@@ -1,6 +1,6 @@
 using P4.Config.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>A match field of P4Info and its place in the engine's packed key.</summary>
 internal sealed record BoundField(uint Id, string Name, MatchField.Types.MatchType Type, int Bits, int Offset, int Bytes)

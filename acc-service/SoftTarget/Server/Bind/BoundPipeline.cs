@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 using ACCOffload.SoftTarget.Engine;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>A forwarding pipeline config bound to the engine: what every id of P4Info stands for there.</summary>
 internal sealed class BoundPipeline

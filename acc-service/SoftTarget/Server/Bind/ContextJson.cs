@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>The part of the compiler's context.json that says what P4 names are called in the .spec.</summary>
 internal sealed class ContextJson

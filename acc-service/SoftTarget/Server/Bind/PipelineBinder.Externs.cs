@@ -2,7 +2,7 @@ using System.Globalization;
 using ACCOffload.SoftTarget.Engine;
 using P4.Config.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 internal sealed partial class PipelineBinder
 {

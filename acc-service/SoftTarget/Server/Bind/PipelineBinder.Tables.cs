@@ -2,7 +2,7 @@ using ACCOffload.SoftTarget.Engine;
 using P4.Config.V1;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 internal sealed partial class PipelineBinder
 {

@@ -7,7 +7,7 @@ using Google.Protobuf;
 using P4.Config.V1;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>
 /// Binds P4Info to the engine's program. The compiler's context.json says what a P4 name is called in the .spec; where it

@@ -1,4 +1,4 @@
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>A forwarding pipeline config that this target can't realize; the message names what does not fit.</summary>
 internal sealed class PipelineException : Exception

@@ -1,6 +1,6 @@
 using P4.Config.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>What objects of P4Info may be called in the .spec, the compiler's own word first.</summary>
 internal sealed class SpecNames

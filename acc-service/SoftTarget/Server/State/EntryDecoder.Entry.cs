@@ -1,6 +1,7 @@
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 internal sealed partial class EntryDecoder
 {

@@ -1,6 +1,8 @@
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 internal sealed partial class EntryDecoder
 {

@@ -1,6 +1,8 @@
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>What an entry is decoded for; a delete looks at nothing but the key.</summary>
 internal enum EntryUse

@@ -1,7 +1,9 @@
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>Writes entries of the engine as P4Runtime's messages, values in canonical form.</summary>
 internal static class EntryWriter

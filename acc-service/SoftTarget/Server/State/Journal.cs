@@ -1,4 +1,4 @@
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
 /// What a batch did beside the engine's tables: how to undo it, and what has to wait until the tables are published

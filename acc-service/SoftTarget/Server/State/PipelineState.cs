@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Bind;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
 /// A running pipeline and what its controllers know of it that the engine does not: profiles, range entries, metadata.

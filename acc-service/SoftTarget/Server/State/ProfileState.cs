@@ -1,6 +1,7 @@
+using ACCOffload.SoftTarget.Server.Bind;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>A member of an action profile.</summary>
 internal sealed class ProfileMember(ActionProfileMember message)

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>Covers a range of numbers with the fewest prefixes.</summary>
 internal static class RangePrefixes

@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Bind;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>An entry of a table with range fields, as the controller wrote it.</summary>
 internal sealed class RangeEntry(byte[] identity, List<byte[]> rows)

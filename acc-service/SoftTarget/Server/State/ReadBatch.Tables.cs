@@ -1,7 +1,9 @@
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 #pragma warning disable CS0612 // controller_metadata is deprecated, and still to be given back
 

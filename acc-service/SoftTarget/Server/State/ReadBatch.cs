@@ -1,6 +1,7 @@
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
 /// Answers the requests of one Read. <see cref="Take"/> copies, under the device's lock, what all of them ask for: one state

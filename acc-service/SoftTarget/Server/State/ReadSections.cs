@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>A part of the answer to a Read: entities, written one by one.</summary>
 internal abstract class ReadSection : IDisposable

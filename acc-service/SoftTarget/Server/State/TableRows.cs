@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using ACCOffload.SoftTarget.Server.Bind;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
 /// A copy of a table's entries, packed: taken in one go under the lock, turned into messages after it. A row is key, mask

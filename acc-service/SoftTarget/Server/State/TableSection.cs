@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>Entries of one table, or their direct counters.</summary>
 internal sealed class TableSection(TableRows rows) : ReadSection

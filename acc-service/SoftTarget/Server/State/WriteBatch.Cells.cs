@@ -1,9 +1,11 @@
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Bind;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
 using UpdateType = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <content>Counters and registers.</content>
 internal sealed partial class WriteBatch

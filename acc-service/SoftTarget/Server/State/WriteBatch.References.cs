@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <content>What entries of tables with an action profile refer to.</content>
 internal sealed partial class WriteBatch

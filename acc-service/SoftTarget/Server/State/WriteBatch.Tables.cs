@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 using UpdateType = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 internal sealed partial class WriteBatch
 {

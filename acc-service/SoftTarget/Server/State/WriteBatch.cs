@@ -1,8 +1,9 @@
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
 /// Applies the updates of one Write as one change of the engine's tables: packets see the batch whole, whatever atomicity

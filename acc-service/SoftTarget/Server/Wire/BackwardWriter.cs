@@ -1,4 +1,4 @@
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Wire;
 
 /// <summary>
 /// Writes protobuf's wire form from the end of a buffer towards its start, so that the length of a nested message is known

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Wire;
 
 /// <summary>P4Runtime's byte strings: big-endian numbers of any length whose value must fit the field's bits.</summary>
 internal static class BitStrings

@@ -1,4 +1,4 @@
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Wire;
 
 /// <summary>The bytes are no protobuf message.</summary>
 internal sealed class WireException(string message) : Exception(message);

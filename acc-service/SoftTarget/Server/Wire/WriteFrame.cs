@@ -2,7 +2,7 @@ using System.Buffers;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.SoftTarget.Server;
+namespace ACCOffload.SoftTarget.Server.Wire;
 
 /// <summary>A WriteRequest as it came: its own fields decoded, its updates still in wire form.</summary>
 internal sealed class WriteFrame : IDisposable

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Kubernetes;
-using ACCOffload.InfraManager.Kubernetes.Events;
-using ACCOffload.InfraManager.Services;
+using ACCOffload.InfraManager.Cluster;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Events;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Services;
 using ACCOffload.InfraManager.Tests.Support;

@@ -1,0 +1,85 @@
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Events;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.Cluster.Watch;
+using ACCOffload.InfraManager.State;
+
+namespace ACCOffload.InfraManager.Cluster;
+
+/// <summary>Watches the cluster's services and hands them to the programmer, until disposed.</summary>
+internal sealed class ClusterWatch : IAsyncDisposable
+{
+    // The zone only narrows the choice of backends: services don't wait long for it.
+    private static readonly TimeSpan NodeLimit = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ApiServerClient _client;
+    private readonly ServiceController _controller;
+    private readonly Reflector<ServiceObject> _services;
+    private readonly Reflector<SliceObject> _slices;
+    private readonly Reflector<NodeObject> _node;
+    private readonly HealthCheckServer? _health;
+    private readonly EventRecorder _events;
+    private readonly TimeProvider _time;
+    private Task _running = Task.CompletedTask;
+
+    /// <param name="settings">How the API server is reached.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="sink">Who makes services so.</param>
+    /// <param name="health">Answers load balancers' health checks; null for nobody. Disposed with the watch.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where failures go.</param>
+    public ClusterWatch(KubernetesSettings settings, NodeSettings node, IServiceSink sink, HealthCheckServer? health, ReflectorOptions options, TimeProvider time, ILogger logger)
+    {
+        _time = time;
+        _health = health;
+        _client = new ApiServerClient(settings, options, time, logger);
+        var index = new ServiceIndex(ServiceContext.Of(node));
+        _controller = new ServiceController(index, sink, time, logger);
+        if (health is not null)
+            _controller.ServiceSet += health.Set;
+        _events = new EventRecorder(_client, node.Name, time, logger);
+        _controller.ServiceSet += new ServiceEvents(_events.Record, index.UidOf).Set;
+        _services = new Reflector<ServiceObject>(ResourceKinds.Services, _client, index.Services, options, time, logger);
+        _slices = new Reflector<SliceObject>(ResourceKinds.Slices, _client, index.Slices, options, time, logger);
+        _node = new Reflector<NodeObject>(ResourceKinds.Node(node.Name), _client, index.Node, options, time, logger);
+    }
+
+    public ClusterWatchStatus GetStatus() => new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status], _controller.GetStatus());
+
+    /// <summary>Starts watching; returns at once.</summary>
+    public void Start() => _running = Task.WhenAll(
+        Task.Run(() => _services.RunAsync(_stop.Token)),
+        Task.Run(() => _slices.RunAsync(_stop.Token)),
+        Task.Run(() => _node.RunAsync(_stop.Token)),
+        Task.Run(SyncAsync),
+        Task.Run(() => _controller.RunAsync(_stop.Token)),
+        Task.Run(() => _events.RunAsync(_stop.Token)),
+        _health is { } health ? Task.Run(() => health.RunAsync(_stop.Token)) : Task.CompletedTask);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _controller.Dispose();
+        _client.Dispose();
+        if (_health is not null)
+            await _health.DisposeAsync().ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task SyncAsync()
+    {
+        try
+        {
+            await Task.WhenAll(_services.Synced, _slices.Synced).WaitAsync(_stop.Token).ConfigureAwait(false);
+            await Task.WhenAny(_node.Synced, Task.Delay(NodeLimit, _time, _stop.Token)).ConfigureAwait(false);
+            _controller.SetSynced();
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json.Serialization;
+
+namespace ACCOffload.InfraManager.Cluster.Objects;
+
+// The API's JSON, only the fields that are read; others are skipped.
+
+internal sealed record MetadataDocument(
+    string? Name,
+    string? Namespace,
+    string? Uid,
+    string? ResourceVersion,
+    DateTimeOffset? CreationTimestamp,
+    Dictionary<string, string?>? Labels);
+
+internal sealed record ObjectDocument(MetadataDocument? Metadata);
+
+internal sealed record ListMetadataDocument(string? ResourceVersion, string? Continue);
+
+/// <summary>meta/v1 Status: how the API server tells of an error.</summary>
+internal sealed record StatusDocument(string? Reason, string? Message, int? Code, StatusDetailsDocument? Details);
+
+internal sealed record StatusDetailsDocument(int? RetryAfterSeconds);
+
+internal sealed record ServiceDocument(MetadataDocument? Metadata, ServiceSpecDocument? Spec, ServiceStatusDocument? Status);
+
+internal sealed record ServiceSpecDocument(
+    string? Type,
+    string? ClusterIP,
+    string?[]? ClusterIPs,
+    ServicePortDocument?[]? Ports,
+    string?[]? ExternalIPs,
+    string?[]? LoadBalancerSourceRanges,
+    string? ExternalTrafficPolicy,
+    string? InternalTrafficPolicy,
+    string? SessionAffinity,
+    SessionAffinityConfigDocument? SessionAffinityConfig,
+    int? HealthCheckNodePort);
+
+internal sealed record ServicePortDocument(string? Name, string? Protocol, int? Port, int? NodePort);
+
+internal sealed record SessionAffinityConfigDocument(ClientIPDocument? ClientIP);
+
+internal sealed record ClientIPDocument(int? TimeoutSeconds);
+
+internal sealed record ServiceStatusDocument(LoadBalancerDocument? LoadBalancer);
+
+internal sealed record LoadBalancerDocument(IngressDocument?[]? Ingress);
+
+internal sealed record IngressDocument([property: JsonPropertyName("ip")] string? Address, string? IpMode);
+
+internal sealed record SliceDocument(MetadataDocument? Metadata, string? AddressType, SlicePortDocument?[]? Ports, EndpointDocument?[]? Endpoints);
+
+internal sealed record SlicePortDocument(string? Name, string? Protocol, int? Port);
+
+internal sealed record EndpointDocument(string?[]? Addresses, ConditionsDocument? Conditions, string? NodeName, HintsDocument? Hints, TargetReferenceDocument? TargetRef);
+
+internal sealed record TargetReferenceDocument(string? Uid);
+
+internal sealed record ConditionsDocument(bool? Ready, bool? Serving, bool? Terminating);
+
+internal sealed record HintsDocument(ZoneDocument?[]? ForZones);
+
+internal sealed record ZoneDocument(string? Name);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(ObjectDocument))]
+[JsonSerializable(typeof(ListMetadataDocument))]
+[JsonSerializable(typeof(StatusDocument))]
+[JsonSerializable(typeof(ServiceDocument))]
+[JsonSerializable(typeof(SliceDocument))]
+internal sealed partial class KubeJson : JsonSerializerContext;

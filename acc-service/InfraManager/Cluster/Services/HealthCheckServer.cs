@@ -1,0 +1,152 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Threading.Channels;
+using ACCOffload.InfraManager.State;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace ACCOffload.InfraManager.Cluster.Services;
+
+/// <summary>
+/// Answers a load balancer's question whether this node has a ready backend of a service (<c>healthCheckNodePort</c>): 200 or 503 and the number, as
+/// kube-proxy does. One listener for each such service. Its peers are outside the cluster, so connections and requests are bounded.
+/// </summary>
+internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> isHealthy, ILoggerFactory loggers, ILogger logger) : IAsyncDisposable
+{
+    // As many as Kubernetes has node ports, by default.
+    private const int MostListeners = 2768;
+    private const int MostConnections = 64;
+
+    private readonly ILogger _logger = logger;
+    private readonly ConcurrentDictionary<ServiceKey, Listener> _listeners = new();
+    private readonly ConcurrentDictionary<ServiceKey, bool> _wanted = new();
+    private readonly Channel<(ServiceKey Key, ServiceSpec? Spec)> _changes = Channel.CreateUnbounded<(ServiceKey, ServiceSpec?)>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Where each service's check is answered, for tests and <c>ctl</c>.</summary>
+    public IReadOnlyDictionary<ServiceKey, IPEndPoint> Addresses => _listeners.ToDictionary(l => l.Key, l => l.Value.Address);
+
+    /// <summary>Notes what a service is from now on; never waits.</summary>
+    public void Set(ServiceKey key, ServiceSpec? spec)
+    {
+        // Most services have none and never had.
+        var wants = spec is { HealthCheckNodePort: > 0 };
+        if (wants)
+            _wanted[key] = true;
+        if (wants || _wanted.TryRemove(key, out _))
+            _changes.Writer.TryWrite((key, spec));
+    }
+
+    /// <summary>Opens and closes listeners until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (var (key, spec) in _changes.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+                await ApplyAsync(key, spec, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var key in _listeners.Keys)
+            await CloseAsync(key).ConfigureAwait(false);
+    }
+
+    private async Task ApplyAsync(ServiceKey key, ServiceSpec? spec, CancellationToken cancellationToken)
+    {
+        var port = spec?.HealthCheckNodePort ?? 0;
+        if (_listeners.TryGetValue(key, out var present))
+        {
+            if (present.Address.Port == port)
+            {
+                present.Ready = spec!.ReadyHere;
+                return;
+            }
+            await CloseAsync(key).ConfigureAwait(false);
+        }
+        if (port == 0)
+            return;
+        var at = new IPEndPoint(address, port);
+        if (_listeners.Count >= MostListeners)
+        {
+            LogNotServing(key, at, $"there are {MostListeners} such services already");
+            return;
+        }
+        var listener = new Listener(key, at, isHealthy) { Ready = spec!.ReadyHere };
+        var options = new KestrelServerOptions { AddServerHeader = false };
+        options.Listen(at);
+        options.Limits.MaxConcurrentConnections = MostConnections;
+        options.Limits.MaxRequestBodySize = 0;
+        options.Limits.MaxRequestHeadersTotalSize = 8 << 10;
+        options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+        options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+        listener.Server = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers), loggers);
+        try
+        {
+            await listener.Server.StartAsync(listener, cancellationToken).ConfigureAwait(false);
+            _listeners[key] = listener;
+            LogServing(key, at);
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or System.Net.Sockets.SocketException)
+        {
+            listener.Server.Dispose();
+            LogNotServing(key, at, e.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    private async Task CloseAsync(ServiceKey key)
+    {
+        if (!_listeners.TryRemove(key, out var listener))
+            return;
+        // Open connections have nothing to lose.
+        await listener.Server!.StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+        listener.Server.Dispose();
+    }
+
+    private sealed class Listener(ServiceKey key, IPEndPoint address, Func<bool> isHealthy) : IHttpApplication<IFeatureCollection>
+    {
+        public volatile int Ready;
+
+        public IPEndPoint Address { get; } = address;
+
+        public KestrelServer? Server { get; set; }
+
+        public IFeatureCollection CreateContext(IFeatureCollection contextFeatures) => contextFeatures;
+
+        public async Task ProcessRequestAsync(IFeatureCollection context)
+        {
+            var ready = Ready;
+            var healthy = isHealthy();
+            var response = context.GetRequiredFeature<IHttpResponseFeature>();
+            response.StatusCode = ready > 0 && healthy ? 200 : 503;
+            response.Headers.ContentType = "application/json";
+            response.Headers.XContentTypeOptions = "nosniff";
+            response.Headers["X-Load-Balancing-Endpoint-Weight"] = ready.ToString(CultureInfo.InvariantCulture);
+            var body = context.GetRequiredFeature<IHttpResponseBodyFeature>();
+            await using (var writer = new Utf8JsonWriter(body.Writer))
+            {
+                writer.WriteStartObject();
+                writer.WriteStartObject("service");
+                writer.WriteString("namespace", key.Namespace);
+                writer.WriteString("name", key.Name);
+                writer.WriteEndObject();
+                writer.WriteNumber("localEndpoints", ready);
+                writer.WriteBoolean("serviceProxyHealthy", healthy);
+                writer.WriteEndObject();
+            }
+            await body.CompleteAsync().ConfigureAwait(false);
+        }
+
+        public void DisposeContext(IFeatureCollection context, Exception? exception)
+        {
+        }
+    }
+}

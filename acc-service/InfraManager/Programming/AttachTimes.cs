@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using ACCOffload.InfraManager.Instruments;
+using ACCOffload.InfraManager.State;
+
+namespace ACCOffload.InfraManager.Programming;
+
+/// <summary>Measures where the time of a batch's attachments goes.</summary>
+internal sealed class AttachTimes
+{
+    private readonly long[] _ticks = new long[Enum.GetValues<AttachPhase>().Length];
+    private readonly int _attachments;
+    private AttachPhase _phase;
+    private long _since = Stopwatch.GetTimestamp();
+
+    /// <param name="batch">Just taken from the queue.</param>
+    public AttachTimes(IReadOnlyList<PendingIntent> batch)
+    {
+        foreach (var pending in batch)
+        {
+            if (pending.Intent is not AttachIntent)
+                continue;
+            _attachments++;
+            ManagerInstruments.AttachTook(AttachPhase.Queue, Stopwatch.GetElapsedTime(pending.Posted, _since));
+        }
+    }
+
+    /// <summary>From now on the time goes into this; a phase may be entered again, when the batch is judged once more.</summary>
+    public void Enter(AttachPhase phase)
+    {
+        var now = Stopwatch.GetTimestamp();
+        _ticks[(int)_phase] += now - _since;
+        (_phase, _since) = (phase, now);
+    }
+
+    /// <summary>The batch is about to be answered.</summary>
+    public void End()
+    {
+        Enter(_phase);
+        // While the target is away nothing gets as far as to it.
+        foreach (var phase in new[] { AttachPhase.Commit, AttachPhase.Program }.Where(p => _ticks[(int)p] > 0))
+        {
+            for (var i = 0; i < _attachments; i++)
+                ManagerInstruments.AttachTook(phase, Stopwatch.GetElapsedTime(0, _ticks[(int)phase]));
+        }
+    }
+}

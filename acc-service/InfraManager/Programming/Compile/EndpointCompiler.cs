@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.InfraManager.Programming.Compile;
+
+/// <summary>Compiles an endpoint into its table entries: a pure function of the endpoint, its port's number and the node's settings.</summary>
+internal sealed class EndpointCompiler
+{
+    private readonly NodeSettings _node;
+    private readonly EntryBuilder _portClass;
+    private readonly EntryBuilder _macGuard;
+    private readonly EntryBuilder _sourceGuard;
+    private readonly EntryBuilder _localSources;
+    private readonly EntryBuilder _pods;
+    private readonly EntryBuilder _routes;
+    private readonly ulong _gatewayMac;
+
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
+    public EndpointCompiler(Pipeline pipeline, NodeSettings node)
+    {
+        _node = node;
+        _gatewayMac = node.GatewayMac.Value;
+        _portClass = pipeline.Table("port_class").NewEntry();
+        _macGuard = pipeline.Table("mac_guard").NewEntry();
+        _sourceGuard = pipeline.Table("source_guard").NewEntry();
+        _localSources = pipeline.Table("local_sources").NewEntry();
+        _pods = pipeline.Table("pods").NewEntry();
+        _routes = pipeline.Table("routes").NewEntry();
+        ProbeNames();
+    }
+
+    /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="port">Its port's number.</param>
+    /// <param name="hostPort">That of the host's interface; null while there is none.</param>
+    public Entry[] Compile(Endpoint endpoint, uint port, uint? hostPort = null)
+    {
+        var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
+        if (endpoint.Spec.Kind == EndpointKind.Host)
+            CompileHost(entries, endpoint, port);
+        else if (endpoint.Spec.Kind == EndpointKind.Uplink)
+            CompileUplink(entries, endpoint.Spec.Mac.Value, port, hostPort);
+        else
+            CompilePod(entries, endpoint, port);
+        return [.. entries];
+    }
+
+    private void CompilePod(List<Entry> entries, Endpoint endpoint, uint port)
+    {
+        ulong mac = endpoint.Spec.Mac.Value;
+        entries.Add(_portClass.Exact("port", port).Action("pod_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
+        entries.Add(_macGuard.Exact("port", port).Exact("src_mac", mac).Action("allow_mac").Build());
+        Span<byte> ip = stackalloc byte[16];
+        foreach (IPAddress address in endpoint.Spec.Addresses)
+        {
+            ReadOnlySpan<byte> bytes = Bytes(address, ip);
+            entries.Add(_sourceGuard.Exact("port", port).Exact("src_mac", mac).Exact("src_ip", bytes).Action("allow_source").Build());
+            entries.Add(_localSources.Exact("src_ip", bytes).Action("local_source").Build());
+            entries.Add(_pods.Exact("dst_ip", bytes).Action("to_pod")
+                .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
+        }
+    }
+
+    private void CompileHost(List<Entry> entries, Endpoint endpoint, uint port)
+    {
+        ulong mac = endpoint.Spec.Mac.Value;
+        entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
+        Span<byte> ip = stackalloc byte[16];
+        foreach (IPAddress address in _node.AddressesOf(endpoint.Spec))
+        {
+            // The pipeline's routes carry IPv4; the configuration may name addresses of both families.
+            if (address.AddressFamily != AddressFamily.InterNetwork)
+                continue;
+            ReadOnlySpan<byte> bytes = Bytes(address, ip);
+            entries.Add(_routes.Lpm("dst_ip", bytes, bytes.Length * 8).Action("to_port")
+                .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
+            // Nobody beyond the uplink speaks as the node.
+            entries.Add(_localSources.Exact("src_ip", bytes).Action("node_source").Build());
+        }
+    }
+
+    private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint? hostPort)
+    {
+        // ARP is the host's business: without it nobody speaks for the node there.
+        if (hostPort is { } arpPort)
+            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
+        Span<byte> ip = stackalloc byte[16];
+        foreach (UplinkRoute route in _node.Uplink?.Routes ?? [])
+        {
+            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+                continue;
+            EntryBuilder entry = _routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength)
+                .Action(_node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
+                .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value);
+            if (_node.Uplink.Mtu > 0)
+                entry.Param("mtu", (ulong)_node.Uplink.Mtu);
+            entries.Add(entry.Build());
+        }
+    }
+
+    private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
+    {
+        address.TryWriteBytes(buffer, out int written);
+        return buffer[..written];
+    }
+
+    // A pipeline that misses a name must be refused at start, not at the first attachment.
+    private void ProbeNames()
+    {
+        var mac = new ACCOffload.NativeInterop.Addresses.MacAddress(0x020000000001);
+        var spec = new EndpointSpec
+        {
+            Node = _node.Name,
+            Origin = ApiOrigin.Offload,
+            Key = new("probe", "probe", "probe"),
+            Kind = EndpointKind.Pod,
+            PortName = "probe",
+            Mac = mac,
+            Addresses = [new IPAddress([192, 0, 2, 1])],
+        };
+        Compile(new Endpoint(0, spec, false), 1, 1);
+        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Host }, false), 1, 1);
+        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Uplink }, false), 1, 1);
+    }
+}

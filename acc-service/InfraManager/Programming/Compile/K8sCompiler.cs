@@ -1,0 +1,42 @@
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.InfraManager.Programming.Compile;
+
+/// <summary>Compiles for our own pipeline.</summary>
+internal sealed class K8sCompiler : ModelCompiler
+{
+    private readonly EndpointCompiler _endpoints;
+    private readonly ServiceCompiler _services;
+    private readonly NodeCompiler _node;
+
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
+    public K8sCompiler(Pipeline pipeline, NodeSettings node)
+        : base(pipeline)
+    {
+        _endpoints = new EndpointCompiler(pipeline, node);
+        _services = new ServiceCompiler(pipeline);
+        _node = new NodeCompiler(pipeline, node);
+        Holds = new RowHolds(pipeline);
+        Marks = new IdMark(pipeline);
+        Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
+    }
+
+    public override IReadOnlyList<TableSchema> Tables { get; }
+
+    public override RowHolds? Holds { get; }
+
+    public override IdMark Marks { get; }
+
+    /// <summary>The uplink needs the host's port, too.</summary>
+    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
+    {
+        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
+        OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
+        OwnerKind.Ids => model.LastServiceNumber == 0 ? null : [Marks.For(model.LastServiceNumber)],
+        _ => _node.Compile(model.Snat),
+    };
+
+    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : null;
+}

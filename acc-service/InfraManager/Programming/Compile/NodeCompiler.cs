@@ -1,0 +1,89 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.State;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.InfraManager.Programming.Compile;
+
+/// <summary>
+/// Compiles what is masqueraded and how, the gateway, and what is not routed into table entries: a pure function of the node's settings and natOutgoing.
+/// </summary>
+internal sealed class NodeCompiler
+{
+    private readonly NodeSettings _node;
+    private readonly EntryBuilder _pools;
+    private readonly EntryBuilder _outgoing;
+    private readonly EntryBuilder _routes;
+    private readonly EntryBuilder _localSources;
+
+    // "This" network, loopback (RFC 1122, 3.2.1.3), link-local (RFC 3927, 2.7).
+    private static readonly IPNetwork[] NeverRouted = [new(new IPAddress([0, 0, 0, 0]), 8), new(new IPAddress([127, 0, 0, 0]), 8), new(new IPAddress([169, 254, 0, 0]), 16)];
+
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
+    public NodeCompiler(Pipeline pipeline, NodeSettings node)
+    {
+        _node = node;
+        _pools = pipeline.Table("pools").NewEntry();
+        _outgoing = pipeline.Table("outgoing").NewEntry();
+        _routes = pipeline.Table("routes").NewEntry();
+        _localSources = pipeline.Table("local_sources").NewEntry();
+        Compile(new SnatState(new IPAddress([192, 0, 2, 1]), [new IPNetwork(new IPAddress([192, 0, 2, 0]), 24)]));
+    }
+
+    /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
+    public Entry[] Compile(SnatState snat)
+    {
+        var entries = new List<Entry> { Pool(MasqueradePools.Hairpin, _node.Gateway) };
+        AddRoutes(entries);
+        if (_node.NodeAddresses.FirstOrDefault(IsServed) is { } address)
+        {
+            entries.Add(Pool(MasqueradePools.Services, address));
+            entries.Add(Pool(MasqueradePools.Collisions, address));
+        }
+
+        if (!snat.IsActive)
+            return [.. entries];
+        entries.Add(Pool(MasqueradePools.Outgoing, snat.Address!));
+        var everywhere = new IPNetwork(IPAddress.Any, 0);
+        entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
+        // The node and its pods know each other by their own addresses, whatever the prefixes are.
+        IEnumerable<IPNetwork> own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed).Select(a => new IPNetwork(a, 32)));
+        foreach (IPNetwork kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
+            entries.Add(Outgoing(kept).Action("keep_source").Build());
+        return [.. entries];
+    }
+
+    // What nobody has of the node's own ranges would else go out by the default route, and come back. A way that the configuration gives goes before.
+    private void AddRoutes(List<Entry> entries)
+    {
+        var given = (_node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();
+        var gateway = new IPNetwork(_node.Gateway, _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+        if (IsServed(_node.Gateway))
+        {
+            entries.Add(Route(gateway).Action("to_gateway").Build());
+            entries.Add(_localSources.Exact("src_ip", Bytes(_node.Gateway, stackalloc byte[16])).Action("gateway_source").Build());
+        }
+
+        foreach (IPNetwork range in _node.PodRanges.Concat(_node.VirtualRanges).Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
+            entries.Add(Route(range).Action("unassigned").Build());
+        foreach (IPNetwork range in NeverRouted.Where(r => given.Add(r)))
+            entries.Add(Route(range).Action("never_routed").Build());
+    }
+
+    private EntryBuilder Route(IPNetwork prefix) => _routes.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+
+    private Entry Pool(uint pool, IPAddress address) => _pools
+        .Exact("pool", pool).Action("pool_ports").Param("ip", Bytes(address, stackalloc byte[16]))
+        .Param("first_port", _node.MasqueradePorts.First).Param("ports", (uint)_node.MasqueradePorts.Count).Param("port_mask", _node.MasqueradePorts.Mask).Build();
+
+    private EntryBuilder Outgoing(IPNetwork prefix) => _outgoing.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+
+    private static bool IsServed(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork;
+
+    private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
+    {
+        address.TryWriteBytes(buffer, out int written);
+        return buffer[..written];
+    }
+}

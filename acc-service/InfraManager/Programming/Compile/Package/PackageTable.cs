@@ -1,0 +1,81 @@
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.InfraManager.Programming.Compile.Package;
+
+/// <summary>
+/// A table of a 24.01 package, as its own manager uses it: keys by name, all exact, actions with parameters by position, since the names of those are not
+/// public for each package. Whether the target's table is such a one is found out once, before the first entry.
+/// </summary>
+internal sealed class PackageTable
+{
+    /// <summary>Of the control block that everything in both packages belongs to.</summary>
+    private const string Control = "k8s_dp_control.";
+
+    private readonly EntryBuilder _builder;
+    private readonly string[] _keys;
+    private readonly Dictionary<string, (ActionSchema Action, string[] Params)> _actions = new(StringComparer.Ordinal);
+
+    /// <param name="pipeline">The target's.</param>
+    /// <param name="name">Of the table, without the control block's.</param>
+    /// <param name="keys">The match fields, and the bits that their values need.</param>
+    /// <param name="actions">Their names, and the bits that each parameter needs. None for a table that refers to groups.</param>
+    /// <exception cref="P4InfoException">It is another table than that; the message names what is missing.</exception>
+    public PackageTable(Pipeline pipeline, string name, (string Name, int Bits)[] keys, params (string Name, int[] Bits)[] actions)
+        : this(pipeline.Table(Control + name), keys, actions)
+    {
+    }
+
+    public PackageTable(TableSchema table, (string Name, int Bits)[] keys, params (string Name, int[] Bits)[] actions)
+    {
+        Schema = table;
+        _builder = table.NewEntry();
+        _keys = [.. keys.Select(k => k.Name)];
+        foreach ((string key, int bits) in keys)
+        {
+            MatchFieldSchema field = table.Field(key);
+            if (field.Kind != MatchKind.Exact)
+                throw new P4InfoException($"table {table.Alias} matches {key} as {field.Kind}, not exactly");
+            Fits($"match field {key}", field.BitWidth, bits);
+        }
+
+        if (table.Fields.FirstOrDefault(f => !_keys.Contains(f.Name)) is { } unknown)
+            throw new P4InfoException($"table {table.Alias} has a match field '{unknown.Name}' that is not known; known are: {string.Join(", ", _keys)}");
+        foreach ((string action, int[] bits) in actions)
+        {
+            ActionSchema schema = table.Action(Control + action);
+            ParamSchema[] parameters = [.. schema.Params.OrderBy(p => p.Id)];
+            if (parameters.Length != bits.Length)
+                throw new P4InfoException($"action {action} of table {table.Alias} has {parameters.Length} parameters, not {bits.Length}");
+            for (int i = 0; i < bits.Length; i++)
+                Fits($"parameter {i + 1} ({parameters[i].Name}) of action {action}", parameters[i].BitWidth, bits[i]);
+            _actions.Add(action, (schema, [.. parameters.Select(p => p.Name)]));
+        }
+    }
+
+    public TableSchema Schema { get; }
+
+    public Entry Row(ReadOnlySpan<ulong> keys, string action, params ReadOnlySpan<ulong> values)
+    {
+        (ActionSchema schema, string[] parameters) = _actions[action];
+        Key(keys).Action(schema);
+        for (int i = 0; i < parameters.Length; i++)
+            _builder.Param(parameters[i], values[i]);
+        return _builder.Build();
+    }
+
+    public Entry GroupRow(ReadOnlySpan<ulong> keys, uint group) => Key(keys).ProfileGroup(group).Build();
+
+    private EntryBuilder Key(ReadOnlySpan<ulong> keys)
+    {
+        for (int i = 0; i < _keys.Length; i++)
+            _builder.Exact(_keys[i], keys[i]);
+        return _builder;
+    }
+
+    private void Fits(string what, int bits, int needed)
+    {
+        if (bits < needed)
+            throw new P4InfoException($"{what} of table {Schema.Alias} is {bits} bits wide; {needed} are needed");
+    }
+}

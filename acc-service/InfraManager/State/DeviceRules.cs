@@ -1,0 +1,82 @@
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.Protos;
+
+namespace ACCOffload.InfraManager.State;
+
+/// <summary>How a port's number in the pipeline is found.</summary>
+internal enum PortRule
+{
+    /// <summary>The target says it: the soft target, P4-DPDK.</summary>
+    Gnmi,
+
+    /// <summary>It is the second byte of the device's MAC, which is the VSI's number, plus 16: the hardware package of release 24.01.</summary>
+    Mac,
+}
+
+/// <summary>A range of MAC addresses: those that begin with the same bits.</summary>
+internal readonly record struct MacRange(MacAddress Base, int PrefixLength)
+{
+    private ulong Mask => PrefixLength == 0 ? 0 : ~0UL << (48 - PrefixLength) & 0xffff_ffff_ffff;
+
+    public bool Contains(MacAddress mac) => ((mac.Value ^ Base.Value) & Mask) == 0;
+
+    public override string ToString() => $"{Base}/{PrefixLength}";
+}
+
+/// <summary>Which devices the host may attach: the ACC's word, not the host's. An empty list restricts nothing.</summary>
+internal sealed record DeviceRules
+{
+    /// <summary>Of vports, by release 24.01's hardware.</summary>
+    public const int MostVports = 254;
+
+    private const int FirstVportNumber = 16;
+
+    public static readonly DeviceRules None = new();
+
+    public IReadOnlyList<DeviceKind> Kinds { get; init; } = [];
+
+    /// <summary>Names of ports; one that ends with * stands for all that begin so.</summary>
+    public IReadOnlyList<string> Ports { get; init; } = [];
+
+    public IReadOnlyList<MacRange> Macs { get; init; } = [];
+
+    public PortRule PortRule { get; init; }
+
+    /// <summary>Most ports that endpoints may have; 0: as many as the target takes.</summary>
+    public int MaxPorts { get; init; }
+
+    /// <summary>The ports of Target:Ports that are lent to attachments; empty where each has a port of its own.</summary>
+    public IReadOnlyList<string> Pool { get; init; } = [];
+
+    /// <summary>The ports of the pool that none of these endpoints has, in the order of the configuration.</summary>
+    public IEnumerable<string> FreePorts(IEnumerable<EndpointSpec> endpoints) => Pool.Except(endpoints.Select(e => e.PortName), StringComparer.Ordinal);
+
+    /// <summary>Whether the attachment is to get any port of the pool: its agent made a name up for it. One that was lent a port names it.</summary>
+    public bool IsLentTo(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);
+
+    /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target can't have; with the field.</exception>
+    public void Check(EndpointSpec spec)
+    {
+        if (Kinds.Count > 0 && !Kinds.Contains(spec.Device))
+            throw Denied("device.kind", $"{DeviceKinds.NameOf(spec.Device)} is not among Devices:Kinds of the ACC's configuration");
+        if (Ports.Count > 0 && !UsesPool(spec) && !Ports.Any(p => Matches(p, spec.PortName)))
+            throw Denied("device.port_name", $"{spec.PortName} is not among Devices:Ports of the ACC's configuration");
+        if (UsesPool(spec) && !IsLentTo(spec) && !Pool.Contains(spec.PortName))
+            throw IntentException.Invalid("device.port_name", $"{spec.PortName} is not among Target:Ports of the ACC's configuration");
+        if (Macs.Count > 0 && !Macs.Any(r => r.Contains(spec.Mac)))
+            throw Denied("device.mac", $"{spec.Mac} is not among Devices:Macs of the ACC's configuration");
+    }
+
+    /// <summary>The number of the function's virtual station interface, by the rule of release 24.01's hardware.</summary>
+    public static uint VsiOf(MacAddress mac) => (uint)(mac.Value >> 32) & 0xff;
+
+    /// <summary>The port's number in the pipeline, by the same rule.</summary>
+    public static uint PortOf(MacAddress mac) => VsiOf(mac) + FirstVportNumber;
+
+    private bool UsesPool(EndpointSpec spec) => Pool.Count > 0 && spec is { Device: DeviceKind.Tap, Origin: ApiOrigin.Offload };
+
+    private static bool Matches(string pattern, string name) =>
+        pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal) : pattern == name;
+
+    private static IntentException Denied(string field, string message) => new(IntentError.PermissionDenied, message, field);
+}

@@ -1,0 +1,200 @@
+namespace ACCOffload.InfraManager.State;
+
+/// <content>
+/// Sync. What changes is taken out of the model first, so that addresses, MACs and ports may move among the listed in any way, and then put in
+/// again as listed, each once. An item that fails gets back what it had; who took something of that fails as well and gets back his own. Nothing
+/// fails twice, so the work grows with the list and not with its square.
+/// </content>
+internal sealed partial class Judge
+{
+    /// <exception cref="IntentException">Not of the current epoch, or older than a Sync already seen; the model is unchanged.</exception>
+    public SyncOutcome Sync(SyncIntent sync, JudgeContext context)
+    {
+        EndpointRules.Check(sync);
+        CheckEpoch(sync.Node, ApiOrigin.Offload, sync.Epoch);
+        AgentState agent = model.Agent(sync.Node);
+        if (sync.Sequence < agent.Sequence)
+            throw IntentException.Stale("sequence", $"{sync.Stamp} is older than the Sync {agent.Floor} that was already seen");
+
+        Dictionary<AttachmentKey, int> listed = CountKeys(sync);
+        int removed = RemoveUnlisted(sync, listed);
+        var failures = new List<SyncItemFailure>(sync.Unreadable);
+        List<ListedChange> changes = [];
+        int kept = 0;
+        foreach ((int index, EndpointSpec item) in Indexed(sync))
+        {
+            try
+            {
+                if (FindChange(index, item, listed[item.Key], sync, context) is { } change)
+                    changes.Add(change);
+                else
+                    kept++;
+            }
+            catch (IntentException e)
+            {
+                failures.Add(new SyncItemFailure(item.Key, index, e));
+            }
+        }
+
+        Apply(changes, context);
+        failures.AddRange(changes.Where(c => c.Error is not null).Select(c => new SyncItemFailure(c.Spec.Key, c.Index, c.Error!)));
+        model.SetAgent(sync.Node, agent with { Sequence = sync.Sequence });
+        // What an older number would do is refused by that alone.
+        RemoveTombstones(sync.Node, t => t.Stamp < sync.Stamp);
+        return new SyncOutcome(kept, changes.Count(c => c.Error is null), removed, [.. failures.OrderBy(f => f.Index)]);
+    }
+
+    private static Dictionary<AttachmentKey, int> CountKeys(SyncIntent sync)
+    {
+        var counts = new Dictionary<AttachmentKey, int>();
+        foreach (AttachmentKey key in sync.Attachments.Select(a => a.Key).Concat(sync.Unreadable.Where(u => u.Key is not null).Select(u => u.Key!.Value)))
+            counts[key] = counts.GetValueOrDefault(key) + 1;
+        return counts;
+    }
+
+    /// <summary>The items that could be read, with their place in the list that was sent.</summary>
+    private static IEnumerable<(int Index, EndpointSpec Item)> Indexed(SyncIntent sync)
+    {
+        HashSet<int> unreadable = [.. sync.Unreadable.Select(u => u.Index)];
+        int index = 0;
+        foreach (EndpointSpec item in sync.Attachments)
+        {
+            while (unreadable.Contains(index))
+                index++;
+            yield return (index++, item);
+        }
+    }
+
+    private int RemoveUnlisted(SyncIntent sync, Dictionary<AttachmentKey, int> listed)
+    {
+        List<Endpoint> gone = [.. model.Endpoints.Where(e => e.Spec.Origin == ApiOrigin.Offload && e.Spec.Node == sync.Node
+            && !listed.ContainsKey(e.Key) && e.Spec.Stamp <= sync.Stamp)];
+        gone.ForEach(Remove);
+        return gone.Count;
+    }
+
+    /// <returns>Null when all is as listed, or newer.</returns>
+    private ListedChange? FindChange(int index, EndpointSpec item, int times, SyncIntent sync, JudgeContext context)
+    {
+        EndpointRules.CheckKey(item.Key);
+        if (times > 1)
+            throw IntentException.Invalid("key", $"\"{ConfigurationError.OneLine(item.Key.ToString())}\" is listed more than once");
+        if (context.KnownFailure(item.Key) is { } known)
+            throw known;
+        Endpoint? existing = model.Find(new EndpointAddress(item.Origin, item.Key));
+        CheckNode(existing?.Spec.Node, item.Node);
+        item = Pool.Keep(item, existing);
+        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || IsAsHeld(item, existing)))
+            return null;
+        if (existing is null && model.FindTombstone(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
+            throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
+        EndpointRules.Check(item, node);
+        if (context.AddsRefused is { } refused)
+            throw refused;
+        // The list is as of the Sync, so nothing in it is newer: a number beyond that would stand against every Sync to come.
+        return new ListedChange(index, item.Stamp > sync.Stamp ? item with { Epoch = sync.Epoch, Sequence = sync.Sequence } : item, existing);
+    }
+
+    private void Apply(List<ListedChange> changes, JudgeContext context)
+    {
+        foreach (ListedChange change in changes)
+        {
+            if (change.Before is { } before)
+                model.Remove(before);
+        }
+
+        var applied = new Dictionary<long, ListedChange>();
+        var order = new Stack<ListedChange>();
+        // What was there before goes first: a new one never takes the last place from it. Who asks for any port comes after those who have theirs.
+        foreach (ListedChange change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
+        {
+            try
+            {
+                change.Spec = Pool.Lend(change.Spec);
+                CheckFree(change.Spec, null, null);
+                CheckRoom(change.Spec, change.Before is null);
+                change.Now = new Endpoint(change.Before?.Id ?? model.NextId(), change.Spec, OwnsPort(change.Spec, change.Before, context));
+                model.Put(change.Now);
+                applied.Add(change.Now.Id, change);
+                order.Push(change);
+            }
+            catch (IntentException e)
+            {
+                change.Error = e;
+                GiveBack(change, applied, order);
+            }
+        }
+
+        foreach (ListedChange change in changes)
+        {
+            if (change.Now is not { } endpoint)
+                continue;
+            model.SetPortRemoval(endpoint.Spec.PortName, false);
+            model.RemoveTombstone(endpoint.Address);
+            context.Changed(endpoint.Id, endpoint.Key);
+            if (change.Before is { OwnsPort: true } before && model.HolderOfPort(before.Spec.PortName) is null)
+                model.SetPortRemoval(before.Spec.PortName, true);
+        }
+    }
+
+    /// <summary>Restores what a failed item had. All that was there before was there together, so only what the list put in its place can be in the way.</summary>
+    private void GiveBack(ListedChange failed, Dictionary<long, ListedChange> applied, Stack<ListedChange> order)
+    {
+        var open = new Stack<ListedChange>([failed]);
+        while (true)
+        {
+            while (open.TryPop(out ListedChange? change))
+            {
+                if (change.Before is not { } before)
+                    continue;
+                while (TakerOf(before) is { } taker)
+                    Fail(applied[taker.Id], IntentException.Held("attachments", $"{change.Spec.Key} could not be changed and keeps what this one was to get"));
+                model.Put(before);
+            }
+
+            // What shared a port before and was given back its own may be one too many now.
+            if (node.Devices.MaxPorts is 0 || model.CountPorts() <= node.Devices.MaxPorts || !order.TryPop(out ListedChange? last))
+                return;
+            if (last.Now is not null)
+                Fail(last, new IntentException(IntentError.ResourceExhausted, $"{node.Devices.MaxPorts} ports are in use (Devices:MaxPorts of the ACC's configuration)", "device"));
+        }
+
+        void Fail(ListedChange change, IntentException error)
+        {
+            model.Remove(change.Now!);
+            applied.Remove(change.Now!.Id);
+            change.Now = null;
+            change.Error = error;
+            open.Push(change);
+        }
+    }
+
+    private Endpoint? TakerOf(Endpoint before)
+    {
+        EndpointSpec spec = before.Spec;
+        if (model.OtherHolderOf(spec.Mac, before.Id, before.Id) is { } mac && !spec.SharesMacWith(mac.Spec))
+            return mac;
+        if (model.OtherHolderOfPort(spec.PortName, before.Id, before.Id) is { } port && !spec.SharesPortWith(port.Spec))
+            return port;
+        if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(DeviceRules.PortOf(spec.Mac), before.Id, before.Id) is { } number
+            && !spec.SharesMacWith(number.Spec))
+            return number;
+        return spec.Addresses.Select(model.HolderOf).FirstOrDefault(h => h is not null) ?? (spec.Kind == EndpointKind.Host ? model.Host : null);
+    }
+
+    /// <summary>An item that is not as the model has it.</summary>
+    private sealed class ListedChange(int index, EndpointSpec spec, Endpoint? before)
+    {
+        public int Index => index;
+
+        public EndpointSpec Spec { get; set; } = spec;
+
+        /// <summary>Null: it is new.</summary>
+        public Endpoint? Before => before;
+
+        /// <summary>As put into the model; null while it is not, or when it failed.</summary>
+        public Endpoint? Now { get; set; }
+
+        public IntentException? Error { get; set; }
+    }
+}

@@ -1,0 +1,42 @@
+namespace ACCOffload.InfraManager.State;
+
+/// <summary>The kinds of domain objects that own table entries.</summary>
+internal enum OwnerKind
+{
+    /// <summary>The node itself: what is masqueraded and how.</summary>
+    Node = 0,
+    Endpoint = 1,
+    Service = 2,
+
+    /// <summary>The numbers that services have.</summary>
+    Ids = 3,
+}
+
+/// <summary>Names a domain object that owns a set of table entries, a pure function of the model.</summary>
+internal readonly record struct OwnerId
+{
+    private const int KindShift = 60;
+
+    private readonly ulong _packed;
+
+    private OwnerId(OwnerKind kind, long id) => _packed = ((ulong)kind << KindShift) | (ulong)id;
+
+    public static OwnerId Node { get; } = new(OwnerKind.Node, 1);
+
+    public static OwnerId Ids { get; } = new(OwnerKind.Ids, 1);
+
+    public OwnerKind Kind => (OwnerKind)(_packed >> KindShift);
+
+    public long Id => (long)(_packed & ((1UL << KindShift) - 1));
+
+    public static OwnerId OfEndpoint(long id) => new(OwnerKind.Endpoint, id);
+
+    public static OwnerId OfService(uint id) => new(OwnerKind.Service, id);
+
+    public override string ToString() => Kind switch
+    {
+        OwnerKind.Node => "node",
+        OwnerKind.Ids => "ids of services",
+        _ => $"{Kind} {Id}",
+    };
+}

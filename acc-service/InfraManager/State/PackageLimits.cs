@@ -1,0 +1,112 @@
+using System.Net.Sockets;
+
+namespace ACCOffload.InfraManager.State;
+
+/// <summary>
+/// What the services of a 24.01 package can't do. A backend's replies are translated by a table keyed on its address and port, so it serves one frontend.
+/// </summary>
+internal sealed record PackageLimits
+{
+    /// <summary>As the hash of a flow is six bits wide in the package for the E2100, and a group of the one for P4-DPDK has room for no more than twice that.</summary>
+    private const int MostBuckets = 64;
+
+    private static readonly PackageLimits Es2k = new()
+    {
+        Name = PipelineProfiles.NameOf(PipelineProfile.Es2k2401),
+        // What 24.01's own manager gives out: six bits of a service, six of an endpoint.
+        MostPointers = 4095,
+        OwnBackendsOnly = true,
+        HasAllBuckets = true,
+    };
+
+    private static readonly PackageLimits Dpdk = new()
+    {
+        Name = PipelineProfiles.NameOf(PipelineProfile.Dpdk2401),
+        // Backends are members of an action profile, and P4-DPDK dies of a group with the 1,025th of them.
+        MostPointers = 1023,
+    };
+
+    /// <summary>Of the package.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The largest number by which a row of the translating tables is pointed to; the smallest is 1.</summary>
+    public required uint MostPointers { get; init; }
+
+    /// <summary>Backends are found by port and MAC, so those of other nodes are not.</summary>
+    public bool OwnBackendsOnly { get; init; }
+
+    /// <summary>Every value of the hash has a bucket, however few the backends are.</summary>
+    public bool HasAllBuckets { get; init; }
+
+    /// <summary>Null for a pipeline without such limits.</summary>
+    public static PackageLimits? Of(PipelineProfile profile) => profile switch
+    {
+        PipelineProfile.Es2k2401 => Es2k,
+        PipelineProfile.Dpdk2401 => Dpdk,
+        _ => null,
+    };
+
+    /// <summary>How many buckets a set of so many backends has.</summary>
+    public int BucketsFor(int backends) => backends == 0 ? 0 : HasAllBuckets ? MostBuckets : Math.Min(backends, MostBuckets);
+
+    /// <summary>The same without what the package can't do, which is told among the problems.</summary>
+    public ServiceSpec Limit(ServiceSpec spec)
+    {
+        var problems = new List<ServiceProblem>();
+        var served = new Dictionary<(BackendKey, ProtocolType), ushort>();
+        ServicePortSpec[] ports = [.. spec.Ports.Select(p => Limit(p, served, problems))];
+        return problems.Count == 0 ? spec : spec with { Ports = [.. ports], Problems = [.. spec.Problems.Concat(problems).Distinct()] };
+    }
+
+    /// <summary>Refuses what was asked for by name, where <see cref="Limit(ServiceSpec)"/> would leave a part of it out.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT.</exception>
+    public void Demand(ServiceSpec spec)
+    {
+        ServiceSpec limited = Limit(spec);
+        for (int i = 0; i < spec.Ports.Count; i++)
+        {
+            if (limited.Ports[i].Frontends != spec.Ports[i].Frontends || limited.Ports[i].AffinitySeconds != spec.Ports[i].AffinitySeconds)
+                throw IntentException.Invalid($"ports[{i}]", string.Join("; ", limited.Problems.Except(spec.Problems).Select(p => $"{p.Subject}: {p.Reason}")));
+        }
+    }
+
+    private ServicePortSpec Limit(ServicePortSpec port, Dictionary<(BackendKey, ProtocolType), ushort> served, List<ServiceProblem> problems)
+    {
+        string subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{ServiceText.Protocol(port.Protocol)}";
+        if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp) && port.Frontends.Count > 0)
+        {
+            problems.Add(new ServiceProblem(subject, $"is not served: {Name} carries services of TCP and UDP only"));
+            port = port with { Frontends = [] };
+        }
+
+        Frontend? kept = port.Frontends.FirstOrDefault(f => f.Kind == FrontendKind.ClusterIP);
+        foreach (Frontend other in port.Frontends.Where(f => !ReferenceEquals(f, kept)))
+            problems.Add(new ServiceProblem($"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}", $"is not served: {Name} serves cluster addresses only, one for each port"));
+        if (kept is not null && port.AffinitySeconds > 0)
+            problems.Add(new ServiceProblem(subject, $"clients stick to no backend: {Name} has no session affinity"));
+        port = port with { Frontends = kept is null ? [] : port.Frontends.Count == 1 ? port.Frontends : [kept], AffinitySeconds = kept is null ? port.AffinitySeconds : 0 };
+        return kept is null ? port : port with { Backends = LimitBackends(port, subject, served, problems) };
+    }
+
+    private SequenceOf<Backend> LimitBackends(
+        ServicePortSpec port, string subject, Dictionary<(BackendKey, ProtocolType), ushort> served, List<ServiceProblem> problems)
+    {
+        var left = new List<Backend>(port.Backends.Count);
+        int elsewhere = 0, taken = 0;
+        foreach (Backend backend in port.Backends)
+        {
+            bool isEligible = backend.InCluster || backend.InLocal;
+            bool isElsewhere = isEligible && OwnBackendsOnly && backend.Place == BackendPlace.Remote;
+            bool isTaken = isEligible && !isElsewhere && !served.TryAdd((backend.Key, port.Protocol), port.Port);
+            elsewhere += isElsewhere ? 1 : 0;
+            taken += isTaken ? 1 : 0;
+            left.Add(isElsewhere || isTaken ? backend with { InCluster = false, InLocal = false } : backend);
+        }
+
+        if (elsewhere > 0)
+            problems.Add(new ServiceProblem(subject, $"{elsewhere} of {port.Backends.Count} backends get nothing: they are on other nodes, and {Name} balances to this node's own"));
+        if (taken > 0)
+            problems.Add(new ServiceProblem(subject, $"{taken} of {port.Backends.Count} backends get nothing: another port of the service has them, and {Name} can translate a backend's replies to one address only"));
+        return elsewhere + taken == 0 ? port.Backends : [.. left];
+    }
+}

@@ -1,0 +1,320 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace ACCOffload.InfraManager.State;
+
+/// <summary>
+/// Decides intents about services against the model, as <see cref="Judge"/> does those about endpoints: each either changes it as asked, wholly, or throws
+/// and leaves it as it was. And keeps services true to the pods that come and go.
+/// </summary>
+internal sealed class ServiceJudge
+{
+    /// <summary>Backends of other nodes that drain, of all services. The oldest give way to new ones.</summary>
+    public const int MostDrains = 16384;
+
+    private readonly NetworkModel _model;
+    private readonly NodeSettings _node;
+    private readonly TimeProvider _time;
+    private readonly PointerPool? _pointers;
+    private readonly ServicePlanner _planner;
+
+    /// <param name="model">What is decided against.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="time">The clock; null for the system's.</param>
+    public ServiceJudge(NetworkModel model, NodeSettings node, TimeProvider? time = null)
+    {
+        _model = model;
+        _node = node;
+        _time = time ?? TimeProvider.System;
+        _pointers = _node.Package is { } package ? new PointerPool(model, package.MostPointers) : null;
+        _planner = new ServicePlanner(_node.Name, _model.NextServiceNumber, _model.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
+        {
+            Pointers = _pointers is null ? null : _pointers.Next,
+            // A package can't tell a backend that drains from others.
+            Now = _node.Package is null ? Now : null,
+            BucketsFor = _node.Package is null ? BucketAssignment.CountFor : _node.Package.BucketsFor,
+        };
+    }
+
+    /// <summary>
+    /// Takes over what was made for another pipeline. Services that can't be in this one are removed: whoever watches the cluster makes them anew. Numbers that
+    /// a package's services have are not given out to others.
+    /// </summary>
+    public void Adapt()
+    {
+        if (_model.Services.All.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.LastServiceNumber)
+            _model.SetLastServiceNumber(most);
+        if (_node.Package is not { } package)
+            return;
+        foreach (var service in _model.Services.All.Values.ToList())
+        {
+            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MostPointers))
+                _model.SetService(service.Key, null);
+        }
+    }
+
+    /// <summary>
+    /// Goes on with numbers after the target's mark. Those beyond <paramref name="trusted"/> that services have were given before the mark was known, and are replaced:
+    /// they were on no target yet, and there they may name something else.
+    /// </summary>
+    /// <returns>The owners of entries that are others now.</returns>
+    public IReadOnlySet<OwnerId> GoOnFrom(uint mark, uint trusted)
+    {
+        _model.SetLastServiceNumber(Math.Max(mark, _model.LastServiceNumber));
+        return Renumber(trusted);
+    }
+
+    /// <summary>Begins with the first number again, when no learned flow can hold one.</summary>
+    /// <returns>The owners of entries that are others now.</returns>
+    public IReadOnlySet<OwnerId> BeginAnew()
+    {
+        _model.SetLastServiceNumber(0);
+        return Renumber(0);
+    }
+
+    /// <param name="intent">What the service is from now on.</param>
+    /// <param name="refused">Null while the target can be programmed; else why nothing can be set. What is removed is removed all the same.</param>
+    /// <param name="changed">Told the owner of the service's entries.</param>
+    /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
+    public ServiceOutcome Set(ServiceIntent intent, IntentException? refused, Action<OwnerId> changed)
+    {
+        var former = _model.Services.Find(intent.Key);
+        if (intent.Spec is { } spec)
+        {
+            ServiceRules.Check(spec, _node);
+            CheckFrontends(spec);
+            CheckBackends(spec);
+            if (refused is not null)
+                throw refused;
+        }
+        else if (former is null)
+        {
+            return new ServiceOutcome(null);
+        }
+
+        // What is planned stays so until a specification or a pod changes, and then it is planned at once.
+        _pointers?.Begin();
+        if (intent.Spec is not null && EndReplaced(intent.Spec))
+            former = _model.Services.Find(intent.Key);
+        var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
+        CheckPointers(intent.Spec, next);
+        if (next is not null)
+            TakeOver(next);
+        TakeOverBackends(intent.Key, next);
+
+        _model.SetService(intent.Key, next);
+        if ((next ?? former) is { } state && intent.Spec is not null)
+            changed(OwnerId.OfService(state.Id));
+        return new ServiceOutcome(next);
+    }
+
+    /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
+    public SnatOutcome Set(SnatIntent intent, IntentException? refused, Action<OwnerId> changed)
+    {
+        SnatRules.Check(intent, _node);
+        if (_node.Package is { } package && intent is SnatAddressIntent { Address: not null } or SnatPrefixIntent { IsAdded: true })
+            throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
+        if (refused is not null)
+            throw refused;
+        var next = intent.Apply(_model.Snat);
+        if (next.Prefixes.Count > SnatRules.MaxPrefixes)
+            throw new IntentException(IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
+        _model.SetSnat(next);
+        changed(OwnerId.Node);
+        return new SnatOutcome(_model.Snat);
+    }
+
+    /// <summary>Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.</summary>
+    /// <param name="mark">Of the model, before the change.</param>
+    /// <param name="progress">Called between services: a pod may be a backend of many.</param>
+    public void Follow(int mark, Action? progress = null)
+    {
+        FollowPods(mark, progress);
+        if (_model.Services.Drains.Count > MostDrains)
+            End(_model.Services.Drains.All.Take(_model.Services.Drains.Count - MostDrains), progress);
+        GiveBack(mark);
+    }
+
+    /// <summary>Whether a backend has drained for as long as it may.</summary>
+    public bool HasOverdueDrains => _model.Services.Drains.Oldest is { } oldest && IsOverdue(oldest);
+
+    /// <summary>Ends the backends that have drained for as long as they may.</summary>
+    public void EndOverdueDrains(Action? progress = null) => End(_model.Services.Drains.All.TakeWhile(IsOverdue), progress);
+
+    private bool IsOverdue(Drain drain) => Now() - drain.Since >= ServicePlanner.LongestDrain;
+
+    private long Now() => _time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>
+    /// A pod that gets an address ends what the one before it had there. Pods on a host's network share its address: one that was there already replaces nobody.
+    /// </summary>
+    private bool EndReplaced(ServiceSpec spec)
+    {
+        if (_model.Services.Drains.Count == 0)
+            return false;
+        List<Drain> over = [.. spec.Ports.SelectMany(p => p.Backends).Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
+            .Where(b => !IsKnown(b)).SelectMany(b => _model.Services.Drains.At(b.Address).Where(d => d.Uid != b.Uid)).Distinct()];
+        End(over, null);
+        return over.Count > 0;
+    }
+
+    private bool IsKnown(Backend backend) => _model.Services.With(backend.Address).SelectMany(s => s.Ports).SelectMany(p => p.Backends)
+        .Any(b => b.Uid == backend.Uid && b.Since == 0 && b.Key.Address.Equals(backend.Address));
+
+    private void End(IEnumerable<Drain> drains, Action? progress)
+    {
+        foreach (var ended in drains.ToLookup(d => d.Service, d => d.Backend))
+        {
+            progress?.Invoke();
+            var service = _model.Services.Find(ended.Key)!;
+            Replan(ServicePlanner.Without(service, ended.ToHashSet()), service);
+        }
+    }
+
+    private void FollowPods(int mark, Action? progress)
+    {
+        var addresses = new HashSet<IPAddress>();
+        foreach (var (key, old) in _model.ChangesSince(mark))
+        {
+            if (key.Kind != StateKind.Endpoint)
+                continue;
+            addresses.UnionWith((old as Endpoint)?.Spec.Addresses ?? []);
+            addresses.UnionWith(_model.Find((long)key.Name)?.Spec.Addresses ?? []);
+        }
+
+        foreach (var service in addresses.SelectMany(_model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
+        {
+            progress?.Invoke();
+            _pointers?.Begin();
+            Replan(service, service);
+        }
+    }
+
+    private HashSet<OwnerId> Renumber(uint trusted)
+    {
+        var given = new Dictionary<uint, uint>();
+        ServiceState[] former = [.. _model.Services.All.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
+        // What services share must not have two numbers for a moment.
+        foreach (var service in former)
+            _model.SetService(service.Key, null);
+        var owners = new HashSet<OwnerId>();
+        foreach (var service in former)
+        {
+            var renumbered = Renumbering.Of(service, Other);
+            _model.SetService(service.Key, renumbered);
+            owners.UnionWith([OwnerId.OfService(service.Id), OwnerId.OfService(renumbered.Id)]);
+        }
+        return owners;
+
+        uint Other(uint number)
+        {
+            if (number <= trusted || number == 0)
+                return number;
+            if (!given.TryGetValue(number, out var other))
+                given.Add(number, other = _model.NextServiceNumber());
+            return other;
+        }
+    }
+
+    /// <summary>Plans a service again for what it is wanted to be. Without numbers for what is new it goes: what it had would lead to pods that are no more.</summary>
+    private void Replan(ServiceState former, ServiceState service)
+    {
+        ServiceState? next;
+        try
+        {
+            next = _planner.Next(former, service.Spec);
+        }
+        catch (IntentException)
+        {
+            next = null;
+        }
+        _model.SetService(service.Key, next);
+    }
+
+    /// <summary>
+    /// A frontend that nobody has any more goes to who had it before, if flows through that one's still go on: without a row of its own it would lose them.
+    /// </summary>
+    private void GiveBack(int mark)
+    {
+        var left = _model.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
+            .SelectMany(s => s.Ports).SelectMany(p => p.Frontends).Where(f => !f.Taken).Select(f => f.Key).ToHashSet();
+        var back = left.Where(k => _model.Services.HolderOf(k) is null)
+            .Select(k => (Key: k, Former: _model.Services.FormerHolderOf(k)?.Key)).Where(x => x.Former is not null).ToLookup(x => x.Former!.Value, x => x.Key);
+        foreach (var keys in back)
+            _model.SetService(keys.Key, ServicePlanner.TakeBack(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
+    }
+
+    private void CheckFrontends(ServiceSpec spec)
+    {
+        for (var i = 0; i < spec.Ports.Count; i++)
+        {
+            for (var j = 0; j < spec.Ports[i].Frontends.Count; j++)
+            {
+                var key = KeyOf(spec.Ports[i].Protocol, spec.Ports[i].Frontends[j]);
+                if (_model.Services.HolderOf(key) is { } holder && holder.Key != spec.Key && IsLive(holder, key))
+                    throw IntentException.Held($"ports[{i}].frontends[{j}]", $"{key} belongs to service {holder.Key}");
+            }
+        }
+    }
+
+    /// <summary>A package finds the frontend of a reply by the backend's address and port alone.</summary>
+    private void CheckBackends(ServiceSpec spec)
+    {
+        if (_node.Package is not { } package)
+            return;
+        for (var i = 0; i < spec.Ports.Count; i++)
+        {
+            foreach (var backend in spec.Ports[i].Backends.Where(b => (b.InCluster || b.InLocal) && spec.Ports[i].Frontends.Count > 0))
+            {
+                if (Sharers(spec.Key, backend.Key, spec.Ports[i].Protocol).FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
+                    throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can translate a backend's replies to one address only");
+            }
+        }
+    }
+
+    private void CheckPointers(ServiceSpec? spec, ServiceState? next)
+    {
+        if (_node.Package is not { } package || spec is null || next is null)
+            return;
+        for (var i = 0; i < spec.Ports.Count; i++)
+        {
+            var held = next.Ports[i].Backends.Where(b => !b.Draining).Select(b => b.Key).ToHashSet();
+            if (next.Ports[i].Frontends.Any(f => f.Id == 0) || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
+                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MostPointers} row numbers of {package.Name} are in use", $"ports[{i}]") { IsLasting = true };
+        }
+    }
+
+    /// <summary>What drains at another service gives its address and port up, and its flows with them.</summary>
+    private void TakeOverBackends(ServiceKey by, ServiceState? next)
+    {
+        if (_node.Package is null || next is null)
+            return;
+        foreach (var (port, key) in next.Ports.SelectMany(p => p.Backends.Where(b => !b.Draining).Select(b => (p, b.Key))).ToList())
+        {
+            foreach (var (other, _) in Sharers(by, key, port.Protocol).DistinctBy(s => s.Service.Id).ToList())
+                _model.SetService(other.Key, ServicePlanner.GiveUp(_model.Services.Find(other.Key)!, key, port.Protocol));
+        }
+    }
+
+    private IEnumerable<(ServiceState Service, BackendState Backend)> Sharers(ServiceKey mine, BackendKey key, ProtocolType protocol) =>
+        from service in _model.Services.With(key.Address)
+        where service.Key != mine
+        from port in service.Ports
+        where port.Protocol == protocol
+        from backend in port.Backends
+        where backend.Key == key
+        select (service, backend);
+
+    /// <summary>A service that is gone but for its last flows gives its frontends up; the flows stay, since the new one's rows serve them, too.</summary>
+    private void TakeOver(ServiceState by)
+    {
+        var taken = by.Ports.SelectMany(p => p.Frontends).Where(f => !f.Retired)
+            .Select(f => (f.Key, Holder: _model.Services.HolderOf(f.Key)?.Key)).Where(x => x.Holder is { } holder && holder != by.Key).ToLookup(x => x.Holder!.Value, x => x.Key);
+        foreach (var keys in taken)
+            _model.SetService(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
+    }
+
+    private static bool IsLive(ServiceState holder, FrontendKey key) => holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));
+
+    private static FrontendKey KeyOf(ProtocolType protocol, Frontend frontend) => new(frontend.Address, protocol, frontend.Port);
+}

@@ -1,0 +1,170 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace ACCOffload.InfraManager.State;
+
+/// <summary>
+/// The services, and indexes over what they hold, so that a change looks at nothing that it does not concern. The indexes are functions of the states.
+/// Not thread-safe.
+/// </summary>
+internal sealed class ServiceTable
+{
+    private readonly Dictionary<ServiceKey, ServiceState> _byKey = [];
+    private readonly Dictionary<uint, ServiceState> _byId = [];
+    private readonly Dictionary<FrontendKey, uint> _holders = [];
+    private readonly Dictionary<FrontendKey, IdSet> _former = [];
+    private readonly Dictionary<IPAddress, IdSet> _byAddress = [];
+    private readonly Dictionary<IncarnationKey, Incarnation> _incarnations = [];
+
+    /// <summary>What drains elsewhere.</summary>
+    public DrainIndex Drains { get; } = new();
+
+    public IReadOnlyDictionary<ServiceKey, ServiceState> All => _byKey;
+
+    public ServiceState? Find(ServiceKey key) => _byKey.GetValueOrDefault(key);
+
+    public ServiceState? Find(uint id) => _byId.GetValueOrDefault(id);
+
+    /// <summary>The service that has the frontend, or had it last while its flows end.</summary>
+    public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out uint id) ? _byId[id] : null;
+
+    /// <summary>The newest of the services that gave the frontend up while flows through it go on.</summary>
+    public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out IdSet ids) ? _byId[ids.Order().Last()] : null;
+
+    /// <summary>The services that have a backend of this address, oldest first.</summary>
+    public IReadOnlyList<ServiceState> With(IPAddress address) =>
+        _byAddress.TryGetValue(address, out IdSet ids) ? [.. ids.Order().Select(id => _byId[id])] : [];
+
+    /// <summary>The number of an incarnation that some service has as a backend; 0 where none does.</summary>
+    public uint NumberOf(IncarnationKey key) => _incarnations.TryGetValue(key, out Incarnation found) ? found.Id : 0;
+
+    /// <summary>The number of a frontend that some service has, or had while its flows end; 0 where none does.</summary>
+    public uint FrontendNumberOf(FrontendKey key) =>
+        (HolderOf(key) ?? FormerHolderOf(key))?.Ports.SelectMany(p => p.Frontends).First(f => f.Key == key).Id ?? 0;
+
+    /// <summary>Why the state can't be held beside the others, or null.</summary>
+    public string? ConflictOf(ServiceState state)
+    {
+        if (_byId.TryGetValue(state.Id, out ServiceState? other) && other.Key != state.Key)
+            return $"service {state.Key} has the id of {other.Key}";
+        foreach (PortState port in state.Ports)
+        {
+            if (port.Frontends.FirstOrDefault(f => !f.Taken && HolderOf(f.Key) is { } h && h.Key != state.Key) is { } frontend)
+                return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {state.Key}";
+            if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0 && n != b.EndpointId) is { } backend)
+                return $"backend {backend.Key} of {state.Key} has two endpoint ids";
+        }
+
+        return null;
+    }
+
+    /// <summary>Replaces a service, or removes it.</summary>
+    public void Set(ServiceKey key, ServiceState? state)
+    {
+        if (_byKey.Remove(key, out ServiceState? old))
+        {
+            _byId.Remove(old.Id);
+            Unindex(old);
+        }
+
+        if (state is null)
+            return;
+        _byKey.Add(key, state);
+        _byId.Add(state.Id, state);
+        Index(state);
+    }
+
+    private void Index(ServiceState state)
+    {
+        Drains.Add(state);
+        foreach (PortState port in state.Ports)
+        {
+            foreach (FrontendState frontend in port.Frontends)
+            {
+                if (!frontend.Taken)
+                    _holders.Add(frontend.Key, state.Id);
+                else
+                    CollectionsMarshal.GetValueRefOrAddDefault(_former, frontend.Key, out _).Add(state.Id);
+            }
+
+            foreach (BackendState backend in port.Backends)
+            {
+                CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, backend.Key.Address, out _).Add(state.Id);
+                ref Incarnation incarnation = ref CollectionsMarshal.GetValueRefOrAddDefault(_incarnations, new(backend.Key, port.Protocol, backend.Pod), out _);
+                incarnation = new Incarnation(backend.EndpointId, incarnation.Count + 1);
+            }
+        }
+    }
+
+    private void Unindex(ServiceState state)
+    {
+        Drains.Remove(state);
+        foreach (PortState port in state.Ports)
+        {
+            foreach (FrontendState frontend in port.Frontends)
+            {
+                if (!frontend.Taken)
+                    _holders.Remove(frontend.Key);
+                else
+                    Remove(_former, frontend.Key, state.Id);
+            }
+
+            foreach (BackendState backend in port.Backends)
+            {
+                Remove(_byAddress, backend.Key.Address, state.Id);
+                var key = new IncarnationKey(backend.Key, port.Protocol, backend.Pod);
+                if (!_incarnations.TryGetValue(key, out Incarnation incarnation))
+                    continue;
+                if (incarnation.Count == 1)
+                    _incarnations.Remove(key);
+                else
+                    _incarnations[key] = incarnation with { Count = incarnation.Count - 1 };
+            }
+        }
+    }
+
+    /// <summary>A service may be there for several reasons, such as two backends of one address: the first removal takes its id away.</summary>
+    private static void Remove<TKey>(Dictionary<TKey, IdSet> index, TKey key, uint id)
+        where TKey : notnull
+    {
+        ref IdSet ids = ref CollectionsMarshal.GetValueRefOrNullRef(index, key);
+        if (!Unsafe.IsNullRef(ref ids) && ids.Remove(id))
+            index.Remove(key);
+    }
+
+    private readonly record struct Incarnation(uint Id, int Count);
+
+    /// <summary>A few ids, nearly always one: a set of its own for each of 100,000 addresses would cost more than all else.</summary>
+    private struct IdSet
+    {
+        private uint _one;
+        private HashSet<uint>? _more;
+
+        public void Add(uint id)
+        {
+            if (_one == 0 || _one == id)
+                _one = id;
+            else
+                (_more ??= []).Add(id);
+        }
+
+        /// <summary>True when nothing is left.</summary>
+        public bool Remove(uint id)
+        {
+            if (_one == id)
+            {
+                _one = _more?.FirstOrDefault() ?? 0;
+                _more?.Remove(_one);
+            }
+            else
+            {
+                _more?.Remove(id);
+            }
+
+            return _one == 0;
+        }
+
+        public readonly IEnumerable<uint> Order() => (_more ?? []).Append(_one).Order();
+    }
+}

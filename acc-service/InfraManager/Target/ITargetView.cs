@@ -1,0 +1,45 @@
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
+
+namespace ACCOffload.InfraManager.Target;
+
+/// <summary>What ctl reads back from the target; the tests put their own behind it.</summary>
+internal interface ITargetView
+{
+    /// <summary>The pipeline that the service programs.</summary>
+    Pipeline Pipeline { get; }
+
+    string PipelineName { get; }
+
+    /// <summary>Which ports pass no packets, as last looked at.</summary>
+    PortReport Ports { get; }
+
+    ulong Cookie { get; }
+
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken);
+
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken);
+
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken);
+
+    /// <summary>All cells of a register array, by index.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
+    Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken);
+
+    /// <summary>What the target lost outside its pipeline's counters; null where it does not tell.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken);
+
+    /// <summary>The state of the target's ports by name; null where it does not tell.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken);
+
+    /// <summary>The port's number on the target; null when there is no such port.</summary>
+    Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken);
+}

@@ -1,0 +1,31 @@
+using Grpc.Core;
+
+namespace ACCOffload.P4Runtime.Channels;
+
+/// <summary>The texts of the certificate files as they were at one moment.</summary>
+/// <param name="Certificate">Our chain, the leaf first.</param>
+/// <param name="Key">Our private key.</param>
+/// <param name="Ca">The authorities that we trust.</param>
+/// <param name="Stamp">What tells this moment from another.</param>
+internal sealed record PemFiles(string Certificate, string Key, string Ca, CertificateStamp Stamp)
+{
+    /// <summary>Reads the files; they may make no sense.</summary>
+    /// <exception cref="P4RuntimeException">A file can't be read; the message names it.</exception>
+    public static PemFiles Read(TargetEndpoint endpoint)
+    {
+        var stamp = CertificateStamp.Of(endpoint);
+        return new PemFiles(Read(endpoint.CertificateFile, "certificate"), Read(endpoint.KeyFile, "private key"), Read(endpoint.CaFile, "CA bundle"), stamp);
+    }
+
+    private static string Read(string path, string what)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new P4RuntimeException(StatusCode.Unauthenticated, $"{what} {path} cannot be used: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using System.Formats.Asn1;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace ACCOffload.P4Runtime.Channels;
+
+/// <summary>Our certificate chain and the authorities that we trust, as they were in the files at one moment.</summary>
+internal sealed class TargetCertificates : IDisposable
+{
+    private const string SubjectAlternativeName = "2.5.29.17";
+    private readonly TargetEndpoint _endpoint;
+    private readonly X509Certificate2Collection _own = [];
+    private readonly X509Certificate2Collection _authorities = [];
+    private readonly X509Certificate2 _leaf;
+
+    /// <summary>Takes the files' contents.</summary>
+    /// <exception cref="P4RuntimeException">A file makes no sense; the message names it.</exception>
+    public TargetCertificates(TargetEndpoint endpoint, PemFiles files)
+    {
+        _endpoint = endpoint;
+        _leaf = Load(endpoint.CertificateFile, "certificate", () => X509Certificate2.CreateFromPem(files.Certificate, files.Key));
+        Load(endpoint.CertificateFile, "certificate", () => Import(_own, files.Certificate));
+        Load(endpoint.CaFile, "CA bundle", () => Import(_authorities, files.Ca));
+    }
+
+    public SslClientAuthenticationOptions Options()
+    {
+        // Not online: an ACC has no way to a responder, and .NET would wait for one by default.
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        policy.CustomTrustStore.AddRange(_authorities);
+        return new SslClientAuthenticationOptions
+        {
+            EnabledSslProtocols = SslProtocols.Tls13,
+            CertificateChainPolicy = policy,
+            ClientCertificateContext = SslStreamCertificateContext.Create(_leaf, _own, offline: true),
+            RemoteCertificateValidationCallback = _endpoint.ServerRole.Length == 0 ? null : HasRole,
+            AllowTlsResume = false,
+        };
+    }
+
+    public void Dispose()
+    {
+        _leaf.Dispose();
+        foreach (var certificate in _own.Concat(_authorities))
+        {
+            certificate.Dispose();
+        }
+    }
+
+    /// <summary>Whether a certificate carries a URI as subject alternative name.</summary>
+    internal static bool CarriesUri(X509Certificate2 certificate, string uri)
+    {
+        var tag = new Asn1Tag(TagClass.ContextSpecific, 6);
+        foreach (var extension in certificate.Extensions)
+        {
+            if (extension.Oid?.Value != SubjectAlternativeName)
+            {
+                continue;
+            }
+
+            try
+            {
+                var names = new AsnReader(extension.RawData, AsnEncodingRules.DER).ReadSequence();
+                while (names.HasData)
+                {
+                    if (!names.PeekTag().HasSameClassAndValue(tag))
+                    {
+                        names.ReadEncodedValue();
+                    }
+                    else if (names.ReadCharacterString(UniversalTagNumber.IA5String, tag) == uri)
+                    {
+                        return true;
+                    }
+                }
+            }
+            catch (AsnContentException)
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
+    private static int Import(X509Certificate2Collection into, string text)
+    {
+        into.ImportFromPem(text);
+        return into.Count > 0 ? into.Count : throw new CryptographicException("no certificate in it");
+    }
+
+    private static T Load<T>(string path, string what, Func<T> load)
+    {
+        try
+        {
+            return load();
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new P4RuntimeException(Grpc.Core.StatusCode.Unauthenticated, $"{what} {path} cannot be used: {e.Message}", e);
+        }
+    }
+
+    private bool HasRole(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (errors != SslPolicyErrors.None || certificate is null)
+        {
+            throw new AuthenticationException($"the target's certificate is not valid: {Explain(errors, chain)}");
+        }
+
+        return CarriesUri(certificate as X509Certificate2 ?? new X509Certificate2(certificate), _endpoint.ServerRole)
+            ? true
+            : throw new AuthenticationException($"the target's certificate ({certificate.Subject}) does not carry the role {_endpoint.ServerRole}");
+    }
+
+    private static string Explain(SslPolicyErrors errors, X509Chain? chain) =>
+        errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors) && chain is not null
+            ? string.Join(", ", chain.ChainStatus.Select(s => s.Status))
+            : errors.ToString();
+}

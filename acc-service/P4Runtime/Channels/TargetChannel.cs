@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace ACCOffload.P4Runtime.Channels;
+
+/// <summary>A gRPC channel over one HTTP/2 connection to a target, with the certificates of the moment it was made.</summary>
+internal sealed class TargetChannel : IDisposable
+{
+    // What infrap4d itself allows.
+    private const int MaxMessageBytes = 256 << 20;
+    private readonly GrpcChannel _channel;
+    private readonly TargetCertificates? _certificates;
+
+    /// <param name="endpoint">Where to.</param>
+    /// <param name="certificates">Its certificate files.</param>
+    /// <param name="connectTimeout">Limit of connecting, TLS included.</param>
+    /// <param name="maxHeaderBytes">Largest answer header or trailer to accept.</param>
+    public TargetChannel(TargetEndpoint endpoint, CertificateMemory certificates, TimeSpan connectTimeout, int maxHeaderBytes)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null,
+            ConnectTimeout = connectTimeout,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            KeepAlivePingDelay = endpoint.KeepAliveDelay,
+            KeepAlivePingTimeout = endpoint.KeepAliveTimeout,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            MaxResponseHeadersLength = (maxHeaderBytes + 1023) / 1024,
+        };
+        string address;
+        if (endpoint.UnixPath is { } path)
+        {
+            address = "http://localhost";
+            handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(new UnixDomainSocketEndPoint(path), path, cancellationToken);
+        }
+        else
+        {
+            var uri = new Uri(endpoint.Address);
+            var to = new DnsEndPoint(uri.IdnHost, uri.Port);
+
+            // HttpClient looks for the host of the request in the certificate, whatever the TLS options say.
+            address = endpoint.ServerName.Length == 0 ? endpoint.Address : $"https://{endpoint.ServerName}:{uri.Port}";
+            handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(to, uri.Authority, cancellationToken);
+            try
+            {
+                var files = certificates.Current();
+                Stamp = files.Stamp;
+                _certificates = new TargetCertificates(endpoint, files);
+                handler.SslOptions = _certificates.Options();
+            }
+            catch
+            {
+                _certificates?.Dispose();
+                handler.Dispose();
+                throw;
+            }
+        }
+
+        _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions
+        {
+            HttpHandler = handler,
+            DisposeHttpClient = true,
+            DisableResolverServiceConfig = true,
+            MaxReceiveMessageSize = MaxMessageBytes,
+            MaxSendMessageSize = MaxMessageBytes,
+        });
+        Invoker = endpoint.Answers?.Invoke() ?? _channel.CreateCallInvoker();
+    }
+
+    public CallInvoker Invoker { get; }
+
+    public CertificateStamp Stamp { get; }
+
+    /// <summary>
+    /// Room for the error details of that many updates: the specification's 8192 + 100 bytes each, times ten since servers put names into their
+    /// messages, times 4/3 for base64. A value above the limit costs the whole connection, so it is generous; nothing is allocated for it.
+    /// </summary>
+    public static int HeaderBytesFor(int updates, int atLeast) => (int)Math.Clamp((8192 + (1000L * updates)) * 4 / 3, atLeast, 512 << 20);
+
+    public void Dispose()
+    {
+        _channel.Dispose();
+        _certificates?.Dispose();
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(EndPoint to, string name, CancellationToken cancellationToken)
+    {
+        var socket = to is UnixDomainSocketEndPoint
+            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(to, cancellationToken).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new IOException($"cannot connect to {name}: {e.Message}", e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

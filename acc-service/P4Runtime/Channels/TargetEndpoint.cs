@@ -1,0 +1,78 @@
+namespace ACCOffload.P4Runtime.Channels;
+
+/// <summary>Address and credentials of a P4Runtime or gNMI server.</summary>
+public sealed record TargetEndpoint
+{
+    /// <summary><c>unix:/path/of/socket</c>, or <c>https://host:port</c> with the three files below.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>Our certificate chain, PEM, the leaf first. Read again at every connect.</summary>
+    public string CertificateFile { get; init; } = "";
+
+    /// <summary>Our private key, PEM.</summary>
+    public string KeyFile { get; init; } = "";
+
+    /// <summary>The certificate authorities that may sign the server's certificate, PEM. The system's store is not used.</summary>
+    public string CaFile { get; init; } = "";
+
+    /// <summary>The name to find in the server's certificate; empty: the host of the address.</summary>
+    public string ServerName { get; init; } = "";
+
+    /// <summary>A URI that the server's certificate must carry as subject alternative name, such as <c>urn:accoffload:role:p4rt-server</c>; empty: none is asked for.</summary>
+    public string ServerRole { get; init; } = "";
+
+    /// <summary>Time between HTTP/2 keepalive pings; servers close connections that ping more often than every 10 s.</summary>
+    public TimeSpan KeepAliveDelay { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a ping's answer may take before the peer counts as dead.</summary>
+    public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often the certificate files are looked at for a change, which makes a session reconnect.</summary>
+    public TimeSpan CertificateCheckInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Answers without a wire, for tests that feed a session with bytes; null: the address is dialled.</summary>
+    internal Func<Grpc.Core.CallInvoker>? Answers { get; init; }
+
+    /// <summary>The path where the address is a unix socket, else null.</summary>
+    public string? UnixPath => Address.StartsWith("unix:", StringComparison.Ordinal) ? Address["unix:".Length..] : null;
+
+    /// <summary>Throws if a value is missing or out of its range.</summary>
+    /// <exception cref="ArgumentException">The message names the option.</exception>
+    public void Validate()
+    {
+        if (KeepAliveDelay < TimeSpan.FromSeconds(10))
+        {
+            throw new ArgumentException($"KeepAliveDelay is {KeepAliveDelay}; it must be 10 s or more, or servers close the connection");
+        }
+
+        if (KeepAliveTimeout <= TimeSpan.Zero || CertificateCheckInterval <= TimeSpan.Zero)
+        {
+            throw new ArgumentException("KeepAliveTimeout and CertificateCheckInterval must be above 0");
+        }
+
+        if (UnixPath is { } path)
+        {
+            if (!path.StartsWith('/'))
+            {
+                throw new ArgumentException($"Address '{Address}' is not valid; a unix socket is written unix:/path");
+            }
+
+            return;
+        }
+
+        if (!Uri.TryCreate(Address, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.AbsolutePath != "/")
+        {
+            throw new ArgumentException($"Address '{Address}' is not valid; write unix:/path or https://host:port");
+        }
+
+        if (ServerName.Length > 0 && Uri.CheckHostName(ServerName) == UriHostNameType.Unknown)
+        {
+            throw new ArgumentException($"ServerName '{ServerName}' is no host name or address");
+        }
+
+        if (CertificateFile.Length == 0 || KeyFile.Length == 0 || CaFile.Length == 0)
+        {
+            throw new ArgumentException($"Address '{Address}' needs CertificateFile, KeyFile and CaFile: targets are spoken to with mutual TLS only");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using ACCOffload.P4Runtime.Channels;
+using Gnmi;
+using Grpc.Core;
+
+namespace ACCOffload.P4Runtime.Ports;
+
+/// <content>The state of ports and target, where the target tells it.</content>
+public sealed partial class GnmiClient
+{
+    /// <summary>What the target says of itself; null where it is not of our own kind.</summary>
+    /// <exception cref="P4RuntimeException">The RPC failed.</exception>
+    public async Task<TargetLosses?> GetLossesAsync(CancellationToken cancellationToken)
+    {
+        if (await TryGetAsync("asking for the target's state", GnmiPath.Target(), cancellationToken).ConfigureAwait(false) is not { } updates)
+        {
+            return null;
+        }
+
+        var (fault, down) = ("", 0UL);
+        var frames = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        var notLearned = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        foreach (var (path, value) in updates)
+        {
+            var leaf = path.Elem.Count > 0 ? path.Elem[^1].Name : "";
+            if (path.Elem.Count > 1 && path.Elem[1].Key.TryGetValue("name", out var table))
+            {
+                notLearned[table] = value.UintVal;
+            }
+            else if (leaf == "fault")
+            {
+                fault = RpcFault.OneLine(value.StringVal);
+            }
+            else if (leaf == "ports-down")
+            {
+                down = value.UintVal;
+            }
+            else
+            {
+                frames[leaf] = value.UintVal;
+            }
+        }
+
+        return new TargetLosses(fault, down, frames, notLearned);
+    }
+
+    /// <summary>The state of all ports by name; null where the target does not tell it.</summary>
+    /// <exception cref="P4RuntimeException">The RPC failed.</exception>
+    public async Task<IReadOnlyDictionary<string, PortStatus>?> GetPortStatesAsync(CancellationToken cancellationToken)
+    {
+        if (await TryGetAsync("asking for the ports' state", GnmiPath.State("*"), cancellationToken).ConfigureAwait(false) is not { } updates)
+        {
+            return null;
+        }
+
+        var ports = new Dictionary<string, PortStatus>(StringComparer.Ordinal);
+        foreach (var (path, value) in updates)
+        {
+            var (name, leaf) = GnmiPath.Read(null, path);
+            if (name is null)
+            {
+                continue;
+            }
+
+            var known = ports.GetValueOrDefault(name) ?? new PortStatus(true, "", 0);
+            ports[name] = leaf switch
+            {
+                "oper-status" => known with { IsUp = value.StringVal == "UP" },
+                "fault" => known with { Fault = RpcFault.OneLine(value.StringVal) },
+                "in-errors" => known with { InErrors = value.UintVal },
+                _ => known,
+            };
+        }
+
+        return ports;
+    }
+
+    private async Task<IReadOnlyList<(Gnmi.Path Path, TypedValue Value)>?> TryGetAsync(string what, Gnmi.Path path, CancellationToken cancellationToken)
+    {
+        var request = new GetRequest { Type = GetRequest.Types.DataType.All, Encoding = Encoding.Proto, Path = { path } };
+        try
+        {
+            var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+            return reply is null ? null : [.. reply.Notification.SelectMany(n => n.Update).Where(u => u.Path is not null && u.Val is not null).Select(u => (u.Path, u.Val))];
+        }
+        catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+namespace ACCOffload.HostStub.Ipam;
+
+/// <summary>
+/// A bounded number of holders at once, of which one network has a share only: a network that is slow leaves room for the others. One holder of each
+/// network is always let in, so that no number of slow networks starves the next one.
+/// </summary>
+/// <param name="total">Most holders of all networks.</param>
+/// <param name="perNetwork">Most holders of one network.</param>
+internal sealed class NetworkSlots(int total, int perNetwork)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, int> _running = [];
+    private readonly LinkedList<Waiter> _waiting = [];
+    private int _used;
+
+    public int RunningOf(string network)
+    {
+        lock (_lock)
+            return _running.GetValueOrDefault(network);
+    }
+
+    /// <returns>What gives the slot back; null when none is free now.</returns>
+    public IDisposable? TryEnter(string network)
+    {
+        lock (_lock)
+            return MayEnter(network) ? Enter(network) : null;
+    }
+
+    /// <returns>What gives the slot back; null when the limit was over first.</returns>
+    public async Task<IDisposable?> EnterAsync(string network, TimeSpan limit)
+    {
+        Waiter waiter;
+        lock (_lock)
+        {
+            if (MayEnter(network))
+                return Enter(network);
+            waiter = new Waiter(network);
+            _waiting.AddLast(waiter);
+        }
+        try
+        {
+            return await waiter.Entered.Task.WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            lock (_lock)
+                _waiting.Remove(waiter);
+            // Let in at the last moment all the same.
+            return waiter.Entered.Task.IsCompletedSuccessfully ? await waiter.Entered.Task.ConfigureAwait(false) : null;
+        }
+    }
+
+    // Under the lock.
+    private bool MayEnter(string network)
+    {
+        int running = _running.GetValueOrDefault(network);
+        return running == 0 || (running < perNetwork && _used < total);
+    }
+
+    private Slot Enter(string network)
+    {
+        _used++;
+        _running[network] = _running.GetValueOrDefault(network) + 1;
+        return new Slot(this, network);
+    }
+
+    private void Leave(string network)
+    {
+        lock (_lock)
+        {
+            _used--;
+            if (--_running[network] == 0)
+                _running.Remove(network);
+            for (var node = _waiting.First; node is not null;)
+            {
+                var next = node.Next;
+                if (MayEnter(node.Value.Network))
+                {
+                    _waiting.Remove(node);
+                    node.Value.Entered.SetResult(Enter(node.Value.Network));
+                }
+                node = next;
+            }
+        }
+    }
+
+    private sealed class Waiter(string network)
+    {
+        public string Network => network;
+
+        public TaskCompletionSource<IDisposable> Entered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private sealed class Slot(NetworkSlots owner, string network) : IDisposable
+    {
+        private int _left;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _left, 1) == 0)
+                owner.Leave(network);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Diagnostics;
+
+namespace ACCOffload.HostStub.Operations;
+
+/// <summary>What an operation waits for.</summary>
+internal enum OperationPhase
+{
+    Ipam,
+    Links,
+    Acc,
+    Store,
+}
+
+/// <summary>What an operation's time went into. Phases overlap, so their sum may be more than the whole.</summary>
+internal sealed class OperationTimes
+{
+    private readonly Lock _lock = new();
+    private readonly List<(OperationPhase Phase, long Start, long End)> _spans = [];
+    private readonly long _started = Stopwatch.GetTimestamp();
+
+    /// <summary>Milliseconds since the operation began.</summary>
+    public double Elapsed => Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
+
+    /// <summary>Milliseconds of a phase.</summary>
+    public double this[OperationPhase phase]
+    {
+        get
+        {
+            lock (_lock)
+                return _spans.Where(s => s.Phase == phase).Sum(s => Stopwatch.GetElapsedTime(s.Start, s.End).TotalMilliseconds);
+        }
+    }
+
+    /// <summary>Milliseconds in which the IPAM plugin or the kernel's link operations ran, counted once where they ran together.</summary>
+    public double OfOthers
+    {
+        get
+        {
+            lock (_lock)
+            {
+                long sum = 0, until = 0;
+                foreach (var (_, start, end) in _spans.Where(s => s.Phase is OperationPhase.Ipam or OperationPhase.Links).OrderBy(s => s.Start))
+                {
+                    sum += Math.Max(0, end - Math.Max(start, until));
+                    until = Math.Max(until, end);
+                }
+                return Stopwatch.GetElapsedTime(0, sum).TotalMilliseconds;
+            }
+        }
+    }
+
+    /// <summary>Runs code as a phase.</summary>
+    public T Of<T>(OperationPhase phase, Func<T> code)
+    {
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            return code();
+        }
+        finally
+        {
+            Add(phase, start);
+        }
+    }
+
+    /// <summary>A phase from now to the end of a task.</summary>
+    public async Task<T> OfAsync<T>(OperationPhase phase, Task<T> task)
+    {
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            return await task.ConfigureAwait(false);
+        }
+        finally
+        {
+            Add(phase, start);
+        }
+    }
+
+    /// <summary>A phase from now to the end of a task.</summary>
+    public async Task OfAsync(OperationPhase phase, Task task)
+    {
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            await task.ConfigureAwait(false);
+        }
+        finally
+        {
+            Add(phase, start);
+        }
+    }
+
+    private void Add(OperationPhase phase, long start)
+    {
+        lock (_lock)
+            _spans.Add((phase, start, Stopwatch.GetTimestamp()));
+    }
+}

@@ -1,0 +1,45 @@
+using ACCOffload.HostStub.Claims;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Ipam;
+
+namespace ACCOffload.HostStub.Operations;
+
+/// <summary>The part of an ADD that a claim keeps, so that its address can be given back when the runtime does not ask for it.</summary>
+internal static class StoredCall
+{
+    public static string Variables(CniCall call) =>
+        string.Join('\n', call.Variables.Where(v => (v.Key.StartsWith("CNI_", StringComparison.Ordinal) || v.Key == "PATH") && !v.Value.Contains('\n')).Select(v => $"{v.Key}={v.Value}"));
+
+    /// <summary>A claim that was adopted has no configuration of its own: that of the call which removes it says who gave its address.</summary>
+    /// <returns>Null when the claim is no such one, or the call's configuration delegates to nobody.</returns>
+    public static IpamRequest? ToIpam(CniCall call, Claim claim)
+    {
+        if (!claim.Config.IsEmpty || call.Config.IpamType.Length == 0)
+            return null;
+        var variables = new Dictionary<string, string>(call.Variables, StringComparer.Ordinal)
+        {
+            ["CNI_CONTAINERID"] = claim.Key.ContainerId,
+            ["CNI_IFNAME"] = claim.Key.InterfaceName,
+            ["CNI_NETNS"] = claim.NetNs,
+        };
+        return new IpamRequest(call.Config.IpamType, call.Environment.Path, variables, call.Config.Version, call.Config.Raw, null);
+    }
+
+    /// <returns>Null when the claim's configuration delegates to nobody.</returns>
+    public static IpamRequest? ToIpam(Claim claim)
+    {
+        if (claim.Config.IsEmpty)
+            return null;
+        var config = CniNetworkConfig.ForRemoval(claim.Config);
+        if (config.IpamType.Length == 0)
+            return null;
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string line in claim.Environment.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int equals = line.IndexOf('=');
+            if (equals > 0)
+                variables[line[..equals]] = line[(equals + 1)..];
+        }
+        return new IpamRequest(config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult) { Network = claim.Key.Network };
+    }
+}

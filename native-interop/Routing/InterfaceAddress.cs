@@ -1,0 +1,25 @@
+using System.Net;
+
+namespace ACCOffload.NativeInterop.Routing;
+
+/// <summary>An IP address on a link.</summary>
+public sealed record InterfaceAddress
+{
+    /// <summary>The link's index.</summary>
+    public required int InterfaceIndex { get; init; }
+
+    /// <summary>The address, version 4 or 6.</summary>
+    public required IPAddress Address { get; init; }
+
+    /// <summary>Length of the network prefix in bits.</summary>
+    public required int PrefixLength { get; init; }
+
+    /// <summary>How far the address is known.</summary>
+    public RouteScope Scope { get; init; }
+
+    /// <summary>The kernel makes no route to the prefix.</summary>
+    public bool NoPrefixRoute { get; init; }
+
+    /// <summary>An IPv6 address is used at once, without looking for another owner.</summary>
+    public bool NoDuplicateDetection { get; init; }
+}

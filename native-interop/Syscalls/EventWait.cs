@@ -1,0 +1,56 @@
+namespace ACCOffload.NativeInterop.Syscalls;
+
+/// <summary>Waits until one of some descriptors is ready to be read, within a time, unless it is cancelled.</summary>
+internal sealed class EventWait : IDisposable
+{
+    private readonly Epoll _epoll = new();
+    private readonly EventFd _cancelled = new();
+    private readonly CancellationTokenRegistration _registration;
+    private readonly CancellationToken _cancellation;
+    private readonly TimeSpan _limit;
+    private readonly long _started = TimeProvider.System.GetTimestamp();
+
+    /// <param name="limit">How long all waits together last at most.</param>
+    /// <param name="cancellation">Ends a wait with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="descriptors">What to wait for; they must outlive this.</param>
+    public EventWait(TimeSpan limit, CancellationToken cancellation, params ReadOnlySpan<FileDescriptor> descriptors)
+    {
+        _limit = limit;
+        _cancellation = cancellation;
+        try
+        {
+            _epoll.Add(_cancelled.Handle, EpollEvents.Read, 0);
+            for (var i = 0; i < descriptors.Length; i++)
+                _epoll.Add(descriptors[i], EpollEvents.Read, (ulong)i + 1);
+            _registration = cancellation.UnsafeRegister(static cancelled => ((EventFd)cancelled!).Signal(), _cancelled);
+        }
+        catch
+        {
+            _epoll.Dispose();
+            _cancelled.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Waits.</summary>
+    /// <returns>False when the time is over; true may be said too often.</returns>
+    public bool Next()
+    {
+        _cancellation.ThrowIfCancellationRequested();
+        var left = _limit - TimeProvider.System.GetElapsedTime(_started);
+        if (left <= TimeSpan.Zero)
+            return false;
+        Span<EpollEvent> ready = stackalloc EpollEvent[1];
+        _ = _epoll.Wait(ready, (int)Math.Clamp(Math.Ceiling(left.TotalMilliseconds), 1, int.MaxValue));
+        _cancellation.ThrowIfCancellationRequested();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        // Waits for a callback that is running, so that nothing signals a closed descriptor.
+        _registration.Dispose();
+        _epoll.Dispose();
+        _cancelled.Dispose();
+    }
+}

@@ -1,0 +1,141 @@
+using System.Runtime.ExceptionServices;
+
+namespace ACCOffload.NativeInterop.Syscalls;
+
+/// <summary>An open network namespace. While it is open the namespace lives, whatever becomes of its name.</summary>
+public sealed unsafe partial class NetNamespace : IDisposable
+{
+    private const nuint GetNamespaceType = 0xb703;
+
+    private NetNamespace(FileDescriptor handle, string path, ulong device, ulong inode)
+    {
+        Handle = handle;
+        Path = path;
+        Device = device;
+        Inode = inode;
+    }
+
+    /// <summary>The open nsfs descriptor, to pass to the kernel.</summary>
+    public FileDescriptor Handle { get; }
+
+    /// <summary>Where it was opened.</summary>
+    public string Path { get; }
+
+    /// <summary>Inode in nsfs: two namespaces are the same if <see cref="Device"/> and this agree.</summary>
+    public ulong Inode { get; }
+
+    /// <summary>Device number of the nsfs file system: major in the high 32 bits, minor in the low ones.</summary>
+    public ulong Device { get; }
+
+    /// <summary>Opens a namespace by its file: /run/netns/NAME, /proc/PID/ns/net, /var/run/netns/cni-….</summary>
+    /// <exception cref="LinuxException">There is no such file (ENOENT), it is no namespace of the network kind (EINVAL), or access is denied.</exception>
+    public static NetNamespace Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        // O_NONBLOCK: a path from a CNI request may name a FIFO, and nothing may block for ever.
+        var handle = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
+        if (handle.IsInvalid)
+            throw LinuxException.FromLastError($"open network namespace {path}");
+        try
+        {
+            if (Libc.Ioctl(handle, GetNamespaceType, null) != Libc.CloneNewNet)
+                throw new LinuxException($"open {path}: not a network namespace", Errno.EINVAL);
+            Libc.StatxBuffer status;
+            if (Libc.Statx(handle, "", Libc.AtEmptyPath, Libc.StatxIno, &status) != 0)
+                throw LinuxException.FromLastError($"stat network namespace {path}");
+            return new NetNamespace(handle, path, ((ulong)status.DeviceMajor << 32) | status.DeviceMinor, status.Inode);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens the calling thread's namespace.</summary>
+    public static NetNamespace OpenCurrent() => Open("/proc/thread-self/ns/net");
+
+    /// <summary>Creates an empty namespace without a name: it goes, with all that is in it, when it is closed. Its loopback is down.</summary>
+    /// <exception cref="LinuxException">The process may not create namespaces (EPERM), or the kernel has none (EINVAL).</exception>
+    public static NetNamespace CreateNameless()
+    {
+        NetNamespace? created = null;
+        OnOwnThread(() =>
+        {
+            if (Libc.Unshare(Libc.CloneNewNet) != 0)
+                throw LinuxException.FromLastError("create a network namespace");
+            created = OpenCurrent();
+        });
+        return created!;
+    }
+
+    /// <summary>Opens /run/netns/NAME.</summary>
+    /// <exception cref="LinuxException">There is no such namespace (ENOENT).</exception>
+    public static NetNamespace OpenNamed(string name) => Open(NamedPath(name));
+
+    /// <summary>True if both are the same namespace.</summary>
+    public bool IsSameAs(NetNamespace other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Device == other.Device && Inode == other.Inode;
+    }
+
+    /// <summary>
+    /// Runs synchronous code inside the namespace, on a thread of its own that ends with it, and waits for it.
+    /// A socket made there belongs to the namespace, and may be used from any thread afterwards.
+    /// </summary>
+    /// <exception cref="LinuxException">The namespace can't be entered; everything the code throws comes through as it is.</exception>
+    public T Run<T>(Func<T> code)
+    {
+        ArgumentNullException.ThrowIfNull(code);
+        T result = default!;
+        OnOwnThread(() =>
+        {
+            if (Libc.SetNamespace(Handle, Libc.CloneNewNet) != 0)
+                throw LinuxException.FromLastError($"enter network namespace {Path}");
+            result = code();
+        });
+        return result;
+    }
+
+    /// <summary>Runs synchronous code inside the namespace as <see cref="Run{T}(Func{T})"/> does.</summary>
+    public void Run(Action code)
+    {
+        ArgumentNullException.ThrowIfNull(code);
+        _ = Run(() =>
+        {
+            code();
+            return true;
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Handle.Dispose();
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Path} (net:[{Inode}])";
+
+    // setns and unshare change the calling thread only, and such a thread must never go back to the pool.
+    private static void OnOwnThread(Action code)
+    {
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                code();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        })
+        {
+            IsBackground = true,
+            Name = "netns",
+        };
+        thread.UnsafeStart();
+        thread.Join();
+        failure?.Throw();
+    }
+}

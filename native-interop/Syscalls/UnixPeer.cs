@@ -1,0 +1,28 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace ACCOffload.NativeInterop.Syscalls;
+
+/// <summary>Who is at the other end of a unix socket, as the kernel saw it when the connection was made.</summary>
+/// <param name="Pid">Process id in our pid namespace; 0 if it has none there.</param>
+/// <param name="Uid">Effective user id.</param>
+/// <param name="Gid">Effective group id.</param>
+public readonly record struct UnixPeer(int Pid, uint Uid, uint Gid)
+{
+    private const int OptionPeerCredentials = 17;
+
+    /// <summary>Reads SO_PEERCRED of a connected unix socket.</summary>
+    /// <exception cref="ArgumentException">Not a unix socket.</exception>
+    /// <exception cref="SocketException">The socket is not connected or closed.</exception>
+    public static UnixPeer GetCredentials(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        if (socket.AddressFamily != AddressFamily.Unix)
+            throw new ArgumentException("only a unix socket knows its peer", nameof(socket));
+        Span<byte> credentials = stackalloc byte[12];
+        var length = socket.GetRawSocketOption(Libc.LevelSocket, OptionPeerCredentials, credentials);
+        if (length != credentials.Length)
+            throw new SocketException((int)SocketError.InvalidArgument);
+        return new UnixPeer(MemoryMarshal.Read<int>(credentials), MemoryMarshal.Read<uint>(credentials[4..]), MemoryMarshal.Read<uint>(credentials[8..]));
+    }
+}
