@@ -37,7 +37,9 @@ internal static class BenchNode
                 {
                     status = await client.GetStatusAsync(new GetStatusRequest(), deadline: Deadline());
                     if (isWanted(status))
+                    {
                         return status;
+                    }
                 }
                 catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
                 {

@@ -20,20 +20,34 @@ internal sealed record BenchOptions(bool Quick, IReadOnlySet<string> Only, strin
         for (var i = 0; i < arguments.Length; i++)
         {
             if (arguments[i] == "--quick")
+            {
                 quick = true;
+            }
             else if (arguments[i] == "--only" && i + 1 < arguments.Length)
+            {
                 only.UnionWith(arguments[++i].Split(',', StringSplitOptions.RemoveEmptyEntries));
+            }
             else if (arguments[i] == "--against" && i + 1 < arguments.Length)
+            {
                 against = arguments[++i];
+            }
             else
+            {
                 throw new ArgumentException($"'{arguments[i]}' is not understood; {Usage}");
+            }
         }
 
         var unknown = only.Except(parts).ToArray();
         if (unknown.Length > 0)
+        {
             throw new ArgumentException($"no part is called {unknown[0]}; there are {string.Join(", ", parts)}");
+        }
+
         if (against is not null && !File.Exists(against))
+        {
             throw new ArgumentException($"{against}: there is no such file; --against takes a compiled pipeline such as k8s_dp.spec of another commit");
+        }
+
         return new BenchOptions(quick, only, against);
     }
 }

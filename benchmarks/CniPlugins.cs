@@ -26,11 +26,16 @@ internal static partial class CniPlugins
 
         var namespaces = new string[Concurrent];
         for (var i = 0; i < Concurrent; i++)
+        {
             namespaces[i] = await lab.AddNamespaceAsync($"many{i}");
+        }
+
         for (var round = 0; round < options.Rounds(5, 1); round++)
         {
             foreach (var side in new[] { ours, reference })
+            {
                 await AtOnceAsync(side, namespaces, round);
+            }
         }
 
         report.AddCompared($"cni: {Concurrent} ADDs at once, until the last", Statistics.Median(ours.Adds), "ms", Statistics.Median(reference.Adds));
@@ -52,16 +57,23 @@ internal static partial class CniPlugins
             var (time, result) = await harness.AddAsync(netns, $"own{i}");
             await harness.DeleteAsync(netns, $"own{i}", result);
             if (i > 0)
+            {
                 whole[$"own{i}"] = time;
+            }
         }
 
         var lines = TimesLine().Matches(lab.Agent!.Log).Where(m => whole.ContainsKey(m.Groups["id"].Value)).ToArray();
         if (lines.Length != whole.Count)
+        {
             throw new InvalidOperationException($"the agent told the times of {lines.Length} of {whole.Count} ADDs:\n{lab.Agent.Log}");
+        }
+
         report.AddAtMost("cni: ADD, our own share", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "others"))), "ms", 5);
         report.Add("cni: ADD, before and after the agent (the plugin's process)", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "all"))), "ms");
         foreach (var (part, what) in new[] { ("ipam", "the IPAM plugin"), ("links", "link operations (beside IPAM and the ACC)"), ("acc", "the ACC"), ("store", "the agent's two commits (the first beside the look at the pod)") })
+        {
             report.Add($"cni: ADD, {what}", Statistics.Median(lines.Select(m => Of(m, part))), "ms");
+        }
 
         static double Of(Match match, string part) => double.Parse(match.Groups[part].Value, CultureInfo.InvariantCulture);
     }
@@ -85,7 +97,10 @@ internal static partial class CniPlugins
                 var (added, result) = await side.Harness.AddAsync(netns, id);
                 var deleted = await side.Harness.DeleteAsync(netns, id, result);
                 if (pair == 0)
+                {
                     continue;
+                }
+
                 side.Adds.Add(added);
                 side.Deletes.Add(deleted);
             }

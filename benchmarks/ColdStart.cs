@@ -19,14 +19,20 @@ internal static class ColdStart
         for (var round = 0; round <= rounds; round++)
         {
             foreach (var file in Directory.GetFiles(lab.Folder, "inframanager.db*"))
+            {
                 File.Delete(file);
+            }
+
             var started = Stopwatch.GetTimestamp();
             await using var process = new BackgroundProcess(
                 lab.AccNamespace, Published.InfraManager, ["run", "--config", lab.ManagerConfig], new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path });
             await ReadyAsync(notify, process);
             // The first round reads the executable from the disk.
             if (round > 0)
+            {
                 times.Add(Statistics.Milliseconds(started));
+            }
+
             await process.StopAsync();
         }
 
@@ -44,7 +50,9 @@ internal static class ColdStart
             {
                 var length = await notify.ReceiveAsync(buffer, limit.Token);
                 if (Encoding.UTF8.GetString(buffer, 0, length).Contains("READY=1", StringComparison.Ordinal))
+                {
                     return;
+                }
             }
         }
         catch (OperationCanceledException)

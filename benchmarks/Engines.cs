@@ -27,7 +27,10 @@ internal static class Engines
         using (var update = pipeline.BeginUpdate())
         {
             foreach (var row in rows)
+            {
                 Must(update.Insert(row.Table.Index, row.Key, default, 0, row.Action.Index, row.Data) == SwxChange.Ok, $"row of {row.Table.Name} refused");
+            }
+
             pipeline.Commit(update);
         }
 
@@ -37,7 +40,9 @@ internal static class Engines
         var dpdk = new List<double>();
         await using var oracle = OracleProgram.Missing is null ? await SwxOracle.StartAsync(spec) : null;
         if (oracle is not null)
+        {
             await PrepareAsync(oracle, rows, frames);
+        }
         // Twice for the just-in-time compiler.
         Measure(worker, frames, packets);
         Measure(worker, frames, packets);
@@ -45,14 +50,20 @@ internal static class Engines
         {
             ours.Add(Measure(worker, frames, packets));
             if (oracle is not null)
+            {
                 dpdk.Add(await MeasureAsync(oracle, packets));
+            }
         }
 
         const string Name = "engine: packets without I/O, one thread";
         if (dpdk.Count > 0)
+        {
             report.AddCompared($"{Name} (reference: DPDK's SWX pipeline)", Statistics.Median(ours), "packets/s", Statistics.Median(dpdk));
+        }
         else
+        {
             report.Add($"{Name} (DPDK not compared: {OracleProgram.Missing})", Statistics.Median(ours), "packets/s");
+        }
     }
 
     /// <returns>Packets a second.</returns>
@@ -70,7 +81,9 @@ internal static class Engines
                 var (offset, length) = (Headroom, frames[pod].Length);
                 frames[pod].CopyTo(buffer, offset);
                 if (worker.Process(buffer, ref offset, ref length, (uint)pod, out var port) != SwxVerdict.Transmit || port != (pod + 1) % Pods)
+                {
                     throw new InvalidOperationException($"a packet of pod {pod} did not reach its neighbour");
+                }
             }
 
             worker.Exit();
@@ -83,10 +96,16 @@ internal static class Engines
     {
         var commands = new StringBuilder();
         foreach (var row in rows)
+        {
             commands.Append(CultureInfo.InvariantCulture, $"entry {row.Table.Name} add {row.Text()}\n");
+        }
+
         commands.Append("commit\n");
         for (var pod = 0; pod < Pods; pod++)
+        {
             commands.Append(CultureInfo.InvariantCulture, $"offer {pod} {Convert.ToHexStringLower(frames[pod])}\n");
+        }
+
         var answers = await oracle.ExchangeAsync(commands.ToString());
         Must(answers is ["committed"], $"DPDK answered {string.Join("; ", answers)}");
     }
@@ -121,7 +140,9 @@ internal static class Engines
     private static void Must(bool condition, string otherwise)
     {
         if (!condition)
+        {
             throw new InvalidOperationException(otherwise);
+        }
     }
 
     private sealed record Row(SwxTable Table, byte[] Key, SwxAction Action, byte[] Data)
@@ -131,10 +152,16 @@ internal static class Engines
         {
             var text = new StringBuilder("match");
             foreach (var field in Table.Key)
+            {
                 text.Append(" 0x").Append(Convert.ToHexStringLower(Key.AsSpan(field.Offset, field.Bytes)));
+            }
+
             text.Append(" action ").Append(Action.Name);
             foreach (var argument in Action.Arguments)
+            {
                 text.Append(' ').Append(argument.Name).Append(" 0x").Append(Convert.ToHexStringLower(Data.AsSpan(argument.Offset, argument.Bytes)));
+            }
+
             return text.ToString();
         }
     }

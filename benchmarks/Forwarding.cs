@@ -66,7 +66,10 @@ internal static class Forwarding
                 return target.WriteAsync([.. many.Select(row => (type, row))]);
             });
             if (!insert)
+            {
                 await target.WriteAsync([.. many.Select(row => (P4.V1.Update.Types.Type.Delete, row))]);
+            }
+
             written.Add(rate.Delivered);
             rows.Add(writes * many.Length);
         }
@@ -92,7 +95,10 @@ internal static class Forwarding
         var started = Stopwatch.GetTimestamp();
         var writes = 0;
         for (; !running.IsCompleted; writes++)
+        {
             await write();
+        }
+
         return (await running, writes / Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
@@ -122,7 +128,10 @@ internal static class Forwarding
             await Task.Delay(20);
             var now = await ReceivedAsync(pair.To);
             if (now == last)
+            {
                 break;
+            }
+
             last = now;
         }
 
@@ -144,7 +153,10 @@ internal static class Forwarding
         while (Stopwatch.GetElapsedTime(started) < duration)
         {
             for (var i = 0; i < sender.Capacity; i++)
+            {
                 sender.Add(batch, 0);
+            }
+
             sender.Flush();
         }
 

@@ -41,7 +41,9 @@ internal static class Infrap4dProgramming
         }
 
         if (RealNodeTarget.Command is not null)
+        {
             Add(report, "real infrap4d", await MeasureRealAsync());
+        }
     }
 
     /// <summary>Prints the seconds of inserting, reading back, reading back by key and deleting.</summary>
@@ -70,7 +72,9 @@ internal static class Infrap4dProgramming
             async ct =>
             {
                 foreach (var name in new[] { "TAP0", "TAP1" })
+                {
                     await ports.AddPortAsync(name, P4Target.TapAttributes(1500), ct);
+                }
             },
             limit.Token);
         var entries = PodEntries.Make(session.Pipeline!, Entries);
@@ -78,17 +82,29 @@ internal static class Infrap4dProgramming
         var started = Stopwatch.GetTimestamp();
         var rows = 0;
         await foreach (var _ in session.ReadTableAsync(session.Pipeline!.Table("pods"), limit.Token))
+        {
             rows++;
+        }
+
         var read = Stopwatch.GetElapsedTime(started).TotalSeconds;
         if (rows != Entries)
+        {
             throw new InvalidOperationException($"{rows} rows were read back of {Entries}");
+        }
+
         started = Stopwatch.GetTimestamp();
         rows = 0;
         await foreach (var _ in session.ReadEntriesAsync([.. entries.Take(ByKey).Select(e => e.Key)], limit.Token))
+        {
             rows++;
+        }
+
         var readByKey = Stopwatch.GetElapsedTime(started).TotalSeconds;
         if (rows != ByKey)
+        {
             throw new InvalidOperationException($"{rows} rows were read back by their keys of {ByKey}");
+        }
+
         return new Times(insert, read, readByKey, await WriteAsync(UpdateKind.Delete));
 
         Task<double> WriteAsync(UpdateKind kind) => TableProgramming.WriteAsync(session, entries.Select(entry => new EntryUpdate(kind, entry)).ToArray(), Batch, limit.Token);

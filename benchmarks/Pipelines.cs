@@ -22,7 +22,10 @@ internal static partial class Pipelines
     public static async Task RunAsync(BenchOptions options, Report report)
     {
         if (options.Against is null)
+        {
             return;
+        }
+
         var text = await File.ReadAllTextAsync(Path.Combine(PodEntries.PipelineDirectory, "k8s_dp.spec"));
         var otherText = await File.ReadAllTextAsync(options.Against);
         var (now, other) = (SwxProgram.Parse(text), SwxProgram.Parse(otherText));
@@ -33,7 +36,10 @@ internal static partial class Pipelines
             var packets = options.Rounds(2_000_000, 200_000);
             // Twice for the just-in-time compiler.
             for (var i = 0; i < 2; i++)
+            {
                 _ = (ours.Measure(packets), theirs.Measure(packets));
+            }
+
             var (a, b) = (new List<double>(), new List<double>());
             for (var round = 0; round < options.Rounds(7, 1); round++)
             {
@@ -151,7 +157,9 @@ internal static partial class Pipelines
                     var (offset, length) = (Headroom, frame.Length);
                     frame.CopyTo(buffer, offset);
                     if (_worker.Process(buffer, ref offset, ref length, port, out _) != SwxVerdict.Transmit)
+                    {
                         throw new InvalidOperationException($"packet {sent % _frames.Length} was dropped");
+                    }
                 }
                 _worker.Exit();
             }
@@ -173,13 +181,22 @@ internal static partial class Pipelines
             var chosen = store.Actions.Single(a => Decoration().Replace(a.Action.Name, "") == action).Action;
             var packed = new byte[store.KeyBytes];
             foreach (var (field, value) in store.Key.Zip(key))
+            {
                 Write(value, packed.AsSpan(field.Offset, field.Bytes));
+            }
+
             var data = new byte[chosen.DataBytes];
             foreach (var (argument, value) in chosen.Arguments.Zip(arguments))
+            {
                 Write(value, data.AsSpan(argument.Offset, argument.Bytes));
+            }
+
             using var update = _pipeline.BeginUpdate();
             if (update.Insert(store.Index, packed, default, 0, chosen.Index, data) != SwxChange.Ok)
+            {
                 throw new InvalidOperationException($"a row of {table} was refused");
+            }
+
             _pipeline.Commit(update);
         }
 

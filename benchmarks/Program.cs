@@ -24,7 +24,10 @@ internal static class Program
     public static async Task<int> Main(string[] arguments)
     {
         if (arguments is [Infrap4dProgramming.Child, .. var rest])
+        {
             return await Infrap4dProgramming.MeasureChildAsync(rest);
+        }
+
         BenchOptions options;
         try
         {
@@ -44,7 +47,10 @@ internal static class Program
         foreach (var (name, run) in Parts)
         {
             if (options.Only.Count > 0 && !options.Only.Contains(name))
+            {
                 continue;
+            }
+
             await Console.Error.WriteLineAsync($"{DateTime.Now:HH:mm:ss} {name}");
             try
             {

@@ -37,7 +37,9 @@ internal static class Restart
             var status = await BenchNode.StatusAsync(lab, s => s is { CanAttach: true, Reconciled: true, Endpoints: Endpoints }, TimeSpan.FromSeconds(60));
             times.Add(Statistics.Milliseconds(started));
             if (status.UpdatesSent != 0)
+            {
                 throw new InvalidOperationException($"the restart wrote {status.UpdatesSent} rows that were there");
+            }
         }
 
         report.AddAtMost($"restart: process to {Endpoints} endpoints read back and verified", Statistics.Median(times), "ms", 3000);

@@ -40,7 +40,9 @@ internal static class ServiceScale
         await using var api = await FakeApiServer.StartAsync(pki.IssueServer(), lab.AccNamespace);
         api.Put(Kube.Node("node-1", "a"));
         for (var i = 0; i < services; i++)
+        {
             api.Put(Kube.Web(ClusterIp(i), $"web-{i}"), Slice(i, 0));
+        }
         // What led here is nobody's to ask for, and would only be in the way of a collection.
         api.Compact();
         Configure(lab, api, pki);
@@ -76,7 +78,9 @@ internal static class ServiceScale
             restarts.Add(Statistics.Milliseconds(started));
             status = await SettledAsync(lab, services, pods);
             if (status.UpdatesSent != 0)
+            {
                 throw new InvalidOperationException($"the restart wrote {status.UpdatesSent} rows that were there");
+            }
         }
 
         return new Measured(

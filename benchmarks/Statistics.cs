@@ -8,7 +8,10 @@ internal static class Statistics
     {
         var sorted = values.Order().ToArray();
         if (sorted.Length == 0)
+        {
             throw new ArgumentException("no values", nameof(values));
+        }
+
         var middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }

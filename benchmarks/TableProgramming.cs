@@ -36,14 +36,19 @@ internal static class TableProgramming
         {
             single.Add((await RoundAsync(session, inserts.AsMemory(0, singles), deletes.AsMemory(0, singles), 1)).Rate);
             foreach (var size in BatchSizes)
+            {
                 batched[size].Add(await RoundAsync(session, inserts, deletes, size));
+            }
         }
 
         var one = Statistics.Median(single);
         report.Add("tables: 1 entry a Write", one, "entries/s");
         var best = BatchSizes.MaxBy(size => Statistics.Median(batched[size].Select(measure => measure.Rate)));
         foreach (var size in BatchSizes)
+        {
             report.AddRatioAtLeast($"tables: {size} entries a Write", Statistics.Median(batched[size].Select(measure => measure.Rate)), "entries/s", one, 20);
+        }
+
         report.AddAtLeast($"tables: best batch ({best})", Statistics.Median(batched[best].Select(measure => measure.Rate)), "entries/s", 200_000);
         report.Add($"tables: inserts alone, batch {best}", Statistics.Median(batched[best].Select(measure => measure.InsertRate)), "entries/s");
         await OverTlsAsync(lab, options, report, best, Statistics.Median(batched[best].Select(measure => measure.Rate)));
@@ -78,7 +83,10 @@ internal static class TableProgramming
         await RoundAsync(session, inserts, deletes, batch);
         var rates = new List<double>();
         for (var round = 0; round < options.Rounds(7, 1); round++)
+        {
             rates.Add((await RoundAsync(session, inserts, deletes, batch)).Rate);
+        }
+
         report.AddCompared($"tables: over TCP with mutual TLS, batch {batch} (reference: unix socket)", Statistics.Median(rates), "entries/s", overSocket);
     }
 
@@ -118,7 +126,9 @@ internal static class TableProgramming
         {
             var result = await session.WriteAsync(updates.Slice(at, Math.Min(batch, updates.Length - at)), cancellationToken);
             if (!result.AllOk)
+            {
                 throw new InvalidOperationException($"the target did not take a Write: {result}");
+            }
         }
 
         return Stopwatch.GetElapsedTime(started).TotalSeconds;

@@ -21,7 +21,10 @@ public sealed record ConfigurationError(string Source, string Key, string? Value
         {
             line.Append(Key);
             if (Value is not null)
+            {
                 line.Append(" = \"").Append(OneLine(Value)).Append('"');
+            }
+
             line.Append(": ");
         }
         return line.Append(Reason).Append("; ").Append(Remedy).ToString();
@@ -39,11 +42,18 @@ public sealed record ConfigurationError(string Source, string Key, string? Value
         foreach (var rune in value.EnumerateRunes())
         {
             if (shown.Length >= longest)
+            {
                 return shown.Append('…').ToString();
+            }
+
             if (IsShown(rune))
+            {
                 shown.Append(rune);
+            }
             else
+            {
                 shown.Append("\\u").Append(rune.Value.ToString("x4", CultureInfo.InvariantCulture));
+            }
         }
         return shown.ToString();
     }

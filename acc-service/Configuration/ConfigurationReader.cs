@@ -40,9 +40,13 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         if (problem is not null)
         {
             if (value is not null)
+            {
                 Fail(value, problem, remedy);
+            }
             else
+            {
                 _errors.Add(new ConfigurationError(tree.Home, key, null, text.Length == 0 ? "is missing" : $"its default {text} {problem}", remedy));
+            }
         }
         return parsed;
     }
@@ -55,7 +59,10 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
             (string text, out long number) =>
             {
                 if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number))
+                {
                     return "is no whole number";
+                }
+
                 return number < least ? "is too small" : number > most ? "is too large" : null;
             },
             $"give a whole number from {least} to {most}",
@@ -83,7 +90,10 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         if (value is null)
         {
             if (missing is not null)
+            {
                 _errors.Add(new ConfigurationError(tree.Home, key, null, missing, remedy));
+            }
+
             return fallback is not null && parser(fallback, out var only) is null ? [only] : [];
         }
         IEnumerable<ConfigurationValue> items;
@@ -106,12 +116,19 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         {
             var problem = item.Kind == ConfigurationValueKind.Text ? parser(item.Text, out var parsed) : Refuse("is no text", out parsed);
             if (problem is null)
+            {
                 list.Add(parsed!);
+            }
             else
+            {
                 Fail(item, problem, remedy);
+            }
         }
         if (list.Count == 0 && missing is not null && !items.Any())
+        {
             Fail(value, missing, remedy);
+        }
+
         return list;
     }
 
@@ -124,19 +141,32 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         foreach (var (name, value) in tree.Values)
         {
             if (name.Equals(key, StringComparison.OrdinalIgnoreCase) && value.Kind != ConfigurationValueKind.EmptySection)
+            {
                 Fail(value, "is no section", $"write {{ }} around it; {remedy}");
+            }
+
             if (!name.StartsWith(key + ":", StringComparison.OrdinalIgnoreCase))
+            {
                 continue;
+            }
+
             var entry = name[(key.Length + 1)..];
             var problem = keyCheck(entry);
             if (problem is null && !IsScalar(value, ConfigurationValueKind.Text, out var reason))
+            {
                 problem = reason;
+            }
+
             T parsed = default!;
             problem ??= parser(value.Text, out parsed);
             if (problem is null)
+            {
                 map[entry] = parsed;
+            }
             else
+            {
                 Fail(value, problem, remedy);
+            }
         }
         return map;
     }
@@ -154,10 +184,15 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         foreach (var (name, value) in tree.Values)
         {
             if (_known.Contains(name) || _maps.Any(m => name.StartsWith(m, StringComparison.OrdinalIgnoreCase)))
+            {
                 continue;
+            }
             // {} is what a section with all its defaults may look like.
             if (value.Kind == ConfigurationValueKind.EmptySection && _known.Any(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)))
+            {
                 continue;
+            }
+
             var near = _known.MinBy(k => Distance(k, name));
             var hint = near is not null && Distance(near, name) <= 3 ? $"did you mean {near}?" : "remove it, or see the reference of all keys in docs/configuration.md";
             _errors.Add(new ConfigurationError(value.Source, value.Key, value.Text, UnknownKey, hint));
@@ -196,7 +231,10 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
     {
         var row = new int[b.Length + 1];
         for (var j = 0; j <= b.Length; j++)
+        {
             row[j] = j;
+        }
+
         for (var i = 1; i <= a.Length; i++)
         {
             var diagonal = row[0];

@@ -41,7 +41,10 @@ public sealed class ConfigurationTree
         var text = ReadFile(file, required);
         var tree = new ConfigurationTree(text is null ? null : file);
         if (text is not null)
+        {
             tree.AddFile(file, text);
+        }
+
         tree.AddEnvironment(environment, foreign);
         return tree;
     }
@@ -52,7 +55,10 @@ public sealed class ConfigurationTree
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (stream.Length > LargestFile)
+            {
                 throw new ConfigurationException(new ConfigurationError(file, "", null, $"is larger than {LargestFile} bytes", "this is no configuration; pass another with --config"));
+            }
+
             var text = new byte[stream.Length];
             stream.ReadExactly(text);
             return text;
@@ -60,7 +66,10 @@ public sealed class ConfigurationTree
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             if (!required)
+            {
                 return null;
+            }
+
             throw new ConfigurationException(new ConfigurationError(file, "", null, "no such file", "create it, or pass another with --config"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -83,7 +92,10 @@ public sealed class ConfigurationTree
                 MaxDepth = DeepestSection,
             });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
                 throw new ConfigurationException(new ConfigurationError(file, "", null, "is no JSON object", "put the sections between { and }"));
+            }
+
             AddSection(file, "", document.RootElement);
         }
         catch (JsonException e)
@@ -102,18 +114,26 @@ public sealed class ConfigurationTree
             empty = false;
             var key = prefix.Length == 0 ? property.Name : $"{prefix}:{property.Name}";
             if (property.Value.ValueKind == JsonValueKind.Object)
+            {
                 AddSection(file, key, property.Value);
+            }
             else
+            {
                 Add(file, key, ToValue(file, key, property.Value));
+            }
         }
         if (empty && prefix.Length > 0)
+        {
             Add(file, prefix, new ConfigurationValue(file, prefix, ConfigurationValueKind.EmptySection, "{}"));
+        }
     }
 
     private void Add(string file, string key, ConfigurationValue value)
     {
         if (!_values.TryAdd(key, value))
+        {
             throw new ConfigurationException(new ConfigurationError(file, key, value.Text, "is given twice (keys differ in case only)", "remove one of them"));
+        }
     }
 
     private static ConfigurationValue ToValue(string file, string key, JsonElement element)
@@ -132,7 +152,10 @@ public sealed class ConfigurationTree
                 {
                     var itemKey = $"{key}[{items.Count}]";
                     if (item.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+                    {
                         throw new ConfigurationException(new ConfigurationError(file, itemKey, item.GetRawText(), "is no text and no number", "list plain values"));
+                    }
+
                     items.Add(ToValue(file, itemKey, item));
                 }
                 return new ConfigurationValue(file, key, ConfigurationValueKind.List, element.GetRawText(), items);
@@ -148,17 +171,26 @@ public sealed class ConfigurationTree
         {
             var name = (string)variable.Key;
             if (!name.StartsWith(Prefix, StringComparison.Ordinal))
+            {
                 continue;
+            }
+
             var key = name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
             if (foreign.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase))
+            {
                 continue;
+            }
+
             var value = new ConfigurationValue($"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
             // Section__Key__0 and so on are the elements of a list.
             var last = key.LastIndexOf(':');
             if (last > 0 && int.TryParse(key.AsSpan(last + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
             {
                 if (!lists.TryGetValue(key[..last], out var items))
+                {
                     lists.Add(key[..last], items = []);
+                }
+
                 items[index] = value with { Kind = ConfigurationValueKind.Text };
             }
             else

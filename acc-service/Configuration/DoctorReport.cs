@@ -41,7 +41,9 @@ public sealed class DoctorReport
         {
             writer.WriteLine($"{level,-6} {what,-14} {detail}");
             if (remedy.Length > 0)
+            {
                 writer.WriteLine($"{"",-22}→ {remedy}");
+            }
         }
         writer.WriteLine($"{_findings.Count(f => f.Level == "ok")} ok, {_findings.Count(f => f.Level == "doubt")} doubtful, {_findings.Count(f => f.Level == "wrong")} wrong");
     }
@@ -73,20 +75,30 @@ public sealed class DoctorReport
     public void CheckClock(DateTimeOffset now, DateTimeOffset notBefore, string runtimeFolder = "/run")
     {
         if (now < notBefore)
+        {
             Wrong("clock", $"says {now:u}, before this program was made ({notBefore:u})", "set the clock, or give the machine a time server (systemd-timesyncd, chrony)");
+        }
         else if (Directory.Exists(Path.Combine(runtimeFolder, "systemd/timesync")) && !File.Exists(Path.Combine(runtimeFolder, "systemd/timesync/synchronized")))
+        {
             Doubt("clock", $"says {now:u}; systemd-timesyncd has not reached a server", "check the network and NTP= in timesyncd.conf: certificates are judged by the clock");
+        }
         else
+        {
             Right("clock", $"{now:u}");
+        }
     }
 
     /// <summary>Checks a certificate's remaining time.</summary>
     public void CheckExpiry(string what, string file, DateTimeOffset notAfter, DateTimeOffset now)
     {
         if (notAfter - now < TimeSpan.FromDays(14))
+        {
             Doubt(what, $"{file}: valid until {notAfter:u} only", "renew it; the new file is used at once");
+        }
         else
+        {
             Right(what, $"{file}: valid until {notAfter:u}");
+        }
     }
 
     /// <summary>Checks that a private key is its owner's alone.</summary>
@@ -95,7 +107,9 @@ public sealed class DoctorReport
         var mode = File.GetUnixFileMode(file);
         const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
         if ((mode & Others) != 0)
+        {
             Wrong(what, $"{file} can be read or written by others (mode {Convert.ToString((int)mode, 8)})", $"chmod 0600 {file}, and make a new key if somebody may have read it");
+        }
     }
 
     /// <summary>Checks that a TCP port is reached.</summary>

@@ -36,7 +36,9 @@ public sealed partial class FileMonitor : IDisposable
         _last = Stamp();
         _timer = time.CreateTimer(_ => Look(), null, interval, interval);
         foreach (var directory in files.Select(f => Path.GetDirectoryName(Path.GetFullPath(f))!).Distinct(StringComparer.Ordinal))
+        {
             Watch(directory);
+        }
     }
 
     /// <summary>Looks now, for SIGHUP.</summary>
@@ -46,9 +48,15 @@ public sealed partial class FileMonitor : IDisposable
     public void Dispose()
     {
         lock (_lock)
+        {
             _disposed = true;
+        }
+
         foreach (var watcher in _watchers)
+        {
             watcher.Dispose();
+        }
+
         _timer.Dispose();
     }
 
@@ -78,7 +86,10 @@ public sealed partial class FileMonitor : IDisposable
         {
             // Once: a busy neighbour in the directory must not put the look off again and again.
             if (_disposed || _soon)
+            {
                 return;
+            }
+
             _soon = true;
             _timer.Change(Settle, _interval);
         }
@@ -89,15 +100,23 @@ public sealed partial class FileMonitor : IDisposable
         lock (_lock)
         {
             if (_disposed)
+            {
                 return;
+            }
+
             _soon = false;
             var stamp = Stamp();
             if (!always && stamp.AsSpan().SequenceEqual(_last))
+            {
                 return;
+            }
+
             try
             {
                 if (_changed())
+                {
                     _last = stamp;
+                }
             }
             catch (Exception e)
             {

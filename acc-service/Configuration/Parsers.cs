@@ -18,7 +18,10 @@ public static class Parsers
         network = default;
         var problem = InterfaceAddress(text, out _);
         if (problem is not null)
+        {
             return problem;
+        }
+
         return IpText.TryParseNetwork(text, out network) ? null : "has address bits set beyond its prefix length";
     }
 
@@ -28,14 +31,26 @@ public static class Parsers
         address = default;
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0)
+        {
             return "has no prefix length";
+        }
+
         if (!IpText.TryParse(text.AsSpan(0, slash), out var ip))
+        {
             return "has no IP address before the '/'";
+        }
+
         if (!TryNumber(text.AsSpan(slash + 1), out var length))
+        {
             return "has no number after the '/'";
+        }
+
         var most = ip.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         if (length > most)
+        {
             return $"has a prefix length beyond {most}";
+        }
+
         address = (ip, length);
         return null;
     }
@@ -50,16 +65,30 @@ public static class Parsers
         endPoint = null!;
         var colon = text.LastIndexOf(':');
         if (colon < 0)
+        {
             return "has no port";
+        }
+
         if (!TryNumber(text.AsSpan(colon + 1), out var port) || port > 65535)
+        {
             return "has no port from 0 to 65535 after the last ':'";
+        }
+
         var host = text[..colon];
         if (host.StartsWith('[') && host.EndsWith(']'))
+        {
             host = host[1..^1];
+        }
         else if (host.Contains(':', StringComparison.Ordinal))
+        {
             return "has an IPv6 address without [ ] around it";
+        }
+
         if (!IpText.TryParse(host, out var address))
+        {
             return "has no IP address before the port";
+        }
+
         endPoint = new IPEndPoint(address, port);
         return null;
     }
@@ -76,9 +105,15 @@ public static class Parsers
     {
         path = text;
         if (text.Length == 0)
+        {
             return "is empty";
+        }
+
         if (text.Contains('\0', StringComparison.Ordinal))
+        {
             return "has a zero byte in it";
+        }
+
         return text.StartsWith('/') ? null : "is no absolute path";
     }
 
@@ -115,13 +150,25 @@ public static class Parsers
     {
         address = text;
         if (text.StartsWith("unix:", StringComparison.Ordinal))
+        {
             return SocketPath(text["unix:".Length..], out _);
+        }
+
         if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+        {
             return "is not encrypted";
+        }
+
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
+        {
             return "is no address of a server";
+        }
+
         if (!HasPlainHost(text, uri))
+        {
             return NotDecimal;
+        }
+
         return uri.PathAndQuery is "/" or "" ? null : "has a path after the port";
     }
 
@@ -130,9 +177,15 @@ public static class Parsers
     {
         server = null!;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
+        {
             return "is no https address of a server";
+        }
+
         if (!HasPlainHost(text, uri))
+        {
             return NotDecimal;
+        }
+
         server = uri;
         return null;
     }
@@ -142,13 +195,25 @@ public static class Parsers
     {
         server = null!;
         if (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+        {
             return "is not encrypted";
+        }
+
         if (!Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
+        {
             return "is no https address";
+        }
+
         if (!HasPlainHost(text, uri))
+        {
             return NotDecimal;
+        }
+
         if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
+        {
             return "has more than a host, a port and a path";
+        }
+
         server = uri;
         return null;
     }
@@ -167,7 +232,10 @@ public static class Parsers
         foreach (var candidate in Enum.GetValues<LogLevel>())
         {
             if (!text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase))
+            {
                 continue;
+            }
+
             level = candidate;
             return null;
         }
@@ -182,7 +250,10 @@ public static class Parsers
         foreach (var candidate in Enum.GetValues<T>())
         {
             if (!text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase))
+            {
                 continue;
+            }
+
             value = candidate;
             return null;
         }
@@ -201,7 +272,10 @@ public static class Parsers
     private static bool HasPlainHost(string text, Uri uri)
     {
         if (uri.HostNameType != UriHostNameType.IPv4)
+        {
             return true;
+        }
+
         var authority = text.AsSpan(text.IndexOf("://", StringComparison.Ordinal) + 3);
         var end = authority.IndexOfAny('/', '?', '#');
         authority = end < 0 ? authority : authority[..end];

@@ -24,7 +24,10 @@ internal static class CertificateRoles
         foreach (var extension in certificate.Extensions)
         {
             if (extension.Oid?.Value != AlternativeNames)
+            {
                 continue;
+            }
+
             try
             {
                 var names = new AsnReader(extension.RawData, AsnEncodingRules.DER).ReadSequence();
@@ -38,7 +41,9 @@ internal static class CertificateRoles
                     }
                     var uri = names.ReadCharacterString(UniversalTagNumber.IA5String, uriTag);
                     if (uri.StartsWith(Prefix, StringComparison.Ordinal))
+                    {
                         roles.Add(uri[Prefix.Length..]);
+                    }
                 }
             }
             catch (AsnContentException e)

@@ -39,7 +39,9 @@ internal sealed class ConnectionPool : IDisposable
         get
         {
             lock (_lock)
+            {
                 return _open.Count;
+            }
         }
     }
 
@@ -86,15 +88,24 @@ internal sealed class ConnectionPool : IDisposable
                     ?? (full ? OldestIdle(_open) : null);
                 // Among connections that are all in use, one that is idle has only just come.
                 if (_options.ClosesBusy && (victim is null || _time.GetElapsedTime(victim.LastUse) < Fresh))
+                {
                     victim = _open.FirstOrDefault(c => c.Group == tracked.Group) ?? _open[0];
+                }
+
                 if (victim is null)
+                {
                     return false;
+                }
+
                 _open.Remove(victim);
             }
             _open.Add(tracked);
         }
         if (victim is not null)
+        {
             Close(victim);
+        }
+
         return true;
     }
 
@@ -108,12 +119,18 @@ internal sealed class ConnectionPool : IDisposable
         {
             graceful &= _closing.Count < _options.Most;
             if (graceful)
+            {
                 _closing.Add(connection);
+            }
         }
         if (graceful)
+        {
             connection.RequestClose();
+        }
         else
+        {
             connection.Abort("too many connections");
+        }
     }
 
     private void Sweep()
@@ -124,25 +141,40 @@ internal sealed class ConnectionPool : IDisposable
             foreach (var connection in _open)
             {
                 if (connection.IsIdle && _time.GetElapsedTime(connection.LastUse) >= _options.Idle)
+                {
                     idle.Add(connection);
+                }
             }
             foreach (var connection in idle)
+            {
                 _open.Remove(connection);
+            }
+
             foreach (var connection in _closing)
             {
                 if (_time.GetElapsedTime(connection.ClosingSince) >= ClosingTime)
+                {
                     late.Add(connection);
+                }
             }
             open = [.. _open, .. _closing];
         }
         foreach (var connection in idle)
+        {
             Close(connection);
+        }
+
         foreach (var connection in late)
+        {
             connection.Abort("it was closed and not let go of");
+        }
+
         foreach (var connection in open)
         {
             if (connection.AbortLateRequests(_options.RequestArrival) is { } path)
+            {
                 _refusals.Refused(connection.Peer, "", RefusalReason.SlowRequest, $"{path} did not arrive within {_options.RequestArrival.TotalSeconds:0} s");
+            }
         }
     }
 }

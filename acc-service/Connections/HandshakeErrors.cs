@@ -27,16 +27,31 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
     public static string Explain(Note note)
     {
         if (note.TimedOut || note.Exception is OperationCanceledException)
+        {
             return "the TLS handshake timed out";
+        }
+
         if (note.Exception is not { } exception)
+        {
             return "it broke the TLS handshake off";
+        }
+
         var root = exception;
         while (root.InnerException is not null)
+        {
             root = root.InnerException;
+        }
+
         if (root.Message.Contains("unsupported protocol", StringComparison.Ordinal) || root.Message.Contains("version", StringComparison.Ordinal))
+        {
             return "it does not offer TLS 1.3";
+        }
+
         if (root.Message.Contains("frame", StringComparison.Ordinal))
+        {
             return "it speaks no TLS";
+        }
+
         return exception is AuthenticationException
             ? $"the TLS handshake failed ({ConfigurationError.OneLine(root.Message)})"
             : "it broke the TLS handshake off";
@@ -67,7 +82,9 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
                 note.TimedOut |= eventId.Name == "AuthenticationTimedOut";
             }
             if (inner.IsEnabled(logLevel))
+            {
                 inner.Log(logLevel, eventId, state, exception, formatter);
+            }
         }
     }
 }

@@ -32,7 +32,9 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
         get
         {
             lock (_lock)
+            {
                 return _entries.Count;
+            }
         }
     }
 
@@ -44,9 +46,14 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
         lock (_lock)
         {
             if (_entries.Count(e => e.Address == entry.Address) >= mostPerAddress)
+            {
                 victim = OldestOf(entry.Address);
+            }
             else if (_entries.Count >= most)
+            {
                 victim = OldestOf(_entries.CountBy(e => e.Address).MaxBy(c => c.Value).Key);
+            }
+
             if (victim is not null)
             {
                 victim.Settled = true;
@@ -65,7 +72,9 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
     public void Leave(Entry entry)
     {
         lock (_lock)
+        {
             _entries.Remove(entry);
+        }
     }
 
     private Entry OldestOf(string address)
@@ -74,9 +83,15 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
         foreach (var entry in _entries)
         {
             if (entry.Address != address)
+            {
                 continue;
+            }
+
             if (!entry.Spoke)
+            {
                 return entry;
+            }
+
             oldest ??= entry;
         }
         return oldest!;

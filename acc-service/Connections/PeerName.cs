@@ -24,7 +24,10 @@ internal static class PeerName
     public static string GroupOf(BaseConnectionContext connection)
     {
         if (connection.RemoteEndPoint is not IPEndPoint { Address: { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } address })
+        {
             return Of(connection);
+        }
+
         var bytes = address.GetAddressBytes();
         bytes.AsSpan(SiteBytes).Clear();
         return $"{new IPAddress(bytes)}/64";

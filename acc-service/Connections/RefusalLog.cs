@@ -21,16 +21,28 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
         text = ConfigurationError.OneLine(text, LongestText);
         var verdict = _budget.Judge(peer, reason.ToString(), $"{name} {text}");
         if (verdict.Untold > 0)
+        {
             LogUntold(verdict.Untold);
+        }
+
         if (verdict.Fate == LineFate.Counted)
+        {
             return;
+        }
+
         var level = reason is RefusalReason.Request ? LogLevel.Information : LogLevel.Warning;
         if (verdict.Fate == LineFate.Last)
+        {
             LogFull(LineBudget.MostLines, LineBudget.Window.TotalMinutes);
+        }
         else if (verdict.Suppressed == 0)
+        {
             LogRefused(level, peer, name, text);
+        }
         else
+        {
             LogRefusedAgain(level, peer, name, text, verdict.Suppressed);
+        }
     }
 
     [LoggerMessage(EventId = 2020, Message = "Refused {Peer} ({Who}): {Reason}")]

@@ -25,7 +25,9 @@ internal sealed class RequestTracking(RefusalLog refusals)
             connection.End(request);
         }
         if (!request.Arrived && !request.Aborted)
+        {
             TellUnread(context, connection, request);
+        }
     }
 
     /// <summary>Malformed or too large, of no method, or without the right to call.</summary>
@@ -33,7 +35,10 @@ internal sealed class RequestTracking(RefusalLog refusals)
     {
         var headers = context.Response.Headers;
         if (headers[StatusHeader].ToString() is not { Length: > 0 } status || status == "0")
+        {
             return;
+        }
+
         var code = int.TryParse(status, out var number) ? ((StatusCode)number).ToString() : status;
         refusals.Refused(connection.Peer, "", RefusalReason.UnreadRequest, $"{request.Path}: {code}: {Uri.UnescapeDataString(headers["grpc-message"].ToString())}");
     }

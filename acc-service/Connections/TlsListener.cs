@@ -43,7 +43,9 @@ internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
             _handshakes.Leave(entry);
         }
         if (!entry.Settled)
+        {
             refusals.Refused(PeerName.Of(connection), "", RefusalReason.Handshake, HandshakeErrors.Explain(note));
+        }
     }
 
     private SslServerAuthenticationOptions OnHello(ConnectionContext connection, TlsTerms terms)
@@ -68,7 +70,10 @@ internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
     {
         var refusal = certificate is null ? "it presented no certificate" : terms.Judge(certificate, chain);
         if (refusal is null)
+        {
             return true;
+        }
+
         connection.Features.Get<HandshakePool.Entry>()!.Settled = true;
         refusals.Refused(PeerName.Of(connection), certificate?.Subject ?? "", RefusalReason.Certificate, refusal);
         return false;

@@ -28,7 +28,9 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
         get
         {
             lock (_lock)
+            {
                 return _requests.Count == 0;
+            }
         }
     }
 
@@ -36,7 +38,10 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
     {
         var request = new IncomingRequest(context.Request.Path.Value ?? "", context.Features.Get<IHttpRequestLifetimeFeature>(), time.GetTimestamp());
         lock (_lock)
+        {
             _requests.Add(request);
+        }
+
         Volatile.Write(ref _lastUse, request.Began);
         context.Features.Set(request);
         return request;
@@ -45,7 +50,10 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
     public void End(IncomingRequest request)
     {
         lock (_lock)
+        {
             _requests.Remove(request);
+        }
+
         Volatile.Write(ref _lastUse, time.GetTimestamp());
     }
 
@@ -68,7 +76,10 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
             foreach (var request in _requests)
             {
                 if (request.Arrived || request.Aborted || time.GetElapsedTime(request.Began) < limit)
+                {
                     continue;
+                }
+
                 request.Abort();
                 path = request.Path;
             }

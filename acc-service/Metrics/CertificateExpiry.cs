@@ -14,7 +14,10 @@ public static class CertificateExpiry
         try
         {
             if (new FileInfo(path).Length > LargestFile)
+            {
                 return null;
+            }
+
             using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(path));
             return (certificate.NotAfter.ToUniversalTime() - now.UtcDateTime).TotalSeconds;
         }

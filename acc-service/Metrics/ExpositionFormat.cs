@@ -30,7 +30,10 @@ internal static class ExpositionFormats
         foreach (var item in accept.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             if (!MediaTypeWithQualityHeaderValue.TryParse(item, out var wanted))
+            {
                 continue;
+            }
+
             var quality = wanted.Quality ?? 1;
             var version = wanted.Parameters.FirstOrDefault(p => p.Name.Equals("version", StringComparison.OrdinalIgnoreCase))?.Value?.Trim('"') ?? "";
             switch (wanted.MediaType?.ToLower(CultureInfo.InvariantCulture))

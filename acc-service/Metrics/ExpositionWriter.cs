@@ -19,7 +19,9 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
         Put("# HELP ").Put(name).Put(" ").Escape(family.Help, quotes: IsOpen).Put("\n");
         Put("# TYPE ").Put(name).Put(" ").Put(TypeOf(family.Kind)).Put("\n");
         if (IsOpen && family.Unit.Length > 0)
+        {
             Put("# UNIT ").Put(name).Put(" ").Put(family.Unit).Put("\n");
+        }
     }
 
     /// <summary>Writes one series of the metric that was begun last.</summary>
@@ -45,7 +47,10 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
     public ReadOnlyMemory<byte> End()
     {
         if (IsOpen)
+        {
             Put("# EOF\n");
+        }
+
         return _buffer.WrittenMemory;
     }
 
@@ -60,7 +65,10 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
     private ExpositionWriter PutLabels(MetricFamily family, string[] labels, double? bound)
     {
         if (labels.Length == 0 && bound is null)
+        {
             return this;
+        }
+
         var separator = "{";
         for (var i = 0; i < labels.Length; i++)
         {
@@ -68,7 +76,10 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
             separator = ",";
         }
         if (bound is { } limit)
+        {
             Put(separator).Put("le=\"").Put(limit, isBound: true).Put("\"");
+        }
+
         return Put("}");
     }
 
@@ -99,11 +110,20 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
     private ExpositionWriter Put(double value, bool isBound = false)
     {
         if (double.IsPositiveInfinity(value))
+        {
             return Put("+Inf");
+        }
+
         if (double.IsNegativeInfinity(value))
+        {
             return Put("-Inf");
+        }
+
         if (double.IsNaN(value))
+        {
             return Put("NaN");
+        }
+
         Span<char> text = stackalloc char[32];
         value.TryFormat(text, out var length, "R", CultureInfo.InvariantCulture);
         Put(text[..length]);

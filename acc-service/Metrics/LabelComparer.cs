@@ -14,18 +14,26 @@ internal sealed class LabelComparer : IEqualityComparer<string[]>, IAlternateEqu
     {
         var hash = default(HashCode);
         foreach (var value in obj)
+        {
             hash.Add(string.GetHashCode(value));
+        }
+
         return hash.ToHashCode();
     }
 
     public bool Equals(ReadOnlySpan<KeyValuePair<string, object?>> alternate, string[] other)
     {
         if (alternate.Length != other.Length)
+        {
             return false;
+        }
+
         for (var i = 0; i < other.Length; i++)
         {
             if (!Text(alternate[i]).SequenceEqual(other[i]))
+            {
                 return false;
+            }
         }
         return true;
     }
@@ -34,7 +42,10 @@ internal sealed class LabelComparer : IEqualityComparer<string[]>, IAlternateEqu
     {
         var hash = default(HashCode);
         foreach (var tag in alternate)
+        {
             hash.Add(string.GetHashCode(Text(tag)));
+        }
+
         return hash.ToHashCode();
     }
 
@@ -42,7 +53,10 @@ internal sealed class LabelComparer : IEqualityComparer<string[]>, IAlternateEqu
     {
         var values = new string[alternate.Length];
         for (var i = 0; i < values.Length; i++)
+        {
             values[i] = Text(alternate[i]).ToString();
+        }
+
         return values;
     }
 

@@ -17,7 +17,10 @@ public sealed class MetricExporter : IDisposable
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (!meters.Contains(instrument.Meter) || !_tables.TryGetValue(instrument.Name, out var table))
+            {
                 return;
+            }
+
             table.IsObserved = instrument.IsObservable;
             listener.EnableMeasurementEvents(instrument, table);
         };
@@ -32,16 +35,22 @@ public sealed class MetricExporter : IDisposable
     /// <summary>Everything as of now; one scrape after the other.</summary>
     public async Task<ReadOnlyMemory<byte>> ScrapeAsync(ExpositionFormat format, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _turn.WaitAsync(cancellationToken);
         try
         {
-            await Prepare(cancellationToken).ConfigureAwait(false);
+            await Prepare(cancellationToken);
             foreach (var table in _tables.Values.Where(t => t.IsObserved))
+            {
                 table.Clear();
+            }
+
             _listener.RecordObservableInstruments();
             var writer = new ExpositionWriter(format);
             foreach (var table in _tables.Values)
+            {
                 table.WriteTo(writer);
+            }
+
             return writer.End();
         }
         finally

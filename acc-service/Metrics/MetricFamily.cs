@@ -45,9 +45,13 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
     public void Observe(Meter meter, Func<IEnumerable<Measurement<double>>> look)
     {
         if (Kind == MetricKind.Counter)
+        {
             meter.CreateObservableCounter(Name, look, null, Help);
+        }
         else
+        {
             meter.CreateObservableGauge(Name, look, null, Help);
+        }
     }
 
     /// <summary>The same for one without labels; null: there is no value now.</summary>
@@ -58,7 +62,10 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
     {
         var tags = new KeyValuePair<string, object?>[Labels.Count];
         for (var i = 0; i < tags.Length; i++)
+        {
             tags[i] = new(Labels[i], labels[i]);
+        }
+
         return new Measurement<double>(value, tags);
     }
 }

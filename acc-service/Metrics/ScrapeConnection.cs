@@ -41,25 +41,29 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
                 using var network = new NetworkStream(socket);
                 if (options.Terms is null)
                 {
-                    await AnswerAsync(network, limit.Token).ConfigureAwait(false);
+                    await AnswerAsync(network, limit.Token);
                     return;
                 }
                 using var tls = new SslStream(network, leaveInnerStreamOpen: true);
-                await tls.AuthenticateAsServerAsync(TermsOf(options.Terms()), limit.Token).ConfigureAwait(false);
-                await AnswerAsync(tls, limit.Token).ConfigureAwait(false);
-                await tls.ShutdownAsync().ConfigureAwait(false);
+                await tls.AuthenticateAsServerAsync(TermsOf(options.Terms()), limit.Token);
+                await AnswerAsync(tls, limit.Token);
+                await tls.ShutdownAsync();
             }
         }
         catch (AuthenticationException e)
         {
             if (!_judged)
+            {
                 options.Refused(Peer, "", false, $"the TLS handshake failed ({(e.InnerException ?? e).Message})");
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
             // It went, was too slow, or gave way: nobody waits for an answer.
             if (!stop.IsCancellationRequested && !_closed && e is OperationCanceledException)
+            {
                 options.Refused(Peer, "", false, $"nothing was asked and answered within {Limit.TotalSeconds:0} s");
+            }
         }
         catch (Exception e)
         {
@@ -87,27 +91,33 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         _judged = true;
         var refusal = certificate is X509Certificate2 presented ? terms.Judge(presented, chain) : "it presented no certificate";
         if (refusal is not null)
+        {
             options.Refused(Peer, certificate?.Subject ?? "", true, refusal);
+        }
+
         return refusal is null;
     }
 
     private async Task AnswerAsync(Stream stream, CancellationToken cancellationToken)
     {
-        var request = await ScrapeRequest.ReadAsync(stream, cancellationToken).ConfigureAwait(false);
+        var request = await ScrapeRequest.ReadAsync(stream, cancellationToken);
         var format = ExpositionFormats.Negotiate(request?.Accept ?? "");
         var (status, type, body) = request switch
         {
             null => ("400 Bad Request", "text/plain; charset=utf-8", "no HTTP/1.1 request\n"u8.ToArray()),
             { Path: not "/metrics" } => ("404 Not Found", "text/plain; charset=utf-8", "metrics are at /metrics\n"u8.ToArray()),
             { Method: not ("GET" or "HEAD") } => ("405 Method Not Allowed", "text/plain; charset=utf-8", "GET only\n"u8.ToArray()),
-            _ => ("200 OK", ExpositionFormats.ContentType(format), await exporter.ScrapeAsync(format, cancellationToken).ConfigureAwait(false)),
+            _ => ("200 OK", ExpositionFormats.ContentType(format), await exporter.ScrapeAsync(format, cancellationToken)),
         };
         var length = body.Length.ToString(CultureInfo.InvariantCulture);
         var allow = status.StartsWith("405", StringComparison.Ordinal) ? "Allow: GET, HEAD\r\n" : "";
         var head = $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n{allow}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken);
         if (request?.Method != "HEAD")
-            await stream.WriteAsync(body, cancellationToken).ConfigureAwait(false);
-        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+        {
+            await stream.WriteAsync(body, cancellationToken);
+        }
+
+        await stream.FlushAsync(cancellationToken);
     }
 }

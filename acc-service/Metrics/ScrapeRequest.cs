@@ -23,13 +23,18 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
             var length = 0;
             while (length < MostBytes)
             {
-                var read = await stream.ReadAsync(buffer.AsMemory(length, MostBytes - length), cancellationToken).ConfigureAwait(false);
+                var read = await stream.ReadAsync(buffer.AsMemory(length, MostBytes - length), cancellationToken);
                 if (read == 0)
+                {
                     return null;
+                }
+
                 length += read;
                 var end = buffer.AsSpan(0, length).IndexOf(End);
                 if (end >= 0)
+                {
                     return Parse(Encoding.Latin1.GetString(buffer, 0, end));
+                }
             }
             return null;
         }
@@ -45,15 +50,23 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
         var lines = head.Split("\r\n");
         var first = lines[0].Split(' ');
         if (first is not [{ Length: > 0 } method, ['/', ..] target, "HTTP/1.1" or "HTTP/1.0"])
+        {
             return null;
+        }
+
         var accept = new StringBuilder();
         foreach (var line in lines.AsSpan(1))
         {
             var colon = line.IndexOf(':', StringComparison.Ordinal);
             if (colon <= 0)
+            {
                 return null;
+            }
+
             if (line.AsSpan(0, colon).Equals("Accept", StringComparison.OrdinalIgnoreCase))
+            {
                 accept.Append(line.AsSpan(colon + 1)).Append(',');
+            }
         }
         var query = target.IndexOf('?', StringComparison.Ordinal);
         return new ScrapeRequest(method, query < 0 ? target : target[..query], accept.ToString());

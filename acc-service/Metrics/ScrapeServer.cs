@@ -39,7 +39,10 @@ public sealed partial class ScrapeServer : IAsyncDisposable
     public static ScrapeServer Start(ScrapeOptions options, MetricExporter exporter, ILogger logger)
     {
         if (options.Terms is null && !MetricsListen.IsLocal(options.Listen))
+        {
             throw new ArgumentException("an address that others can reach needs TLS", nameof(options));
+        }
+
         var socket = new Socket(options.Listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -60,13 +63,16 @@ public sealed partial class ScrapeServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         _listener.Dispose();
-        await _accepting.ConfigureAwait(false);
+        await _accepting;
         Task[] running;
         lock (_lock)
+        {
             running = [.. _open.Select(c => c.Running)];
-        await Task.WhenAll(running).ConfigureAwait(false);
+        }
+
+        await Task.WhenAll(running);
         _exporter.Dispose();
         _stop.Dispose();
     }
@@ -77,7 +83,7 @@ public sealed partial class ScrapeServer : IAsyncDisposable
         {
             try
             {
-                Serve(await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false));
+                Serve(await _listener.AcceptAsync(_stop.Token));
             }
             catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException or SocketException)
             {
@@ -91,7 +97,7 @@ public sealed partial class ScrapeServer : IAsyncDisposable
             {
                 // Such as no file descriptors left: they come back.
                 LogNotAccepted(e.Message);
-                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
             }
         }
     }
@@ -111,9 +117,11 @@ public sealed partial class ScrapeServer : IAsyncDisposable
             _open.Add(connection);
             connection.Running = Task.Run(async () =>
             {
-                await connection.RunAsync(_stop.Token).ConfigureAwait(false);
+                await connection.RunAsync(_stop.Token);
                 lock (_lock)
+                {
                     _open.Remove(connection);
+                }
             });
         }
         victim?.Close();

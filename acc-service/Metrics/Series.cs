@@ -16,10 +16,16 @@ internal sealed class Series(IReadOnlyList<double> bounds)
     {
         Sum += value;
         if (_counts.Length == 0)
+        {
             return;
+        }
+
         var bucket = 0;
         while (bucket < _bounds.Count && value > _bounds[bucket])
+        {
             bucket++;
+        }
+
         _counts[bucket]++;
     }
 }

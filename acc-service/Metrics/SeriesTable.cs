@@ -10,7 +10,9 @@ internal sealed class SeriesTable
     {
         Family = family;
         foreach (var value in family.Known)
+        {
             _series.Add([value], new Series(family.Buckets));
+        }
     }
 
     public MetricFamily Family { get; }
@@ -21,13 +23,17 @@ internal sealed class SeriesTable
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         lock (_lock)
+        {
             Find(tags).Add(value);
+        }
     }
 
     public void Clear()
     {
         lock (_lock)
+        {
             _series.Clear();
+        }
     }
 
     public void WriteTo(ExpositionWriter writer)
@@ -35,10 +41,15 @@ internal sealed class SeriesTable
         lock (_lock)
         {
             if (_series.Count == 0)
+            {
                 return;
+            }
+
             writer.Begin(Family);
             foreach (var (labels, series) in _series)
+            {
                 writer.Write(Family, labels, series);
+            }
         }
     }
 
@@ -46,7 +57,10 @@ internal sealed class SeriesTable
     {
         var byTags = _series.GetAlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>>();
         if (byTags.TryGetValue(tags, out var series))
+        {
             return series;
+        }
+
         series = new Series(Family.Buckets);
         // The last place is kept for all that have none.
         if (_series.Count < Family.MostSeries - 1 && tags.Length == Family.Labels.Count)
@@ -56,7 +70,10 @@ internal sealed class SeriesTable
         }
         string[] other = [.. Family.Labels.Select(_ => MetricFamily.Other)];
         if (_series.TryGetValue(other, out var shared))
+        {
             return shared;
+        }
+
         _series.Add(other, series);
         return series;
     }

@@ -92,7 +92,10 @@ public sealed class SoftTargetHost : IAsyncDisposable
         catch
         {
             if (application is not null)
+            {
                 await application.DisposeAsync();
+            }
+
             binder?.Dispose();
             dataPlane?.Dispose();
             addresses.Dispose();
@@ -104,7 +107,10 @@ public sealed class SoftTargetHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
             return;
+        }
+
         _shutdown.Begin();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         await _application.StopAsync(limit.Token);
@@ -135,7 +141,10 @@ public sealed class SoftTargetHost : IAsyncDisposable
         builder.WebHost.UseKestrelCore();
         builder.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets.SocketTransportOptions>(ListenAddresses.Configure);
         if (options.Tls is not null)
+        {
             builder.WebHost.UseKestrelHttpsConfiguration();
+        }
+
         builder.WebHost.ConfigureKestrel(addresses.Configure);
         var application = builder.Build();
         var tracking = new RequestTracking(application.Services.GetRequiredService<RefusalLog>());

@@ -26,7 +26,9 @@ public class QueueBenchmarks
         _start = new Barrier(Producers + 1);
         _producers = [.. Enumerable.Range(0, Producers).Select(_ => new Thread(Produce) { IsBackground = true })];
         foreach (var producer in _producers)
+        {
             producer.Start();
+        }
     }
 
     [GlobalCleanup]
@@ -35,7 +37,10 @@ public class QueueBenchmarks
         _path = null;
         _start.SignalAndWait();
         foreach (var producer in _producers)
+        {
             producer.Join();
+        }
+
         _start.Dispose();
     }
 
@@ -61,11 +66,16 @@ public class QueueBenchmarks
         {
             _start.SignalAndWait();
             if (_path is not { } path)
+            {
                 return;
+            }
+
             for (var i = 0; i < Items / Producers; i++)
             {
                 while (!path.TryEnqueue(_item))
+                {
                     Thread.Yield();
+                }
             }
         }
     }

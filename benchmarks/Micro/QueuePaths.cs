@@ -32,9 +32,15 @@ internal sealed class IntentQueuePath : IQueuePath
         while (true)
         {
             while (count > 0 && _queue.TryDequeue(out _))
+            {
                 count--;
+            }
+
             if (count == 0)
+            {
                 return;
+            }
+
             await _queue.WaitAsync(Limit, TimeProvider.System);
         }
     }
@@ -49,7 +55,10 @@ internal sealed class ChannelPath : IQueuePath
     public bool TryEnqueue(object item)
     {
         if (Interlocked.Add(ref _bytes, QueueBounds.ItemBytes) <= QueueBounds.Bytes && _channel.Writer.TryWrite(item))
+        {
             return true;
+        }
+
         Interlocked.Add(ref _bytes, -QueueBounds.ItemBytes);
         return false;
     }
@@ -65,7 +74,10 @@ internal sealed class ChannelPath : IQueuePath
             }
 
             if (count == 0)
+            {
                 return;
+            }
+
             await _channel.Reader.WaitToReadAsync();
         }
     }
@@ -90,9 +102,15 @@ internal sealed class UnboundedPath : IQueuePath
         while (true)
         {
             while (count > 0 && _queue.TryDequeue(out _))
+            {
                 count--;
+            }
+
             if (count == 0)
+            {
                 return;
+            }
+
             await _signal.WaitAsync(Limit, TimeProvider.System);
         }
     }

@@ -74,10 +74,16 @@ internal sealed class AccConnection : IDisposable
     public string Explain(RpcException e)
     {
         if (_refusal is { } refusal)
+        {
             return refusal;
+        }
+
         var inner = e.Status.DebugException ?? e.InnerException;
         while (inner?.InnerException is { } deeper)
+        {
             inner = deeper;
+        }
+
         return inner is null ? AccErrors.Sentence(e) : inner.Message;
     }
 
@@ -92,11 +98,14 @@ internal sealed class AccConnection : IDisposable
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
     {
         if (Interlocked.Exchange(ref _used, 1) != 0)
+        {
             throw new IOException("the connection to the ACC was lost");
+        }
+
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(new DnsEndPoint(_config.Address.DnsSafeHost, _config.Address.Port), cancel).ConfigureAwait(false);
+            await socket.ConnectAsync(new DnsEndPoint(_config.Address.DnsSafeHost, _config.Address.Port), cancel);
             return new WatchedStream(socket, SignalLost);
         }
         catch

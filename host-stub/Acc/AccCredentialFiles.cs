@@ -12,7 +12,7 @@ internal sealed record AccCredentialFiles(string Certificate, string Key, string
     /// <exception cref="AccException">A file can't be read; the message names it.</exception>
     public static AccCredentialFiles Read(AccConfig config)
     {
-        string stamp = AccCredentials.StampOf(config);
+        var stamp = AccCredentials.StampOf(config);
         return new AccCredentialFiles(Read(config.CertificateFile), Read(config.KeyFile), Read(config.CaFile), stamp);
     }
 

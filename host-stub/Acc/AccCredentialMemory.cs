@@ -29,7 +29,10 @@ internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
         {
             _problem = e.Message;
             if (_good is null)
+            {
                 throw;
+            }
+
             return AccCredentials.From(config, _good, time);
         }
     }

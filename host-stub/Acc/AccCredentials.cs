@@ -64,7 +64,9 @@ internal sealed class AccCredentials : IDisposable
     public void Dispose()
     {
         foreach (var certificate in _all)
+        {
             certificate.Dispose();
+        }
     }
 
     private static string StampOf(string path)
@@ -103,7 +105,7 @@ file static class TextExtensions
 {
     public static string SplitFirstLine(this ReadOnlySpan<char> text)
     {
-        int end = text.IndexOfAny('\r', '\n');
+        var end = text.IndexOfAny('\r', '\n');
         return (end < 0 ? text : text[..end]).ToString();
     }
 }

@@ -8,7 +8,7 @@ internal static class AccErrors
 {
     public static CniException ToCni(string what, RpcException e)
     {
-        string detail = Sentence(e);
+        var detail = Sentence(e);
         return e.StatusCode switch
         {
             StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted or StatusCode.FailedPrecondition =>
@@ -26,7 +26,10 @@ internal static class AccErrors
     {
         // gRPC's client makes up a detail that only repeats the code.
         if (e.Status.Detail.Length > 0 && e.Status.Detail != e.StatusCode.ToString())
+        {
             return e.Status.Detail;
+        }
+
         return e.StatusCode switch
         {
             StatusCode.DeadlineExceeded => "the ACC did not answer in time",

@@ -27,9 +27,9 @@ internal sealed partial class AccLink
             AccConnection? connection = null;
             try
             {
-                connection = await ConnectAsync(stop).ConfigureAwait(false);
+                connection = await ConnectAsync(stop);
                 backoff = FirstBackoff;
-                connection = await ServeAsync(connection, c => connection = c, stop).ConfigureAwait(false);
+                connection = await ServeAsync(connection, c => connection = c, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -47,7 +47,7 @@ internal sealed partial class AccLink
                     connection.Dispose();
                 }
             }
-            await PauseAsync(backoff * (0.8 + Random.Shared.NextDouble() * 0.4), stop).ConfigureAwait(false);
+            await PauseAsync(backoff * (0.8 + Random.Shared.NextDouble() * 0.4), stop);
             backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
         }
     }
@@ -58,13 +58,13 @@ internal sealed partial class AccLink
         var connection = new AccConnection(_config, _credentials.Load());
         try
         {
-            await ProbeAsync(connection, stop).ConfigureAwait(false);
-            await SynchronizeAsync(connection, stop).ConfigureAwait(false);
+            await ProbeAsync(connection, stop);
+            await SynchronizeAsync(connection, stop);
             return connection;
         }
         catch (RpcException e)
         {
-            string reason = connection.Explain(e);
+            var reason = connection.Explain(e);
             connection.Dispose();
             throw new AccException(reason);
         }
@@ -77,15 +77,21 @@ internal sealed partial class AccLink
 
     private async Task<AccConnection> ServeAsync(AccConnection connection, Action<AccConnection> replaced, CancellationToken stop)
     {
-        int missed = 0;
+        var missed = 0;
         while (true)
         {
-            await WaitAsync(connection, stop).ConfigureAwait(false);
+            await WaitAsync(connection, stop);
             if (connection.Lost.IsCancellationRequested)
+            {
                 throw new AccException("the connection was lost");
+            }
+
             if (_resync || RetryIsDue())
-                await SynchronizeAsync(connection, stop).ConfigureAwait(false);
-            if (await RotateAsync(connection, stop).ConfigureAwait(false) is { } fresh)
+            {
+                await SynchronizeAsync(connection, stop);
+            }
+
+            if (await RotateAsync(connection, stop) is { } fresh)
             {
                 RetireLater(connection);
                 connection = fresh;
@@ -93,7 +99,7 @@ internal sealed partial class AccLink
             }
             try
             {
-                await ProbeAsync(connection, stop).ConfigureAwait(false);
+                await ProbeAsync(connection, stop);
                 missed = 0;
             }
             catch (RpcException) when (++missed < 2 && !connection.Lost.IsCancellationRequested)
@@ -110,7 +116,9 @@ internal sealed partial class AccLink
         try
         {
             if (!_resync)
-                await _wake.WaitAsync(ProbeEvery, either.Token).ConfigureAwait(false);
+            {
+                await _wake.WaitAsync(ProbeEvery, either.Token);
+            }
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -123,9 +131,11 @@ internal sealed partial class AccLink
         try
         {
             // Requests that wait for the ACC shorten the pause, but not to nothing.
-            await Task.Delay(pause < FirstBackoff ? pause : FirstBackoff, _time, stop).ConfigureAwait(false);
+            await Task.Delay(pause < FirstBackoff ? pause : FirstBackoff, _time, stop);
             if (pause > FirstBackoff)
-                await _wake.WaitAsync(pause - FirstBackoff, stop).ConfigureAwait(false);
+            {
+                await _wake.WaitAsync(pause - FirstBackoff, stop);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -136,7 +146,7 @@ internal sealed partial class AccLink
     private async Task ProbeAsync(AccConnection connection, CancellationToken stop)
     {
         var host = _claims.AttachedHost();
-        var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop).ConfigureAwait(false);
+        var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop);
         if (_epoch.IsHeld && reply.Epoch != _claims.Epoch)
         {
             LoseEpoch($"the ACC's is {reply.Epoch}");
@@ -146,10 +156,15 @@ internal sealed partial class AccLink
         lock (_lock)
         {
             if (_state.Ready != reply.Ready && _state.Synced)
+            {
                 LogReadiness(reply.Ready ? "ready" : $"not ready: {reply.Reason}");
+            }
             // What could not be applied without the target can be now.
             if (reply.Ready && !_state.Ready && _state.SyncFailures.Count > 0)
+            {
                 _resync = true;
+            }
+
             _state = _state with
             {
                 Ready = reply.Ready,
@@ -169,71 +184,94 @@ internal sealed partial class AccLink
     {
         // An ACC of an earlier release does not say; while not synced, or without its target, it need not hold it yet; and what we changed meanwhile proves nothing.
         if (reply.Conditions.Count == 0 || !reply.Ready || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
+        {
             return;
-        string held = reply.HostEndpoint is { } endpoint
+        }
+
+        var held = reply.HostEndpoint is { } endpoint
             ? $"the ACC holds port {endpoint.PortName}, MAC {(endpoint.Mac.Length == MacAddress.Length ? new MacAddress(endpoint.Mac.Span).ToString() : "?")}, not {host.PortName}, {host.Mac}"
             : "the ACC holds none";
-        bool same = reply.HostEndpoint is { } it && it.PortName == host.PortName && it.Mac.Span.SequenceEqual(host.Mac.ToArray());
+        var same = reply.HostEndpoint is { } it && it.PortName == host.PortName && it.Mac.Span.SequenceEqual(host.Mac.ToArray());
         bool isNew;
         lock (_lock)
         {
             // What the ACC refused was not taken away by somebody; it is stated again by the Sync that failures bring about.
-            bool refused = _state.SyncFailures.Any(f => f.StartsWith($"{ACCOffload.HostStub.Cni.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
+            var refused = _state.SyncFailures.Any(f => f.StartsWith($"{ACCOffload.HostStub.Cni.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
             if (_open is null || same || refused)
             {
                 _hostDifference = null;
                 if (same || refused)
+                {
                     _state = _state with { HostDiffers = false };
+                }
+
                 return;
             }
             // While our own statement of it is under way the ACC holds what was before, or a port that it lent and we do not know of yet.
             if (_hostDifference is not { } seen || !ReferenceEquals(seen.Host, host) || seen.Held != held)
+            {
                 _hostDifference = seen = new HostDifference(host, held, _time.GetTimestamp());
+            }
+
             if (_time.GetElapsedTime(seen.Since) <= RestateLimit)
+            {
                 return;
+            }
+
             isNew = !_state.HostDiffers;
             _state = _state with { HostDiffers = true, HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}", HostConflictSeen = _time.GetUtcNow() };
         }
         if (isNew)
+        {
             LogHostConflict(held);
+        }
     }
 
     /// <summary>Begins an epoch if there is none, then states all attachments. Only then the gate opens.</summary>
     private async Task SynchronizeAsync(AccConnection connection, CancellationToken stop)
     {
         if (_overtakenAgain)
+        {
             LoseEpoch("requests of this agent are older than what it holds, again and again");
+        }
+
         if (!_epoch.IsHeld)
-            await BeginAsync(connection, stop).ConfigureAwait(false);
+        {
+            await BeginAsync(connection, stop);
+        }
+
         try
         {
-            await SyncAsync(connection, stop).ConfigureAwait(false);
+            await SyncAsync(connection, stop);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {
             // Epoch or number: a number beyond ours that somebody else sent ends with the epoch.
             LoseEpoch(e.Status.Detail);
-            await BeginAsync(connection, stop).ConfigureAwait(false);
-            await SyncAsync(connection, stop).ConfigureAwait(false);
+            await BeginAsync(connection, stop);
+            await SyncAsync(connection, stop);
         }
     }
 
     private async Task BeginAsync(AccConnection connection, CancellationToken stop)
     {
         if (_epoch.Wait is var wait && wait > TimeSpan.Zero)
-            await Task.Delay(wait, _time, stop).ConfigureAwait(false);
+        {
+            await Task.Delay(wait, _time, stop);
+        }
+
         BeginReply reply;
         try
         {
             var request = new BeginRequest { Agent = _epoch.Agent };
-            reply = await connection.Client.BeginAsync(request, deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+            reply = await connection.Client.BeginAsync(request, deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {
             throw new AccException($"the ACC at {_config.Address.Authority} is of an older release than this agent and hands out no epochs: update inframanager there; attachments that exist keep working");
         }
         // What can't be looked for is not taken for absent: without the look nothing is stated.
-        await Adopt(reply.Attachments).ConfigureAwait(false);
+        await Adopt(reply.Attachments);
         _claims.BeginEpoch(reply.Epoch);
         _epoch.Begun();
         LogBegan(_epoch.Agent, reply.Epoch, reply.Attachments.Count);
@@ -255,13 +293,15 @@ internal sealed partial class AccLink
     {
         _resync = false;
         var snapshot = _claims.TakeSnapshot();
-        var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop).ConfigureAwait(false);
+        var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop);
         _claims.Confirm(snapshot);
         string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
         NoteSynced(reply, failures);
         // Something asked again while we were at it: stay closed.
         if (!_resync)
+        {
             OpenGate(connection);
+        }
     }
 
     private void NoteSynced(SyncReply reply, string[] failures)
@@ -280,8 +320,10 @@ internal sealed partial class AccLink
             _lastLogged = "";
         }
         LogSynced(_config.Address.Authority, reply.Kept, reply.Added, reply.Removed, failures.Length);
-        foreach (string failure in failures)
+        foreach (var failure in failures)
+        {
             LogSyncFailure(failure);
+        }
     }
 
     private bool RetryIsDue()
@@ -293,15 +335,21 @@ internal sealed partial class AccLink
     // New certificates: the new connection is made before the old one goes, unless the new ones say that the old one is not to be trusted.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
-        bool renewed = _credentials.HasOther(connection.CredentialStamp);
+        var renewed = _credentials.HasOther(connection.CredentialStamp);
         // Half written, or wrong: said once.
         if (_credentials.Problem is { Length: > 0 } problem && problem != _badCredentials)
+        {
             LogBadCredentials(problem);
+        }
+
         _badCredentials = _credentials.Problem;
         if (!renewed)
+        {
             return null;
+        }
+
         LogRotation();
-        return await ConnectAsync(stop).ConfigureAwait(false);
+        return await ConnectAsync(stop);
     }
 
     private string _badCredentials = "";
@@ -312,13 +360,16 @@ internal sealed partial class AccLink
 
     private void NoteFailure(AccConnection? connection, Exception e)
     {
-        string reason = e is RpcException rpc && connection is not null ? connection.Explain(rpc) : e.Message;
+        var reason = e is RpcException rpc && connection is not null ? connection.Explain(rpc) : e.Message;
         lock (_lock)
         {
             CloseGate(reason);
             _state = _state with { Reason = reason, UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
             if (reason == _lastLogged)
+            {
                 return;
+            }
+
             _lastLogged = reason;
         }
         LogUnreachable(_config.Address.Authority, reason);

@@ -51,7 +51,9 @@ internal sealed partial class AccLink : IAsyncDisposable
         get
         {
             lock (_lock)
+            {
                 return _state;
+            }
         }
     }
 
@@ -74,7 +76,7 @@ internal sealed partial class AccLink : IAsyncDisposable
             Wake();
             try
             {
-                await Opened().WaitAsync(timeout.Token).ConfigureAwait(false);
+                await Opened().WaitAsync(timeout.Token);
             }
             catch (OperationCanceledException)
             {
@@ -90,30 +92,46 @@ internal sealed partial class AccLink : IAsyncDisposable
     /// <exception cref="CniException">The ACC refused, or the time is over.</exception>
     public async Task<AttachReply> AttachAsync(Claim claim, DateTime deadline, CancellationToken cancel)
     {
-        for (int overtaken = 0; ;)
+        for (var overtaken = 0; ;)
         {
             var left = deadline - DateTime.UtcNow;
             if (left <= TimeSpan.Zero)
+            {
                 throw Unreachable();
-            await WaitOpenAsync(left, cancel).ConfigureAwait(false);
+            }
+
+            await WaitOpenAsync(left, cancel);
             if (Current() is not { } connection)
+            {
                 continue;
+            }
+
             var (epoch, sequence) = _claims.NextSequence();
             try
             {
-                return await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: deadline, cancellationToken: cancel).ConfigureAwait(false);
+                return await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: deadline, cancellationToken: cancel);
             }
             catch (RpcException e)
             {
                 // Once a Sync may have been faster. A second time the number is of no use, whatever the ACC holds.
                 if (e.StatusCode == StatusCode.FailedPrecondition && overtaken > 0)
+                {
                     _overtakenAgain = true;
+                }
+
                 if (e.StatusCode == StatusCode.FailedPrecondition || !AccErrors.IsDefinite(e.StatusCode))
+                {
                     RequestResync();
+                }
+
                 if (connection.Lost.IsCancellationRequested)
+                {
                     Close(connection, "the connection was lost");
+                }
                 else if (e.StatusCode != StatusCode.FailedPrecondition || ++overtaken > MostOvertaken)
+                {
                     throw AccErrors.ToCni($"attach {claim.Key.ContainerId}/{claim.Key.InterfaceName}", e);
+                }
             }
             catch (ObjectDisposedException)
             {
@@ -128,11 +146,14 @@ internal sealed partial class AccLink : IAsyncDisposable
     public async Task<bool> TryAttachAsync(Claim claim, TimeSpan limit)
     {
         if (Current() is not { } connection)
+        {
             return false;
+        }
+
         var (epoch, sequence) = _claims.NextSequence();
         try
         {
-            await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: DateTime.UtcNow + limit).ConfigureAwait(false);
+            await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: DateTime.UtcNow + limit);
             return true;
         }
         catch (RpcException e) when (AccErrors.IsDefinite(e.StatusCode) && e.StatusCode is not (StatusCode.FailedPrecondition or StatusCode.ResourceExhausted))
@@ -155,11 +176,14 @@ internal sealed partial class AccLink : IAsyncDisposable
     public async Task<bool> TryDetachAsync(AttachmentKey key, TimeSpan limit)
     {
         if (Current() is not { } connection)
+        {
             return false;
+        }
+
         var (epoch, sequence) = _claims.NextSequence();
         try
         {
-            await connection.Client.DetachAsync(new DetachRequest { Key = key.ToProto(), Epoch = epoch, Sequence = sequence }, deadline: DateTime.UtcNow + limit).ConfigureAwait(false);
+            await connection.Client.DetachAsync(new DetachRequest { Key = key.ToProto(), Epoch = epoch, Sequence = sequence }, deadline: DateTime.UtcNow + limit);
             return true;
         }
         catch (RpcException e)
@@ -179,14 +203,17 @@ internal sealed partial class AccLink : IAsyncDisposable
     {
         _resync = true;
         lock (_lock)
+        {
             CloseGate("synchronizing");
+        }
+
         Wake();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _run.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _run;
         _stop.Dispose();
         _wake.Dispose();
     }
@@ -197,13 +224,17 @@ internal sealed partial class AccLink : IAsyncDisposable
     private AccConnection? Current()
     {
         lock (_lock)
+        {
             return _open;
+        }
     }
 
     private Task Opened()
     {
         lock (_lock)
+        {
             return _opened.Task;
+        }
     }
 
     private void Wake()
@@ -211,7 +242,9 @@ internal sealed partial class AccLink : IAsyncDisposable
         try
         {
             if (_wake.CurrentCount == 0)
+            {
                 _wake.Release();
+            }
         }
         catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
         {
@@ -233,7 +266,9 @@ internal sealed partial class AccLink : IAsyncDisposable
         lock (_lock)
         {
             if (ReferenceEquals(_open, connection))
+            {
                 CloseGate(reason);
+            }
         }
         Wake();
     }
@@ -242,7 +277,10 @@ internal sealed partial class AccLink : IAsyncDisposable
     private void CloseGate(string reason)
     {
         if (_open is null)
+        {
             return;
+        }
+
         _open = null;
         _opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _state = _state with { Synced = false, Reason = reason, UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };

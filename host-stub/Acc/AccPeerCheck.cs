@@ -31,13 +31,25 @@ internal static class AccPeerCheck
     public static string? Refusal(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, string serverName)
     {
         if (certificate is not X509Certificate2 server)
+        {
             return "the ACC showed no certificate";
+        }
+
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
+        {
             return $"the ACC's certificate ({server.Subject}) is not trusted: {Reasons(chain)}";
+        }
+
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
+        {
             return $"the ACC's certificate ({server.Subject}) is not for the name {serverName}";
+        }
+
         if (errors != SslPolicyErrors.None)
+        {
             return $"the ACC's certificate ({server.Subject}) is refused: {errors}";
+        }
+
         return HasRole(server, Role) ? null : $"the ACC's certificate ({server.Subject}) does not have the role {Role}";
     }
 
@@ -51,7 +63,10 @@ internal static class AccPeerCheck
         foreach (var extension in certificate.Extensions)
         {
             if (extension.Oid?.Value != SubjectAlternativeName)
+            {
                 continue;
+            }
+
             try
             {
                 var names = new AsnReader(extension.RawData, AsnEncodingRules.DER).ReadSequence();
@@ -61,7 +76,9 @@ internal static class AccPeerCheck
                     if (names.PeekTag().HasSameClassAndValue(uri))
                     {
                         if (names.ReadCharacterString(UniversalTagNumber.IA5String, uri) == role)
+                        {
                             return true;
+                        }
                     }
                     else
                     {

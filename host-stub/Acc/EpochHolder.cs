@@ -33,17 +33,20 @@ internal sealed class EpochHolder(TimeProvider time)
     public void Lost()
     {
         if (!IsHeld)
+        {
             return;
+        }
+
         IsHeld = false;
-        bool lasted = time.GetElapsedTime(_begunAt) >= Lasting;
+        var lasted = time.GetElapsedTime(_begunAt) >= Lasting;
         _wait = lasted ? TimeSpan.Zero : _wait == TimeSpan.Zero ? FirstWait : _wait * 2 < LongestWait ? _wait * 2 : LongestWait;
     }
 
     private static string NewName()
     {
-        string random = RandomNumberGenerator.GetHexString(8, lowercase: true);
-        string host = string.Concat(Environment.MachineName.Where(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'));
-        int most = ProtocolLimits.MaxAgentNameBytes - random.Length - 1;
+        var random = RandomNumberGenerator.GetHexString(8, lowercase: true);
+        var host = string.Concat(Environment.MachineName.Where(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'));
+        var most = ProtocolLimits.MaxAgentNameBytes - random.Length - 1;
         return $"{(host.Length <= most ? host : host[..most])}.{random}";
     }
 }

@@ -25,7 +25,10 @@ internal static class ProtoMapping
             Sequence = sequence,
         };
         foreach (var address in claim.Addresses)
+        {
             request.Addresses.Add(ByteString.CopyFrom(address.GetAddressBytes()));
+        }
+
         return request;
     }
 
@@ -33,7 +36,10 @@ internal static class ProtoMapping
     {
         var request = new SyncRequest { Epoch = snapshot.Epoch, Sequence = snapshot.Sequence };
         foreach (var claim in snapshot.Attached)
+        {
             request.Attachments.Add(claim.ToProto(claim.Epoch, claim.Sequence));
+        }
+
         return request;
     }
 }

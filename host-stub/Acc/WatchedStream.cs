@@ -11,6 +11,8 @@ internal sealed class WatchedStream(Socket socket, Action onClosed) : NetworkStr
     {
         base.Dispose(disposing);
         if (Interlocked.Exchange(ref _closed, 1) == 0)
+        {
             onClosed();
+        }
     }
 }

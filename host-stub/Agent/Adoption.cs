@@ -25,28 +25,36 @@ internal sealed partial class Adoption(AgentServices services)
     public async Task RunAsync(IReadOnlyList<AttachRequest> held)
     {
         if (services.Claims.IsComplete)
+        {
             return;
+        }
+
         var candidates = held.Select(ToClaim).OfType<Claim>().Where(c => !c.IsHost && services.Claims.Get(c.Key) is null).ToArray();
         List<Claim> found;
         try
         {
-            found = candidates.Length == 0 ? [] : await services.OnDevicesAsync(() => Find(candidates)).ConfigureAwait(false);
+            found = candidates.Length == 0 ? [] : await services.OnDevicesAsync(() => Find(candidates));
         }
         catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
         {
             throw new AccException($"the agent's database is new, and which of the ACC's {candidates.Length} attachments stand on this host can't be seen, so nothing is stated: {e.Message}");
         }
-        await Task.WhenAll(found.Select(services.Claims.PutAsync)).ConfigureAwait(false);
-        await services.Claims.SetCompleteAsync().ConfigureAwait(false);
+        await Task.WhenAll(found.Select(services.Claims.PutAsync));
+        await services.Claims.SetCompleteAsync();
         if (candidates.Length > 0)
+        {
             LogAdopted(found.Count, candidates.Length);
+        }
     }
 
     private List<Claim> Find(Claim[] candidates)
     {
         var found = new List<Claim>();
         foreach (var group in candidates.Where(c => services.Pools.Find(c.DeviceKind) is not null).GroupBy(c => c.DeviceKind))
+        {
             found.AddRange(group.Key == services.Veth.Kind ? FindVeth(group) : FindInPods([.. group]));
+        }
+
         return found;
     }
 
@@ -62,13 +70,15 @@ internal sealed partial class Adoption(AgentServices services)
     {
         var open = candidates.ToLookup(c => (c.Key.InterfaceName, c.Mac));
         var found = new Dictionary<AttachmentKey, Claim>();
-        string directory = Path.GetDirectoryName(NetNamespace.NamedPath("x"))!;
-        foreach (string path in Directory.Exists(directory) ? Directory.GetFiles(directory) : [])
+        var directory = Path.GetDirectoryName(NetNamespace.NamedPath("x"))!;
+        foreach (var path in Directory.Exists(directory) ? Directory.GetFiles(directory) : [])
         {
             foreach (var link in LinksIn(path))
             {
                 foreach (var claim in open[(link.Name, link.Mac)].Where(c => string.IsNullOrEmpty(link.Alias) || link.Alias == PortName.Alias(c.Key)))
+                {
                     found.TryAdd(claim.Key, claim with { NetNs = path, Device = claim.DeviceKind == "vf" ? link.ParentDevice ?? "" : "" });
+                }
             }
         }
         // A function that can't be told apart can't be given back.
@@ -93,7 +103,10 @@ internal sealed partial class Adoption(AgentServices services)
     private Claim? ToClaim(AttachRequest held)
     {
         if (held is not { Key: not null, Kind: EndpointKind.Pod, Device.Mac.Length: MacAddress.Length } || held.Addresses.Any(a => a.Length is not (4 or 16)))
+        {
             return null;
+        }
+
         return new Claim
         {
             Key = new AttachmentKey(held.Key.Network, held.Key.ContainerId, held.Key.InterfaceName),

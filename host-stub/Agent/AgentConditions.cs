@@ -27,16 +27,23 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
             AgentCondition.Of("Certificates", services.Acc.CertificateProblem is { Length: > 0 } problem ? $"{problem}; the files read before stay in use until they expire" : ""),
         };
         if (config.HostInterface.Enabled)
+        {
             conditions.Add(AgentCondition.Of("HostInterface", host.Failure.Length > 0 ? host.Failure : Conflict(acc)));
+        }
+
         var now = services.Time.GetUtcNow();
         lock (_lock)
         {
             foreach (var condition in conditions)
             {
                 if (condition.Ok)
+                {
                     _since.Remove(condition.Name);
+                }
                 else
+                {
                     _since.TryAdd(condition.Name, now);
+                }
             }
         }
         return conditions;
@@ -52,7 +59,9 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
             lock (_lock)
             {
                 if (_since.TryGetValue(condition.Name, out var since) && now - since >= limit)
+                {
                     return (condition, since);
+                }
             }
         }
         return null;

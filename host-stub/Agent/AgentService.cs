@@ -22,7 +22,7 @@ internal sealed partial class AgentService(AgentConfig config, string path, Feat
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _agent = await HostAgent.StartAsync(config, loggers, TimeProvider.System).ConfigureAwait(false);
+        _agent = await HostAgent.StartAsync(config, loggers, TimeProvider.System);
         _monitor = new FileMonitor([path], Reload, ReloadEvery, TimeProvider.System, _logger);
         // Whose default is to end the process.
         _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
@@ -31,17 +31,22 @@ internal sealed partial class AgentService(AgentConfig config, string path, Feat
             _monitor.LookNow();
         });
         if (WatchdogInterval() is { } interval)
+        {
             _watchdog = Task.Run(() => FeedAsync(_agent, interval, _stop.Token), CancellationToken.None);
+        }
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         _hangUp?.Dispose();
         _monitor?.Dispose();
-        await _watchdog.ConfigureAwait(false);
+        await _watchdog;
         if (_agent is not null)
-            await _agent.DisposeAsync().ConfigureAwait(false);
+        {
+            await _agent.DisposeAsync();
+        }
+
         _agent = null;
     }
 
@@ -54,9 +59,12 @@ internal sealed partial class AgentService(AgentConfig config, string path, Feat
     // Half of what systemd waits; none when it does not watch this process.
     private static TimeSpan? WatchdogInterval()
     {
-        if (!long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), out long microseconds) || microseconds <= 0)
+        if (!long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), out var microseconds) || microseconds <= 0)
+        {
             return null;
-        string? pid = Environment.GetEnvironmentVariable("WATCHDOG_PID");
+        }
+
+        var pid = Environment.GetEnvironmentVariable("WATCHDOG_PID");
         return pid is null || pid == Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture)
             ? TimeSpan.FromMicroseconds(microseconds / 2)
             : null;
@@ -66,11 +74,16 @@ internal sealed partial class AgentService(AgentConfig config, string path, Feat
     {
         while (!stop.IsCancellationRequested)
         {
-            if (await agent.IsAliveAsync(AliveLimit).ConfigureAwait(false))
+            if (await agent.IsAliveAsync(AliveLimit))
+            {
                 notifier.Notify(new ServiceState("WATCHDOG=1"));
+            }
             else
+            {
                 LogStuck();
-            await DelayAsync(interval, stop).ConfigureAwait(false);
+            }
+
+            await DelayAsync(interval, stop);
         }
     }
 
@@ -93,7 +106,7 @@ internal sealed partial class AgentService(AgentConfig config, string path, Feat
     {
         try
         {
-            await Task.Delay(delay, stop).ConfigureAwait(false);
+            await Task.Delay(delay, stop);
         }
         catch (OperationCanceledException)
         {

@@ -31,15 +31,24 @@ internal static class AgentStatus
             }
             writer.WriteStartArray("attachments"u8);
             foreach (var claim in claims.OrderBy(c => c.Created))
+            {
                 WriteClaim(writer, claim);
+            }
+
             writer.WriteEndArray();
             writer.WriteStartArray("unknownDevices"u8);
-            foreach (string orphan in recovery.Orphans)
+            foreach (var orphan in recovery.Orphans)
+            {
                 writer.WriteStringValue(orphan);
+            }
+
             writer.WriteEndArray();
             writer.WriteStartArray("setAside"u8);
             foreach (var device in services.Pools.SetAside.All())
+            {
                 writer.WriteStringValue($"{device.Kind} {device.Device}: {device.Reason}");
+            }
+
             writer.WriteEndArray();
             writer.WriteEndObject();
         }
@@ -67,13 +76,22 @@ internal static class AgentStatus
         writer.WriteString("version"u8, acc.Version);
         writer.WriteNumber("endpoints"u8, acc.Endpoints);
         if (acc.LastSync is { } last)
+        {
             writer.WriteString("lastSync"u8, last);
+        }
+
         if (acc.UnusableSince is { } since)
+        {
             writer.WriteString("unusableSince"u8, since);
+        }
+
         WriteConditions(writer, acc.Conditions);
         writer.WriteStartArray("syncFailures"u8);
-        foreach (string failure in acc.SyncFailures)
+        foreach (var failure in acc.SyncFailures)
+        {
             writer.WriteStringValue(failure);
+        }
+
         writer.WriteEndArray();
         writer.WriteEndObject();
     }
@@ -106,7 +124,10 @@ internal static class AgentStatus
         writer.WriteNumber("mtu"u8, claim.Mtu);
         writer.WriteStartArray("addresses"u8);
         foreach (var address in claim.Addresses)
+        {
             writer.WriteStringValue(address.ToString());
+        }
+
         writer.WriteEndArray();
         writer.WriteString("podNamespace"u8, claim.PodNamespace);
         writer.WriteString("podName"u8, claim.PodName);

@@ -46,16 +46,16 @@ internal sealed partial class CniDispatcher
 
     public async Task<AgentResponse> RunAsync(AgentRequest request)
     {
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         string version = "", command = request.Environment.GetValueOrDefault("CNI_COMMAND", "");
         CniCall? call = null;
-        bool isDone = false;
+        var isDone = false;
         try
         {
             // First, so that whatever else is wrong is told in the request's own version.
             version = (command == "DEL" ? CniNetworkHeader.ReadForRemoval(request.Stdin.Span) : CniNetworkHeader.Read(request.Stdin.Span)).Version;
             call = CniCall.Read(request);
-            byte[] output = await WithinLimitAsync(call).ConfigureAwait(false);
+            var output = await WithinLimitAsync(call);
             isDone = true;
             LogDone(command, call.Key, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             return new AgentResponse(0, output, Encoding.UTF8.GetBytes(call.ErrorText));
@@ -80,15 +80,18 @@ internal sealed partial class CniDispatcher
     private async Task<byte[]> WithinLimitAsync(CniCall call)
     {
         if (call.IsVoid)
+        {
             return [];
-        string command = call.Environment.Command;
+        }
+
+        var command = call.Environment.Command;
         // A network's STATUS must not hang on its other requests.
         var slot = command == "STATUS" ? null : _slots.TryEnter(call.Config.Name) ?? throw Crowded(call.Config.Name);
         var work = RunAsync(call, slot);
         var limit = RequestLimits.OfAgent(command);
         try
         {
-            return await work.WaitAsync(limit).ConfigureAwait(false);
+            return await work.WaitAsync(limit);
         }
         catch (TimeoutException) when (!work.IsCompleted)
         {
@@ -99,14 +102,16 @@ internal sealed partial class CniDispatcher
 
     private CniException Crowded(string network)
     {
-        string message = $"the network {network} has {_slots.RunningOf(network)} requests under way, try again later";
+        var message = $"the network {network} has {_slots.RunningOf(network)} requests under way, try again later";
         return new CniException(CniErrorCode.TryAgainLater, message, $"the agent does {MostOfNetwork} of one network and {MostRequests} of all at once") { NotTaken = true };
     }
 
     private async Task<byte[]> RunAsync(CniCall call, IDisposable? slot)
     {
         using (slot)
-            return await RunAsync(call).ConfigureAwait(false);
+        {
+            return await RunAsync(call);
+        }
     }
 
     private async Task<byte[]> RunAsync(CniCall call)
@@ -114,15 +119,15 @@ internal sealed partial class CniDispatcher
         switch (call.Environment.Command)
         {
             case "ADD":
-                return CniResultWriter.Write(await LockedAsync(call, () => AddAsync(call)).ConfigureAwait(false), call.Config.Version);
+                return CniResultWriter.Write(await LockedAsync(call, () => AddAsync(call)), call.Config.Version);
             case "DEL":
-                return await LockedAsync(call, () => DeleteAsync(call)).ConfigureAwait(false);
+                return await LockedAsync(call, () => DeleteAsync(call));
             case "CHECK":
-                return await LockedAsync(call, () => NothingAsync(_check.RunAsync(call))).ConfigureAwait(false);
+                return await LockedAsync(call, () => NothingAsync(_check.RunAsync(call)));
             case "GC":
-                return await NothingAsync(_gc.RunAsync(call)).ConfigureAwait(false);
+                return await NothingAsync(_gc.RunAsync(call));
             case "STATUS":
-                return await NothingAsync(_status.RunAsync(call)).ConfigureAwait(false);
+                return await NothingAsync(_status.RunAsync(call));
             default:
                 return CniErrorJson.Versions(call.Config.Version.Text());
         }
@@ -131,27 +136,27 @@ internal sealed partial class CniDispatcher
     // A removal that waits for its turn is of an earlier attachment under the same names: done now, it can't hit this one.
     private async Task<CniResult> AddAsync(CniCall call)
     {
-        await _pending.DoNowAsync(call.Key).ConfigureAwait(false);
-        return await _add.RunAsync(call).ConfigureAwait(false);
+        await _pending.DoNowAsync(call.Key);
+        return await _add.RunAsync(call);
     }
 
     private async Task<byte[]> DeleteAsync(CniCall call)
     {
-        await _del.RunAsync(call).ConfigureAwait(false);
+        await _del.RunAsync(call);
         _pending.Forget(call.Key);
         return [];
     }
 
     private async Task<T> LockedAsync<T>(CniCall call, Func<Task<T>> operation)
     {
-        using var holder = await _services.Locks.AcquireAsync(call.Key, LockLimit).ConfigureAwait(false)
+        using var holder = await _services.Locks.AcquireAsync(call.Key, LockLimit)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running") { NotTaken = true };
-        return await operation().ConfigureAwait(false);
+        return await operation();
     }
 
     private static async Task<byte[]> NothingAsync(Task operation)
     {
-        await operation.ConfigureAwait(false);
+        await operation;
         return [];
     }
 
@@ -167,20 +172,31 @@ internal sealed partial class CniDispatcher
         var (shown, key, reason) = (ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText), ConfigurationError.OneLine(e.OneLine, LongestText));
         var verdict = _lines.Judge(call?.Key.Network ?? "", $"{(call is null ? "" : command)} {e.Code}", $"{key} {reason}");
         if (verdict.Untold > 0)
+        {
             LogUntold(verdict.Untold);
+        }
+
         if (verdict.Fate == LineFate.Last)
+        {
             LogFull(LineBudget.MostLines, LineBudget.Window.TotalMinutes);
+        }
         else if (verdict.Fate == LineFate.Told && verdict.Suppressed == 0)
+        {
             LogRefused(shown, key, e.Code, reason);
+        }
         else if (verdict.Fate == LineFate.Told)
+        {
             LogRefusedAgain(shown, key, e.Code, reason, verdict.Suppressed);
+        }
     }
 
     /// <summary>Our own fault: with its stack trace, unless the same one was told a moment ago.</summary>
     private void Broken(string command, CniCall? call, Exception e)
     {
         if (_lines.Judge("", e.GetType().ToString(), call is null ? "" : command) is { Fate: LineFate.Told, Suppressed: 0 })
+        {
             LogBroken(e, ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText));
+        }
     }
     [LoggerMessage(LogLevel.Warning, "{Command} of {Key}, which took longer than its limit, ended: {Outcome}")]
     private partial void LogLate(string command, ACCOffload.HostStub.Cni.AttachmentKey key, string outcome);

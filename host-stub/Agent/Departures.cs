@@ -20,18 +20,29 @@ internal sealed partial class Departures(AgentServices services, Remover remover
     public async Task LookAsync()
     {
         if (services.Config.VanishedGrace == TimeSpan.Zero)
+        {
             return;
+        }
+
         var gone = new Dictionary<AttachmentKey, Sighting>();
         foreach (var claim in services.Claims.All().Where(c => c is { State: ClaimState.Attached, Vanished: true, IsHost: false }))
         {
-            if (!await services.OnDevicesAsync(() => IsPodGone(claim) && services.Pools.Missing([claim]).Contains(claim.Key)).ConfigureAwait(false))
+            if (!await services.OnDevicesAsync(() => IsPodGone(claim) && services.Pools.Missing([claim]).Contains(claim.Key)))
+            {
                 continue;
-            bool known = _gone.TryGetValue(claim.Key, out var seen) && seen.Created == claim.Created;
+            }
+
+            var known = _gone.TryGetValue(claim.Key, out var seen) && seen.Created == claim.Created;
             if (!known)
+            {
                 seen = new Sighting(claim.Created, services.Time.GetTimestamp());
+            }
+
             gone[claim.Key] = seen;
             if (known && services.Time.GetElapsedTime(seen.Since) >= services.Config.VanishedGrace)
-                await ReleaseAsync(claim).ConfigureAwait(false);
+            {
+                await ReleaseAsync(claim);
+            }
         }
         _gone = gone;
     }
@@ -41,13 +52,16 @@ internal sealed partial class Departures(AgentServices services, Remover remover
 
     private async Task ReleaseAsync(Claim seen)
     {
-        using var holder = await services.Locks.AcquireAsync(seen.Key, TimeSpan.Zero).ConfigureAwait(false);
+        using var holder = await services.Locks.AcquireAsync(seen.Key, TimeSpan.Zero);
         if (holder is null || !ReferenceEquals(services.Claims.Get(seen.Key), seen))
+        {
             return;
+        }
+
         LogReleasing(seen.Key, services.Config.VanishedGrace.TotalSeconds);
         try
         {
-            await remover.RemoveAsync(seen.Key, seen, StoredCall.ToIpam(seen)).ConfigureAwait(false);
+            await remover.RemoveAsync(seen.Key, seen, StoredCall.ToIpam(seen));
         }
         catch (CniException e)
         {

@@ -22,8 +22,11 @@ internal static class DevicesReport
                 writer.WriteNumber("limit"u8, pool.Limit);
                 writer.WriteNumber("inUse"u8, pool.InUse);
                 writer.WriteStartArray("free"u8);
-                foreach (string device in pool.Free)
+                foreach (var device in pool.Free)
+                {
                     writer.WriteStringValue(device);
+                }
+
                 writer.WriteEndArray();
                 writer.WriteStartArray("setAside"u8);
                 foreach (var device in pool.SetAside)

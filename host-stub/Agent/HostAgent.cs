@@ -84,15 +84,15 @@ internal sealed partial class HostAgent : IAsyncDisposable
     public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null, IpamRun? ipam = null)
     {
         // Kernel calls block pool threads for moments; the default of one a processor would make requests wait for each other.
-        ThreadPool.GetMinThreads(out int workers, out int completions);
+        ThreadPool.GetMinThreads(out var workers, out var completions);
         ThreadPool.SetMinThreads(Math.Max(workers, 24), completions);
         var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step, ipam);
         try
         {
             // Before the first look, so that what a restart of the host took is there again.
-            await agent._upkeep.RunAsync().ConfigureAwait(false);
-            agent._recovering = await agent._recovery.StartAsync().ConfigureAwait(false);
-            await agent._host.EnsureAsync().ConfigureAwait(false);
+            await agent._upkeep.RunAsync();
+            agent._recovering = await agent._recovery.StartAsync();
+            await agent._host.EnsureAsync();
             agent._services.Acc.Start();
             agent._pending.Prepare();
             agent._metrics = AgentMetrics.Start(agent._services);
@@ -104,7 +104,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         }
         catch (Exception e)
         {
-            await agent.DisposeAsync().ConfigureAwait(false);
+            await agent.DisposeAsync();
             throw e is ACCOffload.NativeInterop.Syscalls.LinuxException ? new ConfigurationException(new ConfigurationError("configuration", "Device:PortNamespace", config.PortNamespace, e.Message, "remove what is there, or name another one")) : e;
         }
     }
@@ -114,7 +114,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     {
         try
         {
-            await _store.FlushAsync().WaitAsync(limit).ConfigureAwait(false);
+            await _store.FlushAsync().WaitAsync(limit);
             return _services.Time.GetElapsedTime(Volatile.Read(ref _lastLook)) < LookEvery * 12;
         }
         catch (Exception e) when (e is TimeoutException or ObjectDisposedException)
@@ -126,15 +126,21 @@ internal sealed partial class HostAgent : IAsyncDisposable
     /// <summary>Stops serving, lets running requests end; attachments stay.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         if (_metrics is not null)
-            await _metrics.DisposeAsync().ConfigureAwait(false);
+        {
+            await _metrics.DisposeAsync();
+        }
+
         if (_server is not null)
-            await _server.DisposeAsync().ConfigureAwait(false);
-        await _maintenance.ConfigureAwait(false);
-        await _recovering.ConfigureAwait(false);
-        await _catchingUp.ConfigureAwait(false);
-        await _services.Acc.DisposeAsync().ConfigureAwait(false);
+        {
+            await _server.DisposeAsync();
+        }
+
+        await _maintenance;
+        await _recovering;
+        await _catchingUp;
+        await _services.Acc.DisposeAsync();
         _store.Dispose();
         _dataPlane.Dispose();
         _stop.Dispose();
@@ -145,7 +151,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
     private async Task<AgentResponse> HandleAsync(AgentRequest request) => request.Kind switch
     {
-        AgentRequestKind.Cni => await _dispatcher.RunAsync(request).ConfigureAwait(false),
+        AgentRequestKind.Cni => await _dispatcher.RunAsync(request),
         AgentRequestKind.Devices => new AgentResponse(0, DevicesReport.Write(_services), default),
         _ => new AgentResponse(0, AgentStatus.Write(_services, _host, _recovery, (_server?.Running ?? 1) - 1), default),
     };
@@ -153,22 +159,27 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private async Task MaintainAsync(CancellationToken stop)
     {
         Volatile.Write(ref _lastLook, _services.Time.GetTimestamp());
-        for (int round = 1; !stop.IsCancellationRequested; round++)
+        for (var round = 1; !stop.IsCancellationRequested; round++)
         {
             try
             {
-                await Task.Delay(LookEvery, _services.Time, stop).ConfigureAwait(false);
+                await Task.Delay(LookEvery, _services.Time, stop);
                 // A store that failed is tried without a request too: while STATUS says so, none may come.
                 if (_store.Problem.Length > 0)
-                    await _store.FlushAsync().ConfigureAwait(false);
+                {
+                    await _store.FlushAsync();
+                }
+
                 _services.Conditions!.Take();
-                await _host.EnsureAsync().ConfigureAwait(false);
-                await _upkeep.RunAsync().ConfigureAwait(false);
-                await _restoration.LookAsync().ConfigureAwait(false);
-                await _departures.LookAsync().ConfigureAwait(false);
-                await _services.Claims.CatchUpAsync().ConfigureAwait(false);
+                await _host.EnsureAsync();
+                await _upkeep.RunAsync();
+                await _restoration.LookAsync();
+                await _departures.LookAsync();
+                await _services.Claims.CatchUpAsync();
                 if (round % RetryEvery == 0)
-                    await _recovery.RetryAsync().ConfigureAwait(false);
+                {
+                    await _recovery.RetryAsync();
+                }
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {

@@ -50,9 +50,12 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         {
             try
             {
-                foreach (string directory in directories)
-                    await LookAsync(directory, stop).ConfigureAwait(false);
-                await Task.Delay(LookEvery, services.Time, stop).ConfigureAwait(false);
+                foreach (var directory in directories)
+                {
+                    await LookAsync(directory, stop);
+                }
+
+                await Task.Delay(LookEvery, services.Time, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -65,13 +68,16 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
     /// <exception cref="CniException">Error 11: it could not be done.</exception>
     public async Task DoNowAsync(AttachmentKey key)
     {
-        foreach (string file in FilesOf(key))
+        foreach (var file in FilesOf(key))
         {
             if (!File.Exists(file) || Read(file) is not { } call)
+            {
                 continue;
+            }
+
             try
             {
-                await RemoveAsync(call, file).ConfigureAwait(false);
+                await RemoveAsync(call, file);
             }
             catch (CniException e)
             {
@@ -83,7 +89,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
     /// <summary>The attachment was removed: nothing waits for it any more.</summary>
     public void Forget(AttachmentKey key)
     {
-        foreach (string file in FilesOf(key))
+        foreach (var file in FilesOf(key))
         {
             _failed.TryRemove(file, out _);
             try
@@ -99,7 +105,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private IEnumerable<string> FilesOf(AttachmentKey key)
     {
-        string name = PendingName.For(key.Network, key.ContainerId, key.InterfaceName);
+        var name = PendingName.For(key.Network, key.ContainerId, key.InterfaceName);
         return directories.Select(d => Path.Combine(d, name));
     }
 
@@ -120,18 +126,21 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             Tell(directory, e.Message);
             return;
         }
-        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop }, async (file, _) => await TryAsync(file).ConfigureAwait(false))
-            .ConfigureAwait(false);
+        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop }, async (file, _) => await TryAsync(file))
+            ;
     }
 
     private bool IsDue(string file)
     {
-        string name = Path.GetFileName(file);
+        var name = Path.GetFileName(file);
         if (name.StartsWith(PendingName.Unfinished, StringComparison.Ordinal))
         {
             // Its plugin died.
             if (DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > UnfinishedFor)
+            {
                 File.Delete(file);
+            }
+
             return false;
         }
         return name[0] != '.' && (!_failed.TryGetValue(file, out var attempt) || services.Time.GetElapsedTime(attempt.At) >= attempt.Pause);
@@ -142,8 +151,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         try
         {
             if (Read(file) is not { } call)
+            {
                 return;
-            using var holder = await services.Locks.AcquireAsync(call.Key, LockLimit).ConfigureAwait(false)
+            }
+
+            using var holder = await services.Locks.AcquireAsync(call.Key, LockLimit)
                 ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running");
             // Whoever had the lock may have done it.
             if (!File.Exists(file))
@@ -151,26 +163,33 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
                 _failed.TryRemove(file, out _);
                 return;
             }
-            await RemoveAsync(call, file).ConfigureAwait(false);
+            await RemoveAsync(call, file);
         }
         catch (Exception e)
         {
-            string reason = e is CniException cni ? cni.OneLine : e.Message;
+            var reason = e is CniException cni ? cni.OneLine : e.Message;
             var before = _failed.GetValueOrDefault(file);
             var pause = before is null ? LookEvery : before.Pause * 2 < LongestPause ? before.Pause * 2 : LongestPause;
             _failed[file] = new Attempt(services.Time.GetTimestamp(), pause, reason);
             if (before?.Reason != reason)
+            {
                 LogFailed(Path.GetFileName(file), reason);
+            }
         }
     }
 
     private async Task RemoveAsync(CniCall call, string file)
     {
         if (!call.IsVoid)
-            await del.RunAsync(call).ConfigureAwait(false);
+        {
+            await del.RunAsync(call);
+        }
         // The file is the only durable trace of the DEL until the store has one.
-        if (!await services.Claims.CatchUpAsync().ConfigureAwait(false))
+        if (!await services.Claims.CatchUpAsync())
+        {
             throw new CniException(CniErrorCode.IoFailure, $"{call.Key} is removed, which can't be written to {services.Config.Store} yet");
+        }
+
         File.Delete(file);
         _failed.TryRemove(file, out _);
         LogDone(call.Key);
@@ -182,13 +201,22 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         try
         {
             if (new FileInfo(file) is { LinkTarget: not null } or { Length: < AgentRequest.LengthPrefix or > AgentRequest.LengthPrefix + AgentRequest.MaxBody })
+            {
                 throw new FrameException("it is a link, empty or too large");
-            byte[] frame = File.ReadAllBytes(file);
+            }
+
+            var frame = File.ReadAllBytes(file);
             if (BinaryPrimitives.ReadInt32BigEndian(frame) != frame.Length - AgentRequest.LengthPrefix)
+            {
                 throw new FrameException("it is cut short");
+            }
+
             var request = AgentRequest.Decode(frame.AsSpan(AgentRequest.LengthPrefix));
             if (request.Kind != AgentRequestKind.Cni || request.Environment.GetValueOrDefault("CNI_COMMAND") != "DEL")
+            {
                 throw new FrameException("it is not a DEL");
+            }
+
             var call = CniCall.Read(request);
             return FilesOf(call.Key).Contains(file) ? call : throw new FrameException("its name is not its attachment's");
         }
@@ -205,19 +233,26 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private void Reject(string file, string reason)
     {
-        string directory = Path.GetDirectoryName(file)!;
+        var directory = Path.GetDirectoryName(file)!;
         _failed.TryRemove(file, out _);
         LogRejected(Path.GetFileName(file), reason);
         if (Directory.EnumerateFiles(directory, $"{Rejected}*").Count() >= MostRejected)
+        {
             File.Delete(file);
+        }
         else
+        {
             File.Move(file, Path.Combine(directory, $"{Rejected}{Guid.NewGuid():N}"));
+        }
     }
 
     private void Tell(string directory, string problem)
     {
         if (_problems.GetValueOrDefault(directory) == problem)
+        {
             return;
+        }
+
         _problems[directory] = problem;
         LogUnreadable(directory, problem);
     }

@@ -21,14 +21,16 @@ internal sealed partial class Recovery(AgentServices services, Remover remover, 
     /// <summary>Takes the locks of all halves, so that no request comes between, and undoes them beside the requests for others.</summary>
     public async Task<Task> StartAsync()
     {
-        await CompareAsync().ConfigureAwait(false);
+        await CompareAsync();
         var work = new List<Task>();
         foreach (var claim in services.Claims.All().Where(c => c.State is ClaimState.Adding or ClaimState.Deleting && !c.IsHost))
         {
             LogHalf(claim.Key, claim.State == ClaimState.Adding ? "added" : "removed");
-            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero).ConfigureAwait(false);
+            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
             if (holder is not null)
+            {
                 work.Add(Task.Run(() => FinishAsync(claim, holder)));
+            }
         }
         return Task.WhenAll(work);
     }
@@ -36,16 +38,23 @@ internal sealed partial class Recovery(AgentServices services, Remover remover, 
     /// <summary>Once more what failed before; what a request is busy with is left alone.</summary>
     public async Task RetryAsync()
     {
-        await CompareAsync().ConfigureAwait(false);
+        await CompareAsync();
         foreach (var claim in services.Claims.All().Where(c => c.State == ClaimState.Deleting && !c.IsHost))
         {
-            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero).ConfigureAwait(false);
+            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
             if (holder is null)
+            {
                 continue;
+            }
+
             if (ReferenceEquals(services.Claims.Get(claim.Key), claim))
-                await FinishAsync(claim, holder).ConfigureAwait(false);
+            {
+                await FinishAsync(claim, holder);
+            }
             else
+            {
                 holder.Dispose();
+            }
         }
     }
 
@@ -55,7 +64,7 @@ internal sealed partial class Recovery(AgentServices services, Remover remover, 
         {
             try
             {
-                await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim)).ConfigureAwait(false);
+                await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim));
             }
             catch (CniException e)
             {
@@ -67,14 +76,16 @@ internal sealed partial class Recovery(AgentServices services, Remover remover, 
     private async Task CompareAsync()
     {
         // Before the claims: what is made after the list was read must not look like nobody's.
-        var devices = await services.OnDevicesAsync(services.Veth.List).ConfigureAwait(false);
-        await presence.LookAsync().ConfigureAwait(false);
+        var devices = await services.OnDevicesAsync(services.Veth.List);
+        await presence.LookAsync();
         var known = services.Claims.All().Select(c => c.PortName).ToHashSet();
         Orphans = devices.Where(d => !known.Contains(d.Name)).Select(d => d.Alias.Length > 0 ? $"{d.Name} ({d.Alias})" : d.Name).ToArray();
-        foreach (string orphan in Orphans)
+        foreach (var orphan in Orphans)
         {
             if (_reportedOrphans.Add(orphan))
+            {
                 LogOrphan(orphan);
+            }
         }
     }
 

@@ -48,7 +48,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             // Private before it is reachable, and in the old one's place in one step.
-            string fresh = path + ".new";
+            var fresh = path + ".new";
             File.Delete(fresh);
             listener.Bind(new UnixDomainSocketEndPoint(fresh));
             File.SetUnixFileMode(fresh, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -68,13 +68,16 @@ internal sealed partial class RequestServer : IAsyncDisposable
     /// <summary>Stops accepting, lets running requests end within a limit.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _accepting.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _accepting;
         _listener.Dispose();
         File.Delete(_path);
         var until = DateTime.UtcNow + DrainLimit;
         while (Running > 0 && DateTime.UtcNow < until)
-            await Task.Delay(10).ConfigureAwait(false);
+        {
+            await Task.Delay(10);
+        }
+
         _stop.Dispose();
     }
 
@@ -84,7 +87,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         {
             try
             {
-                var socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                var socket = await _listener.AcceptAsync(_stop.Token);
                 _ = Task.Run(() => ServeAsync(socket));
             }
             catch (OperationCanceledException)
@@ -95,24 +98,24 @@ internal sealed partial class RequestServer : IAsyncDisposable
             {
                 // Out of descriptors, or a peer that gave up: a moment later it may be better.
                 LogAcceptFailed(e.Message);
-                await Task.Delay(100).ConfigureAwait(false);
+                await Task.Delay(100);
             }
         }
     }
 
     private async Task ServeAsync(Socket socket)
     {
-        int running = Interlocked.Increment(ref _running);
+        var running = Interlocked.Increment(ref _running);
         try
         {
             using var owned = socket;
             var stream = new NetworkStream(socket, ownsSocket: false);
-            await using var closing = stream.ConfigureAwait(false);
-            var response = await AnswerAsync(socket, stream, running > MostRequests).ConfigureAwait(false);
+            await using var closing = stream;
+            var response = await AnswerAsync(socket, stream, running > MostRequests);
             if (response is { } answer)
             {
                 using var limit = new CancellationTokenSource(SendLimit);
-                await stream.WriteAsync(answer.Encode(), limit.Token).ConfigureAwait(false);
+                await stream.WriteAsync(answer.Encode(), limit.Token);
             }
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
@@ -136,29 +139,41 @@ internal sealed partial class RequestServer : IAsyncDisposable
         if (peer.Uid != 0)
         {
             if (_lines.Judge($"uid {peer.Uid}", "stranger", "").Fate == LineFate.Told)
+            {
                 LogStranger(peer.Uid, peer.Pid);
+            }
+
             return Failure(CniErrorCode.Internal, "only root may talk to the agent");
         }
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
         try
         {
             using var limit = new CancellationTokenSource(ReceiveLimit);
-            byte[]? body = await FrameReader.ReadAsync(reader, AgentRequest.MaxBody, limit.Token).ConfigureAwait(false);
+            var body = await FrameReader.ReadAsync(reader, AgentRequest.MaxBody, limit.Token);
             if (body is null)
+            {
                 return null;
+            }
+
             if (busy)
+            {
                 return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later") with { ExitCode = AgentResponse.NotTaken };
-            return await _handle(AgentRequest.Decode(body)).ConfigureAwait(false);
+            }
+
+            return await _handle(AgentRequest.Decode(body));
         }
         catch (FrameException e)
         {
             if (_lines.Judge("", nameof(FrameException), e.Message).Fate == LineFate.Told)
+            {
                 LogBadFrame(peer.Pid, ConfigurationError.OneLine(e.Message, LongestText));
+            }
+
             return Failure(CniErrorCode.IoFailure, "the request to the agent is malformed", e.Message);
         }
         finally
         {
-            await reader.CompleteAsync().ConfigureAwait(false);
+            await reader.CompleteAsync();
         }
     }
 

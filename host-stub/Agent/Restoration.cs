@@ -21,14 +21,20 @@ internal sealed partial class Restoration(AgentServices services)
     {
         foreach (var claim in services.Claims.All().Where(c => c.State == ClaimState.Attached && !c.IsHost && !c.PodGone && !ReferenceEquals(services.Pools.Find(c.DeviceKind), services.Veth)))
         {
-            if (!services.Acc.State.Synced || !await services.OnDevicesAsync(() => PodDevices.IsBereft(claim) && services.Pools.Find(claim.DeviceKind) is { } kind && kind.CanRestore(claim)).ConfigureAwait(false))
+            if (!services.Acc.State.Synced || !await services.OnDevicesAsync(() => PodDevices.IsBereft(claim) && services.Pools.Find(claim.DeviceKind) is { } kind && kind.CanRestore(claim)))
+            {
                 continue;
-            using var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero).ConfigureAwait(false);
+            }
+
+            using var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
             if (holder is null || services.Claims.Get(claim.Key) is not { State: ClaimState.Attached } current)
+            {
                 continue;
+            }
+
             try
             {
-                await RestoreAsync(current).ConfigureAwait(false);
+                await RestoreAsync(current);
                 LogRestored(claim.DeviceKind, claim.Device.Length > 0 ? claim.Device : claim.PortName, claim.Key);
             }
             catch (Exception e)
@@ -43,11 +49,13 @@ internal sealed partial class Restoration(AgentServices services)
         // The ACC may have removed what it was told to be gone; as a newer request it is made again, and the target makes the device.
         var (epoch, sequence) = services.Claims.NextSequence();
         claim = claim with { Epoch = epoch, Sequence = sequence, Vanished = false };
-        await services.Claims.PutAsync(claim).ConfigureAwait(false);
-        (claim, var reply) = await services.AttachAsync(claim).ConfigureAwait(false);
-        int index = await services.OnDevicesAsync(() => Plumb(claim)).ConfigureAwait(false);
+        await services.Claims.PutAsync(claim);
+        (claim, var reply) = await services.AttachAsync(claim);
+        var index = await services.OnDevicesAsync(() => Plumb(claim));
         if (claim.SourceTable != 0)
-            await RestoreSourceRoutingAsync(claim, index, PodRoutes.Gateways(reply)).ConfigureAwait(false);
+        {
+            await RestoreSourceRoutingAsync(claim, index, PodRoutes.Gateways(reply));
+        }
     }
 
     // The interface may have another index now, and so another table.
@@ -57,21 +65,21 @@ internal sealed partial class Restoration(AgentServices services)
         {
             SourceRouting.Remove(claim);
             return true;
-        }).ConfigureAwait(false);
+        });
         claim = claim with { SourceTable = SourceRouting.TableOf(index) };
-        await services.Claims.PutAsync(claim).ConfigureAwait(false);
+        await services.Claims.PutAsync(claim);
         await services.OnDevicesAsync(() =>
         {
             using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
             SourceRouting.Add(pod, index, claim.SourceTable, claim.Addresses, gateways);
             return true;
-        }).ConfigureAwait(false);
+        });
     }
 
     private int Plumb(Claim claim)
     {
         using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
-        int index = services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), pod).Index;
+        var index = services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), pod).Index;
         pod.Configure(index, claim.Addresses);
         pod.AddRoutes(index, claim.Routes);
         return index;

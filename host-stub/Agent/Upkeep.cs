@@ -18,7 +18,7 @@ internal sealed partial class Upkeep(AgentServices services)
         IReadOnlyList<(string Kind, UpkeepStep Step)> steps;
         try
         {
-            steps = await services.OnDevicesAsync(services.Pools.Upkeep).ConfigureAwait(false);
+            steps = await services.OnDevicesAsync(services.Pools.Upkeep);
             _told.Remove(("", ""));
         }
         catch (LinuxException e)
@@ -34,7 +34,7 @@ internal sealed partial class Upkeep(AgentServices services)
                 {
                     step.Run();
                     return true;
-                }).ConfigureAwait(false);
+                });
                 _told.Remove((kind, step.Device));
                 LogMade(kind, step.Device);
             }
@@ -42,7 +42,10 @@ internal sealed partial class Upkeep(AgentServices services)
             {
                 // A physical function is nobody's device; what is one is left alone for a while.
                 if (kind == "sf" && DeviceFault.IsOfDevice(e))
+                {
                     services.Pools.SetAside.Add(kind, step.Device, e.Message);
+                }
+
                 Tell(kind, step.Device, e.Message);
             }
         }
@@ -51,7 +54,10 @@ internal sealed partial class Upkeep(AgentServices services)
     private void Tell(string kind, string device, string reason)
     {
         if (_told.GetValueOrDefault((kind, device)) == reason)
+        {
             return;
+        }
+
         _told[(kind, device)] = reason;
         LogFailed(kind, device, reason);
     }

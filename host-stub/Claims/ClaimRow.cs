@@ -118,7 +118,10 @@ internal static class ClaimRow
     private static byte[] WriteRoutes(IReadOnlyList<CniRoute> routes)
     {
         if (routes.Count == 0)
+        {
             return [];
+        }
+
         var result = new CniResult();
         result.Routes.AddRange(routes);
         return CniResultWriter.Write(result, CniVersion.V110);
@@ -129,7 +132,10 @@ internal static class ClaimRow
     private static CniResult? ReadResult(byte[] json)
     {
         if (json.Length == 0)
+        {
             return null;
+        }
+
         using var document = JsonDocument.Parse(json);
         return CniResultReader.Read(document.RootElement, "result");
     }

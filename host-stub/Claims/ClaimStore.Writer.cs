@@ -40,7 +40,10 @@ internal sealed partial class ClaimStore
     {
         _writes.Writer.TryComplete();
         if (_writer.IsAlive)
+        {
             _writer.Join(TimeSpan.FromSeconds(10));
+        }
+
         _connection.Dispose();
         _lock.Dispose();
     }
@@ -49,7 +52,9 @@ internal sealed partial class ClaimStore
     {
         var write = new Write(prepare);
         if (!_writes.Writer.TryWrite(write))
+        {
             write.Done.SetException(new ObjectDisposedException(nameof(ClaimStore)));
+        }
         // Whoever does not wait for it must not bring the process down with an unobserved failure.
         _ = write.Done.Task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         return write.Done.Task;
@@ -63,13 +68,18 @@ internal sealed partial class ClaimStore
         {
             batch.Clear();
             while (batch.Count < LargestCommit && _writes.Reader.TryRead(out var write))
+            {
                 batch.Add(write);
+            }
+
             try
             {
                 CommitBatch(batch);
                 _problem = "";
                 foreach (var write in batch)
+                {
                     write.Done.TrySetResult();
+                }
             }
             catch (Exception e)
             {
@@ -78,9 +88,13 @@ internal sealed partial class ClaimStore
                 {
                     // A flush asks whether the writer lives, which it does.
                     if (write.Prepare is null)
+                    {
                         write.Done.TrySetResult();
+                    }
                     else
+                    {
                         write.Done.TrySetException(e);
+                    }
                 }
             }
         }
@@ -92,14 +106,20 @@ internal sealed partial class ClaimStore
         {
             // What failed last is tried again, with nothing that changes anything.
             if (_problem.Length > 0)
+            {
                 Execute($"PRAGMA user_version = {SchemaVersion}");
+            }
+
             return;
         }
         using var transaction = _connection.BeginTransaction();
         foreach (var write in batch)
         {
             if (write.Prepare is null)
+            {
                 continue;
+            }
+
             using var command = _connection.CreateCommand();
             command.Transaction = transaction;
             write.Prepare(command);

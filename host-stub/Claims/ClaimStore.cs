@@ -38,9 +38,12 @@ internal sealed partial class ClaimStore : IDisposable
         SqliteConnection? connection = null;
         try
         {
-            string directory = System.IO.Path.GetDirectoryName(path)!;
+            var directory = System.IO.Path.GetDirectoryName(path)!;
             if (!Directory.Exists(directory))
+            {
                 Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+
             singleInstance = LockFile(path);
             CreatePrivate(path);
             var builder = new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 5 };
@@ -56,9 +59,15 @@ internal sealed partial class ClaimStore : IDisposable
             connection?.Dispose();
             singleInstance?.Dispose();
             if (e is SqliteException sqlite)
+            {
                 throw Unusable(path, sqlite.Message, RepairRemedy);
+            }
+
             if (e is IOException or UnauthorizedAccessException)
+            {
                 throw Unusable(path, e.Message, "let the agent's user write there, or set Agent:Store");
+            }
+
             throw;
         }
     }
@@ -70,7 +79,10 @@ internal sealed partial class ClaimStore : IDisposable
         using var reader = command.ExecuteReader();
         var list = new List<Claim>();
         while (reader.Read())
+        {
             list.Add(ClaimRow.Read(reader));
+        }
+
         return list;
     }
 
@@ -79,11 +91,16 @@ internal sealed partial class ClaimStore : IDisposable
         Execute("PRAGMA journal_mode = WAL");
         Execute("PRAGMA synchronous = FULL");
         Execute("PRAGMA locking_mode = EXCLUSIVE");
-        int version = Convert.ToInt32(Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
+        var version = Convert.ToInt32(Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
         if (version > SchemaVersion)
+        {
             throw Unusable(Path, $"schema {version} is newer than this release knows ({SchemaVersion})", "install the newer release again");
+        }
+
         if ((string)Scalar("PRAGMA quick_check(1)")! is var check && check != "ok")
+        {
             throw Unusable(Path, $"damaged ({check})", RepairRemedy);
+        }
 
         using var transaction = _connection.BeginTransaction();
         if (version == 0)
@@ -93,25 +110,41 @@ internal sealed partial class ClaimStore : IDisposable
         else
         {
             if (version < 2)
+            {
                 Execute(ClaimRow.FromVersion1, transaction);
+            }
+
             if (version < 3)
+            {
                 Execute(ClaimRow.FromVersion2, transaction);
+            }
+
             if (version < 4)
+            {
                 Execute(ClaimRow.FromVersion3, transaction);
+            }
         }
         // The databases of the versions before were complete, as far as those knew.
         if (version < 3)
+        {
             Execute($"INSERT INTO state (name, value) VALUES ('complete', {(version == 0 ? 0 : 1)})", transaction);
+        }
+
         if (version != SchemaVersion)
+        {
             Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
+        }
+
         transaction.Commit();
         IsComplete = Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'complete'"), CultureInfo.InvariantCulture) != 0;
     }
 
     private void Execute(string[] statements, SqliteTransaction transaction)
     {
-        foreach (string statement in statements)
+        foreach (var statement in statements)
+        {
             Execute(statement, transaction);
+        }
     }
 
     private void Execute(string sql, SqliteTransaction? transaction = null)

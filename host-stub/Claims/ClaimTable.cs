@@ -34,7 +34,9 @@ internal sealed class ClaimTable
         get
         {
             lock (_lock)
+            {
                 return _isComplete;
+            }
         }
     }
 
@@ -44,7 +46,9 @@ internal sealed class ClaimTable
         get
         {
             lock (_lock)
+            {
                 return _claims.Values.Count(c => !c.IsHost);
+            }
         }
     }
 
@@ -54,7 +58,9 @@ internal sealed class ClaimTable
         get
         {
             lock (_lock)
+            {
                 return _epoch;
+            }
         }
     }
 
@@ -62,13 +68,17 @@ internal sealed class ClaimTable
     public (ulong Epoch, ulong Sequence) NextSequence()
     {
         lock (_lock)
+        {
             return (_epoch, ++_sequence);
+        }
     }
 
     public Claim? Get(AttachmentKey key)
     {
         lock (_lock)
+        {
             return _claims.GetValueOrDefault(key);
+        }
     }
 
     /// <summary>The host's own interface while it is attached; null while it is not.</summary>
@@ -77,7 +87,9 @@ internal sealed class ClaimTable
     public IReadOnlyList<Claim> All()
     {
         lock (_lock)
+        {
             return [.. _claims.Values];
+        }
     }
 
     /// <summary>Records a claim.</summary>
@@ -94,7 +106,9 @@ internal sealed class ClaimTable
     public void PutInMemory(Claim claim)
     {
         lock (_lock)
+        {
             _claims[claim.Key] = claim;
+        }
     }
 
     public Task RemoveAsync(AttachmentKey key)
@@ -115,7 +129,9 @@ internal sealed class ClaimTable
     {
         await Task.WhenAll(BehindWrites()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
+        {
             return _behind.Count == 0;
+        }
     }
 
     private List<Task> BehindWrites()
@@ -124,26 +140,31 @@ internal sealed class ClaimTable
         {
             var writes = new List<Task>();
             foreach (var (key, version) in _behind)
+            {
                 writes.Add(CatchUpAsync(key, version, _claims.TryGetValue(key, out var claim) ? _store.PutAsync(claim) : _store.RemoveAsync(key)));
+            }
+
             return writes;
         }
     }
 
     private async Task CatchUpAsync(AttachmentKey key, ulong version, Task write)
     {
-        await write.ConfigureAwait(false);
+        await write;
         lock (_lock)
         {
             // Unless something newer has failed meanwhile.
-            if (_behind.TryGetValue(key, out ulong current) && current == version)
+            if (_behind.TryGetValue(key, out var current) && current == version)
+            {
                 _behind.Remove(key);
+            }
         }
     }
 
     // Under the lock: writes of one attachment reach the disk in the order of their changes.
     private Task Noted(AttachmentKey key, Task write)
     {
-        ulong version = ++_version;
+        var version = ++_version;
         var noted = NoteAsync();
         // Whoever does not wait for it leaves the failure to the next catching up.
         _ = noted.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -153,12 +174,15 @@ internal sealed class ClaimTable
         {
             try
             {
-                await write.ConfigureAwait(false);
+                await write;
             }
             catch
             {
                 lock (_lock)
+                {
                     _behind[key] = version;
+                }
+
                 throw;
             }
         }
@@ -167,9 +191,11 @@ internal sealed class ClaimTable
     /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
     public async Task SetCompleteAsync()
     {
-        await _store.SetCompleteAsync().ConfigureAwait(false);
+        await _store.SetCompleteAsync();
         lock (_lock)
+        {
             _isComplete = true;
+        }
     }
 
     /// <summary>Marks or clears "the device is gone"; only of a claim that is still as it was looked at.</summary>
@@ -178,7 +204,10 @@ internal sealed class ClaimTable
         lock (_lock)
         {
             if (!_claims.TryGetValue(seen.Key, out var current) || !ReferenceEquals(current, seen))
+            {
                 return false;
+            }
+
             _claims[seen.Key] = current with { Vanished = vanished, PodGone = podGone };
             return true;
         }
@@ -193,9 +222,13 @@ internal sealed class ClaimTable
             foreach (var claim in _claims.Values)
             {
                 if (claim.State is ClaimState.Attaching or ClaimState.Attached && !claim.Vanished)
+                {
                     attached.Add(claim);
+                }
                 else if (claim.State == ClaimState.Released)
+                {
                     released.Add(claim);
+                }
             }
             return new SyncSnapshot(_epoch, ++_sequence, attached, released);
         }
@@ -221,6 +254,8 @@ internal sealed class ClaimTable
     public void BeginEpoch(ulong epoch)
     {
         lock (_lock)
+        {
             _epoch = epoch;
+        }
     }
 }

@@ -16,7 +16,7 @@ internal sealed record LinkOrigin(string Name, int Mtu, MacAddress Mac)
 
     public static LinkOrigin? Parse(string text) =>
         text.Split('/') is [{ Length: > 0 } name, var mtu, var mac]
-        && int.TryParse(mtu, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes) && MacAddress.TryParse(mac, out var address)
+        && int.TryParse(mtu, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) && MacAddress.TryParse(mac, out var address)
             ? new LinkOrigin(name, bytes, address)
             : null;
 }

@@ -51,16 +51,22 @@ internal static class CommandLine
 
     private static int Ask(ReadOnlySpan<string> args, Func<string, bool, int> question)
     {
-        bool json = false;
-        string socket = CniNetworkHeader.DefaultSocket;
-        for (int i = 0; i < args.Length; i++)
+        var json = false;
+        var socket = CniNetworkHeader.DefaultSocket;
+        for (var i = 0; i < args.Length; i++)
         {
             if (args[i] == "--json")
+            {
                 json = true;
+            }
             else if (args[i] == "--socket" && i + 1 < args.Length)
+            {
                 socket = args[++i];
+            }
             else
+            {
                 return Fail(Usage, UsageError);
+            }
         }
         return question(socket, json);
     }

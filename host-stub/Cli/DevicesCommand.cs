@@ -19,11 +19,14 @@ internal static class DevicesCommand
             text.AppendLine($"{Get(pool, "kind"),-8} {pool.GetProperty("inUse").GetInt32(),6} {pool.GetProperty("limit").GetInt32(),6} {(free > 0 ? free : "-"),6} {aside,9}");
         }
         foreach (var device in root.GetProperty("pools").EnumerateArray().SelectMany(p => p.GetProperty("setAside").EnumerateArray()))
+        {
             text.AppendLine().Append($"set aside {Get(device, "device")} until {Get(device, "until")}: {Get(device, "reason")}");
+        }
+
         text.AppendLine().AppendLine($"{"KIND",-8} {"DEVICE",-16} {"PORT",-15} {"MAC",-17} {"STATE",-10} ATTACHMENT");
         foreach (var item in root.GetProperty("devices").EnumerateArray())
         {
-            string device = Get(item, "device");
+            var device = Get(item, "device");
             text.AppendLine($"{Get(item, "kind"),-8} {(device.Length > 0 ? device : "-"),-16} {Get(item, "port"),-15} {Get(item, "mac"),-17} {Get(item, "state"),-10} {Get(item, "attachment")}");
         }
         return text.ToString().TrimEnd();

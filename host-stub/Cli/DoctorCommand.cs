@@ -16,26 +16,41 @@ internal static class DoctorCommand
     public static int? Run(ReadOnlySpan<string> args)
     {
         string file = AgentConfigReader.DefaultFile, networks = Networks, plugins = Plugins;
-        bool json = false;
-        for (int i = 0; i < args.Length; i++)
+        var json = false;
+        for (var i = 0; i < args.Length; i++)
         {
-            bool more = i + 1 < args.Length;
+            var more = i + 1 < args.Length;
             if (args[i] == "--json")
+            {
                 json = true;
+            }
             else if (args[i] == "--config" && more)
+            {
                 file = args[++i];
+            }
             else if (args[i] == "--networks" && more)
+            {
                 networks = args[++i];
+            }
             else if (args[i] == "--plugins" && more)
+            {
                 plugins = args[++i];
+            }
             else
+            {
                 return null;
+            }
         }
         var report = Examine(file, networks, plugins);
         if (json)
+        {
             WriteJson(report);
+        }
         else
+        {
             report.WriteText(Console.Out);
+        }
+
         return report.IsSound ? 0 : 1;
     }
 
@@ -49,7 +64,10 @@ internal static class DoctorCommand
         {
             var report = new DoctorReport();
             foreach (var error in e.Errors)
+            {
                 report.Wrong("configuration", ConfigurationError.OneLine(error.ToString()), "docs/configuration.md has all keys; the agent does not start with this");
+            }
+
             return report;
         }
     }
@@ -58,7 +76,10 @@ internal static class DoctorCommand
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
             report.WriteJson(writer);
+        }
+
         Console.Out.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
     }
 }

@@ -14,27 +14,42 @@ internal static class StatusCommand
     {
         var acc = root.GetProperty("acc");
         var text = new StringBuilder();
-        string state = acc.GetProperty("ready").GetBoolean() ? "ready" : acc.GetProperty("synced").GetBoolean() ? "connected, not ready" : "unreachable";
+        var state = acc.GetProperty("ready").GetBoolean() ? "ready" : acc.GetProperty("synced").GetBoolean() ? "connected, not ready" : "unreachable";
         text.Append("ACC          ").Append(acc.GetProperty("address").GetString()).Append("  ").Append(state);
         if (acc.GetProperty("reason").GetString() is { Length: > 0 } reason)
+        {
             text.Append(": ").Append(reason);
+        }
+
         text.AppendLine();
         AppendConditions(text, "host         ", root);
         AppendConditions(text, "ACC          ", acc);
         foreach (var failure in acc.GetProperty("syncFailures").EnumerateArray())
+        {
             text.Append("not applied  ").AppendLine(failure.GetString());
+        }
+
         if (root.TryGetProperty("hostInterface", out var host))
         {
-            string problem = host.GetProperty("failure").GetString() ?? "";
+            var problem = host.GetProperty("failure").GetString() ?? "";
             text.Append("host         ").Append(host.GetProperty("name").GetString()).AppendLine(problem.Length == 0 ? "  up" : $"  {problem}");
         }
         foreach (var device in root.GetProperty("unknownDevices").EnumerateArray())
+        {
             text.Append("unknown      ").AppendLine(device.GetString());
+        }
+
         foreach (var device in root.GetProperty("setAside").EnumerateArray())
+        {
             text.Append("set aside    ").AppendLine(device.GetString());
+        }
+
         text.AppendLine().AppendLine($"{"STATE",-10} {"ADDRESS",-16} {"PORT",-15} {"POD",-32} {"NETWORK",-16} CONTAINER");
         foreach (var item in root.GetProperty("attachments").EnumerateArray())
+        {
             AppendAttachment(text, item);
+        }
+
         return text.ToString().TrimEnd();
     }
 
@@ -50,8 +65,8 @@ internal static class StatusCommand
     private static void AppendAttachment(StringBuilder text, JsonElement item)
     {
         string Get(string key) => item.GetProperty(key).GetString() ?? "";
-        string addresses = string.Join(",", item.GetProperty("addresses").EnumerateArray().Select(a => a.GetString()));
-        string pod = Get("podName").Length > 0 ? $"{Get("podNamespace")}/{Get("podName")}" : "-";
+        var addresses = string.Join(",", item.GetProperty("addresses").EnumerateArray().Select(a => a.GetString()));
+        var pod = Get("podName").Length > 0 ? $"{Get("podNamespace")}/{Get("podName")}" : "-";
         text.AppendLine($"{Get("state"),-10} {(addresses.Length > 0 ? addresses : "-"),-16} {Get("port"),-15} {pod,-32} {Get("network"),-16} {Get("containerId")}/{Get("interface")}");
     }
 }

@@ -13,10 +13,16 @@ internal readonly record struct CniArgs(string PodNamespace, string PodName, str
         {
             var pair = text.AsSpan()[range].Trim();
             if (pair.IsEmpty)
+            {
                 continue;
-            int equals = pair.IndexOf('=');
+            }
+
+            var equals = pair.IndexOf('=');
             if (equals <= 0)
+            {
                 throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"\"{pair}\" is not KEY=VALUE");
+            }
+
             var value = pair[(equals + 1)..];
             switch (pair[..equals])
             {
@@ -32,11 +38,16 @@ internal readonly record struct CniArgs(string PodNamespace, string PodName, str
     {
         // As the ACC counts.
         if (value.Length > ProtocolLimits.MaxNameBytes || Encoding.UTF8.GetByteCount(value) > ProtocolLimits.MaxNameBytes)
+        {
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} is longer than {ProtocolLimits.MaxNameBytes} bytes");
-        foreach (char c in value)
+        }
+
+        foreach (var c in value)
         {
             if (char.IsControl(c))
+            {
                 throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} holds a control character");
+            }
         }
         return value.ToString();
     }

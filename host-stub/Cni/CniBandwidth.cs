@@ -17,7 +17,10 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
     public static CniBandwidth? Read(JsonElement runtimeConfig)
     {
         if (CniJson.Object(runtimeConfig, "bandwidth", "runtimeConfig.") is not { } given)
+        {
             return null;
+        }
+
         var bandwidth = new CniBandwidth(Number(given, "ingressRate"), Number(given, "ingressBurst"), Number(given, "egressRate"), Number(given, "egressBurst"));
         Check("ingress", bandwidth.IngressRate, bandwidth.IngressBurst);
         Check("egress", bandwidth.EgressRate, bandwidth.EgressBurst);
@@ -28,30 +31,49 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
     /// <exception cref="CniException">Error 7, with the field.</exception>
     public void CheckBursts(int mtu)
     {
-        ulong least = 8 * (ulong)(mtu + FrameOverhead);
+        var least = 8 * (ulong)(mtu + FrameOverhead);
         if (IngressRate > 0 && IngressBurst < least)
+        {
             throw Invalid("ingressBurst", $"{IngressBurst} bits are less than one packet of MTU {mtu}, which is {least} bits");
+        }
+
         if (EgressRate > 0 && EgressBurst < least)
+        {
             throw Invalid("egressBurst", $"{EgressBurst} bits are less than one packet of MTU {mtu}, which is {least} bits");
+        }
     }
 
     private static ulong Number(JsonElement given, string key)
     {
         if (CniJson.Optional(given, key) is not { } value)
+        {
             return 0;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number) ? number : throw CniJson.Wrong(Where + key, "an integer from 0 on");
+        }
+
+        return value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out var number) ? number : throw CniJson.Wrong(Where + key, "an integer from 0 on");
     }
 
     private static void Check(string direction, ulong rate, ulong burst)
     {
         if (rate > 0 && burst == 0)
+        {
             throw Invalid(direction + "Burst", $"is missing, though {direction}Rate is set");
+        }
+
         if (rate == 0 && burst > 0)
+        {
             throw Invalid(direction + "Rate", $"is missing, though {direction}Burst is set");
+        }
+
         if (rate is > 0 and < 8)
+        {
             throw Invalid(direction + "Rate", $"{rate} bits per second are less than one byte");
+        }
+
         if (burst / 8 >= uint.MaxValue)
+        {
             throw Invalid(direction + "Burst", $"{burst} bits are more than 4 GB");
+        }
     }
 
     private static CniException Invalid(string key, string reason) =>

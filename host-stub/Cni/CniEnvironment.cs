@@ -15,7 +15,7 @@ internal sealed class CniEnvironment
         InterfaceName = get("CNI_IFNAME") ?? "";
         Args = get("CNI_ARGS") ?? "";
         Path = get("CNI_PATH") ?? "";
-        string overriding = get("CNI_NETNS_OVERRIDE") ?? "";
+        var overriding = get("CNI_NETNS_OVERRIDE") ?? "";
         NetNsOverride = overriding == "1" || overriding.Equals("true", StringComparison.OrdinalIgnoreCase);
     }
 
@@ -40,9 +40,11 @@ internal sealed class CniEnvironment
     /// <summary>Reads and checks; error 4 names every variable that is missing or wrong.</summary>
     public static CniEnvironment Read(Func<string, string?> get)
     {
-        string command = get("CNI_COMMAND") ?? "";
+        var command = get("CNI_COMMAND") ?? "";
         if (command is not ("ADD" or "DEL" or "CHECK" or "GC" or "STATUS" or "VERSION"))
+        {
             throw new CniException(CniErrorCode.InvalidEnvironment, command.Length == 0 ? "CNI_COMMAND is missing" : $"CNI_COMMAND \"{Shown(command)}\" is unknown");
+        }
 
         var environment = new CniEnvironment(command, get);
         environment.Check();
@@ -53,11 +55,16 @@ internal sealed class CniEnvironment
     public static bool IsValidName(string name)
     {
         if (name.Length == 0 || !char.IsAsciiLetterOrDigit(name[0]))
+        {
             return false;
-        foreach (char c in name)
+        }
+
+        foreach (var c in name)
         {
             if (!char.IsAsciiLetterOrDigit(c) && c is not ('_' or '.' or '-'))
+            {
                 return false;
+            }
         }
         return true;
     }
@@ -67,44 +74,69 @@ internal sealed class CniEnvironment
     {
         // "all" and "default" are directories beside those of the links in /proc/sys/net, so the kernel registers no link under them.
         if (name.Length is 0 or > MaxInterfaceName || name is "." or ".." or "all" or "default")
+        {
             return false;
-        foreach (char c in name)
+        }
+
+        foreach (var c in name)
         {
             // What the kernel refuses or, with '%', takes for a pattern; and bytes that would make a log line lie.
             if (c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c) || c > '~')
+            {
                 return false;
+            }
         }
         return true;
     }
 
     private void Check()
     {
-        bool attachment = Command is "ADD" or "DEL" or "CHECK";
-        string missing = "";
+        var attachment = Command is "ADD" or "DEL" or "CHECK";
+        var missing = "";
         if (attachment)
         {
             Need(ref missing, "CNI_CONTAINERID", ContainerId);
             if (Command != "DEL")
+            {
                 Need(ref missing, "CNI_NETNS", NetNs);
+            }
+
             Need(ref missing, "CNI_IFNAME", InterfaceName);
         }
         if (Command is "ADD" or "CHECK" or "GC")
+        {
             Need(ref missing, "CNI_PATH", Path);
+        }
+
         if (missing.Length > 0)
+        {
             throw new CniException(CniErrorCode.InvalidEnvironment, $"required environment variables missing: {missing}");
+        }
+
         if (!attachment)
+        {
             return;
+        }
+
         if (Command == "DEL")
         {
             NothingExists = !IsContainerId(ContainerId) ? "CNI_CONTAINERID" : !IsValidInterfaceName(InterfaceName) ? "CNI_IFNAME" : "";
             return;
         }
         if (!IsContainerId(ContainerId))
+        {
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_CONTAINERID is not valid", $"\"{Shown(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
+        }
+
         if (!IsValidInterfaceName(InterfaceName))
+        {
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_IFNAME is not valid", $"\"{Shown(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':', '%' and white space, and not \"all\" or \"default\", which the kernel keeps for itself");
+        }
+
         if (NetNs.Length > 0 && (NetNs[0] != '/' || NetNs.Length > 4096))
+        {
             throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_NETNS is not valid", $"\"{Shown(NetNs)}\": an absolute path is needed");
+        }
     }
 
     private static bool IsContainerId(string id) => id.Length <= ProtocolLimits.MaxNameBytes && IsValidName(id);
@@ -112,7 +144,9 @@ internal sealed class CniEnvironment
     private static void Need(ref string missing, string name, string value)
     {
         if (value.Length == 0)
+        {
             missing = missing.Length == 0 ? name : missing + ", " + name;
+        }
     }
 
     private static string Shown(string value) => value.Length <= 80 ? value : value[..80] + "…";

@@ -21,7 +21,10 @@ internal static class CniErrorJson
             writer.WriteNumber("code"u8, code);
             writer.WriteString("msg"u8, message);
             if (details.Length > 0)
+            {
                 writer.WriteString("details"u8, details);
+            }
+
             writer.WriteEndObject();
         }
         return buffer.WrittenSpan.ToArray();
@@ -35,8 +38,11 @@ internal static class CniErrorJson
             writer.WriteStartObject();
             writer.WriteString("cniVersion"u8, version.Length == 0 ? CniVersions.Newest.Text() : version);
             writer.WriteStartArray("supportedVersions"u8);
-            foreach (string supported in CniVersions.All)
+            foreach (var supported in CniVersions.All)
+            {
                 writer.WriteStringValue(supported);
+            }
+
             writer.WriteEndArray();
             writer.WriteEndObject();
         }

@@ -17,14 +17,19 @@ internal static class CniJson
     public static JsonElement? Optional(JsonElement parent, string key)
     {
         if (parent.ValueKind != JsonValueKind.Object)
+        {
             return null;
+        }
+
         Span<byte> name = stackalloc byte[key.Length];
         _ = Encoding.ASCII.GetBytes(key, name);
         JsonElement? found = null;
         foreach (var property in parent.EnumerateObject())
         {
             if (property.Value.ValueKind != JsonValueKind.Null && CniKeys.Matches(property, name))
+            {
                 found = property.Value;
+            }
         }
         return found;
     }
@@ -32,9 +37,15 @@ internal static class CniJson
     public static string String(JsonElement parent, string key, string where)
     {
         if (Optional(parent, key) is not { } value)
+        {
             return "";
+        }
+
         if (value.ValueKind != JsonValueKind.String)
+        {
             throw Wrong($"{where}{key}", "a string");
+        }
+
         try
         {
             return value.GetString() ?? "";
@@ -48,16 +59,25 @@ internal static class CniJson
     public static int? Int(JsonElement parent, string key, string where)
     {
         if (Optional(parent, key) is not { } value)
+        {
             return null;
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out int number))
+        }
+
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var number))
+        {
             throw Wrong($"{where}{key}", "an integer");
+        }
+
         return number;
     }
 
     public static JsonElement? Object(JsonElement parent, string key, string where)
     {
         if (Optional(parent, key) is not { } value)
+        {
             return null;
+        }
+
         return value.ValueKind == JsonValueKind.Object ? value : throw Wrong($"{where}{key}", "an object");
     }
 
@@ -65,13 +85,22 @@ internal static class CniJson
     public static IEnumerable<JsonElement> Objects(JsonElement parent, string key, string where)
     {
         if (Optional(parent, key) is not { } value)
+        {
             yield break;
+        }
+
         if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() > MaxArray)
+        {
             throw Wrong($"{where}{key}", $"an array of at most {MaxArray} objects");
+        }
+
         foreach (var item in value.EnumerateArray())
         {
             if (item.ValueKind != JsonValueKind.Object)
+            {
                 throw Wrong($"{where}{key}", "an array of objects");
+            }
+
             yield return item;
         }
     }
@@ -79,37 +108,49 @@ internal static class CniJson
     public static IReadOnlyList<string> Strings(JsonElement parent, string key, string where)
     {
         if (Optional(parent, key) is not { } value)
+        {
             return [];
+        }
+
         if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() > MaxArray)
+        {
             throw Wrong($"{where}{key}", "an array of strings");
+        }
+
         var list = new List<string>();
         foreach (var item in value.EnumerateArray())
+        {
             list.Add(item.ValueKind == JsonValueKind.String ? item.GetString() ?? "" : throw Wrong($"{where}{key}", "an array of strings"));
+        }
+
         return list;
     }
 
     public static IPAddress? Address(JsonElement parent, string key, string where)
     {
-        string text = String(parent, key, where);
+        var text = String(parent, key, where);
         if (text.Length == 0)
+        {
             return null;
+        }
+
         return IpText.TryParse(text, out var address) ? address : throw Wrong($"{where}{key}", $"an IP address (\"{text}\")");
     }
 
     /// <summary>An address with a prefix length, host bits kept.</summary>
     public static (IPAddress Address, int PrefixLength) Cidr(JsonElement parent, string key, string where)
     {
-        string text = String(parent, key, where);
-        return IpText.TryParseCidr(text, out var address, out int length) ? (address, length) : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
+        var text = String(parent, key, where);
+        return IpText.TryParseCidr(text, out var address, out var length) ? (address, length) : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
     }
 
     /// <summary>Host bits cleared, as a route's destination has to be.</summary>
     public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
     {
-        byte[] bytes = address.GetAddressBytes();
-        for (int i = 0; i < bytes.Length; i++)
+        var bytes = address.GetAddressBytes();
+        for (var i = 0; i < bytes.Length; i++)
         {
-            int keep = Math.Clamp(prefixLength - i * 8, 0, 8);
+            var keep = Math.Clamp(prefixLength - i * 8, 0, 8);
             bytes[i] &= (byte)(0xff << (8 - keep));
         }
         return new IPNetwork(new IPAddress(bytes), prefixLength);

@@ -17,9 +17,15 @@ internal static class CniKeys
     public static bool Matches(ref Utf8JsonReader reader, ReadOnlySpan<byte> key)
     {
         if (!reader.ValueIsEscaped)
+        {
             return Matches(reader.ValueSpan, key);
+        }
+
         if (reader.ValueSpan.Length > LongestEscaped)
+        {
             return false;
+        }
+
         try
         {
             Span<byte> text = stackalloc byte[LongestEscaped];
@@ -36,7 +42,10 @@ internal static class CniKeys
     {
         var raw = JsonMarshal.GetRawUtf8PropertyName(property);
         if (!raw.Contains((byte)'\\'))
+        {
             return Matches(raw, key);
+        }
+
         try
         {
             return Matches(Encoding.UTF8.GetBytes(property.Name), key);
@@ -49,10 +58,12 @@ internal static class CniKeys
 
     private static bool Matches(ReadOnlySpan<byte> text, ReadOnlySpan<byte> key)
     {
-        foreach (byte expected in key)
+        foreach (var expected in key)
         {
-            if (!TryTakeFolded(ref text, out byte folded) || folded != Lower(expected))
+            if (!TryTakeFolded(ref text, out var folded) || folded != Lower(expected))
+            {
                 return false;
+            }
         }
         return text.IsEmpty;
     }
@@ -60,16 +71,26 @@ internal static class CniKeys
     // Two characters beyond ASCII have an ASCII letter as their other case: the long s (U+017F) and the Kelvin sign (U+212A).
     private static bool TryTakeFolded(ref ReadOnlySpan<byte> text, out byte folded)
     {
-        int taken = 1;
+        var taken = 1;
         folded = 0;
         if (text.IsEmpty)
+        {
             return false;
+        }
+
         if (text.StartsWith("\u017f"u8))
+        {
             (folded, taken) = ((byte)'s', 2);
+        }
         else if (text.StartsWith("\u212a"u8))
+        {
             (folded, taken) = ((byte)'k', 3);
+        }
         else
+        {
             folded = Lower(text[0]);
+        }
+
         text = text[taken..];
         return true;
     }

@@ -77,7 +77,10 @@ internal sealed partial class CniNetworkConfig
     {
         Mtu = CniJson.Int(root, "mtu", "") ?? 0;
         if (Mtu != 0 && Mtu is < MinMtu or > MaxMtu)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"mtu {Mtu} is not valid in the network configuration", $"{MinMtu} to {MaxMtu}, or 0 for the agent's");
+        }
+
         DeviceKind = CniJson.String(root, "deviceKind", "");
         DeviceId = ReadDeviceId(root);
         Dns = CniResultReader.ReadDns(root, "");
@@ -85,22 +88,40 @@ internal sealed partial class CniNetworkConfig
         {
             IpamType = CniJson.String(ipam, "type", "ipam.");
             if (IpamType.Contains('/') || IpamType is "." or "..")
+            {
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is not valid in the network configuration", $"\"{IpamType}\": the file name of a plugin in CNI_PATH is needed");
+            }
         }
         RefuseUnsupported(root);
         if (command is "ADD" or "CHECK")
+        {
             ReadCapabilities(root);
+        }
+
         if (CniJson.Object(root, "prevResult", "") is { } previous)
+        {
             PrevResult = CniResultReader.Read(previous, "prevResult");
+        }
         // A runtime written in Go says null for an empty list; only an absent key may be a mistake.
         if (command == "GC" && root.TryGetProperty("cni.dev/valid-attachments", out _))
+        {
             ValidAttachments = ReadAttachments(root);
+        }
+
         if (command == "ADD" && IpamType.Length == 0)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is missing in the network configuration", "name the IPAM plugin, for example {\"ipam\":{\"type\":\"host-local\",…}}");
+        }
+
         if (command == "CHECK" && PrevResult is null)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "prevResult is missing in the network configuration", "CHECK compares with it");
+        }
+
         if (command == "GC" && ValidAttachments is null)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "cni.dev/valid-attachments is missing in the network configuration", "without it every attachment would be removed");
+        }
     }
 
     // A device plugin's choice comes as the capability deviceID, or, by a meta plugin that merges it in, at the top.
@@ -126,13 +147,22 @@ internal sealed partial class CniNetworkConfig
     private void ReadCapabilities(JsonElement root)
     {
         if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
+        {
             return;
+        }
+
         Bandwidth = CniBandwidth.Read(runtime);
-        string text = CniJson.String(runtime, "mac", "runtimeConfig.");
+        var text = CniJson.String(runtime, "mac", "runtimeConfig.");
         if (text.Length == 0)
+        {
             return;
+        }
+
         if (!MacAddress.TryParse(text, out var mac) || mac.IsMulticast || mac.IsZero)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "runtimeConfig.mac is not valid in the network configuration", $"\"{text}\": a unicast MAC address such as 02:00:5e:10:00:01 is needed");
+        }
+
         Mac = mac;
     }
 
@@ -140,7 +170,10 @@ internal sealed partial class CniNetworkConfig
     {
         var list = new List<CniAttachment>();
         foreach (var item in CniJson.Objects(root, "cni.dev/valid-attachments", ""))
+        {
             list.Add(new CniAttachment(CniJson.String(item, "containerID", "cni.dev/valid-attachments."), CniJson.String(item, "ifname", "cni.dev/valid-attachments.")));
+        }
+
         return list;
     }
 
@@ -148,19 +181,27 @@ internal sealed partial class CniNetworkConfig
     private static void RefuseUnsupported(JsonElement root)
     {
         if (CniJson.Optional(root, "ipMasq") is { ValueKind: not JsonValueKind.False } masquerade)
+        {
             throw Unsupported("ipMasq", masquerade, "the pipeline decides what is masqueraded");
+        }
+
         if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
+        {
             return;
-        foreach (string key in (ReadOnlySpan<string>)["portMappings", "infinibandGUID"])
+        }
+
+        foreach (var key in (ReadOnlySpan<string>)["portMappings", "infinibandGUID"])
         {
             if (CniJson.Optional(runtime, key) is { } value)
+            {
                 throw Unsupported("runtimeConfig." + key, value, "leave the capability out of the plugin's configuration");
+            }
         }
     }
 
     private static CniException Unsupported(string key, JsonElement value, string hint)
     {
-        string text = value.GetRawText();
+        var text = value.GetRawText();
         return new CniException(CniErrorCode.UnsupportedField, $"unsupported field {key} = {(text.Length <= 80 ? text : text[..80] + "…")} in the network configuration", hint);
     }
 }

@@ -51,19 +51,32 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
             var reader = new Utf8JsonReader(json);
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
+            {
                 throw new CniException(CniErrorCode.DecodingFailure, "the network configuration on stdin is not a JSON object");
+            }
+
             while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
             {
                 if (CniKeys.Matches(ref reader, "cniVersion"u8))
+                {
                     version = Text(ref reader, "cniVersion", removal) ?? version;
+                }
                 else if (CniKeys.Matches(ref reader, "name"u8))
+                {
                     name = Text(ref reader, "name", removal) ?? name;
+                }
                 else if (CniKeys.Matches(ref reader, "socket"u8))
+                {
                     socket = Text(ref reader, "socket", removal) ?? socket;
+                }
                 else if (CniKeys.Matches(ref reader, "pendingDir"u8))
+                {
                     pending = Text(ref reader, "pendingDir", removal) ?? pending;
+                }
                 else
+                {
                     reader.Skip();
+                }
             }
             // Anything after the object is an error too.
             reader.Read();
@@ -80,13 +93,24 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
     {
         CniVersions.RequireFor(command, CniVersions.Parse(Version));
         if (Name.Length == 0)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is missing in the network configuration");
+        }
+
         if (!IsNetworkName(Name))
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is not valid in the network configuration", $"\"{Name}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
+        }
+
         if (!IsPath(Socket, MaxSocketPath))
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "socket is not valid in the network configuration", $"\"{Socket}\": an absolute path of at most {MaxSocketPath} bytes is needed");
+        }
+
         if (Pending.Length > 0 && !IsPath(Pending, MaxPath))
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, "pendingDir is not valid in the network configuration", $"an absolute path of at most {MaxPath} bytes is needed");
+        }
     }
 
     private static bool IsNetworkName(string name) => name.Length <= ProtocolLimits.MaxNameBytes && CniEnvironment.IsValidName(name);
@@ -99,14 +123,20 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
     {
         reader.Read();
         if (reader.TokenType == JsonTokenType.Null)
+        {
             return null;
+        }
+
         if (reader.TokenType != JsonTokenType.String && removal)
         {
             reader.Skip();
             return null;
         }
         if (reader.TokenType != JsonTokenType.String)
+        {
             throw new CniException(CniErrorCode.DecodingFailure, $"{key} is not a string in the network configuration");
+        }
+
         try
         {
             return reader.GetString();
@@ -115,7 +145,10 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
         {
             // A lone surrogate or broken UTF-8.
             if (removal)
+            {
                 return null;
+            }
+
             throw new CniException(CniErrorCode.DecodingFailure, $"{key} is not valid text in the network configuration");
         }
     }

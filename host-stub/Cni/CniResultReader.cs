@@ -8,12 +8,15 @@ internal static class CniResultReader
     public static CniResult Read(JsonElement element, string where)
     {
         if (element.ValueKind != JsonValueKind.Object)
+        {
             throw CniJson.Wrong(where, "an object");
-        string at = where + ".";
+        }
+
+        var at = where + ".";
         var result = new CniResult();
         foreach (var item in CniJson.Objects(element, "interfaces", at))
         {
-            string name = CniJson.String(item, "name", at + "interfaces.");
+            var name = CniJson.String(item, "name", at + "interfaces.");
             result.Interfaces.Add(new CniInterface(
                 name,
                 CniJson.String(item, "mac", at + "interfaces."),
@@ -25,9 +28,12 @@ internal static class CniResultReader
         foreach (var item in CniJson.Objects(element, "ips", at))
         {
             var (address, length) = CniJson.Cidr(item, "address", at + "ips.");
-            int? index = CniJson.Int(item, "interface", at + "ips.");
+            var index = CniJson.Int(item, "interface", at + "ips.");
             if (index is { } i && result.Interfaces.Count > 0 && (uint)i >= (uint)result.Interfaces.Count)
+            {
                 throw CniJson.Wrong(at + "ips.interface", "an index into interfaces");
+            }
+
             result.Addresses.Add(new CniAddress(address, length, CniJson.Address(item, "gateway", at + "ips."), index));
         }
         foreach (var item in CniJson.Objects(element, "routes", at))
@@ -49,8 +55,11 @@ internal static class CniResultReader
     public static CniDns ReadDns(JsonElement parent, string where)
     {
         if (CniJson.Object(parent, "dns", where) is not { } dns)
+        {
             return CniDns.Empty;
-        string at = where + "dns.";
+        }
+
+        var at = where + "dns.";
         return new CniDns(CniJson.Strings(dns, "nameservers", at), CniJson.String(dns, "domain", at), CniJson.Strings(dns, "search", at), CniJson.Strings(dns, "options", at));
     }
 }

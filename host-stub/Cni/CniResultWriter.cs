@@ -11,7 +11,10 @@ internal static class CniResultWriter
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
         using (var writer = new Utf8JsonWriter(buffer, CniErrorJson.Options))
+        {
             Write(writer, result, version);
+        }
+
         return buffer.WrittenSpan.ToArray();
     }
 
@@ -23,21 +26,30 @@ internal static class CniResultWriter
         {
             writer.WriteStartArray("interfaces"u8);
             foreach (var item in result.Interfaces)
+            {
                 WriteInterface(writer, item, version);
+            }
+
             writer.WriteEndArray();
         }
         if (result.Addresses.Count > 0)
         {
             writer.WriteStartArray("ips"u8);
             foreach (var item in result.Addresses)
+            {
                 WriteAddress(writer, item, version);
+            }
+
             writer.WriteEndArray();
         }
         if (result.Routes.Count > 0)
         {
             writer.WriteStartArray("routes"u8);
             foreach (var item in result.Routes)
+            {
                 WriteRoute(writer, item, version);
+            }
+
             writer.WriteEndArray();
         }
         // Runtimes of the older versions expect the key, empty or not.
@@ -52,7 +64,10 @@ internal static class CniResultWriter
         writer.WriteString("name"u8, item.Name);
         Text(writer, "mac", item.Mac);
         if (version >= CniVersion.V110 && item.Mtu > 0)
+        {
             writer.WriteNumber("mtu"u8, item.Mtu);
+        }
+
         Text(writer, "sandbox", item.Sandbox);
         if (version >= CniVersion.V110)
         {
@@ -66,12 +81,21 @@ internal static class CniResultWriter
     {
         writer.WriteStartObject();
         if (version < CniVersion.V100)
+        {
             writer.WriteString("version"u8, item.Address.AddressFamily == AddressFamily.InterNetwork ? "4" : "6");
+        }
+
         if (item.Interface is { } index)
+        {
             writer.WriteNumber("interface"u8, index);
+        }
+
         writer.WriteString("address"u8, $"{item.Address}/{item.PrefixLength}");
         if (item.Gateway is { } gateway)
+        {
             writer.WriteString("gateway"u8, gateway.ToString());
+        }
+
         writer.WriteEndObject();
     }
 
@@ -80,7 +104,10 @@ internal static class CniResultWriter
         writer.WriteStartObject();
         writer.WriteString("dst"u8, item.Destination.ToString());
         if (item.Gateway is { } gateway)
+        {
             writer.WriteString("gw"u8, gateway.ToString());
+        }
+
         if (version >= CniVersion.V110)
         {
             Number(writer, "mtu", item.Mtu);
@@ -105,22 +132,32 @@ internal static class CniResultWriter
     private static void Text(Utf8JsonWriter writer, string key, string value)
     {
         if (value.Length > 0)
+        {
             writer.WriteString(key, value);
+        }
     }
 
     private static void Number(Utf8JsonWriter writer, string key, int? value)
     {
         if (value is { } number)
+        {
             writer.WriteNumber(key, number);
+        }
     }
 
     private static void Texts(Utf8JsonWriter writer, string key, IReadOnlyList<string> values)
     {
         if (values.Count == 0)
+        {
             return;
+        }
+
         writer.WriteStartArray(key);
-        foreach (string value in values)
+        foreach (var value in values)
+        {
             writer.WriteStringValue(value);
+        }
+
         writer.WriteEndArray();
     }
 }

@@ -26,7 +26,7 @@ internal static class CniVersions
 
     public static bool TryParse(string text, out CniVersion version)
     {
-        int index = Array.IndexOf(Names, text);
+        var index = Array.IndexOf(Names, text);
         version = index < 0 ? default : (CniVersion)index;
         return index >= 0;
     }
@@ -35,8 +35,11 @@ internal static class CniVersions
     public static CniVersion Parse(string text)
     {
         if (TryParse(text, out var version))
+        {
             return version;
-        string asked = text.Length == 0 ? "no cniVersion (that is 0.1.0)" : $"cniVersion \"{text}\"";
+        }
+
+        var asked = text.Length == 0 ? "no cniVersion (that is 0.1.0)" : $"cniVersion \"{text}\"";
         throw new CniException(CniErrorCode.IncompatibleVersion, "incompatible CNI versions", $"the configuration asks for {asked}, the plugin supports {string.Join(", ", Names)}");
     }
 
@@ -45,6 +48,8 @@ internal static class CniVersions
     {
         var since = command switch { "CHECK" => CniVersion.V040, "GC" or "STATUS" => CniVersion.V110, _ => CniVersion.V030 };
         if (version < since)
+        {
             throw new CniException(CniErrorCode.IncompatibleVersion, $"cniVersion {version.Text()} does not allow {command}", $"{command} came with {since.Text()}");
+        }
     }
 }

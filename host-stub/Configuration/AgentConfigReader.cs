@@ -30,7 +30,7 @@ internal static class AgentConfigReader
     public static AgentConfig Load(string path, IDictionary environment)
     {
         var reader = new ConfigurationReader(ConfigurationTree.Load(path, required: true, environment, Foreign));
-        string socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy);
+        var socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy);
         var config = new AgentConfig
         {
             Acc = ReadAcc(reader),
@@ -53,13 +53,25 @@ internal static class AgentConfigReader
             Metrics = ReadMetrics(reader),
         };
         if (config.DeviceKind == "ipvlan" && config.Ipvlan.Parent.Length == 0)
+        {
             reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that pods share");
+        }
+
         if (config.Ipvlan.Parent.Length > 0 && config.Ipvlan.Port.Length == 0)
+        {
             reader.Fail("Device:Ipvlan:Port", null, "is missing: the parent is given", "give the name of the parent's port on the target");
+        }
+
         if (config.DeviceKind == "vf" && config.Vf.PhysicalFunctions.Count == 0)
+        {
             reader.Fail("Device:Vf:PhysicalFunctions", null, "is missing: Device:Kind is vf", "name the physical functions by interface, PCI address or vendor:device");
+        }
+
         if (config.DeviceKind == "sf" && config.Sf.Device is null)
+        {
             reader.Fail("Device:Sf:Device", null, "is missing: Device:Kind is sf", "name the devlink device, such as pci/0000:01:00.0");
+        }
+
         reader.RefuseUnknown();
         return reader.Errors.Count == 0 ? config : throw new ConfigurationException(reader.Errors);
     }
@@ -83,11 +95,16 @@ internal static class AgentConfigReader
             reader.Value<string?>("Metrics:KeyFile", "", Parsers.OptionalPath, PathRemedy),
             reader.Value<string?>("Metrics:CaFile", "", Parsers.OptionalPath, PathRemedy));
         if (config.Listen is not { } listen || MetricsListen.IsLocal(listen))
+        {
             return config;
+        }
+
         foreach (var (key, file) in new[] { ("Metrics:CertificateFile", config.CertificateFile), ("Metrics:KeyFile", config.KeyFile), ("Metrics:CaFile", config.CaFile) })
         {
             if (file is null)
+            {
                 reader.Fail(key, null, $"is missing: {listen} can be reached by others, so that metrics are served there under mutual TLS only", FileRemedy);
+            }
         }
         return config;
     }
@@ -148,7 +165,7 @@ internal static class AgentConfigReader
     private static HostInterfaceConfig ReadHostInterface(ConfigurationReader reader)
     {
         const string AddressRemedy = "give an address with its prefix length such as 200.1.1.2/32";
-        bool enabled = reader.Flag("HostInterface:Enabled", true);
+        var enabled = reader.Flag("HostInterface:Enabled", true);
         var config = new HostInterfaceConfig(
             enabled,
             reader.Value<string>("HostInterface:Name", "accoffload0", InterfaceName, "give a name of 1 to 15 characters"),
@@ -162,7 +179,10 @@ internal static class AgentConfigReader
             DeviceKind = reader.Value<string>("HostInterface:DeviceKind", "veth", HostDeviceKind, "give veth, or tap for a target that makes its own ports"),
         };
         if (config.Addresses.Count > ProtocolLimits.MaxAddresses)
+        {
             reader.Fail("HostInterface:Addresses", null, $"has {config.Addresses.Count} addresses", $"give {ProtocolLimits.MaxAddresses} at most");
+        }
+
         return config;
     }
 
@@ -198,7 +218,7 @@ internal static class AgentConfigReader
     private static string? PortNamespace(string text, out string path)
     {
         path = text;
-        string name = text.StartsWith(NamespaceDirectory, StringComparison.Ordinal) ? text[NamespaceDirectory.Length..] : "";
+        var name = text.StartsWith(NamespaceDirectory, StringComparison.Ordinal) ? text[NamespaceDirectory.Length..] : "";
         return name.Length is 0 or > 255 || name.Contains('/') || name is "." or ".." ? $"is no name below {NamespaceDirectory}" : null;
     }
 
@@ -213,7 +233,10 @@ internal static class AgentConfigReader
     {
         name = text;
         if (text.Length == 0)
+        {
             return null;
+        }
+
         return text.Length <= ProtocolLimits.MaxPortNameBytes && text is not ("." or "..") && text.All(c => ProtocolLimits.PortNameCharacters.Contains(c, StringComparison.Ordinal))
             ? null
             : $"is no port's name: 1 to {ProtocolLimits.MaxPortNameBytes} letters, digits and . _ : @ -";

@@ -36,7 +36,9 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
     public void Dispose()
     {
         lock (_lock)
+        {
             Close();
+        }
     }
 
     private void Open()
@@ -70,7 +72,10 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         try
         {
             if (replace)
+            {
                 NetNamespace.DeleteNamed(Path.GetFileName(path));
+            }
+
             return NetNamespace.OpenOrCreateNamed(Path.GetFileName(path));
         }
         catch (LinuxException e) when (e.Errno is Errno.EPERM or Errno.EACCES)

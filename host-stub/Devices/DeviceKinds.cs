@@ -11,11 +11,20 @@ internal static class DeviceKinds
     {
         var kinds = new List<IDeviceKind> { veth, new TapKind(dataPlane) };
         if (config.Ipvlan.Parent.Length > 0)
+        {
             kinds.Add(new IpvlanKind(config.Ipvlan));
+        }
+
         if (config.Vf.PhysicalFunctions.Count > 0)
+        {
             kinds.Add(new VfKind(config.Vf, hardware));
+        }
+
         if (config.Sf.Device is not null)
+        {
             kinds.Add(new SfKind(config.Sf, hardware));
+        }
+
         return kinds;
     }
 

@@ -24,10 +24,13 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     /// <exception cref="CniException">Error 7: the configuration has no such kind.</exception>
     public IDeviceKind For(string asked, string device)
     {
-        string name = asked.Length > 0 ? asked : device.Length == 0 ? defaultKind : device.Contains("/sf", StringComparison.Ordinal) ? "sf" : "vf";
+        var name = asked.Length > 0 ? asked : device.Length == 0 ? defaultKind : device.Contains("/sf", StringComparison.Ordinal) ? "sf" : "vf";
         if (Find(name) is { } kind)
+        {
             return kind;
-        string where = asked.Length > 0 ? $"deviceKind \"{asked}\"" : $"deviceID \"{device}\"";
+        }
+
+        var where = asked.Length > 0 ? $"deviceKind \"{asked}\"" : $"deviceID \"{device}\"";
         throw new CniException(CniErrorCode.InvalidNetworkConfig, $"{where} in the network configuration: the agent has no devices of the kind {name}",
             $"it has {string.Join(", ", kinds.Select(k => k.Kind))}; see Device in its configuration");
     }
@@ -45,11 +48,17 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
         {
             // One is kept for the host's own interface, whatever the kinds' limits allow together: the ACC takes no longer list.
             if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
+            {
                 throw new CniException(CniErrorCode.TryAgainLater, $"the node has {ProtocolLimits.MaxAttachments - 1} attachments, which is all that there may be", "a pod has to go first");
+            }
+
             var holders = HoldersOf(kind.Kind);
-            int most = LimitOf(kind);
+            var most = LimitOf(kind);
             if (holders.Count >= most)
+            {
                 throw new CniException(CniErrorCode.TryAgainLater, $"all {most} devices of the kind {kind.Kind} are in use", "Device:Limit is the most that there may be; a pod has to go first");
+            }
+
             var inUse = holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
             var claim = make(kind.Plan(new PlanRequest(key, wanted, inUse, SetAside.Names(kind.Kind)) { Mac = mac }));
             return (claim, claims.PutAsync(claim));
@@ -95,7 +104,10 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
         {
             // A kind that the configuration does not offer any more can't be looked for.
             if (Find(group.Key) is not { } kind)
+            {
                 continue;
+            }
+
             var all = group.ToArray();
             var present = kind.Present(all);
             missing.UnionWith(all.Select(c => c.Key).Where(k => !present.Contains(k)));

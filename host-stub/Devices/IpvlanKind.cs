@@ -24,11 +24,17 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
     {
         // It is everybody's device, so nobody gets one while it is set aside.
         if (request.SetAside.Contains(config.Parent))
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} of ipvlan devices is set aside", "host-stub devices tells why, and until when");
+        }
+
         using var host = RouteNetlink.Open();
         var mac = Parent(host).Mac;
         if (request.Mac is { } wanted && wanted != mac)
+        {
             throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field runtimeConfig.mac = {wanted} in the network configuration", $"an ipvlan interface has its parent's MAC, {mac}");
+        }
+
         return new DevicePlan(config.Parent, config.Port, mac);
     }
 
@@ -37,12 +43,20 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         using var host = RouteNetlink.Open();
         var parent = Parent(host);
         if (parent.Mac != request.Mac)
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} got another MAC just now", $"{parent.Mac}, not {request.Mac}");
+        }
+
         if (!parent.IsUp)
+        {
             host.SetUp(parent.Index);
+        }
         // A NIC finishes checksums and cuts segments. A veth hands them on as they are, and the pipeline at its other end takes whole packets.
         if (parent.Kind == "veth")
+        {
             host.DisableOffloads(parent.Name);
+        }
+
         host.CreateIpvlan(new IpvlanSpec { Name = pod.InterfaceName, Parent = parent.Index, Namespace = pod.Namespace, Mtu = Math.Min(request.Mtu, parent.Mtu) });
         var link = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} on {config.Parent}", Errno.ENODEV);
         pod.Links.SetAlias(link.Index, request.Alias);
@@ -52,7 +66,9 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
     public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.ForRemoval(claim, static (pod, link) =>
     {
         if (link.Kind == "ipvlan")
+        {
             pod.Links.DeleteLink(link.Index);
+        }
     }));
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);

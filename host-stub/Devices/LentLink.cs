@@ -33,7 +33,10 @@ internal static class LentLink
             });
         }
         if (link.Mtu != request.Mtu)
+        {
             SetMtu(host, link, request.Mtu);
+        }
+
         Move(host, link, pod);
         var moved = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} after {link.Name} was moved", Errno.ENODEV);
         return moved.Index;
@@ -75,16 +78,25 @@ internal static class LentLink
     {
         TakeOut(claim, isIt, host);
         if (findInHost() is not { } link)
+        {
             return false;
+        }
+
         if (claim.Origin is { } origin)
+        {
             Restore(host, link, origin, setMac);
+        }
+
         return true;
     }
 
     private static void TakeOut(Claim claim, Func<LinkInfo, bool?> isIt, RouteNetlink host)
     {
         if (claim.NetNs.Length == 0)
+        {
             return;
+        }
+
         PodNetwork pod;
         try
         {
@@ -97,7 +109,10 @@ internal static class LentLink
         using (pod)
         {
             if (pod.Links.GetLinks().FirstOrDefault(l => isIt(l) ?? (l.Name == claim.Key.InterfaceName && l.Mac == claim.Mac)) is not { } link)
+            {
                 return;
+            }
+
             pod.Links.SetLink(link.Index, new LinkChange { Up = false });
             using var ns = NetNamespace.OpenCurrent();
             // Under a name that nobody has; its own it gets there, where a name that is taken is no reason to leave it with the pod.
@@ -107,13 +122,22 @@ internal static class LentLink
 
     private static void Restore(RouteNetlink host, LinkInfo link, LinkOrigin origin, Action<LinkInfo, MacAddress> setMac)
     {
-        bool named = link.Name == origin.Name || (host.GetLink(origin.Name) is { } other && other.Index != link.Index);
+        var named = link.Name == origin.Name || (host.GetLink(origin.Name) is { } other && other.Index != link.Index);
         if (named && string.IsNullOrEmpty(link.Alias) && Same(link, origin))
+        {
             return;
+        }
+
         if (link.IsUp)
+        {
             host.SetLink(link.Index, new LinkChange { Up = false });
+        }
+
         if (origin.Mac != default && link.Mac != origin.Mac)
+        {
             setMac(link, origin.Mac);
+        }
+
         var change = new LinkChange
         {
             Name = named ? null : origin.Name,

@@ -42,8 +42,10 @@ internal static class LentTap
     /// <param name="claim">Whose it was. Another's by now stays as it is.</param>
     public static void TakeBack(RouteNetlink home, Claim claim)
     {
-        string alias = PortName.Alias(claim.Key);
+        var alias = PortName.Alias(claim.Key);
         if (home.GetLink(claim.PortName) is { Kind: "tun" } tap && tap.Alias == alias)
+        {
             home.SetLink(tap.Index, new LinkChange { Up = false, Alias = "" });
+        }
     }
 }

@@ -13,9 +13,12 @@ internal readonly record struct NumberRange(uint First, uint Last)
     public static string? Parse(string text, out NumberRange range)
     {
         range = default;
-        string[] ends = text.Split('-');
-        if (ends.Length > 2 || !Number(ends[0], out uint first) || !Number(ends[^1], out uint last))
+        var ends = text.Split('-');
+        if (ends.Length > 2 || !Number(ends[0], out var first) || !Number(ends[^1], out var last))
+        {
             return "is no range of numbers";
+        }
+
         range = new NumberRange(first, last);
         return first <= last ? null : "ends before it begins";
     }

@@ -12,27 +12,39 @@ internal static class PodCheck
     /// <exception cref="CniException">Names what is missing or different.</exception>
     public static void Check(PodNetwork pod, CniResult expected, string sandbox, Claim claim)
     {
-        int index = expected.Interfaces.FindIndex(i => i.Name == pod.InterfaceName && i.Sandbox == sandbox);
+        var index = expected.Interfaces.FindIndex(i => i.Name == pod.InterfaceName && i.Sandbox == sandbox);
         if (index < 0)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"prevResult has no interface {pod.InterfaceName} in {sandbox}");
+        }
+
         var link = pod.Find() ?? throw Missing($"interface {pod.InterfaceName} is gone", sandbox);
         CheckLink(link, expected.Interfaces[index], sandbox, claim);
         CheckAddresses(pod, link, expected, index, sandbox);
         var rules = pod.Links.GetRules().Where(r => claim.Addresses.Contains(r.Source)).ToArray();
         CheckRoutes(pod, expected, index, sandbox, rules);
         if (claim.SourceTable != 0)
+        {
             CheckSourceRouting(pod, link, claim, sandbox, rules);
+        }
     }
 
     private static void CheckLink(LinkInfo link, CniInterface expected, string sandbox, Claim claim)
     {
         if (!link.IsUp)
+        {
             throw Missing($"interface {link.Name} is down", sandbox);
+        }
+
         if (expected.Mac.Length > 0 && (!MacAddress.TryParse(expected.Mac, out var mac) || mac != link.Mac))
+        {
             throw Missing($"interface {link.Name} has the MAC {link.Mac}, not {expected.Mac}", sandbox);
+        }
         // A smaller one is a later plugin's choice, which not all of them write into the result; packets beyond the port's own are lost.
         if (link.Mtu > claim.Mtu)
+        {
             throw Missing($"interface {link.Name} has the MTU {link.Mtu}, more than the {claim.Mtu} of its port", sandbox);
+        }
     }
 
     private static void CheckAddresses(PodNetwork pod, LinkInfo link, CniResult expected, int index, string sandbox)
@@ -41,7 +53,9 @@ internal static class PodCheck
         foreach (var address in AddressesOf(expected, index))
         {
             if (!present.Any(p => p.Address.Equals(address.Address) && p.PrefixLength == address.PrefixLength))
+            {
                 throw Missing($"interface {link.Name} lacks the address {address.Address}/{address.PrefixLength}", sandbox);
+            }
         }
     }
 
@@ -56,7 +70,9 @@ internal static class PodCheck
             foreach (var route in table)
             {
                 if (!present.Any(p => p.Destination.Equals(route.Destination) && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
+                {
                     throw Missing($"the route to {route.Destination}{Via(route.Gateway)} is gone", sandbox);
+                }
             }
         }
     }
@@ -66,7 +82,9 @@ internal static class PodCheck
         foreach (var address in claim.Addresses)
         {
             if (!rules.Any(r => r.Source.Equals(address) && HasDefaultRoute(pod, link, address, r.Table)))
+            {
                 throw Missing($"no routing rule leads packets from {address} out by {link.Name}", sandbox);
+            }
         }
     }
 

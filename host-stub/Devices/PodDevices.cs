@@ -15,7 +15,10 @@ internal static class PodDevices
     public static bool With(Claim claim, Action<PodNetwork, LinkInfo> code)
     {
         if (claim.NetNs.Length == 0)
+        {
             return false;
+        }
+
         PodNetwork pod;
         try
         {
@@ -28,7 +31,10 @@ internal static class PodDevices
         using (pod)
         {
             if (pod.Find() is not { } link || link.Mac != claim.Mac)
+            {
                 return false;
+            }
+
             code(pod, link);
             return true;
         }

@@ -42,7 +42,9 @@ internal sealed class PodNetwork : IDisposable
             {
                 using var own = NetNamespace.OpenCurrent();
                 if (ns.IsSameAs(own))
+                {
                     throw new CniException(CniErrorCode.InvalidNetNs, "CNI_NETNS is the host's own network namespace", path);
+                }
             }
             return new PodNetwork(ns, RouteNetlink.Open(ns), interfaceName);
         }
@@ -82,9 +84,15 @@ internal sealed class PodNetwork : IDisposable
     {
         // A link-local address that nobody can reach would only send solicitations into the pipeline.
         if (!addresses.Any(a => a.AddressFamily == AddressFamily.InterNetworkV6))
+        {
             Links.SetIPv6AddrGenModeNone(index);
+        }
+
         foreach (var address in addresses)
+        {
             Links.AddAddress(index, address, Bits(address));
+        }
+
         Links.SetUp(index);
     }
 
@@ -103,7 +111,9 @@ internal sealed class PodNetwork : IDisposable
             // A second attachment of the pod: the first one's routes are the pod's. But each interface has its way to the gateway, told apart by its index.
             var behind = route with { Priority = BehindOthers + index };
             if (route.Gateway is null && TryAddRoute(behind, index))
+            {
                 added.Add(behind);
+            }
         }
         return added;
     }

@@ -36,7 +36,9 @@ internal static class PodRoutes
             // The way there is always the virtual router, whatever gateway the plugin thinks its subnet has.
             var gateway = routes.FirstOrDefault(r => r.Gateway?.AddressFamily == route.Destination.BaseAddress.AddressFamily)?.Gateway;
             if (gateway is not null && !routes.Exists(r => r.Destination.Equals(route.Destination) && r.Table == route.Table))
+            {
                 routes.Add(route with { Gateway = gateway, Scope = null });
+            }
         }
         return routes;
     }

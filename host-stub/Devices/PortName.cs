@@ -18,7 +18,7 @@ internal static class PortName
     /// <summary>What an operator sees at the link (`ip link`); the kernel takes 255 bytes.</summary>
     public static string Alias(AttachmentKey key)
     {
-        string alias = $"accoffload:{key}";
+        var alias = $"accoffload:{key}";
         return alias.Length <= 255 ? alias : alias[..255];
     }
 }

@@ -60,9 +60,13 @@ internal sealed class PortRemoval(DataPlaneNamespace dataPlane)
         using var links = dataPlane.OpenLinks();
         var indexes = batch.Select(r => links.GetLink(r.Name)?.Index).OfType<int>().Distinct().ToArray();
         if (indexes.Length == 1)
+        {
             links.DeleteLink(indexes[0]);
+        }
         else
+        {
             links.DeleteLinks(indexes, Group);
+        }
     }
 
     private sealed record Removal(string Name)

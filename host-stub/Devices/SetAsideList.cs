@@ -12,7 +12,9 @@ internal sealed class SetAsideList(TimeProvider time, TimeSpan pause)
     public void Add(string kind, string device, string reason)
     {
         lock (_lock)
+        {
             _devices[(kind, device)] = new SetAsideDevice(kind, device, reason, time.GetUtcNow() + pause);
+        }
     }
 
     public IReadOnlyList<SetAsideDevice> All()
@@ -21,7 +23,10 @@ internal sealed class SetAsideList(TimeProvider time, TimeSpan pause)
         {
             var now = time.GetUtcNow();
             foreach (var old in _devices.Values.Where(d => d.Until <= now).ToArray())
+            {
                 _devices.Remove((old.Kind, old.Device));
+            }
+
             return [.. _devices.Values.OrderBy(d => d.Kind, StringComparer.Ordinal).ThenBy(d => d.Device, StringComparer.Ordinal)];
         }
     }

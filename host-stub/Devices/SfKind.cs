@@ -37,8 +37,8 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         using var host = hardware.OpenLinks();
         var ports = Ports();
         var links = Links(host);
-        uint number = request.Wanted.Length > 0 ? Wanted(request, ports, links) : Any(request, ports, links);
-        string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
+        var number = request.Wanted.Length > 0 ? Wanted(request, ports, links) : Any(request, ports, links);
+        var port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
         var link = links.GetValueOrDefault(number);
         return new DevicePlan(NameOf(number), port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default))
         {
@@ -48,21 +48,21 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
-        uint number = NumberOf(request.Device);
+        var number = NumberOf(request.Device);
         using var host = hardware.OpenLinks();
         var link = Make(number, request.Mac, host, request);
         var mac = request.Mac == default ? link.Mac : request.Mac;
-        int index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
+        var index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
         return new MadePort(index, mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
-        uint number = NumberOf(claim.Device);
+        var number = NumberOf(claim.Device);
         if (config.Reuse)
         {
             using var host = hardware.OpenLinks();
-            bool home = LentLink.TakeBack(
+            var home = LentLink.TakeBack(
                 host,
                 claim,
                 l => l.ParentDevice is { } parent ? hardware.Bus.AuxiliaryDevices(config.Device!, number).Any(a => a.Name == parent) : null,
@@ -70,21 +70,28 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
                 static (_, _) => { });
             // What did not become whole is better made anew.
             if (home)
+            {
                 return;
+            }
         }
         using var devlink = hardware.OpenDevlink();
         if (PortOf(devlink, number) is { } port)
+        {
             devlink.DeletePort(config.Device!, port.Index);
+        }
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
     public bool IsHome(Claim claim)
     {
-        uint number = NumberOf(claim.Device);
+        var number = NumberOf(claim.Device);
         using var host = hardware.OpenLinks();
         if (LinkOf(number, host) is not null)
+        {
             return true;
+        }
+
         using var devlink = hardware.OpenDevlink();
         return PortOf(devlink, number) is null or { FunctionActive: false };
     }
@@ -113,7 +120,9 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             foreach (var port in ports)
             {
                 if (IsOpen(port.SfNumber!.Value) && IsUsable(port, links))
+                {
                     return port.SfNumber.Value;
+                }
             }
             return Unused(ports, IsOpen)
                 ?? throw new CniException(CniErrorCode.TryAgainLater, $"no subfunction is free: all numbers of {config.Numbers} are in use or set aside", "host-stub devices shows them; Device:Sf:Numbers says which pods may have");
@@ -122,12 +131,21 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     private uint Wanted(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
     {
-        if (!TryParse(request.Wanted, out uint number) || ports.FirstOrDefault(p => p.SfNumber == number) is not { } port)
+        if (!TryParse(request.Wanted, out var number) || ports.FirstOrDefault(p => p.SfNumber == number) is not { } port)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf", $"one is named {NameOf(config.Numbers.First)}");
+        }
+
         if (request.InUse.Contains(NameOf(number)))
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by whom");
+        }
+
         if (request.SetAside.Contains(NameOf(number)))
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is set aside", "host-stub devices tells why, and until when");
+        }
+
         return IsUsable(port, links)
             ? number
             : throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} has no interface in the host's namespace", "somebody took it, or its driver is not there");
@@ -138,7 +156,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     {
         using var devlink = hardware.OpenDevlink();
         var port = PortOf(devlink, number);
-        bool made = port is null;
+        var made = port is null;
         port ??= devlink.CreateSubfunction(new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
         if (mac != default && port.FunctionActive != true && port.FunctionMac != mac)
         {
@@ -149,7 +167,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             }
             _ = request is null ? SetMac() : request.GiveMac(SetMac);
         }
-        LinkInfo? link = port.FunctionActive == true ? LinkOf(number, host) : null;
+        var link = port.FunctionActive == true ? LinkOf(number, host) : null;
         if (link is null)
         {
             try
@@ -164,9 +182,15 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             }
         }
         if (link is null)
+        {
             throw new LinuxException($"find the interface of the subfunction {NameOf(number)}", Errno.ENODEV);
+        }
+
         if (link.Name == OwnName(number) || host.GetLink(OwnName(number)) is not null)
+        {
             return link;
+        }
+
         host.SetLink(link.Index, new LinkChange { Up = false });
         host.SetLink(link.Index, new LinkChange { Name = OwnName(number) });
         return link with { Name = OwnName(number), IsUp = false };
@@ -175,10 +199,12 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     private uint? Unused(IReadOnlyList<DevlinkPort> ports, Func<uint, bool> isOpen)
     {
         var there = ports.Select(p => p.SfNumber!.Value).ToHashSet();
-        for (uint number = config.Numbers.First; number <= config.Numbers.Last; number++)
+        for (var number = config.Numbers.First; number <= config.Numbers.Last; number++)
         {
             if (!there.Contains(number) && isOpen(number))
+            {
                 return number;
+            }
         }
         return null;
     }
@@ -203,7 +229,9 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         foreach (var device in hardware.Bus.AuxiliaryDevices(config.Device!))
         {
             if (HostHardware.FirstLink(device.Netdevs, host) is { } link)
+            {
                 links[device.SfNumber] = link;
+            }
         }
         return links;
     }
@@ -215,11 +243,11 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     private static string OwnName(uint number) => string.Create(CultureInfo.InvariantCulture, $"accsf{number}");
 
-    private uint NumberOf(string device) => TryParse(device, out uint number) ? number : throw new LinuxException($"find the subfunction {device}", Errno.ENODEV);
+    private uint NumberOf(string device) => TryParse(device, out var number) ? number : throw new LinuxException($"find the subfunction {device}", Errno.ENODEV);
 
     private bool TryParse(string device, out uint number)
     {
-        string prefix = $"{config.Device}/sf";
+        var prefix = $"{config.Device}/sf";
         number = 0;
         return device.StartsWith(prefix, StringComparison.Ordinal) && uint.TryParse(device.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out number)
             && config.Numbers.Contains(number);

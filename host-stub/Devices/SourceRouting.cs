@@ -42,7 +42,9 @@ internal static class SourceRouting
             }, replace: true);
         }
         foreach (var address in addresses)
+        {
             pod.Links.AddRule(new RoutingRule { Source = address, Table = table, Priority = Priority });
+        }
     }
 
     /// <summary>Removes the rules; no error when the namespace is gone, and they with it.</summary>
@@ -63,7 +65,9 @@ internal static class SourceRouting
             foreach (var rule in pod.Links.GetRules())
             {
                 if (rule.Table == claim.SourceTable && claim.Addresses.Contains(rule.Source))
+                {
                     pod.Links.DeleteRule(rule);
+                }
             }
         }
     }

@@ -32,7 +32,10 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     {
         var index = WaitForLink(request.PortName);
         if (IsLent(request.PortName))
+        {
             return dataPlane.Use((_, links) => LentTap.Lend(links, index, request, pod));
+        }
+
         dataPlane.Use((_, links) =>
         {
             links.SetLink(index, new LinkChange { Mac = request.Mac, Mtu = request.Mtu, Alias = request.Alias });
@@ -49,7 +52,9 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
         PodDevices.ForRemoval(claim, static (pod, link) =>
         {
             if (link.Kind is "tun" or "macvlan")
+            {
                 pod.Links.DeleteLink(link.Index);
+            }
         });
         if (IsLent(claim))
         {
@@ -69,7 +74,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     // An opened TAP has a carrier.
     public string? Problem(Claim claim)
     {
-        string? problem = $"{claim.Key.InterfaceName} of {claim.Key} is gone";
+        var problem = $"{claim.Key.InterfaceName} of {claim.Key} is gone";
         PodDevices.With(claim, (_, link) => problem = link.IsUp && !link.HasCarrier ? $"{claim.Key.InterfaceName} of {claim.Key} has no carrier: its target is gone" : null);
         return problem;
     }
@@ -85,14 +90,20 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
         using var epoll = new Epoll();
         epoll.Add(monitor.Handle, EpollEvents.Read, 0);
         var events = new EpollEvent[1];
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         while (true)
         {
             if (dataPlane.Use((_, links) => links.GetLink(name)) is { Kind: "tun" } link)
+            {
                 return link.Index;
+            }
+
             var left = TargetLimit - Stopwatch.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
+            {
                 throw new CniException(CniErrorCode.TryAgainLater, $"the target did not make the TAP {name}", "device kind tap needs a target on this machine, in the namespace of Device:PortNamespace");
+            }
+
             epoll.Wait(events, (int)Math.Ceiling(left.TotalMilliseconds));
             while (monitor.TryRead(out _))
             {

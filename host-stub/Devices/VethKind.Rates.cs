@@ -29,7 +29,9 @@ internal sealed partial class VethKind
                 });
             }
             if (bandwidth.EgressRate > 0)
+            {
                 pod.Links.SetTokenBucket(index, Bucket(bandwidth.EgressRate, bandwidth.EgressBurst));
+            }
         }
         catch (NetlinkException e) when (e.Errno is Errno.ENOENT or Errno.EOPNOTSUPP)
         {
@@ -41,10 +43,16 @@ internal sealed partial class VethKind
     public string? RateProblem(string portName, PodNetwork pod, int index, CniBandwidth bandwidth)
     {
         if (bandwidth.EgressRate > 0 && pod.Links.GetTokenBucketRate(index) is var egress && egress != bandwidth.EgressRate / 8)
+        {
             return Differs("sends", egress, bandwidth.EgressRate);
+        }
+
         if (bandwidth.IngressRate == 0)
+        {
             return null;
-        ulong? ingress = dataPlane.Use((_, links) => links.GetLink(portName) is { } port ? links.GetTokenBucketRate(port.Index) : null);
+        }
+
+        var ingress = dataPlane.Use((_, links) => links.GetLink(portName) is { } port ? links.GetTokenBucketRate(port.Index) : null);
         return ingress == bandwidth.IngressRate / 8 ? null : Differs("receives", ingress, bandwidth.IngressRate);
     }
 
@@ -54,7 +62,7 @@ internal sealed partial class VethKind
     private static TokenBucket Bucket(ulong bitsPerSecond, ulong burstBits)
     {
         ulong rate = bitsPerSecond / 8, burst = burstBits / 8;
-        ulong waiting = rate / 1000 * LatencyMilliseconds;
+        var waiting = rate / 1000 * LatencyMilliseconds;
         return new TokenBucket(rate, (uint)burst, (uint)Math.Min(waiting + burst, uint.MaxValue));
     }
 }

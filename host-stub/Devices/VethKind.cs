@@ -32,7 +32,10 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane, string data
         {
             // Left behind by a claim of the same name that could not be undone. It is nobody's any more.
             if (links.GetLink(request.PortName) is { } stale)
+            {
                 links.DeleteLink(stale.Index);
+            }
+
             return ns;
         });
         var near = pod.Links.CreateVeth(new VethSpec

@@ -10,14 +10,23 @@ internal sealed partial class VfKind
     public IReadOnlyList<UpkeepStep> Upkeep(IReadOnlySet<string> inUse, IReadOnlySet<string> setAside)
     {
         lock (_lock)
+        {
             _physical = null;
+        }
+
         if (config.Count == 0)
+        {
             return [];
+        }
+
         var steps = new List<UpkeepStep>();
-        foreach (string physical in Physical())
+        foreach (var physical in Physical())
         {
             if (hardware.Bus.Sriov(physical) is not { } state || state.Current == config.Count)
+            {
                 continue;
+            }
+
             if (state.Total < config.Count)
             {
                 steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Total} at most (Device:Vf:Count)", Errno.EINVAL)));
@@ -25,9 +34,13 @@ internal sealed partial class VfKind
             }
             // The kernel changes a number only by way of none at all, and pods would lose theirs.
             if (state.Current > 0 && hardware.Bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
+            {
                 steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Current} and pods that use them: they have to go first", Errno.EBUSY)));
+            }
             else
+            {
                 steps.Add(new UpkeepStep(physical, () => hardware.Bus.SetVfCount(physical, config.Count)));
+            }
         }
         return steps;
     }
@@ -37,7 +50,10 @@ internal sealed partial class VfKind
         lock (_lock)
         {
             if (_physical is { Length: > 0 } known)
+            {
                 return known;
+            }
+
             return _physical = Select(hardware.Bus, config.PhysicalFunctions);
         }
     }
@@ -51,10 +67,16 @@ internal sealed partial class VfKind
 
     private static IEnumerable<string> Select(PciBus bus, string selector, Lazy<IReadOnlyList<PciDevice>> all)
     {
-        if (TryParseIds(selector, out ushort vendor, out ushort device))
+        if (TryParseIds(selector, out var vendor, out var device))
+        {
             return bus.Find(vendor, device).Where(d => d.PhysicalFunction is null).Select(d => d.Address);
+        }
+
         if (bus.Get(selector) is { } named)
+        {
             return [named.Address];
+        }
+
         return all.Value.Where(d => d.PhysicalFunction is null && d.Netdevs.Contains(selector)).Select(d => d.Address);
     }
 

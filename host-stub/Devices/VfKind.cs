@@ -39,7 +39,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         using var host = hardware.OpenLinks();
         var functions = Functions();
         var (function, link) = request.Wanted.Length > 0 ? Wanted(request, functions, host) : Any(request, functions, host);
-        string port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
+        var port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
         return new DevicePlan(function.Function.Address, port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac))
         {
             Origin = new LinkOrigin(link.Name, link.Mtu, link.Mac),
@@ -56,9 +56,15 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         var physical = PhysicalLink(function.Physical, host);
         // Down, a physical function carries nothing for its virtual ones, and hears nothing from them.
         if (physical is { IsUp: false })
+        {
             host.SetUp(physical.Index);
+        }
+
         if (config.HasSettings)
+        {
             Configure(function, physical, host);
+        }
+
         return new MadePort(LentLink.Lend(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
     }
 
@@ -66,14 +72,16 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         using var host = hardware.OpenLinks();
         PooledFunction? function = null;
-        bool home = LentLink.TakeBack(
+        var home = LentLink.TakeBack(
             host,
             claim,
             l => l.ParentDevice is { } parent ? parent == claim.Device : null,
             () => (function = FindHome(claim.Device, host)) is null ? null : LinkOf(function, host),
             (l, mac) => SetMac(function!, PhysicalLink(function!.Physical, host), host, l, mac));
         if (!home && function is not null && HasNetworkDriver(claim.Device))
+        {
             throw new DeviceAwayException(claim.Device);
+        }
     });
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
@@ -89,9 +97,15 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     public string? Problem(Claim claim)
     {
         if (hardware.Bus.Get(claim.Device) is not { } function)
+        {
             return $"the virtual function {claim.Device} of {claim.Key} is gone from the machine";
+        }
+
         if (PodDevices.Present([claim]).Count == 0)
+        {
             return $"the virtual function {claim.Device} of {claim.Key} is not in the pod";
+        }
+
         using var host = hardware.OpenLinks();
         return function.PhysicalFunction is { } address && PhysicalLink(address, host) is { IsUp: false } physical
             ? $"{physical.Name}, the physical function of {claim.Device}, is down"
@@ -103,7 +117,10 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         PooledFunction? Find() => Functions().FirstOrDefault(f => f.Function.Address == address);
         if (Find() is not { } function || LinkOf(function, host) is not null || !HasNetworkDriver(address))
+        {
             return Find();
+        }
+
         try
         {
             hardware.Bus.WaitForNetdev(address, HomeLimit);
@@ -122,9 +139,11 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         foreach (var function in functions)
         {
             if (!request.InUse.Contains(function.Function.Address) && !request.SetAside.Contains(function.Function.Address) && LinkOf(function, host) is { } link)
+            {
                 return (function, link);
+            }
         }
-        int used = functions.Count(f => request.InUse.Contains(f.Function.Address));
+        var used = functions.Count(f => request.InUse.Contains(f.Function.Address));
         throw new CniException(
             CniErrorCode.TryAgainLater,
             functions.Count == 0 ? "there are no virtual functions" : $"no virtual function is free: {used} of {functions.Count} are in use",
@@ -136,9 +155,15 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         var function = functions.FirstOrDefault(f => f.Function.Address == request.Wanted)
             ?? throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf", "the runtime's device plugin and the agent's configuration have to name the same physical functions");
         if (request.InUse.Contains(request.Wanted))
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is in use", "host-stub devices shows by whom");
+        }
+
         if (request.SetAside.Contains(request.Wanted))
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is set aside", "host-stub devices tells why, and until when");
+        }
+
         return LinkOf(function, host) is { } link
             ? (function, link)
             : throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
@@ -158,14 +183,26 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             return;
         }
         if (physical is null)
+        {
             throw own;
+        }
+
         if (Word(mac) is { } refused)
+        {
             throw refused;
+        }
+
         if (Own() is null)
+        {
             return;
+        }
+
         Word(default);
         if (Own() is { } last)
+        {
             throw last;
+        }
+
         Word(mac);
     }
 
@@ -186,7 +223,10 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     private void Configure(PooledFunction function, LinkInfo? physical, RouteNetlink host)
     {
         if (physical is null)
+        {
             throw new CniException(CniErrorCode.TryAgainLater, $"the physical function {function.Physical} has no interface in the host's namespace", "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
+        }
+
         host.SetVf(physical.Index, function.Function.Number, new VfChange
         {
             Vlan = config.Vlan,

@@ -15,12 +15,18 @@ internal sealed partial class Doctor
         using var trial = NetNamespace.CreateNameless();
         using var links = RouteNetlink.Open(trial);
         List<string> has = ["network namespaces"];
-        int veth = 0;
+        var veth = 0;
         Try("veth", "CONFIG_VETH", () => veth = links.CreateVeth(new VethSpec { Name = "doctor0", PeerName = "doctor1" })!.Index);
         if (veth > 0 && config.Ipvlan.Parent.Length > 0)
+        {
             Try("ipvlan", "CONFIG_IPVLAN", () => links.CreateIpvlan(new IpvlanSpec { Name = "doctor2", Parent = veth }));
+        }
+
         if (config.DeviceKind == "tap" && !File.Exists(Tun))
+        {
             report.Wrong("kernel", $"there is no {Tun} (CONFIG_TUN)", "modprobe tun, or another kernel");
+        }
+
         report.Right("kernel", string.Join(", ", has));
 
         void Try(string kind, string option, Action make)
@@ -44,9 +50,13 @@ internal sealed partial class Doctor
         foreach (var function in hardware.Bus.Find(0x8086, 0x1452).Where(f => f.PhysicalFunction is null))
         {
             if (function.Driver == Driver)
+            {
                 report.Right("device", $"{function.Address} (8086:1452): {Driver}, {(function.Netdevs.Count == 0 ? "without an interface here" : string.Join(", ", function.Netdevs))}");
+            }
             else
+            {
                 report.Wrong("device", $"{function.Address} (8086:1452) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, the host needs {Driver}", $"modprobe {Driver}; echo {function.Address} >/sys/bus/pci/drivers_probe");
+            }
         }
     }
 
@@ -54,13 +64,22 @@ internal sealed partial class Doctor
     {
         var name = config.Ipvlan.Parent;
         if (name.Length == 0)
+        {
             return;
+        }
+
         using var links = RouteNetlink.Open();
         if (links.GetLink(name) is not { } parent)
+        {
             report.Wrong("device", $"there is no interface {name}, the parent of ipvlan pods", "give the name of a link of this host (Device:Ipvlan:Parent); 'ip link' lists them");
+        }
         else if (!parent.IsUp)
+        {
             report.Doubt("device", $"{name}, the parent of ipvlan pods, is down", $"ip link set {name} up; the agent does so for the first pod");
+        }
         else
+        {
             report.Right("device", $"{name} is up");
+        }
     }
 }

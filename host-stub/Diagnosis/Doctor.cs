@@ -38,7 +38,10 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         report.Check("device", () => Subfunctions(report));
         report.Check("CNI", () => Network(report));
         if (config.HostInterface.Enabled)
+        {
             report.Check("host", () => HostInterface(report));
+        }
+
         return report;
     }
 
@@ -49,11 +52,19 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
             var response = AgentSocket.Ask(config.Socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Patience);
             using var status = JsonDocument.Parse(response.Output);
             if (response.ExitCode != 0 || !status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
+            {
                 report.Wrong("agent", $"it answers on {config.Socket}, and can't attach pods", "host-stub status tells why; journalctl --unit host-stub-agent");
+            }
+
             foreach (var condition in status.RootElement.GetProperty("conditions").EnumerateArray().Where(c => !c.GetProperty("ok").GetBoolean()))
+            {
                 report.Wrong("agent", $"{condition.GetProperty("name").GetString()}: {condition.GetProperty("reason").GetString()}", "docs/troubleshooting.md, Conditions");
+            }
+
             if (status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
+            {
                 report.Right("agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");
+            }
         }
         catch (Exception e) when (e is AgentUnavailableException or FrameException)
         {
@@ -90,9 +101,14 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
             var reply = connection.Client.Status(new StatusRequest(), deadline: DateTime.UtcNow + Patience);
             report.Right("ACC", $"{address}: reached, its certificate is the ACC's, and it takes ours; version {reply.Version}");
             foreach (var condition in reply.Conditions.Where(c => !c.Ok))
+            {
                 report.Wrong("ACC", $"{condition.Name}: {ConfigurationError.OneLine(condition.Reason)}", "'inframanager doctor' on the ACC");
+            }
+
             if (!reply.Ready && reply.Conditions.Count == 0)
+            {
                 report.Doubt("ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
+            }
         }
         catch (RpcException) when (connection.Refusal is { } refusal)
         {
@@ -128,9 +144,14 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
             ? Directory.GetFiles(configurationFolder).Where(f => Path.GetExtension(f) is ".conflist" or ".conf" or ".json").Order(StringComparer.Ordinal).FirstOrDefault()
             : null;
         if (first is null)
+        {
             report.Wrong("CNI", $"there is no network in {configurationFolder}", "put /usr/share/accoffload/10-accoffload.conflist there, with this node's range");
+        }
         else
+        {
             Network(report, first);
+        }
+
         foreach (var folder in pluginFolders)
         {
             if (File.Exists(Path.Combine(folder, Plugin)))
@@ -154,12 +175,18 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
                 return;
             }
             var ours = plugins.Find(p => CniJson.String(p, "type", "plugins.") == Plugin);
-            string socket = CniJson.String(ours, "socket", "") is { Length: > 0 } named ? named : CniNetworkHeader.DefaultSocket;
+            var socket = CniJson.String(ours, "socket", "") is { Length: > 0 } named ? named : CniNetworkHeader.DefaultSocket;
             if (socket != config.Socket)
+            {
                 report.Wrong("CNI", $"{file} leads to {socket}, the agent serves {config.Socket}", "give both the same path (\"socket\", Agent:Socket)");
-            string ipam = CniJson.Object(ours, "ipam", "") is { } section ? CniJson.String(section, "type", "ipam.") : "";
+            }
+
+            var ipam = CniJson.Object(ours, "ipam", "") is { } section ? CniJson.String(section, "type", "ipam.") : "";
             if (ipam.Length > 0 && !pluginFolders.Any(folder => File.Exists(Path.Combine(folder, ipam))))
+            {
                 report.Wrong("CNI", $"{file} delegates addresses to '{ipam}', which is not in {string.Join(", ", pluginFolders)}", "install the CNI plugins (containernetworking-plugins)");
+            }
+
             report.Right("CNI", $"{file} is the network of pods");
         }
         catch (JsonException e)
@@ -176,10 +203,16 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
     {
         using var links = RouteNetlink.Open();
         if (links.GetLink(config.HostInterface.Name) is not { } link)
+        {
             report.Wrong("host", $"there is no interface {config.HostInterface.Name}", "the agent makes it as soon as the ACC is reached");
+        }
         else if (!link.IsUp)
+        {
             report.Wrong("host", $"{config.HostInterface.Name} is down", $"ip link set {config.HostInterface.Name} up");
+        }
         else
+        {
             report.Right("host", $"{config.HostInterface.Name} is up");
+        }
     }
 }

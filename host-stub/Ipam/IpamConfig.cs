@@ -10,7 +10,10 @@ internal static class IpamConfig
     public static ReadOnlyMemory<byte> For(IpamRequest request, CniVersion version)
     {
         if (version == request.Version && request.OwnResult is null)
+        {
             return request.Config;
+        }
+
         var buffer = new ArrayBufferWriter<byte>(request.Config.Length + 64);
         using (var document = JsonDocument.Parse(request.Config))
         using (var writer = new Utf8JsonWriter(buffer, CniErrorJson.Options))
@@ -19,9 +22,11 @@ internal static class IpamConfig
             writer.WriteString("cniVersion"u8, version.Text());
             foreach (var property in document.RootElement.EnumerateObject())
             {
-                bool replaced = CniKeys.Matches(property, "cniVersion"u8) || (CniKeys.Matches(property, "prevResult"u8) && request.PrevResult is not null);
+                var replaced = CniKeys.Matches(property, "cniVersion"u8) || (CniKeys.Matches(property, "prevResult"u8) && request.PrevResult is not null);
                 if (!replaced)
+                {
                     property.WriteTo(writer);
+                }
             }
             if (request.PrevResult is not null && (request.OwnResult ?? request.PrevResult) is { } previous)
             {

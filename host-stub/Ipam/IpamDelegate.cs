@@ -29,19 +29,25 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     /// <exception cref="CniException">The plugin's own error with its own code, or why it could not be run.</exception>
     public async Task<IpamOutcome> RunAsync(string command, IpamRequest request)
     {
-        string file = Find(request);
+        var file = Find(request);
         var version = request.Version < CniVersions.NewestDelegate ? request.Version : CniVersions.NewestDelegate;
-        var exit = await RunAsync(file, command, request, IpamConfig.For(request, version)).ConfigureAwait(false);
+        var exit = await RunAsync(file, command, request, IpamConfig.For(request, version));
         if (exit.Code != 0 && ReadError(file, exit) is { Code: (int)CniErrorCode.IncompatibleVersion } refusal)
         {
             // An old plugin: it says itself what it knows.
-            if (await HighestVersionAsync(file, request).ConfigureAwait(false) is not { } highest || highest >= version)
+            if (await HighestVersionAsync(file, request) is not { } highest || highest >= version)
+            {
                 throw refusal;
+            }
+
             version = highest;
-            exit = await RunAsync(file, command, request, IpamConfig.For(request, version)).ConfigureAwait(false);
+            exit = await RunAsync(file, command, request, IpamConfig.For(request, version));
         }
         if (exit.Code != 0)
+        {
             throw ReadError(file, exit);
+        }
+
         return new IpamOutcome(command == "ADD" ? ReadResult(file, exit) : new CniResult(), exit.ErrorText);
     }
 
@@ -55,23 +61,31 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     /// <param name="within">Limit of the whole; the plugin is killed then, with error 11.</param>
     public async Task<bool> RunIfSupportedAsync(string command, IpamRequest request, TimeSpan within)
     {
-        string file = Find(request);
-        long started = Stopwatch.GetTimestamp();
-        if (await HighestVersionAsync(file, request, within).ConfigureAwait(false) is not CniVersion.V110)
+        var file = Find(request);
+        var started = Stopwatch.GetTimestamp();
+        if (await HighestVersionAsync(file, request, within) is not CniVersion.V110)
+        {
             return false;
-        var exit = await RunAsync(file, command, request, request.Config, within - Stopwatch.GetElapsedTime(started)).ConfigureAwait(false);
+        }
+
+        var exit = await RunAsync(file, command, request, request.Config, within - Stopwatch.GetElapsedTime(started));
         if (exit.Code != 0)
+        {
             throw ReadError(file, exit);
+        }
+
         return true;
     }
 
     private static string Find(IpamRequest request)
     {
-        foreach (string directory in request.Path.Split(':', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var directory in request.Path.Split(':', StringSplitOptions.RemoveEmptyEntries))
         {
-            string file = Path.Combine(directory, request.Type);
+            var file = Path.Combine(directory, request.Type);
             if (Path.IsPathRooted(directory) && File.Exists(file))
+            {
                 return file;
+            }
         }
         throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin \"{request.Type}\" is not in CNI_PATH", request.Path);
     }
@@ -79,28 +93,33 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     private async Task<IpamProcess.Exit> RunAsync(string file, string command, IpamRequest request, ReadOnlyMemory<byte> config, TimeSpan? within = null)
     {
         var most = within is { } given && given < limit ? given : limit;
-        using var slot = await _slots.EnterAsync(request.Network, most).ConfigureAwait(false)
+        using var slot = await _slots.EnterAsync(request.Network, most)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {request.Network} has {_slots.RunningOf(request.Network)} runs of its IPAM plugin under way, try again later",
                 $"at most {MostOfNetwork} of one network and {MostProcesses} of all run at once");
         var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };
         LogRun(command, file);
-        return await _run(file, environment, config, most).ConfigureAwait(false);
+        return await _run(file, environment, config, most);
     }
 
     private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request, TimeSpan? within = null)
     {
-        string stamp = $"{file},{File.GetLastWriteTimeUtc(file).Ticks}";
+        var stamp = $"{file},{File.GetLastWriteTimeUtc(file).Ticks}";
         if (_versions.TryGetValue(stamp, out var known))
+        {
             return known;
-        var exit = await RunAsync(file, "VERSION", request, "{\"cniVersion\":\"1.0.0\"}"u8.ToArray(), within).ConfigureAwait(false);
+        }
+
+        var exit = await RunAsync(file, "VERSION", request, "{\"cniVersion\":\"1.0.0\"}"u8.ToArray(), within);
         CniVersion? highest = null;
         try
         {
             using var document = JsonDocument.Parse(exit.Output);
-            foreach (string text in CniJson.Strings(document.RootElement, "supportedVersions", ""))
+            foreach (var text in CniJson.Strings(document.RootElement, "supportedVersions", ""))
             {
                 if (CniVersions.TryParse(text, out var version) && (highest is null || version > highest))
+                {
                     highest = version;
+                }
             }
         }
         catch (Exception e) when (e is JsonException or CniException or InvalidOperationException)
@@ -127,13 +146,15 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
 
     private static CniException ReadError(string file, IpamProcess.Exit exit)
     {
-        string name = Path.GetFileName(file);
+        var name = Path.GetFileName(file);
         try
         {
             using var document = JsonDocument.Parse(exit.Output);
             var root = document.RootElement;
             if (CniJson.Int(root, "code", "") is { } code)
+            {
                 return new CniException(CodeOf(code, CniJson.String(root, "msg", "")), $"IPAM plugin {name}: {CniJson.String(root, "msg", "")}", CniJson.String(root, "details", "")) { OfDelegate = true };
+            }
         }
         catch (Exception e) when (e is JsonException or CniException or InvalidOperationException)
         {

@@ -25,7 +25,9 @@ internal static class IpamProcess
         };
         start.Environment.Clear();
         foreach (var (name, value) in environment)
+        {
             start.Environment[name] = value;
+        }
 
         using var process = new Process { StartInfo = start };
         try
@@ -44,12 +46,15 @@ internal static class IpamProcess
         {
             var output = ReadAsync(standardOutput.BaseStream, MaxOutput, timeout.Token);
             var errors = ReadAsync(standardError.BaseStream, MaxErrorText, timeout.Token);
-            await WriteAsync(process.StandardInput.BaseStream, input, timeout.Token).ConfigureAwait(false);
-            await Task.WhenAll(output, errors).ConfigureAwait(false);
-            await process.WaitForExitAsync(timeout.Token).ConfigureAwait(false);
+            await WriteAsync(process.StandardInput.BaseStream, input, timeout.Token);
+            await Task.WhenAll(output, errors);
+            await process.WaitForExitAsync(timeout.Token);
             var (bytes, whole) = output.Result;
             if (!whole)
+            {
                 throw new CniException(CniErrorCode.DecodingFailure, $"the IPAM plugin {file} printed more than {MaxOutput} bytes");
+            }
+
             return new Exit(process.ExitCode, bytes, Encoding.UTF8.GetString(errors.Result.Bytes));
         }
         catch (OperationCanceledException)
@@ -66,8 +71,10 @@ internal static class IpamProcess
     {
         try
         {
-            await using (stream.ConfigureAwait(false))
-                await stream.WriteAsync(input, cancel).ConfigureAwait(false);
+            await using (stream)
+            {
+                await stream.WriteAsync(input, cancel);
+            }
         }
         catch (IOException)
         {
@@ -79,12 +86,12 @@ internal static class IpamProcess
     private static async Task<(byte[] Bytes, bool Whole)> ReadAsync(Stream stream, int limit, CancellationToken cancel)
     {
         using var kept = new MemoryStream();
-        byte[] buffer = new byte[4096];
-        bool whole = true;
+        var buffer = new byte[4096];
+        var whole = true;
         int got;
-        while ((got = await stream.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0)
+        while ((got = await stream.ReadAsync(buffer, cancel)) > 0)
         {
-            int room = (int)Math.Min(got, limit - kept.Length);
+            var room = (int)Math.Min(got, limit - kept.Length);
             kept.Write(buffer, 0, room);
             whole &= room == got;
         }
@@ -96,7 +103,9 @@ internal static class IpamProcess
         try
         {
             if (!process.HasExited)
+            {
                 process.Kill(entireProcessTree: true);
+            }
         }
         catch (Exception e) when (e is InvalidOperationException or Win32Exception)
         {

@@ -16,14 +16,18 @@ internal sealed class NetworkSlots(int total, int perNetwork)
     public int RunningOf(string network)
     {
         lock (_lock)
+        {
             return _running.GetValueOrDefault(network);
+        }
     }
 
     /// <returns>What gives the slot back; null when none is free now.</returns>
     public IDisposable? TryEnter(string network)
     {
         lock (_lock)
+        {
             return MayEnter(network) ? Enter(network) : null;
+        }
     }
 
     /// <returns>What gives the slot back; null when the limit was over first.</returns>
@@ -33,27 +37,32 @@ internal sealed class NetworkSlots(int total, int perNetwork)
         lock (_lock)
         {
             if (MayEnter(network))
+            {
                 return Enter(network);
+            }
+
             waiter = new Waiter(network);
             _waiting.AddLast(waiter);
         }
         try
         {
-            return await waiter.Entered.Task.WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero).ConfigureAwait(false);
+            return await waiter.Entered.Task.WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero);
         }
         catch (TimeoutException)
         {
             lock (_lock)
+            {
                 _waiting.Remove(waiter);
+            }
             // Let in at the last moment all the same.
-            return waiter.Entered.Task.IsCompletedSuccessfully ? await waiter.Entered.Task.ConfigureAwait(false) : null;
+            return waiter.Entered.Task.IsCompletedSuccessfully ? await waiter.Entered.Task : null;
         }
     }
 
     // Under the lock.
     private bool MayEnter(string network)
     {
-        int running = _running.GetValueOrDefault(network);
+        var running = _running.GetValueOrDefault(network);
         return running == 0 || (running < perNetwork && _used < total);
     }
 
@@ -70,7 +79,10 @@ internal sealed class NetworkSlots(int total, int perNetwork)
         {
             _used--;
             if (--_running[network] == 0)
+            {
                 _running.Remove(network);
+            }
+
             for (var node = _waiting.First; node is not null;)
             {
                 var next = node.Next;
@@ -98,7 +110,9 @@ internal sealed class NetworkSlots(int total, int perNetwork)
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _left, 1) == 0)
+            {
                 owner.Leave(network);
+            }
         }
     }
 }

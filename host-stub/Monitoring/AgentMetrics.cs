@@ -37,7 +37,7 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _server.DisposeAsync().ConfigureAwait(false);
+        await _server.DisposeAsync();
         _meter.Dispose();
     }
 
@@ -71,7 +71,9 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
         foreach (var (name, file) in new[] { ("acc", config.Acc.CertificateFile), ("metrics", config.Metrics.CertificateFile) })
         {
             if (file is not null && CertificateExpiry.OfFile(file, now) is { } seconds)
+            {
                 yield return CommonFamilies.CertificateExpiry.Measure(seconds, name);
+            }
         }
     }
 
@@ -80,7 +82,9 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
         var name = who.Length == 0 ? "no certificate" : ConfigurationError.OneLine(who, 120);
         reason = ConfigurationError.OneLine(reason, 300);
         if (_lines.Judge(peer, isCertificate ? "certificate" : "connection", $"{name} {reason}") is { Fate: LineFate.Told } verdict)
+        {
             LogRefused(peer, name, reason, verdict.Suppressed);
+        }
     }
 
     [LoggerMessage(LogLevel.Warning, "Refused to tell metrics to {Peer} ({Who}): {Reason} ({Times} more in the last minutes that were not logged)")]

@@ -30,7 +30,10 @@ internal sealed class ScraperTrust
         lock (_lock)
         {
             if (_memory.HasOther(_credentials.Stamp))
+            {
                 _credentials = _memory.Load();
+            }
+
             return new ScrapeTerms(_credentials.Client, AccPeerCheck.Policy(_credentials.Authorities, AccPeerCheck.ClientAuthentication), Judge);
         }
     }
@@ -38,7 +41,10 @@ internal sealed class ScraperTrust
     private static string? Judge(X509Certificate2 certificate, X509Chain? chain)
     {
         if (chain is not { ChainStatus.Length: 0 })
+        {
             return $"the certificate is not trusted: {AccPeerCheck.Reasons(chain)}";
+        }
+
         return AccPeerCheck.HasRole(certificate, Role) ? null : $"the certificate does not have the role {Role}";
     }
 }

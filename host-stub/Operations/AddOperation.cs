@@ -33,20 +33,20 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         var patience = AccPatience < services.Config.AddTimeout ? AccPatience : services.Config.AddTimeout;
         // Before anything is made, because without the plugin nothing could be undone either.
         IpamDelegate.Require(call.ToIpam());
-        await services.Acc.WaitOpenAsync(patience, CancellationToken.None).ConfigureAwait(false);
-        await ClearOldAsync(call).ConfigureAwait(false);
+        await services.Acc.WaitOpenAsync(patience, CancellationToken.None);
+        await ClearOldAsync(call);
 
         var times = new OperationTimes();
         var kind = services.Pools.For(call.Config.DeviceKind, call.Config.DeviceId);
         CheckCapabilities(call, kind);
         // On its way to the disk while we look at the pod. A look that fails has made nothing, so there is nothing to undo but the claim.
-        var (claim, recording) = await ReserveAsync(call, kind).ConfigureAwait(false);
+        var (claim, recording) = await ReserveAsync(call, kind);
         var claimed = times.OfAsync(OperationPhase.Store, recording);
-        using var pod = await OpenPodAsync(call, times).ConfigureAwait(false);
+        using var pod = await OpenPodAsync(call, times);
         bool accTold = false, refused = false;
         try
         {
-            await claimed.ConfigureAwait(false);
+            await claimed;
             services.Step("add.claimed");
 
             // Starting a process blocks for a moment: not before the device is begun.
@@ -56,16 +56,22 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var made = Task.WhenAll(ipam, device);
             await made.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             refused = ipam.Exception?.InnerException is CniException { OfDelegate: true };
-            await made.ConfigureAwait(false);
-            int index = device.Result.Index;
+            await made;
+            var index = device.Result.Index;
             call.AddErrorText(ipam.Result.ErrorText);
             services.Step("add.made");
 
             var addresses = ipam.Result.Result.Addresses.Select(a => a.Address).ToArray();
             if (addresses.Length == 0)
+            {
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
+            }
+
             if (addresses.Length > ProtocolLimits.MaxAddresses)
+            {
                 throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave {addresses.Length} addresses", $"an attachment has {ProtocolLimits.MaxAddresses} at most");
+            }
+
             var (epoch, sequence) = services.Claims.NextSequence();
             claim = claim with { IpamResult = Bounded(call, ipam.Result.Result) };
             claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = kind.MadeByTarget ? claim.Mac : device.Result.Mac };
@@ -73,13 +79,13 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
             var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses));
-            await Task.WhenAll(attach, configured).ConfigureAwait(false);
+            await Task.WhenAll(attach, configured);
             var reply = attach.Result;
             claim = claim.WithPort(reply);
             if (kind.MadeByTarget)
             {
-                index = (await OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod)).ConfigureAwait(false)).Index;
-                await OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses)).ConfigureAwait(false);
+                index = (await OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod))).Index;
+                await OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses));
             }
             services.Step("add.attached");
 
@@ -88,13 +94,13 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = ReferenceEquals(kind, services.Veth) ? [] : routes };
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
             var routed = OnLinksAsync(times, call.Config.Name, () => AddRoutes(pod, index, mtu, routes));
-            await Task.WhenAll(recorded, routed).ConfigureAwait(false);
+            await Task.WhenAll(recorded, routed);
             if (SourceRouting.IsNeeded(routes, routed.Result))
             {
                 claim = claim with { SourceTable = SourceRouting.TableOf(index) };
                 // First on disk: the rule would stay where the interface goes.
-                await times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim)).ConfigureAwait(false);
-                await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply))).ConfigureAwait(false);
+                await times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
+                await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply)));
             }
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
@@ -104,7 +110,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
         catch (Exception e)
         {
-            await UndoAsync(call, claim, accTold, refused, e).ConfigureAwait(false);
+            await UndoAsync(call, claim, accTold, refused, e);
             throw Named(call, e as CniException ?? ToCni(e));
         }
     }
@@ -113,7 +119,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         try
         {
-            return await OnLinksAsync(times, call.Config.Name, () => OpenPod(call)).ConfigureAwait(false);
+            return await OnLinksAsync(times, call.Config.Name, () => OpenPod(call));
         }
         catch
         {
@@ -127,14 +133,19 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private void LogTimes(AttachmentKey key, OperationTimes times)
     {
         if (_logger.IsEnabled(LogLevel.Debug))
+        {
             LogTimes(key, times.Elapsed, times.OfOthers, times[OperationPhase.Ipam], times[OperationPhase.Links], times[OperationPhase.Acc], times[OperationPhase.Store]);
+        }
     }
 
     private static PodNetwork OpenPod(CniCall call)
     {
         var pod = PodNetwork.Open(call.Environment.NetNs, call.Environment.InterfaceName, call.Environment.NetNsOverride);
         if (pod.Find() is null)
+        {
             return pod;
+        }
+
         pod.Dispose();
         throw new CniException(CniErrorCode.Internal, $"interface {call.Environment.InterfaceName} already exists in {call.Environment.NetNs}");
     }
@@ -143,12 +154,18 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private async Task ClearOldAsync(CniCall call)
     {
         if (services.Claims.Get(call.Key) is not { } old)
+        {
             return;
-        if (old.State == ClaimState.Attached && (await services.OnDevicesAsync(() => services.Pools.Missing([old])).ConfigureAwait(false)).Count == 0)
+        }
+
+        if (old.State == ClaimState.Attached && (await services.OnDevicesAsync(() => services.Pools.Missing([old]))).Count == 0)
+        {
             throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is attached to {old.Key.Network} already as {old.Key.InterfaceName}", "DEL comes first");
+        }
+
         try
         {
-            call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old), call.ToIpam()).ConfigureAwait(false));
+            call.AddErrorText(await remover.RemoveAsync(old.Key, old, StoredCall.ToIpam(old), call.ToIpam()));
         }
         catch (CniException e)
         {
@@ -162,17 +179,23 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan), call.Config.Mac);
         if (ReferenceEquals(kind, services.Veth))
+        {
             return Reserve();
+        }
+
         try
         {
-            return await services.OnDevicesAsync(Reserve, call.Config.Name).ConfigureAwait(false);
+            return await services.OnDevicesAsync(Reserve, call.Config.Name);
         }
         catch (CniException e) when (e.Code == (int)CniErrorCode.TryAgainLater)
         {
             // Pods may have gone without a DEL since the last look.
-            if (!await presence.LookAsync(kind.Kind).ConfigureAwait(false))
+            if (!await presence.LookAsync(kind.Kind))
+            {
                 throw;
-            return await services.OnDevicesAsync(Reserve, call.Config.Name).ConfigureAwait(false);
+            }
+
+            return await services.OnDevicesAsync(Reserve, call.Config.Name);
         }
     }
 
@@ -185,7 +208,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         catch (Exception e) when (claim.Device.Length > 0 && DeviceFault.IsOfDevice(e))
         {
             // The next one who asks gets another device; this one is tried again later.
-            string reason = e is CniException cni ? cni.OneLine : e.Message;
+            var reason = e is CniException cni ? cni.OneLine : e.Message;
             services.Pools.SetAside.Add(claim.DeviceKind, claim.Device, reason);
             LogSetAside(claim.DeviceKind, claim.Device, reason);
             throw new CniException(CniErrorCode.TryAgainLater, $"the {claim.DeviceKind} {claim.Device} can't be configured and is set aside", reason);
@@ -215,9 +238,15 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private void CheckCapabilities(CniCall call, IDeviceKind kind)
     {
         if (call.Config.Bandwidth is not { } bandwidth)
+        {
             return;
+        }
+
         if (!ReferenceEquals(kind, services.Veth))
+        {
             throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field {CniBandwidth.Field} in the network configuration", $"the bandwidth of a {kind.Kind} can't be limited, only that of a veth");
+        }
+
         bandwidth.CheckBursts(MtuOf(call));
     }
 
@@ -239,7 +268,10 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         pod.Configure(index, addresses);
         // Before the first packet: the target binds the port about now.
         if (call.Config.Bandwidth is { } bandwidth)
+        {
             services.Veth.LimitRates(claim.PortName, pod, index, bandwidth);
+        }
+
         return true;
     }
 
@@ -252,7 +284,10 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private static IReadOnlyList<CniRoute> AddRoutes(PodNetwork pod, int index, int? mtu, IReadOnlyList<CniRoute> routes)
     {
         if (mtu is { } bytes)
+        {
             pod.Links.SetMtu(index, bytes);
+        }
+
         return pod.AddRoutes(index, routes);
     }
 
@@ -261,7 +296,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         LogFailed(claim.Key, failure is CniException cni ? cni.OneLine : failure.Message);
         try
         {
-            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold: accTold, ipamMayFail: refused).ConfigureAwait(false));
+            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold: accTold, ipamMayFail: refused));
         }
         catch (CniException e)
         {
@@ -280,16 +315,24 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private static CniResult ResultOf(CniCall call, Claim claim, AttachReply reply, IReadOnlyList<CniRoute> routes, CniResult ipam)
     {
         var result = call.Config.PrevResult ?? new CniResult();
-        int index = result.Interfaces.Count;
+        var index = result.Interfaces.Count;
         result.Interfaces.Add(new CniInterface(claim.Key.InterfaceName, claim.Mac.ToString(), call.Environment.NetNs, claim.Mtu));
         var gateways = PodRoutes.Gateways(reply);
         foreach (var address in claim.Addresses)
+        {
             result.Addresses.Add(new CniAddress(address, PodNetwork.Bits(address), PodRoutes.GatewayFor(address, gateways), index));
+        }
+
         result.Routes.AddRange(routes);
         if (!ipam.Dns.IsEmpty)
+        {
             result.Dns = ipam.Dns;
+        }
         else if (!call.Config.Dns.IsEmpty)
+        {
             result.Dns = call.Config.Dns;
+        }
+
         return result;
     }
 

@@ -36,8 +36,13 @@ internal static class AgentInstruments
     public static void Added(OperationTimes times)
     {
         if (!AddSeconds.Enabled)
+        {
             return;
+        }
+
         foreach (var (phase, name) in Phases)
+        {
             AddSeconds.Record(times[phase] / 1000, new KeyValuePair<string, object?>("phase", name));
+        }
     }
 }

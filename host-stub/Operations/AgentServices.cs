@@ -51,10 +51,13 @@ internal sealed class AgentServices
     /// <exception cref="CniException">The ACC refused it, or can't be reached within five seconds.</exception>
     public async Task<(Claim Claim, Protos.V1.AttachReply Reply)> AttachAsync(Claim claim)
     {
-        var reply = await Acc.AttachAsync(claim, DateTime.UtcNow + AccLink.RestateLimit, CancellationToken.None).ConfigureAwait(false);
+        var reply = await Acc.AttachAsync(claim, DateTime.UtcNow + AccLink.RestateLimit, CancellationToken.None);
         var lent = claim.WithPort(reply);
         if (!ReferenceEquals(lent, claim))
-            await Claims.PutAsync(lent).ConfigureAwait(false);
+        {
+            await Claims.PutAsync(lent);
+        }
+
         return (lent, reply);
     }
 
@@ -64,9 +67,9 @@ internal sealed class AgentServices
     /// <exception cref="CniException">Error 11: the network's share was in use for too long.</exception>
     public async Task<T> OnDevicesAsync<T>(Func<T> code, string network = "")
     {
-        using var slot = await _devices.EnterAsync(network, DeviceSlotLimit).ConfigureAwait(false)
+        using var slot = await _devices.EnterAsync(network, DeviceSlotLimit)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {network} has {_devices.RunningOf(network)} device operations under way, try again later",
                 $"none ended within {DeviceSlotLimit.TotalSeconds:0} s");
-        return await Task.Run(code).ConfigureAwait(false);
+        return await Task.Run(code);
     }
 }

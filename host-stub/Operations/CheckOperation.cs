@@ -14,16 +14,23 @@ internal sealed class CheckOperation(AgentServices services)
     public async Task RunAsync(CniCall call)
     {
         if (services.Claims.Get(call.Key) is not { State: ClaimState.Attached } claim)
+        {
             throw new CniException(CniErrorCode.UnknownContainer, $"container {call.Key.ContainerId} is not attached to {call.Key.Network} as {call.Key.InterfaceName}");
-        var mac = await services.OnDevicesAsync(() => CheckHost(call, claim)).ConfigureAwait(false);
+        }
+
+        var mac = await services.OnDevicesAsync(() => CheckHost(call, claim));
         if (call.Config.IpamType.Length > 0)
-            call.AddErrorText((await services.Ipam.RunAsync("CHECK", call.ToIpam(claim.IpamResult)).ConfigureAwait(false)).ErrorText);
+        {
+            call.AddErrorText((await services.Ipam.RunAsync("CHECK", call.ToIpam(claim.IpamResult))).ErrorText);
+        }
 
         // There is no asking without stating: the same attachment once more. If the ACC had lost it, it is whole again now.
         // An unreachable ACC keeps forwarding and learns of the attachment from the next Sync. CHECK must not fail for it: a runtime would end the pod.
-        bool told = mac == claim.Mac ? await services.Acc.TryAttachAsync(claim, AccLimit).ConfigureAwait(false) : await FollowMacAsync(claim, mac).ConfigureAwait(false);
+        var told = mac == claim.Mac ? await services.Acc.TryAttachAsync(claim, AccLimit) : await FollowMacAsync(claim, mac);
         if (!told)
+        {
             call.AddErrorText($"host-stub: the ACC was not asked about {claim.Key}: {services.Acc.State.Reason}\n");
+        }
     }
 
     // A plugin behind ours, such as tuning, gave the interface another MAC, and prevResult says so: until the ACC knows it, nothing passes.
@@ -35,11 +42,11 @@ internal sealed class CheckOperation(AgentServices services)
         _ = services.Claims.PutAsync(changed);
         try
         {
-            return await services.Acc.TryAttachAsync(changed, AccLimit).ConfigureAwait(false);
+            return await services.Acc.TryAttachAsync(changed, AccLimit);
         }
         catch (CniException e)
         {
-            await services.Claims.PutAsync(claim).ConfigureAwait(false);
+            await services.Claims.PutAsync(claim);
             throw new CniException(CniErrorCode.Internal, $"interface {claim.Key.InterfaceName} has the MAC {mac}, which the ACC refuses", $"{e.OneLine}; it knows {claim.Mac}, so nothing passes");
         }
     }
@@ -55,10 +62,16 @@ internal sealed class CheckOperation(AgentServices services)
                 "nothing passes; a plugin behind this one must not change it: ask for a MAC by capabilities.mac");
         }
         if (kind?.Problem(link is null ? claim : claim with { Mac = link.Mac }) is { } problem)
+        {
             throw new CniException(CniErrorCode.Internal, problem);
+        }
+
         PodCheck.Check(pod, call.Config.PrevResult!, call.Environment.NetNs, claim);
         if (call.Config.Bandwidth is { } bandwidth && ReferenceEquals(kind, services.Veth) && services.Veth.RateProblem(claim.PortName, pod, link!.Index, bandwidth) is { } unlimited)
+        {
             throw new CniException(CniErrorCode.Internal, unlimited);
+        }
+
         return link?.Mac ?? claim.Mac;
     }
 }

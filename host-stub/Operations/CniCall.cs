@@ -38,17 +38,21 @@ internal sealed class CniCall
         get
         {
             lock (_errorText)
+            {
                 return _errorText.ToString();
+            }
         }
     }
 
     public static CniCall Read(AgentRequest request)
     {
         var environment = CniEnvironment.Read(name => request.Environment.GetValueOrDefault(name));
-        bool removal = environment.Command == "DEL";
+        var removal = environment.Command == "DEL";
         var config = removal ? CniNetworkConfig.ForRemoval(request.Stdin) : CniNetworkConfig.Parse(request.Stdin, environment.Command);
         if (!removal && config.Name == AttachmentKey.HostNetwork)
+        {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the network name \"{config.Name}\" is reserved for the host's own interface");
+        }
         // A DEL must not fail for what only ADD makes use of.
         var args = environment.Command == "ADD" ? CniArgs.Parse(environment.Args) : default;
         return new CniCall(environment, config, args, request.Environment);
@@ -57,7 +61,9 @@ internal sealed class CniCall
     public void AddErrorText(string text)
     {
         lock (_errorText)
+        {
             _errorText.Append(text);
+        }
     }
 
     /// <param name="ownResult">What the plugin had returned, for its CHECK.</param>

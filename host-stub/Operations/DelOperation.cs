@@ -16,10 +16,10 @@ internal sealed class DelOperation(AgentServices services, Remover remover)
         if (services.Claims.Get(call.Key) is not { } claim)
         {
             // Never added, undone, or removed before. The address is given back all the same, in case the claim was lost.
-            call.AddErrorText(await remover.RemoveAsync(call.Key, null, given, ipamMayFail: true).ConfigureAwait(false));
+            call.AddErrorText(await remover.RemoveAsync(call.Key, null, given, ipamMayFail: true));
             return;
         }
-        call.AddErrorText(await remover.RemoveAsync(call.Key, claim, Stored(claim, call) ?? given, given).ConfigureAwait(false));
+        call.AddErrorText(await remover.RemoveAsync(call.Key, claim, Stored(claim, call) ?? given, given));
     }
 
     // Plugins may have moved since the ADD.

@@ -22,52 +22,66 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
     public async Task RunAsync(CniCall call)
     {
         var valid = call.Config.ValidAttachments!.Select(a => new AttachmentKey(call.Config.Name, a.ContainerId, a.InterfaceName)).ToHashSet();
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         var failures = new List<CniException>();
         // What is just being added is not on the list yet, and not stale.
         var stale = services.Claims.All()
             .Where(c => c.Key.Network == call.Config.Name && !valid.Contains(c.Key) && c.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released));
-        int late = 0;
+        var late = 0;
         await Parallel.ForEachAsync(stale, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (seen, _) =>
         {
             if (Stopwatch.GetElapsedTime(started) < RemoveFor)
-                await TryAsync(() => RemoveAsync(call, seen), failures).ConfigureAwait(false);
+            {
+                await TryAsync(() => RemoveAsync(call, seen), failures);
+            }
             else
+            {
                 Interlocked.Increment(ref late);
-        }).ConfigureAwait(false);
+            }
+        });
         if (late > 0)
+        {
             failures.Add(new CniException(CniErrorCode.TryAgainLater, $"there was no time for {late} more attachments"));
-        await TryAsync(() => RemoveOrphansAsync(call.Config.Name, valid), failures).ConfigureAwait(false);
+        }
+
+        await TryAsync(() => RemoveOrphansAsync(call.Config.Name, valid), failures);
         if (call.Config.IpamType.Length > 0)
-            await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam(), RequestLimits.OfAgent("GC") - Stopwatch.GetElapsedTime(started)), failures).ConfigureAwait(false);
+        {
+            await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam(), RequestLimits.OfAgent("GC") - Stopwatch.GetElapsedTime(started)), failures);
+        }
 
         services.Acc.RequestResync();
         if (failures.Count > 0)
+        {
             throw new CniException(failures[0].Code, $"{failures.Count} stale resources of {call.Config.Name} could not be removed", string.Join("; ", failures.Select(f => f.OneLine)));
+        }
     }
 
     private async Task RemoveAsync(CniCall call, Claim seen)
     {
-        using var holder = await services.Locks.AcquireAsync(seen.Key, LockLimit).ConfigureAwait(false)
+        using var holder = await services.Locks.AcquireAsync(seen.Key, LockLimit)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"{seen.Key} is busy");
         var claim = services.Claims.Get(seen.Key);
         // Only what it was: the runtime may have removed it, or added it anew, while we waited.
         if (claim is null || claim.State is not (ClaimState.Attached or ClaimState.Deleting) || claim.Created != seen.Created)
+        {
             return;
+        }
+
         LogStale(claim.Key);
-        call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim) ?? StoredCall.ToIpam(call, claim)).ConfigureAwait(false));
+        call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim) ?? StoredCall.ToIpam(call, claim)));
     }
 
     // Devices without a claim come from a database that was lost. Their alias says whose they were.
     private async Task RemoveOrphansAsync(string network, HashSet<AttachmentKey> valid)
     {
         var names = valid.Select(PortName.For).Concat(services.Claims.All().Select(c => c.PortName)).ToHashSet();
-        string prefix = $"accoffload:{network}/";
-        var orphans = await services.OnDevicesAsync(services.Veth.List).ConfigureAwait(false);
+        var prefix = $"accoffload:{network}/";
+        var orphans = await services.OnDevicesAsync(services.Veth.List);
         foreach (var orphan in orphans.Where(o => o.Alias.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(o.Name)))
         {
             LogOrphan(orphan.Name, orphan.Alias);
-            await services.Veth.DeleteAsync(orphan.Name).ConfigureAwait(false);
+            await services.Veth.DeleteAsync(orphan.Name);
         }
     }
 
@@ -75,12 +89,14 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
     {
         try
         {
-            await step().ConfigureAwait(false);
+            await step();
         }
         catch (Exception e)
         {
             lock (failures)
+            {
                 failures.Add(e as CniException ?? new CniException(CniErrorCode.Internal, e.Message));
+            }
         }
     }
 

@@ -13,11 +13,17 @@ internal sealed class KeyedLock<TKey>
         lock (_entries)
         {
             if (!_entries.TryGetValue(key, out entry!))
+            {
                 _entries[key] = entry = new Entry();
+            }
+
             entry.Users++;
         }
-        if (await entry.Semaphore.WaitAsync(limit).ConfigureAwait(false))
+        if (await entry.Semaphore.WaitAsync(limit))
+        {
             return new Holder(this, key, entry);
+        }
+
         Leave(key, entry);
         return null;
     }
@@ -48,7 +54,10 @@ internal sealed class KeyedLock<TKey>
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _released, 1) != 0)
+            {
                 return;
+            }
+
             entry.Semaphore.Release();
             owner.Leave(key, entry);
         }

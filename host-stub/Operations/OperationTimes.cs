@@ -27,7 +27,9 @@ internal sealed class OperationTimes
         get
         {
             lock (_lock)
+            {
                 return _spans.Where(s => s.Phase == phase).Sum(s => Stopwatch.GetElapsedTime(s.Start, s.End).TotalMilliseconds);
+            }
         }
     }
 
@@ -52,7 +54,7 @@ internal sealed class OperationTimes
     /// <summary>Runs code as a phase.</summary>
     public T Of<T>(OperationPhase phase, Func<T> code)
     {
-        long start = Stopwatch.GetTimestamp();
+        var start = Stopwatch.GetTimestamp();
         try
         {
             return code();
@@ -66,10 +68,10 @@ internal sealed class OperationTimes
     /// <summary>A phase from now to the end of a task.</summary>
     public async Task<T> OfAsync<T>(OperationPhase phase, Task<T> task)
     {
-        long start = Stopwatch.GetTimestamp();
+        var start = Stopwatch.GetTimestamp();
         try
         {
-            return await task.ConfigureAwait(false);
+            return await task;
         }
         finally
         {
@@ -80,10 +82,10 @@ internal sealed class OperationTimes
     /// <summary>A phase from now to the end of a task.</summary>
     public async Task OfAsync(OperationPhase phase, Task task)
     {
-        long start = Stopwatch.GetTimestamp();
+        var start = Stopwatch.GetTimestamp();
         try
         {
-            await task.ConfigureAwait(false);
+            await task;
         }
         finally
         {
@@ -94,6 +96,8 @@ internal sealed class OperationTimes
     private void Add(OperationPhase phase, long start)
     {
         lock (_lock)
+        {
             _spans.Add((phase, start, Stopwatch.GetTimestamp()));
+        }
     }
 }

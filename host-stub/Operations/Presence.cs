@@ -20,36 +20,53 @@ internal sealed partial class Presence(AgentServices services)
     {
         // Claims first: what is made after the devices were looked at must not look as if it had gone.
         var attached = services.Claims.All().Where(c => c.State == ClaimState.Attached && !c.IsHost && (kind is null || c.DeviceKind == kind)).ToArray();
-        var missing = await services.OnDevicesAsync(() => services.Pools.Missing(attached)).ConfigureAwait(false);
+        var missing = await services.OnDevicesAsync(() => services.Pools.Missing(attached));
         bool gone = false, changed = false;
         foreach (var claim in attached)
         {
-            bool vanished = missing.Contains(claim.Key);
-            bool podGone = vanished && (claim.PodGone || await HasPodGoneAsync(claim).ConfigureAwait(false));
+            var vanished = missing.Contains(claim.Key);
+            var podGone = vanished && (claim.PodGone || await HasPodGoneAsync(claim));
             if ((vanished == claim.Vanished && podGone == claim.PodGone) || !services.Claims.SetVanished(claim, vanished, podGone))
+            {
                 continue;
+            }
+
             changed |= vanished;
             gone |= podGone;
             if (vanished && !claim.Vanished)
+            {
                 LogVanished(claim.Key, claim.Device.Length > 0 ? claim.Device : claim.PortName);
+            }
         }
         // Before somebody else gets what they had.
         if (changed)
+        {
             services.Acc.RequestResync();
+        }
+
         return gone;
     }
 
     private async Task<bool> HasPodGoneAsync(Claim claim)
     {
-        if (!await services.OnDevicesAsync(() => PodDevices.IsPodGone(claim)).ConfigureAwait(false))
+        if (!await services.OnDevicesAsync(() => PodDevices.IsPodGone(claim)))
+        {
             return false;
+        }
+
         if (services.Pools.Find(claim.DeviceKind) is not { Pooled: true } kind || services.Pools.IsOver(claim))
+        {
             return true;
-        if (!await services.OnDevicesAsync(() => kind.IsHome(claim)).ConfigureAwait(false))
+        }
+
+        if (!await services.OnDevicesAsync(() => kind.IsHome(claim)))
+        {
             return false;
+        }
+
         try
         {
-            await kind.DeleteAsync(claim).ConfigureAwait(false);
+            await kind.DeleteAsync(claim);
             LogReturned(claim.DeviceKind, claim.Device, claim.Key);
             return true;
         }

@@ -35,36 +35,50 @@ internal sealed partial class Remover(AgentServices services)
         var detached = accTold ? DetachAsync(key, claim, device) : Task.FromResult(true);
         // On a full disk the removal goes on: it is what frees resources. The table writes it down as soon as it can, and a restart before that finds a claim
         // whose device is gone, which is not stated to the ACC and released after a while.
-        await TryAsync(recorded, [], "record").ConfigureAwait(false);
-        await TryAsync(rules, failures, "remove the pod's routing rules").ConfigureAwait(false);
-        bool confirmed = await detached.ConfigureAwait(false);
+        await TryAsync(recorded, [], "record");
+        await TryAsync(rules, failures, "remove the pod's routing rules");
+        var confirmed = await detached;
         services.Step("del.detached");
 
-        string errorText = "";
+        var errorText = "";
         if (ipam is not null)
         {
             var refusals = new List<Exception>();
             var released = ReleaseAsync(ipam, otherIpam);
-            await TryAsync(released, refusals, "release").ConfigureAwait(false);
+            await TryAsync(released, refusals, "release");
             errorText = released.IsCompletedSuccessfully ? released.Result : "";
             if (ipamMayFail && refusals is [CniException { Code: not (int)CniErrorCode.TryAgainLater } refusal])
+            {
                 errorText = $"host-stub: {refusal.OneLine}\n";
+            }
             else
+            {
                 failures.AddRange(refusals);
+            }
         }
         services.Step("del.released");
-        bool away = await IsAwayAsync(device).ConfigureAwait(false);
+        var away = await IsAwayAsync(device);
         if (!away)
-            await TryAsync(device, failures, "remove the device").ConfigureAwait(false);
+        {
+            await TryAsync(device, failures, "remove the device");
+        }
+
         if (failures.Count > 0)
+        {
             throw ToCni(failures[0]);
+        }
         // Not waited for: a restart finds it as being deleted and does all this again, to no effect.
         // What is still away has its claim, which says what it was, until it is back.
         if (claim is not null && !away)
+        {
             _ = confirmed ? services.Claims.RemoveAsync(key) : services.Claims.PutAsync(claim with { State = ClaimState.Released });
+        }
         // Also when a Sync is just under way: it may have been stated before the claim was released.
         if (!confirmed)
+        {
             services.Acc.RequestResync();
+        }
+
         services.Step("del.done");
         LogRemoved(key, away ? "; its device is not back yet" : confirmed ? "" : "; the ACC learns of it at the next Sync");
         return errorText;
@@ -73,19 +87,22 @@ internal sealed partial class Remover(AgentServices services)
     private async Task<bool> DetachAsync(AttachmentKey key, Claim? claim, Task device)
     {
         if (claim is not null && services.Pools.Find(claim.DeviceKind) is { } kind && kind.IsLent(claim))
+        {
             await device.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return await services.Acc.TryDetachAsync(key, DetachLimit).ConfigureAwait(false);
+        }
+
+        return await services.Acc.TryDetachAsync(key, DetachLimit);
     }
 
     private async Task<string> ReleaseAsync(IpamRequest ipam, IpamRequest? other)
     {
         try
         {
-            return (await services.Ipam.RunAsync("DEL", ipam).ConfigureAwait(false)).ErrorText;
+            return (await services.Ipam.RunAsync("DEL", ipam)).ErrorText;
         }
         catch (CniException e) when (e.Code != (int)CniErrorCode.TryAgainLater && other is not null && !(other.Type == ipam.Type && other.Config.Span.SequenceEqual(ipam.Config.Span)))
         {
-            return (await services.Ipam.RunAsync("DEL", other).ConfigureAwait(false)).ErrorText;
+            return (await services.Ipam.RunAsync("DEL", other)).ErrorText;
         }
     }
 
@@ -93,7 +110,7 @@ internal sealed partial class Remover(AgentServices services)
     {
         try
         {
-            await device.ConfigureAwait(false);
+            await device;
             return false;
         }
         catch (Exception e)
@@ -112,7 +129,10 @@ internal sealed partial class Remover(AgentServices services)
     private Task DeleteDeviceAsync(AttachmentKey key, Claim? claim)
     {
         if (claim is null)
+        {
             return services.Veth.DeleteAsync(PortName.For(key));
+        }
+
         return services.Pools.Find(claim.DeviceKind) is { } kind
             ? services.Pools.IsOver(claim) ? Task.CompletedTask : kind.DeleteAsync(claim)
             : Task.FromException(new CniException(CniErrorCode.TryAgainLater, $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration does not offer any more", "offer it until the pod is gone"));
@@ -129,7 +149,7 @@ internal sealed partial class Remover(AgentServices services)
     {
         try
         {
-            await task.ConfigureAwait(false);
+            await task;
         }
         catch (Exception e)
         {

@@ -20,11 +20,19 @@ internal sealed class StatusOperation(AgentServices services)
                 $"the ACC at {services.Config.Acc.Address.Authority} can't attach pods since {since:u}", state.Reason);
         }
         if (services.Conditions?.BlockingFor(services.Config.Acc.StatusGrace) is { } blocking)
+        {
             throw new CniException(CniErrorCode.NotAvailable, $"this host can't attach pods since {blocking.Since:u}: {blocking.Condition.Name}", blocking.Condition.Reason);
+        }
+
         foreach (var device in services.Pools.SetAside.All())
+        {
             call.AddErrorText($"host-stub: {device.Kind} {device.Device} is set aside until {device.Until:u}: {device.Reason}\n");
+        }
+
         if (call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0)
-            await AskIpamAsync(call).ConfigureAwait(false);
+        {
+            await AskIpamAsync(call);
+        }
     }
 
     // A plugin that is slow to answer may give addresses all the same; one that answers with an error is believed.
@@ -32,7 +40,7 @@ internal sealed class StatusOperation(AgentServices services)
     {
         try
         {
-            await services.Ipam.RunIfSupportedAsync("STATUS", call.ToIpam(), IpamLimit).ConfigureAwait(false);
+            await services.Ipam.RunIfSupportedAsync("STATUS", call.ToIpam(), IpamLimit);
         }
         catch (CniException e) when (e is { Code: (int)CniErrorCode.TryAgainLater, OfDelegate: false })
         {
@@ -43,7 +51,7 @@ internal sealed class StatusOperation(AgentServices services)
     // On a node without pods that never reached its ACC there is nobody to evict, and much to schedule elsewhere.
     private bool IsGraceful(bool everUsable, DateTimeOffset since)
     {
-        bool pods = services.Claims.All().Any(c => !c.IsHost && c.State == ClaimState.Attached);
+        var pods = services.Claims.All().Any(c => !c.IsHost && c.State == ClaimState.Attached);
         return (everUsable || pods) && services.Time.GetUtcNow() - since < services.Config.Acc.StatusGrace;
     }
 }

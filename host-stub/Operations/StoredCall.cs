@@ -15,7 +15,10 @@ internal static class StoredCall
     public static IpamRequest? ToIpam(CniCall call, Claim claim)
     {
         if (!claim.Config.IsEmpty || call.Config.IpamType.Length == 0)
+        {
             return null;
+        }
+
         var variables = new Dictionary<string, string>(call.Variables, StringComparer.Ordinal)
         {
             ["CNI_CONTAINERID"] = claim.Key.ContainerId,
@@ -29,16 +32,24 @@ internal static class StoredCall
     public static IpamRequest? ToIpam(Claim claim)
     {
         if (claim.Config.IsEmpty)
+        {
             return null;
+        }
+
         var config = CniNetworkConfig.ForRemoval(claim.Config);
         if (config.IpamType.Length == 0)
-            return null;
-        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string line in claim.Environment.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
-            int equals = line.IndexOf('=');
+            return null;
+        }
+
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var line in claim.Environment.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = line.IndexOf('=');
             if (equals > 0)
+            {
                 variables[line[..equals]] = line[(equals + 1)..];
+            }
         }
         return new IpamRequest(config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult) { Network = claim.Key.Network };
     }

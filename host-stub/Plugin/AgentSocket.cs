@@ -19,18 +19,21 @@ internal static unsafe class AgentSocket
     /// <exception cref="FrameException">The answer makes no sense.</exception>
     public static AgentResponse Ask(string path, byte[] frame, TimeSpan limit)
     {
-        long started = Stopwatch.GetTimestamp();
-        int fd = Connect(path, started, limit);
+        var started = Stopwatch.GetTimestamp();
+        var fd = Connect(path, started, limit);
         try
         {
             Limit(fd, started, limit);
             Send(fd, frame, path);
-            byte[] prefix = new byte[AgentRequest.LengthPrefix];
+            var prefix = new byte[AgentRequest.LengthPrefix];
             Receive(fd, prefix, path, started, limit);
-            int length = BinaryPrimitives.ReadInt32BigEndian(prefix);
+            var length = BinaryPrimitives.ReadInt32BigEndian(prefix);
             if (length is < 0 or > AgentResponse.MaxBody)
+            {
                 throw new FrameException($"the agent's answer of {(uint)length} bytes is over the limit of {AgentResponse.MaxBody}");
-            byte[] body = new byte[length];
+            }
+
+            var body = new byte[length];
             Receive(fd, body, path, started, limit);
             return AgentResponse.Decode(body);
         }
@@ -43,22 +46,34 @@ internal static unsafe class AgentSocket
     private static int Connect(string path, long started, TimeSpan limit)
     {
         var address = new Libc.UnixAddress { Family = Libc.Unix };
-        int length = Encoding.UTF8.GetBytes(path, new Span<byte>(address.Path, 107));
+        var length = Encoding.UTF8.GetBytes(path, new Span<byte>(address.Path, 107));
         while (true)
         {
-            int fd = Libc.Socket(Libc.Unix, Libc.StreamCloseOnExec, 0);
+            var fd = Libc.Socket(Libc.Unix, Libc.StreamCloseOnExec, 0);
             if (fd < 0)
+            {
                 throw new AgentUnavailableException($"no socket: {Marshal.GetLastPInvokeErrorMessage()}");
+            }
+
             Limit(fd, started, limit);
             if (Libc.Connect(fd, &address, (uint)(sizeof(ushort) + length + 1)) == 0)
+            {
                 return fd;
-            int error = Marshal.GetLastPInvokeError();
-            string reason = Marshal.GetLastPInvokeErrorMessage();
+            }
+
+            var error = Marshal.GetLastPInvokeError();
+            var reason = Marshal.GetLastPInvokeErrorMessage();
             _ = Libc.Close(fd);
             if (error == Libc.TryAgain)
+            {
                 throw new AgentUnavailableException($"the host-stub agent on {path} takes no more connections: it hangs, or has too much to do");
+            }
+
             if (error is not (Libc.NotFound or Libc.Refused or Libc.Interrupted) || Stopwatch.GetElapsedTime(started) > RestartPatience)
+            {
                 throw new AgentUnavailableException($"the host-stub agent does not answer on {path}: {reason}; is it running?");
+            }
+
             _ = Libc.Poll(null, 0, 20);
         }
     }
@@ -67,7 +82,7 @@ internal static unsafe class AgentSocket
     private static void Limit(int fd, long started, TimeSpan limit)
     {
         var left = limit - Stopwatch.GetElapsedTime(started);
-        long microseconds = Math.Max((long)left.TotalMicroseconds, 1000);
+        var microseconds = Math.Max((long)left.TotalMicroseconds, 1000);
         var value = new Libc.TimeValue { Seconds = (nint)(microseconds / 1_000_000), Microseconds = (nint)(microseconds % 1_000_000) };
         _ = Libc.SetSocketOption(fd, Libc.SocketLevel, Libc.SendTimeout, &value, (uint)sizeof(Libc.TimeValue));
         _ = Libc.SetSocketOption(fd, Libc.SocketLevel, Libc.ReceiveTimeout, &value, (uint)sizeof(Libc.TimeValue));
@@ -79,11 +94,19 @@ internal static unsafe class AgentSocket
         {
             nint sent;
             fixed (byte* at = bytes)
+            {
                 sent = Libc.Send(fd, at, bytes.Length, Libc.NoSignal);
+            }
+
             if (sent < 0 && Marshal.GetLastPInvokeError() != Libc.Interrupted)
+            {
                 throw Lost(path);
+            }
+
             if (sent > 0)
+            {
                 bytes = bytes[(int)sent..];
+            }
         }
     }
 
@@ -94,13 +117,24 @@ internal static unsafe class AgentSocket
             Limit(fd, started, limit);
             nint got;
             fixed (byte* at = bytes)
+            {
                 got = Libc.Read(fd, at, bytes.Length);
+            }
+
             if (got == 0)
+            {
                 throw new AgentUnavailableException($"the host-stub agent on {path} went away before it answered", broke: true);
+            }
+
             if (got < 0 && Marshal.GetLastPInvokeError() != Libc.Interrupted)
+            {
                 throw Lost(path);
+            }
+
             if (got > 0)
+            {
                 bytes = bytes[(int)got..];
+            }
         }
     }
 

@@ -29,22 +29,30 @@ internal static class CniPlugin
     /// <summary>The whole plugin, apart from the process around it.</summary>
     public static AgentResponse Execute(Dictionary<string, string> environment, Func<byte[]> readInput, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
-        string version = "";
+        var version = "";
         try
         {
-            long started = Stopwatch.GetTimestamp();
+            var started = Stopwatch.GetTimestamp();
             var call = CniEnvironment.Read(name => environment.GetValueOrDefault(name));
-            byte[] input = readInput();
+            var input = readInput();
             if (call.Command == "VERSION")
+            {
                 return new AgentResponse(0, CniErrorJson.Versions(VersionOf(input)), default);
-            bool removal = call.Command == "DEL";
+            }
+
+            var removal = call.Command == "DEL";
             var header = removal ? CniNetworkHeader.ReadForRemoval(input) : CniNetworkHeader.Read(input);
             version = header.Version;
             if (!removal)
+            {
                 header.Check(call.Command);
+            }
             else if (call.NothingExists.Length > 0 || header.NamesNothing)
+            {
                 return Nothing(call.NothingExists.Length > 0 ? call.NothingExists : "name in the network configuration");
-            byte[] frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, input);
+            }
+
+            var frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, input);
             var answer = removal ? Remove(call, header, frame, started, ask) : Ask(call.Command, header, frame, started, ask);
             return answer.ExitCode == AgentResponse.NotTaken ? answer with { ExitCode = 1 } : answer;
         }
@@ -75,13 +83,16 @@ internal static class CniPlugin
     private static AgentResponse Remove(CniEnvironment call, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
         string reason;
-        for (int pause = 50; ; pause *= 2)
+        for (var pause = 50; ; pause *= 2)
         {
             try
             {
                 var answer = ask(header.Socket, frame, RequestLimits.OfPlugin("DEL") - Stopwatch.GetElapsedTime(started));
                 if (answer.ExitCode != AgentResponse.NotTaken)
+                {
                     return answer;
+                }
+
                 reason = "the host-stub agent could not take the DEL";
                 break;
             }
@@ -100,7 +111,7 @@ internal static class CniPlugin
 
     private static AgentResponse Keep(CniEnvironment call, CniNetworkHeader header, byte[] frame, string reason)
     {
-        string directory = header.Pending.Length > 0 ? header.Pending : CniNetworkHeader.PendingFor(header.Socket);
+        var directory = header.Pending.Length > 0 ? header.Pending : CniNetworkHeader.PendingFor(header.Socket);
         try
         {
             PendingRemoval.Keep(directory, PendingName.For(header.Name, call.ContainerId, call.InterfaceName), frame);
@@ -137,7 +148,9 @@ internal static class CniPlugin
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
         {
             if (entry is { Key: string name, Value: string value } && name.Length > 0)
+            {
                 environment[name] = value;
+            }
         }
         return environment;
     }

@@ -23,9 +23,12 @@ internal static class PendingRemoval
         {
             var folder = Directory.CreateDirectory(directory, OwnerOnly | UnixFileMode.UserExecute);
             if (folder.LinkTarget is not null || (folder.UnixFileMode & OthersWrite) != 0)
+            {
                 throw new IOException($"{directory} is a link, or others may write there");
+            }
+
             RequireRoom(folder, name, frame.Length);
-            string fresh = Path.Combine(directory, $"{PendingName.Unfinished}{Environment.ProcessId}-{name}");
+            var fresh = Path.Combine(directory, $"{PendingName.Unfinished}{Environment.ProcessId}-{name}");
             Write(fresh, frame);
             File.Move(fresh, Path.Combine(directory, name), overwrite: true);
             Sync(directory);
@@ -38,12 +41,15 @@ internal static class PendingRemoval
 
     private static void RequireRoom(DirectoryInfo folder, string name, int length)
     {
-        int files = 0;
+        var files = 0;
         long bytes = length;
         foreach (var file in folder.EnumerateFiles())
         {
             if (file.Name == name)
+            {
                 continue;
+            }
+
             files++;
             try
             {
@@ -55,7 +61,9 @@ internal static class PendingRemoval
             }
         }
         if (files >= PendingName.MostFiles || bytes > PendingName.MostBytes)
+        {
             throw new IOException($"{folder.FullName} is full: {files} removals wait there, at most {PendingName.MostFiles} with {PendingName.MostBytes} bytes");
+        }
     }
 
     private static void Write(string file, byte[] frame)
@@ -77,12 +85,15 @@ internal static class PendingRemoval
 
     private static void Sync(string directory)
     {
-        int fd = Libc.Open(directory, Libc.OpenDirectoryOnly, 0);
+        var fd = Libc.Open(directory, Libc.OpenDirectoryOnly, 0);
         if (fd < 0 || Libc.Fsync(fd) != 0)
         {
-            string reason = Marshal.GetLastPInvokeErrorMessage();
+            var reason = Marshal.GetLastPInvokeErrorMessage();
             if (fd >= 0)
+            {
                 _ = Libc.Close(fd);
+            }
+
             throw new IOException($"{directory} could not be written to disk: {reason}");
         }
         _ = Libc.Close(fd);

@@ -12,30 +12,47 @@ internal static unsafe class StandardStreams
     /// <summary>Reads to the end; error 5 when it is too large, does not end or fails.</summary>
     public static byte[] ReadInput(int maxBytes, TimeSpan limit)
     {
-        long started = Stopwatch.GetTimestamp();
-        byte[] buffer = new byte[FirstBuffer];
-        int used = 0;
+        var started = Stopwatch.GetTimestamp();
+        var buffer = new byte[FirstBuffer];
+        var used = 0;
         while (true)
         {
             var left = limit - Stopwatch.GetElapsedTime(started);
             if (left <= TimeSpan.Zero || !WaitReadable((int)left.TotalMilliseconds + 1))
+            {
                 throw new CniException(CniErrorCode.IoFailure, $"standard input did not end within {limit.TotalSeconds:0} s");
+            }
+
             if (used == buffer.Length)
+            {
                 Array.Resize(ref buffer, buffer.Length * 2);
+            }
+
             nint got;
             fixed (byte* at = &buffer[used])
+            {
                 got = Libc.Read(0, at, buffer.Length - used);
+            }
+
             if (got < 0)
             {
                 if (Marshal.GetLastPInvokeError() is Libc.Interrupted or Libc.TryAgain)
+                {
                     continue;
+                }
+
                 throw new CniException(CniErrorCode.IoFailure, "reading standard input failed", Marshal.GetLastPInvokeErrorMessage());
             }
             if (got == 0)
+            {
                 return buffer.AsSpan(0, used).ToArray();
+            }
+
             used += (int)got;
             if (used > maxBytes)
+            {
                 throw new CniException(CniErrorCode.IoFailure, $"standard input is larger than {maxBytes} bytes");
+            }
         }
     }
 
@@ -45,11 +62,17 @@ internal static unsafe class StandardStreams
         {
             nint written;
             fixed (byte* at = bytes)
+            {
                 written = Libc.Write(fd, at, bytes.Length);
+            }
+
             if (written < 0)
             {
                 if (Marshal.GetLastPInvokeError() == Libc.Interrupted)
+                {
                     continue;
+                }
+
                 return false;
             }
             bytes = bytes[(int)written..];

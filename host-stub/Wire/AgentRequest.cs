@@ -44,13 +44,22 @@ internal sealed class AgentRequest
     {
         var text = new StringBuilder(4096);
         foreach (var (name, value) in environment)
+        {
             text.Append(name).Append('=').Append(value).Append('\0');
-        byte[] block = Encoding.UTF8.GetBytes(text.ToString());
+        }
+
+        var block = Encoding.UTF8.GetBytes(text.ToString());
         if (block.Length > MaxEnvironment)
+        {
             throw new FrameException($"the environment is larger than {MaxEnvironment} bytes");
+        }
+
         if (stdin.Length > MaxStdin)
+        {
             throw new FrameException($"standard input is larger than {MaxStdin} bytes");
-        byte[] frame = new byte[LengthPrefix + Header + block.Length + stdin.Length];
+        }
+
+        var frame = new byte[LengthPrefix + Header + block.Length + stdin.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame, frame.Length - LengthPrefix);
         frame[4] = Format;
         frame[5] = (byte)kind;
@@ -64,18 +73,33 @@ internal sealed class AgentRequest
     public static AgentRequest Decode(ReadOnlySpan<byte> body)
     {
         if (body.Length < Header)
+        {
             throw new FrameException($"a request of {body.Length} bytes is too short");
+        }
+
         if (body[0] != Format)
+        {
             throw new FrameException($"request format {body[0]} is unknown, this agent speaks {Format}: plugin and agent come from different releases");
+        }
+
         if (body[1] is < (byte)AgentRequestKind.Cni or > (byte)AgentRequestKind.Devices)
+        {
             throw new FrameException($"request kind {body[1]} is unknown");
-        int length = BinaryPrimitives.ReadInt32BigEndian(body[2..]);
+        }
+
+        var length = BinaryPrimitives.ReadInt32BigEndian(body[2..]);
         if (length < 0 || length > MaxEnvironment || length > body.Length - Header)
+        {
             throw new FrameException($"an environment of {length} bytes does not fit a request of {body.Length}");
+        }
+
         var environment = DecodeEnvironment(body.Slice(Header, length));
         var stdin = body[(Header + length)..];
         if (stdin.Length > MaxStdin)
+        {
             throw new FrameException($"standard input is larger than {MaxStdin} bytes");
+        }
+
         return new AgentRequest((AgentRequestKind)body[1], environment, stdin.ToArray());
     }
 
@@ -84,10 +108,13 @@ internal sealed class AgentRequest
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
         while (!block.IsEmpty)
         {
-            int end = block.IndexOf((byte)0);
-            int equals = end < 0 ? -1 : block[..end].IndexOf((byte)'=');
+            var end = block.IndexOf((byte)0);
+            var equals = end < 0 ? -1 : block[..end].IndexOf((byte)'=');
             if (equals <= 0)
+            {
                 throw new FrameException("the environment is not a list of NAME=VALUE");
+            }
+
             environment[Encoding.UTF8.GetString(block[..equals])] = Encoding.UTF8.GetString(block[(equals + 1)..end]);
             block = block[(end + 1)..];
         }

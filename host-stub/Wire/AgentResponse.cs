@@ -16,7 +16,7 @@ internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte
 
     public byte[] Encode()
     {
-        byte[] frame = new byte[AgentRequest.LengthPrefix + Header + Output.Length + Error.Length];
+        var frame = new byte[AgentRequest.LengthPrefix + Header + Output.Length + Error.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame, frame.Length - AgentRequest.LengthPrefix);
         frame[4] = AgentRequest.Format;
         frame[5] = ExitCode;
@@ -30,10 +30,16 @@ internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte
     {
         var span = body.Span;
         if (span.Length < Header || span[0] != AgentRequest.Format)
+        {
             throw new FrameException("the agent's answer is not in a known format: plugin and agent come from different releases");
-        int length = BinaryPrimitives.ReadInt32BigEndian(span[2..]);
+        }
+
+        var length = BinaryPrimitives.ReadInt32BigEndian(span[2..]);
         if (length < 0 || length > span.Length - Header)
+        {
             throw new FrameException("the agent's answer is cut short");
+        }
+
         return new AgentResponse(span[1], body.Slice(Header, length), body[(Header + length)..]);
     }
 }

@@ -13,16 +13,16 @@ internal static class FrameReader
     {
         while (true)
         {
-            var result = await reader.ReadAsync(cancel).ConfigureAwait(false);
+            var result = await reader.ReadAsync(cancel);
             var buffer = result.Buffer;
-            if (TryTake(ref buffer, maxBody, out byte[]? body))
+            if (TryTake(ref buffer, maxBody, out var body))
             {
                 reader.AdvanceTo(buffer.Start);
                 return body;
             }
             if (result.IsCompleted)
             {
-                bool clean = buffer.IsEmpty;
+                var clean = buffer.IsEmpty;
                 reader.AdvanceTo(buffer.End);
                 return clean ? null : throw new FrameException("the connection ended inside a frame");
             }
@@ -34,14 +34,23 @@ internal static class FrameReader
     {
         body = null;
         if (buffer.Length < AgentRequest.LengthPrefix)
+        {
             return false;
+        }
+
         Span<byte> prefix = stackalloc byte[AgentRequest.LengthPrefix];
         buffer.Slice(0, AgentRequest.LengthPrefix).CopyTo(prefix);
-        int length = BinaryPrimitives.ReadInt32BigEndian(prefix);
+        var length = BinaryPrimitives.ReadInt32BigEndian(prefix);
         if (length < 0 || length > maxBody)
+        {
             throw new FrameException($"a frame of {(uint)length} bytes is over the limit of {maxBody}");
+        }
+
         if (buffer.Length < AgentRequest.LengthPrefix + length)
+        {
             return false;
+        }
+
         body = buffer.Slice(AgentRequest.LengthPrefix, length).ToArray();
         buffer = buffer.Slice(AgentRequest.LengthPrefix + length);
         return true;

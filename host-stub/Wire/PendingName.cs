@@ -19,16 +19,19 @@ internal static class PendingName
     /// <summary>The container's id and the interface for people, and a hash that tells the rest apart. Not a cryptographic one: that would cost the plugin the time to load a library.</summary>
     public static string For(string network, string containerId, string interfaceName)
     {
-        string readable = containerId.Length <= ReadableDigits ? containerId : containerId[..ReadableDigits];
-        string key = $"{network}\0{containerId}\0{interfaceName}";
+        var readable = containerId.Length <= ReadableDigits ? containerId : containerId[..ReadableDigits];
+        var key = $"{network}\0{containerId}\0{interfaceName}";
         return string.Create(CultureInfo.InvariantCulture, $"{readable}.{interfaceName}.{Hash(key, 14695981039346656037):x16}{Hash(key, 7809847782465536322):x16}");
     }
 
     // FNV-1a over the characters.
     private static ulong Hash(string text, ulong hash)
     {
-        foreach (char c in text)
+        foreach (var c in text)
+        {
             hash = (hash ^ c) * 1099511628211;
+        }
+
         return hash;
     }
 }

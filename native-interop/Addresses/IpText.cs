@@ -16,15 +16,22 @@ public static class IpText
     {
         address = null;
         if (!text.Contains(':'))
+        {
             return TryParseIPv4(text, out address);
+        }
         // In ::ffff:10.1.2.3 the last part is an IPv4 address.
         var last = text[(text.LastIndexOf(':') + 1)..];
         if (last.Contains('.') && !TryParseIPv4(last, out _))
+        {
             return false;
-        foreach (char c in text)
+        }
+
+        foreach (var c in text)
         {
             if (!char.IsAsciiHexDigit(c) && c is not (':' or '.'))
+            {
                 return false;
+            }
         }
         return IPAddress.TryParse(text, out address) && address.AddressFamily == AddressFamily.InterNetworkV6;
     }
@@ -39,7 +46,7 @@ public static class IpText
     {
         address = null;
         prefixLength = 0;
-        int slash = text.IndexOf('/');
+        var slash = text.IndexOf('/');
         return slash > 0 && TryParse(text[..slash], out address) && TryParsePrefixLength(text[(slash + 1)..], address, out prefixLength);
     }
 
@@ -47,8 +54,11 @@ public static class IpText
     public static bool TryParseNetwork(ReadOnlySpan<char> text, out IPNetwork network)
     {
         network = default;
-        if (!TryParseCidr(text, out var address, out int prefixLength) || HasBitsBeyond(address, prefixLength))
+        if (!TryParseCidr(text, out var address, out var prefixLength) || HasBitsBeyond(address, prefixLength))
+        {
             return false;
+        }
+
         network = new IPNetwork(address, prefixLength);
         return true;
     }
@@ -62,16 +72,27 @@ public static class IpText
     public static bool TryParseEndPoint(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPEndPoint? endPoint)
     {
         endPoint = null;
-        int colon = text.LastIndexOf(':');
-        if (colon < 0 || !TryParseDecimal(text[(colon + 1)..], out int port) || port > IPEndPoint.MaxPort)
+        var colon = text.LastIndexOf(':');
+        if (colon < 0 || !TryParseDecimal(text[(colon + 1)..], out var port) || port > IPEndPoint.MaxPort)
+        {
             return false;
+        }
+
         var host = text[..colon];
         if (host is ['[', .., ']'])
+        {
             host = host[1..^1];
+        }
         else if (host.Contains(':'))
+        {
             return false;
+        }
+
         if (!TryParse(host, out var address))
+        {
             return false;
+        }
+
         endPoint = new IPEndPoint(address, port);
         return true;
     }
@@ -80,11 +101,14 @@ public static class IpText
     {
         address = null;
         Span<byte> bytes = stackalloc byte[4];
-        for (int i = 0; i < bytes.Length; i++)
+        for (var i = 0; i < bytes.Length; i++)
         {
-            int end = i < bytes.Length - 1 ? text.IndexOf('.') : text.Length;
-            if (end is < 1 or > 3 || (end > 1 && text[0] == '0') || !TryParseDecimal(text[..end], out int number) || number > byte.MaxValue)
+            var end = i < bytes.Length - 1 ? text.IndexOf('.') : text.Length;
+            if (end is < 1 or > 3 || (end > 1 && text[0] == '0') || !TryParseDecimal(text[..end], out var number) || number > byte.MaxValue)
+            {
                 return false;
+            }
+
             bytes[i] = (byte)number;
             text = i < bytes.Length - 1 ? text[(end + 1)..] : default;
         }
@@ -105,12 +129,14 @@ public static class IpText
     private static bool HasBitsBeyond(IPAddress address, int prefixLength)
     {
         Span<byte> bytes = stackalloc byte[16];
-        _ = address.TryWriteBytes(bytes, out int length);
-        for (int i = 0; i < length; i++)
+        _ = address.TryWriteBytes(bytes, out var length);
+        for (var i = 0; i < length; i++)
         {
-            int kept = Math.Clamp(prefixLength - (8 * i), 0, 8);
+            var kept = Math.Clamp(prefixLength - (8 * i), 0, 8);
             if ((bytes[i] & (0xFF >> kept)) != 0)
+            {
                 return true;
+            }
         }
         return false;
     }

@@ -17,9 +17,14 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     public MacAddress(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length != Length)
+        {
             throw new ArgumentException($"a MAC address has {Length} bytes, not {bytes.Length}", nameof(bytes));
+        }
+
         foreach (var b in bytes)
+        {
             _value = (_value << 8) | b;
+        }
     }
 
     /// <summary>Creates an address from the low 48 bits of a number; the first byte on the wire is the most significant.</summary>
@@ -59,18 +64,27 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     {
         address = default;
         if (text.Length != 17 || text[2] is not (':' or '-'))
+        {
             return false;
+        }
+
         ulong value = 0;
         for (var i = 0; i < text.Length; i++)
         {
             if (i % 3 == 2)
             {
                 if (text[i] != text[2])
+                {
                     return false;
+                }
+
                 continue;
             }
             if (!char.IsAsciiHexDigit(text[i]))
+            {
                 return false;
+            }
+
             value = (value << 4) | (uint)HexDigit(text[i]);
         }
         address = new MacAddress(value);
@@ -86,9 +100,14 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     public void CopyTo(Span<byte> destination)
     {
         if (destination.Length < Length)
+        {
             throw new ArgumentException("too short for a MAC address", nameof(destination));
+        }
+
         for (var i = 0; i < Length; i++)
+        {
             destination[i] = (byte)(_value >> (40 - (8 * i)));
+        }
     }
 
     /// <summary>The six bytes in wire order.</summary>
@@ -104,14 +123,19 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     {
         charsWritten = 0;
         if (destination.Length < 17)
+        {
             return false;
+        }
+
         for (var i = 0; i < Length; i++)
         {
             var b = (int)(_value >> (40 - (8 * i))) & 0xFF;
             destination[3 * i] = "0123456789abcdef"[b >> 4];
             destination[(3 * i) + 1] = "0123456789abcdef"[b & 15];
             if (i < Length - 1)
+            {
                 destination[(3 * i) + 2] = ':';
+            }
         }
         charsWritten = 17;
         return true;

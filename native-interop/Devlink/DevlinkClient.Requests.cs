@@ -61,9 +61,15 @@ public sealed partial class DevlinkClient
         writer.Number(DevlinkProtocol.PortFlavour, (ushort)DevlinkPortFlavour.PciSf);
         writer.Number(DevlinkProtocol.PortPfNumber, spec.PfNumber);
         if (spec.SfNumber is { } number)
+        {
             writer.Number(DevlinkProtocol.PortSfNumber, number);
+        }
+
         if (spec.Controller is { } controller)
+        {
             writer.Number(DevlinkProtocol.PortController, controller);
+        }
+
         return Ask<DevlinkPort>(writer.Complete(operation), operation, DevlinkCodec.ParsePort);
     }
 
@@ -79,15 +85,24 @@ public sealed partial class DevlinkClient
     {
         ArgumentNullException.ThrowIfNull(change);
         if (change.Mac is null && change.Active is null)
+        {
             throw new ArgumentException("nothing is to be changed", nameof(change));
+        }
+
         var operation = $"{(change.Active switch { true => "activate", false => "deactivate", null => $"set the address {change.Mac} of" })} the function of devlink port {device}/{index}";
         var writer = Begin(stackalloc byte[MessageWriter.BufferLength], DevlinkProtocol.PortSet, device);
         writer.Number(DevlinkProtocol.PortIndex, index);
         var function = writer.BeginNested(DevlinkProtocol.PortFunction);
         if (change.Mac is { } mac)
+        {
             writer.Mac(DevlinkProtocol.FunctionHardwareAddress, mac);
+        }
+
         if (change.Active is { } active)
+        {
             writer.Number(DevlinkProtocol.FunctionState, active ? DevlinkProtocol.Active : (byte)0);
+        }
+
         writer.End(function);
         _genetlink.Connection.Execute(writer.Complete(operation), operation);
     }
@@ -107,9 +122,15 @@ public sealed partial class DevlinkClient
         var writer = Begin(stackalloc byte[MessageWriter.BufferLength], DevlinkProtocol.RateSet, device);
         writer.Number(DevlinkProtocol.PortIndex, portIndex);
         if (rate.TxShare is { } share)
+        {
             writer.Number(DevlinkProtocol.RateTxShare, share);
+        }
+
         if (rate.TxMax is { } max)
+        {
             writer.Number(DevlinkProtocol.RateTxMax, max);
+        }
+
         _genetlink.Connection.Execute(writer.Complete(operation), operation);
     }
 

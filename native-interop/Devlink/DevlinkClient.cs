@@ -57,7 +57,10 @@ public sealed partial class DevlinkClient : IDisposable
     {
         const string Operation = "subscribe to devlink changes";
         if (!_family.Groups.TryGetValue(DevlinkProtocol.ConfigGroup, out var group))
+        {
             throw new NetlinkException(Operation, Errno.ENOENT, $"the kernel's devlink has no group \"{DevlinkProtocol.ConfigGroup}\"");
+        }
+
         return new DevlinkMonitor(_sockets.SubscribeToGeneric(group, Operation));
     }
 

@@ -11,10 +11,16 @@ internal static class DevlinkCodec
         const string Operation = "read a devlink device";
         device = null!;
         if (!Begin(message, Operation, out var command, out var attributes) || command is not (DevlinkProtocol.New or DevlinkProtocol.Delete))
+        {
             return false;
+        }
+
         var handle = default(HandleParts);
         while (attributes.MoveNext())
+        {
             handle.Take(attributes);
+        }
+
         device = handle.Complete(attributes, Operation);
         return true;
     }
@@ -25,7 +31,10 @@ internal static class DevlinkCodec
         port = null!;
         // Older kernels (6.1 for one) answer a dump of ports, and the making of one, with the command of a new device.
         if (!Begin(message, Operation, out var command, out var attributes) || command is not (DevlinkProtocol.PortNew or DevlinkProtocol.PortDelete or DevlinkProtocol.New))
+        {
             return false;
+        }
+
         var handle = default(HandleParts);
         uint? index = null;
         var result = new DevlinkPort { Device = null!, Index = 0 };
@@ -76,7 +85,10 @@ internal static class DevlinkCodec
         }
         var device = handle.Complete(attributes, Operation);
         if (index is null && command == DevlinkProtocol.New)
+        {
             return false;
+        }
+
         port = result with { Device = device, Index = index ?? throw Malformed(Operation) };
         return true;
     }
@@ -86,7 +98,10 @@ internal static class DevlinkCodec
         const string Operation = "read the information of a devlink device";
         info = null!;
         if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.InfoGet)
+        {
             return false;
+        }
+
         var handle = default(HandleParts);
         var result = new DevlinkInfo { Device = null! };
         var (onBoard, running, stored) = (new List<DevlinkVersion>(), new List<DevlinkVersion>(), new List<DevlinkVersion>());
@@ -124,7 +139,10 @@ internal static class DevlinkCodec
         const string Operation = "read the switch of a devlink device";
         eswitch = null!;
         if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.EswitchGet)
+        {
             return false;
+        }
+
         var handle = default(HandleParts);
         DevlinkEswitchMode? mode = null;
         byte? inline = null;
@@ -156,16 +174,23 @@ internal static class DevlinkCodec
         const string Operation = "read the rate of a devlink port";
         rate = null!;
         if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.RateNew)
+        {
             return false;
+        }
+
         var handle = default(HandleParts);
         var result = new DevlinkRate(0, 0);
         while (attributes.MoveNext())
         {
             handle.Take(attributes);
             if (attributes.Type == DevlinkProtocol.RateTxShare)
+            {
                 result = result with { TxShare = attributes.Number<ulong>() };
+            }
             else if (attributes.Type == DevlinkProtocol.RateTxMax)
+            {
                 result = result with { TxMax = attributes.Number<ulong>() };
+            }
         }
         _ = handle.Complete(attributes, Operation);
         rate = result;
@@ -177,7 +202,10 @@ internal static class DevlinkCodec
     {
         change = default;
         if (!Begin(message, "read a devlink notification", out var command, out _))
+        {
             return false;
+        }
+
         switch (command)
         {
             case DevlinkProtocol.New or DevlinkProtocol.Delete:
@@ -199,9 +227,15 @@ internal static class DevlinkCodec
         attributes = default;
         // Netlink's own messages; a socket of generic netlink gets no others but the family's.
         if (message.Type < GenetlinkCodec.Controller)
+        {
             return false;
+        }
+
         if (!message.TryRead<GenetlinkCodec.Header>(out var header, out attributes))
+        {
             throw Malformed(operation);
+        }
+
         command = header.Command;
         return true;
     }
@@ -228,9 +262,13 @@ internal static class DevlinkCodec
         while (nest.MoveNext())
         {
             if (nest.Type == DevlinkProtocol.InfoVersionName)
+            {
                 name = nest.Text();
+            }
             else if (nest.Type == DevlinkProtocol.InfoVersionValue)
+            {
                 value = nest.Text();
+            }
         }
         attributes.Absorb(nest);
         versions.Add(new DevlinkVersion(name, value));
@@ -246,9 +284,13 @@ internal static class DevlinkCodec
         public void Take(in AttributeReader attributes)
         {
             if (attributes.Type == DevlinkProtocol.BusName)
+            {
                 _bus = attributes.Text();
+            }
             else if (attributes.Type == DevlinkProtocol.DeviceName)
+            {
                 _name = attributes.Text();
+            }
         }
 
         public readonly DevlinkHandle Complete(in AttributeReader attributes, string operation) =>

@@ -49,7 +49,10 @@ public sealed class DevlinkMonitor : IDisposable
     {
         var found = _reader.Read(DevlinkCodec.ParseEvent, out change);
         if (found == Notification.Lost)
+        {
             change = new DevlinkEvent(DevlinkEventKind.Lost, null, null);
+        }
+
         return found != Notification.None;
     }
 

@@ -27,16 +27,24 @@ public static unsafe partial class EthtoolSettings
         using var socket = OpenSocket();
         var channels = Read(socket, interfaceName);
         if (QueuesOf(channels) == count)
+        {
             return;
+        }
+
         var operation = string.Create(CultureInfo.InvariantCulture, $"give {interfaceName} {count} queues");
         var isCombined = channels.MaxCombined > 0;
         var most = isCombined ? channels.MaxCombined : Math.Min(channels.MaxReceive, channels.MaxSend);
         if (count > most)
+        {
             throw new LinuxException(string.Create(CultureInfo.InvariantCulture, $"{operation}, of which it has at most {most}"), Errno.EINVAL);
+        }
+
         channels.Command = SetChannels;
         (channels.Receive, channels.Send, channels.Combined) = isCombined ? (0u, 0u, (uint)count) : ((uint)count, (uint)count, 0u);
         if (Call(socket, interfaceName, &channels) < 0)
+        {
             throw LinuxException.FromLastError(operation);
+        }
     }
 
     private static Channels Read(FileDescriptor socket, string name)

@@ -30,11 +30,15 @@ public static unsafe partial class EthtoolSettings
         for (var bit = 0; bit < names.Length; bit++)
         {
             if (IsSwitchedOff(names[bit]))
+            {
                 request[2 + (2 * (bit / 32))] |= 1u << (bit % 32);
+            }
         }
         // A positive answer says that a feature is fixed or only wished for: then it was not up to us.
         if (Call(socket, name, request) < 0)
+        {
             throw LinuxException.FromLastError($"turn offloads of {name} off");
+        }
     }
 
     // By pattern, because newer kernels add ways to segment.
@@ -55,12 +59,17 @@ public static unsafe partial class EthtoolSettings
         request[0] = GetFeatures;
         request[1] = (uint)blocks;
         if (Call(socket, name, request) < 0)
+        {
             throw LinuxException.FromLastError($"read offloads of {name}");
+        }
+
         var active = new List<string>();
         for (var bit = 0; bit < names.Length; bit++)
         {
             if ((request[2 + (4 * (bit / 32)) + 2] & (1u << (bit % 32))) != 0)
+            {
                 active.Add(names[bit]);
+            }
         }
         return active;
     }
@@ -68,14 +77,19 @@ public static unsafe partial class EthtoolSettings
     private static string[] FeatureNames(FileDescriptor socket, string name)
     {
         if (_featureNames is { } known)
+        {
             return known;
+        }
         // struct ethtool_sset_info: cmd, reserved, 64-bit mask, one length.
         var info = stackalloc uint[6];
         new Span<uint>(info, 6).Clear();
         info[0] = GetStringSetInfo;
         info[2] = 1u << (int)FeatureStrings;
         if (Call(socket, name, info) < 0)
+        {
             throw LinuxException.FromLastError($"read offloads of {name}");
+        }
+
         var count = (int)Math.Min(info[4], MaxFeatures);
         // struct ethtool_gstrings: cmd, set, length, then 32 bytes a name.
         var buffer = (byte*)NativeMemory.AllocZeroed((nuint)(12 + (count * StringLength)));
@@ -86,7 +100,10 @@ public static unsafe partial class EthtoolSettings
             header[1] = FeatureStrings;
             header[2] = (uint)count;
             if (Call(socket, name, buffer) < 0)
+            {
                 throw LinuxException.FromLastError($"read the names of offloads of {name}");
+            }
+
             var names = new string[count];
             for (var i = 0; i < count; i++)
             {

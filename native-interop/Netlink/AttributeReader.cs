@@ -33,12 +33,21 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
     {
         Value = default;
         if (Failed || _rest.IsEmpty)
+        {
             return false;
+        }
+
         if (_rest.Length < HeaderLength)
+        {
             return Fail();
+        }
+
         var length = MemoryMarshal.Read<ushort>(_rest);
         if (length < HeaderLength || length > _rest.Length)
+        {
             return Fail();
+        }
+
         Type = (ushort)(MemoryMarshal.Read<ushort>(_rest[2..]) & TypeMask);
         Value = _rest[HeaderLength..length];
         _rest = _rest[Math.Min((length + 3) & ~3, _rest.Length)..];
@@ -50,7 +59,10 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         where T : unmanaged
     {
         if (Value.Length == System.Runtime.CompilerServices.Unsafe.SizeOf<T>())
+        {
             return MemoryMarshal.Read<T>(Value);
+        }
+
         Fail();
         return default;
     }
@@ -60,7 +72,10 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         where T : unmanaged
     {
         if (MemoryMarshal.TryRead<T>(Value, out var value))
+        {
             return value;
+        }
+
         Fail();
         return default;
     }
@@ -76,7 +91,10 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
     public IPAddress? Address(byte family)
     {
         if (Value.Length == AddressLength(family))
+        {
             return new IPAddress(Value);
+        }
+
         Fail();
         return null;
     }

@@ -15,14 +15,22 @@ internal static class ExtendedAck
     {
         var payload = message.Payload;
         if (payload.Length < sizeof(int) + NetlinkMessage.HeaderLength)
+        {
             return NetlinkException.Malformed(operation, "the kernel's acknowledgement is too short");
+        }
+
         var error = MemoryMarshal.Read<int>(payload);
         if (error == 0)
+        {
             return null;
+        }
         // Unless capped, the whole request stands between the error and the attributes.
         long skip = sizeof(int) + NetlinkMessage.HeaderLength;
         if ((message.Flags & NetlinkMessage.FlagCapped) == 0)
+        {
             skip = sizeof(int) + (((long)MemoryMarshal.Read<uint>(payload[sizeof(int)..]) + 3) & ~3L);
+        }
+
         return Build(message, skip, error, request, operation);
     }
 
@@ -30,7 +38,10 @@ internal static class ExtendedAck
     public static NetlinkException? FromDone(in NetlinkMessage message, scoped ReadOnlySpan<byte> request, string operation)
     {
         if (message.Payload.Length < sizeof(int))
+        {
             return null;
+        }
+
         var error = MemoryMarshal.Read<int>(message.Payload);
         return error >= 0 ? null : Build(message, sizeof(int), error, request, operation);
     }
@@ -38,7 +49,10 @@ internal static class ExtendedAck
     private static NetlinkException Build(in NetlinkMessage message, long skip, int error, scoped ReadOnlySpan<byte> request, string operation)
     {
         if (error is > 0 or < -4095)
+        {
             return NetlinkException.Malformed(operation, $"the kernel's acknowledgement holds the error {error}");
+        }
+
         string? text = null;
         int? offset = null;
         int? type = null;
@@ -63,7 +77,10 @@ internal static class ExtendedAck
             }
         }
         if (offset is >= NetlinkMessage.HeaderLength && offset <= request.Length - 4)
+        {
             type ??= MemoryMarshal.Read<ushort>(request[(offset.Value + 2)..]) & 0x3FFF;
+        }
+
         return new NetlinkException(operation, (Errno)(-error), text, offset, type);
     }
 
@@ -71,6 +88,8 @@ internal static class ExtendedAck
     private static string Printable(string text) => string.Create(Math.Min(text.Length, 512), text, static (span, source) =>
     {
         for (var i = 0; i < span.Length; i++)
+        {
             span[i] = char.IsControl(source[i]) ? '?' : source[i];
+        }
     });
 }

@@ -26,7 +26,9 @@ internal sealed class Genetlink(NetlinkConnection connection) : IDisposable
         var there = connection.TryExecute(writer.Complete(operation), operation, Errno.ENOENT, (in NetlinkMessage message) =>
         {
             if (GenetlinkCodec.Parse(message, out var family) && family.Name == name)
+            {
                 found = family;
+            }
         });
         return there ? found ?? throw NetlinkException.Malformed(operation, "the kernel acknowledged without an answer") : null;
     }

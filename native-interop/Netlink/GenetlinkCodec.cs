@@ -32,11 +32,20 @@ internal static class GenetlinkCodec
     {
         family = null!;
         if (message.Type != Controller)
+        {
             return false;
+        }
+
         if (!message.TryRead<Header>(out var header, out var attributes))
+        {
             throw NetlinkException.Malformed("read a generic netlink family", Malformed);
+        }
+
         if (header.Command != NewFamily)
+        {
             return false;
+        }
+
         string? name = null;
         ushort id = 0;
         uint version = 0;
@@ -68,7 +77,10 @@ internal static class GenetlinkCodec
         }
         // Below the controller's own are the numbers of netlink's control messages.
         if (attributes.Failed || string.IsNullOrEmpty(name) || id < Controller)
+        {
             throw NetlinkException.Malformed("read a generic netlink family", Malformed);
+        }
+
         family = new GenetlinkFamily(name, id, version, groups);
         return true;
     }
@@ -80,11 +92,17 @@ internal static class GenetlinkCodec
         while (attributes.MoveNext())
         {
             if (attributes.Type == MulticastGroupName)
+            {
                 name = attributes.Text();
+            }
             else if (attributes.Type == MulticastGroupId)
+            {
                 id = attributes.Number<uint>();
+            }
         }
         if (!attributes.Failed && !string.IsNullOrEmpty(name) && id is > 0 and <= int.MaxValue)
+        {
             groups[name] = id;
+        }
     }
 }

@@ -40,7 +40,9 @@ internal ref struct MessageWriter
     {
         var target = Reserve(Unsafe.SizeOf<T>());
         if (!target.IsEmpty)
+        {
             MemoryMarshal.Write(target, body);
+        }
     }
 
     public void Number<T>(ushort type, T value)
@@ -48,14 +50,18 @@ internal ref struct MessageWriter
     {
         var target = Attribute(type, Unsafe.SizeOf<T>());
         if (!target.IsEmpty)
+        {
             MemoryMarshal.Write(target, value);
+        }
     }
 
     public void Bytes(ushort type, scoped ReadOnlySpan<byte> value)
     {
         var target = Attribute(type, value.Length);
         if (target.Length >= value.Length)
+        {
             value.CopyTo(target);
+        }
     }
 
     /// <summary>Text with the zero byte that ends it.</summary>
@@ -65,7 +71,9 @@ internal ref struct MessageWriter
     {
         var target = Attribute(type, MacAddress.Length);
         if (!target.IsEmpty)
+        {
             value.CopyTo(target);
+        }
     }
 
     public void Address(ushort type, IPAddress value) => Bytes(type, value.GetAddressBytes());
@@ -87,14 +95,19 @@ internal ref struct MessageWriter
     public readonly void End(int start)
     {
         if (!_overflow)
+        {
             MemoryMarshal.Write(_buffer[start..], (ushort)(_length - start));
+        }
     }
 
     /// <summary>The finished message, but for its sequence number and sender.</summary>
     public readonly Span<byte> Complete(string operation)
     {
         if (_overflow)
+        {
             throw new NetlinkException(operation, Errno.EMSGSIZE, "the request is too long");
+        }
+
         MemoryMarshal.Write(_buffer, (uint)_length);
         return _buffer[.._length];
     }
@@ -108,7 +121,10 @@ internal ref struct MessageWriter
         }
         var target = Reserve(AttributeHeaderLength + length);
         if (target.IsEmpty)
+        {
             return default;
+        }
+
         MemoryMarshal.Write(target, (ushort)(AttributeHeaderLength + length));
         MemoryMarshal.Write(target[2..], type);
         return target.Slice(AttributeHeaderLength, length);

@@ -11,7 +11,10 @@ internal sealed class NamespaceSockets : INetlinkSockets
     public NamespaceSockets(NetNamespace? ns)
     {
         if (ns is null)
+        {
             return;
+        }
+
         _ns = NetNamespace.Open($"/proc/self/fd/{ns.Handle.DangerousGetHandle()}");
         GC.KeepAlive(ns);
     }

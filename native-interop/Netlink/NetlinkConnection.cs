@@ -48,7 +48,9 @@ internal sealed class NetlinkConnection : IDisposable
         lock (_lock)
         {
             if (_buffer.Length < length)
+            {
                 _buffer = new byte[length];
+            }
         }
     }
 
@@ -71,13 +73,19 @@ internal sealed class NetlinkConnection : IDisposable
                 {
                     var message = Take(ref datagram, operation);
                     if (!IsOurs(message))
+                    {
                         continue;
+                    }
+
                     switch (message.Type)
                     {
                         case NetlinkMessage.TypeError:
                             failure ??= ExtendedAck.FromError(message, request, operation);
                             if (failure is not null)
+                            {
                                 throw failure;
+                            }
+
                             return;
                         case NetlinkMessage.TypeOverrun:
                             throw Abandon(new NetlinkException(operation, Errno.ENOBUFS));
@@ -85,7 +93,10 @@ internal sealed class NetlinkConnection : IDisposable
                             break;
                         default:
                             if (++objects > MaxObjects)
+                            {
                                 throw Abandon(NetlinkException.Malformed(operation, "the answer does not end"));
+                            }
+
                             failure ??= Handle(message, reply);
                             break;
                     }
@@ -117,7 +128,9 @@ internal sealed class NetlinkConnection : IDisposable
             for (var attempt = 1; attempt <= MaxDumpAttempts; attempt++)
             {
                 if (TryDump(request, operation, parse) is { } objects)
+                {
                     return objects;
+                }
             }
         }
         throw new NetlinkException(operation, Errno.EAGAIN, $"the list changed during each of {MaxDumpAttempts} readings");
@@ -140,7 +153,10 @@ internal sealed class NetlinkConnection : IDisposable
             {
                 var message = Take(ref datagram, operation);
                 if (!IsOurs(message))
+                {
                     continue;
+                }
+
                 interrupted |= (message.Flags & NetlinkMessage.FlagDumpInterrupted) != 0;
                 switch (message.Type)
                 {
@@ -157,7 +173,10 @@ internal sealed class NetlinkConnection : IDisposable
                         break;
                     default:
                         if (objects.Count >= MaxObjects)
+                        {
                             throw Abandon(NetlinkException.Malformed(operation, "the list does not end"));
+                        }
+
                         failure ??= Parse(message, parse, objects);
                         break;
                 }
@@ -187,7 +206,10 @@ internal sealed class NetlinkConnection : IDisposable
         try
         {
             if (parse(message, out var value))
+            {
                 objects.Add(value);
+            }
+
             return null;
         }
         catch (NetlinkException e)
@@ -199,7 +221,10 @@ internal sealed class NetlinkConnection : IDisposable
     private void Start(Span<byte> request, int flags, string operation)
     {
         if (_leftovers)
+        {
             PassOverLeftovers();
+        }
+
         _sequence = _sequence == uint.MaxValue ? 1 : _sequence + 1;
         MemoryMarshal.Write(request[6..], (ushort)(MemoryMarshal.Read<ushort>(request[6..]) | flags));
         MemoryMarshal.Write(request[8..], _sequence);
@@ -212,14 +237,26 @@ internal sealed class NetlinkConnection : IDisposable
     private ReadOnlySpan<byte> Receive(TimeSpan timeout, string operation)
     {
         if (timeout <= TimeSpan.Zero)
+        {
             throw Abandon(TimedOut(operation));
+        }
+
         var errno = _transport.Receive(_buffer, timeout, out var length);
         if (errno == Errno.EAGAIN)
+        {
             throw Abandon(TimedOut(operation));
+        }
+
         if (errno != Errno.None)
+        {
             throw Abandon(new NetlinkException(operation, errno));
+        }
+
         if (length > _buffer.Length)
+        {
             throw Abandon(NetlinkException.Malformed(operation, $"the kernel's answer of {length} bytes was cut off"));
+        }
+
         return _buffer.AsSpan(0, length);
     }
 
@@ -240,7 +277,9 @@ internal sealed class NetlinkConnection : IDisposable
         for (var i = 0; i < MaxLeftovers; i++)
         {
             if (_transport.Receive(_buffer, TimeSpan.Zero, out _) is not (Errno.None or Errno.ENOBUFS))
+            {
                 break;
+            }
         }
         _leftovers = false;
     }

@@ -32,9 +32,15 @@ public sealed class NetlinkException : LinuxException
     {
         var text = Describe(operation, errno);
         if (!string.IsNullOrEmpty(kernelMessage))
+        {
             text += $": {kernelMessage}";
+        }
+
         if (type is not null)
+        {
             text += offset is null ? $" (attribute {type} is missing)" : $" (attribute {type} at offset {offset})";
+        }
+
         return text;
     }
 

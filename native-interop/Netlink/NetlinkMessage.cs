@@ -48,10 +48,16 @@ internal readonly ref struct NetlinkMessage
     {
         message = default;
         if (datagram.Length < HeaderLength)
+        {
             return false;
+        }
+
         var length = MemoryMarshal.Read<uint>(datagram);
         if (length < HeaderLength || length > (uint)datagram.Length)
+        {
             return false;
+        }
+
         message = new NetlinkMessage(datagram[..(int)length]);
         datagram = datagram[Math.Min(((int)length + 3) & ~3, datagram.Length)..];
         return true;
@@ -63,7 +69,10 @@ internal readonly ref struct NetlinkMessage
     {
         attributes = default;
         if (!MemoryMarshal.TryRead(Payload, out body))
+        {
             return false;
+        }
+
         var length = (System.Runtime.CompilerServices.Unsafe.SizeOf<T>() + 3) & ~3;
         attributes = new AttributeReader(Payload.Length <= length ? default : Payload[length..]);
         return true;

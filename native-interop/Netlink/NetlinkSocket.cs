@@ -35,12 +35,20 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
         {
             nint sent;
             fixed (byte* bytes = datagram)
+            {
                 sent = Libc.Send(Handle, bytes, (nuint)datagram.Length, 0);
+            }
+
             if (sent == datagram.Length)
+            {
                 return;
+            }
+
             var errno = sent < 0 ? (Errno)Marshal.GetLastPInvokeError() : Errno.EIO;
             if (errno != Errno.EINTR)
+            {
                 throw new NetlinkException(operation, errno);
+            }
         }
     }
 
@@ -54,7 +62,9 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
             var addressLength = (uint)sizeof(Libc.NetlinkAddress);
             nint received;
             fixed (byte* bytes = buffer)
+            {
                 received = Libc.ReceiveFrom(Handle, bytes, (nuint)buffer.Length, Libc.MessageDontWait | Libc.MessageTruncated, &address, &addressLength);
+            }
             // Another process may send to our address too: only the kernel's port 0 is believed.
             if (received >= 0 && address.PortId == 0)
             {
@@ -63,12 +73,20 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
             }
             var errno = received >= 0 ? Errno.EINTR : (Errno)Marshal.GetLastPInvokeError();
             if (errno is not (Errno.EAGAIN or Errno.EINTR))
+            {
                 return errno;
+            }
+
             var left = timeout - TimeProvider.System.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
+            {
                 return Errno.EAGAIN;
+            }
+
             if (errno == Errno.EAGAIN)
+            {
                 Wait(left);
+            }
         }
     }
 
@@ -79,9 +97,15 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
         var socket = Open(protocol, operation);
         // A burst of changes on a large node must not overrun the socket.
         if (!Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBufferForce, 4 << 20))
+        {
             _ = Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBuffer, 4 << 20);
+        }
+
         if (Libc.TrySetSocketOption(socket.Handle, Libc.LevelNetlink, OptionAddMembership, (int)group))
+        {
             return socket;
+        }
+
         var error = LinuxException.FromLastError(operation);
         socket.Dispose();
         throw error;
@@ -91,18 +115,30 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
     {
         var handle = Libc.Socket(Libc.FamilyNetlink, Libc.SocketRaw | Libc.SocketCloseOnExec, protocol);
         if (handle.IsInvalid)
+        {
             throw LinuxException.FromLastError(operation);
+        }
+
         try
         {
             // Since Linux 4.12: errors carry words and leave the request out. Strict checks since 4.20 let the kernel filter dumps.
             if (!Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionExtAck, 1) || !Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionCapAck, 1))
+            {
                 throw LinuxException.FromLastError(operation);
+            }
+
             if (protocol == ProtocolRoute)
+            {
                 _ = Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionStrictCheck, 1);
+            }
+
             var address = new Libc.NetlinkAddress { Family = Libc.FamilyNetlink };
             var length = (uint)sizeof(Libc.NetlinkAddress);
             if (Libc.Bind(handle, &address, length) != 0 || Libc.GetSocketName(handle, &address, &length) != 0)
+            {
                 throw LinuxException.FromLastError(operation);
+            }
+
             return new NetlinkSocket(handle) { PortId = address.PortId };
         }
         catch
@@ -125,7 +161,9 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
         finally
         {
             if (added)
+            {
                 Handle.DangerousRelease();
+            }
         }
     }
 }

@@ -29,12 +29,17 @@ internal sealed class NotificationReader(INetlinkTransport transport, string ope
             {
                 ReadOnlySpan<byte> rest = _buffer.AsSpan(_position, _length - _position);
                 if (!NetlinkMessage.TryTake(ref rest, out var message))
+                {
                     return Lost();
+                }
+
                 _position = _length - rest.Length;
                 try
                 {
                     if (parse(message, out value))
+                    {
                         return Notification.Read;
+                    }
                 }
                 catch (NetlinkException)
                 {

@@ -16,7 +16,10 @@ internal static unsafe class LinkRequest
         Libc.InterfaceRequest request = default;
         InterfaceName.Write(name, new Span<byte>(request.Name, 16));
         if (Libc.Ioctl(socket, GetInterfaceIndex, &request) != 0)
+        {
             throw LinuxException.FromLastError($"find link {name}");
+        }
+
         return request.Index;
     }
 
@@ -25,9 +28,15 @@ internal static unsafe class LinkRequest
         Libc.InterfaceRequest request = default;
         request.Index = index;
         if (Libc.Ioctl(socket, GetInterfaceName, &request) != 0)
+        {
             return Failed();
+        }
+
         if (Libc.Ioctl(socket, GetInterfaceFlags, &request) != 0)
+        {
             return Failed();
+        }
+
         return (request.Flags & FlagUp) != 0 ? PortLinkState.Up : PortLinkState.Down;
 
         static PortLinkState Failed() => (Errno)Marshal.GetLastPInvokeError() is Errno.ENODEV or Errno.ENXIO

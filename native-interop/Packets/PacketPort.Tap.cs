@@ -42,19 +42,31 @@ public sealed unsafe partial class PacketPort
     {
         var handle = Libc.Open(TapDevice, Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
         if (handle.IsInvalid)
+        {
             throw LinuxException.FromLastError($"open {TapDevice}");
+        }
+
         try
         {
             Libc.InterfaceRequest request = default;
             InterfaceName.Write(name, new Span<byte>(request.Name, 16));
             request.Flags = (short)(FlagTap | FlagNoPacketInformation | (options.MultiQueue ? FlagMultiQueue : 0) | (options.VnetHeader ? FlagVnetHeader : 0));
             if (Libc.Ioctl(handle, SetInterface, &request) != 0)
+            {
                 throw LinuxException.FromLastError($"open TAP {name}");
+            }
+
             if (Libc.Ioctl(handle, SetPersistent, (void*)(options.Persistent ? 1 : 0)) != 0)
+            {
                 throw LinuxException.FromLastError($"make TAP {name} {(options.Persistent ? "persistent" : "temporary")}");
+            }
+
             using var socket = Libc.Socket(Libc.FamilyPacket, Libc.SocketRaw | Libc.SocketCloseOnExec, 0);
             if (socket.IsInvalid)
+            {
                 throw LinuxException.FromLastError($"find TAP {name}");
+            }
+
             return new PacketPort(handle, name, LinkRequest.GetIndex(socket, name), isTap: true, options.VnetHeader ? VnetHeaderLength : 0);
         }
         catch
@@ -76,11 +88,20 @@ public sealed unsafe partial class PacketPort
             {
                 var errno = (Errno)Marshal.GetLastPInvokeError();
                 if (errno == Errno.EINTR)
+                {
                     continue;
+                }
+
                 if (errno is Errno.EAGAIN)
+                {
                     break;
+                }
+
                 if (!IsLinkError(errno))
+                {
                     throw LinuxException.FromLastError($"receive from {Name}");
+                }
+
                 _ = RefreshState();
                 break;
             }
@@ -91,12 +112,18 @@ public sealed unsafe partial class PacketPort
                 continue;
             }
             if (_header != 0 && (*start & VnetNeedsChecksum) != 0)
+            {
                 Add(ref _partialChecksums, 1);
+            }
+
             batch.Place(count++, batch.Headroom, (int)length - _header);
         }
         batch.Count = count;
         if (count > 0)
+        {
             _state = PortLinkState.Up;
+        }
+
         Add(ref _received, count);
         GC.KeepAlive(batch);
         return count;
@@ -109,11 +136,16 @@ public sealed unsafe partial class PacketPort
         {
             var vector = messages[i].Header.Vectors;
             if (WriteToTap((byte*)vector->Base, vector->Length))
+            {
                 taken++;
+            }
         }
         Interlocked.Add(ref _sent, taken);
         if (taken != count)
+        {
             Interlocked.Add(ref _sendDropped, count - taken);
+        }
+
         return taken;
     }
 
@@ -129,11 +161,20 @@ public sealed unsafe partial class PacketPort
         {
             var errno = (Errno)Marshal.GetLastPInvokeError();
             if (errno == Errno.EINTR)
+            {
                 continue;
+            }
+
             if (errno == Errno.EBADF)
+            {
                 throw LinuxException.FromLastError($"send to {Name}");
+            }
+
             if (IsLinkError(errno))
+            {
                 _ = RefreshState();
+            }
+
             return false;
         }
         return true;
@@ -144,7 +185,10 @@ public sealed unsafe partial class PacketPort
     {
         Libc.InterfaceRequest request = default;
         if (Libc.Ioctl(Handle, GetInterface, &request) == 0)
+        {
             return PortLinkState.Up;
+        }
+
         return IsLinkError((Errno)Marshal.GetLastPInvokeError()) ? PortLinkState.Gone : throw LinuxException.FromLastError($"read the state of {Name}");
     }
 

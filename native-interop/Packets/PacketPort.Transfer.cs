@@ -25,7 +25,10 @@ public sealed unsafe partial class PacketPort
         batch.ThrowIfDisposed();
         batch.Count = 0;
         if (_isTap)
+        {
             return ReceiveFromTap(batch);
+        }
+
         for (var i = 0; i < batch.Capacity; i++)
         {
             batch.Messages[i].Header.ControlLength = PacketBatch.ControlSize;
@@ -47,7 +50,10 @@ public sealed unsafe partial class PacketPort
             }
         }
         if (received > 0 && _state == PortLinkState.Down)
+        {
             _state = PortLinkState.Up;
+        }
+
         var kept = 0;
         for (var i = 0; i < received; i++)
         {
@@ -60,7 +66,10 @@ public sealed unsafe partial class PacketPort
             batch.Place(i, batch.Headroom, (int)message.Length);
             ApplyDetails(batch, i, (int)message.Header.ControlLength);
             if (kept != i)
+            {
                 batch.Copy(i, kept);
+            }
+
             kept++;
         }
         batch.Count = kept;
@@ -74,14 +83,20 @@ public sealed unsafe partial class PacketPort
     {
         bool sent;
         fixed (byte* bytes = frame)
+        {
             sent = _isTap ? WriteToTap(bytes, (nuint)frame.Length) : Libc.Send(Handle, bytes, (nuint)frame.Length, Libc.MessageDontWait) >= 0;
+        }
+
         if (sent)
         {
             Interlocked.Increment(ref _sent);
             return true;
         }
         if (!_isTap)
+        {
             OnSendError();
+        }
+
         Interlocked.Increment(ref _sendDropped);
         return false;
     }
@@ -98,7 +113,10 @@ public sealed unsafe partial class PacketPort
     internal int SendAll(Libc.MultiMessage* messages, int count)
     {
         if (_isTap)
+        {
             return SendAllToTap(messages, count);
+        }
+
         var taken = 0;
         var dropped = 0;
         while (taken + dropped < count)
@@ -113,12 +131,18 @@ public sealed unsafe partial class PacketPort
             // The first of the rest failed. A full queue or a dead link takes none of the others either; a bad packet is passed over.
             var errno = OnSendError();
             if (errno == Errno.EINTR)
+            {
                 continue;
+            }
+
             dropped += errno is Errno.EMSGSIZE or Errno.EINVAL ? 1 : count - position;
         }
         Interlocked.Add(ref _sent, taken);
         if (dropped != 0)
+        {
             Interlocked.Add(ref _sendDropped, dropped);
+        }
+
         return taken;
     }
 
@@ -126,9 +150,14 @@ public sealed unsafe partial class PacketPort
     {
         var errno = (Errno)Marshal.GetLastPInvokeError();
         if (errno is Errno.ENETDOWN or Errno.ENXIO or Errno.ENODEV)
+        {
             _ = RefreshState();
+        }
         else if (errno is Errno.EBADF)
+        {
             throw LinuxException.FromLastError($"send to {Name}");
+        }
+
         return errno;
     }
 
@@ -139,13 +168,22 @@ public sealed unsafe partial class PacketPort
         var control = batch.Control + (index * PacketBatch.ControlSize);
         if (controlLength < ControlHeaderLength + 20
             || Unsafe.ReadUnaligned<int>(control + 8) != Libc.LevelPacket || Unsafe.ReadUnaligned<int>(control + 12) != OptionAuxiliaryData)
+        {
             return;
+        }
+
         var details = control + ControlHeaderLength;
         var status = Unsafe.ReadUnaligned<uint>(details);
         if ((status & StatusChecksumNotReady) != 0)
+        {
             Add(ref _partialChecksums, 1);
+        }
+
         if ((status & StatusVlanValid) == 0 || batch.Length(index) < 2 * MacAddress.Length)
+        {
             return;
+        }
+
         var tag = Unsafe.ReadUnaligned<ushort>(details + 16);
         var tagProtocol = (status & StatusVlanTpidValid) != 0 ? Unsafe.ReadUnaligned<ushort>(details + 18) : EtherTypeVlan;
         var offset = batch.Offset(index) - VlanTagLength;

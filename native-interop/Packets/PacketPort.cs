@@ -97,11 +97,16 @@ public sealed unsafe partial class PacketPort : IDisposable
     private static PacketPort OpenHere(string name, PacketPortOptions options)
     {
         if (options.DisableOffloads)
+        {
             EthtoolSettings.DisableOffloads(name);
+        }
         // Protocol 0 until it is bound: otherwise it would collect the packets of every link in between.
         var handle = Libc.Socket(Libc.FamilyPacket, Libc.SocketRaw | Libc.SocketNonBlock | Libc.SocketCloseOnExec, 0);
         if (handle.IsInvalid)
+        {
             throw LinuxException.FromLastError($"open a packet socket for {name}");
+        }
+
         try
         {
             var index = LinkRequest.GetIndex(handle, name);
@@ -122,14 +127,19 @@ public sealed unsafe partial class PacketPort : IDisposable
         Set(OptionIgnoreOutgoing, "ignore outgoing packets");
         Set(OptionAuxiliaryData, "ask for packet details");
         if (options.BypassQueue)
+        {
             Set(OptionQueueBypass, "bypass the queue");
+        }
+
         SetBuffer(Libc.OptionReceiveBufferForce, Libc.OptionReceiveBuffer, options.ReceiveBufferBytes);
         SetBuffer(Libc.OptionSendBufferForce, Libc.OptionSendBuffer, options.SendBufferBytes);
         if (options.Promiscuous)
         {
             var membership = new Libc.PacketMembership { InterfaceIndex = InterfaceIndex, Type = MembershipPromiscuous };
             if (Libc.SetSocketOption(Handle, Libc.LevelPacket, OptionAddMembership, &membership, (uint)sizeof(Libc.PacketMembership)) != 0)
+            {
                 throw LinuxException.FromLastError($"make {Name} promiscuous");
+            }
         }
         var address = new Libc.LinkLayerAddress
         {
@@ -139,19 +149,25 @@ public sealed unsafe partial class PacketPort : IDisposable
         };
         // A link that is down can be bound, but says so once with ENETDOWN on the socket.
         if (Libc.Bind(Handle, &address, 20) != 0)
+        {
             throw LinuxException.FromLastError($"bind to {Name}");
+        }
     }
 
     private void Set(int option, string what)
     {
         if (!Libc.TrySetSocketOption(Handle, Libc.LevelPacket, option, 1))
+        {
             throw LinuxException.FromLastError($"{what} of {Name}");
+        }
     }
 
     // The force options need CAP_NET_ADMIN; without it the system's limit holds.
     private void SetBuffer(int forced, int plain, int bytes)
     {
         if (!Libc.TrySetSocketOption(Handle, Libc.LevelSocket, forced, bytes))
+        {
             _ = Libc.TrySetSocketOption(Handle, Libc.LevelSocket, plain, bytes);
+        }
     }
 }

@@ -52,9 +52,15 @@ public sealed unsafe class PacketSender : IDisposable
         ObjectDisposedException.ThrowIf(_messages == null, this);
         var slot = batch.Buffer(index);
         if ((uint)offset > (uint)slot.Length || (uint)length > (uint)(slot.Length - offset))
+        {
             throw new ArgumentOutOfRangeException(nameof(length), "the packet is not within its buffer");
+        }
+
         if (Count == Capacity)
+        {
             _ = Flush();
+        }
+
         _vectors[Count++] = new Libc.IoVector { Base = batch.Slot(index) + offset, Length = (nuint)length };
     }
 
@@ -63,7 +69,10 @@ public sealed unsafe class PacketSender : IDisposable
     public int Flush()
     {
         if (Count == 0)
+        {
             return 0;
+        }
+
         ObjectDisposedException.ThrowIf(_messages == null, this);
         var count = Count;
         Count = 0;

@@ -15,7 +15,10 @@ public sealed record DevlinkHandle(string Bus, string Name)
         handle = null;
         var slash = text?.IndexOf('/', StringComparison.Ordinal) ?? -1;
         if (slash < 0 || !IsPart(text.AsSpan(0, slash)) || !IsPart(text.AsSpan(slash + 1)))
+        {
             return false;
+        }
+
         handle = new DevlinkHandle(text![..slash], text[(slash + 1)..]);
         return true;
     }
@@ -30,11 +33,16 @@ public sealed record DevlinkHandle(string Bus, string Name)
     private static bool IsPart(ReadOnlySpan<char> text)
     {
         if (text.IsEmpty || text.Length > MaxPartLength)
+        {
             return false;
+        }
+
         foreach (var c in text)
         {
             if (c is '/' or (<= ' ') or (>= '\x7f'))
+            {
                 return false;
+            }
         }
         return true;
     }

@@ -12,7 +12,10 @@ public sealed partial class PciBus
     public SriovTotals? Sriov(string address)
     {
         if (!IsAddress(address))
+        {
             return null;
+        }
+
         var path = PathOf(address);
         return Number(Path.Join(path, "sriov_totalvfs")) is { } total && Number(Path.Join(path, "sriov_numvfs")) is { } current ? new SriovTotals(total, current) : null;
     }
@@ -31,25 +34,40 @@ public sealed partial class PciBus
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         var operation = $"set the number of virtual functions of {address} to {count}";
         if (!IsAddress(address) || !Directory.Exists(PathOf(address)))
+        {
             throw new LinuxException($"{operation}: there is no such PCI function", Errno.ENODEV);
+        }
+
         var totals = Sriov(address) ?? throw new LinuxException($"{operation}: it has no SR-IOV", Errno.EOPNOTSUPP);
         if (count > totals.Total)
+        {
             throw new LinuxException($"{operation}: it can have {totals.Total} at most", Errno.ERANGE);
+        }
+
         if (count == totals.Current)
+        {
             return;
+        }
+
         var path = Path.Join(PathOf(address), "sriov_numvfs");
         var errno = Set(path, count);
         if (errno == Errno.EBUSY && totals.Current != 0 && count != 0)
         {
             errno = Set(path, 0);
             if (errno == Errno.None)
+            {
                 errno = Set(path, count);
+            }
         }
         if (errno != Errno.None)
+        {
             throw new LinuxException(operation, errno);
+        }
         // A driver may make fewer than it was told to without calling that an error.
         if (Sriov(address) is { } now && now.Current != count)
+        {
             throw new LinuxException($"{operation}: the driver made {now.Current}", Errno.ENOSPC);
+        }
     }
 
     /// <summary>The virtual functions of a physical one, in the order of their numbers.</summary>
@@ -57,7 +75,10 @@ public sealed partial class PciBus
     {
         const string Prefix = "virtfn";
         if (!IsAddress(address))
+        {
             return [];
+        }
+
         var path = PathOf(address);
         var found = new List<VirtualFunction>();
         foreach (var entry in Sysfs.Entries(path))
@@ -101,11 +122,20 @@ public sealed partial class PciBus
         for (var timeOver = false; ;)
         {
             if (!IsAddress(address) || !Directory.Exists(PathOf(address)))
+            {
                 throw new LinuxException($"{operation}: there is no such PCI function", Errno.ENODEV);
+            }
+
             if (_sysfs.Netdevs(PathOf(address)) is [var name, ..])
+            {
                 return name;
+            }
+
             if (timeOver)
+            {
                 throw new LinuxException($"{operation}: none appeared within {limit.TotalSeconds:0.###} s, {(Sysfs.LinkName(Path.Join(PathOf(address), "driver")) is { } driver ? $"driver {driver}" : "no driver is bound to it")}", Errno.ETIMEDOUT);
+            }
+
             timeOver = !wait.Next();
             while (links.TryRead(out _))
             {

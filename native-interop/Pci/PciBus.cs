@@ -25,7 +25,9 @@ public sealed partial class PciBus
         foreach (var address in Sysfs.Entries(_sysfs.PathOf("bus/pci/devices")))
         {
             if (Get(address) is { } device)
+            {
                 found.Add(device);
+            }
         }
         return found;
     }
@@ -39,10 +41,16 @@ public sealed partial class PciBus
     public PciDevice? Get(string address)
     {
         if (!IsAddress(address))
+        {
             return null;
+        }
+
         var path = PathOf(address);
         if (Hex(path, "vendor") is not { } vendor || Hex(path, "device") is not { } device || vendor > ushort.MaxValue || device > ushort.MaxValue)
+        {
             return null;
+        }
+
         return new PciDevice
         {
             Address = address,
@@ -61,7 +69,10 @@ public sealed partial class PciBus
     {
         // Domains have four digits, or more on machines with many (VMD).
         if (text is null || text.Length is < 12 or > 16)
+        {
             return false;
+        }
+
         for (var (i, end) = (0, text.Length - 8); i < text.Length; i++)
         {
             var good = (i - end) switch
@@ -72,7 +83,9 @@ public sealed partial class PciBus
                 _ => text[i] is (>= '0' and <= '9') or (>= 'a' and <= 'f'),
             };
             if (!good)
+            {
                 return false;
+            }
         }
         return true;
     }
@@ -100,7 +113,9 @@ public sealed partial class PciBus
         {
             var path = Path.Join(parent, name);
             if (uint.TryParse(Sysfs.Read(Path.Join(path, "sfnum")), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && (wanted is null || number == wanted))
+            {
                 found.Add(new AuxiliaryDevice(name, number, _sysfs.Netdevs(path)));
+            }
         }
         return found;
     }

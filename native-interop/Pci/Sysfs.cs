@@ -30,18 +30,30 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
         // O_NONBLOCK: nothing may block for ever, whatever the path leads to.
         using var file = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
         if (file.IsInvalid)
+        {
             return null;
+        }
+
         var buffer = stackalloc byte[MaxLength];
         var length = 0;
         while (length < MaxLength)
         {
             var read = Libc.Read(file, buffer + length, (nuint)(MaxLength - length));
             if (read < 0 && (Errno)Marshal.GetLastPInvokeError() == Errno.EINTR)
+            {
                 continue;
+            }
+
             if (read < 0)
+            {
                 return null;
+            }
+
             if (read == 0)
+            {
                 break;
+            }
+
             length += (int)read;
         }
         return Encoding.UTF8.GetString(buffer, length).Trim();
@@ -56,7 +68,9 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
         hook?.BeforeNetdevs();
         var names = Entries(Path.Join(path, "net"));
         if (names.Length > 0)
+        {
             return names;
+        }
         // A virtio function's netdev lies below the virtio device.
         return [.. Entries(path).Where(e => e.StartsWith("virtio", StringComparison.Ordinal)).SelectMany(e => Entries(Path.Join(path, e, "net")))];
     }
@@ -93,7 +107,10 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
     {
         using var file = Libc.Open(path, Libc.OpenWriteOnly | Libc.OpenCloseOnExec, 0);
         if (file.IsInvalid)
+        {
             return (Errno)Marshal.GetLastPInvokeError();
+        }
+
         var bytes = Encoding.UTF8.GetBytes(value);
         fixed (byte* start = bytes)
         {

@@ -13,11 +13,20 @@ internal static class AddressCodec
     {
         address = null!;
         if (message.Type != Rtnetlink.NewAddress)
+        {
             return false;
+        }
+
         if (!message.TryRead<Rtnetlink.AddressMessage>(out var body, out var attributes))
+        {
             throw NetlinkException.Malformed("read an address", Malformed);
+        }
+
         if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6))
+        {
             return false;
+        }
+
         IPAddress? local = null;
         IPAddress? given = null;
         var flags = (uint)body.Flags;
@@ -38,7 +47,10 @@ internal static class AddressCodec
         }
         // On a point-to-point link the local address is ours and the other one the peer's; IPv6 names only the one there is.
         if (attributes.Failed || (local ?? given) is not { } own || body.Index <= 0 || body.PrefixLength > 8 * AttributeReader.AddressLength(body.Family))
+        {
             throw NetlinkException.Malformed("read an address", Malformed);
+        }
+
         address = new InterfaceAddress
         {
             InterfaceIndex = body.Index,

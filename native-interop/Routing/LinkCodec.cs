@@ -12,12 +12,20 @@ internal static class LinkCodec
     {
         link = null!;
         if (message.Type is not (Rtnetlink.NewLink or Rtnetlink.DeleteLink))
+        {
             return false;
+        }
+
         if (!message.TryRead<Rtnetlink.LinkMessage>(out var body, out var attributes))
+        {
             throw NetlinkException.Malformed("read a link", Malformed);
+        }
         // A bridge tells of its ports as links of its own family; those are no links that come and go.
         if (body.Family != 0)
+        {
             return false;
+        }
+
         string? name = null;
         string? alias = null;
         string? kind = null;
@@ -73,7 +81,9 @@ internal static class LinkCodec
                     while (info.MoveNext())
                     {
                         if (info.Type == Rtnetlink.LinkInfoKind)
+                        {
                             kind = info.Text();
+                        }
                     }
                     attributes.Absorb(info);
                     break;
@@ -82,14 +92,19 @@ internal static class LinkCodec
                     while (properties.MoveNext())
                     {
                         if (properties.Type == Rtnetlink.LinkAlternativeName)
+                        {
                             (alternativeNames ??= []).Add(properties.Text());
+                        }
                     }
                     attributes.Absorb(properties);
                     break;
             }
         }
         if (attributes.Failed || string.IsNullOrEmpty(name) || body.Index <= 0)
+        {
             throw NetlinkException.Malformed("read a link", Malformed);
+        }
+
         link = new LinkInfo
         {
             Index = body.Index,

@@ -11,7 +11,10 @@ public sealed partial class LinkMonitor
     {
         var found = _reader.Read(Parse, out linkEvent);
         if (found == Notification.Lost)
+        {
             linkEvent = new LinkEvent(LinkEventKind.Lost, null);
+        }
+
         return found != Notification.None;
     }
 
@@ -19,7 +22,10 @@ public sealed partial class LinkMonitor
     {
         linkEvent = default;
         if (!LinkCodec.Parse(message, out var link))
+        {
             return false;
+        }
+
         linkEvent = new LinkEvent(message.Type == Rtnetlink.NewLink ? LinkEventKind.Changed : LinkEventKind.Removed, link);
         return true;
     }

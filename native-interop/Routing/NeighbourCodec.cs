@@ -14,12 +14,20 @@ internal static class NeighbourCodec
     {
         neighbour = null!;
         if (message.Type != Rtnetlink.NewNeighbour)
+        {
             return false;
+        }
+
         if (!message.TryRead<Rtnetlink.NeighbourMessage>(out var body, out var attributes))
+        {
             throw NetlinkException.Malformed("read a neighbour", Malformed);
+        }
         // NOARP entries are the kernel's own, for addresses that need no neighbour (multicast, loopback).
         if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6) || (body.State & Rtnetlink.NeighbourStateNoArp) != 0)
+        {
             return false;
+        }
+
         IPAddress? address = null;
         MacAddress? mac = null;
         while (attributes.MoveNext())
@@ -35,7 +43,10 @@ internal static class NeighbourCodec
             }
         }
         if (attributes.Failed || address is null || body.Index <= 0)
+        {
             throw NetlinkException.Malformed("read a neighbour", Malformed);
+        }
+
         neighbour = new Neighbour
         {
             InterfaceIndex = body.Index,

@@ -15,11 +15,20 @@ internal static class RouteCodec
     {
         route = null!;
         if (message.Type != Rtnetlink.NewRoute)
+        {
             return false;
+        }
+
         if (!message.TryRead<Rtnetlink.RouteMessage>(out var body, out var attributes))
+        {
             throw NetlinkException.Malformed("read a route", Malformed);
+        }
+
         if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6) || body.Type != Rtnetlink.RouteTypeUnicast)
+        {
             return false;
+        }
+
         IPAddress? destination = null;
         IPAddress? gateway = null;
         IPAddress? source = null;
@@ -57,7 +66,9 @@ internal static class RouteCodec
                     while (metrics.MoveNext())
                     {
                         if (metrics.Type == Rtnetlink.MetricMtu)
+                        {
                             mtu = (int)Math.Min(metrics.Number<uint>(), int.MaxValue);
+                        }
                     }
                     attributes.Absorb(metrics);
                     break;
@@ -67,7 +78,10 @@ internal static class RouteCodec
         }
         var bits = 8 * AttributeReader.AddressLength(body.Family);
         if (attributes.Failed || body.DestinationLength > bits || table > int.MaxValue || metric > int.MaxValue || (destination is null && body.DestinationLength != 0))
+        {
             throw NetlinkException.Malformed("read a route", Malformed);
+        }
+
         destination ??= body.Family == Libc.FamilyInet ? IPAddress.Any : IPAddress.IPv6Any;
         route = new Route
         {
@@ -98,7 +112,10 @@ internal static class RouteCodec
     private static IPAddress Via(ReadOnlySpan<byte> value)
     {
         if (value.Length < 2)
+        {
             throw NetlinkException.Malformed("read a route", Malformed);
+        }
+
         var family = MemoryMarshal.Read<ushort>(value);
         return family <= byte.MaxValue && value.Length - 2 == AttributeReader.AddressLength((byte)family)
             ? new IPAddress(value[2..])

@@ -19,7 +19,10 @@ public sealed partial class RouteNetlink
             NetlinkMessage.FlagCreate | (replace ? NetlinkMessage.FlagReplace : NetlinkMessage.FlagExclusive));
         WriteAddress(ref writer, address.InterfaceIndex, address.Address, address.PrefixLength, address.Scope);
         if (flags != 0)
+        {
             writer.Number(Rtnetlink.AddressFlags, flags);
+        }
+
         _connection.Execute(writer.Complete(operation), operation);
     }
 

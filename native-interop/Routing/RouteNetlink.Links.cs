@@ -84,7 +84,10 @@ public sealed partial class RouteNetlink
         // Group 0 is where every link is that nobody put elsewhere.
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(group);
         if (indexes.Count == 0)
+        {
             return;
+        }
+
         foreach (var index in indexes)
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index, nameof(indexes));
@@ -108,7 +111,10 @@ public sealed partial class RouteNetlink
         {
             var bytes = Encoding.UTF8.GetBytes(alias);
             if (bytes.Length > MaxAliasLength)
+            {
                 throw new ArgumentException($"an alias has at most {MaxAliasLength} bytes, not {bytes.Length}", nameof(change));
+            }
+
             writer.Bytes(Rtnetlink.LinkAlias, bytes);
         }
         _connection.Execute(writer.Complete(operation), operation);
@@ -123,7 +129,9 @@ public sealed partial class RouteNetlink
             // The kernel moves first and renames then: a name that is taken would leave the link there under its old one.
             using var target = Open(ns);
             if (target.GetLink(newName) is not null)
+            {
                 throw new NetlinkException($"move link {index} to {ns.Path} as {newName}", Errno.EEXIST, "a link of that name is there");
+            }
         }
         SetLink(index, new LinkChange { Namespace = ns, Name = newName });
     }
@@ -195,16 +203,24 @@ public sealed partial class RouteNetlink
     private static void WriteEnd(ref MessageWriter writer, string? name, MacAddress? mac, int? mtu, NetNamespace? ns)
     {
         if (name is not null)
+        {
             writer.Text(Rtnetlink.LinkName, name);
+        }
+
         if (mac is { } address)
+        {
             writer.Mac(Rtnetlink.LinkAddress, address);
+        }
+
         if (mtu is { } bytes)
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes, nameof(mtu));
             writer.Number(Rtnetlink.LinkMtu, (uint)bytes);
         }
         if (ns is not null)
+        {
             writer.Descriptor(Rtnetlink.LinkNamespaceDescriptor, ns.Handle);
+        }
     }
 
     private LinkInfo? FindLink(int index, string? name, string operation)
@@ -213,12 +229,17 @@ public sealed partial class RouteNetlink
         writer.Body(new Rtnetlink.LinkMessage { Index = index });
         writer.Number(Rtnetlink.LinkExtendedMask, Rtnetlink.ExtendedMaskSkipStatistics);
         if (name is not null)
+        {
             writer.Text(Rtnetlink.LinkName, name);
+        }
+
         LinkInfo? found = null;
         var there = _connection.TryExecute(writer.Complete(operation), operation, Errno.ENODEV, (in NetlinkMessage message) =>
         {
             if (LinkCodec.Parse(message, out var link))
+            {
                 found = link;
+            }
         });
         return there ? found ?? throw NetlinkException.Malformed(operation, "the kernel acknowledged without an answer") : null;
     }

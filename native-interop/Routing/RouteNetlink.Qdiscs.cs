@@ -22,7 +22,10 @@ public sealed partial class RouteNetlink
             Limit = bucket.Limit,
         });
         if (bucket.Rate > uint.MaxValue)
+        {
             writer.Number(TrafficControl.TokenBucketRate64, bucket.Rate);
+        }
+
         writer.Number(TrafficControl.TokenBucketBurst, bucket.Burst);
         writer.End(options);
         _connection.Execute(writer.Complete(operation), operation);

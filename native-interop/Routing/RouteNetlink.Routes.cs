@@ -72,20 +72,36 @@ public sealed partial class RouteNetlink
             Flags = route.OnLink ? Rtnetlink.RouteFlagOnLink : 0,
         });
         if (route.Destination.PrefixLength != 0)
+        {
             writer.Address(Rtnetlink.RouteDestination, destination);
+        }
+
         if (route.Gateway is { } gateway)
         {
             if (gateway.AddressFamily == destination.AddressFamily)
+            {
                 writer.Address(Rtnetlink.RouteGateway, gateway);
+            }
             else
+            {
                 writer.Bytes(Rtnetlink.RouteVia, RouteCodec.Via(gateway));
+            }
         }
         if (route.PreferredSource is { } source)
+        {
             writer.Address(Rtnetlink.RoutePreferredSource, source);
+        }
+
         if (route.InterfaceIndex != 0)
+        {
             writer.Number(Rtnetlink.RouteInterface, route.InterfaceIndex);
+        }
+
         if (route.Metric != 0)
+        {
             writer.Number(Rtnetlink.RoutePriority, (uint)route.Metric);
+        }
+
         writer.Number(Rtnetlink.RouteTable, (uint)route.Table);
         if (route.Mtu is { } mtu && type != 0)
         {

@@ -62,7 +62,9 @@ public sealed partial class RouteNetlink
         writer.Address(Rtnetlink.RuleSource, rule.Source);
         writer.Number(Rtnetlink.RuleTable, (uint)rule.Table);
         if (rule.Priority != 0)
+        {
             writer.Number(Rtnetlink.RulePriority, (uint)rule.Priority);
+        }
     }
 
     private static string Describe(RoutingRule rule) => $"from {rule.Source}{(rule.SourcePrefixLength is { } length ? $"/{length}" : "")} lookup {rule.Table}";

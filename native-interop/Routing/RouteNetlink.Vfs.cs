@@ -28,13 +28,25 @@ public sealed partial class RouteNetlink
         ArgumentOutOfRangeException.ThrowIfNegative(vf);
         ArgumentNullException.ThrowIfNull(change);
         if (change.Vlan is < 0 or > 4095)
+        {
             throw new ArgumentOutOfRangeException(nameof(change), change.Vlan, "a VLAN is 0 to 4095");
+        }
+
         if (change.Qos is not null && (change.Vlan is null || change.Qos is < 0 or > 7))
+        {
             throw new ArgumentOutOfRangeException(nameof(change), change.Qos, "a priority is 0 to 7 and goes with a VLAN");
+        }
+
         if (change.MinRate < 0 || change.MaxRate < 0)
+        {
             throw new ArgumentOutOfRangeException(nameof(change), "a rate is not negative");
+        }
+
         if (change == new VfChange())
+        {
             return;
+        }
+
         var operation = $"configure virtual function {vf} of link {pfIndex}";
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewLink, 0);
         writer.Body(new Rtnetlink.LinkMessage { Index = pfIndex });
@@ -49,7 +61,10 @@ public sealed partial class RouteNetlink
         foreach (var link in GetLinks())
         {
             if (link.PhysPortName != physPortName || link.PhysSwitchId is null || (physSwitchId is not null && link.PhysSwitchId != physSwitchId))
+            {
                 continue;
+            }
+
             if (found is not null)
             {
                 throw new NetlinkException($"find the representor {physPortName}", Errno.EEXIST,
@@ -64,9 +79,15 @@ public sealed partial class RouteNetlink
     private (int Min, int Max)? Rates(int pfIndex, int vf, VfChange change)
     {
         if (change.MinRate is null && change.MaxRate is null)
+        {
             return null;
+        }
+
         if (change is { MinRate: { } min, MaxRate: { } max })
+        {
             return (min, max);
+        }
+
         var now = GetVfs(pfIndex).FirstOrDefault(v => v.Number == vf);
         return (change.MinRate ?? now?.MinRate ?? 0, change.MaxRate ?? now?.MaxRate ?? 0);
     }

@@ -14,11 +14,20 @@ internal static class RuleCodec
     {
         rule = null!;
         if (message.Type != Rtnetlink.NewRule)
+        {
             return false;
+        }
+
         if (!message.TryRead<Rtnetlink.RuleMessage>(out var body, out var attributes))
+        {
             throw NetlinkException.Malformed("read a routing rule", Malformed);
+        }
+
         if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6) || body.Action != Rtnetlink.RuleActionToTable || body.SourceLength == 0)
+        {
             return false;
+        }
+
         IPAddress? source = null;
         var table = (uint)body.Table;
         var priority = 0u;
@@ -38,7 +47,10 @@ internal static class RuleCodec
             }
         }
         if (attributes.Failed || source is null || body.SourceLength > 8 * AttributeReader.AddressLength(body.Family))
+        {
             throw NetlinkException.Malformed("read a routing rule", Malformed);
+        }
+
         rule = new RoutingRule
         {
             Source = source,

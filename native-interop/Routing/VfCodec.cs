@@ -12,21 +12,36 @@ internal static class VfCodec
     public static bool Parse(in NetlinkMessage message, List<VfInfo> functions)
     {
         if (message.Type != Rtnetlink.NewLink)
+        {
             return false;
+        }
+
         if (!message.TryRead<Rtnetlink.LinkMessage>(out _, out var attributes))
+        {
             throw Malformed();
+        }
+
         while (attributes.MoveNext())
         {
             if (attributes.Type != Rtnetlink.LinkVfInfoList)
+            {
                 continue;
+            }
+
             var list = attributes.Nested();
             while (list.MoveNext())
             {
                 if (list.Type != Rtnetlink.VfInfoNest)
+                {
                     continue;
+                }
+
                 var function = list.Nested();
                 if (Read(ref function) is { } info)
+                {
                     functions.Add(info);
+                }
+
                 list.Absorb(function);
             }
             attributes.Absorb(list);
@@ -45,15 +60,30 @@ internal static class VfCodec
             writer.Number(Rtnetlink.VfMac, value);
         }
         if (change.Vlan is { } vlan)
+        {
             writer.Number(Rtnetlink.VfVlan, new Rtnetlink.VfVlanValue { Number = function, Vlan = vlan, Qos = change.Qos ?? 0 });
+        }
+
         if (rate is { } rates)
+        {
             writer.Number(Rtnetlink.VfRate, new Rtnetlink.VfRateValue { Number = function, Min = rates.Min, Max = rates.Max });
+        }
+
         if (change.SpoofCheck is { } check)
+        {
             writer.Number(Rtnetlink.VfSpoofCheck, new Rtnetlink.VfSetting { Number = function, Setting = check ? 1 : 0 });
+        }
+
         if (change.LinkState is { } state)
+        {
             writer.Number(Rtnetlink.VfLinkState, new Rtnetlink.VfSetting { Number = function, Setting = (int)state });
+        }
+
         if (change.Trust is { } trust)
+        {
             writer.Number(Rtnetlink.VfTrust, new Rtnetlink.VfSetting { Number = function, Setting = trust ? 1 : 0 });
+        }
+
         writer.End(info);
         writer.End(list);
     }
@@ -91,7 +121,9 @@ internal static class VfCodec
             }
         }
         if (attributes.Failed)
+        {
             return null;
+        }
         // Every function's description holds its address, which says whose it is.
         return number is >= 0 ? info with { Number = number.Value } : throw Malformed();
     }

@@ -22,7 +22,9 @@ public sealed unsafe class Epoll : IDisposable
     {
         _handle = Libc.EpollCreate(Libc.OpenCloseOnExec);
         if (_handle.IsInvalid)
+        {
             throw LinuxException.FromLastError("create an epoll set");
+        }
     }
 
     /// <summary>Starts to watch a descriptor; <paramref name="token"/> comes back with its events.</summary>
@@ -47,7 +49,10 @@ public sealed unsafe class Epoll : IDisposable
         if (count < 0)
         {
             if ((Errno)Marshal.GetLastPInvokeError() == Errno.EINTR)
+            {
                 return 0;
+            }
+
             throw LinuxException.FromLastError("wait for packets");
         }
         for (var i = 0; i < count; i++)
@@ -67,6 +72,8 @@ public sealed unsafe class Epoll : IDisposable
         Unsafe.WriteUnaligned(entry, events);
         Unsafe.WriteUnaligned(entry + TokenOffset, token);
         if (Libc.EpollControl(_handle, operation, descriptor, entry) != 0)
+        {
             throw LinuxException.FromLastError("change an epoll set");
+        }
     }
 }

@@ -11,7 +11,9 @@ public sealed unsafe class EventFd : IDisposable
     {
         Handle = Libc.EventFd(0, Libc.OpenCloseOnExec | Libc.OpenNonBlock);
         if (Handle.IsInvalid)
+        {
             throw LinuxException.FromLastError("create an event descriptor");
+        }
     }
 
     /// <summary>The descriptor to watch for <see cref="EpollEvents.Read"/>.</summary>
@@ -23,7 +25,9 @@ public sealed unsafe class EventFd : IDisposable
         ulong one = 1;
         // EAGAIN means that the counter is full, so it is signalled anyway.
         if (Libc.Write(Handle, &one, sizeof(ulong)) < 0 && (Errno)Marshal.GetLastPInvokeError() is not (Errno.EAGAIN or Errno.EINTR))
+        {
             throw LinuxException.FromLastError("signal an event descriptor");
+        }
     }
 
     /// <summary>Takes the signal back.</summary>

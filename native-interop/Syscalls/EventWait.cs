@@ -21,7 +21,10 @@ internal sealed class EventWait : IDisposable
         {
             _epoll.Add(_cancelled.Handle, EpollEvents.Read, 0);
             for (var i = 0; i < descriptors.Length; i++)
+            {
                 _epoll.Add(descriptors[i], EpollEvents.Read, (ulong)i + 1);
+            }
+
             _registration = cancellation.UnsafeRegister(static cancelled => ((EventFd)cancelled!).Signal(), _cancelled);
         }
         catch
@@ -39,7 +42,10 @@ internal sealed class EventWait : IDisposable
         _cancellation.ThrowIfCancellationRequested();
         var left = _limit - TimeProvider.System.GetElapsedTime(_started);
         if (left <= TimeSpan.Zero)
+        {
             return false;
+        }
+
         Span<EpollEvent> ready = stackalloc EpollEvent[1];
         _ = _epoll.Wait(ready, (int)Math.Clamp(Math.Ceiling(left.TotalMilliseconds), 1, int.MaxValue));
         _cancellation.ThrowIfCancellationRequested();

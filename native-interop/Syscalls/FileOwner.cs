@@ -9,7 +9,9 @@ public static class FileOwner
     {
         var wanted = Of(source);
         if (Of(target) != wanted && Libc.ChangeOwner(target, wanted.Uid, wanted.Gid) != 0)
+        {
             throw LinuxException.FromLastError($"give {target} to user {wanted.Uid}, group {wanted.Gid}");
+        }
     }
 
     private static unsafe (uint Uid, uint Gid) Of(string path)
@@ -17,7 +19,10 @@ public static class FileOwner
         using var handle = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec, 0);
         Libc.StatxBuffer status;
         if (handle.IsInvalid || Libc.Statx(handle, "", Libc.AtEmptyPath, Libc.StatxUid | Libc.StatxGid, &status) != 0)
+        {
             throw LinuxException.FromLastError($"find out who owns {path}");
+        }
+
         return (status.Uid, status.Gid);
     }
 }

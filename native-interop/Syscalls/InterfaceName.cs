@@ -12,11 +12,16 @@ public static class InterfaceName
     public static bool IsValid(string? name)
     {
         if (string.IsNullOrEmpty(name) || name is "." or ".." || Encoding.UTF8.GetByteCount(name) > MaxLength)
+        {
             return false;
+        }
+
         foreach (var c in name)
         {
             if (c is '/' or ':' or '%' or '\0' || char.IsWhiteSpace(c) || char.IsSurrogate(c))
+            {
                 return false;
+            }
         }
         return true;
     }

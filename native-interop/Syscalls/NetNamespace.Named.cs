@@ -16,7 +16,10 @@ public sealed unsafe partial class NetNamespace
     public static string NamedPath(string name)
     {
         if (string.IsNullOrEmpty(name) || name is "." or ".." || name.AsSpan().ContainsAny('/', '\0') || Encoding.UTF8.GetByteCount(name) > 255)
+        {
             throw new ArgumentException($"'{name}' is no name for a network namespace", nameof(name));
+        }
+
         return $"{NamedDirectory}/{name}";
     }
 
@@ -29,16 +32,23 @@ public sealed unsafe partial class NetNamespace
         using (var file = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCreate | Libc.OpenExclusive | Libc.OpenCloseOnExec, 0))
         {
             if (file.IsInvalid)
+            {
                 throw LinuxException.FromLastError($"create network namespace {path}");
+            }
         }
         try
         {
             OnOwnThread(() =>
             {
                 if (Libc.Unshare(Libc.CloneNewNet) != 0)
+                {
                     throw LinuxException.FromLastError($"create network namespace {path}");
+                }
+
                 if (Libc.Mount("/proc/thread-self/ns/net", path, "none", Libc.MountBind, null) != 0)
+                {
                     throw LinuxException.FromLastError($"mount network namespace {path}");
+                }
             });
             return Open(path);
         }
@@ -81,9 +91,15 @@ public sealed unsafe partial class NetNamespace
         var path = NamedPath(name);
         // EINVAL: the file is there but nothing is mounted on it, the remains of a crash.
         if (Libc.Unmount(path, Libc.UnmountDetach) != 0 && (Errno)Marshal.GetLastPInvokeError() is not (Errno.EINVAL or Errno.ENOENT))
+        {
             throw LinuxException.FromLastError($"unmount network namespace {path}");
+        }
+
         if (Libc.Unlink(path) == 0)
+        {
             return true;
+        }
+
         return (Errno)Marshal.GetLastPInvokeError() == Errno.ENOENT ? false : throw LinuxException.FromLastError($"remove network namespace {path}");
     }
 
@@ -91,27 +107,45 @@ public sealed unsafe partial class NetNamespace
     private static void PrepareDirectory()
     {
         if (Libc.MakeDirectory(NamedDirectory, 0b111_101_101) != 0 && (Errno)Marshal.GetLastPInvokeError() != Errno.EEXIST)
+        {
             throw LinuxException.FromLastError($"create {NamedDirectory}");
+        }
+
         using var directory = Libc.Open(NamedDirectory, Libc.OpenReadOnly | Libc.OpenCloseOnExec, 0);
         if (directory.IsInvalid)
+        {
             throw LinuxException.FromLastError($"open {NamedDirectory}");
+        }
         // iproute2 takes the same lock; without it two processes could each mount the directory over itself.
         var started = TimeProvider.System.GetTimestamp();
         while (Libc.Flock(directory, Libc.LockExclusive | Libc.LockNonBlocking) != 0)
         {
             if ((Errno)Marshal.GetLastPInvokeError() is not (Errno.EAGAIN or Errno.EINTR) || TimeProvider.System.GetElapsedTime(started) > LockLimit)
+            {
                 throw LinuxException.FromLastError($"lock {NamedDirectory}");
+            }
+
             Thread.Sleep(1);
         }
         if (ShareDirectory())
+        {
             return;
+        }
+
         if ((Errno)Marshal.GetLastPInvokeError() != Errno.EINVAL)
+        {
             throw LinuxException.FromLastError($"share {NamedDirectory}");
+        }
         // EINVAL: not a mount point yet.
         if (Libc.Mount(NamedDirectory, NamedDirectory, "none", Libc.MountBind | Libc.MountRecursive, null) != 0)
+        {
             throw LinuxException.FromLastError($"mount {NamedDirectory}");
+        }
+
         if (!ShareDirectory())
+        {
             throw LinuxException.FromLastError($"share {NamedDirectory}");
+        }
     }
 
     private static bool ShareDirectory() => Libc.Mount("", NamedDirectory, "none", Libc.MountShared | Libc.MountRecursive, null) == 0;

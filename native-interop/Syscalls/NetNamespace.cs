@@ -35,14 +35,23 @@ public sealed unsafe partial class NetNamespace : IDisposable
         // O_NONBLOCK: a path from a CNI request may name a FIFO, and nothing may block for ever.
         var handle = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
         if (handle.IsInvalid)
+        {
             throw LinuxException.FromLastError($"open network namespace {path}");
+        }
+
         try
         {
             if (Libc.Ioctl(handle, GetNamespaceType, null) != Libc.CloneNewNet)
+            {
                 throw new LinuxException($"open {path}: not a network namespace", Errno.EINVAL);
+            }
+
             Libc.StatxBuffer status;
             if (Libc.Statx(handle, "", Libc.AtEmptyPath, Libc.StatxIno, &status) != 0)
+            {
                 throw LinuxException.FromLastError($"stat network namespace {path}");
+            }
+
             return new NetNamespace(handle, path, ((ulong)status.DeviceMajor << 32) | status.DeviceMinor, status.Inode);
         }
         catch
@@ -63,7 +72,10 @@ public sealed unsafe partial class NetNamespace : IDisposable
         OnOwnThread(() =>
         {
             if (Libc.Unshare(Libc.CloneNewNet) != 0)
+            {
                 throw LinuxException.FromLastError("create a network namespace");
+            }
+
             created = OpenCurrent();
         });
         return created!;
@@ -92,7 +104,10 @@ public sealed unsafe partial class NetNamespace : IDisposable
         OnOwnThread(() =>
         {
             if (Libc.SetNamespace(Handle, Libc.CloneNewNet) != 0)
+            {
                 throw LinuxException.FromLastError($"enter network namespace {Path}");
+            }
+
             result = code();
         });
         return result;

@@ -18,11 +18,17 @@ public readonly record struct UnixPeer(int Pid, uint Uid, uint Gid)
     {
         ArgumentNullException.ThrowIfNull(socket);
         if (socket.AddressFamily != AddressFamily.Unix)
+        {
             throw new ArgumentException("only a unix socket knows its peer", nameof(socket));
+        }
+
         Span<byte> credentials = stackalloc byte[12];
         var length = socket.GetRawSocketOption(Libc.LevelSocket, OptionPeerCredentials, credentials);
         if (length != credentials.Length)
+        {
             throw new SocketException((int)SocketError.InvalidArgument);
+        }
+
         return new UnixPeer(MemoryMarshal.Read<int>(credentials), MemoryMarshal.Read<uint>(credentials[4..]), MemoryMarshal.Read<uint>(credentials[8..]));
     }
 }

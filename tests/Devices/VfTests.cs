@@ -48,8 +48,11 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(11, taken.Code);
         Assert.Contains($"the virtual function {free[5]} is in use", taken.Text);
 
-        for (int i = 1; i < DeviceMachine.Functions; i++)
+        for (var i = 1; i < DeviceMachine.Functions; i++)
+        {
             await machine.AddPodAsync($"p{i}");
+        }
+
         var refused = await machine.RefusedAsync("ADD", "more");
         Assert.Equal(11, refused.Code);
         Assert.Contains("no virtual function is free: 7 of 7 are in use", refused.Text);
@@ -57,8 +60,11 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(0, (await machine.AskAsync("/usr/lib/devices-test/cni STATUS")).ExitCode);
 
         await machine.DeletePodAsync("chosen");
-        for (int i = 1; i < DeviceMachine.Functions; i++)
+        for (var i = 1; i < DeviceMachine.Functions; i++)
+        {
             await machine.DeletePodAsync($"p{i}");
+        }
+
         await machine.OutputAsync("/usr/lib/devices-test/cni DEL more; ip netns del more");
         Assert.Equal(free, await machine.FreeAsync());
     }
@@ -74,7 +80,7 @@ public sealed class VfTests(DeviceMachine machine)
         {
             // Twice, because igb lets a function change its address only while the physical function has none for it.
             var seen = new HashSet<string>();
-            for (int i = 0; i < 2; i++)
+            for (var i = 0; i < 2; i++)
             {
                 var a = await machine.AddPodAsync("a");
                 var mac = await machine.MacAsync("a");
@@ -100,10 +106,15 @@ public sealed class VfTests(DeviceMachine machine)
         var before = await machine.InterfacesAsync();
         var pods = Enumerable.Range(0, DeviceMachine.Functions).Select(i => $"v{i}").ToArray();
         foreach (var pod in pods)
+        {
             await machine.AddPodAsync(pod, """{"mtu":1400}""");
+        }
+
         Assert.Empty(await machine.InterfacesAsync());
         foreach (var pod in pods)
+        {
             await machine.OutputAsync($"ip netns del {pod}");
+        }
 
         await machine.UntilAsync($"host-stub devices --json | jq -e '.pools[] | select(.kind == \"vf\") | .free | length == {DeviceMachine.Functions}'", "all functions are free again");
         Assert.Equal(free, await machine.FreeAsync());
@@ -148,7 +159,10 @@ public sealed class VfTests(DeviceMachine machine)
         await machine.PingsAsync("late", a);
 
         foreach (var pod in new[] { "a", "b", "late" })
+        {
             await machine.DeletePodAsync(pod);
+        }
+
         Assert.Equal(free, await machine.FreeAsync());
     }
 
@@ -156,7 +170,7 @@ public sealed class VfTests(DeviceMachine machine)
     public async Task An_agent_that_is_killed_in_the_midst_of_ADD_loses_no_function()
     {
         const int Rounds = 20;
-        int seed = Environment.TickCount;
+        var seed = Environment.TickCount;
         var random = new Random(seed);
         var free = await machine.FreeAsync();
         var before = await machine.InterfacesAsync();
@@ -166,21 +180,27 @@ public sealed class VfTests(DeviceMachine machine)
         var duration = (long.Parse(await machine.OutputAsync("date +%s%N")) - long.Parse(started)) / 1e9;
         await machine.DeletePodAsync("timed");
 
-        int cut = 0;
-        for (int round = 0; cut < Rounds; round++)
+        var cut = 0;
+        for (var round = 0; cut < Rounds; round++)
         {
             Assert.True(round < 6 * Rounds, $"seed {seed}: only {cut} of {round} kills hit an ADD, which takes {duration} s");
             var pod = $"k{round}";
             var delay = (random.NextDouble() * duration).ToString("0.000", System.Globalization.CultureInfo.InvariantCulture);
             var hit = await machine.AskAsync($"ip netns add {pod}; /usr/lib/devices-test/cni ADD {pod} >/run/{pod}.out & sleep {delay}; systemctl kill -s KILL --kill-whom=main host-stub-agent; wait $!");
             if (hit.ExitCode != 0)
+            {
                 cut++;
+            }
             // The runtime tries a sandbox that failed anew after a DEL; sometimes the pod goes without one.
             await machine.ReadyAsync();
             if (random.Next(3) == 0)
+            {
                 await machine.OutputAsync($"ip netns del {pod}");
+            }
             else
+            {
                 await machine.DeletePodAsync(pod);
+            }
         }
         Assert.Equal(0, (await machine.CniAsync("GC", "stays", extra: """{"cni.dev/valid-attachments":[{"containerID":"stays","ifname":"eth0"}]}""")).ExitCode);
         Assert.Equal([stays], await machine.TableAsync());

@@ -17,6 +17,8 @@ public sealed class DpdkClockFactAttribute : DpdkFactAttribute
     public DpdkClockFactAttribute()
     {
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64 || !OperatingSystem.IsLinux())
+        {
             Skip ??= "needs x86-64 Linux: DPDK's clock can't be replaced elsewhere";
+        }
     }
 }

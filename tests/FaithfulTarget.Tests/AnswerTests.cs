@@ -23,9 +23,9 @@ public sealed partial class AnswerTests
         string[] sources = [.. Directory.EnumerateFiles(TestFolder, "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Select(File.ReadAllText)];
 
-        foreach (string row in Rows)
+        foreach (var row in Rows)
         {
-            string[] tests = NamesIn(row, 5);
+            var tests = NamesIn(row, 5);
             Assert.True(tests.Length > 0, $"no test in {row}");
             Assert.All(tests, t => Assert.Contains(sources, s => IsIn(s, t)));
         }

@@ -10,7 +10,7 @@ public sealed class ArbitrationTests
     [Fact]
     public async Task A_higher_election_id_makes_the_other_backup_and_back()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         using var other = new RawClient(fixture.Target);
         Assert.Equal(StatusCode.OK, await fixture.Client.BidAsync(5));
         Assert.Equal(StatusCode.OK, await other.BidAsync(6));
@@ -29,7 +29,7 @@ public sealed class ArbitrationTests
     [InlineData(false)]
     public async Task Only_the_primary_writes_and_pushes(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ChecksPrimary = on, RefusesSecondPush = false });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ChecksPrimary = on, RefusesSecondPush = false });
         using var other = new RawClient(fixture.Target) { Id = 9 };
         Task Write() => other.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         if (on)
@@ -53,7 +53,7 @@ public sealed class ArbitrationTests
     [InlineData(false)]
     public async Task Device_and_election_ids_of_zero_are_refused(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesZeroIds = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesZeroIds = on });
         using var noDevice = new RawClient(fixture.Target) { DeviceId = 0 };
         using var noElection = new RawClient(fixture.Target) { Id = 0 };
         if (!on)
@@ -71,7 +71,7 @@ public sealed class ArbitrationTests
     [Fact]
     public async Task Two_controllers_can_not_share_an_election_id()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         using var other = new RawClient(fixture.Target);
         await fixture.Client.BidAsync();
         await FailsAsync(StatusCode.InvalidArgument, () => other.BidAsync());

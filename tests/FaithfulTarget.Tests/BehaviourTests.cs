@@ -1,5 +1,4 @@
 using System.Reflection;
-using P4.V1;
 using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
@@ -18,17 +17,17 @@ public sealed class BehaviourTests
     [Fact]
     public async Task Without_any_there_are_no_surprises()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(FaithfulBehaviours.None);
+        await using var fixture = await TargetFixture.StartAsync(FaithfulBehaviours.None);
         await fixture.Client.BidAsync();
         await fixture.Client.PushAsync(SmallPipeline.Config(compileCommand: ""));
         await fixture.Client.PushAsync();
         await fixture.Client.MakeTapAsync("pod1");
         Assert.Equal(1u, await fixture.Client.PortNumberAsync("pod1"));
-        foreach (uint table in new[] { SmallPipeline.First, SmallPipeline.Nested, SmallPipeline.Learner })
+        foreach (var table in new[] { SmallPipeline.First, SmallPipeline.Nested, SmallPipeline.Learner })
         {
             await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(table, 1, 1));
             await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Row(table, 1, 2));
-            TableEntry row = Assert.Single(await fixture.Client.ReadTableAsync(table)).TableEntry;
+            var row = Assert.Single(await fixture.Client.ReadTableAsync(table)).TableEntry;
             Assert.Equal(2, SmallPipeline.ValueOf(row));
             await fixture.Client.WriteAsync(Kind.Delete, row);
         }

@@ -15,13 +15,18 @@ public sealed class CounterTests
     [InlineData(false)]
     public async Task Indirect_counters_are_read_by_index(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesCounterWildcards = on });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesCounterWildcards = on });
         fixture.Target.Count("main.drops", 2, Some);
         var all = new Entity { CounterEntry = new CounterEntry { CounterId = SmallPipeline.Drops } };
         if (on)
+        {
             await PartFailsAsync(StatusCode.Internal, () => fixture.Client.ReadAsync(all));
+        }
         else
+        {
             Assert.Equal([0L, 0, 5, 0], (await fixture.Client.ReadAsync(all)).Select(e => e.CounterEntry.Data.PacketCount));
+        }
+
         all.CounterEntry.Index = new P4.V1.Index { Index_ = 2 };
         Assert.Equal(Some, Assert.Single(await fixture.Client.ReadAsync(all)).CounterEntry.Data);
     }
@@ -29,8 +34,8 @@ public sealed class CounterTests
     [Fact]
     public async Task Row_counters_of_the_first_table_are_read_by_key()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
-        Entity asked = await CountedRowAsync(fixture, SmallPipeline.First);
+        await using var fixture = await TargetFixture.StartWithPipelineAsync();
+        var asked = await CountedRowAsync(fixture, SmallPipeline.First);
         Assert.Equal(Some, Assert.Single(await fixture.Client.ReadAsync(asked)).DirectCounterEntry.Data);
     }
 
@@ -39,12 +44,16 @@ public sealed class CounterTests
     [InlineData(false)]
     public async Task Row_counters_of_other_tables_are_not(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CountsFirstTableOnly = on });
-        Entity asked = await CountedRowAsync(fixture, SmallPipeline.Second);
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CountsFirstTableOnly = on });
+        var asked = await CountedRowAsync(fixture, SmallPipeline.Second);
         if (on)
+        {
             await PartFailsAsync(StatusCode.Internal, () => fixture.Client.ReadAsync(asked));
+        }
         else
+        {
             Assert.Equal(Some, Assert.Single(await fixture.Client.ReadAsync(asked)).DirectCounterEntry.Data);
+        }
     }
 
     [Theory]
@@ -52,12 +61,16 @@ public sealed class CounterTests
     [InlineData(false)]
     public async Task Row_counters_of_packets_alone_are_not(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPacketOnlyRowCounters = on, CountsFirstTableOnly = false });
-        Entity asked = await CountedRowAsync(fixture, SmallPipeline.Packets);
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPacketOnlyRowCounters = on, CountsFirstTableOnly = false });
+        var asked = await CountedRowAsync(fixture, SmallPipeline.Packets);
         if (on)
+        {
             Assert.Equal("'dataFieldInfoBytes' must be non-null", await PartFailsAsync(StatusCode.Internal, () => fixture.Client.ReadAsync(asked)));
+        }
         else
+        {
             Assert.Equal(Some, Assert.Single(await fixture.Client.ReadAsync(asked)).DirectCounterEntry.Data);
+        }
 
         // A Read of the rows themselves works, as long as nobody asks for what they counted.
         Assert.Single(await fixture.Client.ReadTableAsync(SmallPipeline.Packets));
@@ -68,18 +81,22 @@ public sealed class CounterTests
     [InlineData(false)]
     public async Task Row_counters_are_not_read_without_a_key(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesRowCounterWildcards = on });
-        Entity asked = await CountedRowAsync(fixture, SmallPipeline.First);
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesRowCounterWildcards = on });
+        var asked = await CountedRowAsync(fixture, SmallPipeline.First);
         asked.DirectCounterEntry.TableEntry.Match.Clear();
         if (on)
+        {
             await FailsAsync(StatusCode.Unknown, () => fixture.Client.ReadAsync(asked));
+        }
         else
+        {
             Assert.Equal(Some, Assert.Single(await fixture.Client.ReadAsync(asked)).DirectCounterEntry.Data);
+        }
     }
 
     private static async Task<Entity> CountedRowAsync(TargetFixture fixture, uint table)
     {
-        TableEntry row = SmallPipeline.Row(table, 1, 1);
+        var row = SmallPipeline.Row(table, 1, 1);
         await fixture.Client.WriteAsync(Kind.Insert, row);
         fixture.Target.Count(row, Some);
         row.Action = null;

@@ -15,11 +15,16 @@ public sealed class GroupTests
     [InlineData(false)]
     public async Task Groups_are_read_by_id(bool on)
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours { RefusesGroupWildcards = on });
+        await using var fixture = await StartAsync(new FaithfulBehaviours { RefusesGroupWildcards = on });
         if (on)
+        {
             await FailsAsync(StatusCode.Unknown, () => fixture.Client.ReadAsync(AllGroups));
+        }
         else
+        {
             Assert.Equal(SmallPipeline.Group(9, 1, 2), Assert.Single(await fixture.Client.ReadAsync(AllGroups)));
+        }
+
         Assert.Equal(SmallPipeline.Group(9, 1, 2), Assert.Single(await fixture.Client.ReadAsync(SmallPipeline.Group(9))));
         Assert.Equal(2, (await fixture.Client.ReadAsync(new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = SmallPipeline.Profile } })).Count);
     }
@@ -27,7 +32,7 @@ public sealed class GroupTests
     [Fact]
     public async Task Modify_of_a_group_is_applied()
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await using var fixture = await StartAsync(new FaithfulBehaviours());
         await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Group(9, 2));
         Assert.Equal(SmallPipeline.Group(9, 2), Assert.Single(await fixture.Client.ReadAsync(SmallPipeline.Group(9))));
     }
@@ -37,13 +42,17 @@ public sealed class GroupTests
     [InlineData(false)]
     public async Task A_member_that_was_in_a_group_can_not_be_deleted(bool on)
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours { RefusesUsedMemberDeletes = on });
+        await using var fixture = await StartAsync(new FaithfulBehaviours { RefusesUsedMemberDeletes = on });
         await PartFailsAsync(on ? StatusCode.Internal : StatusCode.FailedPrecondition, () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
         await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Group(9, 2));
         if (on)
+        {
             await PartFailsAsync(StatusCode.Internal, () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
+        }
         else
+        {
             await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1));
+        }
 
         // One that never was in any goes.
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(3));
@@ -55,8 +64,8 @@ public sealed class GroupTests
     [InlineData(false)]
     public async Task An_insert_of_what_is_there_is_told_as_no_room(bool on)
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours { ConfusesDoubleWithFull = on });
-        StatusCode code = on ? StatusCode.ResourceExhausted : StatusCode.AlreadyExists;
+        await using var fixture = await StartAsync(new FaithfulBehaviours { ConfusesDoubleWithFull = on });
+        var code = on ? StatusCode.ResourceExhausted : StatusCode.AlreadyExists;
         await PartFailsAsync(code, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(1)));
         await PartFailsAsync(code, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Group(9, 1, 2)));
     }
@@ -64,14 +73,14 @@ public sealed class GroupTests
     [Fact]
     public async Task A_group_that_is_not_there_is_not_found()
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await using var fixture = await StartAsync(new FaithfulBehaviours());
         await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.ReadAsync(SmallPipeline.Group(77)));
     }
 
     [Fact]
     public async Task Members_of_a_group_that_was_never_modified_go_after_it()
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await using var fixture = await StartAsync(new FaithfulBehaviours());
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Group(9));
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1));
     }
@@ -79,14 +88,14 @@ public sealed class GroupTests
     [Fact]
     public async Task A_row_names_a_member_or_group_that_is_there()
     {
-        await using TargetFixture fixture = await StartAsync(new FaithfulBehaviours());
+        await using var fixture = await StartAsync(new FaithfulBehaviours());
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 1, 2));
         await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 2, 77)));
     }
 
     private static async Task<TargetFixture> StartAsync(FaithfulBehaviours behaviours)
     {
-        TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(behaviours);
+        var fixture = await TargetFixture.StartWithPipelineAsync(behaviours);
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(1));
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(2));
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Group(9, 1, 2));

@@ -11,9 +11,9 @@ public sealed class LinkTests
     [TapFact]
     public async Task Taps_are_links_that_vanish_with_the_process()
     {
-        using NetNamespace ns = NetNamespace.CreateNameless();
-        using RouteNetlink route = RouteNetlink.Open(ns);
-        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with { MakesLinks = true, Namespace = ns });
+        using var ns = NetNamespace.CreateNameless();
+        using var route = RouteNetlink.Open(ns);
+        await using var fixture = await TargetFixture.StartAsync(change: o => o with { MakesLinks = true, Namespace = ns });
         await fixture.Client.MakeTapAsync("TAP0");
         Assert.Equal("tun", route.GetLink("TAP0")!.Kind);
 
@@ -27,7 +27,10 @@ public sealed class LinkTests
         await fixture.Target.RestartAsync([new OwnTap("TAP3", TimeSpan.Zero)]);
         using var limit = new CancellationTokenSource(TargetFixture.Limit);
         while (route.GetLink("TAP3") is null)
+        {
             await Task.Delay(5, limit.Token);
+        }
+
         Assert.Null(route.GetLink("TAP0"));
     }
 }

@@ -8,8 +8,8 @@ public sealed class ListenTests
     [Fact]
     public async Task Plain_tcp_keeps_its_port_over_restarts()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with { SocketPath = "" });
-        string address = fixture.Target.Address;
+        await using var fixture = await TargetFixture.StartAsync(change: o => o with { SocketPath = "" });
+        var address = fixture.Target.Address;
         Assert.StartsWith("http://localhost:", address, StringComparison.Ordinal);
         Assert.Equal(StatusCode.OK, await fixture.Client.BidAsync());
         await fixture.Target.RestartAsync();

@@ -15,7 +15,7 @@ public sealed class PortTests
     [InlineData("net_vhost0")]
     public async Task Names_of_the_chassis_configuration_exist(string name)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.MakeTapAsync(name);
         Assert.Equal([name], fixture.Target.Ports.Keys);
     }
@@ -25,7 +25,7 @@ public sealed class PortTests
     [InlineData(false)]
     public async Task Other_names_do_not(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { KnowsOnlyConfiguredPorts = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { KnowsOnlyConfiguredPorts = on });
         if (!on)
         {
             await fixture.Client.MakeTapAsync("pod1");
@@ -33,7 +33,7 @@ public sealed class PortTests
             return;
         }
 
-        RpcException e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("pod1"));
+        var e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("pod1"));
         Assert.Equal("The path (/interfaces/virtual-interface[name=pod1]/config/port-type) is unsupported!", e.Status.Detail);
         await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PortNumberAsync("pod1"));
         Assert.Empty(fixture.Target.Ports);
@@ -42,8 +42,8 @@ public sealed class PortTests
     [Fact]
     public async Task A_tap_is_made_as_soon_as_its_type_arrives()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
-        RpcException e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 })));
+        await using var fixture = await TargetFixture.StartAsync();
+        var e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 })));
         Assert.Equal("MTU is already set or PORT is already configured", e.Status.Detail);
         Assert.Equal(1500, fixture.Target.Mtus["TAP0"]);
 
@@ -55,7 +55,7 @@ public sealed class PortTests
     [Fact]
     public async Task A_set_may_be_one_transaction()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { MakesTapAtPortType = false });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { MakesTapAtPortType = false });
         await fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 }));
         Assert.Equal(1400, fixture.Target.Mtus["TAP0"]);
         await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP1", ("port-type", Tap), ("no-such-leaf", Tap)));
@@ -67,7 +67,7 @@ public sealed class PortTests
     [InlineData(false, 1400)]
     public async Task An_mtu_is_read_as_int_only(bool on, long mtu)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReadsMtuAsIntOnly = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReadsMtuAsIntOnly = on });
         await fixture.Client.SetPortAsync("TAP0", ("mtu", new TypedValue { UintVal = 1400 }), ("port-type", Tap));
         Assert.Equal(mtu, fixture.Target.Mtus["TAP0"]);
     }
@@ -77,7 +77,7 @@ public sealed class PortTests
     [InlineData(false)]
     public async Task A_link_without_its_device_is_not_made(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { LinkNeedsPciBdf = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { LinkNeedsPciBdf = on });
         await fixture.Client.SetPortAsync("TAP0", ("port-type", Text("LINK")));
         Assert.Equal(on ? 0 : 1, fixture.Target.Ports.Count);
         await fixture.Client.SetPortAsync("TAP1", ("pci-bdf", Text("0000:01:00.0")), ("port-type", Text("LINK")));
@@ -89,12 +89,17 @@ public sealed class PortTests
     [InlineData(false)]
     public async Task What_is_there_can_not_be_set_again(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesRepeatedSets = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesRepeatedSets = on });
         await fixture.Client.MakeTapAsync("TAP0");
         if (on)
+        {
             Assert.EndsWith("already configured", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP0"))).Status.Detail, StringComparison.Ordinal);
+        }
         else
+        {
             await fixture.Client.MakeTapAsync("TAP0");
+        }
+
         Assert.Single(fixture.Target.Ports);
     }
 
@@ -103,16 +108,21 @@ public sealed class PortTests
     [InlineData(false)]
     public async Task Ports_can_not_be_deleted(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortDeletes = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortDeletes = on });
         await fixture.Client.MakeTapAsync("TAP0");
-        Gnmi.Path path = PathOf("TAP0", "");
+        var path = PathOf("TAP0", "");
         path.Elem.RemoveAt(3);
         path.Elem.RemoveAt(2);
         var request = new SetRequest { Delete = { path } };
         if (on)
+        {
             Assert.Equal("unsupported mode: DELETE", (await FailsAsync(StatusCode.Unknown, async () => await fixture.Client.Gnmi.SetAsync(request))).Status.Detail);
+        }
         else
+        {
             await fixture.Client.Gnmi.SetAsync(request);
+        }
+
         Assert.Equal(on, fixture.Target.Ports.ContainsKey("TAP0"));
     }
 
@@ -121,19 +131,24 @@ public sealed class PortTests
     [InlineData(false)]
     public async Task All_ports_at_once_are_unsupported(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortWildcards = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortWildcards = on });
         await fixture.Client.MakeTapAsync("TAP1");
         if (on)
+        {
             Assert.EndsWith("is unsupported!", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PortNumberAsync("*"))).Status.Detail, StringComparison.Ordinal);
+        }
         else
+        {
             Assert.Equal(0u, await fixture.Client.PortNumberAsync("*"));
+        }
+
         await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("*"));
     }
 
     [Fact]
     public async Task The_first_port_has_the_number_of_an_absent_one()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         Assert.Equal(0u, await fixture.Client.PortNumberAsync("TAP5"));
         await fixture.Client.MakeTapAsync("TAP0");
         await fixture.Client.MakeTapAsync("TAP1");
@@ -146,7 +161,7 @@ public sealed class PortTests
     [Fact]
     public async Task Numbers_may_start_at_one_and_absence_be_told()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, NumbersAbsentPortsZero = false });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, NumbersAbsentPortsZero = false });
         await FailsAsync(StatusCode.NotFound, () => fixture.Client.PortNumberAsync("TAP0"));
         await fixture.Client.MakeTapAsync("TAP0");
         Assert.Equal(1u, await fixture.Client.PortNumberAsync("TAP0"));
@@ -157,11 +172,16 @@ public sealed class PortTests
     [InlineData(false)]
     public async Task After_the_push_no_port_can_be_made(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPortsAfterPush = on });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPortsAfterPush = on });
         if (on)
+        {
             Assert.StartsWith("'bf_status' failed", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP1"))).Status.Detail, StringComparison.Ordinal);
+        }
         else
+        {
             await fixture.Client.MakeTapAsync("TAP1");
+        }
+
         Assert.Equal(on ? 1 : 2, fixture.Target.Ports.Count);
     }
 }

@@ -13,15 +13,20 @@ public sealed class PushTests
     [InlineData(false)]
     public async Task The_device_config_has_to_be_one(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ParsesDeviceConfig = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ParsesDeviceConfig = on });
         await fixture.Client.BidAsync();
         await fixture.Client.MakeTapAsync("TAP0");
-        ForwardingPipelineConfig config = SmallPipeline.Config();
+        var config = SmallPipeline.Config();
         config.P4DeviceConfig = ByteString.CopyFromUtf8("no pipeline");
         if (on)
+        {
             await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PushAsync(config));
+        }
         else
+        {
             await fixture.Client.PushAsync(config);
+        }
+
         Assert.Equal(!on, fixture.Target.Pipeline is not null);
     }
 
@@ -32,7 +37,7 @@ public sealed class PushTests
     [InlineData("p4c-dpdk --arch")]
     public async Task A_compile_command_without_an_architecture_kills(string command)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.BidAsync();
         await fixture.Client.MakeTapAsync("TAP0");
         await FailsAsync(StatusCode.Unavailable, () => fixture.Client.PushAsync(SmallPipeline.Config(command)));
@@ -47,7 +52,7 @@ public sealed class PushTests
     [Fact]
     public async Task A_blank_compile_command_harms_nobody_where_it_is_not_read()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { DiesOfBlankCompileCommand = false });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { DiesOfBlankCompileCommand = false });
         await fixture.Client.BidAsync();
         await fixture.Client.MakeTapAsync("TAP0");
         await fixture.Client.PushAsync(SmallPipeline.Config(""));
@@ -57,12 +62,15 @@ public sealed class PushTests
     [Fact]
     public async Task The_number_of_ports_has_to_be_a_power_of_two()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.BidAsync();
-        RpcException none = await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
+        var none = await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.Equal("Pipeline build failed", none.Status.Detail);
-        for (int i = 0; i < 3; i++)
+        for (var i = 0; i < 3; i++)
+        {
             await fixture.Client.MakeTapAsync($"TAP{i}");
+        }
+
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.Null(fixture.Target.Pipeline);
 
@@ -78,18 +86,21 @@ public sealed class PushTests
     [InlineData(3)]
     public async Task Any_number_of_ports_will_do_otherwise(int ports)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { NeedsPowerOfTwoPorts = false });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { NeedsPowerOfTwoPorts = false });
         await fixture.Client.BidAsync();
-        for (int i = 0; i < ports; i++)
+        for (var i = 0; i < ports; i++)
+        {
             await fixture.Client.MakeTapAsync($"TAP{i}");
+        }
+
         await fixture.Client.PushAsync();
     }
 
     [Fact]
     public async Task A_second_push_fails_and_the_next_read_kills()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
-        RpcException second = await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
+        await using var fixture = await TargetFixture.StartWithPipelineAsync();
+        var second = await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.StartsWith("'bf_pal_device_add(", second.Status.Detail, StringComparison.Ordinal);
         Assert.True(fixture.Target.IsAlive);
         await FailsAsync(StatusCode.Unavailable, () => fixture.Client.ReadTableAsync(SmallPipeline.First));
@@ -99,7 +110,7 @@ public sealed class PushTests
     [Fact]
     public async Task A_second_push_may_only_fail()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { DiesOfReadAfterSecondPush = false });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { DiesOfReadAfterSecondPush = false });
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.Empty(await fixture.Client.ReadTableAsync(SmallPipeline.First));
     }
@@ -107,7 +118,7 @@ public sealed class PushTests
     [Fact]
     public async Task A_second_push_may_replace_the_pipeline()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesSecondPush = false });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesSecondPush = false });
         await fixture.Client.WriteAsync(P4.V1.Update.Types.Type.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         await fixture.Client.PushAsync(SmallPipeline.Config(cookie: 8));
         Assert.Empty(await fixture.Client.ReadTableAsync(SmallPipeline.First));
@@ -118,7 +129,7 @@ public sealed class PushTests
     public async Task Without_a_pipeline_there_is_none_to_get()
     {
         var request = new GetForwardingPipelineConfigRequest { DeviceId = 1 };
-        await using (TargetFixture fixture = await TargetFixture.StartAsync())
+        await using (var fixture = await TargetFixture.StartAsync())
         {
             await FailsAsync(StatusCode.FailedPrecondition, async () => await fixture.Client.P4.GetForwardingPipelineConfigAsync(request));
             await FailsAsync(StatusCode.FailedPrecondition, () => fixture.Client.ReadTableAsync(SmallPipeline.First));
@@ -131,7 +142,7 @@ public sealed class PushTests
             Assert.Equal(new ForwardingPipelineConfig { Cookie = SmallPipeline.Config().Cookie }, (await fixture.Client.P4.GetForwardingPipelineConfigAsync(request)).Config);
         }
 
-        await using TargetFixture other = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesGetWithoutPipeline = false });
+        await using var other = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesGetWithoutPipeline = false });
         Assert.Null((await other.Client.P4.GetForwardingPipelineConfigAsync(request)).Config);
     }
 
@@ -140,7 +151,7 @@ public sealed class PushTests
     [InlineData(false, "1.3.0")]
     public async Task The_version_is_the_name_of_a_macro(bool on, string version)
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReportsMacroNameAsVersion = on });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReportsMacroNameAsVersion = on });
         Assert.Equal(version, (await fixture.Client.P4.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = 1 })).P4RuntimeApiVersion);
     }
 }

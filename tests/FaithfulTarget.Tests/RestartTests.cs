@@ -12,7 +12,7 @@ public sealed class RestartTests
     [InlineData(false)]
     public async Task A_restarted_target_has_nothing(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ForgetsOnRestart = on });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ForgetsOnRestart = on });
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         await fixture.Target.RestartAsync();
         Assert.True(fixture.Target.IsAlive);
@@ -39,9 +39,9 @@ public sealed class RestartTests
     [Fact]
     public async Task A_kill_drops_all_connections()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.BidAsync();
-        Task<StatusCode> next = fixture.Client.NextStatusAsync();
+        var next = fixture.Client.NextStatusAsync();
         await fixture.Target.KillAsync();
         Assert.Equal("killed", await fixture.DeathAsync());
         await FailsAsync(StatusCode.Unavailable, () => next);
@@ -50,7 +50,7 @@ public sealed class RestartTests
     [Fact]
     public async Task A_target_that_died_can_be_restarted()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
+        await using var fixture = await TargetFixture.StartWithPipelineAsync();
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         await FailsAsync(StatusCode.Unavailable, () => fixture.Client.ReadTableAsync(0));
         await fixture.DeathAsync();
@@ -63,7 +63,7 @@ public sealed class RestartTests
     public async Task Its_scripts_make_its_taps_one_by_one()
     {
         OwnTap[] taps = [new("TAP0", TimeSpan.Zero), new("TAP1", TimeSpan.FromMilliseconds(20)), new("TAP2", TimeSpan.FromHours(1))];
-        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with { OwnTaps = taps });
+        await using var fixture = await TargetFixture.StartAsync(change: o => o with { OwnTaps = taps });
         await UntilPortsAsync(fixture, 2);
         Assert.Equal(["TAP0", "TAP1"], fixture.Target.Ports.Keys.Order());
 
@@ -83,6 +83,8 @@ public sealed class RestartTests
     {
         using var limit = new CancellationTokenSource(TargetFixture.Limit);
         while (fixture.Target.Ports.Count != count)
+        {
             await Task.Delay(5, limit.Token);
+        }
     }
 }

@@ -19,7 +19,7 @@ public sealed class SessionTests
     [Fact]
     public async Task The_products_session_pushes_the_shipped_pipeline_and_reads_what_it_wrote()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync();
+        await using var fixture = await TargetFixture.StartAsync();
         await RunAsync(fixture, new TargetEndpoint { Address = fixture.Target.Address });
     }
 
@@ -27,7 +27,7 @@ public sealed class SessionTests
     public async Task It_does_so_over_mutual_tls()
     {
         using var certificates = new TestCertificates();
-        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with
+        await using var fixture = await TargetFixture.StartAsync(change: o => o with
         {
             SocketPath = "",
             Certificate = certificates.Server,
@@ -50,27 +50,30 @@ public sealed class SessionTests
         await session.WaitForPrimaryAsync(limit.Token);
         Assert.Equal("P4RUNTIME_VER", await session.GetApiVersionAsync(limit.Token));
 
-        Pipeline pipeline = Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Artifacts + ".p4info.bin")));
+        var pipeline = Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Artifacts + ".p4info.bin")));
         await using var ports = new GnmiClient(endpoint);
         await ports.AddPortAsync("TAP0", [new("port-type", "TAP")], limit.Token);
-        PipelineCheck check = await session.EnsurePipelineAsync(pipeline, DeviceConfig(), Cookie, canReplace: true, beforePush: null, limit.Token);
+        var check = await session.EnsurePipelineAsync(pipeline, DeviceConfig(), Cookie, canReplace: true, beforePush: null, limit.Token);
         Assert.True(check.Pushed);
         check = await session.EnsurePipelineAsync(pipeline, DeviceConfig(), Cookie, canReplace: true, beforePush: null, limit.Token);
         Assert.False(check.Pushed);
         Assert.Equal(1, fixture.Target.Pushes);
 
-        TableSchema table = pipeline.Table("pods");
-        Entry row = table.NewEntry().Exact("dst_ip", 0x0a010203).Action("to_pod").Param("port", 1).Param("src_mac", 2).Param("dst_mac", 3).Build();
-        WriteResult written = await session.WriteAsync(new EntryUpdate[] { new(UpdateKind.Insert, row) }, limit.Token);
+        var table = pipeline.Table("pods");
+        var row = table.NewEntry().Exact("dst_ip", 0x0a010203).Action("to_pod").Param("port", 1).Param("src_mac", 2).Param("dst_mac", 3).Build();
+        var written = await session.WriteAsync(new EntryUpdate[] { new(UpdateKind.Insert, row) }, limit.Token);
         Assert.True(written.AllOk, written.Message);
         var read = new List<Entry>();
-        await foreach (Entry entry in session.ReadTableAsync(table, limit.Token))
+        await foreach (var entry in session.ReadTableAsync(table, limit.Token))
+        {
             read.Add(entry);
+        }
+
         Assert.Equal(row.ToString(), Assert.Single(read).ToString());
         Assert.Equal(["INSERT k8s_dp_control.pods"], fixture.Target.Updates.Select(u => u.ToString()));
 
         // Equal names: the shipped pipeline's rows can be deleted.
-        WriteResult deleted = await session.WriteAsync(new EntryUpdate[] { new(UpdateKind.Delete, row) }, limit.Token);
+        var deleted = await session.WriteAsync(new EntryUpdate[] { new(UpdateKind.Delete, row) }, limit.Token);
         Assert.True(deleted.AllOk, deleted.Message);
         Assert.Empty(fixture.Target.Rows["k8s_dp_control.pods"]);
     }

@@ -13,7 +13,7 @@ public sealed class WriteTests
     [InlineData(false, 2)]
     public async Task Modify_answers_ok_and_changes_nothing(bool on, byte value)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { IgnoresModify = on });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { IgnoresModify = on });
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Row(SmallPipeline.First, 1, 2));
         Assert.Equal(value, SmallPipeline.ValueOf(Assert.Single(await fixture.Client.ReadTableAsync(SmallPipeline.First)).TableEntry));
@@ -30,13 +30,18 @@ public sealed class WriteTests
     [InlineData(false)]
     public async Task Rows_of_nested_tables_can_not_be_deleted(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesNestedDeletes = on });
-        TableEntry row = SmallPipeline.Row(SmallPipeline.Nested, 1, 1);
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesNestedDeletes = on });
+        var row = SmallPipeline.Row(SmallPipeline.Nested, 1, 1);
         await fixture.Client.WriteAsync(Kind.Insert, row);
         if (on)
+        {
             await PartFailsAsync(StatusCode.Internal, () => fixture.Client.WriteAsync(Kind.Delete, row));
+        }
         else
+        {
             await fixture.Client.WriteAsync(Kind.Delete, row);
+        }
+
         Assert.Equal(on ? 1 : 0, fixture.Target.Rows["main.nat.nested"].Count);
     }
 
@@ -45,12 +50,17 @@ public sealed class WriteTests
     [InlineData(false)]
     public async Task Learner_tables_are_hidden(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { HidesLearnerTables = on });
-        TableEntry row = SmallPipeline.Row(SmallPipeline.Learner, 1, 1);
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { HidesLearnerTables = on });
+        var row = SmallPipeline.Row(SmallPipeline.Learner, 1, 1);
         if (on)
+        {
             await PartFailsAsync(StatusCode.Internal, () => fixture.Client.WriteAsync(Kind.Insert, row));
+        }
         else
+        {
             await fixture.Client.WriteAsync(Kind.Insert, row);
+        }
+
         fixture.Target.Put(SmallPipeline.Row(SmallPipeline.Learner, 2, 2));
         Assert.Equal(on ? 0 : 2, (await fixture.Client.ReadTableAsync(SmallPipeline.Learner)).Count);
     }
@@ -60,17 +70,21 @@ public sealed class WriteTests
     [InlineData(false)]
     public async Task A_row_asked_for_by_its_key_that_is_not_there_is_not_found(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { FailsReadsOfAbsentRows = on });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { FailsReadsOfAbsentRows = on });
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         Assert.Single(await fixture.Client.ReadAsync(KeyOf(1)));
         if (on)
+        {
             await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.ReadAsync(KeyOf(2)));
+        }
         else
+        {
             Assert.Empty(await fixture.Client.ReadAsync(KeyOf(2)));
+        }
 
         static Entity KeyOf(byte key)
         {
-            TableEntry row = SmallPipeline.Row(SmallPipeline.First, key, 0);
+            var row = SmallPipeline.Row(SmallPipeline.First, key, 0);
             row.Action = null;
             return new Entity { TableEntry = row };
         }
@@ -79,11 +93,11 @@ public sealed class WriteTests
     [Fact]
     public async Task Each_update_has_its_own_error()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
+        await using var fixture = await TargetFixture.StartWithPipelineAsync();
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
-        TableEntry malformed = SmallPipeline.Row(SmallPipeline.First, 5, 1);
+        var malformed = SmallPipeline.Row(SmallPipeline.First, 5, 1);
         malformed.Priority = 3;
-        Error[] errors = await PartsAsync(() => fixture.Client.WriteAsync(
+        var errors = await PartsAsync(() => fixture.Client.WriteAsync(
             One(Kind.Insert, 1), One(Kind.Insert, 2), One(Kind.Delete, 3), One(Kind.Modify, 4), new P4.V1.Update { Type = Kind.Insert, Entity = new Entity { TableEntry = malformed } }));
         Assert.Equal(
             [StatusCode.AlreadyExists, StatusCode.OK, StatusCode.NotFound, StatusCode.NotFound, StatusCode.InvalidArgument],
@@ -94,9 +108,9 @@ public sealed class WriteTests
     [Fact]
     public async Task Thousands_of_errors_fit_the_trailers()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
+        await using var fixture = await TargetFixture.StartWithPipelineAsync();
         P4.V1.Update[] updates = [.. Enumerable.Range(0, 4096).Select(_ => One(Kind.Delete, 1))];
-        Error[] errors = await PartsAsync(() => fixture.Client.WriteAsync(updates));
+        var errors = await PartsAsync(() => fixture.Client.WriteAsync(updates));
         Assert.Equal(4096, errors.Count(e => e.CanonicalCode == (int)StatusCode.NotFound));
         Assert.Equal(4096, fixture.Target.Updates.Count);
     }
@@ -104,14 +118,17 @@ public sealed class WriteTests
     [Fact]
     public async Task A_write_shows_entry_by_entry()
     {
-        await using TargetFixture fixture = await TargetFixture.StartAsync(change: o => o with { CommitTime = TimeSpan.FromSeconds(20) });
+        await using var fixture = await TargetFixture.StartAsync(change: o => o with { CommitTime = TimeSpan.FromSeconds(20) });
         await fixture.Client.BidAsync();
         await fixture.Client.MakeTapAsync("TAP0");
         await fixture.Client.PushAsync();
-        Task writing = fixture.Client.WriteAsync(One(Kind.Insert, 1), One(Kind.Insert, 2));
+        var writing = fixture.Client.WriteAsync(One(Kind.Insert, 1), One(Kind.Insert, 2));
         using var limit = new CancellationTokenSource(TargetFixture.Limit);
         while (fixture.Target.Rows["main.first"].Count == 0)
+        {
             await Task.Delay(5, limit.Token);
+        }
+
         Assert.Single(await fixture.Client.ReadTableAsync(SmallPipeline.First));
         await fixture.Target.KillAsync();
         await FailsAsync(StatusCode.Unavailable, () => writing);
@@ -120,7 +137,7 @@ public sealed class WriteTests
     [Fact]
     public async Task A_write_may_show_at_once()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CommitsEachEntry = false });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CommitsEachEntry = false });
         Assert.Equal(2, (await PartsAsync(() => fixture.Client.WriteAsync(One(Kind.Insert, 1), One(Kind.Insert, 1)))).Length);
         Assert.Single(fixture.Target.Rows["main.first"]);
     }
@@ -130,8 +147,8 @@ public sealed class WriteTests
     [InlineData(false)]
     public async Task Rolling_back_is_refused(bool on)
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesRollback = on });
-        WriteRequest request = fixture.Client.Request(One(Kind.Insert, 1), One(Kind.Delete, 2));
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesRollback = on });
+        var request = fixture.Client.Request(One(Kind.Insert, 1), One(Kind.Delete, 2));
         request.Atomicity = WriteRequest.Types.Atomicity.RollbackOnError;
         await FailsAsync(on ? StatusCode.InvalidArgument : StatusCode.Unknown, async () => await fixture.Client.P4.WriteAsync(request));
         Assert.Empty(fixture.Target.Rows["main.first"]);
@@ -141,7 +158,7 @@ public sealed class WriteTests
     [Fact]
     public async Task A_test_can_leave_no_room()
     {
-        await using TargetFixture fixture = await TargetFixture.StartWithPipelineAsync();
+        await using var fixture = await TargetFixture.StartWithPipelineAsync();
         await fixture.Client.WriteAsync(One(Kind.Insert, 1));
         fixture.Target.Refuses = e => e.TableEntry is not null;
         await PartFailsAsync(StatusCode.ResourceExhausted, () => fixture.Client.WriteAsync(One(Kind.Insert, 2)));

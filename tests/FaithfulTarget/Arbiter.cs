@@ -15,26 +15,42 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
     /// <summary>Registers a bid and notifies every controller that it affects.</summary>
     public void Bid(Controller controller, MasterArbitrationUpdate bid)
     {
-        UInt128 id = IdOf(bid.ElectionId);
-        string role = bid.Role?.Name ?? "";
+        var id = IdOf(bid.ElectionId);
+        var role = bid.Role?.Name ?? "";
         CheckIds(bid.DeviceId, bid.ElectionId);
         lock (_gate)
         {
             if (controller.HasBid && (controller.DeviceId != bid.DeviceId || controller.Role != role))
+            {
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "a stream can't change its device or role"));
+            }
+
             if (_controllers.Exists(c => c != controller && c.Role == role && c.ElectionId == id))
+            {
                 throw Outcome.Invalid("the election id is used by another controller").ToException();
-            Controller? before = Primary(role);
+            }
+
+            var before = Primary(role);
             if (!controller.HasBid)
+            {
                 _controllers.Add(controller);
+            }
+
             (controller.HasBid, controller.DeviceId, controller.Role, controller.ElectionId) = (true, bid.DeviceId, role, id);
-            bool raised = id > _highest.GetValueOrDefault(role);
+            var raised = id > _highest.GetValueOrDefault(role);
             if (raised)
+            {
                 _highest[role] = id;
+            }
+
             if (raised || before != Primary(role))
+            {
                 TellAll(role);
+            }
             else
+            {
                 Tell(controller);
+            }
         }
     }
 
@@ -42,11 +58,13 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
     {
         lock (_gate)
         {
-            bool wasPrimary = controller.HasBid && Primary(controller.Role) == controller;
+            var wasPrimary = controller.HasBid && Primary(controller.Role) == controller;
             _controllers.Remove(controller);
             controller.Close();
             if (wasPrimary)
+            {
                 TellAll(controller.Role);
+            }
         }
     }
 
@@ -57,38 +75,46 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
         lock (_gate)
         {
             if (behaviours.ChecksPrimary && Primary(role)?.ElectionId != IdOf(electionId))
+            {
                 throw new RpcException(new Status(StatusCode.PermissionDenied, $"{what} from non-primary is not permitted for node {deviceId}."));
+            }
         }
     }
 
     public void CheckDevice(ulong deviceId)
     {
         if (deviceId == 0 && behaviours.RefusesZeroIds)
+        {
             throw Outcome.Invalid("Invalid device ID.").ToException();
+        }
     }
 
     private void CheckIds(ulong deviceId, Uint128? electionId)
     {
         CheckDevice(deviceId);
         if (IdOf(electionId) == 0 && behaviours.RefusesZeroIds)
+        {
             throw Outcome.Invalid($"Invalid election ID for node {deviceId}.").ToException();
+        }
     }
 
     private Controller? Primary(string role) => _controllers.Find(c => c.Role == role && c.ElectionId == _highest.GetValueOrDefault(role));
 
     private void TellAll(string role)
     {
-        foreach (Controller controller in _controllers.Where(c => c.Role == role))
+        foreach (var controller in _controllers.Where(c => c.Role == role))
+        {
             Tell(controller);
+        }
     }
 
     private void Tell(Controller controller)
     {
-        Controller? primary = Primary(controller.Role);
-        (StatusCode code, string message) = primary == controller ? (StatusCode.OK, "you are the primary")
+        var primary = Primary(controller.Role);
+        (var code, var message) = primary == controller ? (StatusCode.OK, "you are the primary")
             : primary is not null ? (StatusCode.AlreadyExists, "you are not the primary")
             : (StatusCode.NotFound, "no controller is primary");
-        UInt128 highest = _highest[controller.Role];
+        var highest = _highest[controller.Role];
         controller.Send(new StreamMessageResponse
         {
             Arbitration = new MasterArbitrationUpdate

@@ -9,9 +9,12 @@ internal static class BitValue
     /// <summary>Without leading zeros, at least one byte long.</summary>
     public static ByteString Canonical(ByteString value)
     {
-        int start = 0;
+        var start = 0;
         while (start < value.Length - 1 && value[start] == 0)
+        {
             start++;
+        }
+
         return start == 0 ? value : ByteString.CopyFrom(value.Span[start..]);
     }
 

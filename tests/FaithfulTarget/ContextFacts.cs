@@ -24,21 +24,29 @@ internal sealed class ContextFacts
     /// <exception cref="JsonException">It is no JSON, or has no tables.</exception>
     public static ContextFacts Read(ReadOnlyMemory<byte> json)
     {
-        using JsonDocument document = JsonDocument.Parse(json);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("tables", out JsonElement tables))
+        using var document = JsonDocument.Parse(json);
+        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("tables", out var tables))
+        {
             throw new JsonException("the context JSON has no tables");
+        }
+
         var facts = new ContextFacts
         {
             CompileCommand = Text(document.RootElement, "compile_command"),
             FirstTable = tables.GetArrayLength() == 0 ? "" : Text(tables[0], "name"),
         };
-        foreach (JsonElement table in tables.EnumerateArray())
+        foreach (var table in tables.EnumerateArray())
         {
-            string name = Text(table, "name");
-            if (table.TryGetProperty("add_on_miss", out JsonElement learns) && learns.ValueKind == JsonValueKind.True)
+            var name = Text(table, "name");
+            if (table.TryGetProperty("add_on_miss", out var learns) && learns.ValueKind == JsonValueKind.True)
+            {
                 facts.Learners.Add(name);
+            }
+
             if (name[(name.LastIndexOf('.') + 1)..] != Text(table, "target_name"))
+            {
                 facts.Nested.Add(name);
+            }
         }
 
         return facts;
@@ -48,5 +56,5 @@ internal sealed class ContextFacts
     public static ContextFacts None() => new();
 
     private static string Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 }

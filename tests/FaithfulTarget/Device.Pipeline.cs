@@ -21,11 +21,14 @@ internal sealed partial class Device
                 throw Outcome.Internal("'bf_pal_device_add(dev_id, &device_profile)' failed with error message: Unexpected error.").ToException();
             }
 
-            ForwardingPipelineConfig config = request.Config ?? new ForwardingPipelineConfig();
-            ContextFacts context = ReadContext(config.P4DeviceConfig);
-            int ports = _ports.Made.Count;
+            var config = request.Config ?? new ForwardingPipelineConfig();
+            var context = ReadContext(config.P4DeviceConfig);
+            var ports = _ports.Made.Count;
             if (Behaviours.NeedsPowerOfTwoPorts && !BitOperations.IsPow2(ports))
+            {
                 throw Outcome.Internal("Pipeline build failed").ToException();
+            }
+
             _pipeline = new LoadedPipeline(config, context);
             _profiles = new ProfileStore(_pipeline, Behaviours);
             _rows = new RowStore(_pipeline, _profiles, Behaviours);
@@ -38,8 +41,11 @@ internal sealed partial class Device
         lock (_gate)
         {
             if (_pipeline is null)
+            {
                 return Behaviours.RefusesGetWithoutPipeline ? throw NoPipeline() : new GetForwardingPipelineConfigResponse();
-            ForwardingPipelineConfig config = _pipeline.Config;
+            }
+
+            var config = _pipeline.Config;
             return new GetForwardingPipelineConfigResponse
             {
                 Config = new ForwardingPipelineConfig
@@ -57,9 +63,12 @@ internal sealed partial class Device
         ContextFacts context;
         try
         {
-            PipelineConfig config = PipelineConfig.Parser.ParseFrom(deviceConfig);
+            var config = PipelineConfig.Parser.ParseFrom(deviceConfig);
             if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0 || config.Profiles[0].Binary.IsEmpty)
+            {
                 throw new InvalidDataException("the name, the bf-rt.json, the profile or its binary is missing");
+            }
+
             context = ContextFacts.Read(config.Profiles[0].Context.Memory);
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException or JsonException)
@@ -70,10 +79,13 @@ internal sealed partial class Device
         }
 
         // The real one cuts the architecture out of what follows, and follows a null pointer where there is nothing.
-        string[] words = context.CompileCommand.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        int arch = Array.IndexOf(words, "--arch");
+        var words = context.CompileCommand.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var arch = Array.IndexOf(words, "--arch");
         if (Behaviours.DiesOfBlankCompileCommand && (arch < 0 || arch == words.Length - 1))
+        {
             throw new TargetDeathException($"SIGSEGV in pipe_mgr_ctx_json.c: compile_command '{context.CompileCommand}' has no --arch");
+        }
+
         return context;
     }
 }

@@ -13,9 +13,15 @@ internal sealed partial class Device
         lock (_gate)
         {
             if (_isPoisoned && Behaviours.DiesOfReadAfterSecondPush)
+            {
                 throw new TargetDeathException("SIGSEGV at a Read: a second pipeline was pushed before");
+            }
+
             if (_pipeline is null)
+            {
                 throw NoPipeline();
+            }
+
             var found = new List<Entity>();
             return (found, [.. request.Entities.Select(e => ReadOne(e, found))]);
         }

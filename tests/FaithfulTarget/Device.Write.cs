@@ -15,26 +15,38 @@ internal sealed partial class Device
         lock (_gate)
         {
             if (_pipeline is null)
+            {
                 throw NoPipeline();
+            }
         }
 
-        bool rollsBack = request.Atomicity != WriteRequest.Types.Atomicity.ContinueOnError;
+        var rollsBack = request.Atomicity != WriteRequest.Types.Atomicity.ContinueOnError;
         if (rollsBack && Behaviours.RefusesRollback)
+        {
             throw Outcome.Invalid($"Request atomicity {request.Atomicity} is not supported.").ToException();
+        }
+
         var outcomes = new Outcome[request.Updates.Count];
         if (Behaviours.CommitsEachEntry && !rollsBack)
+        {
             await CommitEachAsync(request, outcomes, cancellationToken);
+        }
         else
+        {
             CommitTogether(request, outcomes, rollsBack);
+        }
+
         if (outcomes.Any(o => !o.IsOk))
+        {
             throw Outcome.Some("One or more write operations failed.", outcomes);
+        }
     }
 
     private async Task CommitEachAsync(WriteRequest request, Outcome[] outcomes, CancellationToken cancellationToken)
     {
-        long start = Stopwatch.GetTimestamp();
-        TimeSpan due = TimeSpan.Zero;
-        for (int i = 0; i < outcomes.Length; i++)
+        var start = Stopwatch.GetTimestamp();
+        var due = TimeSpan.Zero;
+        for (var i = 0; i < outcomes.Length; i++)
         {
             lock (_gate)
             {
@@ -42,9 +54,11 @@ internal sealed partial class Device
                 due += _options.CommitTime + (_options.CommitTimePerRow * _rows!.CountOf(request.Updates[i].Entity?.TableEntry?.TableId ?? 0));
             }
 
-            TimeSpan wait = due - Stopwatch.GetElapsedTime(start);
+            var wait = due - Stopwatch.GetElapsedTime(start);
             if (due > TimeSpan.Zero && (wait > LeastWait || (i == outcomes.Length - 1 && wait > TimeSpan.Zero)))
+            {
                 await Task.Delay(wait, cancellationToken);
+            }
         }
     }
 
@@ -53,22 +67,30 @@ internal sealed partial class Device
         lock (_gate)
         {
             // Rows only: nobody rolls back members and groups.
-            RowStore? before = rollsBack ? _rows!.Copy() : null;
-            for (int i = 0; i < outcomes.Length; i++)
+            var before = rollsBack ? _rows!.Copy() : null;
+            for (var i = 0; i < outcomes.Length; i++)
+            {
                 outcomes[i] = Apply(request.Updates[i]);
+            }
+
             if (before is null || outcomes.All(o => o.IsOk))
+            {
                 return;
+            }
+
             _rows = before;
-            for (int i = 0; i < outcomes.Length; i++)
+            for (var i = 0; i < outcomes.Length; i++)
+            {
                 outcomes[i] = outcomes[i].IsOk ? new Outcome(StatusCode.Aborted, "rolled back") : outcomes[i];
+            }
         }
     }
 
     private Outcome Apply(P4.V1.Update update)
     {
-        Entity entity = update.Entity ?? new Entity();
-        Entity asked = entity.Clone();
-        Outcome outcome = entity.EntityCase switch
+        var entity = update.Entity ?? new Entity();
+        var asked = entity.Clone();
+        var outcome = entity.EntityCase switch
         {
             _ when update.Type != P4.V1.Update.Types.Type.Delete && _refuses(asked) => new Outcome(StatusCode.ResourceExhausted, "there is no room"),
             Entity.EntityOneofCase.TableEntry => _rows!.Write(update.Type, entity.TableEntry),

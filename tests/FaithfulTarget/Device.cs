@@ -33,7 +33,9 @@ internal sealed partial class Device
         get
         {
             lock (_gate)
+            {
                 return _ports.Made;
+            }
         }
     }
 
@@ -42,7 +44,9 @@ internal sealed partial class Device
         get
         {
             lock (_gate)
+            {
                 return _pipeline?.Config;
+            }
         }
     }
 
@@ -52,58 +56,76 @@ internal sealed partial class Device
     {
         _log.AddPortDeletes(request.Delete.Count);
         lock (_gate)
+        {
             return _ports.Set(request, _pipeline is not null);
+        }
     }
 
     public GetResponse GetPorts(GetRequest request)
     {
         lock (_gate)
+        {
             return _ports.Get(request);
+        }
     }
 
     /// <summary>Copies of all rows by the P4 name of their table; empty without a pipeline.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<TableEntry>> Rows()
     {
         lock (_gate)
+        {
             return _pipeline?.Tables.ToDictionary(t => t.Value.Preamble.Name, t => _rows!.Rows(t.Key)) ?? [];
+        }
     }
 
     public IReadOnlyList<ActionProfileMember> Members()
     {
         lock (_gate)
+        {
             return _profiles is null ? [] : [.. _profiles.Members];
+        }
     }
 
     public IReadOnlyList<ActionProfileGroup> Groups()
     {
         lock (_gate)
+        {
             return _profiles is null ? [] : [.. _profiles.Groups];
+        }
     }
 
     public void Count(string counter, long index, CounterData data)
     {
         lock (_gate)
+        {
             _cells!.Count(_pipeline!.Counters.Values.Single(c => c.Preamble.Name == counter).Preamble.Id, index, data);
+        }
     }
 
     public void Count(TableEntry row, CounterData data)
     {
         lock (_gate)
+        {
             _rows!.Count(row, data);
+        }
     }
 
     /// <summary>Changes a row behind everyone's back: inserts or replaces it, or deletes it.</summary>
     public void Drift(TableEntry row, bool delete)
     {
         lock (_gate)
+        {
             _rows!.Drift(row, delete);
+        }
     }
 
     /// <summary>What the end of the process does: TAPs go with who holds them.</summary>
     public void CloseLinks()
     {
         lock (_gate)
+        {
             _links.Close();
+        }
     }
 
     /// <summary>For a target that forgets nothing: the links come back.</summary>

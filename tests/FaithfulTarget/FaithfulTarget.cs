@@ -103,9 +103,14 @@ public sealed class FaithfulTarget : IAsyncDisposable
             await KillAsync();
             _options = _options with { OwnTaps = ownTaps ?? _options.OwnTaps };
             if (_options.Behaviours.ForgetsOnRestart)
+            {
                 _device = NewDevice();
+            }
             else
+            {
                 _device.Reopen();
+            }
+
             await BeginAsync();
         }
         finally
@@ -132,7 +137,10 @@ public sealed class FaithfulTarget : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_life is { } life)
+        {
             await life.DisposeAsync();
+        }
+
         _restarting.Dispose();
     }
 
@@ -140,10 +148,12 @@ public sealed class FaithfulTarget : IAsyncDisposable
 
     private async Task BeginAsync()
     {
-        Life? before = _life;
+        var before = _life;
         _life = await Life.StartAsync(_options, _log, _device, _port);
         _port = _life.Port;
         if (before is not null)
+        {
             await before.DisposeAsync();
+        }
     }
 }

@@ -32,7 +32,7 @@ internal sealed class Life : IAsyncDisposable
         Device = device;
         Arbiter = new Arbiter(options.Behaviours);
         Ended = _end.Token;
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(k => Listen(k, port));
@@ -63,10 +63,16 @@ internal sealed class Life : IAsyncDisposable
     {
         var life = new Life(options, log, device, port);
         if (options.SocketPath.Length > 0)
+        {
             File.Delete(options.SocketPath);
+        }
+
         await life._app.StartAsync();
         if (options.SocketPath.Length == 0)
+        {
             life.Port = new Uri(life._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+        }
+
         life._scripts = life.MakeOwnTapsAsync();
         return life;
     }
@@ -92,13 +98,19 @@ internal sealed class Life : IAsyncDisposable
         lock (_gate)
         {
             if (_hasEnded)
+            {
                 return;
+            }
+
             _hasEnded = true;
             connections = [.. _connections];
         }
 
-        foreach (ConnectionContext connection in connections)
+        foreach (var connection in connections)
+        {
             connection.Abort();
+        }
+
         _ = Task.Run(async () =>
         {
             await _end.CancelAsync();
@@ -130,9 +142,13 @@ internal sealed class Life : IAsyncDisposable
     private void Listen(KestrelServerOptions kestrel, int port)
     {
         if (Options.SocketPath.Length > 0)
+        {
             kestrel.ListenUnixSocket(Options.SocketPath, Configure);
+        }
         else
+        {
             kestrel.Listen(IPAddress.Loopback, port, Configure);
+        }
 
         void Configure(ListenOptions listen)
         {
@@ -140,7 +156,10 @@ internal sealed class Life : IAsyncDisposable
             // Before TLS, so that it is the raw connection that is dropped.
             listen.Use(next => connection => TrackAsync(connection, next));
             if (Options.Certificate is not { } certificate)
+            {
                 return;
+            }
+
             listen.UseHttps(new HttpsConnectionAdapterOptions
             {
                 ServerCertificate = certificate,
@@ -157,19 +176,26 @@ internal sealed class Life : IAsyncDisposable
         lock (_gate)
         {
             if (!_hasEnded)
+            {
                 _connections.Add(connection);
+            }
         }
 
         try
         {
             if (_hasEnded)
+            {
                 connection.Abort();
+            }
+
             await next(connection);
         }
         finally
         {
             lock (_gate)
+            {
                 _connections.Remove(connection);
+            }
         }
     }
 
@@ -177,10 +203,10 @@ internal sealed class Life : IAsyncDisposable
     {
         try
         {
-            foreach (OwnTap tap in Options.OwnTaps)
+            foreach (var tap in Options.OwnTaps)
             {
                 await Task.Delay(tap.Delay, Ended);
-                Gnmi.Path path = new PortPath(tap.Name, PortPath.Type).ToProto();
+                var path = new PortPath(tap.Name, PortPath.Type).ToProto();
                 Device.SetPorts(new SetRequest { Update = { new Gnmi.Update { Path = path, Val = new TypedValue { StringVal = "TAP" } } } });
             }
         }

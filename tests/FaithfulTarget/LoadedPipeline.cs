@@ -38,7 +38,7 @@ internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFac
         _ => entity.EntityCase.ToString(),
     };
 
-    private string TableName(uint id) => Tables.TryGetValue(id, out Table? table) ? table.Preamble.Name : $"{id}";
+    private string TableName(uint id) => Tables.TryGetValue(id, out var table) ? table.Preamble.Name : $"{id}";
 
-    private string ProfileName(uint id) => Profiles.TryGetValue(id, out ActionProfile? profile) ? profile.Preamble.Name : $"{id}";
+    private string ProfileName(uint id) => Profiles.TryGetValue(id, out var profile) ? profile.Preamble.Name : $"{id}";
 }

@@ -24,8 +24,11 @@ internal readonly record struct Outcome(StatusCode Code, string Message)
     public static RpcException Some(string message, IEnumerable<Outcome> parts)
     {
         var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown, Message = message };
-        foreach (Outcome part in parts)
+        foreach (var part in parts)
+        {
             status.Details.Add(Any.Pack(new P4.V1.Error { CanonicalCode = (int)part.Code, Message = part.Message }));
+        }
+
         return new RpcException(new Status(StatusCode.Unknown, message), new Metadata { { DetailsKey, status.ToByteArray() } });
     }
 }

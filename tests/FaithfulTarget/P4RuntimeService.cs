@@ -23,12 +23,17 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     {
         life.Arbiter.CheckDevice(request.DeviceId);
         life.Log.AddRead();
-        (List<Entity> found, List<Outcome> outcomes) = life.Survive(() => life.Device.Read(request));
+        (var found, var outcomes) = life.Survive(() => life.Device.Read(request));
         life.Log.AddEntitiesRead(found.Count);
-        foreach (Entity[] some in found.Chunk(EntitiesPerMessage))
+        foreach (var some in found.Chunk(EntitiesPerMessage))
+        {
             await responseStream.WriteAsync(new ReadResponse { Entities = { some } }, context.CancellationToken);
+        }
+
         if (outcomes.Any(o => !o.IsOk))
+        {
             throw Outcome.Some("One or more read operations failed.", outcomes);
+        }
     }
 
     public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(
@@ -36,7 +41,10 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     {
         life.Arbiter.CheckPrimary(request.DeviceId, request.Role, request.ElectionId, "SetForwardingPipelineConfig");
         if (request.Action != SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit)
+        {
             throw new RpcException(new Status(StatusCode.Unimplemented, $"action {request.Action} is not supported"));
+        }
+
         life.Log.AddPush();
         life.Survive(() =>
         {
@@ -61,14 +69,16 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     {
         var controller = new Controller();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, life.Ended);
-        Task sending = SendAsync(controller.Outbox, responseStream, end.Token);
+        var sending = SendAsync(controller.Outbox, responseStream, end.Token);
         try
         {
             while (await requestStream.MoveNext(end.Token))
             {
                 // Packets out go nowhere: nothing runs the pipeline.
                 if (requestStream.Current.Arbitration is { } bid)
+                {
                     life.Arbiter.Bid(controller, bid);
+                }
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
@@ -87,8 +97,10 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     {
         try
         {
-            await foreach (StreamMessageResponse message in outbox.ReadAllAsync(end))
+            await foreach (var message in outbox.ReadAllAsync(end))
+            {
                 await stream.WriteAsync(message, end);
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
         {

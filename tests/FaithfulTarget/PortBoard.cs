@@ -23,15 +23,22 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
     public SetResponse Set(SetRequest request, bool isPushed)
     {
         Gnmi.Update[] updates = [.. request.Replace.Concat(request.Update)];
-        ImmutableDictionary<string, PortState> before = _ports;
+        var before = _ports;
         try
         {
-            foreach (Gnmi.Path path in request.Delete)
+            foreach (var path in request.Delete)
+            {
                 Delete(request.Prefix, path);
+            }
+
             if (Behaviours.MakesTapAtPortType)
+            {
                 SetInOrder(request.Prefix, updates, isPushed);
+            }
             else
+            {
                 SetInOrder(request.Prefix, updates.OrderBy(u => PortPath.TryParse(request.Prefix, u.Path)?.Leaf == PortPath.Type), isPushed);
+            }
         }
         catch when (!Behaviours.MakesTapAtPortType)
         {
@@ -54,15 +61,18 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
     public GetResponse Get(GetRequest request)
     {
         var response = new GetResponse();
-        foreach (Gnmi.Path path in request.Path)
+        foreach (var path in request.Path)
         {
             var notification = new Notification();
-            PortPath parsed = Known(request.Prefix, path, wildcard: true);
+            var parsed = Known(request.Prefix, path, wildcard: true);
             if (!parsed.IsNumber && parsed.Leaf != "name" && !PortPath.Settable.Contains(parsed.Leaf))
-                throw Unsupported(request.Prefix, path);
-            foreach (string name in parsed.Port == PortPath.All ? Made.Keys : [parsed.Port])
             {
-                PortPath own = parsed with { Port = name };
+                throw Unsupported(request.Prefix, path);
+            }
+
+            foreach (var name in parsed.Port == PortPath.All ? Made.Keys : [parsed.Port])
+            {
+                var own = parsed with { Port = name };
                 notification.Update.Add(new Gnmi.Update { Path = own.ToProto(), Val = Value(own) });
             }
 
@@ -77,29 +87,37 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
 
     private void SetInOrder(Gnmi.Path? prefix, IEnumerable<Gnmi.Update> updates, bool isPushed)
     {
-        foreach (Gnmi.Update update in updates)
+        foreach (var update in updates)
         {
-            PortPath path = Known(prefix, update.Path, wildcard: false);
+            var path = Known(prefix, update.Path, wildcard: false);
             if (!PortPath.Settable.Contains(path.Leaf))
+            {
                 throw Unsupported(prefix, update.Path);
+            }
+
             SetOne(path, update.Val ?? new TypedValue(), isPushed);
         }
     }
 
     private void SetOne(PortPath path, TypedValue value, bool isPushed)
     {
-        PortState port = _ports.GetValueOrDefault(path.Port) ?? PortState.Empty;
+        var port = _ports.GetValueOrDefault(path.Port) ?? PortState.Empty;
         if (port.Number is not null || port.Said.ContainsKey(path.Leaf))
         {
             if (Behaviours.RefusesRepeatedSets)
+            {
                 throw Outcome.Invalid($"{path.Leaf.ToUpperInvariant()} is already set or PORT is already configured").ToException();
+            }
+
             if (port.Number is not null)
+            {
                 return;
+            }
         }
 
         if (path.Leaf == PortPath.Mtu)
         {
-            long mtu = value.ValueCase == TypedValue.ValueOneofCase.UintVal && !Behaviours.ReadsMtuAsIntOnly ? (long)value.UintVal : value.IntVal;
+            var mtu = value.ValueCase == TypedValue.ValueOneofCase.UintVal && !Behaviours.ReadsMtuAsIntOnly ? (long)value.UintVal : value.IntVal;
             value = new TypedValue { IntVal = mtu };
         }
         else if (path.Leaf == PortPath.Type && value.StringVal is not ("TAP" or "LINK" or "VHOST"))
@@ -111,7 +129,10 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
         if (IsComplete(port))
         {
             if (isPushed && Behaviours.RefusesPortsAfterPush)
+            {
                 throw Outcome.Invalid("'bf_status' failed with error message: the port can't be added.").ToException();
+            }
+
             port = port with { Number = NextNumber() };
         }
 
@@ -128,26 +149,35 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
 
     private uint NextNumber()
     {
-        uint number = Behaviours.FirstPortIsZero ? 0u : 1u;
+        var number = Behaviours.FirstPortIsZero ? 0u : 1u;
         while (_ports.Values.Any(p => p.Number == number))
+        {
             number++;
+        }
+
         return number;
     }
 
     private void Delete(Gnmi.Path? prefix, Gnmi.Path path)
     {
         if (Behaviours.RefusesPortDeletes)
+        {
             throw new RpcException(new Status(StatusCode.Unknown, "unsupported mode: DELETE"));
-        PortPath parsed = Known(prefix, path, wildcard: false);
+        }
+
+        var parsed = Known(prefix, path, wildcard: false);
         if (_ports.GetValueOrDefault(parsed.Port)?.Number is null)
+        {
             throw NotThere(parsed.Port);
+        }
+
         _ports = _ports.Remove(parsed.Port);
     }
 
     private PortPath Known(Gnmi.Path? prefix, Gnmi.Path? path, bool wildcard)
     {
-        PortPath? parsed = PortPath.TryParse(prefix, path);
-        bool known = parsed?.Port switch
+        var parsed = PortPath.TryParse(prefix, path);
+        var known = parsed?.Port switch
         {
             null or "" => false,
             PortPath.All => wildcard && !Behaviours.RefusesPortWildcards,
@@ -158,9 +188,12 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
 
     private TypedValue Value(PortPath path)
     {
-        PortState? port = _ports.GetValueOrDefault(path.Port);
+        var port = _ports.GetValueOrDefault(path.Port);
         if (port?.Number is null && !Behaviours.NumbersAbsentPortsZero)
+        {
             throw NotThere(path.Port);
+        }
+
         return path.Leaf switch
         {
             PortPath.NumberIn or PortPath.NumberOut => new TypedValue { UintVal = port?.Number ?? 0 },

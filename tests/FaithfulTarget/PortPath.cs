@@ -27,7 +27,7 @@ internal sealed record PortPath(string Port, string Leaf)
         return elements.Length is 2 or 4
             && elements[0].Name == "interfaces"
             && elements[1].Name == "virtual-interface"
-            && elements[1].Key.TryGetValue("name", out string? name)
+            && elements[1].Key.TryGetValue("name", out var name)
             && (elements.Length == 2 || elements[2].Name == "config")
             ? new PortPath(name, elements.Length == 2 ? "" : elements[3].Name)
             : null;
@@ -36,7 +36,7 @@ internal sealed record PortPath(string Port, string Leaf)
     /// <summary>The path as infrap4d writes it.</summary>
     public static string Describe(Gnmi.Path? prefix, Gnmi.Path? path)
     {
-        IEnumerable<PathElem> elements = (prefix?.Elem ?? []).Concat(path?.Elem ?? []);
+        var elements = (prefix?.Elem ?? []).Concat(path?.Elem ?? []);
         return string.Concat(elements.Select(e => $"/{e.Name}{string.Concat(e.Key.Select(k => $"[{k.Key}={k.Value}]"))}"));
     }
 

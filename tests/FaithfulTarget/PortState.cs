@@ -10,8 +10,8 @@ internal sealed record PortState(ImmutableDictionary<string, TypedValue> Said, u
 
     public static PortState Empty { get; } = new(ImmutableDictionary<string, TypedValue>.Empty, null);
 
-    public string Type => Said.TryGetValue(PortPath.Type, out TypedValue? value) ? value.StringVal : "";
+    public string Type => Said.TryGetValue(PortPath.Type, out var value) ? value.StringVal : "";
 
     /// <summary>In bytes.</summary>
-    public long Mtu => Said.TryGetValue(PortPath.Mtu, out TypedValue? value) ? value.IntVal : DefaultMtu;
+    public long Mtu => Said.TryGetValue(PortPath.Mtu, out var value) ? value.IntVal : DefaultMtu;
 }

@@ -22,26 +22,44 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
 
     public Outcome Write(Kind kind, ActionProfileMember member)
     {
-        if (!pipeline.Profiles.TryGetValue(member.ActionProfileId, out P4.Config.V1.ActionProfile? profile))
+        if (!pipeline.Profiles.TryGetValue(member.ActionProfileId, out var profile))
+        {
             return new Outcome(StatusCode.NotFound, $"action profile {member.ActionProfileId} is unknown");
+        }
+
         (uint, uint) key = (member.ActionProfileId, member.MemberId);
         if (ProfileExistence(kind, _members.ContainsKey(key)) is { IsOk: false } wrong)
+        {
             return wrong;
+        }
+
         if (kind == Kind.Modify && behaviours.IgnoresModify)
+        {
             return Outcome.Ok;
+        }
+
         if (kind == Kind.Delete)
         {
             if (behaviours.RefusesUsedMemberDeletes && _uses.GetValueOrDefault(key) > 0)
+            {
                 return Outcome.Internal("'table->entryDel' failed with error message: the member is in use.");
+            }
+
             if (_groups.Values.Any(g => g.ActionProfileId == member.ActionProfileId && g.Members.Any(m => m.MemberId == member.MemberId)))
+            {
                 return new Outcome(StatusCode.FailedPrecondition, $"member {member.MemberId} is in a group");
+            }
+
             _members.Remove(key);
             return Outcome.Ok;
         }
 
         HashSet<uint> allowed = [.. profile.TableIds.SelectMany(t => pipeline.Tables[t].ActionRefs).Select(a => a.Id)];
         if (_rules.CheckAction(member.Action ?? new P4.V1.Action(), allowed.Contains) is { IsOk: false } malformed)
+        {
             return malformed;
+        }
+
         _members[key] = member;
         return Outcome.Ok;
     }
@@ -49,10 +67,16 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
     public Outcome Write(Kind kind, ActionProfileGroup group)
     {
         if (!pipeline.Profiles.ContainsKey(group.ActionProfileId))
+        {
             return new Outcome(StatusCode.NotFound, $"action profile {group.ActionProfileId} is unknown");
+        }
+
         (uint, uint) key = (group.ActionProfileId, group.GroupId);
         if (ProfileExistence(kind, _groups.ContainsKey(key)) is { IsOk: false } wrong)
+        {
             return wrong;
+        }
+
         if (kind == Kind.Delete)
         {
             CountUses(_groups[key], -1);
@@ -60,10 +84,12 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
             return Outcome.Ok;
         }
 
-        foreach (ActionProfileGroup.Types.Member member in group.Members)
+        foreach (var member in group.Members)
         {
             if (!HasMember(group.ActionProfileId, member.MemberId))
+            {
                 return new Outcome(StatusCode.NotFound, $"member {member.MemberId} is unknown");
+            }
         }
 
         // MODIFY counts the new members and forgets the old ones.
@@ -74,8 +100,10 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
 
     private void CountUses(ActionProfileGroup group, int change)
     {
-        foreach (ActionProfileGroup.Types.Member member in group.Members)
+        foreach (var member in group.Members)
+        {
             _uses[(group.ActionProfileId, member.MemberId)] = _uses.GetValueOrDefault((group.ActionProfileId, member.MemberId)) + change;
+        }
     }
 
     /// <summary>The members asked for; id 0: all.</summary>
@@ -87,9 +115,15 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
     public Outcome Read(ActionProfileGroup asked, List<Entity> into)
     {
         if (behaviours.RefusesGroupWildcards && (asked.ActionProfileId == 0 || asked.GroupId == 0))
+        {
             return new Outcome(StatusCode.Unknown, "groups can't be read without their id");
+        }
+
         if (behaviours.RefusesGroupWildcards && !_groups.ContainsKey((asked.ActionProfileId, asked.GroupId)))
+        {
             return new Outcome(StatusCode.NotFound, "'table->entryGet' failed with error message: Object not found.");
+        }
+
         into.AddRange(_groups.Values
             .Where(g => IsAsked(asked.ActionProfileId, g.ActionProfileId) && IsAsked(asked.GroupId, g.GroupId))
             .Select(g => new Entity { ActionProfileGroup = g }));

@@ -16,23 +16,30 @@ internal sealed class RowRules(LoadedPipeline pipeline)
     /// <param name="row">The row; only its key is changed.</param>
     public static Outcome CheckKey(Table table, TableEntry row)
     {
-        bool needsPriority = false;
-        foreach (IGrouping<uint, FieldMatch> field in row.Match.GroupBy(m => m.FieldId))
+        var needsPriority = false;
+        foreach (var field in row.Match.GroupBy(m => m.FieldId))
         {
             if (field.Count() > 1 || !table.MatchFields.Any(f => f.Id == field.Key))
+            {
                 return Outcome.Invalid($"table {table.Preamble.Name}: match field {field.Key} is unknown or there twice");
+            }
         }
 
-        foreach (MatchField field in table.MatchFields)
+        foreach (var field in table.MatchFields)
         {
             needsPriority |= field.MatchType is MatchType.Ternary or MatchType.Range or MatchType.Optional;
-            FieldMatch? match = row.Match.FirstOrDefault(m => m.FieldId == field.Id);
+            var match = row.Match.FirstOrDefault(m => m.FieldId == field.Id);
             if (match is null ? field.MatchType == MatchType.Exact : !CheckField(field, match))
+            {
                 return Outcome.Invalid($"table {table.Preamble.Name}: match field {field.Name} is missing or malformed");
+            }
         }
 
         if (needsPriority != row.Priority > 0)
+        {
             return Outcome.Invalid($"table {table.Preamble.Name}: a priority is {(needsPriority ? "needed" : "not allowed")}");
+        }
+
         FieldMatch[] sorted = [.. row.Match.OrderBy(m => m.FieldId)];
         row.Match.Clear();
         row.Match.AddRange(sorted);
@@ -45,15 +52,24 @@ internal sealed class RowRules(LoadedPipeline pipeline)
     /// <summary>Checks an action and makes its values canonical.</summary>
     public Outcome CheckAction(P4.V1.Action action, Func<uint, bool> allowed)
     {
-        if (!pipeline.Actions.TryGetValue(action.ActionId, out P4.Config.V1.Action? schema) || !allowed(action.ActionId))
-            return Outcome.Invalid($"action {action.ActionId} is not allowed here");
-        if (action.Params.Count != schema.Params.Count)
-            return Outcome.Invalid($"action {schema.Preamble.Name} has {schema.Params.Count} parameters, not {action.Params.Count}");
-        foreach (P4.V1.Action.Types.Param param in action.Params)
+        if (!pipeline.Actions.TryGetValue(action.ActionId, out var schema) || !allowed(action.ActionId))
         {
-            P4.Config.V1.Action.Types.Param? expected = schema.Params.FirstOrDefault(p => p.Id == param.ParamId);
+            return Outcome.Invalid($"action {action.ActionId} is not allowed here");
+        }
+
+        if (action.Params.Count != schema.Params.Count)
+        {
+            return Outcome.Invalid($"action {schema.Preamble.Name} has {schema.Params.Count} parameters, not {action.Params.Count}");
+        }
+
+        foreach (var param in action.Params)
+        {
+            var expected = schema.Params.FirstOrDefault(p => p.Id == param.ParamId);
             if (expected is null || !BitValue.Fits(param.Value, expected.Bitwidth) || action.Params.Count(p => p.ParamId == param.ParamId) != 1)
+            {
                 return Outcome.Invalid($"action {schema.Preamble.Name}: parameter {param.ParamId} is unknown or malformed");
+            }
+
             param.Value = BitValue.Canonical(param.Value);
         }
 
@@ -62,11 +78,11 @@ internal sealed class RowRules(LoadedPipeline pipeline)
 
     private static bool CheckField(MatchField field, FieldMatch match)
     {
-        int width = field.Bitwidth;
+        var width = field.Bitwidth;
         switch (field.MatchType, match.FieldMatchTypeCase)
         {
             case (MatchType.Exact, FieldMatch.FieldMatchTypeOneofCase.Exact):
-                bool fits = BitValue.Fits(match.Exact.Value, width);
+                var fits = BitValue.Fits(match.Exact.Value, width);
                 match.Exact.Value = BitValue.Canonical(match.Exact.Value);
                 return fits;
             case (MatchType.Optional, FieldMatch.FieldMatchTypeOneofCase.Optional):
@@ -74,23 +90,32 @@ internal sealed class RowRules(LoadedPipeline pipeline)
                 match.Optional.Value = BitValue.Canonical(match.Optional.Value);
                 return fits;
             case (MatchType.Lpm, FieldMatch.FieldMatchTypeOneofCase.Lpm):
-                FieldMatch.Types.LPM lpm = match.Lpm;
+                var lpm = match.Lpm;
                 // A prefix of no bits has to be left out.
                 if (!BitValue.Fits(lpm.Value, width) || lpm.PrefixLen <= 0 || lpm.PrefixLen > width)
+                {
                     return false;
+                }
+
                 lpm.Value = BitValue.Canonical(lpm.Value);
                 return (BitValue.Number(lpm.Value) & ((BigInteger.One << (width - lpm.PrefixLen)) - 1)).IsZero;
             case (MatchType.Ternary, FieldMatch.FieldMatchTypeOneofCase.Ternary):
-                FieldMatch.Types.Ternary ternary = match.Ternary;
+                var ternary = match.Ternary;
                 if (!BitValue.Fits(ternary.Value, width) || !BitValue.Fits(ternary.Mask, width))
+                {
                     return false;
+                }
+
                 (ternary.Value, ternary.Mask) = (BitValue.Canonical(ternary.Value), BitValue.Canonical(ternary.Mask));
-                BigInteger mask = BitValue.Number(ternary.Mask);
+                var mask = BitValue.Number(ternary.Mask);
                 return !mask.IsZero && (BitValue.Number(ternary.Value) & ~mask).IsZero;
             case (MatchType.Range, FieldMatch.FieldMatchTypeOneofCase.Range):
-                FieldMatch.Types.Range range = match.Range;
+                var range = match.Range;
                 if (!BitValue.Fits(range.Low, width) || !BitValue.Fits(range.High, width))
+                {
                     return false;
+                }
+
                 (range.Low, range.High) = (BitValue.Canonical(range.Low), BitValue.Canonical(range.High));
                 return BitValue.Number(range.Low) <= BitValue.Number(range.High);
             default:

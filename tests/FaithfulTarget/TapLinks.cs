@@ -12,16 +12,21 @@ internal sealed class TapLinks(FaithfulOptions options)
     public void Follow(IEnumerable<string> names)
     {
         if (!options.MakesLinks || _isClosed)
-            return;
-        HashSet<string> wanted = [.. names];
-        foreach (string gone in _links.Keys.Except(wanted).ToArray())
         {
-            _links.Remove(gone, out PacketPort? link);
+            return;
+        }
+
+        HashSet<string> wanted = [.. names];
+        foreach (var gone in _links.Keys.Except(wanted).ToArray())
+        {
+            _links.Remove(gone, out var link);
             link?.Dispose();
         }
 
-        foreach (string name in wanted.Except(_links.Keys).ToArray())
+        foreach (var name in wanted.Except(_links.Keys).ToArray())
+        {
             _links.Add(name, PacketPort.OpenTap(options.Namespace, name));
+        }
     }
 
     /// <summary>Makes links again after <see cref="Close"/>.</summary>
@@ -34,8 +39,11 @@ internal sealed class TapLinks(FaithfulOptions options)
     public void Close()
     {
         _isClosed = true;
-        foreach (PacketPort link in _links.Values)
+        foreach (var link in _links.Values)
+        {
             link.Dispose();
+        }
+
         _links.Clear();
     }
 }

@@ -26,14 +26,18 @@ internal sealed class TargetLog
         get
         {
             lock (_gate)
+            {
                 return [.. _updates];
+            }
         }
     }
 
     public void Add(LoggedUpdate update)
     {
         lock (_gate)
+        {
             _updates.Add(update);
+        }
     }
 
     public void AddPush() => Interlocked.Increment(ref _pushes);
@@ -49,7 +53,10 @@ internal sealed class TargetLog
     public void Clear()
     {
         lock (_gate)
+        {
             _updates.Clear();
+        }
+
         Volatile.Write(ref _pushes, 0);
         Volatile.Write(ref _writes, 0);
         Volatile.Write(ref _reads, 0);

@@ -42,7 +42,10 @@ internal sealed class Attributes
         {
             int length = BinaryPrimitives.ReadUInt16LittleEndian(bytes);
             if (length < 4 || length > bytes.Length)
+            {
                 throw new InvalidDataException("an attribute of an impossible length");
+            }
+
             found.Add((BinaryPrimitives.ReadUInt16LittleEndian(bytes[2..]), bytes[4..length].ToArray()));
             bytes = bytes[Math.Min((length + 3) & ~3, bytes.Length)..];
         }
@@ -54,7 +57,9 @@ internal sealed class Attributes
         foreach (var (found, value) in attributes)
         {
             if ((found & 0x3FFF) == type)
+            {
                 return value;
+            }
         }
         return null;
     }

@@ -19,7 +19,9 @@ internal static class DevlinkMessages
         {
             attributes.U16(4, port.NetdevName is null ? 0 : 2);
             if (port.NetdevName is not null)
+            {
                 attributes.U32(6, (uint)port.NetdevIndex).Text(7, port.NetdevName);
+            }
         }
         attributes.U16(77, (int)port.Flavour);
         if (port.Flavour is DevlinkPortFlavour.PciPf or DevlinkPortFlavour.PciVf or DevlinkPortFlavour.PciSf)
@@ -27,7 +29,10 @@ internal static class DevlinkMessages
             attributes.U32(150, port.Controller).U16(127, port.PfNumber).U16(128, port.VfNumber).U32(164, port.SfNumber).U8(149, port.External);
             var function = new Attributes().Mac(1, port.FunctionMac);
             if (port.SfNumber is not null)
+            {
                 function.U8(2, port.Active).U8(3, port.Attached);
+            }
+
             attributes.Nest(145, function);
         }
         else

@@ -33,7 +33,10 @@ internal sealed class DevlinkRequests(FakeHost host)
         if (error is null && (BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(6)) & 0x300) == 0x300)
         {
             foreach (var answer in Dump(command))
+            {
                 socket.Reply(request, FakeHost.DevlinkFamily, answer, multi: true);
+            }
+
             socket.Done(request);
             return;
         }
@@ -41,7 +44,9 @@ internal sealed class DevlinkRequests(FakeHost host)
         {
             (var answer, error) = Do(command, attributes, asked);
             if (answer is not null)
+            {
                 socket.Reply(request, FakeHost.DevlinkFamily, answer, multi: false);
+            }
         }
         socket.Acknowledge(request, error);
     }
@@ -71,7 +76,10 @@ internal sealed class DevlinkRequests(FakeHost host)
     private (byte[]? Answer, FakeError? Error) Do(byte command, List<(int Type, byte[] Value)> attributes, FakeRequest asked)
     {
         if (host.Devices.FirstOrDefault(d => d.Handle.ToString() == asked.Device) is not { } device)
+        {
             return (null, new FakeError(Errno.ENODEV));
+        }
+
         switch (command)
         {
             case 7:
@@ -84,7 +92,10 @@ internal sealed class DevlinkRequests(FakeHost host)
                 return (DevlinkMessages.Info(device), null);
         }
         if (device.Ports.FirstOrDefault(p => p.Index == asked.Port) is not { } port)
+        {
             return (null, new FakeError(Errno.ENODEV, command == 8 ? "Port not found" : null));
+        }
+
         switch (command)
         {
             case 5:
@@ -113,20 +124,41 @@ internal sealed class DevlinkRequests(FakeHost host)
     private static (byte[]? Answer, FakeError? Error) NewPort(FakeDevlinkDevice device, List<(int Type, byte[] Value)> attributes)
     {
         if (Attributes.FindU16(attributes, 77) is not { } flavour || Attributes.FindU16(attributes, 127) is not { } pf)
+        {
             return (null, new FakeError(Errno.EINVAL, "Port flavour or PCI PF are not specified"));
+        }
+
         if (flavour != (int)DevlinkPortFlavour.PciSf)
+        {
             return (null, new FakeError(Errno.EOPNOTSUPP, "only subfunctions can be added"));
+        }
+
         if (device.Mode != DevlinkEswitchMode.Switchdev)
+        {
             return (null, new FakeError(Errno.EOPNOTSUPP, "ports are added in switchdev mode only"));
+        }
+
         if (pf != device.PfNumber)
+        {
             return (null, new FakeError(Errno.EINVAL, "there is no such PF"));
+        }
+
         var number = Attributes.FindU32(attributes, 164);
         if (number is null && !device.ChoosesNumbers)
+        {
             return (null, new FakeError(Errno.EOPNOTSUPP, "the caller must choose an sfnum"));
+        }
+
         if (device.Subfunctions.Any(p => p.SfNumber == number))
+        {
             return (null, new FakeError(Errno.EEXIST, "this sfnum is taken"));
+        }
+
         if (device.Subfunctions.Count >= device.MaxSubfunctions)
+        {
             return (null, new FakeError(Errno.ENOSPC, "no subfunction is left"));
+        }
+
         if (number is null)
         {
             for (number = 1; device.Subfunctions.Any(p => p.SfNumber == number); number++)
@@ -141,9 +173,15 @@ internal sealed class DevlinkRequests(FakeHost host)
     private static FakeError? SetMode(FakeDevlinkDevice device, List<(int Type, byte[] Value)> attributes)
     {
         if (Attributes.FindU16(attributes, 25) is not { } mode || mode > 1)
+        {
             return new FakeError(Errno.EINVAL, "no such mode");
+        }
+
         if (device.Subfunctions.Count > 0)
+        {
             return new FakeError(Errno.EBUSY, "subfunctions are there");
+        }
+
         device.Mode = (DevlinkEswitchMode)mode;
         return null;
     }
@@ -151,16 +189,28 @@ internal sealed class DevlinkRequests(FakeHost host)
     private static FakeError? SetFunction(FakePort port, List<(int Type, byte[] Value)> attributes)
     {
         if (!attributes.Exists(a => a.Type == (145 | Nested)))
+        {
             return new FakeError(Errno.EINVAL, "NLA_F_NESTED is missing");
+        }
+
         if (port.Flavour != DevlinkPortFlavour.PciSf)
+        {
             return new FakeError(Errno.EOPNOTSUPP, "the port has no function that can be set");
+        }
+
         var function = Attributes.Read(Attributes.Find(attributes, 145));
         if (Attributes.Find(function, 1) is { } mac)
         {
             if (port.Active)
+            {
                 return new FakeError(Errno.EBUSY, "the function is active");
+            }
+
             if (mac.Length != 6 || (mac[0] & 1) != 0)
+            {
                 return new FakeError(Errno.EINVAL, "no address for a function");
+            }
+
             port.FunctionMac = new MacAddress(mac);
         }
         if (Attributes.Find(function, 2) is [var state])

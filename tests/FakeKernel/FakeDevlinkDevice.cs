@@ -56,7 +56,9 @@ public sealed class FakeDevlinkDevice
         get
         {
             lock (_host.Gate)
+            {
                 return [.. _ports];
+            }
         }
     }
 
@@ -74,7 +76,10 @@ public sealed class FakeDevlinkDevice
         {
             var index = flavour == DevlinkPortFlavour.PciSf ? 0x8000u : 1;
             while (_ports.Exists(p => p.Index == index))
+            {
                 index++;
+            }
+
             var port = new FakePort(this)
             {
                 Index = index,
@@ -99,7 +104,10 @@ public sealed class FakeDevlinkDevice
         lock (_host.Gate)
         {
             if (!_ports.Remove(port))
+            {
                 return;
+            }
+
             port.Clear();
             _host.Notify(DevlinkMessages.Port(port, DevlinkMessages.PortDelete));
         }

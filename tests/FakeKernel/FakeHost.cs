@@ -60,7 +60,9 @@ public sealed class FakeHost : IDisposable
         get
         {
             lock (Gate)
+            {
                 return [.. RequestLog];
+            }
         }
     }
 
@@ -85,7 +87,10 @@ public sealed class FakeHost : IDisposable
     public RouteNetlink OpenRoute()
     {
         if (_real is null)
+        {
             return new RouteNetlink(new NetlinkConnection(NewSocket(generic: false)));
+        }
+
         var sockets = new NamespaceSockets(_real.Namespace);
         var socket = (NetlinkSocket)sockets.OpenRoute();
         sockets.Dispose();
@@ -96,7 +101,10 @@ public sealed class FakeHost : IDisposable
     public LinkMonitor OpenLinks()
     {
         if (_real is not null)
+        {
             return LinkMonitor.Open(_real.Namespace);
+        }
+
         var socket = SubscribeToLinks();
         return new LinkMonitor(socket, socket.Handle);
     }
@@ -116,7 +124,10 @@ public sealed class FakeHost : IDisposable
             function.Show();
             _functions.Add(function);
             if (netdev is not null)
+            {
                 function.AddNetdev(netdev);
+            }
+
             return function;
         }
     }
@@ -141,7 +152,10 @@ public sealed class FakeHost : IDisposable
         lock (Gate)
         {
             foreach (var port in device.Ports.ToArray())
+            {
                 device.Remove(port);
+            }
+
             _devices.Remove(device);
             Notify(DevlinkMessages.Device(device, DevlinkMessages.Delete));
         }
@@ -153,7 +167,9 @@ public sealed class FakeHost : IDisposable
         lock (Gate)
         {
             foreach (var socket in (FakeSocket[])[.. _configSubscribers, .. _linkSubscribers])
+            {
                 socket.Overrun();
+            }
         }
     }
 
@@ -163,9 +179,14 @@ public sealed class FakeHost : IDisposable
         lock (Gate)
         {
             foreach (var device in _devices.ToArray())
+            {
                 RemoveDevlink(device);
+            }
+
             foreach (var function in _functions.Where(f => f.Physical is null).ToArray())
+            {
                 function.Remove();
+            }
         }
         Tree.Dispose();
     }
@@ -177,13 +198,17 @@ public sealed class FakeHost : IDisposable
     internal void Notify(byte[] payload)
     {
         foreach (var socket in _configSubscribers)
+        {
             socket.Deliver(Bytes.Message(DevlinkFamily, 0, 0, 0, payload));
+        }
     }
 
     internal void NotifyLinks(int type, byte[] payload)
     {
         foreach (var socket in _linkSubscribers)
+        {
             socket.Deliver(Bytes.Message(type, 0, 0, 0, payload));
+        }
     }
 
     internal void Handle(FakeSocket socket, byte[] request)
@@ -192,15 +217,26 @@ public sealed class FakeHost : IDisposable
         {
             var type = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4));
             if (BinaryPrimitives.ReadInt32LittleEndian(request) != request.Length)
+            {
                 throw new InvalidDataException("a request of a wrong length");
+            }
+
             if (!socket.IsGeneric)
+            {
                 _routeRequests.Handle(socket, request, type);
+            }
             else if (type == 0x10)
+            {
                 _devlinkRequests.Controller(socket, request);
+            }
             else if (type == DevlinkFamily)
+            {
                 _devlinkRequests.Handle(socket, request);
+            }
             else
+            {
                 socket.Acknowledge(request, new FakeError(Errno.ENOENT));
+            }
         }
     }
 
@@ -228,7 +264,10 @@ public sealed class FakeHost : IDisposable
     {
         var socket = NewSocket(generic: false);
         lock (Gate)
+        {
             _linkSubscribers.Add(socket);
+        }
+
         return socket;
     }
 
@@ -245,10 +284,16 @@ public sealed class FakeHost : IDisposable
         public INetlinkSubscription SubscribeToGeneric(uint group, string operation)
         {
             if (group != ConfigGroup)
+            {
                 throw new LinuxException(operation, Errno.EINVAL);
+            }
+
             var socket = host.NewSocket(generic: true);
             lock (host.Gate)
+            {
                 host._configSubscribers.Add(socket);
+            }
+
             return socket;
         }
 

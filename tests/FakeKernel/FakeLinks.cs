@@ -56,7 +56,9 @@ public sealed class FakeLinks : INetdevs
         get
         {
             lock (_host.Gate)
+            {
                 return [.. _links];
+            }
         }
     }
 
@@ -73,7 +75,10 @@ public sealed class FakeLinks : INetdevs
         lock (_host.Gate)
         {
             if (_links.Find(l => l.Index == index) is not { } link)
+            {
                 return;
+            }
+
             change(link);
             if (link.Place is not null)
             {
@@ -90,10 +95,16 @@ public sealed class FakeLinks : INetdevs
         lock (_host.Gate)
         {
             if (_links.Find(l => l.Index == index) is not { } link)
+            {
                 return;
+            }
+
             _links.Remove(link);
             if (link.Place is not null)
+            {
                 SysfsTree.RemoveNetdevs(link.Place);
+            }
+
             _host.NotifyLinks(RouteRequests.DeleteLink, RouteRequests.Describe(link));
         }
     }
@@ -104,7 +115,9 @@ public sealed class FakeLinks : INetdevs
         lock (_host.Gate)
         {
             foreach (var link in _links.Where(l => l.Place == place).ToArray())
+            {
                 Remove(link.Index);
+            }
         }
     }
 
@@ -123,12 +136,18 @@ public sealed class FakeLinks : INetdevs
         lock (_host.Gate)
         {
             if (_links.Exists(l => l.Name == name))
+            {
                 throw new InvalidOperationException($"there is a link {name}");
+            }
+
             var link = new FakeLink { Index = _nextIndex++, Name = name, Mac = mac, Place = place };
             describe?.Invoke(link);
             _links.Add(link);
             if (place is not null)
+            {
                 SysfsTree.AddNetdev(place, name, link.Index);
+            }
+
             _host.NotifyLinks(RouteRequests.NewLink, RouteRequests.Describe(link));
             return link;
         }

@@ -97,18 +97,36 @@ public sealed class FakePciFunction
     internal Errno SetVfs(string value)
     {
         if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+        {
             return Errno.EINVAL;
+        }
+
         Writes.Add(count);
         if (count == _functions.Count)
+        {
             return Errno.None;
+        }
+
         if (VfError is { } error)
+        {
             return error;
+        }
+
         if (count > TotalVfs)
+        {
             return Errno.ERANGE;
+        }
+
         if (count != 0 && _functions.Count != 0)
+        {
             return Errno.EBUSY;
+        }
+
         foreach (var function in _functions.ToArray())
+        {
             function.Remove();
+        }
+
         for (var i = 0; i < Math.Min(count, MadeVfs); i++)
         {
             var function = new FakePciFunction(_host, VfAddress(i), _vendor, (ushort)(_device + 1), Driver, this) { Number = i };
@@ -129,11 +147,20 @@ public sealed class FakePciFunction
         {
             // With its physical function a virtual one has gone already.
             if (!_host.Functions.Contains(this))
+            {
                 return;
+            }
+
             foreach (var function in _functions.ToArray())
+            {
                 function.Remove();
+            }
+
             if (_netdev is not null)
+            {
                 _host.Netdevs.Delete(Place);
+            }
+
             _netdev = null;
             if (Physical is { } physical)
             {

@@ -65,11 +65,16 @@ public sealed class FakePort
         lock (Host.Gate)
         {
             if (!Device.Ports.Contains(this))
+            {
                 return;
+            }
+
             _place ??= Host.Tree.AddAuxiliary(Device.Function.Address, Device.NextAuxiliary(), SfNumber ?? 0);
             Attached = true;
             if (tell)
+            {
                 Tell();
+            }
         }
     }
 
@@ -79,7 +84,10 @@ public sealed class FakePort
         lock (Host.Gate)
         {
             if (_place is null || FunctionNetdev is not null)
+            {
                 return;
+            }
+
             FunctionNetdev = name ?? $"sf{PfNumber}n{SfNumber}";
             var mac = FunctionMac.IsZero ? MacAddress.Random() : FunctionMac;
             var index = Host.Netdevs.Create(FunctionNetdev, mac, _place);
@@ -96,7 +104,9 @@ public sealed class FakePort
             Active = false;
             RemoveFunction();
             if (tell)
+            {
                 Tell();
+            }
         }
     }
 
@@ -108,7 +118,10 @@ public sealed class FakePort
     internal void AddRepresentor()
     {
         if (Host.HasRealNetdevs || Flavour is not (DevlinkPortFlavour.PciSf or DevlinkPortFlavour.PciVf))
+        {
             return;
+        }
+
         var name = SfNumber is { } sf ? Representor.Subfunction(PfNumber ?? 0, sf, Controller) : Representor.VirtualFunction(PfNumber ?? 0, VfNumber ?? 0, Controller);
         NetdevName = $"r{Host.Devices.ToList().IndexOf(Device)}{name}";
         _representor = Host.Links.Add(NetdevName, l => (l.PhysPortName, l.PhysSwitchId) = (name, [0xAC, (byte)Host.Devices.ToList().IndexOf(Device)])).Index;
@@ -119,16 +132,24 @@ public sealed class FakePort
         Active = false;
         RemoveFunction();
         if (_representor != 0)
+        {
             Host.Links.Remove(_representor);
+        }
     }
 
     private void RemoveFunction()
     {
         Attached = false;
         if (_place is null)
+        {
             return;
+        }
+
         if (FunctionNetdev is not null)
+        {
             Host.Netdevs.Delete(_place);
+        }
+
         FunctionNetdev = null;
         Host.Tree.RemoveAuxiliary(_place);
         _place = null;

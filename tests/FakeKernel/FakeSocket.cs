@@ -33,12 +33,18 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
             {
                 var left = deadline - Environment.TickCount64;
                 if (left <= 0)
+                {
                     return Errno.EAGAIN;
+                }
+
                 Monitor.Wait(_gate, (int)Math.Min(left, int.MaxValue));
             }
             var (errno, datagram) = _pending.Dequeue();
             if (_pending.Count == 0)
+            {
                 _ = _ready.Drain();
+            }
+
             length = datagram.Length;
             datagram.AsSpan(0, Math.Min(datagram.Length, buffer.Length)).CopyTo(buffer);
             return errno;
@@ -51,7 +57,10 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
     public void Overrun()
     {
         lock (_gate)
+        {
             _pending.Clear();
+        }
+
         Enqueue(Errno.ENOBUFS, []);
     }
 
@@ -71,7 +80,10 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
         lock (_gate)
         {
             if (Disposed)
+            {
                 return;
+            }
+
             Disposed = true;
             _ready.Dispose();
         }
@@ -85,7 +97,10 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
         lock (_gate)
         {
             if (Disposed)
+            {
                 return;
+            }
+
             _pending.Enqueue((errno, datagram));
             _ready.Signal();
             Monitor.PulseAll(_gate);

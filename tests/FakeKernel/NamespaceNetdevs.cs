@@ -53,7 +53,9 @@ public sealed class NamespaceNetdevs : INetdevs
     public string? OtherEnd(string name)
     {
         lock (_gate)
+        {
             return _entries.Find(e => e.Name == name)?.End;
+        }
     }
 
     /// <inheritdoc/>
@@ -94,7 +96,9 @@ public sealed class NamespaceNetdevs : INetdevs
             {
                 lost |= change.Kind == LinkEventKind.Lost;
                 if (change.Kind == LinkEventKind.Removed)
+                {
                     gone.Add(change.Link!.Index);
+                }
             }
             if (lost)
             {
@@ -103,14 +107,25 @@ public sealed class NamespaceNetdevs : INetdevs
             }
             // What hardware made can't be destroyed with a namespace: it comes home under a name of the kernel's.
             foreach (var entry in _entries.Where(e => gone.Contains(e.EndIndex)))
+            {
                 Make(entry, string.Create(CultureInfo.InvariantCulture, $"dev{_name}-{_nextEnd++}"));
+            }
+
             while (_links.TryRead(out _))
+            {
                 changed = true;
+            }
+
             if (!changed)
+            {
                 return;
+            }
+
             var links = List(_route).Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
             foreach (var entry in _entries)
+            {
                 Show(entry, links[(entry.NamespaceId, entry.EndIndex)].FirstOrDefault());
+            }
         }
     }
 
@@ -122,7 +137,10 @@ public sealed class NamespaceNetdevs : INetdevs
         lock (_gate)
         {
             foreach (var entry in _entries)
+            {
                 _hardwareRoute.DeleteLink(entry.EndIndex);
+            }
+
             _entries.Clear();
         }
         _links.Dispose();
@@ -173,11 +191,16 @@ public sealed class NamespaceNetdevs : INetdevs
     {
         var shown = link is null ? null : $"{link.Name} {link.Index}";
         if (shown == entry.Shown)
+        {
             return;
+        }
+
         entry.Shown = shown;
         SysfsTree.RemoveNetdevs(entry.Place);
         if (link is not null)
+        {
             SysfsTree.AddNetdev(entry.Place, link.Name, link.Index);
+        }
     }
 
     private void Watch()
@@ -191,7 +214,10 @@ public sealed class NamespaceNetdevs : INetdevs
         {
             var count = epoll.Wait(events, -1);
             if (events.AsSpan(0, count).ToArray().Any(e => e.Token == 0))
+            {
                 return;
+            }
+
             Refresh();
         }
     }

@@ -37,7 +37,10 @@ internal sealed class RouteRequests(FakeHost host)
         {
             case GetLink when (BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(6)) & 0x300) == 0x300:
                 foreach (var each in host.Links.All)
+                {
                     socket.Reply(request, NewLink, Describe(each), multi: true);
+                }
+
                 socket.Done(request);
                 break;
             case GetLink or NewLink when link is null:
@@ -62,12 +65,18 @@ internal sealed class RouteRequests(FakeHost host)
         var attributes = new Attributes().Text(3, link.Name).Mac(1, link.Mac).U32(4, (uint)link.Mtu).Mac(54, link.PermanentMac)
             .Text(38, link.PhysPortName).Text(56, link.ParentDevice).Text(57, link.ParentBus);
         if (link.PhysSwitchId is { } id)
+        {
             attributes.Add(36, id);
+        }
+
         if (link.AlternativeNames.Count > 0)
         {
             var names = new Attributes();
             foreach (var name in link.AlternativeNames)
+            {
                 names.Text(53, name);
+            }
+
             attributes.Nest(52, names);
         }
         if (functions is not null)
@@ -75,7 +84,10 @@ internal sealed class RouteRequests(FakeHost host)
             attributes.U32(21, (uint)functions.VfConfiguration.Count);
             var list = new Attributes();
             foreach (var vf in functions.VfConfiguration)
+            {
                 list.Nest(1, DescribeVf(vf));
+            }
+
             attributes.Nest(22, list);
         }
         var header = new byte[16];
@@ -98,7 +110,10 @@ internal sealed class RouteRequests(FakeHost host)
     public static FakeError? ChangeVfs(FakePciFunction? physical, byte[] list)
     {
         if (physical is null)
+        {
             return new FakeError(Errno.EOPNOTSUPP);
+        }
+
         foreach (var (_, info) in Attributes.Read(list))
         {
             foreach (var (type, value) in Attributes.Read(info))
@@ -106,17 +121,26 @@ internal sealed class RouteRequests(FakeHost host)
                 var number = BitConverter.ToInt32(value);
                 var i = physical.VfConfiguration.FindIndex(v => v.Number == number);
                 if (i < 0)
+                {
                     return new FakeError(Errno.EINVAL);
+                }
+
                 var vf = physical.VfConfiguration[i];
                 int At(int position) => BitConverter.ToInt32(value, 4 * position);
                 switch (type)
                 {
                     case VfMac:
                         if (physical.RefuseVfMac is { } refused)
+                        {
                             return refused;
+                        }
+
                         var mac = new MacAddress(value.AsSpan(4, 6));
                         if (mac.IsMulticast)
+                        {
                             return new FakeError(Errno.EINVAL, "Invalid VF MAC address");
+                        }
+
                         vf = vf with { Mac = mac };
                         break;
                     case VfVlan:
@@ -152,17 +176,25 @@ internal sealed class RouteRequests(FakeHost host)
     private FakeError? Change(FakeLink link, byte[] request, List<(int Type, byte[] Value)> attributes)
     {
         if (Attributes.Find(attributes, 22) is { } list && ChangeVfs(FunctionOf(link), list) is { } error)
+        {
             return error;
+        }
+
         var name = Attributes.FindText(attributes, 3);
         if (name is not null && host.Links.All.Any(l => l != link && l.Name == name))
+        {
             return new FakeError(Errno.EEXIST);
+        }
+
         host.Links.Describe(link.Index, l =>
         {
             l.Name = name ?? l.Name;
             l.Mac = Attributes.Find(attributes, 1) is { Length: 6 } mac ? new MacAddress(mac) : l.Mac;
             l.Mtu = (int)(Attributes.FindU32(attributes, 4) ?? (uint)l.Mtu);
             if ((BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(28)) & 1) != 0)
+            {
                 l.Up = (BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(24)) & 1) != 0;
+            }
         });
         return null;
     }

@@ -71,7 +71,9 @@ internal sealed class SysfsTree : IDisposable
     {
         var directory = Path.Join(place, "net");
         if (Directory.Exists(directory))
+        {
             Directory.Delete(directory, recursive: true);
+        }
     }
 
     public void Dispose() => RemovePlace(Root);
@@ -79,6 +81,8 @@ internal sealed class SysfsTree : IDisposable
     private static void RemovePlace(string place)
     {
         if (Directory.Exists(place))
+        {
             Directory.Delete(place, recursive: true);
+        }
     }
 }

@@ -17,7 +17,9 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
     {
         _answeredByFake = Answer(datagram.ToArray());
         if (!_answeredByFake)
+        {
             real.Send(datagram, operation);
+        }
     }
 
     public Errno Receive(Span<byte> buffer, TimeSpan timeout, out int length) =>
@@ -33,7 +35,10 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
     {
         var type = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4));
         if (type is not (RouteRequests.NewLink or RouteRequests.GetLink))
+        {
             return false;
+        }
+
         var index = BinaryPrimitives.ReadInt32LittleEndian(request.AsSpan(20));
         var attributes = Attributes.Read(request.AsSpan(32));
         var list = type == RouteRequests.NewLink ? Attributes.Find(attributes, 22) : null;
@@ -43,18 +48,32 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
             return true;
         }
         if (list is null && (type != RouteRequests.GetLink || (Attributes.FindU32(attributes, 29) & 1) is null or 0))
+        {
             return false;
+        }
+
         if (netdevs.PlaceOf(index) is not { } place)
+        {
             return false;
+        }
+
         lock (host.Gate)
         {
             if (host.Functions.FirstOrDefault(f => f.TotalVfs > 0 && f.Place == place) is not { } function)
+            {
                 return false;
+            }
+
             FakeError? error = null;
             if (list is not null)
+            {
                 error = RouteRequests.ChangeVfs(function, list);
+            }
             else
+            {
                 _fake.Reply(request, RouteRequests.NewLink, RouteRequests.Describe(new FakeLink { Index = index, Name = function.Netdev ?? "?" }, function), multi: false);
+            }
+
             _fake.Acknowledge(request, error);
             return true;
         }
@@ -63,7 +82,10 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
     private bool Refuses(int index, MacAddress mac)
     {
         if (netdevs.PlaceOf(index) is not { } place)
+        {
             return false;
+        }
+
         lock (host.Gate)
         {
             return host.Functions.FirstOrDefault(f => f.Place == place) is { Physical: { } physical } function

@@ -11,7 +11,7 @@ public sealed class AccErrorsTests
         foreach (var code in Enum.GetValues<StatusCode>().Where(c => c != StatusCode.OK))
         {
             // gRPC's own client fills the detail with the code.
-            foreach (string detail in (string[])["", code.ToString()])
+            foreach (var detail in (string[])["", code.ToString()])
             {
                 var e = AccErrors.ToCni("attach c1/eth0", new RpcException(new Status(code, detail)));
                 Assert.Contains(' ', e.Details);

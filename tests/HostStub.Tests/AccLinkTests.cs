@@ -22,7 +22,7 @@ public sealed class AccLinkTests
             case "expired": lab.Acc.Certificate = lab.Pki.Issue(TestPki.AccRole, until: DateTimeOffset.UtcNow.AddHours(-1)); break;
             default: lab.Acc.Protocols = SslProtocols.Tls12; break;
         }
-        string before = lab.Agent!.Services.Acc.State.Reason;
+        var before = lab.Agent!.Services.Acc.State.Reason;
         await lab.Acc.StartAsync();
 
         await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Reason is var now && now != before && !now.Contains("refused", StringComparison.Ordinal) && now.Contains(reason, StringComparison.Ordinal),
@@ -78,7 +78,7 @@ public sealed class AccLinkTests
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var pod = lab.NewPod();
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
 
         var answer = (await lab.RunAsync("ADD", pod)).Failed(11);
 

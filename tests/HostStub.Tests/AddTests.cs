@@ -106,11 +106,17 @@ public sealed class AddTests
         var answers = await Task.WhenAll(pods.Select(p => lab.RunAsync("ADD", p)));
 
         foreach (var answer in answers)
+        {
             answer.Succeeded();
+        }
+
         Assert.Equal(20, lab.Acc.Model.Pods.SelectMany(e => e.Addresses).Distinct().Count());
         Assert.Equal(20, lab.DataPlaneLinks().Count);
         foreach (var answer in await Task.WhenAll(pods.Select(p => lab.RunAsync("DEL", p))))
+        {
             answer.Succeeded();
+        }
+
         lab.AssertNothingLeft();
     }
 

@@ -25,13 +25,17 @@ public sealed class AgentProcessTests
         process.OutputDataReceived += (_, e) =>
         {
             lock (output)
+            {
                 output.AppendLine(e.Data);
+            }
         };
         process.BeginOutputReadLine();
         bool Said(string text)
         {
             lock (output)
+            {
                 return output.ToString().Contains(text, StringComparison.Ordinal);
+            }
         }
 
         await ReceiveAsync(notify, "READY=1");
@@ -55,7 +59,7 @@ public sealed class AgentProcessTests
         (await lab.RunAsync("DEL", pod)).Succeeded();
         await Eventually.TrueAsync(() => Said("DEL of"), "the debug line is there");
 
-        string id = process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var id = process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
         lab.Config["Mtu"] = 1;
         lab.WriteConfig();
         await Programs.RunAsync("kill", ["-HUP", id], "", new Dictionary<string, string>());
@@ -71,13 +75,13 @@ public sealed class AgentProcessTests
     [Fact]
     public async Task A_bad_configuration_ends_it_with_one_line_for_each_finding()
     {
-        string file = Path.GetTempFileName();
+        var file = Path.GetTempFileName();
         File.WriteAllText(file, "{\"Mtu\":1}");
         var (exit, output, error) = await Programs.RunAsync(Program, ["agent", "--config", file], "", new Dictionary<string, string>());
         File.Delete(file);
         Assert.Equal(78, exit);
         Assert.Equal("", output);
-        string[] lines = error.TrimEnd().Split('\n');
+        var lines = error.TrimEnd().Split('\n');
         Assert.All(lines, line => Assert.StartsWith($"host-stub: {file}: ", line, StringComparison.Ordinal));
         Assert.Equal(["Acc:Address", "HostInterface:Addresses", "Mtu"], lines.Select(line => line.Split(": ")[2].Split(' ')[0]).Order(StringComparer.Ordinal));
     }
@@ -96,19 +100,23 @@ public sealed class AgentProcessTests
         public void Dispose()
         {
             if (!process.HasExited)
+            {
                 process.Kill();
+            }
         }
     }
 
     private static async Task ReceiveAsync(Socket socket, string expected)
     {
-        byte[] buffer = new byte[1024];
+        var buffer = new byte[1024];
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {
-            int length = await socket.ReceiveAsync(buffer, limit.Token);
+            var length = await socket.ReceiveAsync(buffer, limit.Token);
             if (Encoding.UTF8.GetString(buffer, 0, length).Contains(expected, StringComparison.Ordinal))
+            {
                 return;
+            }
         }
     }
 }

@@ -15,8 +15,10 @@ public sealed class BlameTests
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
 
-        foreach (string name in (string[])["all", "default", "eth%d", "all", "all", "all", "all", "all"])
+        foreach (var name in (string[])["all", "default", "eth%d", "all", "all", "all", "all", "all"])
+        {
             (await Task.Run(() => lab.Agent.Run("ADD", pod, environment: e => e["CNI_IFNAME"] = name))).Failed(4);
+        }
 
         await NothingIsSetAsideAsync(lab, kind, pod);
     }
@@ -32,7 +34,7 @@ public sealed class BlameTests
         var (exit, _, error) = await Programs.RunAsync("ip", ["-n", other.Namespace, "link", "property", "add", "dev", "lo", "altname", "eth0"], "", new Dictionary<string, string>());
         Assert.True(exit == 0, error);
 
-        for (int i = 0; i < 7; i++)
+        for (var i = 0; i < 7; i++)
         {
             Assert.Contains("exists", (await lab.Agent.RunAsync("ADD", other)).Failed(999).Message, StringComparison.Ordinal);
             (await Task.Run(() => lab.Agent.Run("ADD", pod, environment: e => e["CNI_IFNAME"] = "lo"))).Failed(999);
@@ -63,14 +65,19 @@ public sealed class BlameTests
         Assert.True(DeviceFault.IsOfDevice(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));
         Assert.False(DeviceFault.IsOfDevice(new CniException(CniErrorCode.InvalidNetworkConfig, "mtu 9000 is not one that v0 can have")));
         foreach (var errno in (Errno[])[Errno.EMFILE, Errno.ENOMEM, Errno.ENOBUFS, Errno.EPERM, Errno.EEXIST])
+        {
             Assert.False(DeviceFault.IsOfDevice(new LinuxException("open a socket", errno)));
+        }
     }
 
     private static async Task NothingIsSetAsideAsync(FunctionLab lab, string kind, Pod pod)
     {
         Assert.Empty(lab.Pool(kind)["setAside"]!.AsArray());
         if (kind == "vf")
+        {
             Assert.Equal(7, lab.Free("vf").Length);
+        }
+
         Assert.Equal("", lab.Agent.Request("STATUS", "", "").Succeeded().ErrorText);
         lab.Agent.AssertNothingLeft();
         (await lab.Agent.RunAsync("ADD", pod)).Succeeded();

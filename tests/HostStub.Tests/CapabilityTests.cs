@@ -71,7 +71,10 @@ public sealed class CapabilityTests
 
         using (var ns = pod.Open())
         using (var links = RouteNetlink.Open(ns))
+        {
             links.SetTokenBucket(links.GetLink("eth0")!.Index, new TokenBucket(9_000_000, 100_000, 200_000));
+        }
+
         Assert.Contains("what the pod sends is limited to 72000000 bits per second", (await lab.RunAsync("CHECK", pod, prevResult: result, change: Limit)).Failed(999).Message, StringComparison.Ordinal);
         (await lab.RunAsync("DEL", pod, change: Limit)).Succeeded();
         lab.AssertNothingLeft();
@@ -98,15 +101,17 @@ public sealed class CapabilityTests
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, change: c => Bandwidth(c, 8_000, 16_000, 0, 0))).Succeeded();
-        byte[] frame = new byte[1000];
+        var frame = new byte[1000];
         frame.AsSpan(0, 6).Fill(0xff);
         frame[12] = 0x88;
         frame[13] = 0xb5;
         using var ns = NetNamespace.OpenNamed(lab.DataPlane);
         using var port = PacketPort.Open(ns, Assert.Single(lab.DataPlaneLinks()).Name);
 
-        for (int i = 0; i < 200; i++)
+        for (var i = 0; i < 200; i++)
+        {
             port.TrySend(frame);
+        }
 
         // A burst of 2000 bytes and as many waiting: a few of the 200,000 bytes.
         Assert.True(port.SendDropped > 100, $"{port.SendDropped} of 200 were dropped, {port.Sent} sent");

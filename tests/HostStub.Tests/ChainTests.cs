@@ -55,7 +55,7 @@ public sealed class ChainTests
     [CniFact("tuning")]
     public async Task Debians_tuning_after_ours_changes_the_MAC_and_Check_and_Del_go_on()
     {
-        string tuning = Path.Combine(CniTheoryAttribute.PluginDirectory, "tuning");
+        var tuning = Path.Combine(CniTheoryAttribute.PluginDirectory, "tuning");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var ours = (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded().Output!;

@@ -71,7 +71,7 @@ public sealed class CheckTests
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
-        string first = result["interfaces"]![0]!["mac"]!.GetValue<string>();
+        var first = result["interfaces"]![0]!["mac"]!.GetValue<string>();
         Break(lab, pod, "mac");
         result["interfaces"]![0]!["mac"] = "02:00:00:00:00:99";
         lab.Acc.Model.AttachFailure = new Grpc.Core.RpcException(new Grpc.Core.Status(Grpc.Core.StatusCode.AlreadyExists, "device.mac: 02:00:00:00:00:99 belongs to another endpoint"));
@@ -90,7 +90,9 @@ public sealed class CheckTests
         var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
         using (var ns = pod.Open())
         using (var links = RouteNetlink.Open(ns))
+        {
             links.SetMtu(links.GetLink("eth0")!.Index, 1400);
+        }
 
         (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
     }

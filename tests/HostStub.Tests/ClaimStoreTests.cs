@@ -17,11 +17,11 @@ public sealed class ClaimStoreTests : IDisposable
     [Fact]
     public void A_store_of_the_first_version_is_taken_over()
     {
-        string path = Path.Combine(Directory.CreateTempSubdirectory("claims-").FullName, "agent.db");
+        var path = Path.Combine(Directory.CreateTempSubdirectory("claims-").FullName, "agent.db");
         using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
         {
             connection.Open();
-            foreach (string statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3), "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
+            foreach (var statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3), "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
                 "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', '', '', '', 1, 1, '', x'', 0)"])
             {
                 using var command = connection.CreateCommand();
@@ -87,7 +87,10 @@ public sealed class ClaimStoreTests : IDisposable
     public async Task What_was_only_told_to_the_ACC_comes_back_as_to_be_undone()
     {
         using (var store = Open())
+        {
             await store.PutAsync(Sample("c1") with { State = ClaimState.Attaching });
+        }
+
         using var again = Open();
         Assert.Equal(ClaimState.Adding, Assert.Single(again.Load()).State);
     }
@@ -96,7 +99,10 @@ public sealed class ClaimStoreTests : IDisposable
     public async Task A_database_is_new_until_the_ACCs_list_was_gone_through()
     {
         using (var store = Open())
+        {
             Assert.False(store.IsComplete);
+        }
+
         using (var store = Open())
         {
             var table = new ClaimTable(store);
@@ -105,9 +111,15 @@ public sealed class ClaimStoreTests : IDisposable
             Assert.True(table.IsComplete);
         }
         using (var store = Open())
+        {
             Assert.True(store.IsComplete);
-        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(File1)!))
+        }
+
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(File1)!))
+        {
             File.Delete(file);
+        }
+
         using var fresh = Open();
         Assert.False(fresh.IsComplete);
     }
@@ -117,7 +129,7 @@ public sealed class ClaimStoreTests : IDisposable
     {
         using var store = Open();
         var table = new ClaimTable(store);
-        ulong before = table.NextSequence().Sequence;
+        var before = table.NextSequence().Sequence;
         table.BeginEpoch(7);
         Assert.Equal((7UL, before + 1), table.NextSequence());
         Assert.Equal(7UL, table.TakeSnapshot().Epoch);
@@ -156,7 +168,10 @@ public sealed class ClaimStoreTests : IDisposable
         using var store = Open();
         var table = new ClaimTable(store);
         foreach (var state in Enum.GetValues<ClaimState>())
+        {
             await table.PutAsync(Sample(state.ToString()) with { State = state });
+        }
+
         await table.PutAsync(Sample("gone"));
         Assert.True(table.SetVanished(table.Get(Sample("gone").Key)!, true, false));
 

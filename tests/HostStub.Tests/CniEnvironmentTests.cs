@@ -108,7 +108,7 @@ public sealed class CniEnvironmentTests
     {
         Assert.Equal(256, CniArgs.Parse($"K8S_POD_NAME={new string('a', 256)}").PodName.Length);
         Assert.Equal(128, CniArgs.Parse($"K8S_POD_NAME={new string('é', 128)}").PodName.Length);
-        foreach (string key in (string[])["K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_UID"])
+        foreach (var key in (string[])["K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_UID"])
         {
             Assert.Contains($"{key} is longer than 256 bytes", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}={new string('a', 257)}")).OneLine, StringComparison.Ordinal);
             Assert.Contains($"{key} is longer than 256 bytes", Assert.Throws<CniException>(() => CniArgs.Parse($"{key}={new string('é', 129)}")).OneLine, StringComparison.Ordinal);

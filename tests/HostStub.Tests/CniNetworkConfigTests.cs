@@ -114,7 +114,7 @@ public sealed class CniNetworkConfigTests
     [Fact]
     public void A_damaged_configuration_is_read_or_refused_and_nothing_else()
     {
-        byte[] good = Encoding.UTF8.GetBytes("{" + Good + ",\"mtu\":1400,\"ipam\":{\"type\":\"x\"},\"dns\":{\"search\":[\"a\"]},\"prevResult\":{\"interfaces\":[{\"name\":\"e\",\"mtu\":1}],\"ips\":[{\"address\":\"10.0.0.1/24\",\"gateway\":\"10.0.0.254\",\"interface\":0}],\"routes\":[{\"dst\":\"0.0.0.0/0\",\"mtu\":9}]}}");
+        var good = Encoding.UTF8.GetBytes("{" + Good + ",\"mtu\":1400,\"ipam\":{\"type\":\"x\"},\"dns\":{\"search\":[\"a\"]},\"prevResult\":{\"interfaces\":[{\"name\":\"e\",\"mtu\":1}],\"ips\":[{\"address\":\"10.0.0.1/24\",\"gateway\":\"10.0.0.254\",\"interface\":0}],\"routes\":[{\"dst\":\"0.0.0.0/0\",\"mtu\":9}]}}");
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte).Sample(change =>
         {
             byte[] bytes = [.. good];

@@ -12,12 +12,21 @@ public sealed class CniResultTests
         Gen.Select(Gen.Int[0, 3], Gen.Int[0, 3], Gen.Int[0, 3], Gen.Int[1, 9000], Gen.Byte.Array[4]).Select((interfaces, addresses, routes, number, bytes) =>
         {
             var result = new CniResult { Dns = new CniDns(["10.96.0.10"], "cluster.local", ["svc"], ["ndots:5"]) };
-            for (int i = 0; i < interfaces; i++)
+            for (var i = 0; i < interfaces; i++)
+            {
                 result.Interfaces.Add(new CniInterface($"eth{i}", "02:00:00:00:00:01", i == 0 ? "/run/netns/x" : "", number, i == 1 ? "/s" : "", i == 2 ? "0000:01:00.1" : ""));
-            for (int i = 0; i < addresses; i++)
+            }
+
+            for (var i = 0; i < addresses; i++)
+            {
                 result.Addresses.Add(new CniAddress(i == 2 ? IPAddress.IPv6Loopback : new IPAddress(bytes), 32, i == 1 ? null : IPAddress.Loopback, interfaces > 0 ? i % interfaces : null));
-            for (int i = 0; i < routes; i++)
+            }
+
+            for (var i = 0; i < routes; i++)
+            {
                 result.Routes.Add(new CniRoute(CniJson.NetworkOf(new IPAddress(bytes), 8 * i), IPAddress.Loopback) { Mtu = number, AdvMss = i, Priority = i, Table = i, Scope = 253 });
+            }
+
             return result;
         });
 
@@ -25,7 +34,7 @@ public sealed class CniResultTests
     public void The_newest_version_round_trips() =>
         Results.Sample(result =>
         {
-            byte[] json = CniResultWriter.Write(result, CniVersion.V110);
+            var json = CniResultWriter.Write(result, CniVersion.V110);
             Assert.Equal(json, CniResultWriter.Write(Read(json), CniVersion.V110));
         });
 
@@ -33,7 +42,7 @@ public sealed class CniResultTests
     public void Each_older_version_is_a_fixed_point_and_loses_only_what_it_can_not_say() =>
         Gen.Select(Results, Gen.Enum<CniVersion>()).Sample((result, version) =>
         {
-            byte[] json = CniResultWriter.Write(result, version);
+            var json = CniResultWriter.Write(result, version);
             var back = Read(json);
             Assert.Equal(json, CniResultWriter.Write(back, version));
             Assert.Equal(result.Addresses, back.Addresses);
@@ -50,7 +59,7 @@ public sealed class CniResultTests
     {
         var result = new CniResult();
         result.Addresses.Add(new CniAddress(IPAddress.Parse("10.0.0.5"), 24, IPAddress.Parse("10.0.0.1"), 0));
-        string json = System.Text.Encoding.UTF8.GetString(CniResultWriter.Write(result, CniVersions.Parse(version)));
+        var json = System.Text.Encoding.UTF8.GetString(CniResultWriter.Write(result, CniVersions.Parse(version)));
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), JsonNode.Parse(json)), json);
     }
 

@@ -86,9 +86,12 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void The_sample_is_what_holds_without_it()
     {
-        string root = AppContext.BaseDirectory;
+        var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
+        {
             root = Path.GetDirectoryName(root)!;
+        }
+
         var sample = AgentConfigReader.Load(Path.Combine(root, "rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());
         File.WriteAllText(_file, "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");
         var defaults = AgentConfigReader.Load(_file, new Hashtable());

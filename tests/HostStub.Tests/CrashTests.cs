@@ -63,7 +63,7 @@ public sealed class CrashTests
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pods = Enumerable.Range(0, 8).Select(_ => lab.NewPod()).ToArray();
-        for (int round = 0; round < 4; round++)
+        for (var round = 0; round < 4; round++)
         {
             await lab.StartDyingAgentAsync("");
             var working = Task.WhenAll(pods.Select(p => Task.Run(async () =>
@@ -74,14 +74,17 @@ public sealed class CrashTests
             await Task.WhenAny(working, Task.Delay(Random.Shared.Next(20, 600)));
             lab.KillProcess();
             await lab.WaitProcessEndAsync();
-            string[] outcomes = await working;
+            var outcomes = await working;
 
             await lab.StartAgentAsync();
             // What the runtime was told holds, or will when the DELs that were kept are done; a DEL without an answer may have come through.
             var deleted = pods.Where((_, i) => outcomes[i] == "deleted").Select(p => p.ContainerId).ToHashSet();
             await Eventually.TrueAsync(() => !lab.Acc.Model.Pods.Any(e => deleted.Contains(e.Key.ContainerId)), "what was deleted is gone");
             foreach (var pod in pods)
+            {
                 (await lab.RunAsync("DEL", pod)).Succeeded();
+            }
+
             await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, "no claim is left");
             lab.AssertNothingLeft();
             await lab.StopAgentAsync();

@@ -147,7 +147,9 @@ public sealed class DelTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
         using (var ns = pod.Open())
         using (var links = RouteNetlink.Open(ns))
+        {
             links.DeleteLink(links.GetLink("eth0")!.Index);
+        }
 
         (await lab.RunAsync("ADD", pod)).Succeeded();
 

@@ -13,10 +13,16 @@ public sealed class DepartureTests
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["VanishedSeconds"] = 1);
         var (gone, bereft, hidden, healthy) = (lab.NewPod(), lab.NewPod(), lab.NewPod(), lab.NewPod());
         foreach (var pod in (Pod[])[gone, bereft, hidden, healthy])
+        {
             (await lab.RunAsync("ADD", pod)).Succeeded();
+        }
+
         using (var ns = bereft.Open())
         using (var links = RouteNetlink.Open(ns))
+        {
             links.DeleteLink(links.GetLink("eth0")!.Index);
+        }
+
         lab.DeletePod(hidden);
         // As where a mount does not reach the agent: there is something at the path, which can't be opened as a namespace.
         await File.WriteAllTextAsync(hidden.Path, "");
@@ -37,7 +43,10 @@ public sealed class DepartureTests
         File.Delete(hidden.Path);
         // The late DEL has nothing left to do.
         foreach (var pod in (Pod[])[gone, bereft, hidden, healthy])
+        {
             (await lab.RunAsync("DEL", pod)).Succeeded();
+        }
+
         lab.AssertNothingLeft();
     }
 
@@ -109,8 +118,11 @@ public sealed class DepartureTests
         (await lab.RunAsync("ADD", gone)).Succeeded();
         (await lab.RunAsync("ADD", lives)).Succeeded();
         await lab.StopAgentAsync();
-        foreach (string file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
+        foreach (var file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
+        {
             File.Delete(file);
+        }
+
         await lab.StartAgentAsync();
         Assert.Equal(["", ""], lab.Agent!.Services.Claims.All().Select(c => c.NetNs));
         await VanishAsync(lab, gone);
@@ -130,7 +142,7 @@ public sealed class DepartureTests
     // The pod goes without a DEL while the agent is away; it looks at once after a start.
     private static async Task VanishAsync(AgentLab lab, Pod pod)
     {
-        int devices = lab.DataPlaneLinks().Count;
+        var devices = lab.DataPlaneLinks().Count;
         lab.DeletePod(pod);
         await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == devices - 1, "the kernel removes the device with the namespace");
         await lab.StopAgentAsync();

@@ -35,11 +35,14 @@ public sealed class DevicePoolTests : IDisposable
         var model = new Dictionary<AttachmentKey, string>();
         var aside = new Dictionary<string, DateTimeOffset>();
         _kind.Names = [.. Enumerable.Range(0, Devices).Select(i => $"d{i}")];
-        int next = 0;
-        for (int step = 0; step < Steps; step++)
+        var next = 0;
+        for (var step = 0; step < Steps; step++)
         {
-            foreach (string over in aside.Where(a => a.Value <= _time.GetUtcNow()).Select(a => a.Key).ToArray())
+            foreach (var over in aside.Where(a => a.Value <= _time.GetUtcNow()).Select(a => a.Key).ToArray())
+            {
                 aside.Remove(over);
+            }
+
             var free = _kind.Names.Except(model.Values).Except(aside.Keys).ToHashSet();
             switch (random.Next(100))
             {
@@ -88,7 +91,10 @@ public sealed class DevicePoolTests : IDisposable
         _kind.Names = [.. Enumerable.Range(0, 300).Select(i => $"d{i}")];
         var keys = Enumerable.Range(0, 254).Select(i => new AttachmentKey("net", $"c{i}", "eth0")).ToArray();
         foreach (var key in keys)
+        {
             Reserve(key);
+        }
+
         var refusal = Assert.Throws<CniException>(() => Reserve(new AttachmentKey("net", "late", "eth0")));
         Assert.Equal((int)CniErrorCode.TryAgainLater, refusal.Code);
         Assert.Contains("all 254 devices of the kind fake are in use", refusal.Message, StringComparison.Ordinal);
@@ -140,16 +146,24 @@ public sealed class DevicePoolTests : IDisposable
         _ = _claims.PutAsync(_claims.Get(key)! with { State = ClaimState.Deleting });
         Check(model, null);
         if (random.Next(2) == 0)
+        {
             await _claims.PutAsync(_claims.Get(key)! with { State = ClaimState.Released });
+        }
         else
+        {
             _ = _claims.RemoveAsync(key);
+        }
+
         model.Remove(key);
     }
 
     private async Task FailAsync(AttachmentKey key, HashSet<string> free, Dictionary<string, DateTimeOffset> aside)
     {
         if (free.Count == 0)
+        {
             return;
+        }
+
         var claim = Reserve(key);
         _pools.SetAside.Add("fake", claim.Device, "failed by the test");
         aside[claim.Device] = _time.GetUtcNow() + TimeSpan.FromSeconds(60);
@@ -159,12 +173,18 @@ public sealed class DevicePoolTests : IDisposable
     private async Task CrashAsync(AttachmentKey key, HashSet<string> free)
     {
         if (free.Count > 0)
+        {
             await ReserveRecordedAsync(key);
+        }
+
         _store.Dispose();
         (_store, _claims, _pools) = Open(0);
         // As recovery does: halves are undone.
         foreach (var half in _claims.All().Where(c => c.State is ClaimState.Adding or ClaimState.Deleting))
+        {
             await _claims.RemoveAsync(half.Key);
+        }
+
         Look();
     }
 
@@ -184,7 +204,10 @@ public sealed class DevicePoolTests : IDisposable
         Assert.Equal(model.OrderBy(m => m.Value), held.OrderBy(h => h.Value));
         Assert.Equal(held.Count, held.Values.Distinct().Count());
         if (aside is null)
+        {
             return;
+        }
+
         var state = Assert.Single(_pools.States());
         Assert.Equal(model.Count, state.InUse);
         Assert.Equal(aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.SetAside.Select(s => s.Device).Order());
@@ -199,8 +222,11 @@ public sealed class DevicePoolTests : IDisposable
         _kind.Names = [.. Enumerable.Range(0, 8).Select(i => $"d{i}")];
         // Of another kind: each kind's own limit would allow more.
         var plan = new DevicePlan("", "acc00000000000", MacAddress.Random());
-        for (int i = 0; i < ProtocolLimits.MaxAttachments - 2; i++)
+        for (var i = 0; i < ProtocolLimits.MaxAttachments - 2; i++)
+        {
             _claims.PutInMemory(Plan(new AttachmentKey("net", $"c{i}", "eth0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
+        }
+
         _claims.PutInMemory(Plan(AttachmentKey.ForHost("accoffload0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
         await ReserveRecordedAsync(new AttachmentKey("net", "last", "eth0"));
         var e = Assert.Throws<CniException>(() => _pools.Reserve(_kind, new AttachmentKey("net", "one more", "eth0"), "", p => Plan(new AttachmentKey("net", "one more", "eth0"), p)));

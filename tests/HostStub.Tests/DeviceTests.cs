@@ -45,7 +45,7 @@ public sealed class DeviceTests
         Assert.Contains("the ipvlan lo can't be configured and is set aside", first.Message, StringComparison.Ordinal);
         Assert.Contains("the parent lo of ipvlan devices is set aside", second.Message, StringComparison.Ordinal);
         Assert.Contains("ipvlan lo is set aside until", lab.Request("STATUS", "", "").Succeeded().ErrorText, StringComparison.Ordinal);
-        string text = DevicesCommand.Text(System.Text.Json.JsonDocument.Parse(AgentSocket.Ask(lab.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output).RootElement);
+        var text = DevicesCommand.Text(System.Text.Json.JsonDocument.Parse(AgentSocket.Ask(lab.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output).RootElement);
         Assert.Contains("set aside lo until", text, StringComparison.Ordinal);
         lab.AssertNothingLeft();
         // Others are as before.
@@ -68,7 +68,7 @@ public sealed class DeviceTests
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
-        string port = PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0"));
+        var port = PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0"));
         using var home = NetNamespace.OpenNamed(lab.DataPlane);
         using var ns = pod.Open();
         using var inside = RouteNetlink.Open(ns);
@@ -115,7 +115,7 @@ public sealed class DeviceTests
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
-        string path = lab.At("netns");
+        var path = lab.At("netns");
         File.CreateSymbolicLink(path, pod.Path);
         using var home = NetNamespace.OpenNamed(lab.DataPlane);
         using var tap = PacketPort.OpenTap(home, PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0")));

@@ -13,7 +13,7 @@ public sealed class EpochTests
         await using var lab = await AgentLab.CreateAsync();
         Assert.Equal(["Begin", "Sync"], lab.Acc.Model.Calls);
         Assert.Equal((1UL, 1UL), (lab.Acc.Model.Epoch, lab.Agent!.Services.Claims.Epoch));
-        string agent = lab.Acc.Model.Agent;
+        var agent = lab.Acc.Model.Agent;
         Assert.InRange(agent.Length, 1, ProtocolLimits.MaxAgentNameBytes);
 
         // Another connection is no other start.
@@ -32,10 +32,15 @@ public sealed class EpochTests
     public async Task Sixty_five_networks_that_were_named_once_do_no_harm()
     {
         await using var lab = await AgentLab.CreateAsync();
-        for (int i = 0; i < 65; i++)
+        for (var i = 0; i < 65; i++)
+        {
             (await DeleteAsync(lab, $"net{i}")).Succeeded();
-        foreach (int length in (int[])[254, 255, 256])
+        }
+
+        foreach (var length in (int[])[254, 255, 256])
+        {
             (await DeleteAsync(lab, new string('n', length))).Succeeded();
+        }
 
         (await GcAsync(lab)).Succeeded();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
@@ -140,7 +145,7 @@ public sealed class EpochTests
         var epoch = new Acc.EpochHolder(time);
         Assert.Equal(TimeSpan.Zero, epoch.Wait);
         var waits = new List<double>();
-        for (int i = 0; i < 10; i++)
+        for (var i = 0; i < 10; i++)
         {
             epoch.Begun();
             time.Advance(TimeSpan.FromSeconds(30));
@@ -209,7 +214,9 @@ public sealed class EpochTests
         LoseDatabase(lab);
         using (var ns = ACCOffload.NativeInterop.Syscalls.NetNamespace.OpenNamed(lab.DataPlane))
         using (var links = ACCOffload.NativeInterop.Routing.RouteNetlink.Open(ns))
+        {
             links.SetAlias(lab.DataPlaneLinks()[0].Index, "accoffload:podnet/somebody-else/eth0");
+        }
 
         await lab.StartAgentAsync();
 
@@ -226,7 +233,7 @@ public sealed class EpochTests
         await lab.Acc.StopAsync();
         await lab.StartAgentAsync(waitSynced: false);
         lab.Acc.Model.Calls.Clear();
-        bool blind = true;
+        var blind = true;
         var look = lab.Agent!.Services.Acc.Adopt;
         lab.Agent.Services.Acc.Adopt = held => blind
             ? Task.FromException(new Acc.AccException("which of the ACC's attachments stand on this host can't be seen"))
@@ -263,8 +270,10 @@ public sealed class EpochTests
 
     private static void LoseDatabase(AgentLab lab)
     {
-        foreach (string file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
+        foreach (var file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
+        {
             File.Delete(file);
+        }
     }
 
     private sealed class Shifted(TimeSpan by) : TimeProvider

@@ -14,11 +14,14 @@ public sealed class FrameTests
         Gen.Select(Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 1, 10], Gen.String[Gen.Char['\u0001', '\u1000'], 0, 20]).Array[0, 10], Gen.Byte.Array[0, 3000], Gen.Int[1, 500]).SampleAsync(async (pairs, stdin, piece) =>
         {
             var environment = pairs.DistinctBy(p => p.Item1).ToDictionary(p => p.Item1, p => p.Item2);
-            byte[] frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, stdin);
+            var frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, stdin);
             var pipe = new Pipe();
             var reading = FrameReader.ReadAsync(pipe.Reader, AgentRequest.MaxBody, CancellationToken.None).AsTask();
-            for (int i = 0; i < frame.Length; i += piece)
+            for (var i = 0; i < frame.Length; i += piece)
+            {
                 await pipe.Writer.WriteAsync(frame.AsMemory(i, Math.Min(piece, frame.Length - i)));
+            }
+
             var request = AgentRequest.Decode((await reading)!);
             Assert.Equal(environment, request.Environment);
             Assert.Equal(stdin, request.Stdin.ToArray());
@@ -38,7 +41,7 @@ public sealed class FrameTests
     [InlineData(AgentRequest.MaxBody + 1)]
     public async Task A_length_over_the_limit_is_refused_before_its_bytes_come(int length)
     {
-        byte[] prefix = new byte[4];
+        var prefix = new byte[4];
         BinaryPrimitives.WriteInt32BigEndian(prefix, length);
         await Assert.ThrowsAsync<FrameException>(() => ReadAsync(prefix));
     }
@@ -80,8 +83,11 @@ public sealed class FrameTests
     public async Task The_agent_answers_garbage_with_error_5_and_lives()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
-        foreach (byte[] bytes in (byte[][])[[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 3, 1, 1, 0], [0, 0, 0, 6, 1, 7, 0, 0, 0, 0]])
+        foreach (var bytes in (byte[][])[[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 3, 1, 1, 0], [0, 0, 0, 6, 1, 7, 0, 0, 0, 0]])
+        {
             (await SendAsync(lab.Socket, bytes)).Failed(5);
+        }
+
         (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
     }
 
@@ -90,7 +96,7 @@ public sealed class FrameTests
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var silent = new List<Socket>();
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
         {
             var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(lab.Socket));

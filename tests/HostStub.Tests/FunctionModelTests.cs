@@ -27,7 +27,7 @@ public sealed class FunctionModelTests
         var random = new Random(seed);
         var attached = new List<Pod>();
         var dead = new List<Pod>();
-        for (int step = 0; step < Steps; step++)
+        for (var step = 0; step < Steps; step++)
         {
             switch (random.Next(100))
             {
@@ -53,12 +53,16 @@ public sealed class FunctionModelTests
             Check(lab, kind, attached);
         }
         foreach (var pod in attached.Concat(dead))
+        {
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+        }
         // What the kernel brings back from a namespace that ended takes a moment.
         await Eventually.TrueAsync(() => lab.Free(kind).Length is var free && (kind == "sf" ? free == lab.Switch.Subfunctions.Count : free == Functions), () => lab.Pool(kind).ToJsonString());
         Assert.Empty(lab.Agent.Acc.Model.Pods);
         if (kind == "vf")
+        {
             await Eventually.TrueAsync(() => before.SetEquals(HostLinks(lab)), () => $"{string.Join(", ", before)}\ninstead of\n{string.Join(", ", HostLinks(lab))}\n{string.Join('\n', lab.Agent.Log.Lines)}");
+        }
     }
 
     private static async Task AddAsync(FunctionLab lab, string kind, List<Pod> attached)

@@ -44,8 +44,10 @@ public sealed class GcTests
     public async Task Gc_removes_what_only_the_ACC_has_of_whatever_network()
     {
         await using var lab = await AgentLab.CreateAsync();
-        foreach (string network in (string[])["podnet", "othernet"])
+        foreach (var network in (string[])["podnet", "othernet"])
+        {
             lab.Acc.Model.Add(new AttachRequest { Key = new AttachmentKey { Network = network, ContainerId = "lost", InterfaceName = "eth0" }, Kind = EndpointKind.Pod, Addresses = { ByteString.CopyFrom(10, 244, 9, 9) } });
+        }
 
         (await Task.Run(() => lab.Request("GC", "", "", change: Valid()))).Succeeded();
 

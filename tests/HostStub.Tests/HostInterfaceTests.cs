@@ -53,7 +53,7 @@ public sealed class HostInterfaceTests
 
         // As after it was recorded, and before the ACC's answer with the port that it lends.
         claims.PutInMemory(host with { PortName = "accpending" });
-        int probes = lab.Acc.Model.Probes;
+        var probes = lab.Acc.Model.Probes;
         await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "the agent looks at what the ACC holds");
         await Task.Delay(200);
         claims.PutInMemory(host);
@@ -73,8 +73,8 @@ public sealed class HostInterfaceTests
         });
         var model = lab.Acc.Model;
         Assert.Contains("addresses: not allowed", Assert.Single(lab.Agent!.Services.Acc.State.SyncFailures), StringComparison.Ordinal);
-        int syncs = Syncs();
-        int probes = model.Probes;
+        var syncs = Syncs();
+        var probes = model.Probes;
 
         await Eventually.TrueAsync(() => model.Probes >= probes + 4 || Syncs() > syncs + 3, "the agent asks for the status");
 

@@ -26,7 +26,7 @@ public sealed class IpamTests
     public async Task More_addresses_than_the_ACC_takes_are_refused_before_it_is_told()
     {
         await using var lab = await AgentLab.CreateAsync();
-        string ips = string.Join(',', Enumerable.Range(1, 17).Select(i => $"{{\"address\":\"10.244.1.{i}/24\"}}"));
+        var ips = string.Join(',', Enumerable.Range(1, 17).Select(i => $"{{\"address\":\"10.244.1.{i}/24\"}}"));
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{ips}]}}'");
 
         var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
@@ -56,7 +56,7 @@ public sealed class IpamTests
         Assert.Equal("kept", input["keyA"]![0]!.GetValue<string>());
         Assert.Equal("1.0.0", input["prevResult"]!["cniVersion"]!.GetValue<string>());
         Assert.Null(input["prevResult"]!["interfaces"]![0]!["mtu"]);
-        string environment = File.ReadAllText(lab.At("env"));
+        var environment = File.ReadAllText(lab.At("env"));
         Assert.Contains("SOME_VARIABLE=seen", environment, StringComparison.Ordinal);
         Assert.Contains($"CNI_CONTAINERID={pod.ContainerId}", environment, StringComparison.Ordinal);
     }
@@ -105,7 +105,7 @@ public sealed class IpamTests
         var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Failed(11);
 
         Assert.Contains("did not end within 1 s", answer.Message, StringComparison.Ordinal);
-        int pid = int.Parse(File.ReadAllText(lab.At("pid")), System.Globalization.CultureInfo.InvariantCulture);
+        var pid = int.Parse(File.ReadAllText(lab.At("pid")), System.Globalization.CultureInfo.InvariantCulture);
         await Eventually.TrueAsync(() => !IsRunning(pid), "the plugin's process ends");
         lab.AssertNothingLeft();
     }

@@ -23,8 +23,8 @@ public sealed class KeyedLockTests
     public async Task Under_load_nobody_overlaps()
     {
         var locks = new KeyedLock<int>();
-        int[] inside = new int[3];
-        int done = 0;
+        var inside = new int[3];
+        var done = 0;
         await Task.WhenAll(Enumerable.Range(0, 300).Select(i => Task.Run(async () =>
         {
             using var holder = await locks.AcquireAsync(i % 3, TimeSpan.FromSeconds(30));

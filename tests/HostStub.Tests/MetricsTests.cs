@@ -15,7 +15,10 @@ public sealed class MetricsTests
         {
             var directory = new DirectoryInfo(AppContext.BaseDirectory);
             while (!File.Exists(Path.Combine(directory.FullName, "ACCOffload.sln")))
+            {
                 directory = directory.Parent!;
+            }
+
             return directory.FullName;
         }
     }
@@ -35,7 +38,10 @@ public sealed class MetricsTests
         Assert.InRange(scrape["accoffload_cni_requests_total{command=\"ADD\",result=\"ok\"}"], 1, double.MaxValue);
         Assert.InRange(scrape["accoffload_cni_seconds_count{command=\"ADD\"}"], 1, double.MaxValue);
         foreach (var phase in new[] { "ipam", "links", "acc", "store" })
+        {
             Assert.True(scrape[$"accoffload_add_seconds_sum{{phase=\"{phase}\"}}"] > 0, phase);
+        }
+
         Assert.InRange(scrape["accoffload_certificate_expiry_seconds{certificate=\"acc\"}"], 3600, 86_400);
         Assert.Equal((1, 1), (scrape["accoffload_condition{condition=\"Acc\"}"], scrape["accoffload_ready"]));
 
@@ -50,7 +56,9 @@ public sealed class MetricsTests
         Assert.Equal((0, 0, 0), (scrape["accoffload_acc_connected"], scrape["accoffload_condition{condition=\"Acc\"}"], scrape["accoffload_ready"]));
         Assert.Equal(0, scrape["accoffload_attachments{state=\"attached\"}"]);
         if (Promtool.IsThere)
+        {
             Assert.Equal("", await Promtool.CheckAsync(scrape.Text));
+        }
     }
 
     [CniFact]

@@ -24,8 +24,11 @@ public sealed class NetworkSlotsTests
     public void However_many_networks_fill_it_the_next_one_may_run_one()
     {
         var slots = new NetworkSlots(total: 4, perNetwork: 2);
-        foreach (string network in (string[])["a", "a", "b", "b", "c", "d"])
+        foreach (var network in (string[])["a", "a", "b", "b", "c", "d"])
+        {
             Assert.NotNull(slots.TryEnter(network));
+        }
+
         Assert.Null(slots.TryEnter("c"));
         Assert.NotNull(slots.TryEnter("e"));
     }
@@ -48,12 +51,15 @@ public sealed class NetworkSlotsTests
     public async Task No_slot_is_lost_whatever_the_order()
     {
         var slots = new NetworkSlots(total: 3, perNetwork: 2);
-        int running = 0;
+        var running = 0;
         await Parallel.ForEachAsync(Enumerable.Range(0, 2000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
         {
             using var slot = await slots.EnterAsync($"n{i % 3}", TimeSpan.FromMilliseconds(i % 5));
             if (slot is null)
+            {
                 return;
+            }
+
             Assert.InRange(Interlocked.Increment(ref running), 1, 6);
             await Task.Yield();
             Interlocked.Decrement(ref running);

@@ -22,10 +22,10 @@ public sealed class PendingRemovalTests
         (await lab.RunAsync("DEL", gone)).Succeeded();
 
         Assert.Contains("the removal waits for it", answer.ErrorText, StringComparison.Ordinal);
-        string file = Assert.Single(Kept(lab));
+        var file = Assert.Single(Kept(lab));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Pending(lab)));
-        byte[] frame = File.ReadAllBytes(file);
+        var frame = File.ReadAllBytes(file);
         lab.DeletePod(gone);
         await lab.StartAgentAsync();
         await DoneAsync(lab, claims: 1);
@@ -127,18 +127,21 @@ public sealed class PendingRemovalTests
         listener.Listen(8);
         var serving = Task.Run(async () =>
         {
-            for (int i = 0; i < 2; i++)
+            for (var i = 0; i < 2; i++)
             {
                 // Closed with bytes unread: the peer's connection is reset.
                 using var broken = await listener.AcceptAsync();
                 await broken.ReceiveAsync(new byte[1]);
             }
             using var served = await listener.AcceptAsync();
-            byte[] prefix = new byte[4];
+            var prefix = new byte[4];
             await served.ReceiveAsync(prefix);
-            byte[] body = new byte[BinaryPrimitives.ReadInt32BigEndian(prefix)];
-            for (int got = 0; got < body.Length;)
+            var body = new byte[BinaryPrimitives.ReadInt32BigEndian(prefix)];
+            for (var got = 0; got < body.Length;)
+            {
                 got += await served.ReceiveAsync(body.AsMemory(got));
+            }
+
             await served.SendAsync(new AgentResponse(0, default, default).Encode());
         });
 
@@ -165,7 +168,7 @@ public sealed class PendingRemovalTests
         });
 
         Assert.Equal(0, answer.ExitCode);
-        byte[] frame = File.ReadAllBytes(Assert.Single(Directory.GetFiles(folder.At("agent.sock.pending"))));
+        var frame = File.ReadAllBytes(Assert.Single(Directory.GetFiles(folder.At("agent.sock.pending"))));
         var request = AgentRequest.Decode(frame.AsSpan(AgentRequest.LengthPrefix));
         Assert.Equal(("DEL", "c1"), (request.Environment["CNI_COMMAND"], request.Environment["CNI_CONTAINERID"]));
     }
@@ -185,9 +188,11 @@ public sealed class PendingRemovalTests
     public void When_no_more_can_be_kept_Del_fails_with_code_11()
     {
         using var folder = new TemporaryFolder();
-        string pending = Directory.CreateDirectory(folder.At("agent.sock.pending"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
-        for (int i = 0; i < PendingName.MostFiles; i++)
+        var pending = Directory.CreateDirectory(folder.At("agent.sock.pending"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        for (var i = 0; i < PendingName.MostFiles; i++)
+        {
             File.WriteAllBytes(Path.Combine(pending, $"x{i}"), []);
+        }
 
         var answer = Run("DEL", folder, Away).Failed(11);
 
@@ -202,14 +207,20 @@ public sealed class PendingRemovalTests
     public void Where_it_can_not_be_kept_safely_Del_fails_with_code_11(string what)
     {
         using var folder = new TemporaryFolder();
-        string pending = folder.At("agent.sock.pending");
+        var pending = folder.At("agent.sock.pending");
         Directory.CreateDirectory(folder.At("elsewhere"));
         if (what == "file")
+        {
             File.WriteAllText(pending, "");
+        }
         else if (what == "link")
+        {
             Directory.CreateSymbolicLink(pending, folder.At("elsewhere"));
+        }
         else
+        {
             File.SetUnixFileMode(Directory.CreateDirectory(pending).FullName, (UnixFileMode)0b111_111_111);
+        }
 
         Assert.Contains("nor could the DEL be kept", Run("DEL", folder, Away).Failed(11).Message, StringComparison.Ordinal);
 
@@ -230,9 +241,11 @@ public sealed class PendingRemovalTests
     public async Task What_is_no_Del_is_set_aside()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
-        byte[] add = AgentRequest.Encode(AgentRequestKind.Cni, [new("CNI_COMMAND", "ADD")], "{}"u8);
+        var add = AgentRequest.Encode(AgentRequestKind.Cni, [new("CNI_COMMAND", "ADD")], "{}"u8);
         foreach (var (name, bytes) in (ReadOnlySpan<(string, byte[])>)[("short", [1]), ("cut", [0, 0, 0, 9, 1]), ("add", add), ("noise", [.. Enumerable.Repeat((byte)7, 5000)])])
+        {
             File.WriteAllBytes(Path.Combine(Pending(lab), name), bytes);
+        }
 
         await Eventually.TrueAsync(() => Kept(lab).Length == 0, "they are set aside");
 
@@ -246,10 +259,12 @@ public sealed class PendingRemovalTests
     {
         string[] parts = ["a", "b", "ab", "a.b", "aa", new('a', 64), new('a', 65), new('a', 256)];
         var names = new HashSet<string>();
-        foreach (string network in parts)
+        foreach (var network in parts)
         {
-            foreach (string container in parts)
+            foreach (var container in parts)
+            {
                 Assert.True(names.Add(PendingName.For(network, container, "eth0")));
+            }
         }
         Assert.All(names, n => Assert.True(n.Length <= 128));
     }
@@ -260,7 +275,10 @@ public sealed class PendingRemovalTests
     {
         var config = new JsonObject { ["cniVersion"] = "1.0.0", ["name"] = "podnet", ["type"] = "accoffload", ["socket"] = folder.At("agent.sock") };
         if (pendingDir.Length > 0)
+        {
             config["pendingDir"] = pendingDir;
+        }
+
         var environment = new Dictionary<string, string>
         {
             ["CNI_COMMAND"] = command,

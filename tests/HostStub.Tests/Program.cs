@@ -11,11 +11,16 @@ internal static class Program
     private static async Task<int> Main(string[] args)
     {
         if (args is not ["dying-agent", var config, var step])
+        {
             return 2;
+        }
+
         await using var agent = await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, step: reached =>
         {
             if (reached == step)
+            {
                 Process.GetCurrentProcess().Kill();
+            }
         });
         await Task.Delay(Timeout.Infinite);
         return 0;

@@ -32,7 +32,7 @@ public sealed class RemovalTests
         await using var lab = await AgentLab.CreateAsync();
         foreach (var (key, values) in OddValues)
         {
-            foreach (string value in values)
+            foreach (var value in values)
             {
                 var pod = lab.NewPod();
                 (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -138,7 +138,7 @@ public sealed class RemovalTests
         {
             var pod = lab.NewPod();
             (await lab.RunAsync("ADD", pod)).Succeeded();
-            string filler = await FillAsync(lab);
+            var filler = await FillAsync(lab);
 
             (await lab.RunAsync("DEL", pod)).Succeeded();
 
@@ -165,20 +165,25 @@ public sealed class RemovalTests
         {
             var pod = lab.NewPod();
             (await lab.RunAsync("ADD", pod)).Succeeded();
-            string filler = await FillAsync(lab);
+            var filler = await FillAsync(lab);
             (await lab.RunAsync("DEL", pod)).Succeeded();
             lab.DeletePod(pod);
             // As it was on disk when the agent died.
             File.Copy(lab.At("disk/agent.db"), lab.At("kept.db"));
             if (File.Exists(lab.At("disk/agent.db-wal")))
+            {
                 File.Copy(lab.At("disk/agent.db-wal"), lab.At("kept.db-wal"));
+            }
+
             await lab.StopAgentAsync();
             File.Delete(filler);
-            foreach (string end in (string[])["", "-wal"])
+            foreach (var end in (string[])["", "-wal"])
             {
                 File.Delete(lab.At($"disk/agent.db{end}"));
                 if (File.Exists(lab.At($"kept.db{end}")))
+                {
                     File.Copy(lab.At($"kept.db{end}"), lab.At($"disk/agent.db{end}"));
+                }
             }
 
             await lab.StartAgentAsync();
@@ -205,13 +210,15 @@ public sealed class RemovalTests
     // To the last byte, and until nothing more fits into the room that the log has already.
     private static async Task<string> FillAsync(AgentLab lab)
     {
-        string filler = lab.At("disk/filler");
+        var filler = lab.At("disk/filler");
         using (var file = new FileStream(filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
         {
             try
             {
                 while (true)
+                {
                     file.Write(new byte[4096]);
+                }
             }
             catch (IOException)
             {
@@ -219,7 +226,7 @@ public sealed class RemovalTests
             }
         }
         var other = lab.NewPod();
-        for (int i = 0; ; i++)
+        for (var i = 0; ; i++)
         {
             Assert.True(i < 200, "the disk is full at last");
             var answer = await lab.RunAsync("ADD", other);

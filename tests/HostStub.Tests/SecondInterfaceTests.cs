@@ -24,7 +24,7 @@ public sealed class SecondInterfaceTests
         using (var ns = pod.Open())
         using (var links = RouteNetlink.Open(ns))
         {
-            int index = links.GetLink("net1")!.Index;
+            var index = links.GetLink("net1")!.Index;
             Assert.Equal(["0.0.0.0/0", "169.254.1.1/32"], links.GetRoutes(index, rule.Table).Select(r => r.Destination.ToString()).Order());
             Assert.Equal("eth0", links.GetLink(Assert.Single(links.GetRoutes(), r => r.Destination.PrefixLength == 0).InterfaceIndex)!.Name);
         }
@@ -83,7 +83,9 @@ public sealed class SecondInterfaceTests
         await lab.StartAgentAsync(step: s =>
         {
             if (s == dying)
+            {
                 throw new InvalidOperationException("the test's own failure");
+            }
         });
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -98,7 +100,7 @@ public sealed class SecondInterfaceTests
     [CniFact("sbr")]
     public async Task Debians_sbr_after_ours_and_ours_get_along()
     {
-        string sbr = Path.Combine(CniTheoryAttribute.PluginDirectory, "sbr");
+        var sbr = Path.Combine(CniTheoryAttribute.PluginDirectory, "sbr");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded();
@@ -133,7 +135,7 @@ public sealed class SecondInterfaceTests
     [InlineData("fd00::1", "fd00::2", "fe80::1")]
     public void Packets_from_the_second_address_leave_by_the_second_interface(string first, string second, string gateway)
     {
-        string name = $"acct{Guid.NewGuid():N}"[..12];
+        var name = $"acct{Guid.NewGuid():N}"[..12];
         NetNamespace.CreateNamed(name).Dispose();
         try
         {
@@ -141,7 +143,7 @@ public sealed class SecondInterfaceTests
             IPAddress[] gateways = [IPAddress.Parse(gateway)];
             foreach (var (link, address) in new[] { ("eth0", first), ("net1", second) })
             {
-                int index = pod.Links.CreateVeth(new VethSpec { Name = link, PeerName = link + "p" })!.Index;
+                var index = pod.Links.CreateVeth(new VethSpec { Name = link, PeerName = link + "p" })!.Index;
                 pod.Links.SetUp(pod.Links.GetLink(link + "p")!.Index);
                 IPAddress[] addresses = [IPAddress.Parse(address)];
                 pod.Configure(index, addresses);
@@ -149,9 +151,11 @@ public sealed class SecondInterfaceTests
                 var added = pod.AddRoutes(index, wanted);
                 Assert.Equal(link == "net1", SourceRouting.IsNeeded(wanted, added));
                 if (link == "net1")
+                {
                     SourceRouting.Add(pod, index, SourceRouting.TableOf(index), addresses, gateways);
+                }
             }
-            string to = first.Contains(':', StringComparison.Ordinal) ? "2001:db8::1" : "192.0.2.1";
+            var to = first.Contains(':', StringComparison.Ordinal) ? "2001:db8::1" : "192.0.2.1";
             Assert.Contains("dev eth0", Route($"route get {to} from {first}"), StringComparison.Ordinal);
             Assert.Contains("dev net1", Route($"route get {to} from {second}"), StringComparison.Ordinal);
         }

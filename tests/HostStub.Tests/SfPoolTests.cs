@@ -75,7 +75,9 @@ public sealed class SfPoolTests
         lab.Switch.Activation = port =>
         {
             if (port.SfNumber != 10)
+            {
                 works(port);
+            }
         };
         var pod = lab.Agent.NewPod();
 

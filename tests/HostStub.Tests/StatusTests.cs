@@ -79,13 +79,18 @@ public sealed class StatusTests
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
-        string path = NetNamespace.NamedPath(lab.DataPlane);
+        var path = NetNamespace.NamedPath(lab.DataPlane);
         NetNamespace.DeleteNamed(lab.DataPlane);
         // The agent, which outside of a sandbox makes it again, can replace neither. The link, which leads to itself, looks like a file that is there.
         if (instead == "link")
+        {
             File.CreateSymbolicLink(path, path);
+        }
         else
+        {
             Directory.CreateDirectory(path);
+        }
+
         try
         {
             (await StatusAsync()).Succeeded();
@@ -99,9 +104,13 @@ public sealed class StatusTests
         finally
         {
             if (instead == "link")
+            {
                 File.Delete(path);
+            }
             else
+            {
                 Directory.Delete(path);
+            }
         }
         NetNamespace.OpenOrCreateNamed(lab.DataPlane).Dispose();
 
@@ -138,12 +147,12 @@ public sealed class StatusTests
     [Fact]
     public async Task An_agent_that_hangs_is_50()
     {
-        string folder = Directory.CreateTempSubdirectory("hoststub-").FullName;
+        var folder = Directory.CreateTempSubdirectory("hoststub-").FullName;
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(folder, "agent.sock")));
         listener.Listen(0);
         var environment = new Dictionary<string, string> { ["CNI_COMMAND"] = "STATUS" };
-        string config = $"{{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"socket\":\"{folder}/agent.sock\"}}";
+        var config = $"{{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"socket\":\"{folder}/agent.sock\"}}";
         PluginAnswer Ask() => PluginAnswer.From(CniPlugin.Execute(environment, () => Encoding.UTF8.GetBytes(config), AgentSocket.Ask));
 
         // Some connect and get no answer; when its queue is full the next can't even connect.

@@ -14,7 +14,7 @@ public sealed class VfPoolTests
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(4)));
         Assert.Equal([4], lab.Physical.Writes);
-        string name = $"{lab.Prefix}v0";
+        var name = $"{lab.Prefix}v0";
         var before = FunctionLab.Link(name)!;
         var pod = lab.Agent.NewPod();
 
@@ -33,7 +33,10 @@ public sealed class VfPoolTests
         var physical = FunctionLab.Link(lab.Prefix)!;
         Assert.True(physical.IsUp);
         using (var host = lab.Host.OpenRoute())
+        {
             host.SetLink(physical.Index, new LinkChange { Up = false });
+        }
+
         Assert.Contains($"{lab.Prefix}, the physical function of {lab.Physical.Functions[0].Address}, is down", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Failed(999).Message, StringComparison.Ordinal);
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
@@ -48,7 +51,7 @@ public sealed class VfPoolTests
     public async Task The_runtimes_choice_is_what_the_pod_has()
     {
         await using var lab = await FunctionLab.CreateAsync(d => d["Vf"] = FunctionLab.Vf(3));
-        string third = lab.Physical.Functions[2].Address;
+        var third = lab.Physical.Functions[2].Address;
         Pod[] pods = [lab.Agent.NewPod(), lab.Agent.NewPod()];
 
         (await lab.Agent.RunAsync("ADD", pods[0], change: c => c["runtimeConfig"] = new JsonObject { ["deviceID"] = third })).Succeeded();
@@ -106,17 +109,23 @@ public sealed class VfPoolTests
             _ => (_, _, _) => true,
         };
         if (driver == "function's own only")
+        {
             lab.Physical.RefuseVfMac = new FakeError(Errno.EOPNOTSUPP);
+        }
+
         var own = FunctionLab.Link($"{lab.Prefix}v0")!.Mac;
         var seen = new HashSet<MacAddress> { own };
-        for (int i = 0; i < 3; i++)
+        for (var i = 0; i < 3; i++)
         {
             var pod = lab.Agent.NewPod();
             (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
             var mac = FunctionLab.PodLink(pod)!.Mac;
             Assert.True(seen.Add(mac), $"{mac} again");
             using (var host = lab.Host.OpenRoute())
+            {
                 Assert.Equal(driver == "function's own only" ? default : mac, host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single().Mac);
+            }
+
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
             Assert.Equal(own, FunctionLab.Link($"{lab.Prefix}v0")!.Mac);
         }
@@ -150,11 +159,14 @@ public sealed class VfPoolTests
         var pod = lab.Agent.NewPod();
         var result = (await lab.Agent.RunAsync("ADD", pod)).Succeeded().Output!;
         var mac = FunctionLab.PodLink(pod)!.Mac;
-        string address = lab.Physical.Functions[0].Address;
+        var address = lab.Physical.Functions[0].Address;
 
         // As a reset of the physical function does; the agent makes them again.
         foreach (var function in lab.Physical.Functions.ToArray())
+        {
             function.Remove();
+        }
+
         Assert.Contains($"the virtual function {address} of podnet/{pod.ContainerId}/eth0 is gone from the machine", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result)).Failed(999).Message, StringComparison.Ordinal);
 
         await Eventually.TrueAsync(() => FunctionLab.PodLink(pod) is { IsUp: true }, () => string.Join('\n', lab.Agent.Log.Lines));

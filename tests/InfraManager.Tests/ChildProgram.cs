@@ -17,7 +17,7 @@ internal static class ChildProgram
     // Two endpoints change in each commit: afterwards, both are of the same commit or the store is torn.
     private static int WriteForEver(string path)
     {
-        using SqliteStore store = SqliteStore.Open(path, NullLogger.Instance);
+        using var store = SqliteStore.Open(path, NullLogger.Instance);
         for (ulong i = 1; ; i++)
         {
             store.Commit([Change(1, i), Change(2, i)]);

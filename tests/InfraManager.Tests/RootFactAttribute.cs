@@ -7,6 +7,8 @@ public sealed class RootFactAttribute : FactAttribute
     public RootFactAttribute()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Skip = "needs root";
+        }
     }
 }

@@ -27,9 +27,13 @@ internal sealed class FaithfulNodeTarget : NodeTarget
     public override async Task StartAsync()
     {
         if (_target is null)
+        {
             _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = _socket, MakesLinks = true, Namespace = _ports });
+        }
         else
+        {
             await _target.RestartAsync();
+        }
     }
 
     public override Task KillAsync() => _target!.KillAsync();
@@ -39,7 +43,10 @@ internal sealed class FaithfulNodeTarget : NodeTarget
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _target, null) is { } target)
+        {
             await target.DisposeAsync();
+        }
+
         _ports?.Dispose();
     }
 }

@@ -34,11 +34,17 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             node.Lab.ChangeManagerConfig(c =>
             {
                 foreach (var (key, value) in section)
+                {
                     c["Target"]![key] = value!.DeepClone();
+                }
+
                 c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/16");
                 c["Services"] = new JsonObject { ["Source"] = "agent" };
                 if (tapInterval is not null)
+                {
                     c["Target"]!["MakePorts"] = false;
+                }
+
                 if (package is not null)
                 {
                     c["Pipeline"] = new JsonObject { ["Profile"] = "dpdk-24.01", ["Package"] = Path.Combine(package, "k8s_dp.pb.bin") };
@@ -48,15 +54,23 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             node.Lab.ChangeAgentConfig(c =>
             {
                 if (package is not null)
+                {
                     c["Device"]!["PortNamespace"] = $"/run/netns/{node.Lab.AccNamespace}";
+                }
             });
             await target.StartAsync();
             // As systemd-networkd does with a .network file for it: the ARP responder's TAP is made anew with each start of infrap4d.
             if (package is not null)
+            {
                 node._linkKeeper = new BackgroundProcess(node.Lab.AccNamespace, "sh", ["-c", $"while sleep 0.2; do ip link set {Ports[0]} up 2>/dev/null; done"]);
+            }
+
             await node.Lab.StartManagerAsync(waitReady: tapInterval is null);
             if (tapInterval is { } interval)
+            {
                 await node.MakeTapsAsync(interval);
+            }
+
             await node.Lab.StartAgentAsync();
             await node.Lab.WaitHostInterfaceAsync();
             return node;
@@ -80,20 +94,25 @@ internal sealed class Infrap4dNode : IAsyncDisposable
         }
 
         if (!Target.PassesPackets)
+        {
             return;
+        }
+
         foreach (var to in pods)
         {
-            foreach (string from in pods.Where(p => p != to).Select(p => p.Namespace).Prepend(Lab.HostNamespace))
+            foreach (var from in pods.Where(p => p != to).Select(p => p.Namespace).Prepend(Lab.HostNamespace))
+            {
                 await Eventually.TrueAsync(() => Lab.PingAsync(from, to.Address, 1), () => $"{from} reaches {to.Name}; the agent's log:\n{Tail(Lab.Agent!.Log)}");
+            }
         }
     }
 
     /// <summary>Makes the TAPs one by one; until the last is there the node is not ready, and status names those that are missing.</summary>
     public async Task MakeTapsAsync(TimeSpan interval)
     {
-        string lastMissing = $"not there ({Ports[^1]})";
+        var lastMissing = $"not there ({Ports[^1]})";
         await Eventually.TrueAsync(async () => await ProblemAsync() is { } p && p.Contains(string.Join(", ", Ports), StringComparison.Ordinal), () => $"status says that no port is there; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
-        foreach (string port in Ports[..^1])
+        foreach (var port in Ports[..^1])
         {
             await Target.MakeTapAsync(port);
             await Task.Delay(interval);
@@ -119,7 +138,10 @@ internal sealed class Infrap4dNode : IAsyncDisposable
     {
         await Lab.DisposeProcessesAsync();
         if (_linkKeeper is not null)
+        {
             await _linkKeeper.DisposeAsync();
+        }
+
         await Target.DisposeAsync();
         await Lab.DisposeAsync();
     }

@@ -30,8 +30,8 @@ internal sealed class NamedServer : IAsyncDisposable
         try
         {
             await socket.ConnectAsync(IPEndPoint.Parse(endpoint), limit.Token);
-            byte[] buffer = new byte[64];
-            int length = await socket.ReceiveAsync(buffer, limit.Token);
+            var buffer = new byte[64];
+            var length = await socket.ReceiveAsync(buffer, limit.Token);
             return length == 0 ? null : Encoding.ASCII.GetString(buffer, 0, length);
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)

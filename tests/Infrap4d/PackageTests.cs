@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Infrap4d;
@@ -14,8 +13,11 @@ public sealed class PackageTests
         await using var target = new RealNodeTarget(besideManager: true);
         await using var node = await Infrap4dNode.StartAsync(target, PackageFactAttribute.Folder);
         var pods = new List<Pod>();
-        foreach (string name in new[] { "client", "one", "two" })
+        foreach (var name in new[] { "client", "one", "two" })
+        {
             pods.Add(await node.Lab.AddPodAsync(name));
+        }
+
         var (client, one, two) = (pods[0], pods[1], pods[2]);
         await using var first = new NamedServer(one.Namespace, "one");
         await using var second = new NamedServer(two.Namespace, "two");
@@ -31,7 +33,7 @@ public sealed class PackageTests
         await node.Lab.StopManagerAsync();
         await node.Lab.StartManagerAsync();
         await node.ReachableAsync([.. pods]);
-        JsonNode status = await node.Lab.ControlAsync("status");
+        var status = await node.Lab.ControlAsync("status");
         Assert.Equal((0, 0, 0), ((int)status["reconcileInserted"]!, (int)status["reconcileModified"]!, (int)status["reconcileDeleted"]!));
         await node.SetServiceAsync(one, two);
         await AnsweredByAsync(client, "one", "two");
@@ -61,8 +63,11 @@ public sealed class PackageTests
     private static async Task AnsweredByAsync(Pod client, params string[] names)
     {
         var seen = new List<string?>();
-        for (int i = 0; i < 16; i++)
+        for (var i = 0; i < 16; i++)
+        {
             seen.Add(await NamedServer.AskAsync(client.Namespace, Service));
+        }
+
         Assert.Equal(names.Order(), seen.Select(s => s ?? "nobody").Distinct().Order());
     }
 }

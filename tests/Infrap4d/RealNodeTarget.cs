@@ -35,9 +35,14 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
     {
         _lab = lab;
         if (besideManager)
+        {
             await Shell.RunLineAsync(lab.AccNamespace, $"ip addr add {Address}/32 dev lo").Succeeded();
+        }
         else
+        {
             await ConnectAsync(lab);
+        }
+
         Directory.CreateDirectory(Folder);
         // It may not see the folder of the test.
         await Shell.RunLineAsync(null, $"cp -r {lab.Pki} {Folder}/pki").Succeeded();
@@ -52,8 +57,8 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 
     public override async Task StartAsync()
     {
-        string pki = $"{Folder}/pki";
-        string[] words = _command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var pki = $"{Folder}/pki";
+        var words = _command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         // It polls its ports on a core of its own, which is to be nobody else's loss.
         _process = new BackgroundProcess(
             Namespace,
@@ -79,7 +84,9 @@ internal sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _process, null) is { } process)
+        {
             await process.DisposeAsync();
+        }
     }
 
     private static async Task ConnectAsync(Lab lab)

@@ -35,8 +35,11 @@ internal static class Scenarios
     {
         await using var node = await Infrap4dNode.StartAsync(target);
         var pods = new List<Pod>();
-        foreach (string name in new[] { "client", "one", "two", "three" })
+        foreach (var name in new[] { "client", "one", "two", "three" })
+        {
             pods.Add(await node.Lab.AddPodAsync(name));
+        }
+
         var (client, one, two, three) = (pods[0], pods[1], pods[2], pods[3]);
         await using var first = new NamedServer(one.Namespace, "one");
         await using var second = new NamedServer(two.Namespace, "two");
@@ -59,9 +62,14 @@ internal static class Scenarios
         await node.ReachableAsync([.. pods]);
         // What flows through its backends need stays as long as these.
         foreach (var pod in pods.Skip(1))
+        {
             await node.Lab.DeletePodAsync(pod);
-        foreach (string table in new[] { "services", "frontends", "backends", "buckets", "endpoints" })
+        }
+
+        foreach (var table in new[] { "services", "frontends", "backends", "buckets", "endpoints" })
+        {
             Assert.Equal(0, await node.RowsAsync(table));
+        }
     }
 
     /// <summary>InfraManager is stopped and started: nothing differs and nothing is pushed.</summary>
@@ -81,7 +89,7 @@ internal static class Scenarios
     {
         await using var node = await Infrap4dNode.StartAsync(target);
         var (a, b) = await TwoPodsWithServiceAsync(node);
-        for (int round = 0; round < 3; round++)
+        for (var round = 0; round < 3; round++)
         {
             var changes = Enumerable.Range(0, 6).Select(i => TrySetAsync(node, i % 2 == 0 ? a : b)).ToList();
             var pod = new Pod($"p{round}", await node.Lab.AddNamespaceAsync($"p{round}"), $"container-{round}");
@@ -132,7 +140,7 @@ internal static class Scenarios
     public static async Task TapsOfOthersAsync(NodeTarget target)
     {
         // On the real one as its scripts were seen to.
-        TimeSpan interval = TimeSpan.FromSeconds(target.PassesPackets ? 3 : 0.3);
+        var interval = TimeSpan.FromSeconds(target.PassesPackets ? 3 : 0.3);
         await using var node = await Infrap4dNode.StartAsync(target, tapInterval: interval);
         var (a, b) = await TwoPodsWithServiceAsync(node);
         await target.KillAsync();
@@ -181,12 +189,16 @@ internal static class Scenarios
         }
 
         var seen = new HashSet<string>();
-        for (int i = 0; i < (names.Length == 0 ? 1 : 16); i++)
+        for (var i = 0; i < (names.Length == 0 ? 1 : 16); i++)
         {
             if (await NamedServer.AskAsync(client.Namespace, "10.96.0.10:80") is { } name)
+            {
                 seen.Add(name);
+            }
             else
+            {
                 Assert.Empty(names);
+            }
         }
 
         Assert.Equal(names.Order(), seen.Order());

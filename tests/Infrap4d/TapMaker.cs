@@ -50,7 +50,7 @@ internal static class TapMaker
     {
         using var channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         var request = new SetRequest();
-        foreach ((string leaf, TypedValue value) in new[] { ("mtu", new TypedValue { IntVal = 1500 }), ("port-type", new TypedValue { StringVal = "TAP" }) })
+        foreach ((var leaf, var value) in new[] { ("mtu", new TypedValue { IntVal = 1500 }), ("port-type", new TypedValue { StringVal = "TAP" }) })
         {
             var path = new Gnmi.Path
             {

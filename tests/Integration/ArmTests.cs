@@ -12,13 +12,21 @@ public sealed class ArmFactAttribute : FactAttribute
     public ArmFactAttribute()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Skip = "needs root";
+        }
         else if (!File.Exists(Emulator))
+        {
             Skip = "needs qemu-user-static";
+        }
         else if (!File.Exists("/usr/bin/mmdebstrap"))
+        {
             Skip = "needs mmdebstrap, for the arm64 libraries";
+        }
         else if (!File.Exists(ArmTests.Binary("inframanager")))
+        {
             Skip = "needs the published arm64 binaries: run 'make publish'";
+        }
     }
 }
 
@@ -60,7 +68,10 @@ public sealed class ArmTests
         if (!File.Exists(Path.Combine(folder, "complete")))
         {
             if (Directory.Exists(folder))
+            {
                 Directory.Delete(folder, recursive: true);
+            }
+
             await Shell.RunAsync(
                 null, "mmdebstrap", ["--variant=extract", "--architectures=arm64", "--include=libc6,libssl3,libgcc-s1,libstdc++6", "bookworm", folder],
                 limit: TimeSpan.FromMinutes(5)).Succeeded();

@@ -38,7 +38,9 @@ public sealed class MetricsTests
         Assert.Equal((1, 2), (agent["accoffload_acc_connected"], agent["accoffload_attachments{state=\"attached\"}"]));
         Assert.Equal((2, 2), (agent["accoffload_cni_requests_total{command=\"ADD\",result=\"ok\"}"], agent["accoffload_add_seconds_count{phase=\"acc\"}"]));
         if (Promtool.IsThere)
+        {
             Assert.Equal("", await Promtool.CheckAsync(manager.Text) + await Promtool.CheckAsync(agent.Text));
+        }
 
         foreach (var (address, name) in new[] { (Manager, "accoffload-acc"), (Agent, "node-1") })
         {

@@ -59,12 +59,12 @@ public sealed partial class P4TruthTests
     {
         // P4-DPDK makes one C function of what is between two tables, and compiles it with strict aliasing: moves are of 64 bits, a sum reads and writes its
         // state with 16, and a whole header with 32. Seen as wrong IPv4 checksums of translated packets (November 2026, gcc 12).
-        string[] lines = File.ReadAllLines(Path.Combine(Published.Root, "p4src/build/k8s_dp.spec"));
+        var lines = File.ReadAllLines(Path.Combine(Published.Root, "p4src/build/k8s_dp.spec"));
         var (moved, summed, set, whole) = (new HashSet<string>(), new HashSet<string>(), new HashSet<string>(), new HashSet<string>());
-        int sums = 0;
-        foreach (string line in lines.SkipWhile(l => l != "apply {"))
+        var sums = 0;
+        foreach (var line in lines.SkipWhile(l => l != "apply {"))
         {
-            string[] words = line[(line.LastIndexOf(" :", StringComparison.Ordinal) is > 0 and var label ? label + 2 : 0)..].Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+            var words = line[(line.LastIndexOf(" :", StringComparison.Ordinal) is > 0 and var label ? label + 2 : 0)..].Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
             switch (words)
             {
                 case ["mov", var to, var from]:
@@ -75,7 +75,10 @@ public sealed partial class P4TruthTests
                     sums++;
                     summed.Add(state);
                     if (source.Count(c => c == '.') == 1)
+                    {
                         whole.Add(source);
+                    }
+
                     break;
                 case [var operation, var to, ..] when operation is "add" or "sub" or "and" or "or" or "xor" or "shl" or "shr":
                     set.Add(HeaderOf(to));
@@ -115,7 +118,10 @@ public sealed partial class P4TruthTests
         try
         {
             foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+            {
                 File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            }
+
             var spec = Path.Combine(folder.FullName, "k8s_dp.spec");
             var text = await File.ReadAllTextAsync(spec);
             Assert.Contains(TtlRule, text);

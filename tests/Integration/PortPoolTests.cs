@@ -26,7 +26,7 @@ public sealed class PortPoolTests
         Assert.Contains("all 4 ports of the target are in use", refused.Output);
 
         await lab.DeletePodAsync(b);
-        string free = Assert.Single(await VportsAsync(lab, "free"));
+        var free = Assert.Single(await VportsAsync(lab, "free"));
         var e = await lab.AddPodAsync("e");
         Assert.Contains(free, await VportsAsync(lab, "vports"));
         Assert.True(await Lab.Lab.PingAsync(e.Namespace, a.Address), "over the port that came back");

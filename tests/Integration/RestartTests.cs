@@ -97,7 +97,10 @@ public sealed class RestartTests
             {
                 var result = await lab.PluginAsync("ADD", early);
                 if (result.ExitCode != 0)
+                {
                     return false;
+                }
+
                 early.Result = JsonNode.Parse(result.Output)!;
                 second = early;
                 return true;

@@ -8,8 +8,12 @@ public sealed class RootFactAttribute : FactAttribute
     public RootFactAttribute()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Skip = "needs root";
+        }
         else if (!File.Exists(Lab.Published.InfraManager))
+        {
             Skip = $"needs the published binaries: run 'make publish' ({Lab.Published.InfraManager} is missing)";
+        }
     }
 }

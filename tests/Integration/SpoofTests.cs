@@ -25,7 +25,10 @@ public sealed class SpoofTests
             var frame = Good();
             change(frame);
             if (sum)
+            {
                 Frames.WriteHeaderChecksum(frame);
+            }
+
             return frame;
         }
 

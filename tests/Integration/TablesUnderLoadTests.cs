@@ -106,7 +106,10 @@ public sealed class TablesUnderLoadTests
             while (!_stop)
             {
                 for (var i = 0; i < sender.Capacity; i++)
+                {
                     sender.Add(batch, i % frames.Length);
+                }
+
                 sender.Flush();
             }
 
@@ -147,20 +150,30 @@ public sealed class TablesUnderLoadTests
             {
                 var count = port.Receive(batch);
                 for (var i = 0; i < count; i++)
+                {
                     Look(batch.Frame(i), version, destination);
+                }
+
                 if (count == 0)
+                {
                     Thread.Sleep(0);
+                }
             }
         }
 
         private void Look(ReadOnlySpan<byte> frame, int version, MacAddress destination)
         {
             if (frame.Length < 14 + 20 + 8 + Payload || frame[12] != 8 || frame[13] != 0)
+            {
                 return;
+            }
             // One Write decides by which gateway the frame came in, where it went, and what both addresses became.
             var made = frame[14 + 20 + 8] - 1;
             if (made != version || new MacAddress(frame[..6]) != destination || new MacAddress(frame[6..12]) != TwoVersions.Gateways[version])
+            {
                 _mixed ??= $"made for version {made + 1}, arrived where version {version + 1} leads: {Convert.ToHexString(frame[..Math.Min(64, frame.Length)])}";
+            }
+
             Volatile.Write(ref _seen, _seen + 1);
         }
     }

@@ -236,7 +236,10 @@ public sealed class CodecTests : IDisposable
         _kernel.OnRequest = (_, sequence) =>
         {
             if (!answered)
+            {
                 _kernel.Answer(Bytes.Message(type, 2, sequence, FakeKernel.Port, Bytes.Hex(payload)));
+            }
+
             answered = true;
             _kernel.Done(sequence);
         };

@@ -88,7 +88,10 @@ public sealed class EthtoolTests
             {
                 var frame = batch.Frame(i);
                 if (frame.Length < 42 || frame[12] != 8 || frame[13] != 0)
+                {
                     continue;
+                }
+
                 lengths.Add(frame.Length);
                 Assert.Equal(0xFFFF, UdpSum(frame[14..]));
             }
@@ -103,9 +106,15 @@ public sealed class EthtoolTests
     {
         var sum = 17L + (ip.Length - 20);
         for (var i = 12; i < ip.Length; i += 2)
+        {
             sum += (ip[i] << 8) | (i + 1 < ip.Length ? ip[i + 1] : 0);
+        }
+
         while (sum >> 16 != 0)
+        {
             sum = (sum & 0xFFFF) + (sum >> 16);
+        }
+
         return (int)sum;
     }
 }

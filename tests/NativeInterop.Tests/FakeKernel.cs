@@ -52,10 +52,16 @@ internal sealed class FakeKernel : INetlinkTransport
         }
         // An answer takes a while, so that an endless stream of them ends at the deadline.
         if (timeout > TimeSpan.Zero)
+        {
             Time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
         length = next.Length >= 0 ? next.Length : next.Datagram.Length;
         if (next.Datagram.Length <= buffer.Length)
+        {
             next.Datagram.CopyTo(buffer);
+        }
+
         return next.Errno;
     }
 

@@ -41,7 +41,9 @@ public sealed class FuzzTests
         Assert.Equal(value.Length != 4, reader.Failed);
         Assert.Equal(value.Length == 4, reader.MoveNext());
         if (value.Length == 4)
+        {
             Assert.Equal(BitConverter.ToUInt32(value), number);
+        }
     });
 
     [Fact]
@@ -51,7 +53,10 @@ public sealed class FuzzTests
         var writer = new MessageWriter(buffer, 16, 0);
         var nest = writer.Begin(77);
         foreach (var (type, value) in attributes)
+        {
             writer.Bytes(type, value);
+        }
+
         writer.End(nest);
         ReadOnlySpan<byte> datagram = writer.Complete("test");
         Assert.True(NetlinkMessage.TryTake(ref datagram, out var message));

@@ -76,9 +76,12 @@ public sealed class IpTextTests
     [Fact]
     public void No_source_parses_addresses_in_another_way()
     {
-        string root = AppContext.BaseDirectory;
+        var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
+        {
             root = Path.GetDirectoryName(root)!;
+        }
+
         var direct = new Regex(@"\b(IPAddress|IPNetwork|IPEndPoint)\.(Try)?Parse\b");
         var found = new[] { "acc-service", "host-stub", "native-interop" }
             .SelectMany(d => Directory.EnumerateFiles(Path.Combine(root, d), "*.cs", SearchOption.AllDirectories))

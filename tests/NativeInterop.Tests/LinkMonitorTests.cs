@@ -42,7 +42,10 @@ public sealed class LinkMonitorTests
         Wait.For(monitor.Handle, () =>
         {
             while (monitor.TryRead(out var e))
+            {
                 seen.Add(e);
+            }
+
             return seen.Any(e => e.Link!.Name == "last");
         }, "the last link");
         Assert.DoesNotContain(seen, e => e.Kind != LinkEventKind.Changed);
@@ -62,7 +65,10 @@ public sealed class LinkMonitorTests
         kernel.Answer(good);
         var kinds = new List<LinkEventKind>();
         while (monitor.TryRead(out var e))
+        {
             kinds.Add(e.Kind);
+        }
+
         Assert.Equal([LinkEventKind.Lost, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Changed], kinds);
     }
 
@@ -72,7 +78,9 @@ public sealed class LinkMonitorTests
         {
             Assert.NotEqual(LinkEventKind.Lost, e.Kind);
             if (e.Kind == kind && condition(e.Link!))
+            {
                 return true;
+            }
         }
         return false;
     }, $"a link {kind}");

@@ -163,7 +163,10 @@ public sealed class LinkTests
     {
         using var a = new TestNamespace();
         for (var i = 0; i < 100; i++)
+        {
             a.Route.CreateVeth(new VethSpec { Name = $"a{i}", PeerName = $"b{i}" });
+        }
+
         Assert.Equal(201, a.Route.GetLinks().Count);
         Assert.Equal(201, a.Route.GetLinks().Select(l => l.Index).Distinct().Count());
     }

@@ -22,7 +22,10 @@ public sealed class NetNamespaceTests
         Run("ip", "netns", "add", name);
         using (var ns = NetNamespace.OpenNamed(name))
         using (var route = RouteNetlink.Open(ns))
+        {
             Assert.Equal("lo", Assert.Single(route.GetLinks()).Name);
+        }
+
         Assert.True(NetNamespace.DeleteNamed(name));
         Assert.DoesNotContain(name, Run("ip", "netns", "list"), StringComparison.Ordinal);
     }
@@ -41,7 +44,10 @@ public sealed class NetNamespaceTests
         using var ns = new TestNamespace();
         Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => NetNamespace.CreateNamed(ns.Name)).Errno);
         using (var same = NetNamespace.OpenOrCreateNamed(ns.Name))
+        {
             Assert.True(same.IsSameAs(ns.Ns));
+        }
+
         Assert.True(NetNamespace.DeleteNamed(ns.Name));
         Assert.False(NetNamespace.DeleteNamed(ns.Name));
         Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => NetNamespace.OpenNamed(ns.Name)).Errno);
@@ -68,7 +74,9 @@ public sealed class NetNamespaceTests
             {
                 using var ns = NetNamespace.CreateNamed(name);
                 lock (inodes)
+                {
                     inodes.Add(ns.Inode);
+                }
             });
             Assert.Equal(16, inodes.Count);
             Assert.Single(File.ReadLines("/proc/self/mountinfo"), line => line.Split(' ')[4] == NetNamespace.NamedDirectory);
@@ -76,7 +84,9 @@ public sealed class NetNamespaceTests
         finally
         {
             foreach (var name in names)
+            {
                 NetNamespace.DeleteNamed(name);
+            }
         }
     }
 

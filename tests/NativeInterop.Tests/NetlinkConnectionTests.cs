@@ -33,7 +33,10 @@ public sealed class NetlinkConnectionTests : IDisposable
             _kernel.Acknowledge(sequence);
         };
         for (var i = 0; i < 10; i++)
+        {
             _route.SetUp(7);
+        }
+
         Assert.DoesNotContain(0u, sequences);
     }
 
@@ -56,7 +59,9 @@ public sealed class NetlinkConnectionTests : IDisposable
         _kernel.OnRequest = (_, sequence) =>
         {
             for (var i = 0u; i < 100; i++)
+            {
                 _kernel.Acknowledge(sequence + 1 + i);
+            }
         };
         Assert.Equal(Errno.ETIMEDOUT, Assert.Throws<NetlinkException>(() => _route.SetUp(7)).Errno);
     }
@@ -68,7 +73,10 @@ public sealed class NetlinkConnectionTests : IDisposable
         _kernel.OnRequest = (n, sequence) =>
         {
             for (var i = 0; n == 1 && i < 20_000; i++)
+            {
                 _kernel.Acknowledge(sequence + 1);
+            }
+
             _kernel.Acknowledge(sequence);
         };
         Assert.Equal(Errno.ETIMEDOUT, Assert.Throws<NetlinkException>(() => _route.SetUp(7)).Errno);
@@ -146,7 +154,10 @@ public sealed class NetlinkConnectionTests : IDisposable
             {
                 var bytes = Bytes.Hex(hex);
                 if (bytes.Length == 8)
+                {
                     bytes = [.. bytes, .. BitConverter.GetBytes(sequence), .. BitConverter.GetBytes(FakeKernel.Port), 0, 0, 0, 0];
+                }
+
                 _kernel.Answer(bytes);
             }
             _kernel.Acknowledge(sequence);
@@ -161,11 +172,19 @@ public sealed class NetlinkConnectionTests : IDisposable
         _kernel.OnRequest = (n, sequence) =>
         {
             if (n == 1)
+            {
                 _kernel.AnswerCutOff();
+            }
+
             if (n == 2)
+            {
                 _kernel.Lose();
+            }
+
             if (n == 3)
+            {
                 _kernel.Fail(Errno.ENOMEM);
+            }
         };
         Assert.Equal(Errno.EBADMSG, Assert.Throws<NetlinkException>(() => _route.SetUp(7)).Errno);
         Assert.Equal(Errno.ENOBUFS, Assert.Throws<NetlinkException>(() => _route.SetUp(7)).Errno);
@@ -242,9 +261,13 @@ public sealed class NetlinkConnectionTests : IDisposable
         {
             _kernel.Answer(Link(sequence, 1, "lo"));
             if (n == 1)
+            {
                 _kernel.Done(sequence, error: 12);
+            }
             else
+            {
                 _kernel.Acknowledge(sequence, error: 1);
+            }
         };
         Assert.Equal(Errno.ENOMEM, Assert.Throws<NetlinkException>(() => _route.GetLinks()).Errno);
         Assert.Equal(Errno.EPERM, Assert.Throws<NetlinkException>(() => _route.GetLinks()).Errno);
@@ -270,7 +293,9 @@ public sealed class NetlinkConnectionTests : IDisposable
         _kernel.OnRequest = (_, sequence) =>
         {
             for (var i = 0; i < 40_000; i++)
+            {
                 _kernel.Answer(Link(sequence, 1, "lo"));
+            }
         };
         Assert.Equal(Errno.ETIMEDOUT, Assert.Throws<NetlinkException>(() => _route.GetLinks()).Errno);
         Assert.Equal(TimeSpan.FromSeconds(30), _kernel.Time.GetUtcNow() - started);

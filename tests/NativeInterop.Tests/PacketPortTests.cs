@@ -34,7 +34,9 @@ public sealed class PacketPortTests
             for (var count = pair.Far.Receive(received); count > 0; count = pair.Far.Receive(received))
             {
                 for (var i = 0; i < count; i++)
+                {
                     got.Add(received.Frame(i).ToArray());
+                }
             }
             return got.Count >= 50;
         }, "50 packets");
@@ -97,7 +99,10 @@ public sealed class PacketPortTests
         using var pair = new PortPair();
         using var batch = new PacketBatch(frameSize: 512);
         foreach (var length in new[] { 100, 600, 200, 513, 512 })
+        {
             Assert.True(pair.Near.TrySend(Frame(length, 1)));
+        }
+
         var lengths = new List<int>();
         Wait.For(pair.Far.Handle, () =>
         {
@@ -199,7 +204,10 @@ public sealed class PacketPortTests
         Pass();
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++)
+        {
             Pass();
+        }
+
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
 
         void Pass()
@@ -231,11 +239,16 @@ public sealed class PacketPortTests
     {
         var frame = new byte[length];
         for (var i = 0; i < length; i++)
+        {
             frame[i] = (byte)(seed + i);
+        }
         // A unicast destination, and an ethertype that no stack answers.
         frame[0] = 0x02;
         if (length >= 14)
+        {
             (frame[12], frame[13]) = (0x88, 0xB5);
+        }
+
         return frame;
     }
 

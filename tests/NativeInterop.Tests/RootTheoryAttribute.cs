@@ -6,6 +6,8 @@ public sealed class RootTheoryAttribute : TheoryAttribute
     public RootTheoryAttribute()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Skip = "needs root";
+        }
     }
 }

@@ -28,7 +28,10 @@ public sealed class TapTests
 
         var frames = Enumerable.Range(0, 40).Select(i => Frame(60 + (i * 30), (byte)i)).ToArray();
         foreach (var frame in frames)
+        {
             Assert.True(other.TrySend(frame));
+        }
+
         Assert.Equal(frames, Collect(tap, batch, frames.Length));
 
         using var sender = tap.CreateSender(16);
@@ -105,7 +108,9 @@ public sealed class TapTests
             for (var some = port.Receive(batch); some > 0; some = port.Receive(batch))
             {
                 for (var i = 0; i < some; i++)
+                {
                     got.Add(batch.Frame(i).ToArray());
+                }
             }
             return got.Count >= count;
         }, $"{count} packets");

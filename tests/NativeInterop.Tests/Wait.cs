@@ -16,7 +16,10 @@ internal static class Wait
         while (!condition())
         {
             if (TimeProvider.System.GetElapsedTime(started) > Limit)
+            {
                 throw new TimeoutException($"waited in vain for {what}");
+            }
+
             epoll.Wait(events, 100);
         }
     }

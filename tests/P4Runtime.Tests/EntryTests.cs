@@ -91,7 +91,7 @@ public sealed class EntryTests
     public void An_entry_takes_24_bytes_beside_its_data()
     {
         var builder = TestPipeline.Pods.NewEntry();
-        Entry[] kept = new Entry[1000];
+        var kept = new Entry[1000];
         Fill(builder, kept);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Fill(builder, kept);

@@ -38,9 +38,13 @@ public sealed class GnmiClientTests
         await using var client = new GnmiClient(target.Endpoint());
 
         if (succeeds)
+        {
             await client.AddPortAsync("TAP0", default);
+        }
         else
+        {
             Assert.Equal(code, (await Assert.ThrowsAsync<P4RuntimeException>(() => client.AddPortAsync("TAP0", default))).Code);
+        }
     }
 
     [Fact]

@@ -70,7 +70,7 @@ public sealed class PipelineConfigTests
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
-        int before = 0;
+        var before = 0;
         Task Prepare(CancellationToken cancellationToken)
         {
             before++;

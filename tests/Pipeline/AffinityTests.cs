@@ -36,7 +36,9 @@ public sealed class AffinityTests : IDisposable
         for (var i = 0; i < 50; i++)
         {
             for (var pod = 1; pod <= 8; pod++)
+            {
                 Assert.Equal(backends[pod - 1], Connect(pod, (ushort)(i % 2 == 0 ? 80 : 443)));
+            }
         }
     }
 
@@ -94,14 +96,21 @@ public sealed class AffinityTests : IDisposable
         for (var i = 0; i < 8; i++)
         {
             if (_successors[i] == backend && !drain)
+            {
                 _successors[i] = left[i % left.Length];
+            }
+
             _substitutes[i] = left.Contains(_substitutes[i]) ? _substitutes[i] : left[i % left.Length];
         }
         _service.Succeed(_successors).Substitute(_substitutes).Frontend(Service.Address, 80).Frontend(Service.Address, 443);
         if (drain)
+        {
             _service.Drain(backend);
+        }
         else
+        {
             _service.Detach(backend);
+        }
     }
 
     private readonly List<uint> _gone = [];

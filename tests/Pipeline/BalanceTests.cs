@@ -20,7 +20,10 @@ public sealed class BalanceTests : IDisposable
         var client = _node.AddPod(1);
         var service = new Service(_node);
         for (uint i = 1; i <= buckets; i++)
+        {
             service.Backend(i, Node.PodAddress(0x100 + (int)i));
+        }
+
         service.Fill([.. Enumerable.Range(1, buckets).Select(i => (uint)i)]).Frontend(Service.Address, 80);
         var counts = new Dictionary<uint, int>();
         var flows = buckets * 200;
@@ -29,7 +32,10 @@ public sealed class BalanceTests : IDisposable
         {
             // A pod may have 4,096 connections that nobody answered.
             if (i % 4000 == 3999)
+            {
                 _node.Time.Advance(TimeSpan.FromSeconds(61));
+            }
+
             var to = _node.Pass(1, service.To(client, (ushort)(1024 + random.Next(60000))), Node.UplinkPort).Destination;
             counts[to] = counts.GetValueOrDefault(to) + 1;
         }
@@ -85,7 +91,10 @@ public sealed class BalanceTests : IDisposable
             {
                 // A pod may have 4,096 connections that nobody answered, and 16,384 flows of datagrams.
                 if (i % 4000 == 3999)
+                {
                     _node.Time.Advance(TimeSpan.FromSeconds(121));
+                }
+
                 var payload = new byte[random.Next(8)];
                 random.NextBytes(payload);
                 // Node.Send checks.

@@ -54,7 +54,10 @@ public sealed class DirectTests : IDisposable
         var service = Start(Frame.Udp);
         Frame[] asked = [service.To(_client, 5000), Frame.Build(Frame.Udp, _client, 5000, _backend, 8080)];
         if (!serviceFirst)
+        {
             Array.Reverse(asked);
+        }
+
         var seen = asked.Select(f => _node.Pass(1, f, 2)).ToArray();
         Assert.Equal(5000, seen[0].SourcePort);
         Assert.NotEqual(5000, seen[1].SourcePort);
@@ -111,7 +114,10 @@ public sealed class DirectTests : IDisposable
     {
         Start(Frame.Udp);
         for (ushort port = 5000; port < 11000; port++)
+        {
             _node.Pass(1, Frame.Build(Frame.Udp, _client, port, _backend, 8080), 2);
+        }
+
         Assert.Equal(4096, _node.Learned("replies"));
         Assert.Equal(6000ul - 4096, _node.Drops(DropReason.Share));
     }

@@ -42,7 +42,10 @@ public sealed class FragmentTests : IDisposable
     {
         var service = ServiceOf(protocol, pool);
         if (protocol == Frame.Tcp)
+        {
             _node.Pass(1, service.To(_client, 5000), 2);
+        }
+
         var seen = PassAll(1, service.To(_client, 5000, Frame.Ack, payload: Large), 2);
         Assert.Equal((_backend, 8080), (seen.Destination, seen.DestinationPort));
         Assert.Equal(Large, seen.Payload.ToArray());
@@ -82,7 +85,10 @@ public sealed class FragmentTests : IDisposable
     {
         var pieces = Frame.Build(Frame.Udp, _client, 5000, _backend, 9999, Large).Fragments(Size, 7);
         foreach (var piece in pieces.Reverse())
+        {
             Assert.Equal(Convert.ToHexString(piece.Ip[20..]), Convert.ToHexString(_node.Pass(1, piece, 2).Ip[20..]));
+        }
+
         Assert.Equal(0, _node.Learned("fragments"));
     }
 
@@ -118,7 +124,9 @@ public sealed class FragmentTests : IDisposable
         _node.Pass(1, one[0], 2);
         _node.Time.Advance(TimeSpan.FromSeconds(31));
         foreach (var piece in two)
+        {
             _node.Pass(1, piece, 3);
+        }
     }
 
     [Fact]
@@ -149,7 +157,10 @@ public sealed class FragmentTests : IDisposable
         // RFC 1858. Whoever the packet is for: no link makes such fragments.
         var packet = Frame.Build(protocol, _client, 5000, _backend, 80, Large);
         for (var size = 8; size < 44; size += 8)
+        {
             Assert.Null(_node.Send(1, packet.Fragments(size, 7)[0]));
+        }
+
         Assert.Equal(5ul, _node.Drops(DropReason.TinyFragment));
         _node.Pass(1, packet.Fragments(48, 7)[0], 2);
     }
@@ -162,7 +173,10 @@ public sealed class FragmentTests : IDisposable
         // RFC 3128.
         var pieces = Frame.Build(protocol, _client, 5000, _backend, 80, Large).Fragments(8, 7);
         for (var i = 1; i < 6; i++)
+        {
             Assert.Null(_node.Send(1, pieces[i]));
+        }
+
         Assert.Equal(5ul, _node.Drops(DropReason.OverlappingFragment));
         _node.Pass(1, pieces[6], 2);
     }
@@ -184,7 +198,10 @@ public sealed class FragmentTests : IDisposable
         var other = _node.AddPod(3);
         var firsts = 0;
         for (var i = 0; i < 5000; i++)
+        {
             firsts += _node.Send(1, service.To(_client, 5000, payload: Large).Fragments(Size, (ushort)i).First()) is null ? 0 : 1;
+        }
+
         Assert.Equal(4096, firsts);
         Assert.Equal(5000ul - 4096, _node.Drops(DropReason.Share));
         Assert.Equal(Large, PassAll(3, service.To(other, 5000, payload: Large), 2).Payload.ToArray());

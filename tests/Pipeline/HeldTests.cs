@@ -17,8 +17,8 @@ public sealed class HeldTests : IDisposable
     [Fact]
     public void A_pod_without_its_row_is_not_routed_elsewhere()
     {
-        uint pod = _node.AddPod(2);
-        Frame frame = Frame.Build(Frame.Udp, _client, 5000, pod, 9999);
+        var pod = _node.AddPod(2);
+        var frame = Frame.Build(Frame.Udp, _client, 5000, pod, 9999);
         _node.Put("held", "hold", [HeldAddress, pod]);
         _node.Remove("pods", pod);
 
@@ -43,9 +43,9 @@ public sealed class HeldTests : IDisposable
     [Fact]
     public void A_flow_outlasts_the_moment_in_which_its_backend_has_no_row()
     {
-        uint pod = _node.AddPod(2);
+        var pod = _node.AddPod(2);
         var service = new Service(_node).Backend(1, pod).Fill(1).Frontend(Service.Address, 80);
-        Frame data = service.To(_client, 5000, Frame.Ack);
+        var data = service.To(_client, 5000, Frame.Ack);
         _node.Pass(1, service.To(_client, 5000), 2);
 
         _node.Put("held", "hold", [HeldBackend, 1]);

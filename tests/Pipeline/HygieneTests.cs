@@ -66,7 +66,10 @@ public sealed class HygieneTests : IDisposable
         // What follows in the frame is padding, which is not to be taken for a header.
         var whole = Frame.Build(protocol, _client, 0x0800, External, 0, new byte[40], fragmentField: 0);
         for (var length = 20; length < 20 + header; length++)
+        {
             Assert.Null(_node.Send(1, WithLength(length)));
+        }
+
         Assert.Equal((ulong)header, _node.Drops(DropReason.Malformed));
         Assert.NotNull(_node.Send(1, WithLength(20 + header)));
 
@@ -79,7 +82,10 @@ public sealed class HygieneTests : IDisposable
             BinaryPrimitives.WriteUInt16BigEndian(span[24..], Checksums.Of(span[14..34]));
             // The sum of the packet as short as it is now.
             if (length >= 20 + header)
+            {
                 Checksums.Fill(frame);
+            }
+
             return frame;
         }
     }

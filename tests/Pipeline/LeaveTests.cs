@@ -29,7 +29,7 @@ public sealed class LeaveTests : IDisposable
         connection.Ask(2, Frame.Ack | Frame.Psh, "question");
         Assert.Equal(Service.Address, connection.Answer(2, Frame.Ack | Frame.Psh, "answer").Source);
         // From another port, and from this one when it begins anew.
-        foreach (ushort port in new ushort[] { 5001, 5000 })
+        foreach (var port in new ushort[] { 5001, 5000 })
         {
             var routed = _node.Pass(1, service.To(_client, port), Node.UplinkPort);
             Assert.Equal((Service.Address, 80), (routed.Destination, routed.DestinationPort));

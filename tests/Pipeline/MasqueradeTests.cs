@@ -152,9 +152,14 @@ public sealed class MasqueradeTests : IDisposable
         _node.PutPrefix("outgoing", "keep_source", [0x0AF40000], 16);
         var seen = _node.Pass(1, Frame.Build(protocol, _pod, 5000, External, 53, sequence: 0), Node.UplinkPort);
         if (protocol == Frame.Sctp)
+        {
             Assert.Equal((Node.Address, 5000), (seen.Source, seen.SourcePort));
+        }
         else
+        {
             AssertFromPool(seen);
+        }
+
         Assert.Equal((External, 53), (seen.Destination, seen.DestinationPort));
         var back = _node.Pass(Node.UplinkPort, Service.Answer(seen, Frame.Syn | Frame.Ack), 1);
         Assert.Equal($"{Frame.Text(External)}:53 > {Frame.Text(_pod)}:5000", back.Path);
@@ -191,7 +196,7 @@ public sealed class MasqueradeTests : IDisposable
     public void An_echo_that_came_in_is_answered_in_the_pods_own_name()
     {
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
-        foreach (ushort identifier in new ushort[] { 78, 0 })
+        foreach (var identifier in new ushort[] { 78, 0 })
         {
             var answer = _node.Pass(1, Frame.Echo(_pod, External, identifier, reply: true), Node.UplinkPort);
             Assert.Equal((_pod, identifier), (answer.Source, answer.Identifier));

@@ -16,7 +16,10 @@ public sealed class PinningTests : IDisposable
     {
         var service = new Service(_node, protocol);
         for (uint i = 2; i <= 4; i++)
+        {
             service.Backend(i, _node.AddPod((int)i), 80);
+        }
+
         return service.Fill(2).Frontend(Service.Address, 80);
     }
 
@@ -73,9 +76,14 @@ public sealed class PinningTests : IDisposable
         service.Fill(3).Frontend(Service.Address, 80);
         _node.Pass(1, service.To(_client, 5000), 2);
         if (drain)
+        {
             service.Succeed(2).Substitute(3).Frontend(Service.Address, 80).Drain(2);
+        }
         else
+        {
             service.Succeed(3).Frontend(Service.Address, 80).Detach(2);
+        }
+
         var seen = _node.Pass(1, service.To(_client, 5000), 3);
         Assert.Equal(Service.Address, _node.Pass(3, Service.Answer(seen), 1).Source);
         // A backend that is added moves nothing.
@@ -107,7 +115,10 @@ public sealed class PinningTests : IDisposable
             service.Backend(next, _node.AddPod((int)next), 80).Fill(next).Succeed(last).Substitute(next).Frontend(Service.Address, 80).Drain(last);
             _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), last);
             if (!afterDetach)
+            {
                 Connects(next);
+            }
+
             service.Succeed(next).Detach(last);
             if (afterDetach)
             {
@@ -177,11 +188,17 @@ public sealed class PinningTests : IDisposable
         // Each bucket of the succession has another backend; the flow's own is the one that it goes to.
         var service = new Service(_node, Frame.Udp);
         for (uint i = 2; i <= 5; i++)
+        {
             service.Backend(i, _node.AddPod((int)i), 80);
+        }
+
         service.Fill(2).Frontend(Service.Address, 80);
         var flows = Enumerable.Range(5000, 40).Select(p => (ushort)p).ToArray();
         foreach (var port in flows)
+        {
             _node.Pass(1, service.To(_client, port), 2);
+        }
+
         service.Fill(3, 4, 5).Succeed(3, 4, 5, 3, 4, 5, 3, 4).Frontend(Service.Address, 80).Detach(2);
         var moved = flows.ToDictionary(p => p, p => _node.Send(1, service.To(_client, p))!.Value.Frame.Destination);
         Assert.Equal(3, moved.Values.Distinct().Count());
@@ -289,7 +306,9 @@ public sealed class PinningTests : IDisposable
         {
             var address = _node.AddPod(pod);
             for (var i = 0; i < 4000; i++)
+            {
                 _node.Send((uint)pod, service.To(address, (ushort)(2000 + i)));
+            }
         }
         Assert.True(_node.Statistics.NotLearned > 0);
 

@@ -164,7 +164,10 @@ public sealed class RouterTests : IDisposable
         AssertSilent(With(Frame.Error(11, 0, _client, Frame.Build(Frame.Udp, External, 53, _client, 5000)), ttl: 1));
         AssertSilent(With(Frame.Error(5, 1, _client, Frame.Build(Frame.Udp, External, 53, _client, 5000)), ttl: 1));
         foreach (var piece in Frame.Build(Frame.Udp, _client, 5000, External, 53, new byte[3000]).Fragments(1480, 9)[1..])
+        {
             AssertSilent(With(piece, ttl: 1));
+        }
+
         AssertSilent(With(Frame.Build(Frame.Udp, _client, 5000, 0xFFFFFFFF, 53), ttl: 1));
         AssertSilent(With(Frame.Build(Frame.Udp, _client, 5000, 0xE0000001, 53), ttl: 1));
         AssertSilent(With(Frame.Build(47, _client, 5000, External, 53), ttl: 1));
@@ -173,7 +176,10 @@ public sealed class RouterTests : IDisposable
         AssertSilent(broken);
         Assert.Equal(1ul, _node.Drops(DropReason.BadChecksum));
         foreach (var source in new[] { 0u, 0x7F000001u, 0xE0000001u, 0xFFFFFFFFu, 0xA9FE0505u })
+        {
             Assert.Null(_node.Send(Node.UplinkPort, With(Frame.Build(Frame.Udp, source, 5000, _client, 53), ttl: 1)));
+        }
+
         Assert.Equal(5ul, _node.Drops(DropReason.BadSource));
         // The first one of several is answered.
         var first = With(Frame.Build(Frame.Udp, _client, 5000, External, 53, new byte[3000]).Fragments(1480, 9)[0], ttl: 1);
@@ -196,7 +202,10 @@ public sealed class RouterTests : IDisposable
         // Beyond the uplink sources may be forged: a limit for all of them.
         var told = 0;
         for (uint i = 0; i < 20_000; i++)
+        {
             told += _node.Send(Node.UplinkPort, With(Frame.Build(Frame.Udp, External + (i << 8), 5000, _client, (ushort)i), ttl: 1, identification: 0)) is null ? 0 : 1;
+        }
+
         Assert.Equal(8192, told);
         // No more than those are remembered, so that the table that limits them can't be filled.
         Assert.InRange(_node.Learned("answers"), 8192, 3 * 8192);
@@ -206,7 +215,10 @@ public sealed class RouterTests : IDisposable
         {
             var messages = 0;
             for (var i = 0; i < count; i++)
+            {
                 messages += _node.Send(port, With(Frame.Build(Frame.Udp, from, 5000, External, 53), ttl: 1, identification: (ushort)i)) is null ? 0 : 1;
+            }
+
             return messages;
         }
     }
@@ -236,7 +248,9 @@ public sealed class RouterTests : IDisposable
         var reply = Frame.Echo(_client, Node.Gateway, 77, reply: true);
         AssertSays(_node.Pass(1, reply, 1), 0x0303, Node.Gateway, reply);
         foreach (var piece in Frame.Echo(_client, Node.Gateway, 77, payload: new byte[3000]).Fragments(1480, 9))
+        {
             Assert.Null(_node.Send(1, piece));
+        }
     }
 
     [Theory]

@@ -30,7 +30,10 @@ public sealed class ShareTests : IDisposable
     {
         var passed = 0;
         for (var i = 0; i < connections; i++)
+        {
             passed += _node.Send(1, service.To(_greedy, (ushort)(1024 + i))) is null ? 0 : 1;
+        }
+
         return passed;
     }
 
@@ -69,7 +72,10 @@ public sealed class ShareTests : IDisposable
         Start();
         var open = new List<Connection>();
         for (var i = 0; i < Connections; i++)
+        {
             open.Add(new Connection(_node, 1, _greedy, (ushort)(1024 + i)).Open(3));
+        }
+
         Assert.Null(_node.Send(1, new Connection(_node, 1, _greedy, 60000).Syn()));
         Assert.Equal(1ul, _node.Drops(DropReason.Share));
         new Connection(_node, 2, _other, 5000).Open(3);
@@ -109,9 +115,14 @@ public sealed class ShareTests : IDisposable
         _node.Put("pools", "pool_ports", [1], Node.Address, 12000, 18000, 0x7FFF);
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, 1);
         for (var i = 0; i < 60_000; i++)
+        {
             _node.Send(1, Frame.Build(Frame.Udp, _greedy, (ushort)(1024 + i), External, 53));
+        }
+
         for (ushort port = 5000; port < 6000; port++)
+        {
             _node.Pass(2, Frame.Build(Frame.Udp, _other, port, External, 53), Node.UplinkPort);
+        }
     }
 
     [Fact]
@@ -133,7 +144,10 @@ public sealed class ShareTests : IDisposable
         var service = Start();
         service.Frontend(Service.Address, 80, outside: true);
         for (uint i = 0; i < 100_000; i++)
+        {
             _node.Send(Node.UplinkPort, service.To(0x0B000000 + i, 2000));
+        }
+
         Assert.Equal(16_384, _node.Learned("flows"));
         new Connection(_node, 1, _greedy, 5000).Open(3);
     }
@@ -148,7 +162,10 @@ public sealed class ShareTests : IDisposable
         for (uint i = 0; i < 30_000; i++)
         {
             if (i % 10_000 == 9_999)
+            {
                 _node.Time.Advance(TimeSpan.FromSeconds(61));
+            }
+
             _node.Send(Node.UplinkPort, service.To(0x0B000000 + i, 2000));
         }
         _node.Time.Advance(TimeSpan.FromSeconds(61));
@@ -157,7 +174,10 @@ public sealed class ShareTests : IDisposable
         {
             var ports = new HashSet<uint>();
             for (ushort port = 3000; port < 3003; port++)
+            {
                 ports.Add(_node.Send(Node.UplinkPort, service.To(0x0B000000 + i, port))!.Value.Port);
+            }
+
             Assert.Single(ports);
         }
     }
@@ -173,7 +193,10 @@ public sealed class ShareTests : IDisposable
         for (var i = 0; i < Slots; i++)
         {
             if (i % 20_000 == 0)
+            {
                 _node.Time.Advance(TimeSpan.FromSeconds(61));
+            }
+
             var connection = new Connection(_node, 2, _other, (ushort)(1024 + (i % 60_000))).Open(3);
             connection.Ask(3, Frame.Ack | Frame.Fin);
             connection.Answer(3, Frame.Ack | Frame.Fin);

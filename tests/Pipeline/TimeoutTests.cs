@@ -53,7 +53,10 @@ public sealed class TimeoutTests : IDisposable
         connection.Begin(2);
         service.Fill(3).Frontend(Service.Address, 80);
         foreach (var flags in new byte[] { Frame.Syn, Frame.Ack, Psh, Fin, Frame.Rst })
+        {
             _node.Pass(1, connection.Asking(flags, "data"), 2);
+        }
+
         AssertKeptFor(60);
     }
 
@@ -67,7 +70,10 @@ public sealed class TimeoutTests : IDisposable
         service.Fill(3).Frontend(Service.Address, 80);
         // Whoever forges the client doesn't see the answer. The server challenges what is out of its window (RFC 9293, 3.10.7.4).
         foreach (var flags in new byte[] { Frame.Ack, Psh, Fin })
+        {
             _node.Pass(1, connection.Asking(flags, "data", acknowledgment: connection.ServerNext + 0x20000), 2);
+        }
+
         _node.Pass(2, connection.Answering(), 1);
         AssertKeptFor(60);
     }
@@ -93,9 +99,14 @@ public sealed class TimeoutTests : IDisposable
         connection.Ask(2, Psh, "question");
         connection.Answer(2, Psh, "answer");
         if (byServer)
+        {
             connection.Answer(2, Frame.Rst | Frame.Ack);
+        }
         else
+        {
             connection.Ask(2, Frame.Rst | Frame.Ack);
+        }
+
         AssertKeptFor(10);
     }
 
@@ -216,7 +227,10 @@ public sealed class TimeoutTests : IDisposable
         Forge(connection, flags, ofClient);
         // Two in a row, of which the second would follow the first.
         foreach (var more in new byte[] { Frame.Rst, Frame.Rst | Frame.Ack, Fin })
+        {
             Forge(connection, more, ofClient);
+        }
+
         Wait(43_199);
         Assert.True(IsKept());
     }
@@ -259,7 +273,10 @@ public sealed class TimeoutTests : IDisposable
         connection.Ask(2, Psh, "question");
         connection.Answer(2);
         foreach (var off in new uint[] { 1, 1000, unchecked((uint)-1) })
+        {
             _node.Pass(1, connection.Asking(Frame.Rst, sequence: connection.ClientNext + off), 2);
+        }
+
         Wait(43_199);
         Assert.True(IsKept());
     }
@@ -270,9 +287,13 @@ public sealed class TimeoutTests : IDisposable
         foreach (var off in new uint[] { 0x12345678, 0x80000000, 0xF0000000 })
         {
             if (ofClient)
+            {
                 _node.Send(1, connection.Asking(flags, "forged", connection.ClientNext + off, connection.ServerNext + off));
+            }
             else
+            {
                 _node.Send(2, connection.Answering(flags, "forged", connection.ServerNext + off, connection.ClientNext + off));
+            }
         }
     }
 

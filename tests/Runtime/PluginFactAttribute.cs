@@ -11,7 +11,10 @@ public sealed class PluginFactAttribute : FactAttribute
     private static string? MissingOf(string[] plugins)
     {
         if (plugins.FirstOrDefault(p => !File.Exists($"/usr/lib/cni/{p}")) is { } missing)
+        {
             return $"needs {missing} in /usr/lib/cni (containernetworking-plugins)";
+        }
+
         return plugins.Any(p => p is "portmap" or "firewall") && !File.Exists("/usr/sbin/iptables") ? "needs iptables" : null;
     }
 }

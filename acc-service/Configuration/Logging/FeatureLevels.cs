@@ -25,7 +25,9 @@ public sealed class FeatureLevels(LoggingSettings settings, LogFeatures features
         var feature = _featureOf.GetOrAdd(category, features.FeatureOf);
         var settings = _settings;
         if (settings.Features.TryGetValue(feature, out var own))
+        {
             return level >= own && level != LogLevel.None;
+        }
         // The framework's own lines are not for operators, unless they ask for them by the feature it falls to.
         var least = IsFramework(category) && settings.Level < LogLevel.Warning ? LogLevel.Warning : settings.Level;
         return level >= least && level != LogLevel.None;

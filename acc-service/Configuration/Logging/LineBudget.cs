@@ -32,10 +32,16 @@ public sealed class LineBudget(TimeProvider time)
         lock (_lock)
         {
             if (!Admit((peer, reason), text, out var suppressed))
+            {
                 return default;
+            }
+
             var untold = 0L;
             if (time.GetElapsedTime(_began) >= Window)
+            {
                 (_began, _lines, untold, _untold) = (time.GetTimestamp(), 0, _untold, 0);
+            }
+
             if (_lines < MostLines)
             {
                 _lines++;
@@ -57,7 +63,10 @@ public sealed class LineBudget(TimeProvider time)
         if (entry is null)
         {
             if (_entries.Count >= MostKept)
+            {
                 _entries.Remove(_entries.MinBy(e => e.Value.Began).Key);
+            }
+
             _entries.Add(key, entry = new Entry(time.GetTimestamp()));
         }
         if (entry.Texts.Count < MostTexts && !entry.Texts.Contains(text))
@@ -72,7 +81,10 @@ public sealed class LineBudget(TimeProvider time)
     private static bool IsPowerOfTen(long number)
     {
         while (number % 10 == 0)
+        {
             number /= 10;
+        }
+
         return number == 1;
     }
 

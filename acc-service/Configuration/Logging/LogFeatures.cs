@@ -10,11 +10,16 @@ public sealed record LogFeatures(IReadOnlyList<string> Names, string Fallback, I
     public string FeatureOf(string category)
     {
         if (Names.Contains(category, StringComparer.Ordinal))
+        {
             return category;
+        }
+
         foreach (var (prefix, feature) in Components)
         {
             if (category.StartsWith(prefix, StringComparison.Ordinal))
+            {
                 return feature;
+            }
         }
         return Fallback;
     }

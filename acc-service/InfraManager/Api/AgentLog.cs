@@ -27,7 +27,9 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
         get
         {
             lock (_lock)
+            {
                 return _rivals.Length > 0 && time.GetElapsedTime(_rivalAt) < RivalsFor ? _rivals : "";
+            }
         }
     }
 
@@ -39,9 +41,15 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
         {
             rival = _superseded.Remove(agent) && outcome.Before != agent;
             if (outcome.Before.Length > 0 && outcome.Before != agent && !_superseded.Contains(outcome.Before))
+            {
                 _superseded.Add(outcome.Before);
+            }
+
             if (_superseded.Count > MostKept)
+            {
                 _superseded.RemoveAt(0);
+            }
+
             if (rival)
             {
                 _rivals = $"{agent} and {outcome.Before}";
@@ -59,9 +67,13 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
         }
 
         if (rival)
+        {
             LogRival(agent, outcome.Before, outcome.Epoch, untold);
+        }
         else
+        {
             LogBegan(agent, outcome.Epoch, outcome.Before.Length > 0 ? outcome.Before : "none", outcome.Held.Count, untold);
+        }
     }
 
     [LoggerMessage(EventId = 3020, Level = LogLevel.Information,

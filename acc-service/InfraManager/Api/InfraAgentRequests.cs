@@ -20,9 +20,14 @@ internal static class InfraAgentRequests
     {
         var add = request.AddRequest ?? throw IntentException.Invalid("add_request", "missing");
         if (add.ContainerIps.Count == 0)
+        {
             throw IntentException.Invalid("add_request.container_ips", "empty");
+        }
+
         if (add.ContainerIps.Count > ProtocolLimits.MaxAddresses)
+        {
             throw IntentException.Invalid("add_request.container_ips", $"{add.ContainerIps.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
+        }
         // What the agent sets here is the pod's MTU on the host; 24.01's manager doesn't read it, and a wrong one is no reason to refuse a pod.
         return new EndpointSpec
         {
@@ -65,7 +70,10 @@ internal static class InfraAgentRequests
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         var problem = Parsers.Address(slash < 0 ? text : text[..slash], out var address);
         if (problem is null && slash >= 0 && !IsPrefixLength(text.AsSpan(slash + 1), address))
+        {
             problem = "has no valid prefix length";
+        }
+
         return problem is null ? address : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 

@@ -67,11 +67,17 @@ internal sealed partial class InfraAgentService
         lock (_told)
         {
             if (_ignored == 0)
+            {
                 _firstIgnored = time.GetUtcNow();
+            }
+
             Interlocked.Increment(ref _ignored);
         }
         if (_told.TryAdd(context.Method, 0))
+        {
             LogIgnored(context.Method);
+        }
+
         return Task.FromResult(new Reply { Successful = true });
     }
 

@@ -26,7 +26,10 @@ internal sealed partial class InfraAgentService
     public override Task<Reply> SetSnatAddress(SetSnatAddressRequest request, ServerCallContext context) => AnswerAsync(context, _ =>
     {
         if (request.SnatIpv6.Length > 0)
+        {
             throw IntentException.Invalid("snat_ipv6", "this pipeline carries IPv4 only");
+        }
+
         var address = request.SnatIpv4.Length > 0 ? InfraAgentRequests.ToAddress("snat_ipv4", request.SnatIpv4) : null;
         var intent = new SnatAddressIntent(address);
         SnatRules.Check(intent, settings, "snat_ipv4");

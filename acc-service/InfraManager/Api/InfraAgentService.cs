@@ -26,7 +26,10 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
         var previous = HolderOf(spec);
         await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
         if (previous is { } over)
+        {
             NoteTakeover(spec, over);
+        }
+
         return new AddReply { Successful = true, HostInterfaceName = request.AddRequest.DesiredHostInterfaceName, ContainerMac = spec.Mac.ToString() };
     });
 
@@ -35,7 +38,10 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
         var node = guard.RequireNode(context);
         // CNI's DEL is idempotent: nothing there is success, although 24.01's manager said otherwise.
         if (FindKey(node, request) is { } key)
+        {
             await core.DetachAsync(new DetachIntent(node, ApiOrigin.InfraAgent, key, 0, 0), context.CancellationToken);
+        }
+
         return new DelReply { Successful = true };
     });
 
@@ -59,11 +65,18 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
     {
         var verdict = _takeovers.Judge(spec.Node, nameof(NoteTakeover), $"{spec.PortName} {previous} {spec.Key}");
         if (verdict.Fate != LineFate.Told)
+        {
             return;
+        }
+
         if (verdict.Suppressed == 0)
+        {
             LogSuperseded(spec.PortName, spec.Key, previous);
+        }
         else
+        {
             LogSupersededAgain(spec.PortName, spec.Key, previous, verdict.Suppressed);
+        }
     }
 
     /// <summary>By namespace and interface as our own CreateNetwork keeps it, else by address, which is all that 24.01's manager looks at.</summary>
@@ -76,7 +89,10 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
             return key;
         }
         if (request.Ipv4Addr.Length == 0)
+        {
             throw IntentException.Invalid("del_request", "missing, and so is ipv4_addr");
+        }
+
         var address = InfraAgentRequests.ToAddress("ipv4_addr", request.Ipv4Addr);
         return core.Endpoints
             .Select(v => v.Endpoint.Spec)

@@ -25,10 +25,16 @@ internal static class NatTranslations
             // The same address may be told by two subsets of the Endpoints object.
             backends[key] = new Backend(key.Address, key.Port, SimpleService.PlaceOf(key.Address, node), Ready: true, Serving: true, Terminating: false, InCluster: true, InLocal: false);
             if (tuple.SrcEp is not { Ipv4Addr.Length: > 0 } source)
+            {
                 continue;
+            }
+
             var address = InfraAgentRequests.ToAddress($"{field}.src_ep.ipv4_addr", source.Ipv4Addr);
             if (!node.NodeAddresses.Contains(address))
+            {
                 throw IntentException.Invalid($"{field}.src_ep.ipv4_addr", $"{address} is none of this node's addresses (Node:NodeAddresses)");
+            }
+
             masqueraded = true;
         }
 
@@ -52,7 +58,9 @@ internal static class NatTranslations
         for (var i = 0; i < request.Backends.Count; i++)
         {
             if (InfraAgentRequests.ToAddress("backends", request.Backends[i].DstEp.Ipv4Addr).Equals(address))
+            {
                 return $"backends[{i}].dst_ep";
+            }
         }
         return "backends";
     }
@@ -74,7 +82,10 @@ internal static class NatTranslations
     private static BackendKey ToBackend(string field, NatEndpoint? endpoint)
     {
         if (endpoint is null)
+        {
             throw IntentException.Invalid(field, "missing");
+        }
+
         var address = InfraAgentRequests.ToAddress($"{field}.ipv4_addr", endpoint.Ipv4Addr);
         return endpoint.Port is > 0 and <= ushort.MaxValue
             ? new BackendKey(address, (ushort)endpoint.Port)

@@ -100,12 +100,18 @@ internal static class OffloadRequests
     {
         // Bounded before anything is made of it; the model's rules say the same of the count.
         if (addresses.Count > ProtocolLimits.MaxAddresses)
+        {
             throw IntentException.Invalid("addresses", $"{addresses.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
+        }
+
         var result = new IPAddress[addresses.Count];
         for (var i = 0; i < result.Length; i++)
         {
             if (addresses[i].Length is not (4 or 16))
+            {
                 throw IntentException.Invalid($"addresses[{i}]", $"{addresses[i].Length} bytes, neither 4 nor 16");
+            }
+
             result[i] = new IPAddress(addresses[i].Span);
         }
         return result;

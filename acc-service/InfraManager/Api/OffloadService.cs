@@ -31,7 +31,10 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
             Mtu = (uint)(outcome.Endpoint.Spec.Mtu == 0 ? node.Mtu : outcome.Endpoint.Spec.Mtu),
         };
         if (outcome.Port is { } port)
+        {
             reply.Port = port;
+        }
+
         reply.Gateways.Add(OffloadRequests.ToBytes(node.Gateway));
         return reply;
     });

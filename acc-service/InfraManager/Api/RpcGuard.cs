@@ -17,7 +17,10 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
         var identity = context.GetHttpContext().Features.Get<ClientIdentity>()
             ?? throw new RpcException(new Status(StatusCode.Unauthenticated, "no client certificate"));
         if (identity.Node == node)
+        {
             return node;
+        }
+
         refusals.Refused(PeerName.Of(context.GetHttpContext().Connection.RemoteIpAddress), identity.Subject, RefusalReason.Node, $"it is of node {identity.Node} and may not change this one's endpoints");
         throw new RpcException(new Status(StatusCode.PermissionDenied, $"the certificate is of node {identity.Node}; this ACC serves node {node} only"));
     }
@@ -53,9 +56,13 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
     private void Failed(ServerCallContext context, Exception exception)
     {
         if (_failed.TryAdd($"{context.Method} {exception.GetType()}", 0))
+        {
             LogFailed(exception, context.Method);
+        }
         else
+        {
             refusals.Refused(PeerOf(context), WhoOf(context), RefusalReason.Failure, $"{context.Method} failed: {exception.Message}");
+        }
     }
 
     // A unix socket's peers are root.

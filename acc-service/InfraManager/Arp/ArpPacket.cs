@@ -22,20 +22,34 @@ internal static class ArpPacket
     public static ArpVerdict Answer(Span<byte> frame, MacAddress gateway, Dictionary<uint, ulong> senders)
     {
         if (frame.Length < Length || BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType || !frame.Slice(14, Kind.Length).SequenceEqual(Kind))
+        {
             return ArpVerdict.Malformed;
-        ulong sender = MacAt(frame, SenderMac);
+        }
+
+        var sender = MacAt(frame, SenderMac);
         uint senderIp = BinaryPrimitives.ReadUInt32BigEndian(frame[SenderIp..]), targetIp = BinaryPrimitives.ReadUInt32BigEndian(frame[TargetIp..]);
         if (sender != MacAt(frame, 6))
+        {
             return ArpVerdict.SpoofedArp;
+        }
         // A probe claims no sender, it asks whether its target is free; whoever has that must not hear that it is taken.
-        uint claimed = senderIp == 0 ? targetIp : senderIp;
-        bool isHis = senders.TryGetValue(claimed, out ulong known) && known == sender;
+        var claimed = senderIp == 0 ? targetIp : senderIp;
+        var isHis = senders.TryGetValue(claimed, out var known) && known == sender;
         if (senderIp == 0 ? isHis : senderIp == targetIp && isHis)
+        {
             return ArpVerdict.ArpIgnored;
+        }
+
         if (senderIp == 0 ? !senders.ContainsValue(sender) : !isHis)
+        {
             return ArpVerdict.SpoofedArp;
+        }
+
         if (BinaryPrimitives.ReadUInt16BigEndian(frame[Operation..]) != Request)
+        {
             return ArpVerdict.ArpIgnored;
+        }
+
         frame.Slice(SenderMac, MacAddress.Length).CopyTo(frame);
         gateway.CopyTo(frame[6..]);
         BinaryPrimitives.WriteUInt16BigEndian(frame[Operation..], Reply);

@@ -55,7 +55,10 @@ internal sealed partial class ArpProxy : IDisposable
     public void Dispose()
     {
         if (_stopping)
+        {
             return;
+        }
+
         _stopping = true;
         _wake.Signal();
         _thread.Join();
@@ -74,13 +77,21 @@ internal sealed partial class ArpProxy : IDisposable
             {
                 // A renamed link keeps its socket, so its name is looked at, too.
                 if (_port is { } port && (port.RefreshState() == PortLinkState.Gone || !port.HasItsName()))
+                {
                     Lose($"link {_name} is gone");
+                }
+
                 if (_port is null)
+                {
                     Open();
+                }
+
                 Tell(_port!.RefreshState() == PortLinkState.Down ? $"link {_name} is down: nobody reaches it; set it up (ip link set {_name} up)" : "");
                 _ = _epoll.Wait(events, LookMilliseconds);
                 if (_port is not null && !_stopping)
+                {
                     Serve(_port);
+                }
             }
             catch (LinuxException e)
             {
@@ -110,9 +121,15 @@ internal sealed partial class ArpProxy : IDisposable
     private void Tell(string problem)
     {
         if (_problem == problem)
+        {
             return;
+        }
+
         if (problem.Length > 0)
+        {
             LogProblem(problem);
+        }
+
         Volatile.Write(ref _problem, problem);
     }
 
@@ -127,7 +144,10 @@ internal sealed partial class ArpProxy : IDisposable
                 var frame = _batch.Frame(i);
                 var verdict = ArpPacket.Answer(frame, _gateway, _senders.Macs);
                 if (verdict == ArpVerdict.Answered && !port.TrySend(frame))
+                {
                     verdict = ArpVerdict.NotSent;
+                }
+
                 Volatile.Write(ref _counts[(int)verdict], _counts[(int)verdict] + 1);
             }
         }
@@ -142,7 +162,10 @@ internal sealed partial class ArpProxy : IDisposable
     private void Close()
     {
         if (_port is not { } port)
+        {
             return;
+        }
+
         _port = null;
         _epoll.Remove(port.Handle);
         port.Dispose();

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
 
@@ -15,15 +14,20 @@ internal sealed class ArpSenders(NodeSettings node, Func<IReadOnlyDictionary<lon
     /// <summary>Whether there is such a MAC address is asked for probes only, of which there are few.</summary>
     public void Refresh()
     {
-        IReadOnlyDictionary<long, Programming.EndpointView> now = endpoints();
+        var now = endpoints();
         if (ReferenceEquals(now, _seen))
+        {
             return;
+        }
+
         _seen = now;
         var macs = new Dictionary<uint, ulong>();
-        foreach (EndpointSpec spec in now.Values.Select(v => v.Endpoint.Spec))
+        foreach (var spec in now.Values.Select(v => v.Endpoint.Spec))
         {
-            foreach (IPAddress address in node.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork))
+            foreach (var address in node.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork))
+            {
                 macs[Ipv4.Value(address)] = spec.Mac.Value;
+            }
         }
 
         Macs = macs;

@@ -39,7 +39,10 @@ internal sealed class ClusterWatch : IAsyncDisposable
         var index = new ServiceIndex(ServiceContext.Of(node));
         _controller = new ServiceController(index, sink, time, logger);
         if (health is not null)
+        {
             _controller.ServiceSet += health.Set;
+        }
+
         _events = new EventRecorder(_client, node.Name, time, logger);
         _controller.ServiceSet += new ServiceEvents(_events.Record, index.UidOf).Set;
         _services = new Reflector<ServiceObject>(ResourceKinds.Services, _client, index.Services, options, time, logger);
@@ -61,12 +64,15 @@ internal sealed class ClusterWatch : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _running;
         _controller.Dispose();
         _client.Dispose();
         if (_health is not null)
-            await _health.DisposeAsync().ConfigureAwait(false);
+        {
+            await _health.DisposeAsync();
+        }
+
         _stop.Dispose();
     }
 
@@ -74,8 +80,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
     {
         try
         {
-            await Task.WhenAll(_services.Synced, _slices.Synced).WaitAsync(_stop.Token).ConfigureAwait(false);
-            await Task.WhenAny(_node.Synced, Task.Delay(NodeLimit, _time, _stop.Token)).ConfigureAwait(false);
+            await Task.WhenAll(_services.Synced, _slices.Synced).WaitAsync(_stop.Token);
+            await Task.WhenAny(_node.Synced, Task.Delay(NodeLimit, _time, _stop.Token));
             _controller.SetSynced();
         }
         catch (OperationCanceledException)

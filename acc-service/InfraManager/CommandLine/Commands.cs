@@ -28,9 +28,15 @@ internal static class Commands
     {
         var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };
         if (output is not null)
+        {
             configuration.Output = output;
+        }
+
         if (error is not null)
+        {
             configuration.Error = error;
+        }
+
         return Create().Parse(arguments).InvokeAsync(configuration);
     }
 }

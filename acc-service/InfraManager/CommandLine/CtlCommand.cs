@@ -179,9 +179,14 @@ internal static class CtlCommand
                 var options = new CallOptions(deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
                 var answer = await query(parsed, new ControlClient(channel), options);
                 if (parsed.GetValue(context.Json))
+                {
                     CtlJson.Write(output, answer.Json);
+                }
                 else
+                {
                     answer.Text(output);
+                }
+
                 return 0;
             }
             catch (RpcException e)
@@ -206,7 +211,10 @@ internal static class CtlCommand
     private static string Explain(RpcException e, string socket)
     {
         if (e.StatusCode == StatusCode.DeadlineExceeded)
+        {
             return $"{socket} does not answer within {Patience.TotalSeconds:0} s; see the log of inframanager";
+        }
+
         if (Inner<SocketException>(e) is { } refused)
         {
             return refused.SocketErrorCode switch
@@ -228,7 +236,9 @@ internal static class CtlCommand
         for (var inner = e.InnerException; inner is not null; inner = inner.InnerException)
         {
             if (inner is T found)
+            {
                 return found;
+            }
         }
         return null;
     }

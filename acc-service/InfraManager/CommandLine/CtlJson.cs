@@ -11,7 +11,10 @@ internal static class CtlJson
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+        {
             body(json);
+        }
+
         writer.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
     }
 
@@ -35,7 +38,10 @@ internal static class CtlJson
         json.WriteEndArray();
         json.WriteStartArray("notices");
         foreach (var notice in status.Notices)
+        {
             json.WriteStringValue(notice);
+        }
+
         json.WriteEndArray();
         json.WriteString("target", status.Target);
         json.WriteString("targetState", status.TargetState);
@@ -65,9 +71,14 @@ internal static class CtlJson
         json.WriteNumber("agentEpoch", status.AgentEpoch);
         json.WriteString("agentRivals", status.AgentRivals);
         if (status.Watch is null)
+        {
             json.WriteNull("watch");
+        }
         else
+        {
             Watch(json, status.Watch);
+        }
+
         json.WriteEndObject();
     }
 
@@ -120,7 +131,10 @@ internal static class CtlJson
             json.WriteString("mac", e.Mac);
             json.WriteStartArray("addresses");
             foreach (var address in e.Addresses)
+            {
                 json.WriteStringValue(address);
+            }
+
             json.WriteEndArray();
             json.WriteString("podNamespace", e.PodNamespace);
             json.WriteString("podName", e.PodName);
@@ -209,7 +223,10 @@ internal static class CtlJson
     {
         json.WriteStartObject(name);
         foreach (var value in values)
+        {
             json.WriteString(value.Name, value.Value);
+        }
+
         json.WriteEndObject();
     }
 
@@ -217,8 +234,12 @@ internal static class CtlJson
     public static void WritePort(Utf8JsonWriter json, bool known, uint port)
     {
         if (known)
+        {
             json.WriteNumber("port", port);
+        }
         else
+        {
             json.WriteNull("port");
+        }
     }
 }

@@ -10,7 +10,10 @@ internal static class CtlServices
     public static void Text(TextWriter writer, ListServicesReply reply)
     {
         if (reply.Services.Count == 0)
+        {
             writer.WriteLine("no services");
+        }
+
         foreach (var service in reply.Services)
         {
             writer.WriteLine($"{service.Namespace}/{service.Name}: {service.State}");
@@ -21,16 +24,26 @@ internal static class CtlServices
                 writer.WriteLine($"  port {port.Port}/{port.Protocol}{name}{affinity}");
                 var table = new TextTable("", "", "", "", "PACKETS").Right(4);
                 foreach (var f in port.Frontends)
+                {
                     table.Add("frontend", $"{f.Address}:{f.Port}", f.Retired ? "retired" : f.Kind, Targets(f), Number(f.Packets));
+                }
+
                 foreach (var b in port.Backends)
+                {
                     table.Add("backend", $"{b.Address}:{b.Port}", b.Place, b.Draining ? $"{b.Condition}, draining" : Shares(b), Number(b.Packets));
+                }
+
                 table.WriteTo(writer, "    ");
             }
             foreach (var problem in service.Problems)
+            {
                 writer.WriteLine($"  ! {problem.Subject}: {problem.Reason}");
+            }
         }
         if (reply.CountersProblem.Length > 0)
+        {
             writer.WriteLine($"packets are not known: {reply.CountersProblem}");
+        }
     }
 
     public static void Json(Utf8JsonWriter json, ListServicesReply reply)
@@ -45,7 +58,10 @@ internal static class CtlServices
             json.WriteString("state", service.State);
             json.WriteStartArray("ports");
             foreach (var port in service.Ports)
+            {
                 Port(json, port);
+            }
+
             json.WriteEndArray();
             Problems(json, "problems", service.Problems);
             json.WriteEndObject();
@@ -88,7 +104,10 @@ internal static class CtlServices
             json.WriteBoolean("retired", f.Retired);
             json.WriteStartArray("sourceRanges");
             foreach (var range in f.SourceRanges)
+            {
                 json.WriteStringValue(range);
+            }
+
             json.WriteEndArray();
             json.WriteBoolean("closed", f.Closed);
             json.WriteNumber("packets", f.Packets);

@@ -52,7 +52,10 @@ internal static class CtlShares
             json.WriteString("name", one.PortName);
             json.WriteStartArray("endpoints");
             foreach (var endpoint in port.Endpoints)
+            {
                 json.WriteStringValue(CtlVports.Owner(endpoint));
+            }
+
             json.WriteEndArray();
             json.WriteStartArray("shares");
             foreach (var share in port.Shares)

@@ -13,24 +13,42 @@ internal static class CtlText
         table.Add("version", status.Version);
         table.Add("ready", status.Ready ? "yes" : status.CanAttach ? "no, new pods can be attached" : "no, no pod can be attached");
         foreach (var condition in status.Conditions)
+        {
             table.Add($"  {condition.Name}", Condition(condition));
+        }
+
         foreach (var notice in status.Notices)
+        {
             table.Add("notice", notice);
+        }
+
         table.Add("target", status.Target);
         table.Add("target state", status.TargetReason.Length == 0 ? status.TargetState : $"{status.TargetState} ({status.TargetReason})");
         table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
         table.Add("gateway", $"{status.Gateway} at {status.GatewayMac}");
         if (status.ArpProxy.Length > 0)
+        {
             table.Add("ARP responder", status.ArpProxy);
+        }
+
         table.Add("endpoints", Number(status.Endpoints));
         table.Add("agent", status.AgentEpoch == 0 ? "none began yet" : $"{(status.Agent.Length == 0 ? "none since host-reset" : status.Agent)}, epoch {Number(status.AgentEpoch)}");
         if (status.AgentRivals.Length > 0)
+        {
             table.Add("two agents", $"{status.AgentRivals} take the epoch from each other: two processes use this node's certificate");
+        }
+
         table.Add("services", status.Watch is { } watch ? $"{Number(status.Services)}, {Watch(watch)}" : $"{Number(status.Services)}, set by the agent");
         foreach (var kind in status.Watch?.Kinds ?? [])
+        {
             table.Add($"watch {kind.Kind}", Watch(kind));
+        }
+
         foreach (var refused in status.Watch?.Refused ?? [])
+        {
             table.Add("refused", $"{refused.Subject}: {refused.Reason}");
+        }
+
         table.Add("table entries", status.PendingEntries == 0 ? Number(status.TableEntries) : $"{Number(status.TableEntries)}, {Number(status.PendingEntries)} of them pending");
         table.Add("queue", Number(status.QueueLength));
         table.Add("sent", $"{Number(status.UpdatesSent)} updates in {Number(status.WritesSent)} writes");
@@ -39,7 +57,10 @@ internal static class CtlText
             ? $"yes: {Number(status.ReconcileInserted)} inserted, {Number(status.ReconcileModified)} modified, {Number(status.ReconcileDeleted)} deleted"
             : "no");
         if (status.StoreProblem.Length > 0)
+        {
             table.Add("store", status.StoreProblem);
+        }
+
         table.Add("uptime", TimeSpan.FromSeconds(Math.Floor(status.Uptime)).ToString("c", CultureInfo.InvariantCulture));
         table.WriteTo(writer);
     }
@@ -51,7 +72,10 @@ internal static class CtlText
     {
         var server = watch.Server.Length == 0 ? "" : $" from {watch.Server}";
         if (!watch.Synced)
+        {
             return $"not yet known{server}";
+        }
+
         var pending = watch.Pending == 0 ? "" : $", {Number(watch.Pending)} to be changed";
         return $"watched{server}{pending}{(watch.Waiting.Length == 0 ? "" : $"; they wait: {watch.Waiting}")}";
     }
@@ -97,16 +121,25 @@ internal static class CtlText
         {
             // Empty tables follow each other closely.
             if (!first && (apart || table.Rows.Count > 0))
+            {
                 writer.WriteLine();
+            }
+
             (first, apart) = (false, table.Rows.Count > 0);
             writer.WriteLine($"{table.Name}: {Number((ulong)table.Rows.Count)} of {Number(table.Size)} rows");
             if (table.Rows.Count == 0)
+            {
                 continue;
+            }
+
             var withPriority = table.Rows.Any(r => r.Priority != 0);
             var names = table.Rows[0].Match.Select(m => m.Name.ToUpperInvariant());
             var text = new TextTable([.. names, .. withPriority ? ["PRIORITY"] : Array.Empty<string>(), "ACTION"]);
             foreach (var row in table.Rows)
+            {
                 text.Add([.. row.Match.Select(m => m.Value), .. withPriority ? [row.Priority.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(), Action(row.Action, row.Params)]);
+            }
+
             text.WriteTo(writer, "  ");
         }
     }
@@ -115,7 +148,10 @@ internal static class CtlText
     {
         var cells = reply.Cells.Where(c => all || c.Packets != 0 || c.Bytes != 0).ToList();
         if (reply.LossesProblem.Length > 0)
+        {
             writer.WriteLine(reply.LossesProblem);
+        }
+
         if (cells.Count == 0)
         {
             writer.WriteLine("nothing counted (--all shows the zeros)");
@@ -123,7 +159,10 @@ internal static class CtlText
         }
         var table = new TextTable("COUNTER", "INDEX", "REASON", "PACKETS", "BYTES").Right(1, 3, 4);
         foreach (var cell in cells)
+        {
             table.Add(cell.Counter, Number(cell.Index), cell.Label.Length == 0 ? "-" : cell.Label, Number(cell.Packets), Number(cell.Bytes));
+        }
+
         table.WriteTo(writer);
     }
 
@@ -136,12 +175,19 @@ internal static class CtlText
         {
             number++;
             if (step.Table.Length == 0)
+            {
                 table.Add(Number((ulong)number), "-", "", step.Note, "");
+            }
             else
+            {
                 table.Add(Number((ulong)number), step.Table, step.Hit ? "hit" : "miss", Pairs(step.Key), Action(step.Action, step.Params) + (step.Note.Length == 0 ? "" : $"  {step.Note}"));
+            }
         }
         if (number > 0)
+        {
             table.WriteTo(writer, "  ");
+        }
+
         var name = reply.OutPortName.Length == 0 ? "" : $" ({reply.OutPortName})";
         writer.WriteLine(reply.Fate switch
         {

@@ -25,9 +25,15 @@ internal static class CtlVports
         }
 
         foreach (var own in reply.Vports)
+        {
             table.Add(own.HasPort ? Number(own.Port) : "-", own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
+        }
+
         foreach (var free in reply.FreePorts)
+        {
             table.Add("-", free, "tap", "-", "-", "-", "free (Target:Ports)");
+        }
+
         table.WriteTo(writer);
     }
 
@@ -51,7 +57,10 @@ internal static class CtlVports
             json.WriteString("problem", one.PortProblem);
             json.WriteStartArray("endpoints");
             foreach (var endpoint in vport)
+            {
                 json.WriteStringValue(Owner(endpoint));
+            }
+
             json.WriteEndArray();
             json.WriteEndObject();
         }
@@ -72,7 +81,10 @@ internal static class CtlVports
         json.WriteEndArray();
         json.WriteStartArray("free");
         foreach (var free in reply.FreePorts)
+        {
             json.WriteStringValue(free);
+        }
+
         json.WriteEndArray();
         json.WriteEndObject();
     }

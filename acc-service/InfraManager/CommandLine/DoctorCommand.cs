@@ -16,9 +16,14 @@ internal static class DoctorCommand
             var output = parsed.InvocationConfiguration.Output;
             var report = Examine(parsed.GetValue(config));
             if (parsed.GetValue(json))
+            {
                 CtlJson.Write(output, report.WriteJson);
+            }
             else
+            {
                 report.WriteText(output);
+            }
+
             return report.IsSound ? 0 : 1;
         });
         return command;
@@ -34,7 +39,10 @@ internal static class DoctorCommand
         {
             var report = new DoctorReport();
             foreach (var error in e.Errors)
+            {
                 report.Wrong("configuration", ConfigurationError.OneLine(error.ToString()), "docs/configuration.md has all keys; inframanager does not start with this");
+            }
+
             return report;
         }
     }

@@ -50,7 +50,10 @@ internal static class PrepareCommand
     private static bool MakeSubfunctions(IReadOnlyDictionary<string, SubfunctionSettings> wanted, TextWriter output, TextWriter error)
     {
         if (wanted.Count == 0)
+        {
             return true;
+        }
+
         using var devlink = DevlinkClient.Open();
         using var route = RouteNetlink.Open();
         var maker = new SubfunctionMaker(devlink, route, EthtoolSettings.SetQueues, ActivationLimit);

@@ -26,7 +26,10 @@ internal static class Readiness
             {
                 var reply = await client.GetStatusAsync(new GetStatusRequest(), deadline: DateTime.UtcNow + Answer, cancellationToken: cancellationToken);
                 if (Missing(reply) is not { } reason)
+                {
                     return reply;
+                }
+
                 missing = reason;
             }
             catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded && !cancellationToken.IsCancellationRequested)
@@ -34,7 +37,10 @@ internal static class Readiness
                 missing = "it does not answer";
             }
             if (time.GetElapsedTime(started) > limit)
+            {
                 throw new CtlException($"not ready within {limit.TotalSeconds:0} s: {missing}; see the log of inframanager");
+            }
+
             await Task.Delay(Interval, time, cancellationToken);
         }
     }

@@ -22,9 +22,15 @@ internal static class SoftTargetCommand
     private static Task<int> RunAsync(string? file, string? listen, string? portNamespace)
     {
         if (listen is not null && Parsers.ListenAddress(listen, out _) is { } problem)
+        {
             return RefuseAsync("--listen", listen, problem, "give unix:/path or address:port");
+        }
+
         if (portNamespace is not null && Parsers.AbsolutePath(portNamespace, out _) is { } wrong)
+        {
             return RefuseAsync("--port-namespace", portNamespace, wrong, "give an absolute path");
+        }
+
         return Daemon.RunAsync(file, Sections, async (settings, loggers, signals) =>
         {
             var own = settings.SoftTarget with

@@ -23,7 +23,9 @@ internal sealed class TextTable(params string[] header)
         foreach (var row in _rows)
         {
             for (var i = 0; i < row.Length; i++)
+            {
                 widths[i] = Math.Max(widths[i], row[i].Length);
+            }
         }
         foreach (var row in _rows)
         {
@@ -31,7 +33,10 @@ internal sealed class TextTable(params string[] header)
             for (var i = 0; i < row.Length; i++)
             {
                 if (i > 0)
+                {
                     line.Append("  ");
+                }
+
                 line.Append(_right.Contains(i) ? row[i].PadLeft(widths[i]) : row[i].PadRight(widths[i]));
             }
             writer.WriteLine(line.ToString().TrimEnd());

@@ -27,11 +27,16 @@ internal sealed class TraceOptions
     {
         Option[] options = [_port, _fromPod, _destination, _source, _sourceMac, _destinationMac, _protocol, _sourcePort, _destinationPort, _ttl, _payload, _hex];
         foreach (var option in options)
+        {
             command.Options.Add(option);
+        }
+
         _payload.Validators.Add(r =>
         {
             if (r.Tokens.Count > 0 && r.GetValueOrDefault<int>() is < 0 or > 9000)
+            {
                 r.AddError("--payload-len: give 0 to 9000");
+            }
         });
     }
 
@@ -43,7 +48,10 @@ internal sealed class TraceOptions
         var port = parsed.GetValue(_port) ?? sender?.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)
             ?? throw new CtlException("--port or --from-pod is missing: where does the packet come in?");
         if (parsed.GetValue(_hex) is { } hex)
+        {
             return (port, ReadHex(hex));
+        }
+
         var protocol = parsed.GetValue(_protocol) ?? PacketProtocol.Icmp;
         var packet = new PacketSpec
         {
@@ -66,7 +74,10 @@ internal sealed class TraceOptions
     private static EndpointInfo? FindSender(string? pod, string? port, IReadOnlyList<EndpointInfo> endpoints)
     {
         if (pod is null)
+        {
             return endpoints.FirstOrDefault(e => e.PortName == port || (e.Port != 0 && e.Port.ToString(System.Globalization.CultureInfo.InvariantCulture) == port));
+        }
+
         var found = endpoints.Where(e => e.PodName == pod || $"{e.PodNamespace}/{e.PodName}" == pod || e.ContainerId == pod).ToList();
         return found.Count switch
         {
@@ -108,7 +119,10 @@ internal sealed class TraceOptions
                 var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
                 var problem = parser(text, out var value);
                 if (problem is null)
+                {
                     return value;
+                }
+
                 result.AddError($"{name}: '{text}' {problem}");
                 return null;
             },

@@ -14,11 +14,20 @@ internal static class CertificateCondition
     {
         var until = trust.Current.NotAfter;
         if (until < now)
+        {
             return Condition.Blocking(ConditionNames.Certificates, $"{trust.CertificateFile}: the certificate in force expired on {until:u}, hosts refuse it; renew it");
+        }
+
         if (trust.Problem.Length > 0)
+        {
             return Condition.Unmet(ConditionNames.Certificates, $"{trust.Problem}; the files read before stay in force until {until:u}");
+        }
+
         if (targetProblem.Length > 0)
+        {
             return Condition.Unmet(ConditionNames.Certificates, $"for the target: {targetProblem}; the files read before stay in force");
+        }
+
         return Condition.Met(ConditionNames.Certificates, until - now < Soon ? $"{trust.CertificateFile} is valid until {until:u} only; renew it" : "");
     }
 }

@@ -53,7 +53,7 @@ internal sealed class ConditionSource(IProgrammer core)
 
     private static string DescribePending(ProgrammerStatus status)
     {
-        string count = $"{status.PendingEntries.ToString(CultureInfo.InvariantCulture)} entries are not in the tables";
+        var count = $"{status.PendingEntries.ToString(CultureInfo.InvariantCulture)} entries are not in the tables";
         return status.Differences is [var first, ..] ? $"{count}, for one {first.Row}, which is {first.Kind}" : $"{count} yet";
     }
 }

@@ -13,10 +13,16 @@ internal static class HostInterfaceCondition
     public static Condition Of(IProgrammer core, NodeSettings node, PortReport ports)
     {
         if (node.HostAddresses.Count == 0)
+        {
             return Condition.Met(ConditionNames.HostInterface, "not configured (Node:HostAddresses)");
+        }
+
         var host = core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.Kind == EndpointKind.Host);
         if (host is null)
+        {
             return Condition.Unmet(ConditionNames.HostInterface, "no agent has attached the host's interface: see 'host-stub status' on the host");
+        }
+
         var name = host.Endpoint.Spec.PortName;
         return ports.ProblemOf(name) is { } problem
             ? Condition.Unmet(ConditionNames.HostInterface, $"port {name}: {problem}")

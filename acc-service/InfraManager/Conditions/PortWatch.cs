@@ -70,11 +70,14 @@ internal sealed class PortWatch : IAsyncDisposable
     {
         var connection = _connection();
         if (!connection.IsPrimary)
+        {
             return;
+        }
+
         try
         {
-            var losses = await _gnmi.GetLossesAsync(cancellationToken).ConfigureAwait(false);
-            var states = losses is { PortsDown: > 0 } ? await _gnmi.GetPortStatesAsync(cancellationToken).ConfigureAwait(false) : null;
+            var losses = await _gnmi.GetLossesAsync(cancellationToken);
+            var states = losses is { PortsDown: > 0 } ? await _gnmi.GetPortStatesAsync(cancellationToken) : null;
             _previousFailure = "";
             Take(losses, states);
         }
@@ -93,8 +96,8 @@ internal sealed class PortWatch : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _running;
         _stop.Dispose();
     }
 
@@ -104,9 +107,9 @@ internal sealed class PortWatch : IAsyncDisposable
         {
             while (true)
             {
-                await LookAsync(_stop.Token).ConfigureAwait(false);
+                await LookAsync(_stop.Token);
                 var current = _connection() is { IsPrimary: true } connection && Interlocked.Read(ref _looked) == connection.Generation;
-                await Task.Delay(current ? Every : Every / 10, _time, _stop.Token).ConfigureAwait(false);
+                await Task.Delay(current ? Every : Every / 10, _time, _stop.Token);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -146,7 +149,10 @@ internal sealed class PortWatch : IAsyncDisposable
             }
         }
         foreach (var gone in _missingSince.Keys.Except(names).ToList())
+        {
             _missingSince.Remove(gone);
+        }
+
         _report = new PortReport(losses.PortFault, problems.ToFrozenDictionary(StringComparer.Ordinal));
         _ports = Judge(losses.PortFault, names.Count, broken, missing, problems);
     }
@@ -154,11 +160,20 @@ internal sealed class PortWatch : IAsyncDisposable
     private static Condition Judge(string fault, int all, List<string> broken, int missing, Dictionary<string, string> problems)
     {
         if (fault.Length > 0)
+        {
             return Condition.Blocking(ConditionNames.Ports, fault);
+        }
+
         if (broken.Count > 0)
+        {
             return Condition.Unmet(ConditionNames.Ports, $"{Count(broken.Count, all)} can't be opened: {string.Join("; ", broken.Order(StringComparer.Ordinal).Take(MostNames).Select(n => $"{n} ({problems[n]})"))}{More(broken.Count)}");
+        }
+
         if (missing == 0)
+        {
             return Condition.Met(ConditionNames.Ports);
+        }
+
         var first = string.Join(", ", problems.Keys.Order(StringComparer.Ordinal).Take(MostNames));
         // One pod whose link vanished is that pod's loss; when no link is there, agent and target do not mean the same namespace, or the host lost all.
         return missing == all
@@ -169,7 +184,10 @@ internal sealed class PortWatch : IAsyncDisposable
     private bool IsMissingLong(string name)
     {
         if (!_missingSince.TryGetValue(name, out var since))
+        {
             _missingSince[name] = since = _time.GetTimestamp();
+        }
+
         return _time.GetElapsedTime(since) >= MissingGrace;
     }
 

@@ -29,9 +29,13 @@ internal sealed class WatchCondition(string kubeconfig, TimeProvider time)
         lock (_gate)
         {
             if (interrupted is null)
+            {
                 _interrupted = null;
+            }
             else if (time.GetElapsedTime(_interrupted ??= time.GetTimestamp()) >= Grace)
+            {
                 return Condition.Unmet(ConditionNames.Watch, $"the watch of {interrupted.Kind} objects is interrupted{Since(interrupted)}{After(interrupted)}; services stay as they were");
+            }
         }
         return Condition.Met(ConditionNames.Watch);
     }

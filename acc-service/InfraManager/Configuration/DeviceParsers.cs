@@ -49,9 +49,15 @@ internal static class DeviceParsers
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         var length = Bits;
         if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > Bits))
+        {
             return $"has no prefix length from 0 to {Bits} after the '/'";
+        }
+
         if (!MacAddress.TryParse(slash < 0 ? text : text[..slash], out var mac))
+        {
             return "is no MAC address";
+        }
+
         range = new MacRange(mac, length);
         return null;
     }

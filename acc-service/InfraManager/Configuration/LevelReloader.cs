@@ -41,7 +41,9 @@ internal sealed partial class LevelReloader : IDisposable
             _levels.Settings = settings.Logging with { Format = _levels.Settings.Format };
             LogReloaded(_file, settings.Logging.Level);
             if (SettingsLoader.Fingerprint(settings) != _others)
+            {
                 LogNeedsRestart(_file);
+            }
         }
         catch (ConfigurationException e)
         {

@@ -18,9 +18,15 @@ internal static class NodeParsers
     public static string? Mac(string text, out MacAddress mac)
     {
         if (!MacAddress.TryParse(text, out mac))
+        {
             return "is no MAC address";
+        }
+
         if (mac.IsMulticast)
+        {
             return "is a multicast MAC address";
+        }
+
         return mac.IsZero ? "is the all-zero MAC address" : null;
     }
 
@@ -29,11 +35,20 @@ internal static class NodeParsers
     {
         route = default;
         if (text.Split(" via ", StringSplitOptions.TrimEntries) is not [var prefix, var hop])
+        {
             return "is no prefix 'via' a MAC address";
+        }
+
         if (Parsers.Network(prefix, out var destination) is { } wrongPrefix)
+        {
             return wrongPrefix;
+        }
+
         if (Mac(hop, out var mac) is { } wrongHop)
+        {
             return wrongHop;
+        }
+
         route = new UplinkRoute(destination, mac);
         return null;
     }
@@ -50,7 +65,10 @@ internal static class NodeParsers
     {
         node = "";
         if (!text.StartsWith("host:", StringComparison.Ordinal))
+        {
             return "is no role that a client of this API can have";
+        }
+
         node = text["host:".Length..];
         return IsNodeName(node) ? null : "names no node after 'host:'";
     }

@@ -156,7 +156,10 @@ internal static class SettingsLoader
         var rules = ReadDeviceLists(reader);
         var most = (int)reader.Number("Devices:MaxPorts", 0, 0, 65535);
         if (rules.PortRule == PortRule.Mac && most > DeviceRules.MostVports)
+        {
             reader.Fail("Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture), $"is more than {DeviceRules.MostVports}, the most vports that there can be with Target:PortRule mac", $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
+        }
+
         return rules with { MaxPorts = rules.PortRule == PortRule.Mac && most == 0 ? DeviceRules.MostVports : most };
     }
 
@@ -179,11 +182,17 @@ internal static class SettingsLoader
         var port = reader.Value("Node:Uplink:Port", "", (string text, out string name) => Any(text, out name), "give the name of the port at the target");
         var mac = reader.Value("Node:Uplink:Mac", "", (string text, out MacAddress mac) => text.Length == 0 ? Empty(out mac) : NodeParsers.Mac(text, out mac), UplinkMacRemedy);
         if (port.Length > 0 && mac.IsZero)
+        {
             reader.Fail("Node:Uplink:Mac", "", "is missing: the neighbours have nowhere to send to", UplinkMacRemedy);
+        }
+
         var routes = reader.List<UplinkRoute>("Node:Uplink:Routes", NodeParsers.UplinkRoute, "give a prefix and the next hop's MAC address such as 0.0.0.0/0 via 02:00:00:00:00:01");
         var mtu = (int)reader.Number("Node:Uplink:Mtu", 0, 0, 9216);
         if (mtu is > 0 and < 576)
+        {
             reader.Fail("Node:Uplink:Mtu", $"{mtu}", "is too small", "give a whole number from 576 to 9216, or 0 where the uplink takes what endpoints send");
+        }
+
         return port.Length == 0 ? null : new UplinkSettings(port, mac, routes, mtu);
     }
 
@@ -231,9 +240,15 @@ internal static class SettingsLoader
         var names = reader.List<string>(Key, DeviceParsers.PortName, Remedy);
         // P4-DPDK builds a pipeline with no other number.
         if (names.Count > 0 && !BitOperations.IsPow2(names.Count))
+        {
             reader.Fail(Key, names.Count.ToString(CultureInfo.InvariantCulture), "is not a power of two: the target would refuse the pipeline", Remedy);
+        }
+
         if (names.Distinct(StringComparer.Ordinal).Count() != names.Count)
+        {
             reader.Fail(Key, string.Join(' ', names), "names a port twice", Remedy);
+        }
+
         return new TargetPorts(names, !reader.Flag("Target:MakePorts", true));
     }
 
@@ -271,25 +286,44 @@ internal static class SettingsLoader
     private static void CheckAddresses(ConfigurationReader reader, NodeSettings node)
     {
         if (reader.Errors.Count > 0)
+        {
             return;
+        }
+
         for (var i = 0; i < node.PodRanges.Count; i++)
         {
             var range = node.PodRanges[i];
             if (range.Contains(node.Gateway))
+            {
                 reader.Fail("Node:Gateway", node.Gateway.ToString(), $"lies in the pod range {range}", "give an address that no pod can have, such as 169.254.1.1");
+            }
+
             for (var j = 0; j < i; j++)
             {
                 if (Overlap(range, node.PodRanges[j]))
+                {
                     reader.Fail($"Node:PodRanges[{i}]", range.ToString(), $"overlaps {node.PodRanges[j]}", "remove one of them");
+                }
             }
             foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
+            {
                 reader.Fail("Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}", "give the cluster's service range, which no pod address is in");
+            }
+
             foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
+            {
                 reader.Fail("Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
+            }
+
             foreach (var address in node.NodeAddresses.Where(range.Contains))
+            {
                 reader.Fail("Node:NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
+            }
+
             foreach (var address in node.HostAddresses.Where(range.Contains))
+            {
                 reader.Fail("Node:HostAddresses", address.ToString(), $"lies in the pod range {range}", "give the addresses of the host's interface into the pipeline");
+            }
         }
     }
 
@@ -297,16 +331,27 @@ internal static class SettingsLoader
     private static void CheckOwnApi(ConfigurationReader reader, Settings settings)
     {
         if (reader.Errors.Count > 0)
+        {
             return;
+        }
+
         var node = settings.Node;
         foreach (var (key, own) in new[] { ("Api:Listen", settings.Api.Listen), ("Api:HealthListen", settings.Api.HealthListen), (MetricsListen.Key, settings.MetricsListen) })
         {
             if (own is null || IPAddress.IsLoopback(own.Address))
+            {
                 continue;
+            }
+
             if (node.VirtualRanges.Concat(node.ExternalRanges).Any(r => r.Contains(own.Address)))
+            {
                 reader.Fail(key, own.ToString(), "lies in Node:VirtualRanges or Node:ExternalRanges, so that a service could take its traffic", "give ranges without the ACC's own address");
+            }
+
             if (node.NodeAddresses.Contains(own.Address) && node.NodePorts.Contains((ushort)own.Port))
+            {
                 reader.Fail(key, own.ToString(), $"is a port within Node:NodePorts ({node.NodePorts}), so that a service could take its traffic", "give a port outside that range");
+            }
         }
     }
 
@@ -314,11 +359,19 @@ internal static class SettingsLoader
     {
         var soft = settings.SoftTarget;
         if (reader.Errors.Count > 0)
+        {
             return;
+        }
+
         if (settings.Target.Kind == TargetKind.Embedded && !soft.Listen.StartsWith("unix:", StringComparison.Ordinal))
+        {
             reader.Fail("SoftTarget:Listen", soft.Listen, "is no unix socket, and the target is embedded", "give unix:/path");
+        }
+
         if ((soft.CertificateFile is null) != (soft.KeyFile is null) || (soft.KeyFile is null) != (soft.CaFile is null))
+        {
             reader.Fail("SoftTarget:CertificateFile", soft.CertificateFile, "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given", "give all three, or none for unix sockets and loopback addresses");
+        }
     }
 
     /// <summary>The packages of release 24.01 run on external targets alone, and know no uplink.</summary>
@@ -326,24 +379,41 @@ internal static class SettingsLoader
     {
         var node = settings.Node;
         if (reader.Errors.Count > 0)
+        {
             return;
+        }
+
         if (settings.Pipeline is { Package: null, P4Info: { } info })
+        {
             reader.Fail("Pipeline:P4Info", info, "belongs to a package, and Pipeline:Package names none", "set Pipeline:Package, or remove Pipeline:P4Info");
+        }
+
         if (node.Profile == PipelineProfile.K8sDp)
         {
             if (settings.Pipeline.Package is { } package)
+            {
                 reader.Fail("Pipeline:Package", package, "is a package of release 24.01, and Pipeline:Profile is k8s_dp, our own pipeline", "set Pipeline:Profile to es2k-24.01 or dpdk-24.01, or remove Pipeline:Package");
+            }
+
             return;
         }
 
         var name = PipelineProfiles.NameOf(node.Profile);
         var rule = node.Profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi;
         if (settings.Target.Kind == TargetKind.Embedded)
+        {
             reader.Fail("Pipeline:Profile", name, "is a package that the embedded target does not run", "set Target:Kind to external, and Target:P4Runtime and Target:Gnmi to the server's addresses");
+        }
+
         if (node.Devices.PortRule != rule)
+        {
             reader.Fail("Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}", $"set it to {rule.ToString().ToLowerInvariant()}");
+        }
+
         if (node.Uplink is { } uplink)
+        {
             reader.Fail("Node:Uplink:Port", uplink.Port, $"is not for {name}, which has no uplink of its own: the host forwards", "remove Node:Uplink");
+        }
     }
 
     private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);

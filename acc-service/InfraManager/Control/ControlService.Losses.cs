@@ -36,6 +36,8 @@ internal sealed partial class ControlService
     {
         ulong index = 0;
         foreach (var (label, count) in counts.OrderBy(c => c.Key, StringComparer.Ordinal))
+        {
             reply.Cells.Add(new CounterCell { Counter = counter, Index = index++, Label = label.Replace('-', '_'), Packets = count });
+        }
     }
 }

@@ -21,7 +21,10 @@ internal sealed partial class ControlService
     private static ACCOffload.InfraManager.State.AttachmentKey? KeyOf(RemoveEndpointsRequest request)
     {
         if (request is { Network.Length: 0, ContainerId.Length: 0, InterfaceName.Length: 0 })
+        {
             return null;
+        }
+
         var key = new ACCOffload.InfraManager.State.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
         EndpointRules.CheckKey(key);
         return key;
@@ -30,7 +33,10 @@ internal sealed partial class ControlService
     private static IPAddress? AddressOf(string text)
     {
         if (text.Length == 0)
+        {
             return null;
+        }
+
         return Parsers.Address(text, out var address) is { } problem
             ? throw IntentException.Invalid("address", $"\"{ConfigurationError.OneLine(text)}\" {problem}")
             : address;
@@ -39,7 +45,10 @@ internal sealed partial class ControlService
     private static MacAddress? MacOf(string text)
     {
         if (text.Length == 0)
+        {
             return null;
+        }
+
         return MacAddress.TryParse(text, out var mac) ? mac : throw IntentException.Invalid("mac", $"\"{ConfigurationError.OneLine(text)}\" is no MAC address");
     }
 

@@ -17,7 +17,7 @@ internal sealed partial class ControlService
     public override Task<ListServicesReply> ListServices(ListServicesRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var reply = new ListServicesReply();
-        IEnumerable<ServiceView> views = request.Service.Length == 0 ? core.Services.Values : [Named(request.Service.Split('/', 2))];
+        var views = request.Service.Length == 0 ? core.Services.Values : [Named(request.Service.Split('/', 2))];
         var counters = await ReadCountersAsync(reply, context.CancellationToken);
         reply.Services.AddRange(views.OrderBy(v => v.State.Key).Select(v => ToInfo(v, counters)));
         return reply;
@@ -27,7 +27,10 @@ internal sealed partial class ControlService
     {
         RequireAgent();
         if (!IpText.TryParse(request.Address, out var address))
+        {
             throw IntentException.Invalid("address", request.Address.Length == 0 ? "empty" : $"{ConfigurationError.OneLine(request.Address)} is no IP address");
+        }
+
         var backends = request.Backends.Select((b, i) => IpText.TryParse(b, out var parsed) ? parsed : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is no IP address")).ToList();
         var ports = request.Ports.Select((p, i) => new SimpleService.Port(
             ProtocolOf($"ports[{i}].protocol", p.Protocol),
@@ -35,7 +38,10 @@ internal sealed partial class ControlService
             p.NodePort == 0 ? (ushort)0 : PortOf($"ports[{i}].node_port", p.NodePort),
             [.. backends.Select(b => new BackendKey(b, PortOf($"ports[{i}].target_port", p.TargetPort == 0 ? p.Port : p.TargetPort)))]));
         if (request.Affinity > ServiceRules.MaxAffinitySeconds)
+        {
             throw IntentException.Invalid("affinity", $"{request.Affinity} s is outside 0..{ServiceRules.MaxAffinitySeconds}");
+        }
+
         var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
         var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
         ServiceClaims.Check(spec, node, "address", a => $"backends[{backends.IndexOf(a)}]");
@@ -76,7 +82,10 @@ internal sealed partial class ControlService
                 AffinityKept = (uint)AffinityClass.SecondsOf(affinity),
             };
             for (var j = 0; j < port.Frontends.Count; j++)
+            {
                 told.Frontends.Add(ToInfo(port.Frontends[j], port.Frontends[j].Retired ? null : wanted?.Frontends[j], counters));
+            }
+
             var (listed, cluster, local) = (wanted?.Backends.ToDictionary(b => b.Key) ?? [], port.Cluster.Buckets.CountBy(b => b).ToDictionary(), port.Local.Buckets.CountBy(b => b).ToDictionary());
             foreach (var backend in port.Backends)
             {
@@ -169,7 +178,9 @@ internal sealed partial class ControlService
     private void RequireAgent()
     {
         if (watch is not null)
+        {
             throw new RpcException(new Status(StatusCode.PermissionDenied, "services are watched (Services:Source is watch), so they can't be set by hand; set it to agent for a node without a cluster"));
+        }
     }
 
     private static ProtocolType ProtocolOf(string field, string text) => text.ToUpperInvariant() switch
@@ -216,7 +227,9 @@ internal sealed partial class ControlService
         public void Take(IEnumerable<RowCounter> counters)
         {
             foreach (var counter in counters)
+            {
                 _packets[counter.Key] = counter.Packets;
+            }
         }
 
         public ulong Of(uint backend) => _backend is null ? 0 : Of(_backend.Exact("backend_id", backend));
@@ -226,9 +239,15 @@ internal sealed partial class ControlService
         {
             ulong sum = 0;
             if (_service is null)
+            {
                 return sum;
+            }
+
             foreach (var outside in new[] { 0u, 1u })
+            {
                 sum += Of(_service.Exact("outside", outside).Exact("ip", key.Address.GetAddressBytes()).Exact("port", key.Port).Exact("protocol", (ulong)key.Protocol));
+            }
+
             return sum;
         }
 

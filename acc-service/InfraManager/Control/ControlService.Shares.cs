@@ -15,7 +15,10 @@ internal sealed partial class ControlService
         var reply = new ListSharesReply();
         var pipeline = target.Pipeline;
         if (pipeline.Tables.Count == 0)
+        {
             throw new RpcException(new Status(StatusCode.Unavailable, $"the target's pipeline is not known yet: {core.Status.TargetReason}"));
+        }
+
         var registers = ShareKind.All.Select(k => pipeline.Registers.FirstOrDefault(r => r.Alias == k.Register)).OfType<RegisterSchema>().ToList();
         if (registers.Count < ShareKind.All.Count)
         {
@@ -54,7 +57,10 @@ internal sealed partial class ControlService
         port.Endpoints.AddRange(endpoints);
         var (first, isPod) = (endpoints[0], endpoints.Any(e => e.Kind == "pod"));
         if (!first.HasPort || first.Port >= counted)
+        {
             return port;
+        }
+
         port.Shares.AddRange(ShareKind.All.Select((kind, i) => new Share
         {
             Kind = kind.Name,
@@ -73,7 +79,10 @@ internal sealed partial class ControlService
     {
         var digits = cell.Value.Span.TrimStart((byte)0);
         if (digits.Length > sizeof(uint))
+        {
             throw new P4RuntimeException(StatusCode.DataLoss, $"index {cell.Index} of register {register.Alias} is longer than {register.BitWidth} bits");
+        }
+
         Span<byte> bytes = stackalloc byte[sizeof(uint)];
         bytes.Clear();
         digits.CopyTo(bytes[^digits.Length..]);

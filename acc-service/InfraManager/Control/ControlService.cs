@@ -84,7 +84,10 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
     {
         var tables = target.Pipeline.Tables;
         if (request.Table.Length > 0)
+        {
             tables = [Named(request.Table)];
+        }
+
         var reply = new ListTablesReply();
         foreach (var table in tables)
         {
@@ -93,7 +96,9 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
             {
                 var entries = new List<(string Key, TableRow Row)>();
                 await foreach (var entry in target.ReadTableAsync(table, context.CancellationToken))
+                {
                     entries.Add((SortKey(entry), ToRow(entry)));
+                }
                 // The target answers in any order; two looks at the same rows are the same text.
                 info.Rows.AddRange(entries.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => e.Row));
             }
@@ -112,7 +117,9 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
         if (arp is not null)
         {
             foreach (var verdict in Enum.GetValues<ArpVerdict>())
+            {
                 reply.Cells.Add(new CounterCell { Counter = "arp_proxy", Index = (ulong)verdict, Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()), Packets = (ulong)arp.Count(verdict) });
+            }
         }
         await AddLossesAsync(reply, context.CancellationToken);
         foreach (var counter in target.Pipeline.Counters)
@@ -142,7 +149,10 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
     public override Task<TraceReply> Trace(ControlTraceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         if (request.Packet.Length is < ShortestFrame or > LongestFrame)
+        {
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"packet: {request.Packet.Length} bytes, not {ShortestFrame} to {LongestFrame}"));
+        }
+
         var port = await FindPortAsync(request.Port, context.CancellationToken);
         var reply = await tracer.TraceAsync(port, request.Packet, context.CancellationToken);
         TraceNames.Apply(reply, target.Pipeline);
@@ -153,7 +163,10 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
     {
         var info = ToInfo(view.Endpoint.Spec);
         if (view.Port is { } port)
+        {
             info.Port = port;
+        }
+
         info.State = view.Programmed ? "programmed" : "pending";
         info.PortProblem = target.Ports.ProblemOf(view.Endpoint.Spec.PortName) ?? "";
         return info;
@@ -198,9 +211,15 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
     {
         var row = new TableRow { Action = entry.Action.Alias, Priority = entry.Priority };
         foreach (var match in entry.EnumerateMatch())
+        {
             row.Match.Add(new NamedValue { Name = match.Field.Name, Value = match.ToValueString() });
+        }
+
         foreach (var param in entry.EnumerateParams())
+        {
             row.Params.Add(new NamedValue { Name = param.Param.Name, Value = param.ToValueString() });
+        }
+
         return row;
     }
 
@@ -220,11 +239,20 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
     private async Task<uint> FindPortAsync(string text, CancellationToken cancellationToken)
     {
         if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
             return number;
+        }
+
         if (text.Length == 0)
+        {
             throw new RpcException(new Status(StatusCode.InvalidArgument, "port: empty"));
+        }
+
         if (core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.PortName == text)?.Port is { } known)
+        {
             return known;
+        }
+
         try
         {
             return await target.GetPortAsync(text, cancellationToken)
@@ -248,7 +276,10 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
         };
         uint? port = vport.Use == OwnVport.Arp && node.ArpPort is { } arpPort ? arpPort : byMac ? DeviceRules.PortOf(vport.Mac!.Value) : null;
         if (port is { } number)
+        {
             info.Port = number;
+        }
+
         return info;
     }
 

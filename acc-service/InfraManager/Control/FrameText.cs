@@ -11,7 +11,10 @@ internal static class FrameText
     public static string Describe(ReadOnlySpan<byte> frame)
     {
         if (frame.Length < 14)
+        {
             return $"{frame.Length} bytes, too short for Ethernet";
+        }
+
         var destination = new MacAddress(frame[..6]);
         var source = new MacAddress(frame[6..12]);
         var type = BinaryPrimitives.ReadUInt16BigEndian(frame[12..]);
@@ -27,7 +30,10 @@ internal static class FrameText
     private static string Arp(ReadOnlySpan<byte> arp)
     {
         if (arp.Length < 28)
+        {
             return "short ARP";
+        }
+
         var sender = new IPAddress(arp.Slice(14, 4));
         var target = new IPAddress(arp.Slice(24, 4));
         return BinaryPrimitives.ReadUInt16BigEndian(arp[6..]) switch
@@ -41,7 +47,10 @@ internal static class FrameText
     private static string IPv4(ReadOnlySpan<byte> ip)
     {
         if (ip.Length < 20)
+        {
             return "short IPv4";
+        }
+
         var header = (ip[0] & 15) * 4;
         var segment = header >= 20 && ip.Length >= header ? ip[header..] : [];
         var source = new IPAddress(ip.Slice(12, 4)).ToString();

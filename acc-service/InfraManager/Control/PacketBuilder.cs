@@ -22,11 +22,20 @@ internal static class PacketBuilder
     {
         var sum = initial;
         for (; data.Length >= 2; data = data[2..])
+        {
             sum += BinaryPrimitives.ReadUInt16BigEndian(data);
+        }
+
         if (data.Length == 1)
+        {
             sum += (uint)data[0] << 8;
+        }
+
         while (sum >> 16 != 0)
+        {
             sum = (sum & 0xFFFF) + (sum >> 16);
+        }
+
         return (ushort)~sum;
     }
 
@@ -71,7 +80,10 @@ internal static class PacketBuilder
         var segment = ip[IPv4..];
         var payload = segment[header..];
         for (var i = 0; i < payload.Length; i++)
+        {
             payload[i] = (byte)i;
+        }
+
         switch (packet.Protocol)
         {
             case PacketProtocol.Tcp:
@@ -115,13 +127,18 @@ internal static class PacketBuilder
     {
         var sum = (uint)protocol + (uint)length;
         for (var i = 12; i < 20; i += 2)
+        {
             sum += BinaryPrimitives.ReadUInt16BigEndian(ip[i..]);
+        }
+
         return sum;
     }
 
     private static void Write(IPAddress address, Span<byte> destination)
     {
         if (!address.TryWriteBytes(destination[..4], out var written) || written != 4)
+        {
             throw new ArgumentException($"{address} is not IPv4", nameof(address));
+        }
     }
 }

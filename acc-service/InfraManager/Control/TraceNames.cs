@@ -20,7 +20,9 @@ internal static class TraceNames
                 continue;
             }
             if (pipeline.Tables.FirstOrDefault(t => t.Alias == step.Table || t.Name == step.Table) is not { } table)
+            {
                 continue;
+            }
             // Both are in the order of the P4 source's key.
             if (step.Key.Count == table.Fields.Count)
             {
@@ -31,11 +33,16 @@ internal static class TraceNames
                 }
             }
             if (table.Actions.FirstOrDefault(a => a.Alias == step.Action || a.Name == step.Action) is not { } action)
+            {
                 continue;
+            }
+
             foreach (var value in step.Params)
             {
                 if (action.Params.FirstOrDefault(p => p.Name == value.Name) is { } parameter)
+                {
                     value.Value = Format(value.Value, parameter.Format);
+                }
             }
         }
         reply.DropReason = DropReasons.Name(reply.DropReason);
@@ -45,7 +52,10 @@ internal static class TraceNames
     internal static string Format(string bits, ValueFormat format)
     {
         if (!bits.StartsWith("0x", StringComparison.Ordinal) || bits.Length % 2 != 0)
+        {
             return bits;
+        }
+
         byte[] bytes;
         try
         {
@@ -72,7 +82,10 @@ internal static class TraceNames
     private static byte[]? Fit(byte[] bytes, int length)
     {
         if (bytes.Length < length || bytes.AsSpan(0, bytes.Length - length).IndexOfAnyExcept((byte)0) >= 0)
+        {
             return null;
+        }
+
         return bytes[^length..];
     }
 
@@ -81,12 +94,18 @@ internal static class TraceNames
     {
         const string Count = "count ";
         if (!note.StartsWith(Count, StringComparison.Ordinal))
+        {
             return note;
+        }
+
         var cell = note[Count.Length..];
         var number = cell.LastIndexOf('_');
         var bracket = cell.IndexOf('[', StringComparison.Ordinal);
         if (number < 0 || bracket < number)
+        {
             return note;
+        }
+
         var named = cell[..number] + cell[bracket..];
         var reason = DropReasons.Name(named);
         return reason == named ? note : $"{Count}{named} {reason}";

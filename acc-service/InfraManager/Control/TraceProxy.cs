@@ -18,7 +18,10 @@ internal sealed class TraceProxy(string address) : IDisposable
     {
         // Servers elsewhere are infrap4d; the soft target is asked on its own machine.
         if (_channel is null)
+        {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, CannotTrace));
+        }
+
         try
         {
             var request = new TraceRequest { Port = port, Packet = packet };

@@ -20,7 +20,10 @@ internal sealed partial class Doctor
     {
         var target = settings.Target;
         if (new[] { target.P4Runtime, target.Gnmi }.Any(address => address.StartsWith("https:", StringComparison.Ordinal)))
+        {
             report.Check("target", () => TargetCertificate(report));
+        }
+
         report.Check("device", () => Functions(report));
         if (_running is null)
         {
@@ -41,11 +44,15 @@ internal sealed partial class Doctor
         {
             var address = function.Address;
             if (function.Driver == Driver)
+            {
                 report.Right("device", $"{address} (8086:1453): {Driver}");
+            }
             else
+            {
                 report.Wrong(
                     "device", $"{address} (8086:1453) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, infrap4d needs {Driver}",
                     $"modprobe {Driver}; echo {Driver} >/sys/bus/pci/devices/{address}/driver_override; {(function.Driver is null ? "" : $"echo {address} >/sys/bus/pci/devices/{address}/driver/unbind; ")}echo {address} >/sys/bus/pci/drivers_probe");
+            }
         }
     }
 
@@ -54,9 +61,15 @@ internal sealed partial class Doctor
         var target = settings.Target;
         var missing = new[] { target.CertificateFile, target.KeyFile, target.CaFile }.Where(file => !File.Exists(file)).ToList();
         foreach (var file in missing)
+        {
             report.Wrong("target", $"{file} is not there", "make certs; the target's side has to trust the same authority");
+        }
+
         if (missing.Count > 0)
+        {
             return;
+        }
+
         try
         {
             using var own = X509Certificate2.CreateFromPemFile(target.CertificateFile, target.KeyFile);
@@ -85,13 +98,21 @@ internal sealed partial class Doctor
         try
         {
             if (PipelineArtifacts.Of(settings.Pipeline, settings.Node.Profile)?.Cookie is not { } cookie)
+            {
                 report.Right("P4Runtime", $"{target.P4Runtime}: reached, {(found is null ? "without a pipeline yet" : "runs a pipeline")}");
+            }
             else if (found == cookie)
+            {
                 report.Right("P4Runtime", $"{target.P4Runtime}: reached, runs {PipelineProfiles.NameOf(settings.Node.Profile)}");
+            }
             else if (found is null)
+            {
                 report.Right("P4Runtime", $"{target.P4Runtime}: reached, without a pipeline yet: inframanager loads it when it starts");
+            }
             else
+            {
                 report.Doubt("P4Runtime", $"{target.P4Runtime}: runs another pipeline (cookie {found:x16}, ours is {cookie:x16})", "infrap4d takes a pipeline once: systemctl restart infrap4d, before inframanager starts");
+            }
         }
         catch (InvalidDataException)
         {
@@ -125,17 +146,31 @@ internal sealed partial class Doctor
     {
         var ports = settings.SoftTarget.PortNamespace;
         if (!File.Exists(ports))
+        {
             report.Wrong("target", $"{ports} is not there", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
+        }
         else if (settings.Node.Uplink is { } uplink && !Links(ports).Contains(uplink.Port))
+        {
             report.Wrong("target", $"there is no interface {uplink.Port} in {ports}", $"move it there (ip link set {uplink.Port} netns {Path.GetFileName(ports)}), or set Node:Uplink:Port");
+        }
         else
+        {
             report.Right("target", $"embedded, ports in {ports}");
+        }
+
         if (!File.Exists(Path.Combine(root, "proc/net/packet")))
+        {
             report.Wrong("kernel", "it has no packet sockets (CONFIG_PACKET)", "modprobe af_packet, or another kernel");
+        }
         else if (!File.Exists(Path.Combine(root, "proc/self/ns/net")))
+        {
             report.Wrong("kernel", "it has no network namespaces (CONFIG_NET_NS)", "another kernel");
+        }
         else
+        {
             report.Right("kernel", "packet sockets, network namespaces");
+        }
+
         if (File.Exists(Path.Combine(root, "usr/lib/systemd/system/inframanager.service"))
             && !File.Exists(Path.Combine(root, "etc/systemd/system/inframanager.service.d/embedded.conf")))
         {

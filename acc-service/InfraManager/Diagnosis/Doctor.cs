@@ -35,15 +35,26 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         report.Check("certificate", () => Certificate(report));
         report.Check("API", () => Port(report, "API", settings.Api.Listen, "Api:Listen"));
         if (settings.Api.HealthListen is { } health)
+        {
             report.Check("health", () => Port(report, "health", health, "Api:HealthListen"));
+        }
+
         report.Check("pipeline", () => Pipeline(report));
         report.Check("store", () => Store(report));
         if (settings.Services.Source == ServicesSource.Watch)
+        {
             report.Check("cluster", () => Cluster(report));
+        }
+
         if (settings.Target.Kind == TargetKind.External)
+        {
             report.Check("target", () => External(report));
+        }
         else
+        {
             report.Check("target", () => Embedded(report));
+        }
+
         return report;
     }
 
@@ -57,17 +68,30 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         catch (RpcException e)
         {
             if (e.StatusCode == StatusCode.DeadlineExceeded)
+            {
                 report.Wrong("service", $"{settings.Control.Socket} does not answer within {Patience.TotalSeconds:0} s", "journalctl --unit inframanager; systemctl restart inframanager");
+            }
             else
+            {
                 report.Doubt("service", $"nobody serves {settings.Control.Socket}", "systemctl start inframanager, once nothing is wrong here");
+            }
+
             return;
         }
         if (_running.Ready)
+        {
             report.Right("service", $"version {_running.Version}, ready, tables verified, {_running.Endpoints} endpoints");
+        }
+
         foreach (var condition in _running.Conditions.Where(c => !c.Ok))
+        {
             report.Wrong("service", $"{condition.Name}: {condition.Reason}{(condition.PreventsAdds ? " (no pod can be attached)" : "")}", ConditionRemedies.For(condition.Name));
+        }
+
         foreach (var notice in _running.Notices)
+        {
             report.Doubt("service", notice, "docs/troubleshooting.md, Conditions");
+        }
     }
 
     private void Certificate(DoctorReport report)
@@ -84,7 +108,10 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         }
         using var leaf = X509CertificateLoader.LoadCertificateFromFile(api.CertificateFile);
         if (!CertificateRoles.Read(leaf).Contains("acc"))
+        {
             report.Doubt("certificate", $"{api.CertificateFile} does not carry the role urn:accoffload:role:acc", "host-stub refuses such a server: make certs, or make-certs --request");
+        }
+
         report.CheckExpiry("certificate", api.CertificateFile, leaf.NotAfter.ToUniversalTime(), time.GetUtcNow());
         report.CheckKeyMode("certificate", api.KeyFile);
     }
@@ -96,16 +123,24 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         {
             socket.Bind(listen);
             if (_running is null)
+            {
                 report.Right(what, $"{listen} is free");
+            }
             else
+            {
                 report.Wrong(what, $"the service runs, and nobody listens on {listen}", "systemctl restart inframanager: it was started with another configuration");
+            }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             if (_running is not null)
+            {
                 report.Right(what, $"{listen} is served");
+            }
             else
+            {
                 report.Wrong(what, $"{listen} is in use by another program", $"find it with 'ss --listening --tcp --processes', or set {key}");
+            }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
         {
@@ -120,11 +155,17 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         try
         {
             if (PipelineArtifacts.Of(settings.Pipeline, settings.Node.Profile) is not { } artifacts)
+            {
                 report.Right("pipeline", $"{name}, which the target has loaded itself");
+            }
             else if (_running is { Cookie: not 0 } && _running.Cookie != artifacts.Cookie)
+            {
                 report.Wrong("pipeline", $"the target has another {name} than {place}", "systemctl restart inframanager; where the target is infrap4d, restart that before");
+            }
             else
+            {
                 report.Right("pipeline", $"{place}, cookie {artifacts.Cookie:x16}");
+            }
         }
         catch (InvalidDataException e)
         {
@@ -146,7 +187,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             var kubeconfig = KubeconfigReader.Read(file, settings.Kubernetes.Context, settings.Kubernetes.Servers);
             report.CheckKeyMode("cluster", file);
             foreach (var server in kubeconfig.Servers)
+            {
                 report.CheckReach("cluster", server.Host, server.Port, Patience, $"check the way to the API server, and the address in {file} or Kubernetes:Servers: it has to be a real one, no cluster IP");
+            }
         }
         catch (KubeconfigException e)
         {
@@ -165,12 +208,18 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         }
         var space = new DriveInfo(folder).AvailableFreeSpace;
         if (space < LeastSpace)
+        {
             report.Wrong("store", $"{folder} has {space >> 20} MiB left", $"free some: {LeastSpace >> 20} MiB are needed to hold what is acknowledged");
+        }
+
         if (_running is not null)
         {
             // It holds the database for itself, and its own word on it is the condition Store.
             if (_running.Conditions.All(c => c.Ok || c.Name != ConditionNames.Store))
+            {
                 report.Right("store", $"{path}, in use by the running service, {space >> 20} MiB left");
+            }
+
             return;
         }
         if (!File.Exists(path))

@@ -25,7 +25,10 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
             RemoveStale();
             // The kernel gives the file the mode that the socket has when it is bound.
             using (var handle = new Microsoft.Win32.SafeHandles.SafeFileHandle(socket.Handle, ownsHandle: false))
+            {
                 File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            }
+
             socket.Bind(new UnixDomainSocketEndPoint(path));
             return socket;
         }
@@ -60,7 +63,10 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
     private void RemoveStale()
     {
         if (!File.Exists(path))
+        {
             return;
+        }
+
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {

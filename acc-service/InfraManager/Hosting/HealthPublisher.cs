@@ -45,16 +45,16 @@ internal sealed class HealthPublisher : IAsyncDisposable
     /// <summary>Tells everyone that nothing more is accepted.</summary>
     public async Task StopAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _running;
         _health.SetStatus(Liveness, ServingStatus.NotServing);
         Publish(ServingStatus.NotServing);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _running;
         _stop.Dispose();
     }
 
@@ -64,7 +64,7 @@ internal sealed class HealthPublisher : IAsyncDisposable
         {
             while (true)
             {
-                await Task.Delay(Every, _time, _stop.Token).ConfigureAwait(false);
+                await Task.Delay(Every, _time, _stop.Token);
                 Look();
             }
         }
@@ -90,9 +90,14 @@ internal sealed class HealthPublisher : IAsyncDisposable
     private void Publish(ServingStatus status)
     {
         if (_published == status)
+        {
             return;
+        }
+
         _published = status;
         foreach (var service in Ready)
+        {
             _health.SetStatus(service, status);
+        }
     }
 }

@@ -15,7 +15,7 @@ internal sealed class ProgrammerServices(Programmer programmer) : IServiceSink
 
     public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
     {
-        var outcome = await programmer.SubmitAsync(intent, cancellationToken).ConfigureAwait(false);
+        var outcome = await programmer.SubmitAsync(intent, cancellationToken);
         return intent.Spec is null ? null : outcome.State?.Spec;
     }
 }

@@ -28,10 +28,16 @@ internal sealed class RequestGate(PeerConnections connections, string node) : ID
         {
             case ListenerKind.Api:
                 if (context.Features.Get<PeerConnection>() is not { } peer || connections.Admit(peer) is not { } identity)
+                {
                     return Refuse(context, StatusCode.Unauthenticated, "the client certificate is not valid");
+                }
+
                 context.Features.Set(identity);
                 if (path == Sync)
+                {
                     return OneByOneAsync(context, next, identity.Node == node ? _own : _others);
+                }
+
                 return Serve(context, next, Has(path, Offload) || Has(path, InfraAgent) || Has(path, Health));
             case ListenerKind.Health:
                 return Serve(context, next, Has(path, Health));

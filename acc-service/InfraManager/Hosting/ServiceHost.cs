@@ -97,27 +97,47 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         _systemd.Dispose();
         _arp?.Dispose();
         if (_metrics is not null)
+        {
             await _metrics.DisposeAsync();
+        }
+
         await StopWatchAsync();
         if (_api is not null)
+        {
             await _api.DisposeAsync();
+        }
+
         _tracer?.Dispose();
         if (_portWatch is not null)
+        {
             await _portWatch.DisposeAsync();
+        }
+
         if (_programmer is not null)
+        {
             await _programmer.DisposeAsync();
+        }
+
         _target?.Dispose();
         if (_ports is not null)
+        {
             await _ports.DisposeAsync();
+        }
+
         if (_session is not null)
+        {
             await _session.DisposeAsync();
+        }
+
         _store?.Dispose();
         if (_softTarget is { } softTarget)
         {
             // One that could not start has told its reason where it was waited for.
             await ((Task)softTarget).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (softTarget.IsCompletedSuccessfully)
+            {
                 await softTarget.Result.DisposeAsync();
+            }
         }
     }
 
@@ -126,7 +146,10 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         var embedded = _settings.Target.Kind == TargetKind.Embedded;
         // The soft target, which has a server of its own to set up, starts beside the store and the API.
         if (embedded)
+        {
             _softTarget = Task.Run(() => SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, loggers, cancellationToken), CancellationToken.None);
+        }
+
         var artifacts = LoadPipeline();
         _store = SqliteStore.Open(_settings.Store.Path, loggers.CreateLogger(Features.Store));
 
@@ -148,14 +171,20 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         _programmer.Start();
 
         if (_settings.ArpProxy.Interface is { } link)
+        {
             _arp = new ArpProxy(link, null, _settings.Node.GatewayMac, new ArpSenders(_settings.Node, () => _programmer.EndpointsById), loggers.CreateLogger(Features.ArpProxy));
+        }
+
         _tracer = new TraceProxy(endpoint.Address);
         var core = new ProgrammerCore(_programmer);
         _watch = _settings.Services.Source == ServicesSource.Watch ? CreateWatch(_programmer, loggers, time) : null;
         var conditions = new ConditionSource(core);
         _portWatch = new PortWatch(core, () => _target.Connection, _ports, time);
         if (_settings.Node.Devices.PortRule != PortRule.Mac)
+        {
             core.Obstacle = () => _portWatch.Obstacle;
+        }
+
         var name = embedded ? $"soft target, embedded ({endpoint.Address})" : endpoint.Address;
         var agents = new Api.AgentLog(time, loggers.CreateLogger(Features.Api));
         var view = new TargetView(_target, _ports, () => _portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
@@ -165,12 +194,16 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         await _api.StartAsync(cancellationToken);
         _metrics = ManagerMetrics.Start(_settings, core, view, conditions, _watch, _api.Trust, loggers, time);
         if (_softTarget is { } starting)
+        {
             await starting;
+        }
         // What it does at first, connecting and loading the pipeline, is not waited for: READY is about the store and the API.
         _session.Start();
         _watch?.Start();
         if (_settings.Node.Devices.PortRule != PortRule.Mac)
+        {
             _portWatch.Start();
+        }
 
         LogServing(_settings.Node.Name, _settings.Api.Listen, name);
         _systemd.Ready($"Serving node {_settings.Node.Name} on {_settings.Api.Listen}");
@@ -200,7 +233,9 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private async Task StopWatchAsync()
     {
         if (Interlocked.Exchange(ref _watch, null) is { } watch)
+        {
             await watch.DisposeAsync();
+        }
     }
 
     private ClusterWatch CreateWatch(Programmer programmer, ILoggerFactory loggers, TimeProvider time)
@@ -238,7 +273,10 @@ internal sealed partial class ServiceHost : IAsyncDisposable
             var artifacts = PipelineArtifacts.Of(pipeline, _settings.Node.Profile);
             // A package that is not the profile's must not get to the target, which may take no other one afterwards.
             if (artifacts is not null)
+            {
                 _ = ModelCompiler.For(artifacts.Pipeline, _settings.Node);
+            }
+
             return artifacts;
         }
         catch (Exception e) when (pipeline.Package is { } package && e is InvalidDataException or P4InfoException)

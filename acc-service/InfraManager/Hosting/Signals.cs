@@ -40,7 +40,10 @@ internal sealed class Signals : IDisposable
     public void Dispose()
     {
         foreach (var registration in _registrations)
+        {
             registration.Dispose();
+        }
+
         _stopping.Dispose();
     }
 }

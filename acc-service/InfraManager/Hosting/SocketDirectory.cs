@@ -11,6 +11,8 @@ internal static class SocketDirectory
     public static void Create(string socket)
     {
         if (Path.GetDirectoryName(socket) is { Length: > 0 } directory && !Directory.Exists(directory))
+        {
             Directory.CreateDirectory(directory, Mode);
+        }
     }
 }

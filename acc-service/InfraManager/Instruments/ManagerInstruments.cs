@@ -30,7 +30,7 @@ internal static class ManagerInstruments
         var outcome = WriteOutcome.Unknown;
         try
         {
-            var result = await write.ConfigureAwait(false);
+            var result = await write;
             outcome = result.Outcome;
             return result;
         }
@@ -38,7 +38,9 @@ internal static class ManagerInstruments
         {
             Writes.Add(1, new KeyValuePair<string, object?>("result", WriteResults.NameOf(outcome)));
             if (outcome != WriteOutcome.NotSent)
+            {
                 WriteSeconds.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+            }
         }
     }
 

@@ -40,14 +40,18 @@ internal sealed class TableTally
     public void Stuck(EntryKey key, bool isWanted, bool isThere)
     {
         if (_rows.Count < MostRows)
+        {
             _rows.TryAdd(key, new RowDifference(key.Table.Alias, key.ToString(), !isWanted ? "unwanted" : isThere ? "different" : "missing"));
+        }
     }
 
     /// <summary>The row changed: whether it is as wanted now shows when it is written.</summary>
     public void Loosen(EntryKey key)
     {
         if (_rows.Count > 0)
+        {
             _rows.Remove(key);
+        }
     }
 
     /// <summary>All are tried again.</summary>

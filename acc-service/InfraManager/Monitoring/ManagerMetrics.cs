@@ -21,7 +21,10 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         var drops = new TargetDrops(target, () => IsConnected(core.Status));
         Observe(core, target, conditions, drops);
         if (watch is not null)
+        {
             ManagerFamilies.WatchAge.Observe(_meter, () => AgesOf(watch, time.GetUtcNow()));
+        }
+
         CommonFamilies.CertificateExpiry.Observe(_meter, () => ExpiriesOf(settings, trust, time.GetUtcNow()));
 
         var refusals = new RefusalLog(time, loggers.CreateLogger(Features.Security));
@@ -81,7 +84,9 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         {
             // Nothing heard yet is no age: the condition Watch tells of that.
             if ((kind.LastEvent is { } heard && kind.LastList is { } listed ? heard > listed ? heard : listed : kind.LastEvent ?? kind.LastList) is { } last)
+            {
                 yield return ManagerFamilies.WatchAge.Measure((now - last).TotalSeconds, kind.Kind);
+            }
         }
     }
 
@@ -90,7 +95,9 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         yield return CommonFamilies.CertificateExpiry.Measure((trust.Current.NotAfter - now).TotalSeconds, "api");
         if (settings.Target.Kind == TargetKind.External && settings.Target.P4Runtime.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
             && CertificateExpiry.OfFile(settings.Target.CertificateFile, now) is { } target)
+        {
             yield return CommonFamilies.CertificateExpiry.Measure(target, "target");
+        }
     }
 
     private static ScrapeTerms TermsOf(TrustSnapshot trust, DateTimeOffset now) =>

@@ -18,12 +18,15 @@ internal sealed class TargetDrops(ITargetView target, Func<bool> isConnected)
     {
         Cells = [];
         if (!isConnected() || target.Pipeline.Counters.FirstOrDefault(c => c.Alias == DropReasons.Counter) is not { } counter)
+        {
             return;
+        }
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Limit);
         try
         {
-            var cells = await target.ReadCountersAsync(counter, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+            var cells = await target.ReadCountersAsync(counter, limit.Token).WaitAsync(limit.Token);
             Cells = [.. cells.Select(c => (Reason: DropReasons.Label(counter.Alias, c.Index), c.Packets)).Where(c => c.Reason is not ("" or NoReason))];
         }
         catch (Exception e) when (e is P4RuntimeException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))

@@ -18,7 +18,10 @@ internal sealed class AttachTimes
         foreach (var pending in batch)
         {
             if (pending.Intent is not AttachIntent)
+            {
                 continue;
+            }
+
             _attachments++;
             ManagerInstruments.AttachTook(AttachPhase.Queue, Stopwatch.GetElapsedTime(pending.Posted, _since));
         }
@@ -40,7 +43,9 @@ internal sealed class AttachTimes
         foreach (var phase in new[] { AttachPhase.Commit, AttachPhase.Program }.Where(p => _ticks[(int)p] > 0))
         {
             for (var i = 0; i < _attachments; i++)
+            {
                 ManagerInstruments.AttachTook(phase, Stopwatch.GetElapsedTime(0, _ticks[(int)phase]));
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     public void Collect(NetworkModel model)
     {
         Written.UnionWith(model.ChangedKeys());
-        foreach ((StateKey key, object? old) in model.ChangesSince(0))
+        foreach ((var key, var old) in model.ChangesSince(0))
         {
             switch (key.Kind)
             {
@@ -63,10 +63,12 @@ internal sealed class BatchRun(List<PendingIntent> batch)
                     break;
                 case StateKind.Service:
                     // One that was removed and made anew is another owner.
-                    foreach (ServiceState? state in new[] { (ServiceState?)old, model.Services.Find((ServiceKey)key.Name) })
+                    foreach (var state in new[] { (ServiceState?)old, model.Services.Find((ServiceKey)key.Name) })
                     {
                         if (state is not null)
+                        {
                             Touched.Add(OwnerId.OfService(state.Id));
+                        }
                     }
 
                     Services.Add((ServiceKey)key.Name);
@@ -83,11 +85,14 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Makes the intents that last changed these owners fail. False if none of the refusals is this batch's doing.</summary>
     public bool Blame(IReadOnlyDictionary<OwnerId, IntentException> refusals)
     {
-        bool any = false;
-        foreach ((OwnerId owner, IntentException error) in refusals)
+        var any = false;
+        foreach ((var owner, var error) in refusals)
         {
-            if (!_changedBy.TryGetValue(owner, out (int Index, AttachmentKey Key) who))
+            if (!_changedBy.TryGetValue(owner, out var who))
+            {
                 continue;
+            }
+
             any |= Batch[who.Index].Intent is SyncIntent ? _failedItems.TryAdd(who, error) : _failed.TryAdd(who.Index, error);
         }
 
@@ -97,10 +102,12 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Everything that was not refused for its own sake fails.</summary>
     public void FailAll(IntentException error)
     {
-        for (int i = 0; i < Verdicts.Length; i++)
+        for (var i = 0; i < Verdicts.Length; i++)
         {
             if (Verdicts[i] is not IntentException)
+            {
                 Verdicts[i] = error;
+            }
         }
 
         Touched.Clear();

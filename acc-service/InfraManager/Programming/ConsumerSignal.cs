@@ -13,8 +13,11 @@ internal sealed class ConsumerSignal
         // A full fence: what was published before must be seen by the consumer that goes to sleep after.
         Interlocked.MemoryBarrier();
         if (ReferenceEquals(Volatile.Read(ref _state), Awake))
+        {
             return;
-        TaskCompletionSource? sleeper = Interlocked.Exchange(ref _state, Awake);
+        }
+
+        var sleeper = Interlocked.Exchange(ref _state, Awake);
         sleeper?.TrySetResult();
     }
 
@@ -26,7 +29,7 @@ internal sealed class ConsumerSignal
         {
             try
             {
-                await sleeper.Task.WaitAsync(limit, time).ConfigureAwait(false);
+                await sleeper.Task.WaitAsync(limit, time);
             }
             catch (TimeoutException)
             {

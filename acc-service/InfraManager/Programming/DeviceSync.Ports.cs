@@ -21,7 +21,7 @@ internal sealed partial class DeviceSync
     private bool HasPortsToRemove => _model.PortRemovals.Count > 0 || _orphans.Count > 0;
 
     /// <summary>The port's number, null while not known. 0 is a number like any other.</summary>
-    public uint? PortOf(string name) => _ports.TryGetValue(name, out uint port) ? port : null;
+    public uint? PortOf(string name) => _ports.TryGetValue(name, out var port) ? port : null;
 
     /// <summary>Was on the target before us: not ours to remove.</summary>
     public bool IsForeignPort(string name) => _foreign.Contains(name);
@@ -37,13 +37,16 @@ internal sealed partial class DeviceSync
     /// <summary>Looks whether ports that are not of our making are there already, so that they are never taken for ours.</summary>
     public async Task LookForForeignAsync(IEnumerable<string> names, CancellationToken cancellationToken)
     {
-        foreach (string name in names)
+        foreach (var name in names)
         {
             if (AgentPortName.Is(name) || _ports.ContainsKey(name) || _model.IsPortRemovalPending(name))
+            {
                 continue;
+            }
+
             try
             {
-                if (await PortCallAsync(ct => _target.FindPortAsync(name, ct), cancellationToken).ConfigureAwait(false) is { } id)
+                if (await PortCallAsync(ct => _target.FindPortAsync(name, ct), cancellationToken) is { } id)
                 {
                     _ports[name] = id;
                     _foreign.Add(name);
@@ -61,8 +64,11 @@ internal sealed partial class DeviceSync
     public async Task RemovePortsAsync(CancellationToken cancellationToken)
     {
         if (!HasPortsToRemove || !IsReady || Tables.HasPendingDeletes())
+        {
             return;
-        foreach (string name in _model.PortRemovals.Concat(_orphans).ToArray())
+        }
+
+        foreach (var name in _model.PortRemovals.Concat(_orphans).ToArray())
         {
             if (_model.HolderOfPort(name) is not null)
             {
@@ -75,10 +81,10 @@ internal sealed partial class DeviceSync
                 await PortCallAsync(
                     async ct =>
                     {
-                        await _target.RemovePortAsync(name, ct).ConfigureAwait(false);
+                        await _target.RemovePortAsync(name, ct);
                         return true;
                     },
-                    cancellationToken).ConfigureAwait(false);
+                    cancellationToken);
                 _ports.Remove(name);
                 _orphans.Remove(name);
                 Hook(CrashPoint.AfterPortRemoval);
@@ -100,32 +106,37 @@ internal sealed partial class DeviceSync
     {
         Endpoint[] all = [.. endpoints];
         // A device that was exchanged under its name has another number now.
-        foreach (Endpoint endpoint in all)
+        foreach (var endpoint in all)
         {
             if (_target.ImpliedPort(PortSpec.Of(endpoint.Spec, _node.Mtu)) is { } number)
+            {
                 _ports[endpoint.Spec.PortName] = number;
+            }
         }
 
         List<Endpoint> missing = [.. all.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
         if (missing.Count == 0)
+        {
             return;
-        ILookup<string, Endpoint> byPort = missing.ToLookup(e => e.Spec.PortName);
+        }
+
+        var byPort = missing.ToLookup(e => e.Spec.PortName);
         // Those that share a port ask for it once.
-        foreach (Endpoint[] some in missing.DistinctBy(e => e.Spec.PortName).Chunk(PortsAtOnce))
+        foreach (var some in missing.DistinctBy(e => e.Spec.PortName).Chunk(PortsAtOnce))
         {
             var calls = new List<Task<uint>>(some.Length);
-            foreach (Endpoint endpoint in some)
+            foreach (var endpoint in some)
             {
                 _attempted.Add(endpoint.Spec.PortName);
                 calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _node.Mtu), ct), cancellationToken));
             }
 
             DeviceLostException? lost = null;
-            for (int i = 0; i < some.Length; i++)
+            for (var i = 0; i < some.Length; i++)
             {
                 try
                 {
-                    _ports[some[i].Spec.PortName] = await calls[i].ConfigureAwait(false);
+                    _ports[some[i].Spec.PortName] = await calls[i];
                 }
                 catch (P4RuntimeException e)
                 {
@@ -139,8 +150,10 @@ internal sealed partial class DeviceSync
                             _ => IntentError.Internal,
                         },
                         $"the target refused port {some[i].Spec.PortName}: {e.Message}");
-                    foreach (Endpoint endpoint in byPort[some[i].Spec.PortName])
+                    foreach (var endpoint in byPort[some[i].Spec.PortName])
+                    {
                         refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;
+                    }
                 }
                 catch (DeviceLostException e)
                 {
@@ -150,7 +163,9 @@ internal sealed partial class DeviceSync
 
             _progress();
             if (lost is not null)
+            {
                 throw lost;
+            }
         }
 
         Hook(CrashPoint.AfterPorts);
@@ -164,7 +179,7 @@ internal sealed partial class DeviceSync
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await call(either.Token).ConfigureAwait(false);
+            return await call(either.Token);
         }
         catch (P4RuntimeException e) when (!IsDefinite(e.Code))
         {

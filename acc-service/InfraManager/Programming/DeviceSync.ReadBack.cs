@@ -1,6 +1,5 @@
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -17,17 +16,17 @@ internal sealed partial class DeviceSync
     /// <exception cref="DeviceLostException">It did not come back in time.</exception>
     private async Task RecoverAsync(TimeSpan within, CancellationToken cancellationToken)
     {
-        long start = _time.GetTimestamp();
+        var start = _time.GetTimestamp();
         using var limit = new CancellationTokenSource(within, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        string reason = NotReadyReason;
+        var reason = NotReadyReason;
         while (!either.IsCancellationRequested)
         {
             try
             {
-                await WaitPrimaryAsync(either.Token).ConfigureAwait(false);
-                await ReadBackAsync(either.Token).ConfigureAwait(false);
-                TimeSpan elapsed = _time.GetElapsedTime(start);
+                await WaitPrimaryAsync(either.Token);
+                await ReadBackAsync(either.Token);
+                var elapsed = _time.GetElapsedTime(start);
                 LogRecovered(elapsed);
                 return;
             }
@@ -42,7 +41,7 @@ internal sealed partial class DeviceSync
 
             try
             {
-                await Task.Delay(_options.RetryMin, _time, either.Token).ConfigureAwait(false);
+                await Task.Delay(_options.RetryMin, _time, either.Token);
             }
             catch (OperationCanceledException)
             {
@@ -63,7 +62,9 @@ internal sealed partial class DeviceSync
             try
             {
                 if (!_target.Connection.IsPrimary)
-                    await changed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+                {
+                    await changed.Task.WaitAsync(cancellationToken);
+                }
             }
             finally
             {
@@ -79,23 +80,29 @@ internal sealed partial class DeviceSync
     /// <exception cref="DeviceLostException">Could not be finished.</exception>
     private async Task ReadBackAsync(CancellationToken cancellationToken)
     {
-        TargetConnection connection = _target.Connection;
+        var connection = _target.Connection;
         if (!connection.IsPrimary)
+        {
             throw new DeviceLostException($"the target is away: {connection.Reason}");
+        }
+
         await CallAsync(
             async () =>
             {
-                await _target.IdentifyAsync(cancellationToken).ConfigureAwait(false);
+                await _target.IdentifyAsync(cancellationToken);
                 return true;
             },
-            cancellationToken).ConfigureAwait(false);
-        bool isPool = !_target.Traits.TakesPorts || _node.Devices.Pool.Count > 0;
+            cancellationToken);
+        var isPool = !_target.Traits.TakesPorts || _node.Devices.Pool.Count > 0;
         if (!isPool)
-            await FindPortsAsync(cancellationToken).ConfigureAwait(false);
+        {
+            await FindPortsAsync(cancellationToken);
+        }
+
         bool pushed;
         try
         {
-            pushed = await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken).ConfigureAwait(false);
+            pushed = await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken);
             TakePipeline();
             _pipelineProblem = "";
         }
@@ -107,16 +114,27 @@ internal sealed partial class DeviceSync
 
         Hook(CrashPoint.ReconcilePipeline);
         if (isPool)
-            await FindPortsAsync(cancellationToken).ConfigureAwait(false);
+        {
+            await FindPortsAsync(cancellationToken);
+        }
         // Groups that can't be listed are asked for by the numbers that the model gives them.
         if (!_target.Traits.ListsGroups && !_allDeclared)
+        {
             Declare([.. ModelCompiler.OwnersOf(_model).Where(o => o.Kind == OwnerKind.Service)]);
+        }
+
         _mark = 0;
-        await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
+        await ReadTablesAsync(_compiler!.Tables, cancellationToken);
         if (_compiler.Marks is not null)
+        {
             MarkRead(_mark, pushed);
+        }
+
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
+        {
             throw new DeviceLostException("the connection to the target was lost meanwhile");
+        }
+
         _generation = connection.Generation;
         _mustReadBack = false;
     }
@@ -124,10 +142,13 @@ internal sealed partial class DeviceSync
     /// <summary>Waits for a call that may take minutes and has a limit of its own, such as a push to hardware: not a stuck programmer.</summary>
     private async Task<T> BeatingAsync<T>(Task<T> call)
     {
-        while (await Task.WhenAny(call, Task.Delay(Beat, _time)).ConfigureAwait(false) != call)
+        while (await Task.WhenAny(call, Task.Delay(Beat, _time)) != call)
+        {
             _progress();
+        }
+
         _progress();
-        return await call.ConfigureAwait(false);
+        return await call;
     }
 
     private async Task ReadTablesAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken)
@@ -135,16 +156,19 @@ internal sealed partial class DeviceSync
         await CallAsync(
             async () =>
             {
-                bool lists = _target.Traits.ListsGroups;
+                var lists = _target.Traits.ListsGroups;
                 TableSchema[] groups = lists ? [] : [.. tables.Where(t => t.Kind == TableKind.ProfileGroups)];
                 Tables.BeginReadBack(tables);
-                long count = await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken)).ConfigureAwait(false);
+                var count = await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken));
                 if (groups.Length > 0)
-                    count += await TakeInAsync(_target.ReadEntriesAsync(Tables.KeysOf(groups), cancellationToken)).ConfigureAwait(false);
+                {
+                    count += await TakeInAsync(_target.ReadEntriesAsync(Tables.KeysOf(groups), cancellationToken));
+                }
+
                 Tables.EndReadBack();
                 return count;
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken);
         _progress();
         Hook(CrashPoint.ReconcileRead);
     }
@@ -154,7 +178,7 @@ internal sealed partial class DeviceSync
     {
         if (touched.KeysAmong(Tables.DesiredCount) is not { } keys)
         {
-            await ReadTablesAsync(touched.Tables, cancellationToken).ConfigureAwait(false);
+            await ReadTablesAsync(touched.Tables, cancellationToken);
             return;
         }
 
@@ -162,17 +186,20 @@ internal sealed partial class DeviceSync
             async () =>
             {
                 HashSet<EntryKey> absent = [.. keys];
-                await foreach (Entry entry in _target.ReadEntriesAsync(keys, cancellationToken).ConfigureAwait(false))
+                await foreach (var entry in _target.ReadEntriesAsync(keys, cancellationToken))
                 {
                     Tables.Seen(entry);
                     absent.Remove(entry.Key);
                 }
 
-                foreach (EntryKey key in absent)
+                foreach (var key in absent)
+                {
                     Tables.FoundAbsent(key);
+                }
+
                 return true;
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken);
         _progress();
         Hook(CrashPoint.ReconcileRead);
     }
@@ -180,13 +207,18 @@ internal sealed partial class DeviceSync
     private async Task<long> TakeInAsync(IAsyncEnumerable<Entry> entries)
     {
         long count = 0;
-        await foreach (Entry entry in entries.ConfigureAwait(false))
+        await foreach (var entry in entries)
         {
             Tables.Seen(entry);
             if (_compiler?.Marks?.Of(entry) is { } mark)
+            {
                 _mark = Math.Max(_mark, mark);
+            }
+
             if (++count % EntriesPerProgress == 0)
+            {
                 _progress();
+            }
         }
 
         return count;
@@ -194,36 +226,40 @@ internal sealed partial class DeviceSync
 
     private async Task FindPortsAsync(CancellationToken cancellationToken)
     {
-        await ReadPortsAsync(cancellationToken).ConfigureAwait(false);
+        await ReadPortsAsync(cancellationToken);
         var early = new Dictionary<OwnerId, IntentException>();
-        await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken).ConfigureAwait(false);
+        await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken);
         Hook(CrashPoint.ReconcilePorts);
     }
 
     private async Task ReadPortsAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<string, uint>? listed = await CallAsync(() => _target.ListPortsAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
+        var listed = await CallAsync(() => _target.ListPortsAsync(cancellationToken), cancellationToken);
         var found = new Dictionary<string, uint>();
         if (listed is null)
         {
-            foreach (Endpoint endpoint in _model.Endpoints)
+            foreach (var endpoint in _model.Endpoints)
             {
-                string name = endpoint.Spec.PortName;
-                if (await CallAsync(() => _target.FindPortAsync(name, cancellationToken), cancellationToken).ConfigureAwait(false) is { } id)
+                var name = endpoint.Spec.PortName;
+                if (await CallAsync(() => _target.FindPortAsync(name, cancellationToken), cancellationToken) is { } id)
+                {
                     found[name] = id;
+                }
             }
         }
 
         _ports.Clear();
         _foreign.Clear();
         _orphans.Clear();
-        foreach ((string name, uint id) in listed ?? found)
+        foreach ((var name, var id) in listed ?? found)
         {
             _ports[name] = id;
             if (_model.HolderOfPort(name) is { } holder)
             {
                 if (!holder.OwnsPort)
+                {
                     _foreign.Add(name);
+                }
             }
             else if (AgentPortName.Is(name))
             {
@@ -242,7 +278,7 @@ internal sealed partial class DeviceSync
     {
         try
         {
-            return await call().ConfigureAwait(false);
+            return await call();
         }
         catch (P4RuntimeException e)
         {

@@ -14,26 +14,38 @@ internal sealed partial class DeviceSync
     {
         EntryUpdate[] plain = [.. updates.Span.ToArray().Where(u => u.Kind != UpdateKind.Modify)];
         if (plain.Length > 0)
-            await WriteAsync(plain, pass, cancellationToken).ConfigureAwait(false);
-        for (int i = 0; i < updates.Length; i++)
         {
-            EntryUpdate update = updates.Span[i];
+            await WriteAsync(plain, pass, cancellationToken);
+        }
+
+        for (var i = 0; i < updates.Length; i++)
+        {
+            var update = updates.Span[i];
             if (update.Kind != UpdateKind.Modify)
+            {
                 continue;
+            }
+
             if (_compiler?.Holds is { } holds && holds.For(update.Entry) is { } hold)
-                await ReplaceHeldAsync(update, hold, pass, cancellationToken).ConfigureAwait(false);
+            {
+                await ReplaceHeldAsync(update, hold, pass, cancellationToken);
+            }
             else if (update.Entry.Table.Kind == TableKind.ProfileGroups)
-                await ReplaceGroupAsync(update, pass, cancellationToken).ConfigureAwait(false);
+            {
+                await ReplaceGroupAsync(update, pass, cancellationToken);
+            }
             else
-                await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
+            {
+                await ReplaceRowAsync(update, pass, cancellationToken);
+            }
         }
     }
 
     private async Task ReplaceHeldAsync(EntryUpdate update, Entry hold, WritePass pass, CancellationToken cancellationToken)
     {
-        WritePass aside = pass.Aside();
+        var aside = pass.Aside();
         Tables.Expect(hold.Key);
-        await WriteOneAsync(UpdateKind.Insert, hold, aside, cancellationToken).ConfigureAwait(false);
+        await WriteOneAsync(UpdateKind.Insert, hold, aside, cancellationToken);
         if (aside.Refused.TryGetValue(hold.Key, out var refused))
         {
             // Without it packets would go astray: the row stays as it was.
@@ -50,10 +62,13 @@ internal sealed partial class DeviceSync
             return;
         }
 
-        await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
+        await ReplaceRowAsync(update, pass, cancellationToken);
         // A row that could not be inserted again stays held, until it is tried again.
         if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
-            await WriteOneAsync(UpdateKind.Delete, hold, aside, cancellationToken).ConfigureAwait(false);
+        {
+            await WriteOneAsync(UpdateKind.Delete, hold, aside, cancellationToken);
+        }
+
         pass.Corrected |= aside.Corrected;
         pass.Doubt ??= aside.Doubt;
     }
@@ -61,24 +76,31 @@ internal sealed partial class DeviceSync
     /// <summary>Rows find a group by the target's own number for it, which may be another one afterwards: they are made anew as well.</summary>
     private async Task ReplaceGroupAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
     {
-        List<Entry> leading = Tables.LeadingTo(update.Entry);
-        foreach (Entry row in leading)
-            await WriteOneAsync(UpdateKind.Delete, row, pass, cancellationToken).ConfigureAwait(false);
-        await ReplaceRowAsync(update, pass, cancellationToken).ConfigureAwait(false);
-        foreach (Entry row in leading)
+        var leading = Tables.LeadingTo(update.Entry);
+        foreach (var row in leading)
+        {
+            await WriteOneAsync(UpdateKind.Delete, row, pass, cancellationToken);
+        }
+
+        await ReplaceRowAsync(update, pass, cancellationToken);
+        foreach (var row in leading)
         {
             // After a doubt all is read back before anything is written again.
             if (!pass.Refused.ContainsKey(row.Key) && pass.Doubt is null)
-                await WriteOneAsync(UpdateKind.Insert, row, pass, cancellationToken).ConfigureAwait(false);
+            {
+                await WriteOneAsync(UpdateKind.Insert, row, pass, cancellationToken);
+            }
         }
     }
 
     private async Task ReplaceRowAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
     {
-        await WriteOneAsync(UpdateKind.Delete, update.Entry, pass, cancellationToken).ConfigureAwait(false);
+        await WriteOneAsync(UpdateKind.Delete, update.Entry, pass, cancellationToken);
         // A row that stays is there as it was.
         if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
-            await WriteOneAsync(UpdateKind.Insert, update.Entry, pass, cancellationToken).ConfigureAwait(false);
+        {
+            await WriteOneAsync(UpdateKind.Insert, update.Entry, pass, cancellationToken);
+        }
     }
 
     private Task WriteOneAsync(UpdateKind kind, Entry entry, WritePass pass, CancellationToken cancellationToken) =>

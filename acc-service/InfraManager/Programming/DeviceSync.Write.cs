@@ -21,25 +21,34 @@ internal sealed partial class DeviceSync
     private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, TouchedRows? touched, CancellationToken cancellationToken)
     {
         var pass = new WritePass(mode, touched);
-        for (int round = 0; round <= MaxCorrections; round++)
+        for (var round = 0; round <= MaxCorrections; round++)
         {
-            TablePlan plan = Tables.Plan();
+            var plan = Tables.Plan();
             if (plan.IsEmpty)
+            {
                 break;
+            }
+
             pass.Corrected = false;
-            await WriteAllAsync(plan.Removals, pass, cancellationToken).ConfigureAwait(false);
-            int refused = pass.Refused.Count;
-            if (!await WriteMarkAsync(plan, pass, cancellationToken).ConfigureAwait(false))
+            await WriteAllAsync(plan.Removals, pass, cancellationToken);
+            var refused = pass.Refused.Count;
+            if (!await WriteMarkAsync(plan, pass, cancellationToken))
+            {
                 break;
-            await WriteAllAsync(plan.Changes, pass, cancellationToken).ConfigureAwait(false);
+            }
+
+            await WriteAllAsync(plan.Changes, pass, cancellationToken);
             if (!mode.HoldBack || pass.Refused.Count == refused)
             {
-                await WriteAllAsync(plan.Superseded, pass, cancellationToken).ConfigureAwait(false);
-                await WriteAllAsync(plan.Openings, pass, cancellationToken).ConfigureAwait(false);
+                await WriteAllAsync(plan.Superseded, pass, cancellationToken);
+                await WriteAllAsync(plan.Openings, pass, cancellationToken);
             }
 
             if (!pass.Corrected)
+            {
                 break;
+            }
+
             pass.HasCorrected = true;
         }
 
@@ -51,7 +60,10 @@ internal sealed partial class DeviceSync
         }
 
         if (pass.Corrected)
+        {
             throw new DeviceLostException("the target's answers contradict each other");
+        }
+
         Hook(CrashPoint.AfterWrites);
         Attribute(pass, refusals);
         return pass.Applied;
@@ -63,17 +75,26 @@ internal sealed partial class DeviceSync
     /// <returns>False where it is not known whether the target has the mark: nothing more is written then.</returns>
     private async Task<bool> WriteMarkAsync(TablePlan plan, WritePass pass, CancellationToken cancellationToken)
     {
-        List<EntryUpdate> marks = _compiler?.Marks is { } known ? plan.TakeChanges(u => known.IsMark(u.Entry)) : [];
+        var marks = _compiler?.Marks is { } known ? plan.TakeChanges(u => known.IsMark(u.Entry)) : [];
         if (marks.Count == 0)
-            return true;
-        await WriteAllAsync(marks, pass, cancellationToken).ConfigureAwait(false);
-        if (pass.Doubt is not null)
-            return false;
-        foreach (EntryUpdate mark in marks)
         {
-            if (!pass.Refused.TryGetValue(mark.Entry.Key, out IntentException? error))
+            return true;
+        }
+
+        await WriteAllAsync(marks, pass, cancellationToken);
+        if (pass.Doubt is not null)
+        {
+            return false;
+        }
+
+        foreach (var mark in marks)
+        {
+            if (!pass.Refused.TryGetValue(mark.Entry.Key, out var error))
+            {
                 continue;
-            foreach (EntryUpdate update in plan.TakeChanges(u => TableRanks.HasIds(u.Entry.Table)))
+            }
+
+            foreach (var update in plan.TakeChanges(u => TableRanks.HasIds(u.Entry.Table)))
             {
                 Tables.Refused(update);
                 pass.Refused[update.Entry.Key] = error;
@@ -85,12 +106,16 @@ internal sealed partial class DeviceSync
 
     private async Task WriteAllAsync(List<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
     {
-        foreach (ReadOnlyMemory<EntryUpdate> write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
+        foreach (var write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
         {
             if (_target.Traits.CanModify)
-                await WriteAsync(write, pass, cancellationToken).ConfigureAwait(false);
+            {
+                await WriteAsync(write, pass, cancellationToken);
+            }
             else
-                await ReplaceAsync(write, pass, cancellationToken).ConfigureAwait(false);
+            {
+                await ReplaceAsync(write, pass, cancellationToken);
+            }
         }
     }
 
@@ -98,8 +123,11 @@ internal sealed partial class DeviceSync
     private void RefuseNotApplied(Dictionary<OwnerId, IntentException> refusals)
     {
         var pass = new WritePass(default);
-        foreach (EntryUpdate update in Tables.Plan().All)
+        foreach (var update in Tables.Plan().All)
+        {
             Refuse(update, StatusCode.DataLoss, $"{update.Kind.ToString().ToUpperInvariant()} {update.Entry.Key} was acknowledged and not done", pass);
+        }
+
         Attribute(pass, refusals);
     }
 
@@ -108,19 +136,24 @@ internal sealed partial class DeviceSync
     {
         if (pass.Touched is { } touched)
         {
-            foreach (EntryUpdate update in updates.Span)
+            foreach (var update in updates.Span)
+            {
                 touched.Add(update.Entry.Key);
+            }
         }
 
         Hook(CrashPoint.BeforeWrite);
-        WriteResult result = await SendAsync(updates, cancellationToken).ConfigureAwait(false);
+        var result = await SendAsync(updates, cancellationToken);
         Hook(CrashPoint.AfterWrite);
         _progress();
         switch (result.Outcome)
         {
             case WriteOutcome.Applied:
-                for (int i = 0; i < updates.Length; i++)
+                for (var i = 0; i < updates.Length; i++)
+                {
                     Apply(updates.Span[i], pass);
+                }
+
                 break;
             case WriteOutcome.Failed:
                 TakeIn(updates.Span, result.Errors, pass);
@@ -132,8 +165,8 @@ internal sealed partial class DeviceSync
                     break;
                 }
 
-                await WriteAsync(updates[..(updates.Length / 2)], pass, cancellationToken).ConfigureAwait(false);
-                await WriteAsync(updates[(updates.Length / 2)..], pass, cancellationToken).ConfigureAwait(false);
+                await WriteAsync(updates[..(updates.Length / 2)], pass, cancellationToken);
+                await WriteAsync(updates[(updates.Length / 2)..], pass, cancellationToken);
                 break;
             default:
                 // Not primary any more, no pipeline, not sent, or no answer.
@@ -146,12 +179,12 @@ internal sealed partial class DeviceSync
     {
         WritesSent++;
         UpdatesSent += updates.Length;
-        TimeSpan allowed = _options.WriteLimit + TimeSpan.FromMilliseconds(updates.Length);
+        var allowed = _options.WriteLimit + TimeSpan.FromMilliseconds(updates.Length);
         using var limit = new CancellationTokenSource(allowed, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await _target.WriteAsync(updates, either.Token).ConfigureAwait(false);
+            return await _target.WriteAsync(updates, either.Token);
         }
         catch (OperationCanceledException e)
         {
@@ -163,8 +196,8 @@ internal sealed partial class DeviceSync
 
     private void TakeIn(ReadOnlySpan<EntryUpdate> updates, IReadOnlyList<UpdateError> errors, WritePass pass)
     {
-        int next = 0;
-        for (int i = 0; i < updates.Length; i++)
+        var next = 0;
+        for (var i = 0; i < updates.Length; i++)
         {
             if (next == errors.Count || errors[next].Index != i)
             {
@@ -172,7 +205,7 @@ internal sealed partial class DeviceSync
                 continue;
             }
 
-            UpdateError error = errors[next++];
+            var error = errors[next++];
             switch (updates[i].Kind, error.Code)
             {
                 case (UpdateKind.Insert, StatusCode.AlreadyExists):
@@ -209,28 +242,40 @@ internal sealed partial class DeviceSync
     private void Refuse(EntryUpdate update, StatusCode code, string message, WritePass pass)
     {
         Tables.Refused(update);
-        IntentError error = code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal;
+        var error = code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal;
         pass.Refused[update.Entry.Key] = new IntentException(error, $"the target refused an entry: {message}") { IsLasting = true };
         // What is tried again and refused again is told once.
         if (!_loggedRefusals.Note(update.Entry.Key, message))
+        {
             return;
+        }
+
         if (pass.Refused.Count <= MaxRefusalLogs)
+        {
             LogRefused(message);
+        }
         else if (pass.Refused.Count == MaxRefusalLogs + 1)
+        {
             LogMoreRefused();
+        }
     }
 
     /// <summary>Finds the owners whose wanted rows were refused. A refused delete is nobody's failure: it is tried again.</summary>
     private void Attribute(WritePass pass, Dictionary<OwnerId, IntentException> refusals)
     {
         if (pass.Refused.Count == 0)
-            return;
-        foreach (OwnerId owner in Tables.Owners)
         {
-            foreach (Entry entry in Tables.EntriesOf(owner))
+            return;
+        }
+
+        foreach (var owner in Tables.Owners)
+        {
+            foreach (var entry in Tables.EntriesOf(owner))
             {
-                if (pass.Refused.TryGetValue(entry.Key, out IntentException? error))
+                if (pass.Refused.TryGetValue(entry.Key, out var error))
+                {
                     refusals.TryAdd(owner, error);
+                }
             }
         }
     }

@@ -113,19 +113,25 @@ internal sealed partial class DeviceSync
     /// </summary>
     public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<OwnerId> owners, CancellationToken cancellationToken)
     {
-        string lost = NotReadyReason;
+        var lost = NotReadyReason;
         long? since = null;
-        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            TimeSpan left = _options.OutcomeLimit - (since is { } first ? _time.GetElapsedTime(first) : TimeSpan.Zero);
+            var left = _options.OutcomeLimit - (since is { } first ? _time.GetElapsedTime(first) : TimeSpan.Zero);
             if (left <= TimeSpan.Zero)
+            {
                 break;
+            }
+
             var refusals = new Dictionary<OwnerId, IntentException>();
             try
             {
                 if (!IsReady)
-                    await RecoverAsync(left, cancellationToken).ConfigureAwait(false);
-                await PassAsync(owners, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken).ConfigureAwait(false);
+                {
+                    await RecoverAsync(left, cancellationToken);
+                }
+
+                await PassAsync(owners, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken);
                 return new RealiseResult(null, refusals);
             }
             catch (DeviceLostException e)
@@ -136,7 +142,9 @@ internal sealed partial class DeviceSync
                 Lose();
                 OutcomeUnknown = true;
                 if (cancellationToken.IsCancellationRequested)
+                {
                     break;
+                }
             }
         }
 
@@ -150,20 +158,23 @@ internal sealed partial class DeviceSync
         try
         {
             var counts = new Counts();
-            await ReadBackAsync(cancellationToken).ConfigureAwait(false);
+            await ReadBackAsync(cancellationToken);
             var refusals = new Dictionary<OwnerId, IntentException>();
-            await PassAsync([], refusals, new PassMode(Verify: true, DoubtIsRefusal: true, Counts: counts), cancellationToken).ConfigureAwait(false);
+            await PassAsync([], refusals, new PassMode(Verify: true, DoubtIsRefusal: true, Counts: counts), cancellationToken);
             Hook(CrashPoint.ReconcileWritten);
-            await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
-            ReconcileCounts result = counts.ToResult();
+            await RemovePortsAsync(cancellationToken);
+            var result = counts.ToResult();
             if (!isAudit || result.Total > 0)
             {
                 LastReconcile = result;
                 LogReconciled(result.Inserted, result.Modified, result.Deleted, Tables.DesiredCount, Tables.DirtyCount);
             }
 
-            foreach ((OwnerId owner, IntentException error) in refusals)
+            foreach ((var owner, var error) in refusals)
+            {
                 LogIncomplete(owner, error.Message);
+            }
+
             return true;
         }
         catch (DeviceLostException e)
@@ -181,8 +192,8 @@ internal sealed partial class DeviceSync
         {
             Tables.RetryRefused();
             // What is tried again may be what was acknowledged and not done before; where answers are no proof, what is written is read back anyway.
-            await PassAsync([], [], new PassMode(Verify: _target.Traits.WritesAreReliable, DoubtIsRefusal: true), cancellationToken).ConfigureAwait(false);
-            await RemovePortsAsync(cancellationToken).ConfigureAwait(false);
+            await PassAsync([], [], new PassMode(Verify: _target.Traits.WritesAreReliable, DoubtIsRefusal: true), cancellationToken);
+            await RemovePortsAsync(cancellationToken);
         }
         catch (DeviceLostException e)
         {
@@ -198,32 +209,48 @@ internal sealed partial class DeviceSync
     {
         // Whoever is given an id moves the mark.
         HashSet<OwnerId> all = _allDeclared ? [.. owners, OwnerId.Ids] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
-        foreach (Endpoint endpoint in _model.Endpoints)
+        foreach (var endpoint in _model.Endpoints)
         {
-            if (!_ports.TryGetValue(endpoint.Spec.PortName, out uint port) || !_declared.TryGetValue(endpoint.Id, out uint declared) || declared != port)
+            if (!_ports.TryGetValue(endpoint.Spec.PortName, out var port) || !_declared.TryGetValue(endpoint.Id, out var declared) || declared != port)
+            {
                 all.Add(OwnerId.OfEndpoint(endpoint.Id));
+            }
         }
 
-        await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken).ConfigureAwait(false);
+        await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken);
         AddFollowers(all);
         // It leads ARP to the host, whose port may be known only now.
         if (_model.Uplink is { } uplink)
+        {
             all.Add(OwnerId.OfEndpoint(uplink.Id));
+        }
+
         Declare(all, refusals);
         _allDeclared = true;
-        bool isReliable = _target.Traits.WritesAreReliable;
-        for (int round = 0; ; round++)
+        var isReliable = _target.Traits.WritesAreReliable;
+        for (var round = 0; ; round++)
         {
-            TouchedRows? touched = isReliable ? null : new TouchedRows();
-            long applied = await FlushAsync(refusals, mode, touched, cancellationToken).ConfigureAwait(false);
+            var touched = isReliable ? null : new TouchedRows();
+            var applied = await FlushAsync(refusals, mode, touched, cancellationToken);
             if (!IsReady)
+            {
                 throw new DeviceLostException("the connection to the target was lost meanwhile");
+            }
+
             if (applied == 0 || (isReliable && !mode.Verify))
+            {
                 break;
+            }
+
             if (mode.Verify || touched is null)
-                await ReadTablesAsync(_compiler!.Tables, cancellationToken).ConfigureAwait(false);
+            {
+                await ReadTablesAsync(_compiler!.Tables, cancellationToken);
+            }
             else
-                await ReadTouchedAsync(touched, cancellationToken).ConfigureAwait(false);
+            {
+                await ReadTouchedAsync(touched, cancellationToken);
+            }
+
             if (round == MaxAttempts)
             {
                 RefuseNotApplied(refusals);
@@ -241,7 +268,9 @@ internal sealed partial class DeviceSync
     private void AddFollowers(HashSet<OwnerId> owners)
     {
         if (_compiler is not { ServicesFollowEndpoints: true } || !owners.Any(o => o.Kind == OwnerKind.Endpoint))
+        {
             return;
+        }
         // The host's interface is found by the node's addresses, also when it has gone.
         List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(_node.NodeAddresses).Concat(_node.HostAddresses)];
         owners.UnionWith(addresses.SelectMany(_model.Services.With).Select(s => OwnerId.OfService(s.Id)));
@@ -251,24 +280,35 @@ internal sealed partial class DeviceSync
     {
         // Of a pipeline that is not known nothing can be said; once it is, all are declared.
         if (_compiler is not { } compiler)
+        {
             return;
+        }
         // All are released first: what one gives up another may want with other contents.
-        foreach (OwnerId owner in owners)
+        foreach (var owner in owners)
         {
             Tables.Release(owner);
             if (owner.Kind == OwnerKind.Endpoint)
+            {
                 _declared.Remove(owner.Id);
+            }
         }
 
-        foreach (OwnerId owner in owners)
+        foreach (var owner in owners)
         {
             // Without a port an endpoint has no rows yet; it is declared again when its port is known.
             if (compiler.Compile(owner, _model, PortOf) is not { } entries)
+            {
                 continue;
+            }
+
             if (Tables.Acquire(owner, entries) is { } conflict)
+            {
                 refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
+            }
             else if (owner.Kind == OwnerKind.Endpoint && PortOf(_model.Find(owner.Id)!.Spec.PortName) is { } port)
+            {
                 _declared[owner.Id] = port;
+            }
         }
 
         _progress();
@@ -279,7 +319,10 @@ internal sealed partial class DeviceSync
     private void TakePipeline()
     {
         if (_target.Pipeline is not { } pipeline || ReferenceEquals(_compiler?.Pipeline, pipeline))
+        {
             return;
+        }
+
         try
         {
             _compiler = ModelCompiler.For(pipeline, _node);

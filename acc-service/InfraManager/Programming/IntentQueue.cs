@@ -36,7 +36,9 @@ internal sealed class IntentQueue<T>
     public EnqueueResult TryEnqueue(T item, int bytes)
     {
         if (IsClosed)
+        {
             return EnqueueResult.Closed;
+        }
         // Room is taken before the item goes in, so the bounds hold at every moment.
         if (Interlocked.Add(ref _bytes, bytes) > _maxBytes)
         {

@@ -12,9 +12,15 @@ internal sealed class LoggedRefusals
     public bool Note(EntryKey key, string reason)
     {
         if (_told.GetValueOrDefault(key) == reason)
+        {
             return false;
+        }
+
         if (_told.Count >= MaxRows)
+        {
             _told.Clear();
+        }
+
         _told[key] = reason;
         return true;
     }
@@ -23,6 +29,8 @@ internal sealed class LoggedRefusals
     public void Forget(EntryKey key)
     {
         if (_told.Count > 0)
+        {
             _told.Remove(key);
+        }
     }
 }

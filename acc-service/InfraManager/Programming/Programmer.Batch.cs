@@ -14,28 +14,35 @@ internal sealed partial class Programmer
     {
         if (_abort.IsCancellationRequested || _mustReload)
         {
-            IntentException error = _mustReload ? IntentException.Away(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error") : ShuttingDown();
+            var error = _mustReload ? IntentException.Away(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error") : ShuttingDown();
             batch.ForEach(p => p.Fail(error));
             return;
         }
 
-        long start = _time.GetTimestamp();
+        var start = _time.GetTimestamp();
         var times = new AttachTimes(batch);
         _device.TakeStrayPorts();
         var run = new BatchRun(batch) { DeviceLost = !_device.IsReady };
         if (run.DeviceLost)
+        {
             run.AddsRefused = IntentException.Away(_device.NotReadyReason);
+        }
         else
-            await _device.LookForForeignAsync(run.NewPortNames(), _abort.Token).ConfigureAwait(false);
+        {
+            await _device.LookForForeignAsync(run.NewPortNames(), _abort.Token);
+        }
 
-        for (int round = 0; ; round++)
+        for (var round = 0; ; round++)
         {
             times.Enter(AttachPhase.Commit);
             JudgeAll(run, round);
             if (!Commit(run, round))
             {
                 if (round == 0)
+                {
                     break;
+                }
+
                 continue;
             }
 
@@ -46,7 +53,7 @@ internal sealed partial class Programmer
             }
 
             times.Enter(AttachPhase.Program);
-            RealiseResult result = await _device.RealiseAsync(run.Touched, _abort.Token).ConfigureAwait(false);
+            var result = await _device.RealiseAsync(run.Touched, _abort.Token);
             if (result.Lost is { } lost)
             {
                 run.DeviceLost = true;
@@ -55,7 +62,9 @@ internal sealed partial class Programmer
             }
 
             if (!run.Blame(result.Refusals))
+            {
                 break;
+            }
         }
 
         times.End();
@@ -65,17 +74,22 @@ internal sealed partial class Programmer
         Hook(CrashPoint.BeforeComplete);
         Answer(run, additions: true);
         if (!run.DeviceLost)
-            await _device.RemovePortsAsync(_abort.Token).ConfigureAwait(false);
+        {
+            await _device.RemovePortsAsync(_abort.Token);
+        }
+
         Answer(run, additions: false);
         Hook(CrashPoint.AfterComplete);
         if (_logger.IsEnabled(LogLevel.Debug))
         {
-            int failed = run.Verdicts.Count(v => v is IntentException);
-            TimeSpan elapsed = _time.GetElapsedTime(start);
+            var failed = run.Verdicts.Count(v => v is IntentException);
+            var elapsed = _time.GetElapsedTime(start);
             LogBatch(batch.Count, run.Touched.Count, failed, elapsed);
         }
         if (_device.HasLeftovers && LeftoverTimer.IsDue)
+        {
             LeftoverTimer.Failed();
+        }
     }
 
     private void JudgeAll(BatchRun run, int round)
@@ -83,7 +97,7 @@ internal sealed partial class Programmer
         _model.Undo(0);
         _judge.Pool.Undo();
         run.Begin();
-        for (int i = 0; i < run.Batch.Count; i++)
+        for (var i = 0; i < run.Batch.Count; i++)
         {
             Progress();
             try
@@ -99,13 +113,18 @@ internal sealed partial class Programmer
         if (round > 0)
         {
             // Ports that were made for what is taken back. Durable, since a crash may come before they are removed.
-            foreach (string port in _device.TakeStrayPorts())
+            foreach (var port in _device.TakeStrayPorts())
+            {
                 _model.SetPortRemoval(port, true);
+            }
         }
 
         // What is given before the target's mark is known is told apart after another start, too.
         if (_trustedNumber is { } trusted && _model.LastServiceNumber > trusted)
+        {
             _model.SetTrustedServiceNumber(trusted);
+        }
+
         run.Collect(_model);
         Hook(CrashPoint.AfterJudge);
     }
@@ -119,7 +138,7 @@ internal sealed partial class Programmer
             KnownFailure = key => run.FailureOf(index, key),
             Changed = (id, key) => run.Changed(index, OwnerId.OfEndpoint(id), key),
         };
-        int mark = _model.Mark;
+        var mark = _model.Mark;
         object outcome = run.Batch[index].Intent switch
         {
             AttachIntent attach => _judge.Attach(attach.Spec, context),
@@ -148,7 +167,10 @@ internal sealed partial class Programmer
     private bool Commit(BatchRun run, int round)
     {
         if (run.Written.Count == 0)
+        {
             return true;
+        }
+
         if (run.StoreError is not null)
         {
             // Tried before in this batch: what is true now is committed later.
@@ -157,8 +179,11 @@ internal sealed partial class Programmer
         }
 
         if (round > 0)
+        {
             Hook(CrashPoint.BeforeCompensation);
-        bool done = TryCommit(run.Written, out IntentException? error);
+        }
+
+        var done = TryCommit(run.Written, out var error);
         if (done)
         {
             Hook(round == 0 ? CrashPoint.AfterCommit : CrashPoint.AfterCompensation);
@@ -193,7 +218,10 @@ internal sealed partial class Programmer
         catch (StoreException e)
         {
             if (_storeProblem != e.Message)
+            {
                 LogStoreFailed(e.Message);
+            }
+
             _storeProblem = e.Message;
             DebtTimer.Failed();
             error = new IntentException(
@@ -204,11 +232,14 @@ internal sealed partial class Programmer
 
     private void Answer(BatchRun run, bool additions)
     {
-        for (int i = 0; i < run.Batch.Count; i++)
+        for (var i = 0; i < run.Batch.Count; i++)
         {
-            PendingIntent pending = run.Batch[i];
+            var pending = run.Batch[i];
             if (pending.Intent is not (DetachIntent or SyncIntent or RemoveEndpointsIntent or ResetHostIntent) != additions)
+            {
                 continue;
+            }
+
             switch (run.Verdicts[i])
             {
                 case IntentException e:

@@ -45,18 +45,26 @@ internal sealed partial class Programmer
                 try
                 {
                     if (!_abort.IsCancellationRequested)
-                        await HousekeepAsync().ConfigureAwait(false);
+                    {
+                        await HousekeepAsync();
+                    }
+
                     Drain(batch);
                     if (batch.Count == 0 && AreDrainsOver())
+                    {
                         batch.Add(new PendingIntent(new EndDrainsIntent()));
+                    }
+
                     if (batch.Count > 0)
                     {
-                        await ProcessAsync(batch).ConfigureAwait(false);
+                        await ProcessAsync(batch);
                         continue;
                     }
 
                     if (_queue.IsClosed)
+                    {
                         break;
+                    }
                 }
                 catch (Exception e) when (e is not SimulatedCrashException)
                 {
@@ -64,12 +72,15 @@ internal sealed partial class Programmer
                     LogUnexpected(e);
                     _mustReload = true;
                     PublishStatus();
-                    foreach (PendingIntent pending in batch)
+                    foreach (var pending in batch)
+                    {
                         pending.Fail(new IntentException(IntentError.Internal, $"internal error: {e.Message.ReplaceLineEndings(" ")}"));
+                    }
+
                     ReconcileTimer.Failed();
                 }
 
-                await _queue.WaitAsync(NextWake(), _time).ConfigureAwait(false);
+                await _queue.WaitAsync(NextWake(), _time);
             }
 
             PayDebt();
@@ -92,10 +103,12 @@ internal sealed partial class Programmer
     private void Drain(List<PendingIntent> batch)
     {
         batch.Clear();
-        while (batch.Count < _options.MaxBatch && _queue.TryDequeue(out PendingIntent pending))
+        while (batch.Count < _options.MaxBatch && _queue.TryDequeue(out var pending))
         {
             if (pending.TryDrain())
+            {
                 batch.Add(pending);
+            }
         }
     }
 
@@ -103,7 +116,10 @@ internal sealed partial class Programmer
     private bool AreDrainsOver()
     {
         if (_mustReload || _drainsLooked is { } looked && _time.GetElapsedTime(looked) < _options.DrainCheck)
+        {
             return false;
+        }
+
         _drainsLooked = _time.GetTimestamp();
         return _serviceJudge.HasOverdueDrains;
     }
@@ -111,9 +127,15 @@ internal sealed partial class Programmer
     private async Task HousekeepAsync()
     {
         if (_mustReload && ReconcileTimer.IsDue)
+        {
             Reload();
+        }
+
         if (_mustReload)
+        {
             return;
+        }
+
         if (_target.Connection.Generation != _seenGeneration)
         {
             _seenGeneration = _target.Connection.Generation;
@@ -123,25 +145,34 @@ internal sealed partial class Programmer
         if (!_device.IsReady)
         {
             if (_target.Connection.IsPrimary && ReconcileTimer.IsDue)
-                await ReconcileAsync(isAudit: false).ConfigureAwait(false);
+            {
+                await ReconcileAsync(isAudit: false);
+            }
             else
+            {
                 PublishStatus();
+            }
         }
         else if (_queue.Count == 0)
         {
-            await MendAsync().ConfigureAwait(false);
+            await MendAsync();
         }
 
         // A store that failed is tried without a request too: as long as it counts as broken, nobody may send one.
         if (_queue.Count == 0 && IsStoreBehind && DebtTimer.IsDue)
+        {
             PayDebt();
+        }
     }
 
     /// <summary>What can wait while there are requests.</summary>
     private async Task MendAsync()
     {
         if (_device.TakeLateChanges())
+        {
             ScheduleAudit(_options.AuditAfterUnknown);
+        }
+
         if (_device.SuspectsDrift)
         {
             _device.SuspectsDrift = false;
@@ -150,38 +181,51 @@ internal sealed partial class Programmer
 
         if (_device.HasLeftovers && LeftoverTimer.IsDue)
         {
-            await _device.RetryAsync(_abort.Token).ConfigureAwait(false);
+            await _device.RetryAsync(_abort.Token);
             PublishAll();
             if (_device.HasLeftovers)
+            {
                 LeftoverTimer.Failed(_device.HasOnlyRefusedDeletes ? _options.RefusedDeleteMax : _options.RetryMax);
+            }
             else
+            {
                 LeftoverTimer.Reset();
+            }
         }
 
         if (_auditTimer is { IsDue: true })
         {
             _auditTimer = null;
-            await ReconcileAsync(isAudit: true).ConfigureAwait(false);
+            await ReconcileAsync(isAudit: true);
         }
 
         // What a start or a flood of changes leaves behind is most of the process's memory; the ACC has other uses for it.
         if (_device.Tables.GiveBackRoom())
+        {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        }
     }
 
     private async Task ReconcileAsync(bool isAudit)
     {
         PublishStatus();
-        if (await _device.ReconcileAsync(isAudit, _abort.Token).ConfigureAwait(false))
+        if (await _device.ReconcileAsync(isAudit, _abort.Token))
         {
             ReconcileTimer.Reset();
             if (_device.HasLeftovers)
+            {
                 LeftoverTimer.Failed();
+            }
             // What a lost request, or one of a killed predecessor, may still do on the target, it has done by then.
             if (_device.TakeLateChanges() || _firstReconcile)
+            {
                 ScheduleAudit(_options.AuditAfterUnknown);
+            }
             else if (_options.AuditInterval > TimeSpan.Zero)
+            {
                 ScheduleAudit(_options.AuditInterval);
+            }
+
             _firstReconcile = false;
         }
         else
@@ -195,7 +239,10 @@ internal sealed partial class Programmer
     private void ScheduleAudit(TimeSpan after)
     {
         if (_auditTimer is { } set && set.Remaining < after)
+        {
             return;
+        }
+
         _auditTimer = new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
         _auditTimer.Set(after);
     }
@@ -227,7 +274,10 @@ internal sealed partial class Programmer
     {
         _model.SetPortRemoval(name, false);
         if (_debt.Count == 0)
+        {
             DebtTimer.Set(DebtDelay);
+        }
+
         _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
     }
@@ -238,23 +288,39 @@ internal sealed partial class Programmer
     /// </summary>
     private void OnMarkRead(uint mark, bool isPipelineNew)
     {
-        uint last = _model.LastServiceNumber;
-        bool isInBatch = _model.Mark > 0;
+        var last = _model.LastServiceNumber;
+        var isInBatch = _model.Mark > 0;
         IReadOnlySet<OwnerId> changed = new HashSet<OwnerId>();
         if (_trustedNumber is { } trusted && mark > trusted)
+        {
             changed = _serviceJudge.GoOnFrom(mark, trusted);
+        }
         else if (mark > IdMark.Covering(last))
+        {
             _model.SetLastServiceNumber(mark);
+        }
         else if (mark == 0 && isPipelineNew && last >= RenewAfter && !isInBatch)
+        {
             changed = _serviceJudge.BeginAnew();
+        }
+
         _trustedNumber = null;
         _model.SetTrustedServiceNumber(null);
         if (mark > IdMark.Covering(last))
+        {
             LogBehindTarget(last, mark);
+        }
+
         if (isInBatch)
+        {
             return;
+        }
+
         if (changed.Count > 0)
+        {
             _device.Declare(changed);
+        }
+
         _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
     }
@@ -263,30 +329,50 @@ internal sealed partial class Programmer
     private void PayDebt()
     {
         if (!IsStoreBehind || _mustReload)
+        {
             return;
+        }
+
         if (_debt.Count > 0)
+        {
             Hook(CrashPoint.BeforeDebtCommit);
+        }
+
         if (TryCommit([], out _))
+        {
             PublishStatus();
+        }
     }
 
     private TimeSpan NextWake()
     {
-        TimeSpan wake = IdleLimit;
+        var wake = IdleLimit;
         if (_target.Connection.IsPrimary && (_mustReload || !_device.IsReady))
+        {
             Sooner(ReconcileTimer.Remaining);
+        }
+
         if (IsStoreBehind)
+        {
             Sooner(DebtTimer.Remaining);
+        }
+
         if (_device.IsReady && _auditTimer is { } audit)
+        {
             Sooner(audit.Remaining);
+        }
+
         if (_device.IsReady && _device.HasLeftovers)
+        {
             Sooner(LeftoverTimer.Remaining);
+        }
+
         return wake;
 
         void Sooner(TimeSpan remaining)
         {
             // Never zero: what was due and failed to be done is not worth a busy loop.
-            TimeSpan floor = TimeSpan.FromMilliseconds(1);
+            var floor = TimeSpan.FromMilliseconds(1);
             wake = remaining < wake ? (remaining > floor ? remaining : floor) : wake;
         }
     }
@@ -301,8 +387,10 @@ internal sealed partial class Programmer
     {
         lock (_leftovers)
         {
-            while (_queue.TryDequeue(out PendingIntent pending))
+            while (_queue.TryDequeue(out var pending))
+            {
                 pending.Fail(ShuttingDown());
+            }
         }
     }
 }

@@ -11,23 +11,31 @@ internal sealed partial class Programmer
 
     private void Publish(BatchRun run)
     {
-        ImmutableSortedDictionary<long, EndpointView>.Builder views = _views.ToBuilder();
-        foreach (OwnerId owner in run.Touched.Where(o => o.Kind == OwnerKind.Endpoint))
+        var views = _views.ToBuilder();
+        foreach (var owner in run.Touched.Where(o => o.Kind == OwnerKind.Endpoint))
         {
             if (_model.Find(owner.Id) is { } endpoint)
+            {
                 views[owner.Id] = View(endpoint);
+            }
             else
+            {
                 views.Remove(owner.Id);
+            }
         }
 
         _views = views.ToImmutable();
-        ImmutableDictionary<ServiceKey, ServiceView>.Builder services = _services.ToBuilder();
-        foreach (ServiceKey key in run.Services)
+        var services = _services.ToBuilder();
+        foreach (var key in run.Services)
         {
             if (_model.Services.Find(key) is { } service)
+            {
                 services[key] = View(service);
+            }
             else
+            {
                 services.Remove(key);
+            }
         }
 
         _services = services.ToImmutable();
@@ -48,9 +56,13 @@ internal sealed partial class Programmer
     {
         _status = TakeStatus();
         if (_status.Ready)
+        {
             _ready.TrySetResult();
+        }
         else if (_ready.Task.IsCompleted)
+        {
             _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
     }
 
     private EndpointView View(Endpoint endpoint) => new(

@@ -73,7 +73,10 @@ internal sealed partial class Programmer : IAsyncDisposable
     public void Start()
     {
         if (_loop is not null)
+        {
             throw new InvalidOperationException("the programmer was started before");
+        }
+
         Progress();
         LogStarted(_model.Count, _store.Path);
         _target.ConnectionChanged += _queue.Wake;
@@ -87,8 +90,11 @@ internal sealed partial class Programmer : IAsyncDisposable
     {
         EndpointRules.Check(intent.Spec, _node);
         if (_target.Connection is { IsPrimary: false } connection)
+        {
             throw IntentException.Away($"the target is away: {connection.Reason}");
-        return (AttachOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        }
+
+        return (AttachOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Removes an attachment. Returns when that is durable, and done on the target if it can be reached.</summary>
@@ -97,7 +103,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     public async Task<DetachOutcome> SubmitAsync(DetachIntent intent, CancellationToken cancellationToken)
     {
         EndpointRules.CheckKey(intent.Key);
-        return (DetachOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        return (DetachOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Makes the node's attachments those that are listed.</summary>
@@ -106,7 +112,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     public async Task<SyncOutcome> SubmitAsync(SyncIntent intent, CancellationToken cancellationToken)
     {
         EndpointRules.Check(intent);
-        return (SyncOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        return (SyncOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Hands out the node's next epoch. Returns when it is durable; the target need not be there.</summary>
@@ -115,7 +121,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     public async Task<BeginOutcome> SubmitAsync(BeginIntent intent, CancellationToken cancellationToken)
     {
         EndpointRules.CheckAgentName(intent.Agent);
-        return (BeginOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        return (BeginOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Removes the endpoints that match. Returns when that is durable, and done on the target if it can be reached.</summary>
@@ -124,15 +130,18 @@ internal sealed partial class Programmer : IAsyncDisposable
     public async Task<RemovalOutcome> SubmitAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken)
     {
         if (intent is { Key: null, Address: null, Mac: null })
+        {
             throw IntentException.Invalid("key", "missing, and so are address and mac");
-        return (RemovalOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        }
+
+        return (RemovalOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Forgets everything that a node's host told. Returns when that is durable, and done on the target if it can be reached.</summary>
     /// <exception cref="IntentException">Refused or failed.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
     public async Task<RemovalOutcome> SubmitAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
-        (RemovalOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        (RemovalOutcome)await PostAsync(intent, cancellationToken);
 
     /// <summary>Makes a service what is wanted, or removes it. Returns when that holds durably and, if it can be reached, on the target.</summary>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
@@ -143,11 +152,16 @@ internal sealed partial class Programmer : IAsyncDisposable
         {
             ServiceRules.Check(spec, _node);
             if (_node.Package?.Limit(spec) is { } limited)
+            {
                 intent = intent with { Spec = limited };
+            }
         }
         else
+        {
             ServiceRules.CheckKey(intent.Key);
-        return (ServiceOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        }
+
+        return (ServiceOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Changes what is masqueraded. Returns when that holds durably and on the target.</summary>
@@ -156,20 +170,22 @@ internal sealed partial class Programmer : IAsyncDisposable
     public async Task<SnatOutcome> SubmitAsync(SnatIntent intent, CancellationToken cancellationToken)
     {
         SnatRules.Check(intent, _node);
-        return (SnatOutcome)await PostAsync(intent, cancellationToken).ConfigureAwait(false);
+        return (SnatOutcome)await PostAsync(intent, cancellationToken);
     }
 
     /// <summary>Returns once the target is primary and what it holds was compared with the model.</summary>
     public async Task WaitReadyAsync(CancellationToken cancellationToken)
     {
         while (!GetStatus().Ready)
-            await _ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        {
+            await _ready.Task.WaitAsync(cancellationToken);
+        }
     }
 
     /// <summary>A consistent snapshot of the last batch; the queue and the connection are those of now.</summary>
     public ProgrammerStatus GetStatus()
     {
-        ProgrammerStatus status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
+        var status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
         return _target.Connection switch
         {
             { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason, PipelineProblem = "" },
@@ -199,11 +215,14 @@ internal sealed partial class Programmer : IAsyncDisposable
             if (!loop.IsCompleted)
             {
                 if (limit > TimeSpan.Zero)
-                    await Task.WhenAny(loop, Task.Delay(limit, _time)).ConfigureAwait(false);
-                await _abort.CancelAsync().ConfigureAwait(false);
+                {
+                    await Task.WhenAny(loop, Task.Delay(limit, _time));
+                }
+
+                await _abort.CancelAsync();
             }
 
-            await loop.ConfigureAwait(false);
+            await loop;
         }
         else
         {
@@ -213,7 +232,7 @@ internal sealed partial class Programmer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+        await StopAsync(TimeSpan.Zero);
         _abort.Dispose();
     }
 
@@ -232,10 +251,13 @@ internal sealed partial class Programmer : IAsyncDisposable
 
         // The loop may have ended between the look at the queue and the enqueue.
         if (_finished)
+        {
             FailLeftovers();
+        }
+
         try
         {
-            return await pending.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return await pending.Outcome.WaitAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (!pending.Outcome.IsCompleted)
         {

@@ -12,8 +12,11 @@ internal sealed class RetryTimer(TimeProvider time, TimeSpan first, TimeSpan lon
         get
         {
             if (_wait == TimeSpan.Zero)
+            {
                 return TimeSpan.Zero;
-            TimeSpan left = _wait - time.GetElapsedTime(_since);
+            }
+
+            var left = _wait - time.GetElapsedTime(_since);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }

@@ -21,16 +21,22 @@ internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> C
     /// <summary>Takes the changes that are asked for out of the plan.</summary>
     public List<EntryUpdate> TakeChanges(Predicate<EntryUpdate> which)
     {
-        List<EntryUpdate> taken = Changes.FindAll(which);
+        var taken = Changes.FindAll(which);
         if (taken.Count > 0)
+        {
             Changes.RemoveAll(which);
+        }
+
         return taken;
     }
 
     public void HoldPodsBack()
     {
         if (!Superseded.Exists(u => TableRanks.IsBackends(u.Entry.Table)))
+        {
             return;
+        }
+
         Openings.AddRange(Changes.Where(IsWayToPod));
         Changes.RemoveAll(IsWayToPod);
     }

@@ -51,14 +51,22 @@ internal sealed class TableState
     /// <summary>Whether every row of the owner is on the target as far as is known.</summary>
     public bool IsProgrammed(OwnerId owner)
     {
-        if (!_owners.TryGetValue(owner, out Entry[]? entries))
+        if (!_owners.TryGetValue(owner, out var entries))
+        {
             return false;
+        }
+
         if (_dirty.Count == 0)
+        {
             return true;
-        foreach (Entry entry in entries)
+        }
+
+        foreach (var entry in entries)
         {
             if (_dirty.Contains(entry.Key))
+            {
                 return false;
+            }
         }
 
         return true;
@@ -67,11 +75,14 @@ internal sealed class TableState
     /// <summary>The owner no longer wants anything.</summary>
     public void Release(OwnerId owner)
     {
-        if (!_owners.Remove(owner, out Entry[]? entries))
-            return;
-        foreach (Entry entry in entries)
+        if (!_owners.Remove(owner, out var entries))
         {
-            ref Row row = ref Find(entry.Key);
+            return;
+        }
+
+        foreach (var entry in entries)
+        {
+            ref var row = ref Find(entry.Key);
             if (--row.Owners == 0)
             {
                 row.Desired = null;
@@ -88,17 +99,19 @@ internal sealed class TableState
     /// <returns>Null, or the entry that another owner wants with other contents; then nothing was changed.</returns>
     public Entry? Acquire(OwnerId owner, Entry[] entries)
     {
-        foreach (Entry entry in entries)
+        foreach (var entry in entries)
         {
-            if (_rows.TryGetValue(entry.Key, out Row row) && row.Desired is { } wanted && !wanted.SameAs(entry))
+            if (_rows.TryGetValue(entry.Key, out var row) && row.Desired is { } wanted && !wanted.SameAs(entry))
+            {
                 return wanted;
+            }
         }
 
         _owners.Add(owner, entries);
-        for (int i = 0; i < entries.Length; i++)
+        for (var i = 0; i < entries.Length; i++)
         {
-            EntryKey key = entries[i].Key;
-            ref Row row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out bool known);
+            var key = entries[i].Key;
+            ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out var known);
             // One object for all that is the same: with hundreds of thousands of rows that counts.
             if (row.Owners++ == 0)
             {
@@ -106,7 +119,9 @@ internal sealed class TableState
                 DesiredCount++;
                 _tally.Want(key.Table, 1);
                 if (known)
+                {
                     _formerOwners.Remove(key);
+                }
             }
 
             entries[i] = row.Desired!;
@@ -120,16 +135,16 @@ internal sealed class TableState
     public void BeginReadBack(IReadOnlyCollection<TableSchema> tables)
     {
         HashSet<TableSchema> read = [.. tables];
-        foreach (EntryKey key in _rows.Keys)
+        foreach (var key in _rows.Keys)
         {
-            ref Row row = ref Find(key);
+            ref var row = ref Find(key);
             row.Marks = read.Contains(key.Table) ? row.Marks & ~RowMarks.Seen : row.Marks | RowMarks.Seen;
         }
     }
 
     public void Seen(Entry entry)
     {
-        ref Row row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
+        ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
         row.Actual = entry;
         row.Marks = (row.Marks & ~RowMarks.Unknown) | RowMarks.Seen;
         Touch(entry.Key, ref row);
@@ -138,7 +153,7 @@ internal sealed class TableState
     /// <summary>A row that no owner wants is about to be written for the moment: unless it is deleted again, it is left to delete.</summary>
     public void Expect(EntryKey key)
     {
-        ref Row row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out _);
+        ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out _);
         row.Marks |= RowMarks.Unknown;
         Touch(key, ref row);
     }
@@ -146,32 +161,47 @@ internal sealed class TableState
     public void EndReadBack()
     {
         List<EntryKey> absent = [.. _rows.Where(r => !r.Value.Marks.HasFlag(RowMarks.Seen)).Select(r => r.Key)];
-        foreach (EntryKey key in absent)
+        foreach (var key in absent)
+        {
             SetActual(key, null);
+        }
     }
 
     /// <summary>What is left to write, except what the target refused and nothing changed since.</summary>
     public TablePlan Plan()
     {
         var plan = new TablePlan([], [], [], []);
-        foreach (EntryKey key in _dirty)
+        foreach (var key in _dirty)
         {
-            ref Row row = ref Find(key);
+            ref var row = ref Find(key);
             if (row.Marks.HasFlag(RowMarks.Refused))
+            {
                 continue;
-            EntryUpdate update = row.Update(key);
+            }
+
+            var update = row.Update(key);
             if (update.Kind != UpdateKind.Delete)
+            {
                 plan.Changes.Add(update);
+            }
             else if (TableRanks.IsHold(key.Table))
+            {
                 // Once what it holds packets for is there again.
                 plan.Openings.Add(update);
-            else if (_formerOwners.TryGetValue(key, out OwnerId former) && _owners.ContainsKey(former))
+            }
+            else if (_formerOwners.TryGetValue(key, out var former) && _owners.ContainsKey(former))
+            {
                 plan.Superseded.Add(update);
+            }
             else if (key.Table.Kind == TableKind.ProfileMembers)
+            {
                 // A group that goes on may still list it.
                 plan.Superseded.Add(update);
+            }
             else
+            {
                 plan.Removals.Add(update);
+            }
         }
 
         plan.HoldPodsBack();
@@ -184,8 +214,8 @@ internal sealed class TableState
     /// <summary>The row may be there, with whatever contents: it is written or deleted without trust in what was known.</summary>
     public void Doubt(EntryUpdate update)
     {
-        EntryKey key = update.Entry.Key;
-        ref Row row = ref Find(key);
+        var key = update.Entry.Key;
+        ref var row = ref Find(key);
         row.Marks |= RowMarks.Unknown;
         Touch(key, ref row);
     }
@@ -194,16 +224,21 @@ internal sealed class TableState
     public void FoundAbsent(EntryKey key)
     {
         if (_rows.ContainsKey(key))
+        {
             SetActual(key, null);
+        }
     }
 
     /// <summary>The target refused the update: it is not tried again until the row changes or <see cref="RetryRefused"/>.</summary>
     public void Refused(EntryUpdate update)
     {
-        EntryKey key = update.Entry.Key;
+        var key = update.Entry.Key;
         if (!_rows.ContainsKey(key))
+        {
             return;
-        ref Row row = ref Find(key);
+        }
+
+        ref var row = ref Find(key);
         row.Marks |= RowMarks.Refused;
         _tally.Stuck(key, row.Desired is not null, row.Actual is not null || row.Marks.HasFlag(RowMarks.Unknown));
     }
@@ -212,11 +247,11 @@ internal sealed class TableState
     /// <returns>Whether there were any.</returns>
     public bool RetryRefused()
     {
-        bool any = false;
+        var any = false;
         _tally.LoosenAll();
-        foreach (EntryKey key in _dirty)
+        foreach (var key in _dirty)
         {
-            ref Row row = ref Find(key);
+            ref var row = ref Find(key);
             any |= row.Marks.HasFlag(RowMarks.Refused);
             row.Marks &= ~RowMarks.Refused;
         }
@@ -237,7 +272,10 @@ internal sealed class TableState
     public bool GiveBackRoom()
     {
         if (_dirty.Count > 0 || _dirty.Capacity <= SmallRoom)
+        {
             return false;
+        }
+
         _dirty.TrimExcess();
         _formerOwners.TrimExcess();
         // The next few rows must not double it again.
@@ -247,15 +285,18 @@ internal sealed class TableState
 
     private ref Row Find(EntryKey key)
     {
-        ref Row row = ref CollectionsMarshal.GetValueRefOrNullRef(_rows, key);
+        ref var row = ref CollectionsMarshal.GetValueRefOrNullRef(_rows, key);
         if (Unsafe.IsNullRef(ref row))
+        {
             throw new InvalidOperationException($"no row {key}");
+        }
+
         return ref row;
     }
 
     private void SetActual(EntryKey key, Entry? actual)
     {
-        ref Row row = ref Find(key);
+        ref var row = ref Find(key);
         row.Actual = actual;
         row.Marks &= ~RowMarks.Unknown;
         Touch(key, ref row);
@@ -267,7 +308,10 @@ internal sealed class TableState
         row.Marks &= ~RowMarks.Refused;
         _tally.Loosen(key);
         if (row.Actual is { } actual && !ReferenceEquals(actual, row.Desired) && row.Desired?.SameAs(actual) == true)
+        {
             row.Actual = row.Desired;
+        }
+
         if (row.Desired is null && row.Actual is null && !row.Marks.HasFlag(RowMarks.Unknown))
         {
             SetDirty(key, false);
@@ -283,7 +327,9 @@ internal sealed class TableState
     private void SetDirty(EntryKey key, bool isDirty)
     {
         if (isDirty ? _dirty.Add(key) : _dirty.Remove(key))
+        {
             _tally.Differ(key.Table, isDirty ? 1 : -1);
+        }
     }
 
     [Flags]
@@ -312,7 +358,10 @@ internal sealed class TableState
         public readonly EntryUpdate Update(EntryKey key)
         {
             if (Desired is null)
+            {
                 return new(UpdateKind.Delete, Actual ?? key.ToEntry());
+            }
+
             return new(Actual is null && !Marks.HasFlag(RowMarks.Unknown) ? UpdateKind.Insert : UpdateKind.Modify, Desired);
         }
     }

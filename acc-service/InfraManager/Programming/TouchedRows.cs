@@ -26,6 +26,8 @@ internal sealed class TouchedRows
     {
         _tables.Add(key.Table);
         if (_keys.Count <= MostByKey)
+        {
             _keys.Add(key);
+        }
     }
 }

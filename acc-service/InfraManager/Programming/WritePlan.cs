@@ -13,21 +13,29 @@ internal static class WritePlan
     {
         var writes = new List<ReadOnlyMemory<EntryUpdate>>();
         if (updates.Count == 0)
-            return writes;
-        var steps = new SortedDictionary<int, List<EntryUpdate>>();
-        foreach (EntryUpdate update in updates)
         {
-            int step = Step(update);
-            if (!steps.TryGetValue(step, out List<EntryUpdate>? same))
+            return writes;
+        }
+
+        var steps = new SortedDictionary<int, List<EntryUpdate>>();
+        foreach (var update in updates)
+        {
+            var step = Step(update);
+            if (!steps.TryGetValue(step, out var same))
+            {
                 steps.Add(step, same = []);
+            }
+
             same.Add(update);
         }
 
-        foreach (List<EntryUpdate> step in steps.Values)
+        foreach (var step in steps.Values)
         {
             EntryUpdate[] all = [.. step];
-            for (int start = 0; start < all.Length; start += maxUpdates)
+            for (var start = 0; start < all.Length; start += maxUpdates)
+            {
                 writes.Add(all.AsMemory(start, Math.Min(maxUpdates, all.Length - start)));
+            }
         }
 
         return writes;
@@ -36,8 +44,11 @@ internal static class WritePlan
     private static int Step(EntryUpdate update)
     {
         if (update.Kind == UpdateKind.Modify && update.Entry.Action.Alias == "drain_backend")
+        {
             return TableRanks.Drain;
-        int rank = TableRanks.Of(update.Entry.Table);
+        }
+
+        var rank = TableRanks.Of(update.Entry.Table);
         return update.Kind == UpdateKind.Delete ? -1 - rank : rank;
     }
 }

@@ -29,11 +29,17 @@ internal sealed class DeviceIdentity(ApiSettings files)
         foreach (var name in names.Distinct(StringComparer.OrdinalIgnoreCase))
         {
             if (IpText.TryParse(name, out var address))
+            {
                 alternatives.AddIpAddress(address);
+            }
             else if (Uri.CheckHostName(name) == UriHostNameType.Dns)
+            {
                 alternatives.AddDnsName(name);
+            }
             else
+            {
                 throw new CertificateFileException("--name", RequestFile, $"'{ConfigurationError.OneLine(name)}' is neither a DNS name nor an address", "give another --name");
+            }
         }
         alternatives.AddUri(new Uri(Role));
         var request = new CertificateRequest(new X500DistinguishedName($"CN={names[0]}"), key, HashAlgorithmName.SHA256);
@@ -57,12 +63,19 @@ internal sealed class DeviceIdentity(ApiSettings files)
         using (var issued = leaf.GetECDsaPublicKey())
         {
             if (issued is null || !issued.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo()))
+            {
                 throw Refuse(certificateFile, $"it was not issued for this device's key ({files.KeyFile})", "have the request of 'inframanager certs request' signed");
+            }
         }
         if (!CertificateRoles.Read(leaf).Contains("acc"))
+        {
             throw Refuse(certificateFile, $"it does not carry the role {Role}", "sign the request with its alternative names (rootfs/pki/make-certs --request)");
+        }
+
         if (leaf.NotAfter.ToUniversalTime() <= now.UtcDateTime)
+        {
             throw Refuse(certificateFile, $"it expired on {leaf.NotAfter.ToUniversalTime():u}; the clock says {now:u}", "have a new one issued, or set the clock");
+        }
 
         using var judge = new X509Chain();
         judge.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
@@ -74,7 +87,9 @@ internal sealed class DeviceIdentity(ApiSettings files)
         judge.ChainPolicy.ExtraStore.AddRange(chain);
         judge.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
         if (!judge.Build(leaf))
+        {
             throw Refuse(certificateFile, $"{authoritiesFile} does not lead to it ({judge.ChainStatus.FirstOrDefault().StatusInformation.Trim()})", "give the authority that signed it with --ca");
+        }
 
         Write(files.CaFile, File.ReadAllText(authoritiesFile), ForAll);
         Write(files.CertificateFile, File.ReadAllText(certificateFile), ForAll);
@@ -84,7 +99,10 @@ internal sealed class DeviceIdentity(ApiSettings files)
     private ECDsa LoadOrMakeKey()
     {
         if (File.Exists(files.KeyFile))
+        {
             return LoadKey();
+        }
+
         var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         Write(files.KeyFile, key.ExportPkcs8PrivateKeyPem() + "\n", OwnerOnly);
         return key;
@@ -102,7 +120,10 @@ internal sealed class DeviceIdentity(ApiSettings files)
         {
             key.Dispose();
             if (e is not (ArgumentException or CryptographicException or FileNotFoundException or DirectoryNotFoundException))
+            {
                 throw;
+            }
+
             throw new CertificateFileException("Api:KeyFile", files.KeyFile, e is IOException ? "there is no key" : "it is not an elliptic curve's key in PEM", "run 'inframanager certs request'");
         }
     }

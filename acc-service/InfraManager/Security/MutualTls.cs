@@ -76,7 +76,9 @@ internal sealed class MutualTls(ApiSettings settings, string node, TrustStore tr
         {
             // The trust may have changed while the handshake ran; the sweep didn't see this connection then.
             if (connections.Admit(peer) is not null)
+            {
                 await _pool.RunAsync(connection, identity.Node == node ? ThisNode : OtherNodes, identity.Subject, next);
+            }
         }
         finally
         {

@@ -33,7 +33,10 @@ internal sealed partial class PeerConnections : IDisposable
     {
         var identity = connection.Verify(_trust.Current, _time.GetUtcNow(), out var refusal);
         if (identity is null)
+        {
             Close(connection, refusal!);
+        }
+
         return identity;
     }
 
@@ -46,14 +49,19 @@ internal sealed partial class PeerConnections : IDisposable
     private void Sweep()
     {
         foreach (var connection in _connections.Keys)
+        {
             Admit(connection);
+        }
     }
 
     private void Close(PeerConnection connection, string reason)
     {
         // Whoever removes it is the one to tell.
         if (_connections.TryRemove(connection, out _))
+        {
             LogClosed(connection.Peer, ConfigurationError.OneLine(connection.Subject), ConfigurationError.OneLine(reason, 300));
+        }
+
         connection.Close(reason);
     }
 

@@ -38,13 +38,19 @@ internal sealed class RevocationList
     public static IReadOnlyList<RevocationList> ReadAll(ReadOnlySpan<byte> file)
     {
         if (file.IndexOf("-----BEGIN"u8) < 0)
+        {
             return [Parse(file.ToArray())];
+        }
+
         var text = System.Text.Encoding.UTF8.GetString(file).AsSpan();
         var lists = new List<RevocationList>();
         while (PemEncoding.TryFind(text, out var fields))
         {
             if (text[fields.Label] is not "X509 CRL")
+            {
                 throw new CryptographicException($"has a block of \"{text[fields.Label]}\" in it");
+            }
+
             lists.Add(Parse(Convert.FromBase64String(text[fields.Base64Data].ToString())));
             text = text[fields.Location.End..];
         }
@@ -55,10 +61,16 @@ internal sealed class RevocationList
     public bool IsSignedBy(X509Certificate2 issuer)
     {
         if (!Issuer.RawData.AsSpan().SequenceEqual(issuer.SubjectName.RawData))
+        {
             return false;
+        }
+
         var usage = issuer.Extensions.OfType<X509KeyUsageExtension>().FirstOrDefault();
         if (usage is not null && !usage.KeyUsages.HasFlag(X509KeyUsageFlags.CrlSign))
+        {
             return false;
+        }
+
         var hash = _algorithm switch
         {
             "1.2.840.10045.4.3.2" or "1.2.840.113549.1.1.11" => HashAlgorithmName.SHA256,
@@ -89,18 +101,30 @@ internal sealed class RevocationList
             list.ThrowIfNotEmpty();
 
             if (body.PeekTag().HasSameClassAndValue(Asn1Tag.Integer))
+            {
                 body.ReadInteger();
+            }
+
             body.ReadSequence();
             var result = new RevocationList(signed, algorithm, signature, body.ReadEncodedValue().ToArray())
             {
                 ThisUpdate = ReadTime(body),
             };
             if (body.HasData && IsTime(body.PeekTag()))
+            {
                 result.NextUpdate = ReadTime(body);
+            }
+
             if (body.HasData && body.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
+            {
                 result.ReadEntries(body.ReadSequence());
+            }
+
             if (body.HasData)
+            {
                 RefuseUnknownCritical(body.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0)).ReadSequence());
+            }
+
             body.ThrowIfNotEmpty();
             return result;
         }
@@ -118,7 +142,9 @@ internal sealed class RevocationList
             _serials.Add(entry.ReadInteger());
             ReadTime(entry);
             if (entry.HasData)
+            {
                 RefuseUnknownCritical(entry.ReadSequence());
+            }
         }
     }
 
@@ -130,7 +156,9 @@ internal sealed class RevocationList
             var extension = extensions.ReadSequence();
             var id = extension.ReadObjectIdentifier();
             if (extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && extension.ReadBoolean())
+            {
                 throw new CryptographicException($"has the critical extension {id}, which is not supported (delta, indirect and partial lists are not)");
+            }
         }
     }
 

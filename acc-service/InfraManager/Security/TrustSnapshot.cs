@@ -80,22 +80,33 @@ internal sealed class TrustSnapshot
             using var leaf = X509CertificateLoader.LoadCertificate(presented.Leaf);
             using var chain = new X509Chain { ChainPolicy = ChainPolicy(now) };
             foreach (var other in presented.Others)
+            {
                 chain.ChainPolicy.ExtraStore.Add(X509CertificateLoader.LoadCertificate(other));
+            }
+
             try
             {
                 var trusted = chain.Build(leaf);
                 refusal = (trusted ? null : Explain(chain, leaf, now)) ?? CheckUsage(leaf) ?? CheckRevocation(chain, now);
                 if (refusal is not null)
+                {
                     return null;
+                }
+
                 var notAfter = chain.ChainElements.Min(e => new DateTimeOffset(e.Certificate.NotAfter));
                 return identify(leaf, notAfter, out refusal);
             }
             finally
             {
                 foreach (var element in chain.ChainElements)
+                {
                     element.Certificate.Dispose();
+                }
+
                 foreach (var other in chain.ChainPolicy.ExtraStore)
+                {
                     other.Dispose();
+                }
             }
         }
         catch (CryptographicException e)
@@ -113,15 +124,26 @@ internal sealed class TrustSnapshot
         {
             var roles = CertificateRoles.Read(leaf);
             if (roles.Count == 0)
+            {
                 refusal = $"the certificate has no role in its subject alternative names, and Api:FingerprintRoles has none for {fingerprint}";
+            }
             else if (roles.Count > 1)
+            {
                 refusal = "the certificate has more than one role";
+            }
             else if (!roles[0].StartsWith(CertificateRoles.Host, StringComparison.Ordinal))
+            {
                 refusal = $"the role {ConfigurationError.OneLine(roles[0])} may not use this API";
+            }
             else if (!NodeParsers.IsNodeName(node = roles[0][CertificateRoles.Host.Length..]))
+            {
                 refusal = $"the role {ConfigurationError.OneLine(roles[0])} names no node";
+            }
+
             if (refusal is not null)
+            {
                 return null;
+            }
         }
         return new ClientIdentity(node!, leaf.Subject, fingerprint, notAfter);
     }
@@ -130,7 +152,10 @@ internal sealed class TrustSnapshot
     {
         var usage = leaf.Extensions.OfType<X509KeyUsageExtension>().FirstOrDefault();
         if (usage is not null && !usage.KeyUsages.HasFlag(X509KeyUsageFlags.DigitalSignature))
+        {
             return "the certificate's key usage does not allow signatures";
+        }
+
         return leaf.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority) ? "the certificate is that of an authority" : null;
     }
 
@@ -138,18 +163,29 @@ internal sealed class TrustSnapshot
     private string? CheckRevocation(X509Chain chain, DateTimeOffset now)
     {
         if (_revocations is null)
+        {
             return null;
+        }
+
         for (var i = 0; i + 1 < chain.ChainElements.Count; i++)
         {
             var certificate = chain.ChainElements[i].Certificate;
             var issuer = chain.ChainElements[i + 1].Certificate;
             var lists = _revocations.Where(l => l.IsSignedBy(issuer)).ToList();
             if (lists.Count == 0)
+            {
                 return $"there is no revocation list of {issuer.Subject}";
+            }
+
             if (lists.Any(l => l.Contains(certificate)))
+            {
                 return i == 0 ? "the certificate is revoked" : $"the certificate of {certificate.Subject} is revoked";
+            }
+
             if (lists.TrueForAll(l => l.NextUpdate < now))
+            {
                 return $"the revocation list of {issuer.Subject} expired on {lists.Max(l => l.NextUpdate):u}";
+            }
         }
         return null;
     }
@@ -157,12 +193,21 @@ internal sealed class TrustSnapshot
     private static string Explain(X509Chain chain, X509Certificate2 leaf, DateTimeOffset now)
     {
         if (leaf.NotAfter.ToUniversalTime() < now.UtcDateTime)
+        {
             return $"the certificate expired on {leaf.NotAfter.ToUniversalTime():u}";
+        }
+
         if (leaf.NotBefore.ToUniversalTime() > now.UtcDateTime)
+        {
             return $"the certificate is not valid before {leaf.NotBefore.ToUniversalTime():u}";
+        }
+
         var flags = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, s) => all | s.Status);
         if ((flags & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0)
+        {
             return $"the certificate's issuer ({leaf.Issuer}) is none that Api:CaFile trusts";
+        }
+
         return flags.HasFlag(X509ChainStatusFlags.NotValidForUsage)
             ? "the certificate is not for client authentication"
             : $"the certificate's chain is not valid ({flags})";

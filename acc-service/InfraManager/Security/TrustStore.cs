@@ -53,14 +53,20 @@ internal sealed partial class TrustStore
                 var (next, fingerprint) = Load(_current.Generation + 1);
                 _lastProblem = null;
                 if (fingerprint.AsSpan().SequenceEqual(_fingerprint))
+                {
                     return true;
+                }
+
                 (_current, _fingerprint) = (next, fingerprint);
             }
             catch (CertificateFileException e)
             {
                 // Half-written files are read again soon; a lasting problem is told once.
                 if (_lastProblem != e.Message)
+                {
                     LogNotReloaded(e.Message);
+                }
+
                 _lastProblem = e.Message;
                 return false;
             }
@@ -106,9 +112,15 @@ internal sealed partial class TrustStore
         }
         var now = _time.GetUtcNow().UtcDateTime;
         if (server.NotAfter.ToUniversalTime() < now)
+        {
             throw new CertificateFileException("Api:CertificateFile", _settings.CertificateFile, $"the certificate expired on {server.NotAfter.ToUniversalTime():u}", "renew it");
+        }
+
         if (server.NotBefore.ToUniversalTime() > now)
+        {
             throw new CertificateFileException("Api:CertificateFile", _settings.CertificateFile, $"the certificate is not valid before {server.NotBefore.ToUniversalTime():u}", "check this machine's clock, or wait");
+        }
+
         chain.RemoveAt(0);
         return SslStreamCertificateContext.Create(server, chain, offline: true);
     }
@@ -119,7 +131,9 @@ internal sealed partial class TrustStore
         foreach (var authority in authorities)
         {
             if (!authority.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority))
+            {
                 throw new CertificateFileException("Api:CaFile", _settings.CaFile, $"{authority.Subject} is no authority", "list the certificates of the authorities that sign the hosts' certificates");
+            }
         }
         return authorities;
     }
@@ -158,7 +172,10 @@ internal sealed partial class TrustStore
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (stream.Length > LargestFile)
+            {
                 throw new CertificateFileException(key, file, $"is larger than {LargestFile} bytes", "give a file in PEM");
+            }
+
             var bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
             return bytes;

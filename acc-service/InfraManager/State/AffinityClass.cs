@@ -9,8 +9,11 @@ internal static class AffinityClass
     public static int Of(int seconds)
     {
         if (seconds == 0)
+        {
             return 0;
-        int index = Array.FindIndex(Seconds, s => s >= seconds);
+        }
+
+        var index = Array.FindIndex(Seconds, s => s >= seconds);
         return index < 0 ? Seconds.Length : index + 1;
     }
 

@@ -21,7 +21,10 @@ internal static class BucketAssignment
         where T : notnull
     {
         if (backends.Count == 0 || count == 0)
+        {
             return [];
+        }
+
         var targets = Targets(former, backends, count);
         var buckets = new T[count];
         var isFree = new bool[count];
@@ -42,9 +45,15 @@ internal static class BucketAssignment
         for (var i = 0; i < count; i++)
         {
             if (!isFree[i])
+            {
                 continue;
+            }
+
             while (targets[backends[next % backends.Count]] == 0)
+            {
                 next++;
+            }
+
             buckets[i] = backends[next % backends.Count];
             targets[buckets[i]]--;
             next++;
@@ -59,12 +68,21 @@ internal static class BucketAssignment
         var (share, extra) = Math.DivRem(count, backends.Count);
         var targets = new Dictionary<T, int>(backends.Count);
         foreach (var backend in backends)
+        {
             targets.Add(backend, share);
+        }
+
         var held = new Dictionary<T, int>();
         foreach (var backend in former.Take(count))
+        {
             CollectionsMarshal.GetValueRefOrAddDefault(held, backend, out _)++;
+        }
+
         foreach (var backend in backends.Where(b => held.GetValueOrDefault(b) > share).Concat(backends.Where(b => held.GetValueOrDefault(b) <= share)).Take(extra))
+        {
             targets[backend]++;
+        }
+
         return targets;
     }
 }

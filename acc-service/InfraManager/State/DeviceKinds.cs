@@ -10,10 +10,12 @@ internal static class DeviceKinds
 
     public static DeviceKind? Find(string name)
     {
-        foreach ((string known, DeviceKind kind) in All)
+        foreach ((var known, var kind) in All)
         {
             if (known == name)
+            {
                 return kind;
+            }
         }
 
         return null;

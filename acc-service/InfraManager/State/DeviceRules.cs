@@ -58,13 +58,24 @@ internal sealed record DeviceRules
     public void Check(EndpointSpec spec)
     {
         if (Kinds.Count > 0 && !Kinds.Contains(spec.Device))
+        {
             throw Denied("device.kind", $"{DeviceKinds.NameOf(spec.Device)} is not among Devices:Kinds of the ACC's configuration");
+        }
+
         if (Ports.Count > 0 && !UsesPool(spec) && !Ports.Any(p => Matches(p, spec.PortName)))
+        {
             throw Denied("device.port_name", $"{spec.PortName} is not among Devices:Ports of the ACC's configuration");
+        }
+
         if (UsesPool(spec) && !IsLentTo(spec) && !Pool.Contains(spec.PortName))
+        {
             throw IntentException.Invalid("device.port_name", $"{spec.PortName} is not among Target:Ports of the ACC's configuration");
+        }
+
         if (Macs.Count > 0 && !Macs.Any(r => r.Contains(spec.Mac)))
+        {
             throw Denied("device.mac", $"{spec.Mac} is not among Devices:Macs of the ACC's configuration");
+        }
     }
 
     /// <summary>The number of the function's virtual station interface, by the rule of release 24.01's hardware.</summary>

@@ -17,34 +17,47 @@ internal sealed class DrainIndex
     public Drain? Oldest => _byAge.Count > 0 ? _byAge.Min : null;
 
     /// <summary>Those of this address.</summary>
-    public IReadOnlyList<Drain> At(IPAddress address) => _byAddress.TryGetValue(address, out List<Drain>? drains) ? drains : [];
+    public IReadOnlyList<Drain> At(IPAddress address) => _byAddress.TryGetValue(address, out var drains) ? drains : [];
 
     public void Add(ServiceState service) => Each(service, drain =>
     {
         if (!_byAge.Add(drain))
+        {
             return;
-        if (!_byAddress.TryGetValue(drain.Address, out List<Drain>? drains))
+        }
+
+        if (!_byAddress.TryGetValue(drain.Address, out var drains))
+        {
             _byAddress.Add(drain.Address, drains = []);
+        }
+
         drains.Add(drain);
     });
 
     public void Remove(ServiceState service) => Each(service, drain =>
     {
-        if (!_byAge.Remove(drain) || !_byAddress.TryGetValue(drain.Address, out List<Drain>? drains))
+        if (!_byAge.Remove(drain) || !_byAddress.TryGetValue(drain.Address, out var drains))
+        {
             return;
+        }
+
         drains.Remove(drain);
         if (drains.Count == 0)
+        {
             _byAddress.Remove(drain.Address);
+        }
     });
 
     private static void Each(ServiceState service, Action<Drain> action)
     {
-        foreach (PortState port in service.Ports)
+        foreach (var port in service.Ports)
         {
-            foreach (BackendState backend in port.Backends)
+            foreach (var backend in port.Backends)
             {
                 if (backend.Since != 0)
+                {
                     action(new Drain(backend.Since, service.Id, backend.Id, backend.Key.Address, backend.Uid));
+                }
             }
         }
     }

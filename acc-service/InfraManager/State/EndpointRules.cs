@@ -22,14 +22,23 @@ internal static class EndpointRules
     {
         CheckKey(spec.Key);
         if (!Enum.IsDefined(spec.Kind))
+        {
             throw IntentException.Invalid("kind", "neither pod nor host");
+        }
+
         if (!Enum.IsDefined(spec.Device))
+        {
             throw IntentException.Invalid("device.kind", "unknown");
+        }
+
         CheckPortName(spec.PortName);
         CheckMac(spec, node);
         node.Devices.Check(spec);
         if (spec.Mtu != 0 && spec.Mtu is < ProtocolLimits.MinMtu or > ProtocolLimits.MaxMtu)
+        {
             throw IntentException.Invalid("mtu", $"{spec.Mtu} is outside {ProtocolLimits.MinMtu}..{ProtocolLimits.MaxMtu}");
+        }
+
         CheckText("pod_namespace", spec.PodNamespace, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckText("pod_name", spec.PodName, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckText("pod_uid", spec.PodUid, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
@@ -49,10 +58,12 @@ internal static class EndpointRules
     public static void Check(SyncIntent sync)
     {
         CheckListLength(sync.Attachments.Count + sync.Unreadable.Count);
-        for (int i = 0; i < sync.Attachments.Count; i++)
+        for (var i = 0; i < sync.Attachments.Count; i++)
         {
             if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
+            {
                 throw IntentException.Invalid($"attachments[{i}]", "belongs to another node or API than the Sync");
+            }
         }
     }
 
@@ -60,7 +71,9 @@ internal static class EndpointRules
     public static void CheckListLength(int count)
     {
         if (count > ProtocolLimits.MaxAttachments)
+        {
             throw IntentException.Invalid("attachments", $"{count} attachments, at most {ProtocolLimits.MaxAttachments}");
+        }
     }
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
@@ -68,7 +81,9 @@ internal static class EndpointRules
     {
         CheckText("agent", name, ProtocolLimits.MaxAgentNameBytes);
         if (name.AsSpan().ContainsAnyExcept(AgentNameChars))
+        {
             throw IntentException.Invalid("agent", "only letters, digits and . _ - may be in it");
+        }
     }
 
     private static void CheckText(string field, string? text, int limit, bool mayBeEmpty = false)
@@ -76,16 +91,24 @@ internal static class EndpointRules
         if (string.IsNullOrEmpty(text))
         {
             if (mayBeEmpty && text is not null)
+            {
                 return;
+            }
+
             throw IntentException.Invalid(field, "empty");
         }
 
         if (text.Length > limit || Encoding.UTF8.GetByteCount(text) > limit)
+        {
             throw IntentException.Invalid(field, $"longer than {limit} bytes");
-        foreach (char c in text)
+        }
+
+        foreach (var c in text)
         {
             if (char.IsControl(c))
+            {
                 throw IntentException.Invalid(field, "holds a control character");
+            }
         }
     }
 
@@ -93,7 +116,9 @@ internal static class EndpointRules
     {
         CheckText("device.port_name", name, ProtocolLimits.MaxPortNameBytes);
         if (name.AsSpan().ContainsAnyExcept(PortNameChars) || name is "." or "..")
+        {
             throw IntentException.Invalid("device.port_name", "only letters, digits and . _ : @ - may be in it");
+        }
     }
 
     private static void CheckMac(EndpointSpec spec, NodeSettings node)
@@ -101,57 +126,93 @@ internal static class EndpointRules
         Span<byte> mac = stackalloc byte[6];
         spec.Mac.CopyTo(mac);
         if (mac.IndexOfAnyExcept((byte)0) < 0)
+        {
             throw IntentException.Invalid("device.mac", "all zero");
+        }
+
         if ((mac[0] & 1) != 0)
+        {
             throw IntentException.Invalid("device.mac", $"{spec.Mac} is a multicast address");
+        }
+
         if (spec.Mac.Equals(node.GatewayMac))
+        {
             throw IntentException.Invalid("device.mac", $"{spec.Mac} is the gateway's");
+        }
     }
 
     private static void CheckAddresses(EndpointSpec spec, NodeSettings node)
     {
         if (spec.Addresses.Count == 0 && spec.Kind == EndpointKind.Pod)
-            throw IntentException.Invalid("addresses", "empty; a pod needs one");
-        if (spec.Addresses.Count > ProtocolLimits.MaxAddresses)
-            throw IntentException.Invalid("addresses", $"{spec.Addresses.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
-        for (int i = 0; i < spec.Addresses.Count; i++)
         {
-            IPAddress address = spec.Addresses[i];
-            string field = $"addresses[{i}]";
-            for (int j = 0; j < i; j++)
+            throw IntentException.Invalid("addresses", "empty; a pod needs one");
+        }
+
+        if (spec.Addresses.Count > ProtocolLimits.MaxAddresses)
+        {
+            throw IntentException.Invalid("addresses", $"{spec.Addresses.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
+        }
+
+        for (var i = 0; i < spec.Addresses.Count; i++)
+        {
+            var address = spec.Addresses[i];
+            var field = $"addresses[{i}]";
+            for (var j = 0; j < i; j++)
             {
                 if (address.Equals(spec.Addresses[j]))
+                {
                     throw IntentException.Invalid(field, $"{address} is listed twice");
+                }
             }
 
             // The pipeline carries IPv4; a mapped address is one in disguise and would escape the comparisons below.
             if (address.AddressFamily != AddressFamily.InterNetwork)
+            {
                 throw IntentException.Invalid(field, $"{address} is not IPv4; this pipeline carries IPv4 only");
+            }
+
             if (spec.Kind == EndpointKind.Pod)
+            {
                 CheckPodAddress(field, address, node);
+            }
             else if (!node.HostAddresses.Contains(address) && !node.NodeAddresses.Contains(address))
+            {
                 throw IntentException.Invalid(field, $"{address} is no host or node address of node {node.Name}");
+            }
         }
     }
 
     private static void CheckPodAddress(string field, IPAddress address, NodeSettings node)
     {
         if (address.Equals(node.Gateway))
-            throw IntentException.Invalid(field, $"{address} is the gateway's");
-        if (node.NodeAddresses.Contains(address))
-            throw IntentException.Invalid(field, $"{address} is a node address");
-        if (node.HostAddresses.Contains(address))
-            throw IntentException.Invalid(field, $"{address} is a host address");
-        foreach (IPNetwork range in node.VirtualRanges)
         {
-            if (range.Contains(address))
-                throw IntentException.Invalid(field, $"{address} is in the range {range} of virtual addresses");
+            throw IntentException.Invalid(field, $"{address} is the gateway's");
         }
 
-        foreach (IPNetwork range in node.PodRanges)
+        if (node.NodeAddresses.Contains(address))
+        {
+            throw IntentException.Invalid(field, $"{address} is a node address");
+        }
+
+        if (node.HostAddresses.Contains(address))
+        {
+            throw IntentException.Invalid(field, $"{address} is a host address");
+        }
+
+        foreach (var range in node.VirtualRanges)
+        {
+            if (range.Contains(address))
+            {
+                throw IntentException.Invalid(field, $"{address} is in the range {range} of virtual addresses");
+            }
+        }
+
+        foreach (var range in node.PodRanges)
         {
             if (range.Contains(address) && !IsReserved(address))
+            {
                 return;
+            }
         }
 
         throw IntentException.Invalid(field, $"{address} is outside the node's pod ranges ({string.Join(", ", node.PodRanges)})");

@@ -11,7 +11,7 @@ internal sealed class HolderIndex<TKey>
     public int Count => _single.Count;
 
     public IReadOnlyCollection<Endpoint> All(TKey key) =>
-        _shared.TryGetValue(key, out Dictionary<long, Endpoint>? many) ? many.Values : _single.TryGetValue(key, out Endpoint? one) ? [one] : [];
+        _shared.TryGetValue(key, out var many) ? many.Values : _single.TryGetValue(key, out var one) ? [one] : [];
 
     /// <summary>Any of them, or null.</summary>
     public Endpoint? Any(TKey key) => _single.GetValueOrDefault(key);
@@ -21,31 +21,40 @@ internal sealed class HolderIndex<TKey>
     /// </summary>
     public Endpoint? Other(TKey key, long self, long over)
     {
-        if (!_single.TryGetValue(key, out Endpoint? any))
+        if (!_single.TryGetValue(key, out var any))
+        {
             return null;
+        }
+
         if (any.Id != self && any.Id != over)
+        {
             return any;
-        return _shared.TryGetValue(key, out Dictionary<long, Endpoint>? many) ? many.Values.FirstOrDefault(e => e.Id != self && e.Id != over) : null;
+        }
+
+        return _shared.TryGetValue(key, out var many) ? many.Values.FirstOrDefault(e => e.Id != self && e.Id != over) : null;
     }
 
     public void Add(TKey key, Endpoint endpoint)
     {
         if (_single.TryAdd(key, endpoint))
+        {
             return;
-        if (_shared.TryGetValue(key, out Dictionary<long, Endpoint>? many))
+        }
+
+        if (_shared.TryGetValue(key, out var many))
         {
             many.Add(endpoint.Id, endpoint);
         }
         else
         {
-            Endpoint first = _single[key];
+            var first = _single[key];
             _shared.Add(key, new Dictionary<long, Endpoint> { [first.Id] = first, [endpoint.Id] = endpoint });
         }
     }
 
     public void Remove(TKey key, long id)
     {
-        if (!_shared.TryGetValue(key, out Dictionary<long, Endpoint>? many))
+        if (!_shared.TryGetValue(key, out var many))
         {
             _single.Remove(key);
             return;
@@ -53,8 +62,13 @@ internal sealed class HolderIndex<TKey>
 
         many.Remove(id);
         if (_single[key].Id == id || many.Count == 1)
+        {
             _single[key] = many.Values.First();
+        }
+
         if (many.Count == 1)
+        {
             _shared.Remove(key);
+        }
     }
 }

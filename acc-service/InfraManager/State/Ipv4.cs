@@ -11,7 +11,7 @@ internal static class Ipv4
     public static uint Value(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[4];
-        return address.TryWriteBytes(bytes, out int written) && written == bytes.Length
+        return address.TryWriteBytes(bytes, out var written) && written == bytes.Length
             ? BinaryPrimitives.ReadUInt32BigEndian(bytes)
             : throw new InvalidOperationException($"{address} is not IPv4");
     }

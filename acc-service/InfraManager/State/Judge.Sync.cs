@@ -12,23 +12,29 @@ internal sealed partial class Judge
     {
         EndpointRules.Check(sync);
         CheckEpoch(sync.Node, ApiOrigin.Offload, sync.Epoch);
-        AgentState agent = model.Agent(sync.Node);
+        var agent = model.Agent(sync.Node);
         if (sync.Sequence < agent.Sequence)
+        {
             throw IntentException.Stale("sequence", $"{sync.Stamp} is older than the Sync {agent.Floor} that was already seen");
+        }
 
-        Dictionary<AttachmentKey, int> listed = CountKeys(sync);
-        int removed = RemoveUnlisted(sync, listed);
+        var listed = CountKeys(sync);
+        var removed = RemoveUnlisted(sync, listed);
         var failures = new List<SyncItemFailure>(sync.Unreadable);
         List<ListedChange> changes = [];
-        int kept = 0;
-        foreach ((int index, EndpointSpec item) in Indexed(sync))
+        var kept = 0;
+        foreach ((var index, var item) in Indexed(sync))
         {
             try
             {
                 if (FindChange(index, item, listed[item.Key], sync, context) is { } change)
+                {
                     changes.Add(change);
+                }
                 else
+                {
                     kept++;
+                }
             }
             catch (IntentException e)
             {
@@ -47,8 +53,11 @@ internal sealed partial class Judge
     private static Dictionary<AttachmentKey, int> CountKeys(SyncIntent sync)
     {
         var counts = new Dictionary<AttachmentKey, int>();
-        foreach (AttachmentKey key in sync.Attachments.Select(a => a.Key).Concat(sync.Unreadable.Where(u => u.Key is not null).Select(u => u.Key!.Value)))
+        foreach (var key in sync.Attachments.Select(a => a.Key).Concat(sync.Unreadable.Where(u => u.Key is not null).Select(u => u.Key!.Value)))
+        {
             counts[key] = counts.GetValueOrDefault(key) + 1;
+        }
+
         return counts;
     }
 
@@ -56,11 +65,14 @@ internal sealed partial class Judge
     private static IEnumerable<(int Index, EndpointSpec Item)> Indexed(SyncIntent sync)
     {
         HashSet<int> unreadable = [.. sync.Unreadable.Select(u => u.Index)];
-        int index = 0;
-        foreach (EndpointSpec item in sync.Attachments)
+        var index = 0;
+        foreach (var item in sync.Attachments)
         {
             while (unreadable.Contains(index))
+            {
                 index++;
+            }
+
             yield return (index++, item);
         }
     }
@@ -78,35 +90,51 @@ internal sealed partial class Judge
     {
         EndpointRules.CheckKey(item.Key);
         if (times > 1)
+        {
             throw IntentException.Invalid("key", $"\"{ConfigurationError.OneLine(item.Key.ToString())}\" is listed more than once");
+        }
+
         if (context.KnownFailure(item.Key) is { } known)
+        {
             throw known;
-        Endpoint? existing = model.Find(new EndpointAddress(item.Origin, item.Key));
+        }
+
+        var existing = model.Find(new EndpointAddress(item.Origin, item.Key));
         CheckNode(existing?.Spec.Node, item.Node);
         item = Pool.Keep(item, existing);
         if (existing is not null && (existing.Spec.Stamp > sync.Stamp || IsAsHeld(item, existing)))
+        {
             return null;
+        }
+
         if (existing is null && model.FindTombstone(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
+        {
             throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
+        }
+
         EndpointRules.Check(item, node);
         if (context.AddsRefused is { } refused)
+        {
             throw refused;
+        }
         // The list is as of the Sync, so nothing in it is newer: a number beyond that would stand against every Sync to come.
         return new ListedChange(index, item.Stamp > sync.Stamp ? item with { Epoch = sync.Epoch, Sequence = sync.Sequence } : item, existing);
     }
 
     private void Apply(List<ListedChange> changes, JudgeContext context)
     {
-        foreach (ListedChange change in changes)
+        foreach (var change in changes)
         {
             if (change.Before is { } before)
+            {
                 model.Remove(before);
+            }
         }
 
         var applied = new Dictionary<long, ListedChange>();
         var order = new Stack<ListedChange>();
         // What was there before goes first: a new one never takes the last place from it. Who asks for any port comes after those who have theirs.
-        foreach (ListedChange change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
+        foreach (var change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
         {
             try
             {
@@ -125,15 +153,20 @@ internal sealed partial class Judge
             }
         }
 
-        foreach (ListedChange change in changes)
+        foreach (var change in changes)
         {
             if (change.Now is not { } endpoint)
+            {
                 continue;
+            }
+
             model.SetPortRemoval(endpoint.Spec.PortName, false);
             model.RemoveTombstone(endpoint.Address);
             context.Changed(endpoint.Id, endpoint.Key);
             if (change.Before is { OwnsPort: true } before && model.HolderOfPort(before.Spec.PortName) is null)
+            {
                 model.SetPortRemoval(before.Spec.PortName, true);
+            }
         }
     }
 
@@ -143,20 +176,31 @@ internal sealed partial class Judge
         var open = new Stack<ListedChange>([failed]);
         while (true)
         {
-            while (open.TryPop(out ListedChange? change))
+            while (open.TryPop(out var change))
             {
                 if (change.Before is not { } before)
+                {
                     continue;
+                }
+
                 while (TakerOf(before) is { } taker)
+                {
                     Fail(applied[taker.Id], IntentException.Held("attachments", $"{change.Spec.Key} could not be changed and keeps what this one was to get"));
+                }
+
                 model.Put(before);
             }
 
             // What shared a port before and was given back its own may be one too many now.
-            if (node.Devices.MaxPorts is 0 || model.CountPorts() <= node.Devices.MaxPorts || !order.TryPop(out ListedChange? last))
+            if (node.Devices.MaxPorts is 0 || model.CountPorts() <= node.Devices.MaxPorts || !order.TryPop(out var last))
+            {
                 return;
+            }
+
             if (last.Now is not null)
+            {
                 Fail(last, new IntentException(IntentError.ResourceExhausted, $"{node.Devices.MaxPorts} ports are in use (Devices:MaxPorts of the ACC's configuration)", "device"));
+            }
         }
 
         void Fail(ListedChange change, IntentException error)
@@ -171,14 +215,23 @@ internal sealed partial class Judge
 
     private Endpoint? TakerOf(Endpoint before)
     {
-        EndpointSpec spec = before.Spec;
+        var spec = before.Spec;
         if (model.OtherHolderOf(spec.Mac, before.Id, before.Id) is { } mac && !spec.SharesMacWith(mac.Spec))
+        {
             return mac;
+        }
+
         if (model.OtherHolderOfPort(spec.PortName, before.Id, before.Id) is { } port && !spec.SharesPortWith(port.Spec))
+        {
             return port;
+        }
+
         if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(DeviceRules.PortOf(spec.Mac), before.Id, before.Id) is { } number
             && !spec.SharesMacWith(number.Spec))
+        {
             return number;
+        }
+
         return spec.Addresses.Select(model.HolderOf).FirstOrDefault(h => h is not null) ?? (spec.Kind == EndpointKind.Host ? model.Host : null);
     }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.State;
@@ -28,15 +27,17 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public Endpoint Attach(EndpointSpec spec, JudgeContext context)
     {
-        Endpoint? existing = model.Find(new EndpointAddress(spec.Origin, spec.Key));
+        var existing = model.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
         spec = Pool.Keep(spec, existing);
-        bool same = existing is not null && IsAsHeld(spec, existing);
+        var same = existing is not null && IsAsHeld(spec, existing);
         if (!spec.Stamp.IsUnordered)
         {
             CheckEpoch(spec.Node, spec.Origin, spec.Epoch);
             if (!same)
+            {
                 CheckNotStale(spec, existing);
+            }
         }
 
         if (same && context.AddsRefused is null)
@@ -58,16 +59,28 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     public bool Detach(DetachIntent intent)
     {
         var address = new EndpointAddress(intent.Origin, intent.Key);
-        Endpoint? existing = model.Find(address);
+        var existing = model.Find(address);
         CheckNode(existing?.Spec.Node, intent.Node);
         if (!intent.Stamp.IsUnordered)
+        {
             CheckEpoch(intent.Node, intent.Origin, intent.Epoch);
+        }
+
         if (existing is not null && existing.Spec.Stamp > intent.Stamp && !intent.Stamp.IsUnordered)
+        {
             return false;
+        }
+
         if (existing is not null)
+        {
             Remove(existing);
+        }
+
         if (!intent.Stamp.IsUnordered && !(model.FindTombstone(address)?.Stamp >= intent.Stamp) && !IsBehindFloor(intent))
+        {
             model.SetTombstone(new Tombstone(address, intent.Node, intent.Stamp));
+        }
+
         return existing is not null;
     }
 
@@ -75,9 +88,12 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     /// <exception cref="IntentException">There is no next one; the model is unchanged.</exception>
     public BeginOutcome Begin(BeginIntent intent)
     {
-        AgentState before = model.Agent(intent.Node);
+        var before = model.Agent(intent.Node);
         if (before.Epoch == ulong.MaxValue)
+        {
             throw new IntentException(IntentError.ResourceExhausted, "all are used up; inframanager ctl host-reset starts over", "epoch");
+        }
+
         model.SetAgent(intent.Node, new AgentState(before.Epoch + 1, 0, intent.Agent));
         RemoveTombstones(intent.Node, _ => true);
         return new BeginOutcome(before.Epoch + 1, before.Name, [.. Told(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
@@ -97,7 +113,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         List<Endpoint> gone = [.. Told(intent.Node)];
         gone.ForEach(Remove);
         RemoveTombstones(intent.Node, _ => true);
-        ulong last = model.Agent(intent.Node).Epoch;
+        var last = model.Agent(intent.Node).Epoch;
         // Nothing with an older number is left, so an absurd one need not be exceeded.
         model.SetAgent(intent.Node, new AgentState(last > long.MaxValue ? 1 : last + 1, 0, ""));
         return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
@@ -106,22 +122,33 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     private static void CheckNode(string? holder, string caller)
     {
         if (holder is not null && holder != caller)
+        {
             throw new IntentException(IntentError.PermissionDenied, "the attachment belongs to another node", "key");
+        }
     }
 
     private Endpoint Apply(EndpointSpec spec, Endpoint? existing, JudgeContext context)
     {
-        Endpoint? over = EndedBy(spec, existing);
+        var over = EndedBy(spec, existing);
         CheckFree(spec, existing, over);
         CheckRoom(spec, existing is null && over is null, existing, over);
         if (context.AddsRefused is { } refused)
+        {
             throw refused;
+        }
+
         if (over is not null)
+        {
             Remove(over);
+        }
+
         var endpoint = new Endpoint(existing?.Id ?? model.NextId(), spec, OwnsPort(spec, existing, context));
         model.Put(endpoint);
         if (existing is { OwnsPort: true } && model.HolderOfPort(existing.Spec.PortName) is null)
+        {
             model.SetPortRemoval(existing.Spec.PortName, true);
+        }
+
         model.SetPortRemoval(spec.PortName, false);
         model.RemoveTombstone(endpoint.Address);
         context.Changed(endpoint.Id, endpoint.Key);
@@ -150,7 +177,9 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     {
         model.Remove(endpoint);
         if (endpoint.OwnsPort && model.HolderOfPort(endpoint.Spec.PortName) is null)
+        {
             model.SetPortRemoval(endpoint.Spec.PortName, true);
+        }
     }
 
     /// <summary>What a node's host told, through either API.</summary>
@@ -165,9 +194,12 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
 
     private void CheckEpoch(string nodeName, ApiOrigin origin, ulong epoch)
     {
-        AgentState agent = model.Agent(nodeName);
+        var agent = model.Agent(nodeName);
         if (origin != ApiOrigin.Offload || epoch == agent.Epoch)
+        {
             return;
+        }
+
         throw IntentException.Stale("epoch", epoch < agent.Epoch
             ? $"{epoch} is over, the current one is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call Begin for a new one"
             : $"{epoch} was not handed out; call Begin for one (an agent that does not is older than this ACC: update host-stub)");
@@ -176,11 +208,19 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     private void CheckNotStale(EndpointSpec spec, Endpoint? existing)
     {
         if (existing is not null && existing.Spec.Stamp > spec.Stamp)
+        {
             throw IntentException.Stale("sequence", $"a newer request ({existing.Spec.Stamp}) already set this attachment");
+        }
+
         if (spec.Origin == ApiOrigin.Offload && model.Agent(spec.Node).Floor is var floor && spec.Stamp < floor)
+        {
             throw IntentException.Stale("sequence", $"older than the Sync {floor}");
+        }
+
         if (model.FindTombstone(new EndpointAddress(spec.Origin, spec.Key)) is { } gone && gone.Stamp > spec.Stamp)
+        {
             throw IntentException.Stale("sequence", $"a newer request ({gone.Stamp}) already removed this attachment");
+        }
     }
 
     private bool IsBehindFloor(DetachIntent intent) => intent.Origin == ApiOrigin.Offload && model.Agent(intent.Node).Floor > intent.Stamp;
@@ -190,23 +230,39 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     {
         long self = existing?.Id ?? 0, other = over?.Id ?? 0;
         if (model.OtherHolderOf(spec.Mac, self, other) is { } sameMac && !spec.SharesMacWith(sameMac.Spec))
-            throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
-        if (model.OtherHolderOfPort(spec.PortName, self, other) is { } samePort && !spec.SharesPortWith(samePort.Spec))
-            throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
-        uint number = DeviceRules.PortOf(spec.Mac);
-        if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
-            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
-        if (node.OwnPorts.Contains(number))
-            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which is the ACC's own");
-        for (int i = 0; i < spec.Addresses.Count; i++)
         {
-            IPAddress address = spec.Addresses[i];
+            throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
+        }
+
+        if (model.OtherHolderOfPort(spec.PortName, self, other) is { } samePort && !spec.SharesPortWith(samePort.Spec))
+        {
+            throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
+        }
+
+        var number = DeviceRules.PortOf(spec.Mac);
+        if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
+        {
+            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
+        }
+
+        if (node.OwnPorts.Contains(number))
+        {
+            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which is the ACC's own");
+        }
+
+        for (var i = 0; i < spec.Addresses.Count; i++)
+        {
+            var address = spec.Addresses[i];
             if (Held(model.HolderOf(address)))
+            {
                 throw IntentException.Held($"addresses[{i}]", $"{address} belongs to another endpoint");
+            }
         }
 
         if (spec.Kind == EndpointKind.Host && Held(model.Host))
+        {
             throw IntentException.Held("kind", "the node already has a host interface");
+        }
 
         bool Held(Endpoint? holder) => holder is not null && holder.Id != self && holder.Id != other;
     }
@@ -215,8 +271,13 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     private void CheckRoom(EndpointSpec spec, bool isNew, params ReadOnlySpan<Endpoint?> replaced)
     {
         if (isNew && model.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
+        {
             throw new IntentException(IntentError.ResourceExhausted, $"the node has {ProtocolLimits.MaxAttachments} attachments, which is all that there may be", "key");
+        }
+
         if (node.Devices.MaxPorts is > 0 and var most && model.HolderOfPort(spec.PortName) is null && model.CountPorts(replaced) >= most)
+        {
             throw new IntentException(IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", "device");
+        }
     }
 }

@@ -64,7 +64,10 @@ internal sealed class NetworkModel
     public void Configure(NodeSettings node)
     {
         if (node.Uplink is not { } uplink)
+        {
             return;
+        }
+
         var endpoint = new Endpoint(
             NextId(),
             new EndpointSpec
@@ -79,7 +82,10 @@ internal sealed class NetworkModel
             },
             false);
         if (ConflictOf(endpoint) is { } conflict)
+        {
             throw new UplinkTakenException(conflict);
+        }
+
         Put(endpoint);
         Forget();
     }
@@ -106,14 +112,20 @@ internal sealed class NetworkModel
     {
         // Once between two changes is enough: only that it changed counts.
         if (_journal.Count == 0 || _journal[^1].Key.Kind != StateKind.LastServiceNumber)
+        {
             Record(new(StateKind.LastServiceNumber, ""), LastServiceNumber);
+        }
+
         LastServiceNumber = number;
     }
 
     public void SetTrustedServiceNumber(uint? number)
     {
         if (number == TrustedServiceNumber)
+        {
             return;
+        }
+
         Record(new(StateKind.TrustedServiceNumber, ""), TrustedServiceNumber);
         TrustedServiceNumber = number;
     }
@@ -122,11 +134,17 @@ internal sealed class NetworkModel
     /// <exception cref="InvalidOperationException">Something it holds is another's; nothing was changed.</exception>
     public void SetService(ServiceKey key, ServiceState? state)
     {
-        ServiceState? old = _services.Find(key);
+        var old = _services.Find(key);
         if (Equals(old, state))
+        {
             return;
+        }
+
         if (state is not null && _services.ConflictOf(state) is { } conflict)
+        {
             throw new InvalidOperationException(conflict);
+        }
+
         Record(new(StateKind.Service, key), old);
         _services.Set(key, state);
     }
@@ -134,7 +152,10 @@ internal sealed class NetworkModel
     public void SetSnat(SnatState snat)
     {
         if (snat == Snat)
+        {
             return;
+        }
+
         Record(new(StateKind.Snat, ""), Snat);
         Snat = snat;
     }
@@ -168,9 +189,12 @@ internal sealed class NetworkModel
     /// <summary>How many ports attachments have, besides those that these alone hold.</summary>
     public int CountPorts(params ReadOnlySpan<Endpoint?> except)
     {
-        int count = _byPort.Count - (Uplink is null ? 0 : 1);
-        foreach (Endpoint? endpoint in except)
+        var count = _byPort.Count - (Uplink is null ? 0 : 1);
+        foreach (var endpoint in except)
+        {
             count -= endpoint is not null && HoldersOfPort(endpoint.Spec.PortName).Count == 1 ? 1 : 0;
+        }
+
         return count;
     }
 
@@ -187,9 +211,12 @@ internal sealed class NetworkModel
     /// <exception cref="InvalidOperationException">Something it holds is another's; nothing was changed.</exception>
     public void Put(Endpoint endpoint)
     {
-        Endpoint? old = Find(endpoint.Id);
+        var old = Find(endpoint.Id);
         if (ConflictOf(endpoint) is { } conflict)
+        {
             throw new InvalidOperationException(conflict);
+        }
+
         Record(new(StateKind.Endpoint, endpoint.Id), old);
         SetEndpoint(endpoint.Id, endpoint);
     }
@@ -203,7 +230,10 @@ internal sealed class NetworkModel
     public void SetAgent(string node, AgentState state)
     {
         if (state == Agent(node))
+        {
             return;
+        }
+
         Record(new(StateKind.Agent, node), _agents.GetValueOrDefault(node));
         _agents[node] = state;
     }
@@ -212,26 +242,39 @@ internal sealed class NetworkModel
     {
         Record(new(StateKind.Tombstone, tombstone.Address), FindTombstone(tombstone.Address));
         if (_tombstones.TryAdd(tombstone.Address, tombstone))
+        {
             _tombstoneOrder.Enqueue(tombstone.Address);
+        }
         else
+        {
             _tombstones[tombstone.Address] = tombstone;
-        while (_tombstones.Count > MaxTombstones && _tombstoneOrder.TryDequeue(out EndpointAddress oldest))
+        }
+
+        while (_tombstones.Count > MaxTombstones && _tombstoneOrder.TryDequeue(out var oldest))
+        {
             RemoveTombstone(oldest);
+        }
     }
 
     public void RemoveTombstone(EndpointAddress address)
     {
         if (FindTombstone(address) is not { } old)
+        {
             return;
+        }
+
         Record(new(StateKind.Tombstone, address), old);
         _tombstones.Remove(address);
     }
 
     public void SetPortRemoval(string port, bool pending)
     {
-        bool was = _portRemovals.Contains(port);
+        var was = _portRemovals.Contains(port);
         if (was == pending)
+        {
             return;
+        }
+
         Record(new(StateKind.PortRemoval, port), was);
         SetPortRemovalUnrecorded(port, pending);
     }
@@ -258,8 +301,11 @@ internal sealed class NetworkModel
     /// <summary>Undoes everything recorded after <paramref name="mark"/>, newest first.</summary>
     public void Undo(int mark)
     {
-        for (int i = _journal.Count - 1; i >= mark; i--)
+        for (var i = _journal.Count - 1; i >= mark; i--)
+        {
             Restore(_journal[i].Key, _journal[i].Old);
+        }
+
         _journal.RemoveRange(mark, _journal.Count - mark);
     }
 
@@ -273,8 +319,10 @@ internal sealed class NetworkModel
         {
             EndpointAddress[] live = [.. _tombstoneOrder.Distinct().Where(_tombstones.ContainsKey)];
             _tombstoneOrder.Clear();
-            foreach (EndpointAddress address in live)
+            foreach (var address in live)
+            {
                 _tombstoneOrder.Enqueue(address);
+            }
         }
     }
 
@@ -282,19 +330,33 @@ internal sealed class NetworkModel
     public string? ConflictOf(Endpoint endpoint)
     {
         if (Other(Find(endpoint.Address), endpoint) is { } sameKey)
+        {
             return $"attachment {endpoint.Key} is endpoint {sameKey.Id}";
+        }
+
         if (OtherHolderOf(endpoint.Spec.Mac, endpoint.Id, endpoint.Id) is { } sameMac && !sameMac.Spec.SharesMacWith(endpoint.Spec))
+        {
             return $"MAC {endpoint.Spec.Mac} is held by {sameMac.Key}";
+        }
+
         if (OtherHolderOfPort(endpoint.Spec.PortName, endpoint.Id, endpoint.Id) is { } samePort && !samePort.Spec.SharesPortWith(endpoint.Spec))
+        {
             return $"port {endpoint.Spec.PortName} is held by {samePort.Key}";
-        foreach (IPAddress ip in endpoint.Spec.Addresses)
+        }
+
+        foreach (var ip in endpoint.Spec.Addresses)
         {
             if (Other(HolderOf(ip), endpoint) is { } sameIp)
+            {
                 return $"address {ip} is held by {sameIp.Key}";
+            }
         }
 
         if (endpoint.Spec.Kind == EndpointKind.Host && Other(Host, endpoint) is { } host)
+        {
             return $"the host's interface is {host.Key}";
+        }
+
         return null;
     }
 
@@ -317,9 +379,14 @@ internal sealed class NetworkModel
                 break;
             case StateKind.Tombstone when old is Tombstone tombstone:
                 if (_tombstones.TryAdd(tombstone.Address, tombstone))
+                {
                     _tombstoneOrder.Enqueue(tombstone.Address);
+                }
                 else
+                {
                     _tombstones[tombstone.Address] = tombstone;
+                }
+
                 break;
             case StateKind.Tombstone:
                 _tombstones.Remove((EndpointAddress)key.Name);
@@ -343,30 +410,45 @@ internal sealed class NetworkModel
     private void SetPortRemovalUnrecorded(string port, bool pending)
     {
         if (pending)
+        {
             _portRemovals.Add(port);
+        }
         else
+        {
             _portRemovals.Remove(port);
+        }
     }
 
     private void SetEndpoint(long id, Endpoint? endpoint)
     {
-        if (_byId.Remove(id, out Endpoint? old))
+        if (_byId.Remove(id, out var old))
         {
             _byAddress.Remove(old.Address);
             _byMac.Remove(old.Spec.Mac, id);
             _byPort.Remove(old.Spec.PortName, id);
             _byNumber.Remove(DeviceRules.PortOf(old.Spec.Mac), id);
             CollectionsMarshal.GetValueRefOrNullRef(_counts, (old.Spec.Node, old.Spec.Origin))--;
-            foreach (IPAddress ip in old.Spec.Addresses)
+            foreach (var ip in old.Spec.Addresses)
+            {
                 _byIp.Remove(ip);
+            }
+
             if (Host?.Id == id)
+            {
                 Host = null;
+            }
+
             if (Uplink?.Id == id)
+            {
                 Uplink = null;
+            }
         }
 
         if (endpoint is null)
+        {
             return;
+        }
+
         _lastId = Math.Max(_lastId, id);
         _byId.Add(id, endpoint);
         _byAddress.Add(endpoint.Address, endpoint);
@@ -374,11 +456,19 @@ internal sealed class NetworkModel
         _byPort.Add(endpoint.Spec.PortName, endpoint);
         _byNumber.Add(DeviceRules.PortOf(endpoint.Spec.Mac), endpoint);
         CollectionsMarshal.GetValueRefOrAddDefault(_counts, (endpoint.Spec.Node, endpoint.Spec.Origin), out _)++;
-        foreach (IPAddress ip in endpoint.Spec.Addresses)
+        foreach (var ip in endpoint.Spec.Addresses)
+        {
             _byIp.Add(ip, endpoint);
+        }
+
         if (endpoint.Spec.Kind == EndpointKind.Host)
+        {
             Host = endpoint;
+        }
+
         if (endpoint.Spec.Kind == EndpointKind.Uplink)
+        {
             Uplink = endpoint;
+        }
     }
 }

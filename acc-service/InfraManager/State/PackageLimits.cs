@@ -62,28 +62,36 @@ internal sealed record PackageLimits
     /// <exception cref="IntentException">INVALID_ARGUMENT.</exception>
     public void Demand(ServiceSpec spec)
     {
-        ServiceSpec limited = Limit(spec);
-        for (int i = 0; i < spec.Ports.Count; i++)
+        var limited = Limit(spec);
+        for (var i = 0; i < spec.Ports.Count; i++)
         {
             if (limited.Ports[i].Frontends != spec.Ports[i].Frontends || limited.Ports[i].AffinitySeconds != spec.Ports[i].AffinitySeconds)
+            {
                 throw IntentException.Invalid($"ports[{i}]", string.Join("; ", limited.Problems.Except(spec.Problems).Select(p => $"{p.Subject}: {p.Reason}")));
+            }
         }
     }
 
     private ServicePortSpec Limit(ServicePortSpec port, Dictionary<(BackendKey, ProtocolType), ushort> served, List<ServiceProblem> problems)
     {
-        string subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{ServiceText.Protocol(port.Protocol)}";
+        var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{ServiceText.Protocol(port.Protocol)}";
         if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp) && port.Frontends.Count > 0)
         {
             problems.Add(new ServiceProblem(subject, $"is not served: {Name} carries services of TCP and UDP only"));
             port = port with { Frontends = [] };
         }
 
-        Frontend? kept = port.Frontends.FirstOrDefault(f => f.Kind == FrontendKind.ClusterIP);
-        foreach (Frontend other in port.Frontends.Where(f => !ReferenceEquals(f, kept)))
+        var kept = port.Frontends.FirstOrDefault(f => f.Kind == FrontendKind.ClusterIP);
+        foreach (var other in port.Frontends.Where(f => !ReferenceEquals(f, kept)))
+        {
             problems.Add(new ServiceProblem($"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}", $"is not served: {Name} serves cluster addresses only, one for each port"));
+        }
+
         if (kept is not null && port.AffinitySeconds > 0)
+        {
             problems.Add(new ServiceProblem(subject, $"clients stick to no backend: {Name} has no session affinity"));
+        }
+
         port = port with { Frontends = kept is null ? [] : port.Frontends.Count == 1 ? port.Frontends : [kept], AffinitySeconds = kept is null ? port.AffinitySeconds : 0 };
         return kept is null ? port : port with { Backends = LimitBackends(port, subject, served, problems) };
     }
@@ -93,20 +101,26 @@ internal sealed record PackageLimits
     {
         var left = new List<Backend>(port.Backends.Count);
         int elsewhere = 0, taken = 0;
-        foreach (Backend backend in port.Backends)
+        foreach (var backend in port.Backends)
         {
-            bool isEligible = backend.InCluster || backend.InLocal;
-            bool isElsewhere = isEligible && OwnBackendsOnly && backend.Place == BackendPlace.Remote;
-            bool isTaken = isEligible && !isElsewhere && !served.TryAdd((backend.Key, port.Protocol), port.Port);
+            var isEligible = backend.InCluster || backend.InLocal;
+            var isElsewhere = isEligible && OwnBackendsOnly && backend.Place == BackendPlace.Remote;
+            var isTaken = isEligible && !isElsewhere && !served.TryAdd((backend.Key, port.Protocol), port.Port);
             elsewhere += isElsewhere ? 1 : 0;
             taken += isTaken ? 1 : 0;
             left.Add(isElsewhere || isTaken ? backend with { InCluster = false, InLocal = false } : backend);
         }
 
         if (elsewhere > 0)
+        {
             problems.Add(new ServiceProblem(subject, $"{elsewhere} of {port.Backends.Count} backends get nothing: they are on other nodes, and {Name} balances to this node's own"));
+        }
+
         if (taken > 0)
+        {
             problems.Add(new ServiceProblem(subject, $"{taken} of {port.Backends.Count} backends get nothing: another port of the service has them, and {Name} can translate a backend's replies to one address only"));
+        }
+
         return elsewhere + taken == 0 ? port.Backends : [.. left];
     }
 }

@@ -13,7 +13,7 @@ internal static class PipelineProfiles
     /// <summary>Null, or why the text is none.</summary>
     public static string? Parse(string text, out PipelineProfile profile)
     {
-        foreach ((string name, PipelineProfile known) in All)
+        foreach ((var name, var known) in All)
         {
             if (name == text)
             {

@@ -17,11 +17,19 @@ internal sealed class PointerPool(NetworkModel model, uint most)
     {
         _used ??= [.. model.Services.All.Values.SelectMany(Of)];
         if (_last == 0 && _used.Count > 0)
+        {
             _last = Math.Min(_used.Max(), most);
+        }
+
         if (_used.Count >= most)
+        {
             return 0;
+        }
+
         do
+        {
             _last = _last >= most ? 1 : _last + 1;
+        }
         while (!_used.Add(_last));
         return _last;
     }

@@ -20,13 +20,19 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
     public EndpointSpec Lend(EndpointSpec spec)
     {
         if (!node.Devices.IsLentTo(spec))
-            return spec;
-        IReadOnlyList<string> pool = node.Devices.Pool;
-        for (int i = 0; i < pool.Count; i++)
         {
-            string name = pool[(_next + i) % pool.Count];
+            return spec;
+        }
+
+        var pool = node.Devices.Pool;
+        for (var i = 0; i < pool.Count; i++)
+        {
+            var name = pool[(_next + i) % pool.Count];
             if (model.HolderOfPort(name) is not null)
+            {
                 continue;
+            }
+
             _next = (_next + i + 1) % pool.Count;
             return spec with { PortName = name };
         }

@@ -18,7 +18,10 @@ internal readonly record struct PortRange(ushort First, int Count)
     {
         range = default;
         if (PortSpan.Parse(text, out var span) is { } problem)
+        {
             return problem;
+        }
+
         range = new PortRange(span.First, span.Last - span.First + 1);
         return range.Count <= Most ? null : $"has {range.Count} ports, at most {Most}";
     }

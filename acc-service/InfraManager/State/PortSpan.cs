@@ -11,7 +11,10 @@ internal readonly record struct PortSpan(ushort First, ushort Last)
         span = default;
         var dash = text.IndexOf('-', StringComparison.Ordinal);
         if (dash < 0 || !ushort.TryParse(text.AsSpan(0, dash), out var first) || !ushort.TryParse(text.AsSpan(dash + 1), out var last) || first == 0 || last < first)
+        {
             return "is not a port range";
+        }
+
         span = new PortSpan(first, last);
         return null;
     }

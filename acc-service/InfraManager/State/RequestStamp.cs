@@ -10,7 +10,7 @@ internal readonly record struct RequestStamp(ulong Epoch, ulong Sequence) : ICom
 
     public int CompareTo(RequestStamp other)
     {
-        int byEpoch = Epoch.CompareTo(other.Epoch);
+        var byEpoch = Epoch.CompareTo(other.Epoch);
         return byEpoch != 0 ? byEpoch : Sequence.CompareTo(other.Sequence);
     }
 

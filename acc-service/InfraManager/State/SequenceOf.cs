@@ -29,7 +29,10 @@ internal readonly struct SequenceOf<T> : IReadOnlyList<T>, IEquatable<SequenceOf
     {
         var hash = default(HashCode);
         foreach (var item in Items)
+        {
             hash.Add(item);
+        }
+
         return hash.ToHashCode();
     }
 

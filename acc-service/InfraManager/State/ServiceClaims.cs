@@ -20,12 +20,16 @@ internal static class ServiceClaims
             foreach (var frontend in port.Frontends)
             {
                 if (WhyNot(frontend.Address, frontend.Port, node) is { } reason)
+                {
                     throw IntentException.Invalid(frontendField, reason);
+                }
             }
             foreach (var backend in port.Backends)
             {
                 if (WhyNoBackend(backend.Address, node) is { } reason)
+                {
                     throw IntentException.Invalid(backendField(backend.Address), reason);
+                }
             }
         }
     }
@@ -33,13 +37,25 @@ internal static class ServiceClaims
     private static string? WhyNot(IPAddress address, ushort port, NodeSettings node)
     {
         if (ServiceRules.WhyNoFrontend(address, node) is { } reason)
+        {
             return reason;
+        }
+
         if (node.NodeAddresses.Contains(address))
+        {
             return node.NodePorts.Contains(port) ? null : $"port {port} of this node's own address {address} is outside Node:NodePorts ({node.NodePorts})";
+        }
+
         if (node.HostAddresses.Contains(address))
+        {
             return $"{address} is the host interface's (Node:HostAddresses)";
+        }
+
         if (Has(node.VirtualRanges, address) || Has(node.ExternalRanges, address))
+        {
             return null;
+        }
+
         return node.VirtualRanges.Count == 0
             ? $"{address} is not known to be a service's: set Node:VirtualRanges to the cluster's service ranges"
             : $"{address} is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses";

@@ -43,13 +43,21 @@ internal sealed class ServiceJudge
     public void Adapt()
     {
         if (_model.Services.All.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.LastServiceNumber)
+        {
             _model.SetLastServiceNumber(most);
+        }
+
         if (_node.Package is not { } package)
+        {
             return;
+        }
+
         foreach (var service in _model.Services.All.Values.ToList())
         {
             if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MostPointers))
+            {
                 _model.SetService(service.Key, null);
+            }
         }
     }
 
@@ -85,7 +93,9 @@ internal sealed class ServiceJudge
             CheckFrontends(spec);
             CheckBackends(spec);
             if (refused is not null)
+            {
                 throw refused;
+            }
         }
         else if (former is null)
         {
@@ -95,16 +105,25 @@ internal sealed class ServiceJudge
         // What is planned stays so until a specification or a pod changes, and then it is planned at once.
         _pointers?.Begin();
         if (intent.Spec is not null && EndReplaced(intent.Spec))
+        {
             former = _model.Services.Find(intent.Key);
+        }
+
         var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
         CheckPointers(intent.Spec, next);
         if (next is not null)
+        {
             TakeOver(next);
+        }
+
         TakeOverBackends(intent.Key, next);
 
         _model.SetService(intent.Key, next);
         if ((next ?? former) is { } state && intent.Spec is not null)
+        {
             changed(OwnerId.OfService(state.Id));
+        }
+
         return new ServiceOutcome(next);
     }
 
@@ -113,12 +132,21 @@ internal sealed class ServiceJudge
     {
         SnatRules.Check(intent, _node);
         if (_node.Package is { } package && intent is SnatAddressIntent { Address: not null } or SnatPrefixIntent { IsAdded: true })
+        {
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
+        }
+
         if (refused is not null)
+        {
             throw refused;
+        }
+
         var next = intent.Apply(_model.Snat);
         if (next.Prefixes.Count > SnatRules.MaxPrefixes)
+        {
             throw new IntentException(IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
+        }
+
         _model.SetSnat(next);
         changed(OwnerId.Node);
         return new SnatOutcome(_model.Snat);
@@ -131,7 +159,10 @@ internal sealed class ServiceJudge
     {
         FollowPods(mark, progress);
         if (_model.Services.Drains.Count > MostDrains)
+        {
             End(_model.Services.Drains.All.Take(_model.Services.Drains.Count - MostDrains), progress);
+        }
+
         GiveBack(mark);
     }
 
@@ -151,7 +182,10 @@ internal sealed class ServiceJudge
     private bool EndReplaced(ServiceSpec spec)
     {
         if (_model.Services.Drains.Count == 0)
+        {
             return false;
+        }
+
         List<Drain> over = [.. spec.Ports.SelectMany(p => p.Backends).Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
             .Where(b => !IsKnown(b)).SelectMany(b => _model.Services.Drains.At(b.Address).Where(d => d.Uid != b.Uid)).Distinct()];
         End(over, null);
@@ -177,7 +211,10 @@ internal sealed class ServiceJudge
         foreach (var (key, old) in _model.ChangesSince(mark))
         {
             if (key.Kind != StateKind.Endpoint)
+            {
                 continue;
+            }
+
             addresses.UnionWith((old as Endpoint)?.Spec.Addresses ?? []);
             addresses.UnionWith(_model.Find((long)key.Name)?.Spec.Addresses ?? []);
         }
@@ -196,7 +233,10 @@ internal sealed class ServiceJudge
         ServiceState[] former = [.. _model.Services.All.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
         // What services share must not have two numbers for a moment.
         foreach (var service in former)
+        {
             _model.SetService(service.Key, null);
+        }
+
         var owners = new HashSet<OwnerId>();
         foreach (var service in former)
         {
@@ -209,9 +249,15 @@ internal sealed class ServiceJudge
         uint Other(uint number)
         {
             if (number <= trusted || number == 0)
+            {
                 return number;
+            }
+
             if (!given.TryGetValue(number, out var other))
+            {
                 given.Add(number, other = _model.NextServiceNumber());
+            }
+
             return other;
         }
     }
@@ -241,7 +287,9 @@ internal sealed class ServiceJudge
         var back = left.Where(k => _model.Services.HolderOf(k) is null)
             .Select(k => (Key: k, Former: _model.Services.FormerHolderOf(k)?.Key)).Where(x => x.Former is not null).ToLookup(x => x.Former!.Value, x => x.Key);
         foreach (var keys in back)
+        {
             _model.SetService(keys.Key, ServicePlanner.TakeBack(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
+        }
     }
 
     private void CheckFrontends(ServiceSpec spec)
@@ -252,7 +300,9 @@ internal sealed class ServiceJudge
             {
                 var key = KeyOf(spec.Ports[i].Protocol, spec.Ports[i].Frontends[j]);
                 if (_model.Services.HolderOf(key) is { } holder && holder.Key != spec.Key && IsLive(holder, key))
+                {
                     throw IntentException.Held($"ports[{i}].frontends[{j}]", $"{key} belongs to service {holder.Key}");
+                }
             }
         }
     }
@@ -261,13 +311,18 @@ internal sealed class ServiceJudge
     private void CheckBackends(ServiceSpec spec)
     {
         if (_node.Package is not { } package)
+        {
             return;
+        }
+
         for (var i = 0; i < spec.Ports.Count; i++)
         {
             foreach (var backend in spec.Ports[i].Backends.Where(b => (b.InCluster || b.InLocal) && spec.Ports[i].Frontends.Count > 0))
             {
                 if (Sharers(spec.Key, backend.Key, spec.Ports[i].Protocol).FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
+                {
                     throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can translate a backend's replies to one address only");
+                }
             }
         }
     }
@@ -275,12 +330,17 @@ internal sealed class ServiceJudge
     private void CheckPointers(ServiceSpec? spec, ServiceState? next)
     {
         if (_node.Package is not { } package || spec is null || next is null)
+        {
             return;
+        }
+
         for (var i = 0; i < spec.Ports.Count; i++)
         {
             var held = next.Ports[i].Backends.Where(b => !b.Draining).Select(b => b.Key).ToHashSet();
             if (next.Ports[i].Frontends.Any(f => f.Id == 0) || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
+            {
                 throw new IntentException(IntentError.ResourceExhausted, $"all {package.MostPointers} row numbers of {package.Name} are in use", $"ports[{i}]") { IsLasting = true };
+            }
         }
     }
 
@@ -288,11 +348,16 @@ internal sealed class ServiceJudge
     private void TakeOverBackends(ServiceKey by, ServiceState? next)
     {
         if (_node.Package is null || next is null)
+        {
             return;
+        }
+
         foreach (var (port, key) in next.Ports.SelectMany(p => p.Backends.Where(b => !b.Draining).Select(b => (p, b.Key))).ToList())
         {
             foreach (var (other, _) in Sharers(by, key, port.Protocol).DistinctBy(s => s.Service.Id).ToList())
+            {
                 _model.SetService(other.Key, ServicePlanner.GiveUp(_model.Services.Find(other.Key)!, key, port.Protocol));
+            }
         }
     }
 
@@ -311,7 +376,9 @@ internal sealed class ServiceJudge
         var taken = by.Ports.SelectMany(p => p.Frontends).Where(f => !f.Retired)
             .Select(f => (f.Key, Holder: _model.Services.HolderOf(f.Key)?.Key)).Where(x => x.Holder is { } holder && holder != by.Key).ToLookup(x => x.Holder!.Value, x => x.Key);
         foreach (var keys in taken)
+        {
             _model.SetService(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
+        }
     }
 
     private static bool IsLive(ServiceState holder, FrontendKey key) => holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));

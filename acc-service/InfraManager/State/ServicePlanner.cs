@@ -44,11 +44,16 @@ internal sealed class ServicePlanner(
         foreach (var gone in former?.Ports ?? [])
         {
             if (old.TryGetValue((gone.Protocol, gone.Port), out var was) && Drained(was) is { Backends.Count: > 0 } rest)
+            {
                 ports.Add(rest);
+            }
         }
         // One that can't be served is kept without ports, so that it is shown.
         if (ports.Count == 0 && spec is not { IsUnserved: true })
+        {
             return null;
+        }
+
         return new ServiceState(former?.Id ?? newId(), spec ?? new ServiceSpec(former!.Key, []), OnceEach(ports), Ranges(former, spec));
     }
 
@@ -80,7 +85,10 @@ internal sealed class ServicePlanner(
         {
             var mine = ports[i].Frontends.Where(f => f.Taken && left.Contains(f.Key)).Select(f => f.Key).ToHashSet();
             if (mine.Count == 0)
+            {
                 continue;
+            }
+
             ports[i] = Take(ports[i], mine, false);
             left.ExceptWith(mine);
         }
@@ -120,9 +128,15 @@ internal sealed class ServicePlanner(
         var old = former?.Frontends.ToDictionary(f => f.Key) ?? [];
         var next = new List<FrontendState>();
         foreach (var key in keys)
+        {
             next.Add(new FrontendState(key, old.Remove(key, out var was) ? was.Id : FrontendIdOf(key), Retired: false));
+        }
+
         if (hasFlows)
+        {
             next.AddRange(former?.Frontends.Where(f => old.ContainsKey(f.Key)).Select(f => f with { Retired = true }) ?? []);
+        }
+
         return [.. next];
     }
 
@@ -133,7 +147,10 @@ internal sealed class ServicePlanner(
     {
         var holders = new Dictionary<FrontendKey, PortState>();
         foreach (var (port, frontend) in ports.SelectMany(p => p.Frontends.Select(f => (p, f))).Where(x => !x.f.Taken).OrderByDescending(x => x.f.Retired))
+        {
             holders[frontend.Key] = port;
+        }
+
         return [.. ports.Select(p => p with
         {
             Frontends = [.. p.Frontends.Select(f => f.Retired && !f.Taken && !ReferenceEquals(holders[f.Key], p) ? f with { Taken = true } : f)],
@@ -150,25 +167,39 @@ internal sealed class ServicePlanner(
         {
             // Detached: nothing that knew the pod may reach who comes after it.
             if (was.Pod != podAt(was.Key.Address))
+            {
                 continue;
+            }
+
             var isListed = listed.TryGetValue(was.Key, out var now);
             var stays = isListed && (now!.InCluster || now.InLocal) && !was.Draining;
             if (stays)
+            {
                 active.Add(was.Key);
+            }
             // Of a pod that is no more, another one with its address keeps nothing.
             if (isListed && !stays && IsAnother(was, now!))
+            {
                 continue;
+            }
+
             if (isListed)
+            {
                 next.Add(was with { Place = now!.Place, Draining = !stays, Uid = now.Uid == 0 ? was.Uid : now.Uid, Since = 0 });
+            }
             else if (Left(was, port.Protocol, ended) is { } left)
+            {
                 next.Add(left);
+            }
         }
         // What never got a flow has none to keep: only eligible ones are new.
         foreach (var b in port.Backends.Where(b => (b.InCluster || b.InLocal) && active.Add(b.Key)))
         {
             var incarnation = new IncarnationKey(b.Key, port.Protocol, podAt(b.Address));
             if (NewPointer() is var pointer and not 0)
+            {
                 next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false, b.Uid));
+            }
         }
         // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
         return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
@@ -178,9 +209,15 @@ internal sealed class ServicePlanner(
     private uint EndpointIdOf(IncarnationKey incarnation, Dictionary<IncarnationKey, uint> given)
     {
         if (endpointId(incarnation) is var known and not 0)
+        {
             return known;
+        }
+
         if (!given.TryGetValue(incarnation, out var id))
+        {
             given.Add(incarnation, id = newId());
+        }
+
         return id;
     }
 
@@ -195,9 +232,15 @@ internal sealed class ServicePlanner(
     private BackendState? Left(BackendState was, ProtocolType protocol, HashSet<BackendKey>? ended)
     {
         if (was.Pod != 0)
+        {
             return was.Pod == podAt(was.Key.Address) ? was with { Draining = true } : null;
+        }
+
         if (Now is null || was.Uid == 0 || protocol == ProtocolType.Udp || podAt(was.Key.Address) != 0)
+        {
             return null;
+        }
+
         var now = Now();
         // A clock that was wrong then counts from now on.
         var since = was.Since is 0 || was.Since > now ? now : was.Since;
@@ -207,11 +250,17 @@ internal sealed class ServicePlanner(
     private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, HashSet<uint> draining, Func<Backend, bool> isIn, FlowTarget target)
     {
         if (!port.Frontends.Any(f => f.Inside == target || f.Outside == target))
+        {
             return SetState.None;
+        }
+
         uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).Where(active.ContainsKey).OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
         var buckets = BucketAssignment.Assign<uint>(former?.Buckets ?? [], eligible, BucketsFor(eligible.Length));
         if (former is not { Id: > 0 })
+        {
             return new SetState(newId(), [.. buckets]);
+        }
+
         var (successors, substitutes) = Succession.Next(former, eligible, draining);
         return new SetState(former.Id, [.. buckets], successors, substitutes);
     }
@@ -232,7 +281,9 @@ internal sealed class ServicePlanner(
         foreach (var frontend in (spec?.Ports ?? []).SelectMany(p => p.Frontends).Where(f => f.IsClosed || f.SourceRanges.Count > 0))
         {
             if (!lists.Contains(frontend.SourceRanges))
+            {
                 lists.Add(frontend.SourceRanges);
+            }
         }
         return [.. lists.Select(list => former?.Ranges.FirstOrDefault(r => r.Ranges == list) ?? new RangesState(newId(), list))];
     }

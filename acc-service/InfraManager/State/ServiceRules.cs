@@ -14,11 +14,20 @@ internal static class ServiceRules
     {
         CheckKey(spec.Key);
         if (spec.Ports.Count == 0 && !spec.IsUnserved)
+        {
             throw IntentException.Invalid("ports", "empty");
+        }
+
         if (ServiceBounds.WhyNotFrontends(spec.Ports.Sum(p => (long)p.Frontends.Count)) is { } frontendsProblem)
+        {
             throw IntentException.Invalid("ports", frontendsProblem);
+        }
+
         if (ServiceBounds.WhyNotBackends(spec.Ports.Sum(p => (long)p.Backends.Count)) is { } backendsProblem)
+        {
             throw IntentException.Invalid("ports", backendsProblem);
+        }
+
         var names = new HashSet<(ProtocolType, ushort)>();
         var frontends = new HashSet<FrontendKey>();
         for (var i = 0; i < spec.Ports.Count; i++)
@@ -26,11 +35,20 @@ internal static class ServiceRules
             var port = spec.Ports[i];
             var field = $"ports[{i}]";
             if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp or ServiceText.Sctp))
+            {
                 throw IntentException.Invalid($"{field}.protocol", "neither TCP, UDP nor SCTP");
+            }
+
             if (!names.Add((port.Protocol, port.Port)))
+            {
                 throw IntentException.Invalid(field, $"{port.Port}/{ServiceText.Protocol(port.Protocol)} is listed twice");
+            }
+
             if (port.AffinitySeconds is < 0 or > MaxAffinitySeconds)
+            {
                 throw IntentException.Invalid($"{field}.affinity", $"{port.AffinitySeconds} s is outside 0..{MaxAffinitySeconds}");
+            }
+
             CheckFrontends(field, port, node, frontends);
             CheckBackends(field, port);
         }
@@ -47,15 +65,26 @@ internal static class ServiceRules
     public static string? WhyNoFrontend(IPAddress address, NodeSettings node)
     {
         if (address.AddressFamily != AddressFamily.InterNetwork)
+        {
             return $"{address} is not IPv4; this pipeline carries IPv4 only";
+        }
+
         if (address.Equals(node.Gateway))
+        {
             return $"{address} is the gateway's";
+        }
+
         if (IsReserved(address))
+        {
             return $"{address} is not reachable from elsewhere (loopback, link-local, multicast or reserved)";
+        }
+
         foreach (var range in node.PodRanges)
         {
             if (range.Contains(address))
+            {
                 return $"{address} lies in the pod range {range}";
+            }
         }
 
         return null;
@@ -69,20 +98,37 @@ internal static class ServiceRules
             var mine = $"{field}.frontends[{i}]";
             var key = new FrontendKey(frontend.Address, port.Protocol, frontend.Port);
             if (WhyNoFrontend(frontend.Address, node) is { } reason)
+            {
                 throw IntentException.Invalid($"{mine}.address", reason);
+            }
+
             CheckPort($"{mine}.port", frontend.Port);
             if (!seen.Add(key))
+            {
                 throw IntentException.Invalid(mine, $"{key} is listed twice");
+            }
+
             if (port.Protocol == ServiceText.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
+            {
                 throw IntentException.Invalid($"{mine}.port", $"SCTP to a changed port ({frontend.Port} to {other.Port}) is not supported: its checksum can't be mended");
+            }
+
             if (ServiceBounds.WhyNotRanges(frontend.SourceRanges.Count) is { } rangesProblem)
+            {
                 throw IntentException.Invalid($"{mine}.source_ranges", rangesProblem);
+            }
+
             if (frontend.IsClosed && frontend.SourceRanges.Count > 0)
+            {
                 throw IntentException.Invalid($"{mine}.source_ranges", "nobody may send, and still there are ranges of who may");
+            }
+
             for (var j = 0; j < frontend.SourceRanges.Count; j++)
             {
                 if (frontend.SourceRanges[j].BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+                {
                     throw IntentException.Invalid($"{mine}.source_ranges[{j}]", $"{frontend.SourceRanges[j]} is not IPv4");
+                }
             }
         }
     }
@@ -95,27 +141,42 @@ internal static class ServiceRules
             var backend = port.Backends[i];
             var mine = $"{field}.backends[{i}]";
             if (backend.Address.AddressFamily != AddressFamily.InterNetwork)
+            {
                 throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not IPv4; this pipeline carries IPv4 only");
+            }
+
             if (IsReserved(backend.Address))
+            {
                 throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not reachable from elsewhere (loopback, link-local, multicast or reserved)");
+            }
+
             CheckPort($"{mine}.port", backend.Port);
             if (!seen.Add(backend.Key))
+            {
                 throw IntentException.Invalid(mine, $"{backend.Key} is listed twice");
+            }
         }
     }
 
     private static void CheckPort(string field, ushort port)
     {
         if (port == 0)
+        {
             throw IntentException.Invalid(field, "0 is outside 1..65535");
+        }
     }
 
     private static void CheckName(string field, string name)
     {
         if (name.Length is 0 or > MaxName)
+        {
             throw IntentException.Invalid(field, name.Length == 0 ? "empty" : $"longer than {MaxName} characters");
+        }
+
         if (name.AsSpan().IndexOfAnyExceptInRange('!', '~') >= 0)
+        {
             throw IntentException.Invalid(field, "holds something else than visible ASCII characters");
+        }
     }
 
     private static bool IsReserved(IPAddress address)

@@ -27,17 +27,17 @@ internal sealed class ServiceTable
     public ServiceState? Find(uint id) => _byId.GetValueOrDefault(id);
 
     /// <summary>The service that has the frontend, or had it last while its flows end.</summary>
-    public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out uint id) ? _byId[id] : null;
+    public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out var id) ? _byId[id] : null;
 
     /// <summary>The newest of the services that gave the frontend up while flows through it go on.</summary>
-    public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out IdSet ids) ? _byId[ids.Order().Last()] : null;
+    public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out var ids) ? _byId[ids.Order().Last()] : null;
 
     /// <summary>The services that have a backend of this address, oldest first.</summary>
     public IReadOnlyList<ServiceState> With(IPAddress address) =>
-        _byAddress.TryGetValue(address, out IdSet ids) ? [.. ids.Order().Select(id => _byId[id])] : [];
+        _byAddress.TryGetValue(address, out var ids) ? [.. ids.Order().Select(id => _byId[id])] : [];
 
     /// <summary>The number of an incarnation that some service has as a backend; 0 where none does.</summary>
-    public uint NumberOf(IncarnationKey key) => _incarnations.TryGetValue(key, out Incarnation found) ? found.Id : 0;
+    public uint NumberOf(IncarnationKey key) => _incarnations.TryGetValue(key, out var found) ? found.Id : 0;
 
     /// <summary>The number of a frontend that some service has, or had while its flows end; 0 where none does.</summary>
     public uint FrontendNumberOf(FrontendKey key) =>
@@ -46,14 +46,22 @@ internal sealed class ServiceTable
     /// <summary>Why the state can't be held beside the others, or null.</summary>
     public string? ConflictOf(ServiceState state)
     {
-        if (_byId.TryGetValue(state.Id, out ServiceState? other) && other.Key != state.Key)
+        if (_byId.TryGetValue(state.Id, out var other) && other.Key != state.Key)
+        {
             return $"service {state.Key} has the id of {other.Key}";
-        foreach (PortState port in state.Ports)
+        }
+
+        foreach (var port in state.Ports)
         {
             if (port.Frontends.FirstOrDefault(f => !f.Taken && HolderOf(f.Key) is { } h && h.Key != state.Key) is { } frontend)
+            {
                 return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {state.Key}";
+            }
+
             if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0 && n != b.EndpointId) is { } backend)
+            {
                 return $"backend {backend.Key} of {state.Key} has two endpoint ids";
+            }
         }
 
         return null;
@@ -62,14 +70,17 @@ internal sealed class ServiceTable
     /// <summary>Replaces a service, or removes it.</summary>
     public void Set(ServiceKey key, ServiceState? state)
     {
-        if (_byKey.Remove(key, out ServiceState? old))
+        if (_byKey.Remove(key, out var old))
         {
             _byId.Remove(old.Id);
             Unindex(old);
         }
 
         if (state is null)
+        {
             return;
+        }
+
         _byKey.Add(key, state);
         _byId.Add(state.Id, state);
         Index(state);
@@ -78,20 +89,24 @@ internal sealed class ServiceTable
     private void Index(ServiceState state)
     {
         Drains.Add(state);
-        foreach (PortState port in state.Ports)
+        foreach (var port in state.Ports)
         {
-            foreach (FrontendState frontend in port.Frontends)
+            foreach (var frontend in port.Frontends)
             {
                 if (!frontend.Taken)
+                {
                     _holders.Add(frontend.Key, state.Id);
+                }
                 else
+                {
                     CollectionsMarshal.GetValueRefOrAddDefault(_former, frontend.Key, out _).Add(state.Id);
+                }
             }
 
-            foreach (BackendState backend in port.Backends)
+            foreach (var backend in port.Backends)
             {
                 CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, backend.Key.Address, out _).Add(state.Id);
-                ref Incarnation incarnation = ref CollectionsMarshal.GetValueRefOrAddDefault(_incarnations, new(backend.Key, port.Protocol, backend.Pod), out _);
+                ref var incarnation = ref CollectionsMarshal.GetValueRefOrAddDefault(_incarnations, new(backend.Key, port.Protocol, backend.Pod), out _);
                 incarnation = new Incarnation(backend.EndpointId, incarnation.Count + 1);
             }
         }
@@ -100,26 +115,37 @@ internal sealed class ServiceTable
     private void Unindex(ServiceState state)
     {
         Drains.Remove(state);
-        foreach (PortState port in state.Ports)
+        foreach (var port in state.Ports)
         {
-            foreach (FrontendState frontend in port.Frontends)
+            foreach (var frontend in port.Frontends)
             {
                 if (!frontend.Taken)
+                {
                     _holders.Remove(frontend.Key);
+                }
                 else
+                {
                     Remove(_former, frontend.Key, state.Id);
+                }
             }
 
-            foreach (BackendState backend in port.Backends)
+            foreach (var backend in port.Backends)
             {
                 Remove(_byAddress, backend.Key.Address, state.Id);
                 var key = new IncarnationKey(backend.Key, port.Protocol, backend.Pod);
-                if (!_incarnations.TryGetValue(key, out Incarnation incarnation))
+                if (!_incarnations.TryGetValue(key, out var incarnation))
+                {
                     continue;
+                }
+
                 if (incarnation.Count == 1)
+                {
                     _incarnations.Remove(key);
+                }
                 else
+                {
                     _incarnations[key] = incarnation with { Count = incarnation.Count - 1 };
+                }
             }
         }
     }
@@ -128,9 +154,11 @@ internal sealed class ServiceTable
     private static void Remove<TKey>(Dictionary<TKey, IdSet> index, TKey key, uint id)
         where TKey : notnull
     {
-        ref IdSet ids = ref CollectionsMarshal.GetValueRefOrNullRef(index, key);
+        ref var ids = ref CollectionsMarshal.GetValueRefOrNullRef(index, key);
         if (!Unsafe.IsNullRef(ref ids) && ids.Remove(id))
+        {
             index.Remove(key);
+        }
     }
 
     private readonly record struct Incarnation(uint Id, int Count);
@@ -144,9 +172,13 @@ internal sealed class ServiceTable
         public void Add(uint id)
         {
             if (_one == 0 || _one == id)
+            {
                 _one = id;
+            }
             else
+            {
                 (_more ??= []).Add(id);
+            }
         }
 
         /// <summary>True when nothing is left.</summary>

@@ -29,9 +29,14 @@ internal static class SimpleService
         var target = port.Backends.Count > 0 ? FlowTarget.Cluster : FlowTarget.Refuse;
         yield return new Frontend(address, port.Number, FrontendKind.ClusterIP, target, target, false, true, []);
         if (port.NodePort == 0)
+        {
             yield break;
+        }
+
         foreach (var mine in node.NodeAddresses.Where(a => a.AddressFamily == address.AddressFamily))
+        {
             yield return new Frontend(mine, port.NodePort, FrontendKind.NodePort, target, target, true, true, []);
+        }
     }
 
     /// <summary>Where a backend is, by its address alone.</summary>

@@ -20,21 +20,35 @@ internal static class SnatRules
             case SnatAddressIntent { Address: { } address }:
                 Span<byte> bytes = stackalloc byte[16];
                 if (address.AddressFamily != AddressFamily.InterNetwork)
+                {
                     throw IntentException.Invalid(addressField, $"{address} is not IPv4; this pipeline carries IPv4 only");
+                }
+
                 if (!address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224)
+                {
                     throw IntentException.Invalid(addressField, $"{address} is no unicast address");
+                }
                 // With another's address its replies would go to him, and his to us.
                 if (!node.NodeAddresses.Contains(address) && !node.HostAddresses.Contains(address))
+                {
                     throw IntentException.Invalid(addressField, $"{address} is none of this node's addresses (Node:NodeAddresses, Node:HostAddresses)");
+                }
+
                 break;
             case SnatPrefixIntent { Prefix: var prefix } when prefix.BaseAddress.AddressFamily != AddressFamily.InterNetwork:
                 throw IntentException.Invalid("prefix", $"{prefix} is not IPv4; this pipeline carries IPv4 only");
             // What was taken once can always be removed.
             case SnatPrefixIntent { IsAdded: true, Prefix: var prefix }:
                 if (prefix.PrefixLength < ShortestPrefix)
+                {
                     throw IntentException.Invalid("prefix", $"{prefix} is larger than any cluster's range, at least /{ShortestPrefix}");
+                }
+
                 if (prefix.BaseAddress.GetAddressBytes()[0] is 0 or 127 or >= 224)
+                {
                     throw IntentException.Invalid("prefix", $"{prefix} holds no unicast addresses");
+                }
+
                 break;
         }
     }

@@ -23,7 +23,10 @@ internal static class StableHash
     private static ulong Add(ulong hash, ReadOnlySpan<byte> bytes)
     {
         foreach (var b in bytes)
+        {
             hash = (hash ^ b) * Prime;
+        }
+
         return hash;
     }
 }

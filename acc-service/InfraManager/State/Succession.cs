@@ -16,22 +16,36 @@ internal static class Succession
     {
         var shares = eligible.ToDictionary(b => b, _ => 0);
         // Until a backend goes no flow has to move.
-        uint[] successors = former.Succession.Count > 0 ? [.. former.Succession] : former.Buckets.All(shares.ContainsKey) ? [] : Beginning(former.Buckets);
+        var successors = former.Succession.Count > 0 ? [.. former.Succession] : former.Buckets.All(shares.ContainsKey) ? [] : Beginning(former.Buckets);
         if (successors.Length == 0)
-            return ([], []);
-        uint[] substitutes = new uint[successors.Length];
-        foreach (uint taken in successors.Concat(former.Substitutes).Where(shares.ContainsKey))
-            shares[taken]++;
-        for (int i = 0; i < successors.Length; i++)
         {
-            uint stood = i < former.Substitutes.Count ? former.Substitutes[i] : 0;
+            return ([], []);
+        }
+
+        var substitutes = new uint[successors.Length];
+        foreach (var taken in successors.Concat(former.Substitutes).Where(shares.ContainsKey))
+        {
+            shares[taken]++;
+        }
+
+        for (var i = 0; i < successors.Length; i++)
+        {
+            var stood = i < former.Substitutes.Count ? former.Substitutes[i] : 0;
             // Of two that drain the later one has the newer connections.
             if (draining.Contains(stood) || (!Lives(successors[i]) && shares.ContainsKey(stood)))
+            {
                 (successors[i], stood) = (stood, 0);
+            }
+
             if (!Lives(successors[i]))
+            {
                 (successors[i], stood) = (Pick(), 0);
+            }
+
             if (draining.Contains(successors[i]))
+            {
                 substitutes[i] = shares.ContainsKey(stood) ? stood : Pick();
+            }
         }
 
         return ([.. successors], [.. substitutes.Any(s => s != 0) ? substitutes : []]);
@@ -42,8 +56,11 @@ internal static class Succession
         uint Pick()
         {
             if (eligible.Count == 0)
+            {
                 return 0;
-            uint next = eligible.MinBy(b => shares[b]);
+            }
+
+            var next = eligible.MinBy(b => shares[b]);
             shares[next]++;
             return next;
         }
@@ -53,8 +70,11 @@ internal static class Succession
     private static uint[] Beginning(SequenceOf<uint> buckets)
     {
         if (buckets.Count == 0)
+        {
             return [];
-        int each = (FewestBuckets + buckets.Count - 1) / buckets.Count;
+        }
+
+        var each = (FewestBuckets + buckets.Count - 1) / buckets.Count;
         return [.. Enumerable.Range(0, buckets.Count * each).Select(i => buckets[i / each])];
     }
 }

@@ -71,14 +71,23 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
 
     public override IPAddress Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        string text = reader.GetString() ?? "";
-        Dictionary<string, IPAddress> recent = _recent ??= [];
+        var text = reader.GetString() ?? "";
+        var recent = _recent ??= [];
         if (recent.TryGetValue(text, out var known))
+        {
             return known;
+        }
+
         if (!IpText.TryParse(text, out var address))
+        {
             throw new JsonException("no IP address");
+        }
+
         if (recent.Count == Most)
+        {
             recent.Clear();
+        }
+
         return recent[text] = address;
     }
 

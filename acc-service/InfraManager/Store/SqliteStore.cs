@@ -93,10 +93,13 @@ internal sealed partial class SqliteStore : IDisposable
     {
         try
         {
-            SqliteConnection connection = Connected();
-            using SqliteTransaction transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: false);
+            var connection = Connected();
+            using var transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: false);
             if (changes.Count == 0)
+            {
                 StoreSchema.Rewrite(connection, transaction);
+            }
+
             _commands!.Apply(transaction, changes);
             BeforeCommit?.Invoke();
             transaction.Commit();
@@ -106,9 +109,12 @@ internal sealed partial class SqliteStore : IDisposable
         catch (SqliteException e)
         {
             // The connection may be in any state after a failing disk: the next use opens another one.
-            StoreException error = StoreErrors.Translate(Path, e);
+            var error = StoreErrors.Translate(Path, e);
             if (error.Failure != StoreFailure.Full)
+            {
                 Disconnect();
+            }
+
             throw error;
         }
     }
@@ -118,7 +124,7 @@ internal sealed partial class SqliteStore : IDisposable
     {
         try
         {
-            using SqliteCommand command = Connected().CreateCommand();
+            using var command = Connected().CreateCommand();
             command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
             command.ExecuteNonQuery();
         }
@@ -135,15 +141,23 @@ internal sealed partial class SqliteStore : IDisposable
     {
         const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         if (System.IO.Path.GetDirectoryName(path) is { } directory && !Directory.Exists(directory))
+        {
             Directory.CreateDirectory(directory, Owner | UnixFileMode.UserExecute);
+        }
+
         if (!File.Exists(path))
+        {
             File.Open(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
+        }
     }
 
     private SqliteConnection Connected()
     {
         if (_connection is null)
+        {
             Connect(check: false);
+        }
+
         return _connection!;
     }
 
@@ -156,7 +170,10 @@ internal sealed partial class SqliteStore : IDisposable
         catch (StoreException e) when (e.Failure == StoreFailure.NewerSchema)
         {
             if (StoreCopies.GoBack(Path, StoreSchema.Version) is not { } copy)
+            {
                 throw;
+            }
+
             LogWentBack(Path, copy.Version, copy.Time, e.Message);
             Connect(check: true);
         }
@@ -183,7 +200,10 @@ internal sealed partial class SqliteStore : IDisposable
             Execute(connection, $"PRAGMA wal_autocheckpoint = {CheckpointPages}");
             Execute(connection, "PRAGMA temp_store = MEMORY");
             if (check)
+            {
                 QuickCheck(connection);
+            }
+
             StoreSchema.Migrate(connection, Path);
             _commands = new StoreCommands(connection);
             _connection = connection;
@@ -197,10 +217,12 @@ internal sealed partial class SqliteStore : IDisposable
 
     private void QuickCheck(SqliteConnection connection)
     {
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = "PRAGMA quick_check(1)";
         if (command.ExecuteScalar() is not "ok")
+        {
             throw StoreErrors.Damaged(Path);
+        }
     }
 
     private void Disconnect()
@@ -213,7 +235,7 @@ internal sealed partial class SqliteStore : IDisposable
 
     private static void Execute(SqliteConnection connection, string sql)
     {
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();
     }

@@ -48,23 +48,27 @@ internal sealed class StoreCommands : IDisposable
 
     public void Apply(SqliteTransaction transaction, IReadOnlyCollection<StoreChange> changes)
     {
-        foreach (StoreChange change in changes)
+        foreach (var change in changes)
+        {
             Apply(transaction, change);
+        }
     }
 
     public void Dispose()
     {
-        foreach (SqliteCommand command in _all)
+        foreach (var command in _all)
+        {
             command.Dispose();
+        }
     }
 
     private void Apply(SqliteTransaction transaction, StoreChange change)
     {
-        object name = change.Key.Name;
+        var name = change.Key.Name;
         switch (change.Key.Kind)
         {
             case StateKind.Endpoint when change.Value is Endpoint e:
-                EndpointSpec s = e.Spec;
+                var s = e.Spec;
                 Run(transaction, _putEndpoint, e.Id, s.Node, (long)s.Origin, s.Key.Network, s.Key.ContainerId, s.Key.InterfaceName, (long)s.Kind,
                     (long)s.Device, s.PortName, e.OwnsPort ? 1L : 0L, (long)s.Mac.Value, string.Join(',', s.Addresses), (long)s.Mtu, s.PodNamespace,
                     s.PodName, s.PodUid, unchecked((long)s.Epoch), unchecked((long)s.Sequence));
@@ -79,7 +83,7 @@ internal sealed class StoreCommands : IDisposable
                 Run(transaction, _deleteAgent, name);
                 break;
             case StateKind.Tombstone when change.Value is Tombstone t:
-                AttachmentKey k = t.Address.Key;
+                var k = t.Address.Key;
                 Run(transaction, _putTombstone, (long)t.Address.Origin, k.Network, k.ContainerId, k.InterfaceName, t.Node,
                     unchecked((long)t.Stamp.Epoch), unchecked((long)t.Stamp.Sequence));
                 break;
@@ -117,8 +121,11 @@ internal sealed class StoreCommands : IDisposable
     private static void Run(SqliteTransaction transaction, SqliteCommand command, params ReadOnlySpan<object> values)
     {
         command.Transaction = transaction;
-        for (int i = 0; i < values.Length; i++)
+        for (var i = 0; i < values.Length; i++)
+        {
             command.Parameters[i].Value = values[i];
+        }
+
         command.ExecuteNonQuery();
     }
 
@@ -131,10 +138,13 @@ internal sealed class StoreCommands : IDisposable
 
     private SqliteCommand Prepare(SqliteConnection connection, string sql, ReadOnlySpan<string> columns)
     {
-        SqliteCommand command = connection.CreateCommand();
+        var command = connection.CreateCommand();
         command.CommandText = sql;
-        foreach (string column in columns)
+        foreach (var column in columns)
+        {
             command.Parameters.Add(new SqliteParameter { ParameterName = "$" + column });
+        }
+
         _all.Add(command);
         return command;
     }

@@ -19,14 +19,17 @@ internal static class StoreCopies
         File.Delete(fresh);
         // Made empty beforehand: SQLite takes the mode from the umask.
         File.Open(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
-        using (SqliteCommand command = connection.CreateCommand())
+        using (var command = connection.CreateCommand())
         {
             command.CommandText = "VACUUM INTO $copy";
             command.Parameters.AddWithValue("$copy", fresh);
             command.ExecuteNonQuery();
         }
         using (var handle = File.OpenHandle(fresh, FileMode.Open, FileAccess.ReadWrite))
+        {
             RandomAccess.FlushToDisk(handle);
+        }
+
         File.Move(fresh, copy, overwrite: true);
     }
 
@@ -38,13 +41,18 @@ internal static class StoreCopies
         {
             var copy = PathOf(path, version);
             if (!File.Exists(copy))
+            {
                 continue;
+            }
+
             var time = File.GetLastWriteTimeUtc(copy);
             foreach (var suffix in new[] { "-wal", "-shm" })
             {
                 File.Delete($"{path}.newer{suffix}");
                 if (File.Exists(path + suffix))
+                {
                     File.Move(path + suffix, $"{path}.newer{suffix}");
+                }
             }
             File.Move(path, $"{path}.newer", overwrite: true);
             File.Move(copy, path);

@@ -13,7 +13,7 @@ internal static class StoreReader
             + "pod_namespace, pod_name, pod_uid, epoch, sequence FROM endpoints ORDER BY id", r => model.Put(ReadEndpoint(r)));
         Each(connection, "SELECT node, epoch, sequence, name FROM agents", r =>
         {
-            RequestStamp stamp = Stamp(r, 1);
+            var stamp = Stamp(r, 1);
             model.SetAgent(r.GetString(0), new AgentState(stamp.Epoch, stamp.Sequence, r.GetString(3)));
         });
         Each(connection, "SELECT origin, network, container_id, interface_name, node, epoch, sequence FROM tombstones ORDER BY rowid",
@@ -66,10 +66,12 @@ internal static class StoreReader
 
     private static void Each(SqliteConnection connection, string sql, Action<SqliteDataReader> row)
     {
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = sql;
-        using SqliteDataReader reader = command.ExecuteReader();
+        using var reader = command.ExecuteReader();
         while (reader.Read())
+        {
             row(reader);
+        }
     }
 }

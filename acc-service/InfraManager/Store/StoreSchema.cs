@@ -90,7 +90,7 @@ internal static class StoreSchema
     /// <summary>Writes the version that is there already: changes nothing, and fails where the store can't be written.</summary>
     public static void Rewrite(SqliteConnection connection, SqliteTransaction transaction)
     {
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.Transaction = transaction;
         command.CommandText = $"PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
@@ -100,19 +100,28 @@ internal static class StoreSchema
     /// <exception cref="StoreException">Newer than we know, or another program's database.</exception>
     public static void Migrate(SqliteConnection connection, string path)
     {
-        long version = Scalar(connection, "PRAGMA user_version");
-        long application = Scalar(connection, "PRAGMA application_id");
-        bool isEmpty = Scalar(connection, "SELECT count(*) FROM sqlite_schema") == 0;
+        var version = Scalar(connection, "PRAGMA user_version");
+        var application = Scalar(connection, "PRAGMA application_id");
+        var isEmpty = Scalar(connection, "SELECT count(*) FROM sqlite_schema") == 0;
         if (!isEmpty && application != ApplicationId)
+        {
             throw StoreErrors.Damaged(path, detail: "another program's database");
+        }
+
         if (version > Version)
+        {
             throw StoreErrors.Newer(path, version, Version);
+        }
+
         if (version > 0 && version < Version)
+        {
             StoreCopies.Keep(connection, path, version);
+        }
+
         for (; version < Version; version++)
         {
-            using SqliteTransaction transaction = connection.BeginTransaction(deferred: false);
-            using SqliteCommand command = connection.CreateCommand();
+            using var transaction = connection.BeginTransaction(deferred: false);
+            using var command = connection.CreateCommand();
             command.Transaction = transaction;
             command.CommandText = $"{Migrations[version]}\nPRAGMA application_id = {ApplicationId};\nPRAGMA user_version = {version + 1};";
             command.ExecuteNonQuery();
@@ -122,7 +131,7 @@ internal static class StoreSchema
 
     private static long Scalar(SqliteConnection connection, string sql)
     {
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (long)command.ExecuteScalar()!;
     }

@@ -26,7 +26,10 @@ internal sealed partial class SystemdService : IDisposable
     public void StartWatchdog(Func<bool> alive, TimeProvider time)
     {
         if (!_notifier.IsEnabled || WatchdogInterval() is not { } interval)
+        {
             return;
+        }
+
         _watchdog = time.CreateTimer(_ => Beat(alive), null, TimeSpan.Zero, interval);
     }
 
@@ -36,10 +39,16 @@ internal sealed partial class SystemdService : IDisposable
     internal static TimeSpan? WatchdogInterval()
     {
         if (!ulong.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) || microseconds == 0)
+        {
             return null;
+        }
+
         var pid = Environment.GetEnvironmentVariable("WATCHDOG_PID");
         if (!string.IsNullOrEmpty(pid) && pid != Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
+        {
             return null;
+        }
+
         return TimeSpan.FromMicroseconds(Math.Max(microseconds, 2000) / 2d);
     }
 
@@ -47,7 +56,10 @@ internal sealed partial class SystemdService : IDisposable
     {
         // A supervisor that doesn't read holds one thread up, not one more with each beat.
         if (Interlocked.Exchange(ref _beating, 1) != 0)
+        {
             return;
+        }
+
         if (alive())
         {
             _stalled = false;

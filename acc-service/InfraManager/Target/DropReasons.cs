@@ -18,7 +18,10 @@ internal static class DropReasons
     {
         var bracket = cell.IndexOf('[', StringComparison.Ordinal);
         if (bracket < 0 || !cell.EndsWith(']') || !int.TryParse(cell.AsSpan(bracket + 1, cell.Length - bracket - 2), out var index))
+        {
             return cell;
+        }
+
         return Label(cell[(cell.LastIndexOf('.', bracket) + 1)..bracket], index) is { Length: > 0 } label ? label : cell;
     }
 

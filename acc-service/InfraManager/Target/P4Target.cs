@@ -71,9 +71,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
     public async Task IdentifyAsync(CancellationToken cancellationToken)
     {
         if (_configured is not null)
+        {
             return;
-        string version = await Session.GetApiVersionAsync(cancellationToken).ConfigureAwait(false);
-        TargetTraits found = TargetTraits.Of(version, _node.Profile);
+        }
+
+        var version = await Session.GetApiVersionAsync(cancellationToken);
+        var found = TargetTraits.Of(version, _node.Profile);
         if (!ReferenceEquals(found, _traits))
         {
             _traits = found;
@@ -83,8 +86,8 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public async Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
     {
-        long generation = _connection.Generation;
-        bool isPushed = await LoadPipelineAsync(cancellationToken).ConfigureAwait(false);
+        var generation = _connection.Generation;
+        var isPushed = await LoadPipelineAsync(cancellationToken);
         Interlocked.Exchange(ref _poolGeneration, generation);
         return isPushed;
     }
@@ -93,9 +96,12 @@ internal sealed partial class P4Target : ITarget, IDisposable
     {
         if (_artifacts is null)
         {
-            (Pipeline pipeline, ulong cookie) = await Session.FetchPipelineAsync(cancellationToken).ConfigureAwait(false);
+            (var pipeline, var cookie) = await Session.FetchPipelineAsync(cancellationToken);
             if (!ReferenceEquals(Interlocked.Exchange(ref _fetched, new FetchedPipeline(pipeline, cookie))?.Pipeline, pipeline))
+            {
                 LogFetched(pipeline.Name, pipeline.Tables.Count, cookie);
+            }
+
             return false;
         }
 
@@ -103,7 +109,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         try
         {
             check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
-                .ConfigureAwait(false);
+                ;
         }
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
         {
@@ -111,7 +117,10 @@ internal sealed partial class P4Target : ITarget, IDisposable
         }
 
         if (check.Pushed)
+        {
             LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
+        }
+
         return check.Pushed;
     }
 
@@ -125,10 +134,13 @@ internal sealed partial class P4Target : ITarget, IDisposable
     public async Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
     {
         if (_cannotList || PortRule == PortRule.Mac)
+        {
             return null;
+        }
+
         try
         {
-            return await _ports.GetPortsAsync(cancellationToken).ConfigureAwait(false);
+            return await _ports.GetPortsAsync(cancellationToken);
         }
         catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument or StatusCode.NotFound)
         {
@@ -142,18 +154,29 @@ internal sealed partial class P4Target : ITarget, IDisposable
     private async Task PreparePoolAsync(CancellationToken cancellationToken)
     {
         if (_pool.Names.Count == 0)
+        {
             return;
+        }
+
         var missing = new List<string>();
-        foreach (string name in _pool.Names)
+        foreach (var name in _pool.Names)
         {
             if (!_pool.MadeByOthers)
-                await _ports.AddPortAsync(name, TapAttributes(_node.Mtu), cancellationToken).ConfigureAwait(false);
-            if (!await HasPortAsync(name, cancellationToken).ConfigureAwait(false))
+            {
+                await _ports.AddPortAsync(name, TapAttributes(_node.Mtu), cancellationToken);
+            }
+
+            if (!await HasPortAsync(name, cancellationToken))
+            {
                 missing.Add(name);
+            }
         }
 
         if (missing.Count > 0)
+        {
             throw new P4RuntimeException(StatusCode.NotFound, DescribeMissing(missing));
+        }
+
         LogPoolReady(_pool.Names.Count);
     }
 
@@ -163,8 +186,8 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     // Where an absent port has a number as well, its type tells.
     private async Task<bool> HasPortAsync(string name, CancellationToken cancellationToken) => _traits.TellsAbsentPorts
-        ? await _ports.GetPortIdAsync(name, cancellationToken).ConfigureAwait(false) is not null
-        : await _ports.GetPortTypeAsync(name, cancellationToken).ConfigureAwait(false) is not null;
+        ? await _ports.GetPortIdAsync(name, cancellationToken) is not null
+        : await _ports.GetPortTypeAsync(name, cancellationToken) is not null;
 
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
     public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Names.Contains(name) && HasPool))
@@ -176,21 +199,32 @@ internal sealed partial class P4Target : ITarget, IDisposable
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
         if (ImpliedPort(port) is { } implied)
+        {
             return implied;
+        }
+
         if (_pool.Names.Contains(port.Name))
         {
             // Made before the pipeline was pushed. Until then a target may give any number for it.
-            return (HasPool ? await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false) : null)
+            return (HasPool ? await _ports.GetPortIdAsync(port.Name, cancellationToken) : null)
                 ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name} of Target:Ports is not there");
         }
 
         if (!_traits.TakesPorts)
+        {
             throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{_traits.Name} takes no port at run time, and {port.Name} is not among Target:Ports; an attachment of the kind tap gets one of those");
+        }
+
         if (port.IsTap)
-            await _ports.AddPortAsync(port.Name, TapAttributes(port.Mtu), cancellationToken).ConfigureAwait(false);
+        {
+            await _ports.AddPortAsync(port.Name, TapAttributes(port.Mtu), cancellationToken);
+        }
         else
-            await _ports.AddPortAsync(port.Name, cancellationToken).ConfigureAwait(false);
-        return await _ports.GetPortIdAsync(port.Name, cancellationToken).ConfigureAwait(false)
+        {
+            await _ports.AddPortAsync(port.Name, cancellationToken);
+        }
+
+        return await _ports.GetPortIdAsync(port.Name, cancellationToken)
             ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name}: the target accepted it but gives it no number");
     }
 
@@ -219,7 +253,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     {
         lock (_gate)
         {
-            SessionState state = Session.State;
+            var state = Session.State;
             _connection = new TargetConnection(
                 state,
                 state == SessionState.Primary ? "" : reason.Length > 0 ? reason : "not connected",

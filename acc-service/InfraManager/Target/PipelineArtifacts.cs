@@ -42,7 +42,7 @@ internal sealed class PipelineArtifacts
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
     public static PipelineArtifacts Load(string directory)
     {
-        byte[] info = Read(".p4info.bin");
+        var info = Read(".p4info.bin");
         var config = new PipelineConfig
         {
             P4Name = PipelineName,
@@ -70,15 +70,17 @@ internal sealed class PipelineArtifacts
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
     public static PipelineArtifacts LoadPackage(string package, string? info)
     {
-        string path = info ?? Path.Combine(Path.GetDirectoryName(package) ?? "", PackageInfoName);
-        byte[] device = ReadFile(package, "set Pipeline:Package");
-        byte[] infoBytes = ReadFile(path, "set Pipeline:P4Info");
+        var path = info ?? Path.Combine(Path.GetDirectoryName(package) ?? "", PackageInfoName);
+        var device = ReadFile(package, "set Pipeline:Package");
+        var infoBytes = ReadFile(path, "set Pipeline:P4Info");
         try
         {
             // What is not one would be told by the target as INTERNAL, if it lives on.
-            PipelineConfig config = PipelineConfig.Parser.ParseFrom(device);
+            var config = PipelineConfig.Parser.ParseFrom(device);
             if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0 || config.Profiles.Any(p => p.Context.IsEmpty || p.Binary.IsEmpty))
+            {
                 throw new InvalidDataException($"package {package} is unusable: the name, the bf-rt.json, or a profile's context or binary is missing");
+            }
         }
         catch (InvalidProtocolBufferException e)
         {
@@ -87,7 +89,7 @@ internal sealed class PipelineArtifacts
 
         try
         {
-            bool isBinary = Path.GetExtension(path) is ".bin" or ".pb";
+            var isBinary = Path.GetExtension(path) is ".bin" or ".pb";
             return Create(isBinary ? P4Info.Parser.ParseFrom(infoBytes) : P4InfoText.Parse(Encoding.UTF8.GetString(infoBytes)), infoBytes, device);
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or P4InfoException)
@@ -105,7 +107,7 @@ internal sealed class PipelineArtifacts
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(infoBytes);
         hash.AppendData(deviceConfig);
-        ulong cookie = BinaryPrimitives.ReadUInt64BigEndian(hash.GetHashAndReset());
+        var cookie = BinaryPrimitives.ReadUInt64BigEndian(hash.GetHashAndReset());
         return new PipelineArtifacts(Pipeline.FromP4Info(info), deviceConfig, cookie);
     }
 

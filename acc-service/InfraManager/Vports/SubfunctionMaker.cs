@@ -16,20 +16,23 @@ internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route
     /// <exception cref="LinuxException">The kernel or the driver refused; what this call made is deleted again.</exception>
     public LinkInfo Ensure(string name, SubfunctionSettings wanted, CancellationToken cancellationToken)
     {
-        DevlinkPort? found = devlink.GetPorts(wanted.Device).FirstOrDefault(p =>
+        var found = devlink.GetPorts(wanted.Device).FirstOrDefault(p =>
             p is { Flavour: DevlinkPortFlavour.PciSf, External: false } && p.PfNumber == wanted.PfNumber && p.SfNumber == wanted.SfNumber);
-        DevlinkPort port = found ?? devlink.CreateSubfunction(new SubfunctionSpec { Device = wanted.Device, PfNumber = wanted.PfNumber, SfNumber = wanted.SfNumber });
+        var port = found ?? devlink.CreateSubfunction(new SubfunctionSpec { Device = wanted.Device, PfNumber = wanted.PfNumber, SfNumber = wanted.SfNumber });
         try
         {
             if (wanted.Mac is { } mac && port.FunctionMac != mac)
             {
                 // Drivers take an address only while the function is off; its link goes, and comes again.
                 if (port.FunctionActive == true)
+                {
                     devlink.SetFunction(wanted.Device, port.Index, new FunctionChange { Active = false });
+                }
+
                 devlink.SetFunction(wanted.Device, port.Index, new FunctionChange { Mac = mac });
             }
 
-            Subfunction function = devlink.ActivateSubfunction(wanted.Device, port.Index, limit, cancellationToken);
+            var function = devlink.ActivateSubfunction(wanted.Device, port.Index, limit, cancellationToken);
             return Configure(name, wanted, function);
         }
         catch (Exception e) when (found is null && e is LinuxException or OperationCanceledException)
@@ -41,17 +44,23 @@ internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route
 
     private LinkInfo Configure(string name, SubfunctionSettings wanted, Subfunction function)
     {
-        LinkInfo link = route.GetLink(function.NetdevIndex) ?? throw new LinuxException($"find the link of subfunction {wanted.SfNumber} of {wanted.Device}", Errno.ENODEV);
+        var link = route.GetLink(function.NetdevIndex) ?? throw new LinuxException($"find the link of subfunction {wanted.SfNumber} of {wanted.Device}", Errno.ENODEV);
         if (link.Name != name)
         {
             // Kernels before 6.2 rename only what is down.
             if (link.IsUp)
+            {
                 route.SetLink(link.Index, new LinkChange { Up = false });
+            }
+
             route.SetLink(link.Index, new LinkChange { Name = name });
         }
 
         if (wanted.Queues > 0)
+        {
             setQueues(name, wanted.Queues);
+        }
+
         route.SetLink(link.Index, new LinkChange { Up = true });
         return route.GetLink(link.Index) ?? throw new LinuxException($"find link {name}", Errno.ENODEV);
     }

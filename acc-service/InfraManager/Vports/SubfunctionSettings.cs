@@ -20,18 +20,24 @@ internal sealed record SubfunctionSettings(DevlinkHandle Device, ushort PfNumber
     public static string? Parse(string text, out SubfunctionSettings settings)
     {
         settings = null!;
-        string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length == 0 || !DevlinkHandle.TryParse(words[0], out var device))
+        {
             return "begins with no devlink device";
+        }
+
         if (words.Length % 2 == 0)
+        {
             return $"has no value for '{words[^1]}'";
+        }
+
         ushort pf = 0;
         uint? sf = null;
         MacAddress? mac = null;
-        int queues = 0;
-        for (int i = 1; i < words.Length; i += 2)
+        var queues = 0;
+        for (var i = 1; i < words.Length; i += 2)
         {
-            string value = words[i + 1];
+            var value = words[i + 1];
             bool isRight;
             switch (words[i])
             {
@@ -54,11 +60,16 @@ internal sealed record SubfunctionSettings(DevlinkHandle Device, ushort PfNumber
             }
 
             if (!isRight)
+            {
                 return $"has {words[i]} '{value}', which is none";
+            }
         }
 
         if (sf is not { } found)
+        {
             return "has no number of the subfunction (sf)";
+        }
+
         settings = new SubfunctionSettings(device, pf, found, mac, queues);
         return null;
     }

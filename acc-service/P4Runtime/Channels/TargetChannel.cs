@@ -95,7 +95,7 @@ internal sealed class TargetChannel : IDisposable
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(to, cancellationToken).ConfigureAwait(false);
+            await socket.ConnectAsync(to, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch (SocketException e)

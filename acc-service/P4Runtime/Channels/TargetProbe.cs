@@ -22,7 +22,7 @@ public static class TargetProbe
         endpoint.Validate();
         using var channel = new TargetChannel(endpoint, new CertificateMemory(endpoint), limit, MaxHeaderBytes);
         var options = new CallOptions(deadline: DateTime.UtcNow + limit + limit, cancellationToken: cancellationToken);
-        return await GetCookieAsync(new P4.V1.P4Runtime.P4RuntimeClient(channel.Invoker), deviceId, options, cancellationToken).ConfigureAwait(false);
+        return await GetCookieAsync(new P4.V1.P4Runtime.P4RuntimeClient(channel.Invoker), deviceId, options, cancellationToken);
     }
 
     internal static async Task<ulong?> GetCookieAsync(P4.V1.P4Runtime.P4RuntimeClient client, ulong deviceId, CallOptions options, CancellationToken cancellationToken)
@@ -34,7 +34,7 @@ public static class TargetProbe
                 DeviceId = deviceId,
                 ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.CookieOnly,
             };
-            var reply = await client.GetForwardingPipelineConfigAsync(request, options).ConfigureAwait(false);
+            var reply = await client.GetForwardingPipelineConfigAsync(request, options);
             return reply.Config is { } config ? config.Cookie?.Cookie_ ?? 0 : null;
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.FailedPrecondition or StatusCode.NotFound && e.Status.DebugException is null)

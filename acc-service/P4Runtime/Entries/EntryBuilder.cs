@@ -95,8 +95,8 @@ public sealed partial class EntryBuilder
     public EntryBuilder Range(string field, ReadOnlySpan<byte> low, ReadOnlySpan<byte> high)
     {
         var f = Take(field, MatchKind.Range);
-        Span<byte> from = At(f.Offset, f.ByteWidth);
-        Span<byte> to = At(f.Offset + f.ByteWidth, f.ByteWidth);
+        var from = At(f.Offset, f.ByteWidth);
+        var to = At(f.Offset + f.ByteWidth, f.ByteWidth);
         Pack(f.Name, low, f.BitWidth, from);
         Pack(f.Name, high, f.BitWidth, to);
         return from.SequenceCompareTo(to) <= 0 ? this : throw Fault(f.Name, "the range's low end is above its high end");

@@ -11,7 +11,7 @@ public sealed partial class GnmiClient
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<TargetLosses?> GetLossesAsync(CancellationToken cancellationToken)
     {
-        if (await TryGetAsync("asking for the target's state", GnmiPath.Target(), cancellationToken).ConfigureAwait(false) is not { } updates)
+        if (await TryGetAsync("asking for the target's state", GnmiPath.Target(), cancellationToken) is not { } updates)
         {
             return null;
         }
@@ -47,7 +47,7 @@ public sealed partial class GnmiClient
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<IReadOnlyDictionary<string, PortStatus>?> GetPortStatesAsync(CancellationToken cancellationToken)
     {
-        if (await TryGetAsync("asking for the ports' state", GnmiPath.State("*"), cancellationToken).ConfigureAwait(false) is not { } updates)
+        if (await TryGetAsync("asking for the ports' state", GnmiPath.State("*"), cancellationToken) is not { } updates)
         {
             return null;
         }
@@ -79,7 +79,7 @@ public sealed partial class GnmiClient
         var request = new GetRequest { Type = GetRequest.Types.DataType.All, Encoding = Encoding.Proto, Path = { path } };
         try
         {
-            var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+            var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken);
             return reply is null ? null : [.. reply.Notification.SelectMany(n => n.Update).Where(u => u.Path is not null && u.Val is not null).Select(u => (u.Path, u.Val))];
         }
         catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument)

@@ -48,7 +48,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
             request.Update.Add(new Update { Path = GnmiPath.Config(name, attribute), Val = typed });
         }
 
-        await CallAsync($"adding port {name}", IsThereAlready, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken).ConfigureAwait(false);
+        await CallAsync($"adding port {name}", IsThereAlready, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
     }
 
     /// <summary>Removes a port. Succeeds when there is none.</summary>
@@ -63,7 +63,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
     /// <exception cref="P4RuntimeException">The RPC failed, or the answer is malformed.</exception>
     public async Task<uint?> GetPortIdAsync(string name, CancellationToken cancellationToken)
     {
-        var ports = await GetNumbersAsync(name, cancellationToken).ConfigureAwait(false);
+        var ports = await GetNumbersAsync(name, cancellationToken);
         return ports.TryGetValue(name, out var id) ? id : null;
     }
 
@@ -71,14 +71,14 @@ public sealed partial class GnmiClient : IAsyncDisposable
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<string?> GetPortTypeAsync(string name, CancellationToken cancellationToken)
     {
-        var reply = await GetAsync($"asking for the type of port {name}", name, GnmiPath.PortTypeLeaf, cancellationToken).ConfigureAwait(false);
+        var reply = await GetAsync($"asking for the type of port {name}", name, GnmiPath.PortTypeLeaf, cancellationToken);
         return reply?.Notification.SelectMany(n => n.Update).Select(u => u.Val?.StringVal).FirstOrDefault(v => !string.IsNullOrEmpty(v));
     }
 
     /// <summary>All ports by name.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed, or the answer is malformed.</exception>
     public async Task<IReadOnlyDictionary<string, uint>> GetPortsAsync(CancellationToken cancellationToken) =>
-        await GetNumbersAsync("*", cancellationToken).ConfigureAwait(false);
+        await GetNumbersAsync("*", cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
@@ -107,7 +107,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
     private async Task<Dictionary<string, uint>> GetNumbersAsync(string name, CancellationToken cancellationToken)
     {
         var what = name == "*" ? "listing the ports" : $"asking for port {name}";
-        var reply = await GetAsync(what, name, GnmiPath.PortIdLeaf, cancellationToken).ConfigureAwait(false);
+        var reply = await GetAsync(what, name, GnmiPath.PortIdLeaf, cancellationToken);
         var ports = new Dictionary<string, uint>(StringComparer.Ordinal);
         foreach (var (update, prefix) in reply?.Notification.SelectMany(n => n.Update.Select(u => (u, n.Prefix))) ?? [])
         {
@@ -139,7 +139,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
         try
         {
             using var started = call(new gNMI.gNMIClient(Channel().Invoker));
-            return await started.ResponseAsync.ConfigureAwait(false);
+            return await started.ResponseAsync;
         }
         catch (RpcException e) when (e.Status.DebugException is null && isHarmless(e))
         {

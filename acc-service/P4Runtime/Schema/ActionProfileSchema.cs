@@ -57,9 +57,15 @@ public sealed class ActionProfileSchema
         var builder = Groups.NewEntry().Exact("group_id", id);
         uint[] sorted = [.. members.Distinct().Order()];
         if (id == 0 || sorted.Contains(0u))
+        {
             throw new EntryException(Groups.Alias, "members", "0 is no number of a group or a member");
+        }
+
         if (sorted.Length > MaxGroupSize)
+        {
             throw new EntryException(Groups.Alias, "members", $"{sorted.Length} members, at most {MaxGroupSize}");
+        }
+
         return builder.Action("members").Param("members", GroupMembers.Pack(sorted)).Build();
     }
 

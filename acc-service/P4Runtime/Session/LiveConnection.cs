@@ -82,10 +82,10 @@ internal sealed class LiveConnection : IDisposable
     public async Task SendAsync(StreamMessageRequest message, CancellationToken cancellationToken)
     {
         // A gRPC stream takes one message at a time.
-        await _sendLock.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _sendLock.WaitAsync(cancellationToken);
         try
         {
-            await Stream.RequestStream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
+            await Stream.RequestStream.WriteAsync(message, cancellationToken);
         }
         finally
         {

@@ -17,7 +17,7 @@ public sealed partial class P4RuntimeSession
             string reason;
             try
             {
-                (reason, planned) = await ConnectAsync(stop).ConfigureAwait(false);
+                (reason, planned) = await ConnectAsync(stop);
             }
             catch (Exception e)
             {
@@ -43,7 +43,7 @@ public sealed partial class P4RuntimeSession
 
             try
             {
-                await Task.Delay(backoff.Next(), _options.TimeProvider, stop).ConfigureAwait(false);
+                await Task.Delay(backoff.Next(), _options.TimeProvider, stop);
             }
             catch (OperationCanceledException)
             {
@@ -59,8 +59,8 @@ public sealed partial class P4RuntimeSession
         var tasks = new List<Task> { LimitArbitrationAsync(live), WatchCertificatesAsync(live) };
         try
         {
-            await BidAsync(live).ConfigureAwait(false);
-            while (await live.Stream.ResponseStream.MoveNext(live.Ended).ConfigureAwait(false))
+            await BidAsync(live);
+            while (await live.Stream.ResponseStream.MoveNext(live.Ended))
             {
                 Receive(live, live.Stream.ResponseStream.Current, tasks);
             }
@@ -74,13 +74,13 @@ public sealed partial class P4RuntimeSession
         catch (InvalidOperationException) when (!stop.IsCancellationRequested)
         {
             // The stream broke while we were writing to it; its status says why.
-            return (await FailureOfAsync(live).ConfigureAwait(false), false);
+            return (await FailureOfAsync(live), false);
         }
         finally
         {
             Volatile.Write(ref _live, null);
             live.End("the connection ended");
-            await Task.WhenAll(tasks).ConfigureAwait(false);
+            await Task.WhenAll(tasks);
         }
     }
 
@@ -88,7 +88,7 @@ public sealed partial class P4RuntimeSession
     {
         try
         {
-            await live.Stream.ResponseStream.MoveNext(live.Ended).ConfigureAwait(false);
+            await live.Stream.ResponseStream.MoveNext(live.Ended);
             return "the target closed the stream";
         }
         catch (Exception e)
@@ -122,7 +122,7 @@ public sealed partial class P4RuntimeSession
     {
         try
         {
-            await Task.Delay(_options.RpcTimeout, _options.TimeProvider, live.Ended).ConfigureAwait(false);
+            await Task.Delay(_options.RpcTimeout, _options.TimeProvider, live.Ended);
             if (!live.IsAnswered)
             {
                 live.End($"no arbitration answer within {_options.RpcTimeout.TotalSeconds:0.#} s");
@@ -145,7 +145,7 @@ public sealed partial class P4RuntimeSession
         {
             while (true)
             {
-                await Task.Delay(_options.Endpoint.CertificateCheckInterval, _options.TimeProvider, live.Ended).ConfigureAwait(false);
+                await Task.Delay(_options.Endpoint.CertificateCheckInterval, _options.TimeProvider, live.Ended);
                 if (!HasUsableNewCertificates(live.Channel.Stamp))
                 {
                     continue;
@@ -156,7 +156,7 @@ public sealed partial class P4RuntimeSession
                 var limit = _options.TimeProvider.GetTimestamp();
                 while (!live.IsIdle && _options.TimeProvider.GetElapsedTime(limit) < _options.RpcTimeout)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(20), _options.TimeProvider, live.Ended).ConfigureAwait(false);
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), _options.TimeProvider, live.Ended);
                 }
 
                 live.End("the certificates changed", planned: true);
@@ -278,7 +278,7 @@ public sealed partial class P4RuntimeSession
         try
         {
             // Two controllers that both take over would otherwise duel as fast as the wire lets them.
-            await Task.Delay(live.ReelectBackoff(_options).Next(), _options.TimeProvider, live.Ended).ConfigureAwait(false);
+            await Task.Delay(live.ReelectBackoff(_options).Next(), _options.TimeProvider, live.Ended);
             var now = ElectionId.FromTime(_options.TimeProvider.GetUtcNow());
             var id = now > seen ? now : seen.Next();
             lock (_gate)
@@ -287,7 +287,7 @@ public sealed partial class P4RuntimeSession
             }
 
             live.IsReelecting = false;
-            await BidAsync(live).ConfigureAwait(false);
+            await BidAsync(live);
         }
         catch (Exception e) when (e is OperationCanceledException or RpcException or InvalidOperationException)
         {

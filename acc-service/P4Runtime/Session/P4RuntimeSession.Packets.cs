@@ -36,7 +36,7 @@ public sealed partial class P4RuntimeSession
 
         try
         {
-            await live.SendAsync(new StreamMessageRequest { Packet = message }, cancellationToken).ConfigureAwait(false);
+            await live.SendAsync(new StreamMessageRequest { Packet = message }, cancellationToken);
         }
         catch (RpcException e)
         {

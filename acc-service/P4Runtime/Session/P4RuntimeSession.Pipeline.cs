@@ -16,7 +16,7 @@ public sealed partial class P4RuntimeSession
         var live = Connected(What);
         try
         {
-            var reply = await live.Client.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = _options.DeviceId }, Short(cancellationToken)).ConfigureAwait(false);
+            var reply = await live.Client.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = _options.DeviceId }, Short(cancellationToken));
             return RpcFault.OneLine(reply.P4RuntimeApiVersion);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
@@ -42,7 +42,7 @@ public sealed partial class P4RuntimeSession
     {
         ArgumentNullException.ThrowIfNull(pipeline);
         ArgumentOutOfRangeException.ThrowIfZero(cookie);
-        var found = await GetCookieAsync(cancellationToken).ConfigureAwait(false);
+        var found = await GetCookieAsync(cancellationToken);
         if (found == cookie)
         {
             Volatile.Write(ref _pipeline, pipeline);
@@ -50,11 +50,17 @@ public sealed partial class P4RuntimeSession
         }
 
         if (found is { } other && !canReplace)
+        {
             throw new P4RuntimeException(StatusCode.FailedPrecondition, CannotReplace(pipeline, cookie, other));
+        }
+
         if (beforePush is not null)
-            await beforePush(cancellationToken).ConfigureAwait(false);
+        {
+            await beforePush(cancellationToken);
+        }
+
         LogPush(pipeline.Name, cookie, found is null ? "none" : $"0x{found:x16}");
-        await SetPipelineAsync(pipeline, deviceConfig, cookie, found, cancellationToken).ConfigureAwait(false);
+        await SetPipelineAsync(pipeline, deviceConfig, cookie, found, cancellationToken);
         Volatile.Write(ref _pipeline, pipeline);
         return new PipelineCheck(true, found);
     }
@@ -73,7 +79,7 @@ public sealed partial class P4RuntimeSession
                 DeviceId = _options.DeviceId,
                 ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie,
             };
-            var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken)).ConfigureAwait(false);
+            var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken));
             var info = reply.Config?.P4Info ?? throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{What} failed: the target runs none; load the package's (such as with p4rt-ctl set-pipe)");
             var pipeline = Volatile.Read(ref _pipeline) is { } known && known.Info.Equals(info) ? known : Pipeline.FromP4Info(info);
             Volatile.Write(ref _pipeline, pipeline);
@@ -92,7 +98,7 @@ public sealed partial class P4RuntimeSession
 
     private async Task<ulong?> GetCookieAsync(CancellationToken cancellationToken)
     {
-        return await TargetProbe.GetCookieAsync(Connected(TargetProbe.AskingForPipeline).Client, _options.DeviceId, Short(cancellationToken), cancellationToken).ConfigureAwait(false);
+        return await TargetProbe.GetCookieAsync(Connected(TargetProbe.AskingForPipeline).Client, _options.DeviceId, Short(cancellationToken), cancellationToken);
     }
 
     private async Task SetPipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, ulong? found, CancellationToken cancellationToken)
@@ -115,7 +121,7 @@ public sealed partial class P4RuntimeSession
         try
         {
             var options = new CallOptions(deadline: Deadline(_options.PipelineTimeout), cancellationToken: cancellationToken);
-            await live.Client.SetForwardingPipelineConfigAsync(request, options).ConfigureAwait(false);
+            await live.Client.SetForwardingPipelineConfigAsync(request, options);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {

@@ -43,7 +43,7 @@ public sealed partial class P4RuntimeSession
         var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
         request.Entities.AddRange(asked.Select(EntityOf));
 
-        await foreach (var entry in ReadRowsAsync(what, pipeline, asked, request, isAbsence: static _ => false, cancellationToken).ConfigureAwait(false))
+        await foreach (var entry in ReadRowsAsync(what, pipeline, asked, request, isAbsence: static _ => false, cancellationToken))
         {
             yield return entry;
         }
@@ -60,7 +60,7 @@ public sealed partial class P4RuntimeSession
             var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
             request.Entities.AddRange(some.Select(UpdateEncoder.KeyOf));
             var asked = some.Select(k => k.Table).ToHashSet();
-            await foreach (var entry in ReadRowsAsync(What, some[0].Table.Pipeline, asked, request, ReadFault.IsAbsence, cancellationToken).ConfigureAwait(false))
+            await foreach (var entry in ReadRowsAsync(What, some[0].Table.Pipeline, asked, request, ReadFault.IsAbsence, cancellationToken))
             {
                 yield return entry;
             }
@@ -80,7 +80,7 @@ public sealed partial class P4RuntimeSession
         var asked = byIndex
             ? Enumerable.Range(0, (int)counter.Size).Select(i => new CounterEntry { CounterId = counter.Id, Index = new P4.V1.Index { Index_ = i } })
             : [new CounterEntry { CounterId = counter.Id }];
-        await foreach (var entity in ReadEntitiesAsync(what, [.. asked.Select(c => new Entity { CounterEntry = c })], cancellationToken).ConfigureAwait(false))
+        await foreach (var entity in ReadEntitiesAsync(what, [.. asked.Select(c => new Entity { CounterEntry = c })], cancellationToken))
         {
             var cell = entity.CounterEntry ?? throw Malformed(what, "it holds something else than counters");
             var index = CheckIndex(what, cell.CounterId == counter.Id, cell.Index, counter.Size);
@@ -102,7 +102,7 @@ public sealed partial class P4RuntimeSession
         var counters = new List<RowCounter>();
         var key = table.NewEntry();
         var asked = new Entity { DirectCounterEntry = new DirectCounterEntry { TableEntry = new P4.V1.TableEntry { TableId = table.Id } } };
-        await foreach (var entity in ReadEntitiesAsync(what, [asked], cancellationToken).ConfigureAwait(false))
+        await foreach (var entity in ReadEntitiesAsync(what, [asked], cancellationToken))
         {
             if (entity.DirectCounterEntry is not { TableEntry: { } row } counter || row.TableId != table.Id)
             {
@@ -135,7 +135,7 @@ public sealed partial class P4RuntimeSession
         ArgumentNullException.ThrowIfNull(register);
         var what = $"reading register {register.Alias}";
         var cells = new SortedDictionary<long, RegisterCell>();
-        await foreach (var entity in ReadEntitiesAsync(what, [new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }], cancellationToken).ConfigureAwait(false))
+        await foreach (var entity in ReadEntitiesAsync(what, [new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }], cancellationToken))
         {
             var cell = entity.RegisterEntry ?? throw Malformed(what, "it holds something else than registers");
             var index = CheckIndex(what, cell.RegisterId == register.Id, cell.Index, register.Size);
@@ -196,7 +196,7 @@ public sealed partial class P4RuntimeSession
         {
             try
             {
-                if (!await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))
+                if (!await NextAsync(what, call.ResponseStream, idle, cancellationToken))
                 {
                     break;
                 }
@@ -230,7 +230,7 @@ public sealed partial class P4RuntimeSession
         var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role, Entities = { entities } };
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var call = Begin(what, () => live.Client.Read(request, Long(cancellationToken)));
-        while (await NextAsync(what, call.ResponseStream, idle, cancellationToken).ConfigureAwait(false))
+        while (await NextAsync(what, call.ResponseStream, idle, cancellationToken))
         {
             foreach (var found in call.ResponseStream.Current.Entities)
             {
@@ -247,7 +247,7 @@ public sealed partial class P4RuntimeSession
         idle.CancelAfter(_options.ReadTimeout);
         try
         {
-            return await stream.MoveNext(idle.Token).ConfigureAwait(false);
+            return await stream.MoveNext(idle.Token);
         }
         catch (Exception e) when (e is RpcException { StatusCode: StatusCode.Cancelled } or OperationCanceledException)
         {

@@ -42,7 +42,7 @@ public sealed partial class P4RuntimeSession
         {
             var options = new CallOptions(deadline: Deadline(_options.WriteTimeout), cancellationToken: cancellationToken);
             using var call = live.Channel.Invoker.AsyncUnaryCall(WireMethods.Write, null, options, request);
-            await call.ResponseAsync.ConfigureAwait(false);
+            await call.ResponseAsync;
             return WriteResult.Success;
         }
         catch (RpcException e)

@@ -134,7 +134,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
             waiter = _primary.Task;
         }
 
-        await waiter.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await waiter.WaitAsync(cancellationToken);
     }
 
     /// <summary>Ends the stream, so that another controller can become primary, and stops. Nothing is deleted on the target.</summary>
@@ -150,8 +150,8 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
             _disposed = true;
         }
 
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _loop.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _loop;
         SetState(SessionState.Disconnected, "stopped");
         lock (_gate)
         {

@@ -29,7 +29,7 @@ internal sealed partial class EntryDecoder
 
     private ActionSchema Direct(TableSchema table, ReadOnlySpan<byte> message)
     {
-        uint id = IdOf(message);
+        var id = IdOf(message);
         var action = table.FindAction(id) ?? throw new WireException($"table {table.Alias} has an entry with action id 0x{id:x8}, which it does not offer");
         EnsureScratch(table.KeySize + action.DataSize);
         ulong seen = 0;

@@ -123,7 +123,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
             }
 
             var match = reader.Bytes();
-            uint id = IdOf(match);
+            var id = IdOf(match);
             var index = table.FindField(id);
             if (index < 0 || (seen & (1ul << index)) != 0)
             {

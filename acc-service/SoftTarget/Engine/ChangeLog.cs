@@ -68,7 +68,10 @@ internal sealed unsafe class ChangeLog
     public void Replay(TableSet set)
     {
         for (var i = 0; i < Count; i++)
+        {
             Apply(set, ref _changes[i]);
+        }
+
         set.Seal();
     }
 
@@ -82,7 +85,9 @@ internal sealed unsafe class ChangeLog
             Revert(set, ref change);
             _used = change.Bytes;
             if (change.Kind == ChangeKind.Group)
+            {
                 _members.RemoveRange(change.Members, 2);
+            }
         }
     }
 
@@ -172,7 +177,10 @@ internal sealed unsafe class ChangeLog
     private void Add(Change change)
     {
         if (Count == _changes.Length)
+        {
             Array.Resize(ref _changes, Count * 2);
+        }
+
         _changes[Count++] = change;
     }
 
@@ -180,7 +188,10 @@ internal sealed unsafe class ChangeLog
     {
         // One byte more than is used, so that a change without bytes still has a place to point to.
         if (_used + bytes.Length >= _bytes.Length)
+        {
             Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + bytes.Length + 1));
+        }
+
         bytes.CopyTo(_bytes.AsSpan(_used));
         _used += bytes.Length;
     }

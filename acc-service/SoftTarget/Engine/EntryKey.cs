@@ -12,18 +12,36 @@ internal static unsafe class EntryKey
     {
         var table = store.Table;
         if (table.KeyBytes == 0)
+        {
             throw new ArgumentException($"table {table} has no key and so no entries");
+        }
+
         if (key.Length != table.KeyBytes)
+        {
             throw new ArgumentException($"the key of table {table} has {table.KeyBytes} bytes, not {key.Length}", nameof(key));
+        }
+
         if (table.Kind != SwxMatchKind.Wildcard && priority != 0)
+        {
             throw new ArgumentException($"table {table} has no priorities", nameof(priority));
+        }
+
         store.Layout.ToStored(key, new Span<byte>(storedKey, store.Words * 8));
         if (store.Exact)
+        {
             return mask.IsEmpty ? 0u : throw new ArgumentException($"table {table} has no masks", nameof(mask));
+        }
+
         if (mask.Length != table.KeyBytes)
+        {
             throw new ArgumentException($"the mask of table {table} has {table.KeyBytes} bytes, not {mask.Length}", nameof(mask));
+        }
+
         foreach (var field in table.Key)
+        {
             CheckField(table, field, key.Slice(field.Offset, field.Bytes), mask.Slice(field.Offset, field.Bytes), ref priority);
+        }
+
         store.Layout.ToStored(mask, new Span<byte>(storedMask, store.Words * 8));
         return priority;
     }
@@ -31,13 +49,21 @@ internal static unsafe class EntryKey
     private static void CheckField(SwxTable table, SwxKeyField field, ReadOnlySpan<byte> value, ReadOnlySpan<byte> mask, ref uint priority)
     {
         if (field.Kind == SwxMatchKind.Exact && mask.IndexOfAnyExcept((byte)0xFF) >= 0)
+        {
             throw new ArgumentException($"field {field.Name} of table {table} is exact and needs a mask of ones", nameof(mask));
+        }
+
         if (field.Kind == SwxMatchKind.Lpm)
+        {
             priority = PrefixLength(mask) ?? throw new ArgumentException($"the mask of field {field.Name} of table {table} is no prefix", nameof(mask));
+        }
+
         for (var i = 0; i < value.Length; i++)
         {
             if ((value[i] & ~mask[i]) != 0)
+            {
                 throw new ArgumentException($"field {field.Name} of table {table} has bits outside of its mask", nameof(value));
+            }
         }
     }
 
@@ -45,9 +71,15 @@ internal static unsafe class EntryKey
     {
         var whole = mask.IndexOfAnyExcept((byte)0xFF);
         if (whole < 0)
+        {
             return (uint)mask.Length * 8;
+        }
+
         if (mask[(whole + 1)..].IndexOfAnyExcept((byte)0) >= 0)
+        {
             return null;
+        }
+
         var rest = (byte)~mask[whole];
         return (rest & (rest + 1)) == 0 ? (uint)(whole * 8 + 8 - BitOperations.PopCount(rest)) : null;
     }

@@ -15,7 +15,10 @@ internal static unsafe class InternetChecksum
     {
         ulong sum = (ushort)~checksum;
         for (; bytes >= 4; bytes -= 4, header += 4)
+        {
             sum += *(uint*)header;
+        }
+
         return Finish(sum);
     }
 

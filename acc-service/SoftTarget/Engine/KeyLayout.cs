@@ -30,9 +30,13 @@ internal sealed class KeyLayout
             _parts[i] = new Part(fields[i].Offset, bytes, stored, !operand.BigEndian);
             stored += bytes;
             if (segments.Count > 0 && segments[^1] is var last && last.Struct == operand.Struct && last.Offset + last.Length == operand.Offset)
+            {
                 segments[^1] = last with { Length = last.Length + bytes };
+            }
             else
+            {
                 segments.Add(new KeySegment { Struct = operand.Struct, Offset = operand.Offset, Length = bytes });
+            }
         }
         Segments = [.. segments];
         Bytes = stored;
@@ -53,21 +57,27 @@ internal sealed class KeyLayout
     {
         stored[..(Words * 8)].Clear();
         foreach (var part in _parts)
+        {
             Copy(packed.Slice(part.Packed, part.Bytes), stored.Slice(part.Stored, part.Bytes), part.Reverse);
+        }
     }
 
     /// <summary>From the stored form to the packed key.</summary>
     public void ToPacked(ReadOnlySpan<byte> stored, Span<byte> packed)
     {
         foreach (var part in _parts)
+        {
             Copy(stored.Slice(part.Stored, part.Bytes), packed.Slice(part.Packed, part.Bytes), part.Reverse);
+        }
     }
 
     private static void Copy(ReadOnlySpan<byte> from, Span<byte> to, bool reverse)
     {
         from.CopyTo(to);
         if (reverse)
+        {
             to.Reverse();
+        }
     }
 
     private readonly record struct Part(int Packed, int Bytes, int Stored, bool Reverse);

@@ -18,7 +18,10 @@ internal unsafe struct KeyReader
     public static KeyReader Create(KeyLayout layout, KeySegment* segments)
     {
         for (var i = 0; i < layout.Segments.Length; i++)
+        {
             segments[i] = layout.Segments[i];
+        }
+
         return new KeyReader
         {
             Words = layout.Words,
@@ -39,11 +42,19 @@ internal unsafe struct KeyReader
             var p = structs[reader->Struct] + reader->Offset;
             var full = reader->FullWords;
             for (var i = 0; i < full; i++, p += 8)
+            {
                 key[i] = *(ulong*)p;
+            }
+
             if (reader->TailCode == 3)
+            {
                 key[full] = *(uint*)p;
+            }
             else if (reader->TailCode >= 0)
+            {
                 key[full] = FieldAccess.Load(p, (byte)reader->TailCode);
+            }
+
             return;
         }
         ReadSegments(reader, structs, key);

@@ -11,14 +11,19 @@ internal sealed unsafe partial class LearnerStore
         {
             var bucket = _buckets + i;
             if (!Occupied(bucket))
+            {
                 continue;
+            }
+
             var count = 0;
             var now = clock();
             Lock(bucket);
             for (var way = 0; way < LearnerBucket.Ways; way++)
             {
                 if (bucket->Numbers[way] != 0 && Entry(bucket->Numbers[way] - 1) is var entry && entry->Expires > now)
+                {
                     new ReadOnlySpan<byte>(entry, _stride).CopyTo(stored.AsSpan(count++ * _stride));
+                }
             }
             Unlock(bucket);
             for (var j = 0; j < count; j++)
@@ -30,7 +35,9 @@ internal sealed unsafe partial class LearnerStore
                     var bytes = Learner.Actions.First(a => a.Action.Index == entry->Action).Action.DataBytes;
                     var remaining = TimeSpan.FromSeconds((double)(entry->Expires - now) / _frequency);
                     if (!visitor(key, entry->Action, new ReadOnlySpan<byte>(DataOf(entry), bytes), entry->TimeoutId, remaining))
+                    {
                         return;
+                    }
                 }
             }
         }
@@ -42,12 +49,17 @@ internal sealed unsafe partial class LearnerStore
         {
             var bucket = _buckets + i;
             if (!Occupied(bucket))
+            {
                 continue;
+            }
+
             Lock(bucket);
             for (var way = 0; way < LearnerBucket.Ways; way++)
             {
                 if (bucket->Numbers[way] != 0)
+                {
                     Release(bucket, way);
+                }
             }
             Unlock(bucket);
         }
@@ -58,7 +70,9 @@ internal sealed unsafe partial class LearnerStore
         for (var way = 0; way < LearnerBucket.Ways; way++)
         {
             if (Volatile.Read(ref bucket->Numbers[way]) != 0)
+            {
                 return true;
+            }
         }
         return false;
     }
@@ -81,26 +95,42 @@ internal sealed unsafe partial class LearnerStore
     private bool TryAllocate(LearnerBucket* held, long now, out uint number)
     {
         if (TryTake(out number))
+        {
             return true;
+        }
+
         for (var i = 0; i < Sweep; i++)
         {
             var candidate = (Interlocked.Increment(ref _hand) - 1) % (uint)Learner.Size;
             var entry = Entry(candidate);
             if (Volatile.Read(ref entry->Used) == 0 || Volatile.Read(ref entry->Expires) > now)
+            {
                 continue;
+            }
+
             var bucket = _buckets + Volatile.Read(ref entry->Bucket);
             // Another bucket is only tried: waiting for it while holding ours could be mutual.
             if (bucket != held && Interlocked.CompareExchange(ref bucket->Lock, 1, 0) != 0)
+            {
                 continue;
+            }
+
             for (var way = 0; way < LearnerBucket.Ways; way++)
             {
                 if (bucket->Numbers[way] == candidate + 1 && entry->Expires <= now)
+                {
                     Release(bucket, way);
+                }
             }
             if (bucket != held)
+            {
                 Unlock(bucket);
+            }
+
             if (TryTake(out number))
+            {
                 return true;
+            }
         }
         return false;
     }
@@ -131,7 +161,9 @@ internal sealed unsafe partial class LearnerStore
     {
         var spinner = new SpinWait();
         while (Interlocked.CompareExchange(ref _allocatorLock, 1, 0) != 0)
+        {
             spinner.SpinOnce();
+        }
     }
 
     private void ReleaseAllocator() => Volatile.Write(ref _allocatorLock, 0);

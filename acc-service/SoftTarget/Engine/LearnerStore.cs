@@ -71,7 +71,9 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         // Ids are cut to a power of two; those that the specification leaves out take the first timeout.
         _timeouts = new long[BitOperations.RoundUpToPowerOf2((uint)learner.Timeouts.Count)];
         for (var i = 0; i < _timeouts.Length; i++)
+        {
             SetTimeout(i, TimeSpan.FromSeconds(learner.Timeouts[i < learner.Timeouts.Count ? i : 0]));
+        }
     }
 
     public SwxLearner Learner { get; }
@@ -147,7 +149,10 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         }
         Unlock(bucket);
         if (way < 0)
+        {
             Interlocked.Increment(ref _notLearned);
+        }
+
         return way >= 0;
     }
 
@@ -161,7 +166,10 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         {
             var entry = Entry(bucket->Numbers[way] - 1);
             if (timeoutId >= 0)
+            {
                 entry->TimeoutId = (byte)(timeoutId & (_timeouts.Length - 1));
+            }
+
             entry->Expires = now + Volatile.Read(ref _timeouts[entry->TimeoutId]);
         }
         Unlock(bucket);
@@ -173,7 +181,10 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         var bucket = Lock(hash);
         var way = Find(bucket, key, hash, now);
         if (way >= 0)
+        {
             Release(bucket, way);
+        }
+
         Unlock(bucket);
         return way >= 0;
     }
@@ -209,10 +220,15 @@ internal sealed unsafe partial class LearnerStore : IDisposable
     private static void Lock(LearnerBucket* bucket)
     {
         if (Interlocked.CompareExchange(ref bucket->Lock, 1, 0) == 0)
+        {
             return;
+        }
+
         var spinner = new SpinWait();
         while (Interlocked.CompareExchange(ref bucket->Lock, 1, 0) != 0)
+        {
             spinner.SpinOnce();
+        }
     }
 
     private static void Unlock(LearnerBucket* bucket) => Volatile.Write(ref bucket->Lock, 0);
@@ -224,12 +240,21 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         for (var way = 0; way < LearnerBucket.Ways; way++)
         {
             if (bucket->Fingerprints[way] != fingerprint || bucket->Numbers[way] == 0)
+            {
                 continue;
+            }
+
             var entry = Entry(bucket->Numbers[way] - 1);
             if (!new ReadOnlySpan<ulong>(KeyOf(entry), _words).SequenceEqual(new ReadOnlySpan<ulong>(key, _words)))
+            {
                 continue;
+            }
+
             if (entry->Expires > now)
+            {
                 return way;
+            }
+
             Release(bucket, way);
             return -1;
         }
@@ -241,7 +266,9 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         for (var way = 0; way < LearnerBucket.Ways; way++)
         {
             if (bucket->Numbers[way] == 0)
+            {
                 return way;
+            }
         }
         for (var way = 0; way < LearnerBucket.Ways; way++)
         {

@@ -72,7 +72,10 @@ internal sealed unsafe class MeterStore : IDisposable
     {
         var cell = _cells + (index & _mask);
         if (Volatile.Read(ref cell->Configured) == 0)
+        {
             return Green;
+        }
+
         Acquire(cell);
         var committed = Refill(cell->Committed, cell->CommittedTime, cell->CommittedRate, cell->CommittedBurst, now);
         var peak = Refill(cell->Peak, cell->PeakTime, cell->PeakRate, cell->PeakBurst, now);
@@ -87,7 +90,9 @@ internal sealed unsafe class MeterStore : IDisposable
             peak -= cost;
             result = color == Yellow || committed < cost ? Yellow : Green;
             if (result == Green)
+            {
                 committed -= cost;
+            }
         }
         if (!dry)
         {
@@ -112,6 +117,8 @@ internal sealed unsafe class MeterStore : IDisposable
     {
         var spinner = new SpinWait();
         while (Interlocked.CompareExchange(ref cell->Lock, 1, 0) != 0)
+        {
             spinner.SpinOnce();
+        }
     }
 }

@@ -31,7 +31,10 @@ internal unsafe struct SelectorHot
         Unsafe.CopyBlockUnaligned(scratch, structs[selector->Struct] + selector->Offset, (uint)selector->Length);
         var mask = (ulong*)selector->Mask;
         for (var i = 0; i < 8; i++)
+        {
             scratch[i] &= mask[i];
+        }
+
         var members = group < selector->GroupCount ? selector->Groups[group] : null;
         return members == null ? 0 : MemberRanges.Find(members, SwxHash.Selector(scratch, selector->HashBytes) & selector->MemberMask);
     }
@@ -54,9 +57,13 @@ internal unsafe struct MemberRanges
         {
             var middle = (low + high) / 2;
             if (cell < ends[middle])
+            {
                 high = middle;
+            }
             else
+            {
                 low = middle + 1;
+            }
         }
         return ends[ranges->Count + low];
     }
@@ -108,16 +115,27 @@ internal sealed unsafe class SelectorStore : IDisposable
     public string? ProblemOf(uint group, ReadOnlySpan<SwxMember> members)
     {
         if (group >= (uint)_selector.GroupsMax)
+        {
             return $"selector {_selector.Name} has no group {group}, only {_selector.GroupsMax}";
+        }
+
         if (members.Length > _tableSize)
+        {
             return $"{members.Length} members are more than the {_tableSize} of selector {_selector.Name}";
+        }
+
         var ids = new HashSet<uint>();
         foreach (var member in members)
         {
             if (!ids.Add(member.Id))
+            {
                 return $"member {member.Id} twice in group {group} of selector {_selector.Name}";
+            }
+
             if (member.Weight is 0 or > MaxWeight)
+            {
                 return $"weight {member.Weight} is outside of 1 to {MaxWeight}";
+            }
         }
         return members.Length > 0 && Normalize(members).Sum(w => (long)w) > _tableSize
             ? $"the weights of group {group} add up to more than the {_tableSize} members of selector {_selector.Name}"
@@ -127,10 +145,16 @@ internal sealed unsafe class SelectorStore : IDisposable
     public void Set(uint group, SwxMember[] members)
     {
         if (_set.Remove(group, out var before))
+        {
             before.Ranges.Dispose();
+        }
+
         _hot->Groups[group] = null;
         if (members.Length == 0)
+        {
             return;
+        }
+
         var ranges = new NativeBlock(sizeof(MemberRanges) + members.Length * 2L * sizeof(uint));
         Fill(members, (uint)_tableSize, (MemberRanges*)ranges.Pointer);
         _set[group] = (members, ranges);
@@ -140,7 +164,10 @@ internal sealed unsafe class SelectorStore : IDisposable
     public void Dispose()
     {
         foreach (var (_, ranges) in _set.Values)
+        {
             ranges.Dispose();
+        }
+
         _groups.Dispose();
         _mask.Dispose();
     }
@@ -170,13 +197,18 @@ internal sealed unsafe class SelectorStore : IDisposable
     {
         var weights = new uint[members.Length];
         for (var i = 0; i < weights.Length; i++)
+        {
             weights[i] = members[i].Weight;
+        }
+
         for (uint divisor = 2; divisor <= weights.Min(); divisor++)
         {
             if (weights.All(w => w % divisor == 0))
             {
                 for (var i = 0; i < weights.Length; i++)
+                {
                     weights[i] /= divisor;
+                }
             }
         }
         return weights;

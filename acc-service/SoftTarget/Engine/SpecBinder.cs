@@ -19,25 +19,52 @@ internal sealed partial class SpecBinder
     private SwxProgram Bind()
     {
         foreach (var raw in _document.Structs)
+        {
             BindStruct(raw);
+        }
+
         var headers = BindHeaders();
         _scope = new SpecScope { Headers = headers.ToDictionary(h => h.Name, StringComparer.Ordinal), Metadata = BindMetadata() };
         foreach (var line in _document.RegisterArrays)
+        {
             BindRegisterArray(line);
+        }
+
         foreach (var line in _document.MeterArrays)
+        {
             BindMeterArray(line);
+        }
+
         foreach (var line in _document.Rss)
+        {
             Add(_scope.Rss, line, line.Tokens[1], _scope.Rss.Count, "rss object");
+        }
+
         foreach (var raw in _document.Actions)
+        {
             BindAction(raw);
+        }
+
         foreach (var raw in _document.Tables)
+        {
             BindTable(raw);
+        }
+
         foreach (var raw in _document.Selectors)
+        {
             BindSelector(raw);
+        }
+
         foreach (var raw in _document.Learners)
+        {
             BindLearner(raw);
+        }
+
         if (_document.Apply is null)
+        {
             throw new SpecException(0, "the specification has no apply block");
+        }
+
         var code = SpecCompiler.Compile(_document, _scope, _warnings);
         CheckLearning(code);
         return new SwxProgram
@@ -67,25 +94,45 @@ internal sealed partial class SpecBinder
         foreach (var line in raw.Fields)
         {
             if (line.Tokens.Length != 2)
+            {
                 throw line.Error("expected 'bit<N> NAME' or 'varbit<N> NAME'");
+            }
+
             if (fields.Count > 0 && fields[^1].IsVariable)
+            {
                 throw line.Error("a variable field must be the last of its structure");
+            }
+
             var (type, name) = (line.Tokens[0], line.Tokens[1]);
             var variable = type.StartsWith("varbit<", StringComparison.Ordinal);
             if ((!variable && !type.StartsWith("bit<", StringComparison.Ordinal)) || type[^1] != '>')
+            {
                 throw line.Error($"'{SpecLexer.Shorten(type)}' is no field type");
+            }
+
             var width = (int)SpecLexer.Number(line, type[(variable ? 7 : 4)..^1], "width", 1, MaxStructBits);
             if (width % 8 != 0)
+            {
                 throw line.Error($"width {width} is not a multiple of 8");
+            }
+
             if (!names.Add(name))
+            {
                 throw line.Error($"a second field '{SpecLexer.Shorten(name)}'");
+            }
+
             fields.Add(new SwxField(name, width, bits / 8, variable));
             bits += width;
             if (bits > MaxStructBits)
+            {
                 throw line.Error($"the structure is larger than {MaxStructBits} bits");
+            }
         }
         if (fields.Count == 0)
+        {
             throw raw.Head.Error("the structure has no fields");
+        }
+
         Add(_structs, raw.Head, raw.Head.Tokens[1], new SwxStruct(raw.Head.Tokens[1], fields), "structure");
     }
 
@@ -97,12 +144,21 @@ internal sealed partial class SpecBinder
         {
             var name = line.Tokens[1];
             if (!names.Add(name))
+            {
                 throw line.Error($"a second header '{SpecLexer.Shorten(name)}'");
+            }
+
             if (headers.Count == MaxHeaders)
+            {
                 throw line.Error($"more than {MaxHeaders} headers");
+            }
+
             var type = Struct(line, line.Tokens[3]);
             if (type.Bytes > 255)
+            {
                 _warnings.Add($"line {line.Number}: header {name} has {type.Bytes} bytes; DPDK 22.11 cuts offsets and sizes to 8 bits");
+            }
+
             headers.Add(new SwxHeader(name, type, headers.Count));
         }
         return headers;
@@ -111,13 +167,22 @@ internal sealed partial class SpecBinder
     private SwxStruct BindMetadata()
     {
         if (_document.Metadata.Count != 1)
+        {
             throw new SpecException(_document.Metadata.Count == 0 ? 0 : _document.Metadata[1].Number, "exactly one metadata statement is needed");
+        }
+
         var line = _document.Metadata[0];
         var type = Struct(line, line.Tokens[2]);
         if (type.IsVariable)
+        {
             throw line.Error("the metadata may not have a variable field");
+        }
+
         if (type.Bytes > 256)
+        {
             _warnings.Add($"line {line.Number}: the metadata has {type.Bytes} bytes; DPDK 22.11 cuts its offsets to 8 bits");
+        }
+
         return type;
     }
 
@@ -140,9 +205,15 @@ internal sealed partial class SpecBinder
     {
         var arguments = raw.Arguments is null ? null : Struct(raw.Head, raw.Arguments);
         if (arguments is { IsVariable: true })
+        {
             throw raw.Head.Error("an action may not have a variable argument");
+        }
+
         if (_scope.Actions.Count == ushort.MaxValue)
+        {
             throw raw.Head.Error("too many actions");
+        }
+
         Add(_scope.Actions, raw.Head, raw.Name, new SwxAction(raw.Name, _scope.Actions.Count, arguments), "action");
     }
 
@@ -152,6 +223,8 @@ internal sealed partial class SpecBinder
     private static void Add<T>(Dictionary<string, T> into, SpecLine line, string name, T value, string what)
     {
         if (!into.TryAdd(name, value))
+        {
             throw line.Error($"a second {what} '{SpecLexer.Shorten(name)}'");
+        }
     }
 }

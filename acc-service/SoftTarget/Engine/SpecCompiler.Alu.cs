@@ -12,7 +12,10 @@ internal sealed partial class SpecCompiler
             return;
         }
         if (to.Bits > 64)
+        {
             throw line.Error($"destination '{SpecLexer.Shorten(line.Tokens[1])}' has {to.Bits} bits, a constant at most 64");
+        }
+
         var value = Constant(line, line.Tokens[2]);
         var op = to.Bits switch
         {
@@ -107,7 +110,10 @@ internal sealed partial class SpecCompiler
         Count(line, 3, line.Keyword + " h.HEADER.FIELD h.HEADER[.FIELD]");
         var to = _scope.Field(line, line.Tokens[1], null, "destination");
         if (!to.IsHeader || to.Bits != 16)
+        {
             throw line.Error("the destination must be a header field of 16 bits");
+        }
+
         if (line.Keyword == "ckadd" && _scope.TryHeader(line.Tokens[2]) is { } header)
         {
             Emit(Fields(Opcode.ChecksumAddHeader, to) with { Index = header.Index, StructB = (ushort)(Operand.FirstHeader + header.Index) });
@@ -115,7 +121,9 @@ internal sealed partial class SpecCompiler
         }
         var from = _scope.Word(line, line.Tokens[2], null, "source");
         if (!from.IsHeader)
+        {
             throw line.Error("the source must be a header field");
+        }
         // The sum is over the bytes as they lie: load them unswapped.
         Emit(Fields(line.Keyword == "ckadd" ? Opcode.ChecksumAddField : Opcode.ChecksumSubtractField, to, from) with
         {
@@ -131,15 +139,24 @@ internal sealed partial class SpecCompiler
         var last = _scope.Field(line, line.Tokens[4], Arguments, "last field");
         var length = last.Offset + last.Field.Bytes - first.Offset;
         if (first.Struct != last.Struct || last.Offset < first.Offset)
+        {
             throw line.Error("first and last must be fields of one structure, in that order");
+        }
+
         if (first.Struct == Operand.ActionData)
+        {
             throw line.Error("a hash over action arguments is not supported");
+        }
+
         Opcode op;
         var index = 0;
         if (line.Keyword == "rss")
         {
             if (!_scope.Rss.TryGetValue(line.Tokens[1], out index))
+            {
                 throw line.Error($"'{SpecLexer.Shorten(line.Tokens[1])}' is no rss object");
+            }
+
             op = Opcode.HashToeplitz;
         }
         else
@@ -152,7 +169,10 @@ internal sealed partial class SpecCompiler
             };
         }
         if (to.Offset >= 32)
+        {
             _warnings.Add($"line {line.Number}: the hash goes to metadata byte {to.Offset}; DPDK 22.11 only writes right below byte 32");
+        }
+
         Emit(Fields(op, to, first) with { Extra = length, Index = index });
     }
 

@@ -59,7 +59,10 @@ internal sealed partial class SpecCompiler
         {
             // As in DPDK: cut to the width of a header field, compared in full with any other.
             if (a.IsHeader)
+            {
                 value &= FieldAccess.Mask(a.Bits);
+            }
+
             if (value <= FieldAccess.Mask(a.Bits) && a.Bits is 8 or 16 or 32)
             {
                 var first = op == Opcode.JumpEqual ? Opcode.JumpEqual8 : Opcode.JumpNotEqual8;

@@ -11,15 +11,23 @@ internal sealed partial class SpecCompiler
                 Count(line, 2, "rx m.FIELD");
                 OnlyInApply(line);
                 if (_code.Count != 0)
+                {
                     throw line.Error("rx is only allowed at the beginning");
+                }
+
                 Emit(Fields(Opcode.Rx, _scope.MetadataWord(line, tokens[1], "port")));
                 break;
             case "tx":
                 Count(line, 2, "tx m.FIELD|PORT");
                 if (SpecLexer.TryNumber(tokens[1], out _))
+                {
                     Emit(new Instruction { Op = Opcode.TxImmediate, Immediate = SpecLexer.Number(line, tokens[1], "port", 0, uint.MaxValue) });
+                }
                 else
+                {
                     Emit(Fields(Opcode.Tx, _scope.MetadataWord(line, tokens[1], "port")));
+                }
+
                 break;
             case "drop":
                 Count(line, 1, "drop");
@@ -45,7 +53,10 @@ internal sealed partial class SpecCompiler
                 OnlyInApply(line);
                 var looked = _scope.Header(line, tokens[1]);
                 if (looked.Type.IsVariable)
+                {
                     throw line.Error($"header '{looked.Name}' has a variable width");
+                }
+
                 Emit(new Instruction { Op = Opcode.Lookahead, Index = looked.Index, Extra = looked.Type.Bytes });
                 break;
             default:
@@ -60,11 +71,17 @@ internal sealed partial class SpecCompiler
     private void TranslateExtract(SpecLine line)
     {
         if (line.Tokens.Length is not (2 or 3))
+        {
             throw line.Error("expected 'extract h.HEADER' or 'extract h.HEADER m.LENGTH'");
+        }
+
         OnlyInApply(line);
         var header = _scope.Header(line, line.Tokens[1]);
         if (header.Type.IsVariable != (line.Tokens.Length == 3))
+        {
             throw line.Error(header.Type.IsVariable ? $"header '{header.Name}' needs a length" : $"header '{header.Name}' has a fixed width");
+        }
+
         if (!header.Type.IsVariable)
         {
             Emit(new Instruction { Op = Opcode.Extract, Index = header.Index, Extra = header.Type.Bytes });

@@ -11,13 +11,22 @@ internal sealed partial class SpecCompiler
                 Count(line, 2, "table NAME");
                 OnlyInApply(line);
                 if (_scope.Tables.TryGetValue(tokens[1], out var table))
+                {
                     Emit(new Instruction { Op = Opcode.Table, Index = table.Index });
+                }
                 else if (_scope.Selectors.TryGetValue(tokens[1], out var selector))
+                {
                     Emit(new Instruction { Op = Opcode.Selector, Index = selector.Index });
+                }
                 else if (_scope.Learners.TryGetValue(tokens[1], out var learner))
+                {
                     Emit(new Instruction { Op = Opcode.Learner, Index = learner.Index });
+                }
                 else
+                {
                     throw line.Error($"'{SpecLexer.Shorten(tokens[1])}' is no table, selector or learner");
+                }
+
                 break;
             case "learn":
                 TranslateLearn(line);
@@ -25,11 +34,18 @@ internal sealed partial class SpecCompiler
             case "rearm":
                 OnlyInAction(line);
                 if (tokens.Length == 1)
+                {
                     Emit(new Instruction { Op = Opcode.Rearm });
+                }
                 else if (tokens.Length == 2)
+                {
                     Emit(Fields(Opcode.RearmNew, _scope.MetadataWord(line, tokens[1], "timeout id")));
+                }
                 else
+                {
                     throw line.Error("expected 'rearm' or 'rearm m.TIMEOUT_ID'");
+                }
+
                 break;
             case "forget":
                 Count(line, 1, "forget");
@@ -48,14 +64,20 @@ internal sealed partial class SpecCompiler
     {
         var tokens = line.Tokens;
         if (tokens.Length is not (3 or 4))
+        {
             throw line.Error("expected 'learn ACTION [m.FIRST_ARGUMENT] m.TIMEOUT_ID'");
+        }
+
         OnlyInAction(line);
         var action = _scope.Action(line, tokens[1]);
         _learns[_action!.Index].Add(action.Index);
         var timeout = _scope.MetadataWord(line, tokens[^1], "timeout id");
         var offset = 0;
         if (action.Arguments.Count > 0 != (tokens.Length == 4))
+        {
             throw line.Error(tokens.Length == 4 ? $"action '{action.Name}' has no arguments" : $"the first argument of action '{action.Name}' is missing");
+        }
+
         if (tokens.Length == 4)
         {
             var first = _scope.MetadataWord(line, tokens[2], "first argument");
@@ -65,7 +87,9 @@ internal sealed partial class SpecCompiler
             for (var i = 0; i < action.Arguments.Count; i++)
             {
                 if (at + i >= fields.Count || fields[at + i].Bits != action.Arguments[i].Bits)
+                {
                     throw line.Error($"argument '{action.Arguments[i].Name}' of action '{action.Name}' has no metadata field of its width in the row that begins at '{SpecLexer.Shorten(tokens[2])}'");
+                }
             }
         }
         Emit(Fields(Opcode.Learn, timeout) with { Index = action.Index, OffsetB = offset });
@@ -103,7 +127,10 @@ internal sealed partial class SpecCompiler
                 };
                 Emit(WithSource(line, tokens[3], WithIndex(line, tokens[2], write), "source"));
                 if (write.Index != 0 && !_scope.TryField(tokens[2], Arguments, out _) && !_scope.TryField(tokens[3], Arguments, out _))
+                {
                     _warnings.Add($"line {line.Number}: '{line.Keyword}' with two constants; DPDK 22.11 takes the program's first register array");
+                }
+
                 break;
             default:
                 TranslateMeter(line);
@@ -120,7 +147,9 @@ internal sealed partial class SpecCompiler
         meter = WithSource(line, tokens[3], meter, "length");
         var colorOut = _scope.Word(line, tokens[5], null, "color out");
         if (colorOut.IsHeader)
+        {
             throw line.Error("color out may not be a header field");
+        }
         // Two instructions' worth of operands: the colors ride in the one that follows.
         Emit(meter);
         var colors = Fields(Opcode.Nop, colorOut);
@@ -149,7 +178,10 @@ internal sealed partial class SpecCompiler
     private Instruction WithSource(SpecLine line, string token, Instruction instruction, string what)
     {
         if (!_scope.TryField(token, Arguments, out _))
+        {
             return instruction with { CodeB = FieldAccess.Constant, Immediate = Constant(line, token) };
+        }
+
         var from = _scope.Word(line, token, Arguments, what);
         return instruction with { StructB = (ushort)from.Struct, OffsetB = from.Offset, CodeB = from.Code };
     }

@@ -39,7 +39,9 @@ internal sealed partial class SpecCompiler
         _learns = new List<int>[scope.Actions.Count];
         _forgets = new bool[scope.Actions.Count];
         for (var i = 0; i < _learns.Length; i++)
+        {
             _learns[i] = [];
+        }
     }
 
     private SwxStruct? Arguments => _action?.ArgumentStruct;
@@ -73,11 +75,20 @@ internal sealed partial class SpecCompiler
         var start = CompileBlock(body);
         var count = _code.Count - start;
         if (count == 0 || _code[start].Op != Opcode.Rx)
+        {
             throw new SpecException(document.ApplyLine, "the apply block must begin with rx");
+        }
+
         if (!Enumerable.Range(start, count).Any(i => _code[i].Op is Opcode.Tx or Opcode.TxImmediate or Opcode.Drop))
+        {
             throw new SpecException(document.ApplyLine, "the apply block has no tx");
+        }
+
         if (_code[^1].Op is not (Opcode.Tx or Opcode.TxImmediate or Opcode.Drop or Opcode.Jump))
+        {
             throw new SpecException(body[^1].Number, "the apply block must end with tx, drop or jmp");
+        }
+
         _code.Add(new Instruction { Op = Opcode.Fault });
     }
 
@@ -86,7 +97,10 @@ internal sealed partial class SpecCompiler
         _action = action;
         var start = CompileBlock(raw.Body);
         if (!Enumerable.Range(start, _code.Count - start).Any(i => _code[i].Op is Opcode.Return or Opcode.Tx or Opcode.TxImmediate or Opcode.Drop))
+        {
             throw raw.Head.Error($"action '{SpecLexer.Shorten(raw.Name)}' has neither return nor tx");
+        }
+
         _code.Add(new Instruction { Op = Opcode.Fault });
     }
 
@@ -101,13 +115,22 @@ internal sealed partial class SpecCompiler
             while (line.Tokens.Length >= at + 2 && line.Tokens[at + 1] == ":")
             {
                 if (!_labels.TryAdd(line.Tokens[at], _code.Count))
+                {
                     throw line.Error($"a second label '{SpecLexer.Shorten(line.Tokens[at])}'");
+                }
+
                 at += 2;
             }
             if (at == line.Tokens.Length)
+            {
                 throw line.Error("a label without an instruction");
+            }
+
             if (_code.Count > MaxInstructions)
+            {
                 throw line.Error($"more than {MaxInstructions} instructions");
+            }
+
             Translate(at == 0 ? line : line with { Tokens = line.Tokens[at..] });
         }
         ResolveJumps(start);
@@ -122,11 +145,19 @@ internal sealed partial class SpecCompiler
         {
             var (at, label, line) = _jumps[i];
             if (!_labels.TryGetValue(label, out targets[i]))
+            {
                 throw line.Error($"no label '{SpecLexer.Shorten(label)}' in this block");
+            }
+
             if (targets[i] == at && _code[at].Op == Opcode.Jump)
+            {
                 throw line.Error("a jump to itself");
+            }
+
             if (targets[i] <= at)
+            {
                 guarded.Add(targets[i]);
+            }
         }
         // A guard goes before every target of a backward jump, so that a loop can't hold a packet for ever.
         var shift = new int[_code.Count - start + 1];
@@ -139,7 +170,10 @@ internal sealed partial class SpecCompiler
                 // Those who jump land on the guard.
                 shift[i] = _code.Count - start - i;
                 if (guarded.Contains(start + i))
+                {
                     _code.Add(new Instruction { Op = Opcode.Guard });
+                }
+
                 _code.Add(body[i]);
             }
         }
@@ -178,19 +212,25 @@ internal sealed partial class SpecCompiler
     private static void Count(SpecLine line, int count, string form)
     {
         if (line.Tokens.Length != count)
+        {
             throw line.Error($"expected '{form}'");
+        }
     }
 
     private void OnlyInApply(SpecLine line)
     {
         if (_action is not null)
+        {
             throw line.Error($"'{line.Keyword}' is not allowed in an action");
+        }
     }
 
     private void OnlyInAction(SpecLine line)
     {
         if (_action is null)
+        {
             throw line.Error($"'{line.Keyword}' is only allowed in an action");
+        }
     }
 
     private void Translate(SpecLine line)
@@ -231,7 +271,10 @@ internal sealed partial class SpecCompiler
                 throw line.Error("extern functions and objects are not supported by the soft target");
             default:
                 if (!line.Keyword.StartsWith("jmp", StringComparison.Ordinal))
+                {
                     throw line.Error($"unknown instruction '{SpecLexer.Shorten(line.Keyword)}'");
+                }
+
                 TranslateJump(line);
                 break;
         }

@@ -20,7 +20,10 @@ internal static class SpecLexer
     public static List<SpecLine> Read(string text)
     {
         if (text.Length > MaxTextLength)
+        {
             throw new SpecException(0, $"the specification is longer than {MaxTextLength} characters");
+        }
+
         var lines = new List<SpecLine>();
         var tokens = new List<string>();
         var number = 0;
@@ -30,7 +33,9 @@ internal static class SpecLexer
             tokens.Clear();
             Split(line, number, tokens);
             if (tokens.Count > 0)
+            {
                 lines.Add(new SpecLine(number, [.. tokens]));
+            }
         }
         return lines;
     }
@@ -41,20 +46,35 @@ internal static class SpecLexer
         var span = token.AsSpan();
         var negative = span.StartsWith("-");
         if (negative || span.StartsWith("+"))
+        {
             span = span[1..];
+        }
+
         if (!TryDigits(span, out value))
+        {
             return false;
+        }
+
         if (negative)
+        {
             value = unchecked(0UL - value);
+        }
+
         return true;
     }
 
     public static ulong Number(SpecLine line, string token, string what, ulong least, ulong greatest)
     {
         if (!TryNumber(token, out var value))
+        {
             throw line.Error($"{what} '{Shorten(token)}' is not a number");
+        }
+
         if (value < least || value > greatest)
+        {
             throw line.Error($"{what} {value} is outside of {least} to {greatest}");
+        }
+
         return value;
     }
 
@@ -72,7 +92,9 @@ internal static class SpecLexer
         return string.Create(text.Length, text, static (span, source) =>
         {
             for (var i = 0; i < span.Length; i++)
+            {
                 span[i] = char.IsControl(source[i]) || char.IsSurrogate(source[i]) ? '?' : source[i];
+            }
         });
     }
 
@@ -81,15 +103,24 @@ internal static class SpecLexer
         value = 0;
         // .NET's parsers pass over zero bytes at the end.
         if (span.Contains('\0'))
+        {
             return false;
+        }
+
         if (span.Length > 2 && span[0] == '0' && (span[1] | 0x20) == 'x')
+        {
             return ulong.TryParse(span[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+        }
+
         if (span.Length > 1 && span[0] == '0')
         {
             foreach (var c in span[1..])
             {
                 if (c is < '0' or > '7' || value >> 61 != 0)
+                {
                     return false;
+                }
+
                 value = (value << 3) + (ulong)(c - '0');
             }
             return true;
@@ -103,19 +134,34 @@ internal static class SpecLexer
         {
             var start = line.IndexOfAnyExcept(" \t\v\f\r");
             if (start < 0)
+            {
                 return;
+            }
+
             line = line[start..];
             var end = line.IndexOfAny(" \t\v\f\r");
             var token = end < 0 ? line : line[..end];
             if (token[0] is '#' or ';' || token.StartsWith("//"))
+            {
                 return;
+            }
+
             if (token.Length > MaxTokenLength)
+            {
                 throw new SpecException(number, $"a word is longer than {MaxTokenLength} characters");
+            }
+
             if (tokens.Count == MaxTokens)
+            {
                 throw new SpecException(number, $"more than {MaxTokens} words on a line");
+            }
+
             tokens.Add(token.ToString());
             if (end < 0)
+            {
                 return;
+            }
+
             line = line[end..];
         }
     }

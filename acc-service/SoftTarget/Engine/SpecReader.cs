@@ -13,7 +13,10 @@ internal sealed class SpecReader
     {
         var reader = new SpecReader(SpecLexer.Read(text));
         while (reader._next < reader._lines.Count)
+        {
             reader.ReadStatement(reader._lines[reader._next++]);
+        }
+
         return reader._document;
     }
 
@@ -63,7 +66,10 @@ internal sealed class SpecReader
             case "apply":
                 Expect(line, "apply {", 2, 1, "{");
                 if (_document.Apply is not null)
+                {
                     throw line.Error("a second apply block");
+                }
+
                 _document.ApplyLine = line.Number;
                 _document.Apply = ReadBody(line);
                 break;
@@ -80,7 +86,10 @@ internal sealed class SpecReader
         var plain = tokens.Length == 5 && tokens[2] == "args" && tokens[3] == "none" && tokens[4] == "{";
         var typed = tokens.Length == 6 && tokens[2] == "args" && tokens[3] == "instanceof" && tokens[5] == "{";
         if (!plain && !typed)
+        {
             throw line.Error("expected 'action NAME args none {' or 'action NAME args instanceof STRUCT {'");
+        }
+
         _document.Actions.Add(new RawAction(line, tokens[1], typed ? tokens[4] : null, ReadBody(line)));
     }
 
@@ -169,7 +178,10 @@ internal sealed class SpecReader
         {
             var line = NextInside(head);
             if (line.Tokens is ["}"])
+            {
                 return body;
+            }
+
             body.Add(line);
         }
     }
@@ -183,6 +195,8 @@ internal sealed class SpecReader
     private static void Expect(SpecLine line, string form, int count, int at = 0, string? word = null, int at2 = 0, string? word2 = null)
     {
         if (line.Tokens.Length != count || (word is not null && line.Tokens[at] != word) || (word2 is not null && line.Tokens[at2] != word2))
+        {
             throw line.Error($"expected '{form}'");
+        }
     }
 }

@@ -58,7 +58,10 @@ internal sealed class SpecScope
             }
         }
         if (field is null)
+        {
             return false;
+        }
+
         operand = new Operand(owner, field);
         return true;
     }
@@ -66,9 +69,15 @@ internal sealed class SpecScope
     public Operand Field(SpecLine line, string name, SwxStruct? arguments, string what)
     {
         if (!TryField(name, arguments, out var operand))
+        {
             throw line.Error($"{what} '{SpecLexer.Shorten(name)}' is no field of a header, the metadata or the action's arguments");
+        }
+
         if (operand.Field.IsVariable)
+        {
             throw line.Error($"{what} '{SpecLexer.Shorten(name)}' has a variable width");
+        }
+
         return operand;
     }
 

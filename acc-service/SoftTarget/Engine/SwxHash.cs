@@ -16,7 +16,10 @@ internal static unsafe class SwxHash
     {
         uint crc = 0;
         for (; length >= 8; length -= 8, p += 8)
+        {
             crc = BitOperations.Crc32C(crc, *(ulong*)p);
+        }
+
         if ((length & 4) != 0)
         {
             crc = BitOperations.Crc32C(crc, *(uint*)p);
@@ -48,7 +51,10 @@ internal static unsafe class SwxHash
             c -= b; c ^= BitOperations.RotateLeft(b, 4); b += a;
         }
         if (length == 0)
+        {
             return c;
+        }
+
         a += Word(p, length);
         b += Word(p + 4, length - 4);
         c += Word(p + 8, length - 8);
@@ -70,11 +76,16 @@ internal static unsafe class SwxHash
         {
             ulong window = 0;
             for (var j = 0; j < 5; j++)
+            {
                 window = (window << 8) | ToeplitzKey[(i + j) % ToeplitzKey.Length];
+            }
+
             for (var bit = 0; bit < 8; bit++)
             {
                 if ((p[i] & (0x80 >> bit)) != 0)
+                {
                     hash ^= (uint)(window >> (8 - bit));
+                }
             }
         }
         return hash;

@@ -36,7 +36,10 @@ public sealed unsafe partial class SwxPipeline
     {
         var store = Learners[learner];
         if (key.Length != store.Learner.KeyBytes)
+        {
             throw new ArgumentException($"the key of learner {store.Learner} has {store.Learner.KeyBytes} bytes, not {key.Length}", nameof(key));
+        }
+
         var stored = stackalloc ulong[store.Words];
         store.Layout.ToStored(key, new Span<byte>(stored, store.Words * 8));
         return store.Forget(stored, Options.TimeProvider.GetTimestamp());
@@ -59,7 +62,9 @@ public sealed unsafe partial class SwxPipeline
     internal void CountTruncated()
     {
         if (Options.TruncatedCell is { } cell)
+        {
             Interlocked.Increment(ref *Register(cell.Array, cell.Index));
+        }
     }
 
     /// <summary>Configures a meter (RFC 2698 trTCM). Rates in bytes per second, bursts in bytes. Any thread.</summary>
@@ -93,7 +98,10 @@ public sealed unsafe partial class SwxPipeline
     {
         var worker = new SwxWorker(this);
         lock (_workersLock)
+        {
             Volatile.Write(ref _workers, [.. _workers, worker]);
+        }
+
         return worker;
     }
 
@@ -126,7 +134,10 @@ public sealed unsafe partial class SwxPipeline
         lock (_workersLock)
         {
             if (!_workers.Contains(worker))
+            {
                 return;
+            }
+
             _retired = _retired.Plus(worker.Counters);
             Volatile.Write(ref _workers, [.. _workers.Where(w => w != worker)]);
         }
@@ -141,7 +152,9 @@ public sealed unsafe partial class SwxPipeline
     private T Sum<T>(Func<WorkerCounters, T> read, Func<T, T, T> add)
     {
         lock (_workersLock)
+        {
             return _workers.Aggregate(read(_retired), (sum, worker) => add(sum, read(worker.Counters)));
+        }
     }
 
     private long* Register(int array, long index)
@@ -158,7 +171,9 @@ public sealed unsafe partial class SwxPipeline
             + Program.Learners.Sum(l => LearnerStore.Bytes(l, Program.LearnerKeys[l.Index]))
             + Program.Selectors.Sum(s => 2L * sizeof(uint*) * s.GroupsMax);
         if (bytes > Options.MaxStateBytes)
+        {
             throw new SpecException(0, $"registers, meters, learners and selectors take {bytes} bytes, the limit is {Options.MaxStateBytes}");
+        }
     }
 
     private void CreateState(ulong seed)
@@ -176,7 +191,9 @@ public sealed unsafe partial class SwxPipeline
             if (array.InitialValue != 0)
             {
                 for (long j = 0; j < cells; j++)
+                {
                     _registers[i].Cells[j] = (long)array.InitialValue;
+                }
             }
         }
         Meters = [.. Program.MeterArrays.Select(m => new MeterStore(m, frequency))];

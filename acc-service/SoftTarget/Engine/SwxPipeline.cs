@@ -28,7 +28,10 @@ public sealed unsafe partial class SwxPipeline
         Program = program;
         Options = options ?? new SwxPipelineOptions();
         if (Options.MirrorSlots is < 1 or > 64 || !BitOperations.IsPow2(Options.MirrorSlots) || !BitOperations.IsPow2(Options.MirrorSessions))
+        {
             throw new ArgumentException("mirror slots must be a power of two up to 64, mirror sessions a power of two", nameof(options));
+        }
+
         var seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         CheckStateSize();
         _sets = [new TableSet(program, seed), new TableSet(program, seed)];
@@ -61,9 +64,15 @@ public sealed unsafe partial class SwxPipeline
     public SwxUpdate BeginUpdate()
     {
         if (_open is not null)
+        {
             throw new InvalidOperationException("another update is open");
+        }
+
         if (_behind && !TryCatchUp())
+        {
             throw new TimeoutException("a worker does not leave the tables that were replaced; it must end its burst");
+        }
+
         return _open = new SwxUpdate(this, Inactive, _log);
     }
 
@@ -77,11 +86,17 @@ public sealed unsafe partial class SwxPipeline
     {
         ArgumentNullException.ThrowIfNull(update);
         if (update != _open)
+        {
             throw new InvalidOperationException("the update is not open");
+        }
+
         update.Closed = true;
         _open = null;
         if (_log.Count == 0)
+        {
             return;
+        }
+
         var fresh = Inactive;
         fresh.Seal();
         Volatile.Write(ref _active, fresh);
@@ -109,7 +124,10 @@ public sealed unsafe partial class SwxPipeline
         var store = View.Tables[table];
         var entry = Find(store, key, mask, priority);
         if (entry == null)
+        {
             return false;
+        }
+
         action = store.Action(entry);
         data = store.Data(entry)[..store.ActionBytes(action)];
         return true;
@@ -158,7 +176,9 @@ public sealed unsafe partial class SwxPipeline
     {
         update.Closed = true;
         if (_open == update)
+        {
             _open = null;
+        }
     }
 
     private static byte* Find(TableStore store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority)
@@ -180,7 +200,9 @@ public sealed unsafe partial class SwxPipeline
             while (worker.Holds(version))
             {
                 if (Environment.TickCount64 > limit)
+                {
                     return false;
+                }
                 // Sleeping a millisecond is the last resort: bursts last microseconds.
                 spinner.SpinOnce(sleep1Threshold: 1000);
             }

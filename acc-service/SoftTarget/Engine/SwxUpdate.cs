@@ -67,7 +67,9 @@ public sealed unsafe class SwxUpdate : IDisposable
             return true;
         });
         foreach (var (key, mask, priority) in rows)
+        {
             Delete(table, key, mask, priority);
+        }
     }
 
     /// <summary>Sets the default action of a table.</summary>
@@ -77,7 +79,10 @@ public sealed unsafe class SwxUpdate : IDisposable
         Open();
         var store = Store(table);
         if (store.Table.DefaultIsConst)
+        {
             throw new ArgumentException($"the default action of table {store.Table} is constant", nameof(action));
+        }
+
         CheckAction(store, action, data, isDefault: true);
         SetDefault(store, action, data);
     }
@@ -95,7 +100,9 @@ public sealed unsafe class SwxUpdate : IDisposable
     public void SetGroup(int selector, uint group, ReadOnlySpan<SwxMember> members)
     {
         if (TrySetGroup(selector, group, members) is { } problem)
+        {
             throw new ArgumentException(problem, nameof(members));
+        }
     }
 
     /// <summary>Sets the members of a selector group, where they can be held.</summary>
@@ -106,7 +113,10 @@ public sealed unsafe class SwxUpdate : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)selector, (uint)_set.Selectors.Length, nameof(selector));
         var store = _set.Selectors[selector];
         if (store.ProblemOf(group, members) is { } problem)
+        {
             return problem;
+        }
+
         var before = store.Get(group);
         var after = members.ToArray();
         store.Set(group, after);
@@ -126,7 +136,10 @@ public sealed unsafe class SwxUpdate : IDisposable
     public void Dispose()
     {
         if (Closed)
+        {
             return;
+        }
+
         _log.Undo(_set, 0);
         _pipeline.Close(this);
     }
@@ -141,12 +154,21 @@ public sealed unsafe class SwxUpdate : IDisposable
         var space = stackalloc ulong[words * 2];
         var effective = EntryKey.Encode(store, key, mask, priority, space, space + words);
         if (kind != ChangeKind.Delete)
+        {
             CheckAction(store, action, data, isDefault: false);
+        }
+
         var entry = store.Find(space, space + words, effective);
         if (kind == ChangeKind.Insert ? entry != null : entry == null)
+        {
             return kind == ChangeKind.Insert ? SwxChange.Exists : SwxChange.Missing;
+        }
+
         if (kind == ChangeKind.Insert && store.Count >= store.Table.Size)
+        {
             return SwxChange.Full;
+        }
+
         var change = new Change { Kind = kind, Table = table, Priority = effective, Action = action };
         var old = default(ReadOnlySpan<byte>);
         if (entry != null)
@@ -157,12 +179,20 @@ public sealed unsafe class SwxUpdate : IDisposable
         }
         // Noted only once it can't fail any more, but while the old data is still there.
         if (kind == ChangeKind.Insert)
+        {
             store.Insert(space, space + words, effective, action, data);
+        }
+
         _log.Add(change, new ReadOnlySpan<ulong>(space, words), new ReadOnlySpan<ulong>(space + words, store.Exact ? 0 : words), data, old);
         if (kind == ChangeKind.Modify)
+        {
             store.Set(entry, action, data);
+        }
         else if (kind == ChangeKind.Delete)
+        {
             store.Delete(entry);
+        }
+
         return SwxChange.Ok;
     }
 
@@ -178,11 +208,20 @@ public sealed unsafe class SwxUpdate : IDisposable
         foreach (var listed in store.Table.Actions)
         {
             if (listed.Action.Index != action)
+            {
                 continue;
+            }
+
             if (isDefault ? !listed.ForDefault : !listed.ForEntries)
+            {
                 throw new ArgumentException($"action {listed.Action} is not for {(isDefault ? "the default" : "entries")} of table {store.Table}", nameof(action));
+            }
+
             if (data.Length != listed.Action.DataBytes)
+            {
                 throw new ArgumentException($"action {listed.Action} takes {listed.Action.DataBytes} bytes of data, not {data.Length}", nameof(data));
+            }
+
             return;
         }
         throw new ArgumentException($"action {action} is not among the actions of table {store.Table}", nameof(action));

@@ -27,7 +27,9 @@ public sealed unsafe partial class SwxWorker
                 return true;
             }
             if (count == most)
+            {
                 return false;
+            }
         }
         runs[count++] = new HeaderRun { Pointer = header, Length = length };
         return true;
@@ -38,19 +40,30 @@ public sealed unsafe partial class SwxWorker
     {
         start = rest;
         if (count == 0)
+        {
             return Loss.None;
+        }
+
         var last = _runs + count - 1;
         if (last->Pointer + last->Length == rest)
         {
             start = last->Pointer;
             if (--count == 0)
+            {
                 return Loss.None;
+            }
         }
         long total = 0;
         for (var i = 0; i < count; i++)
+        {
             total += _runs[i].Length;
+        }
+
         if (total > start - buffer)
+        {
             return Loss.NoHeadroom;
+        }
+
         start -= total;
         if (count == 1)
         {
@@ -58,7 +71,10 @@ public sealed unsafe partial class SwxWorker
             return Loss.None;
         }
         if (total > _emittedSpace)
+        {
             return Loss.Fault;
+        }
+
         var to = _emitted;
         for (var i = 0; i < count; i++)
         {
@@ -74,10 +90,16 @@ public sealed unsafe partial class SwxWorker
         for (var slot = 0; slots != 0; slot++, slots >>= 1)
         {
             if ((slots & 1) == 0 || CloneSink is not { } sink || Volatile.Read(ref _pipeline.Sessions[_slots[slot]]) is not { } session)
+            {
                 continue;
+            }
+
             var length = (int)(end - start);
             if (session.Truncation > 0)
+            {
                 length = Math.Min(length, session.Truncation);
+            }
+
             Counters.Cloned++;
             sink.Clone(new ReadOnlySpan<byte>(start, length), session.Port);
         }
@@ -114,7 +136,9 @@ public sealed unsafe partial class SwxWorker
             var to = new Span<byte>(_learnData + argument.Offset, argument.Bytes);
             from.CopyTo(to);
             if (argument.Bits <= 64)
+            {
                 to.Reverse();
+            }
         }
     }
 }

@@ -51,12 +51,18 @@ public sealed unsafe partial class SwxWorker
                     break;
                 case Opcode.Guard:
                     if (--jumps >= 0)
+                    {
                         break;
+                    }
+
                     loss = Loss.Endless;
                     goto Lost;
                 case Opcode.Rx:
                     if (pass == 0)
+                    {
                         FieldAccess.Store(metadata + pc->OffsetA, pc->CodeA, inputPort);
+                    }
+
                     break;
                 case Opcode.Tx:
                     outputPort = (uint)FieldAccess.Load(metadata + pc->OffsetA, pc->CodeA);
@@ -72,7 +78,10 @@ public sealed unsafe partial class SwxWorker
                         _slots[slot] = (int)FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB) & (_pipeline.Options.MirrorSessions - 1);
                         mirrored |= 1UL << slot;
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             Note("mirror", "", (ulong)_slots[slot], $"mirrored to session {_slots[slot]}");
+                        }
+
                         break;
                     }
                 case Opcode.Recirculate:
@@ -83,39 +92,63 @@ public sealed unsafe partial class SwxWorker
                     break;
                 case Opcode.Extract:
                     if (end - ptr < pc->Extra)
+                    {
                         goto Truncated;
+                    }
+
                     structs[Operand.FirstHeader + pc->Index] = ptr;
                     valid |= 1UL << pc->Index;
                     ptr += pc->Extra;
                     if (typeof(TMode) == typeof(Traced))
+                    {
                         NoteHeader("extract", pc->Index, pc->Extra);
+                    }
+
                     break;
                 case Opcode.ExtractVariable:
                     {
                         var bytes = (uint)FieldAccess.Load(metadata + pc->OffsetA, pc->CodeA) + (ulong)pc->Extra;
                         if ((ulong)(end - ptr) < bytes)
+                        {
                             goto Truncated;
+                        }
+
                         structs[Operand.FirstHeader + pc->Index] = ptr;
                         lengths[pc->Index] = (int)bytes;
                         valid |= 1UL << pc->Index;
                         ptr += bytes;
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             NoteHeader("extract", pc->Index, (int)bytes);
+                        }
+
                         break;
                     }
                 case Opcode.Lookahead:
                     if (end - ptr < pc->Extra)
+                    {
                         goto Truncated;
+                    }
+
                     structs[Operand.FirstHeader + pc->Index] = ptr;
                     valid |= 1UL << pc->Index;
                     break;
                 case Opcode.Emit:
                     if ((valid & (1UL << pc->Index)) == 0)
+                    {
                         break;
+                    }
+
                     if (!Emit(runs, ref runCount, _maxRuns, structs[Operand.FirstHeader + pc->Index], lengths[pc->Index]))
+                    {
                         goto Fault;
+                    }
+
                     if (typeof(TMode) == typeof(Traced))
+                    {
                         NoteHeader("emit", pc->Index, lengths[pc->Index]);
+                    }
+
                     break;
                 case Opcode.Validate:
                     // A valid header stays where it lies.
@@ -226,9 +259,14 @@ public sealed unsafe partial class SwxWorker
                         var array = registers + pc->Index;
                         var at = IndexOf(pc, structs) & array->Mask;
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             NoteRegister("register-write", pc->Index, at);
+                        }
                         else
+                        {
                             Volatile.Write(ref array->Cells[at], (long)SourceOf(pc, structs));
+                        }
+
                         break;
                     }
                 case Opcode.RegisterAdd:
@@ -236,9 +274,14 @@ public sealed unsafe partial class SwxWorker
                         var array = registers + pc->Index;
                         var at = IndexOf(pc, structs) & array->Mask;
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             NoteRegister("count", pc->Index, at);
+                        }
                         else
+                        {
                             Interlocked.Add(ref array->Cells[at], (long)SourceOf(pc, structs));
+                        }
+
                         break;
                     }
                 case Opcode.Meter:
@@ -272,9 +315,14 @@ public sealed unsafe partial class SwxWorker
                         structs[Operand.ActionData] = table->DefaultData;
                     }
                     if (typeof(TMode) == typeof(Traced))
+                    {
                         NoteTable(pc->Index, hit, action);
+                    }
                     else
+                    {
                         Unsafe.Add(ref lookups, pc->Index * 2 + (hit ? 1 : 0))++;
+                    }
+
                     ret = pc + 1;
                     pc = code + _actionEntries[action];
                     continue;
@@ -284,7 +332,10 @@ public sealed unsafe partial class SwxWorker
                         var member = SelectorHot.Select(selector, structs, _masked, out var group);
                         FieldAccess.Store(metadata + selector->MemberOffset, selector->MemberCode, member);
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             NoteSelector(pc->Index, group, member);
+                        }
+
                         break;
                     }
                 case Opcode.Learner:
@@ -303,9 +354,14 @@ public sealed unsafe partial class SwxWorker
                             store.Learner.DefaultActionData.Span.CopyTo(new Span<byte>(_learnedData, store.Learner.DefaultActionData.Length));
                         }
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             NoteLearner(learner, hit, action);
+                        }
                         else
+                        {
                             Unsafe.Add(ref lookups, (_pipeline.Program.Tables.Count + learner) * 2 + (hit ? 1 : 0))++;
+                        }
+
                         ret = pc + 1;
                         pc = code + _actionEntries[action];
                         continue;
@@ -313,7 +369,10 @@ public sealed unsafe partial class SwxWorker
                 case Opcode.Learn:
                     {
                         if (learner < 0)
+                        {
                             goto Fault;
+                        }
+
                         var learned = _pipeline.Program.Actions[pc->Index];
                         if (typeof(TMode) == typeof(Traced))
                         {
@@ -323,31 +382,53 @@ public sealed unsafe partial class SwxWorker
                         ReadLearnedArguments(learned, metadata + pc->OffsetB);
                         if (!_pipeline.Learners[learner].Learn(
                                 _learnerKey, learned.Index, _learnData, learned.DataBytes, (uint)FieldAccess.Load(metadata + pc->OffsetA, pc->CodeA), Now()))
+                        {
                             Counters.NotLearned++;
+                        }
+
                         break;
                     }
                 case Opcode.Rearm or Opcode.RearmNew:
                     {
                         if (learner < 0)
+                        {
                             goto Fault;
+                        }
+
                         var timeout = pc->Op == Opcode.RearmNew ? (int)FieldAccess.Load(metadata + pc->OffsetA, pc->CodeA) & 0xFFFF : -1;
                         if (typeof(TMode) == typeof(Traced))
+                        {
                             Note("rearm", _pipeline.Learners[learner].Learner.Name, (ulong)Math.Max(timeout, 0), "would rearm the entry");
+                        }
                         else
+                        {
                             _pipeline.Learners[learner].Rearm(_learnerKey, Now(), timeout);
+                        }
+
                         break;
                     }
                 case Opcode.Forget:
                     if (learner < 0)
+                    {
                         goto Fault;
+                    }
+
                     if (typeof(TMode) == typeof(Traced))
+                    {
                         Note("forget", _pipeline.Learners[learner].Learner.Name, 0, "would forget the entry");
+                    }
                     else
+                    {
                         _pipeline.Learners[learner].Forget(_learnerKey, Now());
+                    }
+
                     break;
                 case Opcode.EntryId:
                     if (table != null)
+                    {
                         entryNumber = entry == null ? 0 : (ulong)((entry - table->Entries) / table->Stride) + 1;
+                    }
+
                     FieldAccess.Store(metadata + pc->OffsetA, pc->CodeA, entryNumber);
                     break;
                 case >= Opcode.HashCrc32 and <= Opcode.HashToeplitz:
@@ -357,55 +438,94 @@ public sealed unsafe partial class SwxWorker
                     goto Jump;
                 case Opcode.JumpValid:
                     if ((valid & (1UL << pc->Index)) != 0)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpInvalid:
                     if ((valid & (1UL << pc->Index)) == 0)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpHit:
                     if (hit)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpMiss:
                     if (!hit)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpAction:
                     if (action == pc->Index)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpNotAction:
                     if (action != pc->Index)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case >= Opcode.JumpEqual and <= Opcode.JumpGreater or >= Opcode.JumpEqualImmediate and <= Opcode.JumpGreaterImmediate:
                     if (Compare(pc, structs))
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpEqual8:
                     if (*(structs[pc->StructA] + pc->OffsetA) == (byte)pc->Immediate)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpEqual16:
                     if (*(ushort*)(structs[pc->StructA] + pc->OffsetA) == (ushort)pc->Immediate)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpEqual32:
                     if (*(uint*)(structs[pc->StructA] + pc->OffsetA) == (uint)pc->Immediate)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpNotEqual8:
                     if (*(structs[pc->StructA] + pc->OffsetA) != (byte)pc->Immediate)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpNotEqual16:
                     if (*(ushort*)(structs[pc->StructA] + pc->OffsetA) != (ushort)pc->Immediate)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.JumpNotEqual32:
                     if (*(uint*)(structs[pc->StructA] + pc->OffsetA) != (uint)pc->Immediate)
+                    {
                         goto Jump;
+                    }
+
                     break;
                 case Opcode.Return:
                     pc = ret;
@@ -422,9 +542,15 @@ public sealed unsafe partial class SwxWorker
     Transmit:
         loss = Assemble(buffer, ref start, ptr, runCount);
         if (loss != Loss.None)
+        {
             goto Lost;
+        }
+
         if (typeof(TMode) == typeof(Live) && mirrored != 0)
+        {
             SendClones(start, end, mirrored);
+        }
+
         if (!recirculate)
         {
             verdict = SwxVerdict.Transmit;
@@ -437,9 +563,14 @@ public sealed unsafe partial class SwxWorker
             goto Lost;
         }
         if (typeof(TMode) == typeof(Traced))
+        {
             Note("recirculate", "", (ulong)pass, $"recirculated, pass {pass}");
+        }
         else
+        {
             Counters.Recirculated++;
+        }
+
         Unsafe.InitBlockUnaligned(_cleared + _metadataSpace, 0, (uint)(_clearedBytes - _metadataSpace));
         goto NextPass;
 
@@ -449,12 +580,20 @@ public sealed unsafe partial class SwxWorker
         {
             loss = Assemble(buffer, ref start, ptr, runCount);
             if (loss != Loss.None)
+            {
                 goto Lost;
+            }
+
             if (typeof(TMode) == typeof(Live))
+            {
                 SendClones(start, end, mirrored);
+            }
         }
         if (typeof(TMode) == typeof(Live))
+        {
             Counters.Dropped++;
+        }
+
         goto Done;
 
     Truncated:
@@ -466,15 +605,24 @@ public sealed unsafe partial class SwxWorker
 
     Lost:
         if (typeof(TMode) == typeof(Traced))
+        {
             NoteLoss(loss);
+        }
         else
+        {
             CountLoss(loss);
+        }
 
     Done:
         if (typeof(TMode) == typeof(Traced))
+        {
             NoteFate(verdict, loss, outputPort, (int)(end - start));
+        }
         else
+        {
             CountPacket(verdict);
+        }
+
         offset = (int)(start - buffer);
         length = (int)(end - start);
         return verdict;

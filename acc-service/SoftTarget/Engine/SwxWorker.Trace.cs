@@ -8,7 +8,9 @@ public sealed unsafe partial class SwxWorker
     {
         Counters.Received++;
         if (verdict == SwxVerdict.Transmit)
+        {
             Counters.Transmitted++;
+        }
     }
 
     private void Note(string kind, string subject, ulong value, string text) => _sink!.OnStep(new SwxNoteStep(kind, subject, value, text));
@@ -41,11 +43,17 @@ public sealed unsafe partial class SwxWorker
     {
         var values = new SwxTraceValue[key.Count];
         for (var i = 0; i < values.Length; i++)
+        {
             values[i] = Read(key[i].Name, layout.Operands[i]);
+        }
+
         var run = _pipeline.Program.Actions[action];
         var arguments = new SwxTraceValue[run.Arguments.Count];
         for (var i = 0; i < arguments.Length; i++)
+        {
             arguments[i] = Read(run.Arguments[i].Name, new Operand(Operand.ActionData, run.Arguments[i]));
+        }
+
         _sink!.OnStep(new SwxTableStep(name, values, hit, run.Name, arguments));
     }
 
@@ -55,7 +63,10 @@ public sealed unsafe partial class SwxWorker
         var layout = _pipeline.Program.SelectorLayouts[index];
         var key = new List<SwxTraceValue> { Read(selector.GroupIdField, layout.GroupId) };
         for (var i = 0; i < layout.Fields.Count; i++)
+        {
             key.Add(Read(selector.SelectorFields[i], layout.Fields[i]));
+        }
+
         var found = _set!.Selectors[index].Get(group).Length > 0;
         var value = new byte[sizeof(uint)];
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(value, member);
@@ -77,16 +88,23 @@ public sealed unsafe partial class SwxWorker
     private void NoteFate(SwxVerdict verdict, Loss loss, uint port, int length)
     {
         if (verdict == SwxVerdict.Transmit)
+        {
             Note("transmit", "", port, $"sent to port {port}, {length} bytes");
+        }
         else if (loss == Loss.None)
+        {
             Note("drop", "", 0, "dropped");
+        }
     }
 
     private SwxTraceValue Read(string name, Operand operand)
     {
         var value = new ReadOnlySpan<byte>(_structs[operand.Struct] + operand.Offset, operand.Field.Bytes).ToArray();
         if (!operand.BigEndian)
+        {
             Array.Reverse(value);
+        }
+
         return new SwxTraceValue(name, operand.Bits, value);
     }
 }

@@ -108,7 +108,10 @@ public sealed unsafe partial class SwxWorker : IDisposable
     public void Enter()
     {
         if (_set is not null)
+        {
             throw new InvalidOperationException("the burst has begun already");
+        }
+
         Volatile.Write(ref _holding, _pipeline.Version);
         // The commit reads what we hold after it published, we read what is published after we said that we hold.
         Interlocked.MemoryBarrier();
@@ -163,7 +166,10 @@ public sealed unsafe partial class SwxWorker : IDisposable
     public void Dispose()
     {
         if (_set is not null)
+        {
             Exit();
+        }
+
         _pipeline.Remove(this);
         _memory.Dispose();
     }
@@ -175,20 +181,31 @@ public sealed unsafe partial class SwxWorker : IDisposable
         where TMode : struct
     {
         if ((uint)offset > (uint)buffer.Length || (uint)length > (uint)(buffer.Length - offset))
+        {
             throw new ArgumentOutOfRangeException(nameof(length), "the frame does not lie in the buffer");
+        }
+
         ObjectDisposedException.ThrowIf(_memory.Pointer == null, this);
         var own = _set is null;
         if (own)
+        {
             Enter();
+        }
+
         try
         {
             fixed (byte* p = buffer)
+            {
                 return Run<TMode>(p, ref offset, ref length, inputPort, out outputPort);
+            }
         }
         finally
         {
             if (own)
+            {
                 Exit();
+            }
+
             GC.KeepAlive(this);
         }
     }

@@ -49,7 +49,10 @@ internal unsafe struct TableHot
     public static byte* Lookup(TableHot* table, ulong* key, ulong* scratch)
     {
         if (table->Empty)
+        {
             return null;
+        }
+
         return table->Exact ? LookupExact(table, key) : LookupMasked(table, key, scratch);
     }
 
@@ -77,16 +80,27 @@ internal unsafe struct TableHot
         {
             var slot = slots[at];
             if (slot == 0)
+            {
                 return null;
+            }
+
             if ((slot & ~numberMask) != fingerprint)
+            {
                 continue;
+            }
+
             var entry = table->Entries + (long)((slot & numberMask) - 1) * table->Stride;
             var stored = (ulong*)entry;
             var i = 0;
             while (i < words && stored[i] == key[i])
+            {
                 i++;
+            }
+
             if (i == words)
+            {
                 return entry;
+            }
         }
     }
 
@@ -99,12 +113,20 @@ internal unsafe struct TableHot
         for (var t = table->Tuples; t < table->Tuples + table->TupleCount; t++)
         {
             if (best != null && t->Priority < priority)
+            {
                 break;
+            }
+
             for (var i = 0; i < words; i++)
+            {
                 masked[i] = key[i] & t->Mask[i];
+            }
+
             var entry = Find(table, masked, t->Id);
             if (entry == null)
+            {
                 continue;
+            }
             // The head of the chain has the greatest priority of all entries with this mask and key.
             var header = entry + words * 8;
             var p = *(uint*)(header + PriorityOffset);
@@ -129,18 +151,32 @@ internal unsafe struct TableHot
         {
             var slot = table->Slots[at];
             if (slot == 0)
+            {
                 return null;
+            }
+
             if ((slot & ~numberMask) != fingerprint)
+            {
                 continue;
+            }
+
             var entry = table->Entries + (long)((slot & numberMask) - 1) * table->Stride;
             var stored = (ulong*)entry;
             if (*(ushort*)(entry + words * 8 + TupleOffset) != tuple)
+            {
                 continue;
+            }
+
             var i = 0;
             while (i < words && stored[i] == key[i])
+            {
                 i++;
+            }
+
             if (i == words)
+            {
                 return entry;
+            }
         }
     }
 }

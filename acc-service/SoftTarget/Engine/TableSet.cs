@@ -14,10 +14,15 @@ internal sealed unsafe class TableSet : IDisposable
         HotSelectors = (SelectorHot*)_hotSelectors.Pointer;
         Tables = new TableStore[program.Tables.Count];
         for (var i = 0; i < Tables.Length; i++)
+        {
             Tables[i] = new TableStore(program.Tables[i], program.TableKeys[i], HotTables + i, seed + (ulong)i * 0x1_0001);
+        }
+
         Selectors = new SelectorStore[program.Selectors.Count];
         for (var i = 0; i < Selectors.Length; i++)
+        {
             Selectors[i] = new SelectorStore(program.Selectors[i], program.SelectorLayouts[i], HotSelectors + i);
+        }
     }
 
     public TableHot* HotTables { get; }
@@ -31,15 +36,23 @@ internal sealed unsafe class TableSet : IDisposable
     public void Seal()
     {
         foreach (var table in Tables)
+        {
             table.Seal();
+        }
     }
 
     public void Dispose()
     {
         foreach (var table in Tables)
+        {
             table.Dispose();
+        }
+
         foreach (var selector in Selectors)
+        {
             selector.Dispose();
+        }
+
         _hotTables.Dispose();
         _hotSelectors.Dispose();
     }

@@ -33,13 +33,21 @@ internal sealed unsafe partial class TableStore
         {
             var slot = _hot->Slots[at];
             if (slot == 0)
+            {
                 return -1;
+            }
+
             if ((slot & ~_hot->NumberMask) != fingerprint)
+            {
                 continue;
+            }
+
             var entry = EntryAt(at);
             if ((Exact || *(ushort*)(entry + _words * 8 + TableHot.TupleOffset) == tuple)
                 && new ReadOnlySpan<ulong>(entry, _words).SequenceEqual(new ReadOnlySpan<ulong>(key, _words)))
+            {
                 return at;
+            }
         }
     }
 
@@ -48,7 +56,10 @@ internal sealed unsafe partial class TableStore
         var hash = HashOf(key, tuple);
         var at = (uint)hash & _hot->SlotMask;
         while (_hot->Slots[at] != 0)
+        {
             at = (at + 1) & _hot->SlotMask;
+        }
+
         _hot->Slots[at] = ((uint)(hash >> 32) & ~_hot->NumberMask) | (number + 1);
     }
 
@@ -63,7 +74,10 @@ internal sealed unsafe partial class TableStore
             var tuple = Exact ? 0UL : *(ushort*)(entry + _words * 8 + TableHot.TupleOffset);
             var home = (uint)HashOf((ulong*)entry, tuple) & mask;
             if (((at - home) & mask) < ((at - hole) & mask))
+            {
                 continue;
+            }
+
             _hot->Slots[hole] = _hot->Slots[at];
             hole = at;
         }
@@ -82,7 +96,10 @@ internal sealed unsafe partial class TableStore
         for (uint at = 0; at <= mask; at++)
         {
             if (slots[at] == 0)
+            {
                 continue;
+            }
+
             var number = (slots[at] & numbers) - 1;
             var entry = EntryOf(number);
             Place((ulong*)entry, Exact ? 0UL : *(ushort*)(entry + _words * 8 + TableHot.TupleOffset), number);
@@ -102,7 +119,10 @@ internal sealed unsafe partial class TableStore
         tuple.Entries++;
         ref var users = ref CollectionsMarshal.GetValueRefOrAddDefault(tuple.Priorities, Priority(entry), out _);
         if (users++ == 0)
+        {
             tuple.Order.Add(Priority(entry));
+        }
+
         if (Priority(entry) >= tuple.Priority || tuple.Entries == 1)
         {
             _tuplesChanged |= Priority(entry) != tuple.Priority || tuple.Entries == 1;
@@ -123,7 +143,10 @@ internal sealed unsafe partial class TableStore
             return;
         }
         while (Next(head) is var next && next != null && Priority(next) > Priority(entry))
+        {
             head = next;
+        }
+
         SetNext(entry, *(uint*)(head + _words * 8 + TableHot.NextOffset));
         SetNext(head, number + 1);
     }
@@ -137,7 +160,10 @@ internal sealed unsafe partial class TableStore
         if (before != entry)
         {
             while (*(uint*)(before + _words * 8 + TableHot.NextOffset) != number + 1)
+            {
                 before = Next(before);
+            }
+
             SetNext(before, next);
         }
         else if (next != 0)
@@ -176,11 +202,16 @@ internal sealed unsafe partial class TableStore
     {
         var wanted = new ReadOnlySpan<ulong>(mask, _words);
         if (_lastTuple is { } last && wanted.SequenceEqual(last.Mask))
+        {
             return last;
+        }
+
         foreach (var tuple in _tuples)
         {
             if (tuple is not null && wanted.SequenceEqual(tuple.Mask))
+            {
                 return _lastTuple = tuple;
+            }
         }
         return null;
     }
@@ -192,7 +223,10 @@ internal sealed unsafe partial class TableStore
         {
             id = _tuples.Count;
             if (id > ushort.MaxValue)
+            {
                 throw new InvalidOperationException($"table {Table.Name} can't hold more than {ushort.MaxValue + 1} different masks");
+            }
+
             _tuples.Add(null);
         }
         _tuplesChanged = true;

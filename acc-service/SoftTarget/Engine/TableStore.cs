@@ -83,12 +83,17 @@ internal sealed unsafe partial class TableStore : IDisposable
         }
         var tuple = FindTuple(mask);
         if (tuple is null)
+        {
             return null;
+        }
+
         var slot = FindSlot(key, tuple.Id);
         for (var entry = slot < 0 ? null : EntryAt(slot); entry != null; entry = Next(entry))
         {
             if (Priority(entry) == priority)
+            {
                 return entry;
+            }
         }
         return null;
     }
@@ -145,9 +150,14 @@ internal sealed unsafe partial class TableStore : IDisposable
     {
         var number = Number(entry);
         if (Exact)
+        {
             RemoveSlot(FindSlot((ulong*)entry, 0));
+        }
         else
+        {
             Unlink(entry, number);
+        }
+
         *(uint*)entry = _free;
         _free = number + 1;
         Count--;
@@ -158,7 +168,9 @@ internal sealed unsafe partial class TableStore : IDisposable
     public void Seal()
     {
         if (!Exact && _tuplesChanged)
+        {
             SealTuples();
+        }
     }
 
     public bool ForEach(SwxEntryVisitor visitor)
@@ -168,17 +180,25 @@ internal sealed unsafe partial class TableStore : IDisposable
         for (uint at = 0; at <= _hot->SlotMask; at++)
         {
             if (_hot->Slots[at] == 0)
+            {
                 continue;
+            }
+
             for (var entry = EntryAt(at); entry != null; entry = Exact ? null : Next(entry))
             {
                 Layout.ToPacked(new ReadOnlySpan<byte>(entry, _words * 8), key);
                 if (!Exact)
+                {
                     Layout.ToPacked(System.Runtime.InteropServices.MemoryMarshal.AsBytes<ulong>(TupleOf(entry).Mask), mask);
+                }
+
                 var action = Action(entry);
                 var bytes = ActionBytes(action);
                 var priority = Table.Kind == SwxMatchKind.Wildcard ? Priority(entry) : 0;
                 if (!visitor(key, mask, priority, action, Data(entry)[..bytes]))
+                {
                     return false;
+                }
             }
         }
         return true;
@@ -189,7 +209,9 @@ internal sealed unsafe partial class TableStore : IDisposable
         foreach (var listed in Table.Actions)
         {
             if (listed.Action.Index == action)
+            {
                 return listed.Action.DataBytes;
+            }
         }
         return 0;
     }
@@ -212,16 +234,24 @@ internal sealed unsafe partial class TableStore : IDisposable
             return number;
         }
         if (_fresh == _capacity)
+        {
             GrowEntries();
+        }
+
         if ((_fresh + 1) * 4UL > (_hot->SlotMask + 1) * 3UL)
+        {
             GrowSlots();
+        }
+
         return _fresh++;
     }
 
     private void GrowEntries()
     {
         if (_capacity >= MaxEntries)
+        {
             throw new InvalidOperationException($"table {Table.Name} can't hold more than {MaxEntries} entries");
+        }
         // Large ones by a quarter: space is dearer than the copy.
         var capacity = Math.Max(8, _capacity + (_capacity < 4096 ? _capacity / 2 : _capacity / 4));
         var grown = new NativeBlock((long)capacity * _hot->Stride);

@@ -61,7 +61,10 @@ internal sealed class WorkerCounters
             NotLearned = NotLearned + other.NotLearned,
         };
         for (var i = 0; i < sum.LookupCounts.Length; i++)
+        {
             sum.LookupCounts[i] = LookupCounts[i] + other.LookupCounts[i];
+        }
+
         return sum;
     }
 }

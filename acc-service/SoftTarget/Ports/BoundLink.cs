@@ -27,16 +27,23 @@ internal sealed class BoundLink(SoftPort port, PacketPort link, int burst) : IDi
         var taken = _sender.Flush();
         Port.CountSent(taken, taken == count ? _bytes : _bytes * taken / Math.Max(1, count));
         if (taken != count)
+        {
             Port.CountUnsent(count - taken);
+        }
+
         _bytes = 0;
     }
 
     public void Send(ReadOnlySpan<byte> frame)
     {
         if (Link.TrySend(frame))
+        {
             Port.CountSent(1, frame.Length);
+        }
         else
+        {
             Port.CountUnsent(1);
+        }
     }
 
     public void Dispose()

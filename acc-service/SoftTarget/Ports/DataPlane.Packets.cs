@@ -25,18 +25,26 @@ internal sealed partial class DataPlane
         {
             // An event without a packet is the link's death or its going down.
             if (link.Link.RefreshState() == PortLinkState.Gone)
+            {
                 Lose(link);
+            }
+
             return;
         }
 
         var bytes = 0L;
         for (var i = 0; i < count; i++)
+        {
             bytes += _batch.Length(i);
+        }
+
         link.Port.CountReceived(count, bytes);
         var before = _worker?.Counters.Truncated ?? 0;
         Process(count, link.Port.Id);
         if (_worker is { } worker && worker.Counters.Truncated > before)
+        {
             link.Port.CountMalformed(worker.Counters.Truncated - before);
+        }
     }
 
     private void Lose(BoundLink link)
@@ -48,7 +56,10 @@ internal sealed partial class DataPlane
     private void Process(int count, uint inputPort)
     {
         if (_worker is not { } worker)
+        {
             return;
+        }
+
         try
         {
             // One burst sees one version of the tables; a commit waits for its end, so nothing in here may block.
@@ -80,7 +91,10 @@ internal sealed partial class DataPlane
         }
 
         foreach (var link in _touched)
+        {
             link.Flush();
+        }
+
         _touched.Clear();
     }
 
@@ -93,7 +107,10 @@ internal sealed partial class DataPlane
         else if (_links.TryGetValue(port, out var link))
         {
             if (!link.HasPackets)
+            {
                 _touched.Add(link);
+            }
+
             link.Add(_batch, index);
         }
         else
@@ -107,11 +124,17 @@ internal sealed partial class DataPlane
     void ISwxCloneSink.Clone(ReadOnlySpan<byte> frame, uint port)
     {
         if (port == _cpuPort)
+        {
             _sink.ToController(frame);
+        }
         else if (_links.TryGetValue(port, out var link))
+        {
             link.Send(frame);
+        }
         else
+        {
             CountUnroutable();
+        }
     }
 
     private void Inject(byte[] frame)

@@ -99,12 +99,18 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     public void Dispose()
     {
         if (_stopping)
+        {
             return;
+        }
+
         _stopping = true;
         _wake.Signal();
         _thread.Join();
         foreach (var link in _links.Values)
+        {
             _closer.Close(link);
+        }
+
         _links.Clear();
         _closer.Dispose();
         _worker?.Dispose();
@@ -116,7 +122,10 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     private void Post(Action command)
     {
         if (_stopping)
+        {
             return;
+        }
+
         _commands.Enqueue(command);
         _wake.Signal();
     }
@@ -133,7 +142,9 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
                 {
                     _wake.Drain();
                     while (_commands.TryDequeue(out var command))
+                    {
                         command();
+                    }
                 }
                 else if (_links.TryGetValue(PortOf(events[i].Token), out var link))
                 {
@@ -153,7 +164,10 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     private void Unbind(uint port)
     {
         if (!_links.Remove(port, out var link))
+        {
             return;
+        }
+
         link.Port.IsBound = false;
         _epoll.Remove(link.Link.Handle);
         _closer.Close(link);

@@ -28,6 +28,8 @@ internal sealed class LinkCloser : IDisposable
     private void Run()
     {
         foreach (var link in _links.GetConsumingEnumerable())
+        {
             link.Dispose();
+        }
     }
 }

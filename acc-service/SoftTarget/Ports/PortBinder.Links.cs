@@ -19,7 +19,10 @@ internal sealed partial class PortBinder
                     break;
                 case LinkEventKind.Removed when change.Link is { } link:
                     if (FindBound(link.Index) is { } gone)
+                    {
                         Release(gone);
+                    }
+
                     break;
                 case LinkEventKind.Lost:
                     Resync();
@@ -34,14 +37,23 @@ internal sealed partial class PortBinder
         if (FindBound(link.Index) is { } current)
         {
             if (current.Name == link.Name)
+            {
                 return;
+            }
+
             Release(current);
         }
 
         if (!_table.Ports.TryGetValue(link.Name, out var port) || port.IsTap)
+        {
             return;
+        }
+
         if (_bound.ContainsKey(port))
+        {
             Release(port);
+        }
+
         TryBind(port);
     }
 
@@ -54,17 +66,24 @@ internal sealed partial class PortBinder
         foreach (var (port, index) in _bound.ToList())
         {
             if (!port.IsTap && byIndex.GetValueOrDefault(index) != port.Name)
+            {
                 Release(port);
+            }
         }
 
         foreach (var link in links)
+        {
             OnLink(link);
+        }
     }
 
     private void TryBind(SoftPort port)
     {
         if (_monitor is null || _bound.ContainsKey(port) || !IsCurrent(port))
+        {
             return;
+        }
+
         PacketPort link;
         try
         {
@@ -75,7 +94,10 @@ internal sealed partial class PortBinder
             // A link that is not there yet reports itself when it is; everything else is tried again.
             port.Fault = port.IsTap || e.Errno is not (Errno.ENODEV or Errno.ENXIO) ? e.Message : "";
             if (port.Fault.Length > 0)
+            {
                 Problem(e.Message);
+            }
+
             return;
         }
 
@@ -113,14 +135,19 @@ internal sealed partial class PortBinder
         foreach (var port in _table.Ports.Values)
         {
             if (port.IsTap || port.Fault.Length > 0)
+            {
                 TryBind(port);
+            }
         }
     }
 
     private void Release(SoftPort port)
     {
         if (!_bound.Remove(port))
+        {
             return;
+        }
+
         _dataPlane.Unbind(port);
         LogReleased(_logger, port.Name, port.Id);
     }
@@ -138,7 +165,9 @@ internal sealed partial class PortBinder
         foreach (var (port, bound) in _bound)
         {
             if (bound == index && !port.IsTap)
+            {
                 return port;
+            }
         }
 
         return null;

@@ -76,7 +76,10 @@ internal sealed partial class PortBinder : IDisposable
     public void Dispose()
     {
         if (_stopping)
+        {
             return;
+        }
+
         _stopping = true;
         _wake.Signal();
         _thread.Join();
@@ -88,7 +91,10 @@ internal sealed partial class PortBinder : IDisposable
     private void Post(Action command)
     {
         if (_stopping)
+        {
             return;
+        }
+
         _commands.Enqueue(command);
         _wake.Signal();
     }
@@ -103,13 +109,19 @@ internal sealed partial class PortBinder : IDisposable
             for (var i = 0; i < count; i++)
             {
                 if (events[i].Token == MonitorToken)
+                {
                     Guarded(ReadEvents);
+                }
                 else
+                {
                     _wake.Drain();
+                }
             }
 
             while (_commands.TryDequeue(out var command))
+            {
                 Guarded(command);
+            }
         }
     }
 
@@ -163,7 +175,9 @@ internal sealed partial class PortBinder : IDisposable
         _fault = PortFault.None;
         LogNamespaceOpen(_logger, _path ?? "the process's own");
         foreach (var port in _table.Ports.Values)
+        {
             TryBind(port);
+        }
     }
 
     private bool IsStillThere()
@@ -182,7 +196,10 @@ internal sealed partial class PortBinder : IDisposable
     private void CloseNamespace()
     {
         foreach (var port in _bound.Keys.Where(p => !p.IsTap).ToList())
+        {
             Release(port);
+        }
+
         if (_monitor is not null)
         {
             _epoll.Remove(_monitor.Handle);
@@ -204,7 +221,10 @@ internal sealed partial class PortBinder : IDisposable
     private void Problem(string message)
     {
         if (message == _lastProblem)
+        {
             return;
+        }
+
         _lastProblem = message;
         LogProblem(_logger, message);
     }

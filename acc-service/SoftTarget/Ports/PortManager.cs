@@ -28,7 +28,10 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
     {
         var port = Table.Add(name, type, out added);
         if (port is null || !added)
+        {
             return port;
+        }
+
         LogAdded(_logger, name, port.Id);
         binder?.Added(port);
         return port;
@@ -38,7 +41,10 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
     public bool Remove(string name)
     {
         if (Table.Remove(name) is not { } port)
+        {
             return false;
+        }
+
         LogRemoved(_logger, name, port.Id);
         binder?.Removed(port);
         return true;
@@ -48,7 +54,10 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
     public async Task SettleAsync(CancellationToken cancellation)
     {
         if (binder is null)
+        {
             return;
+        }
+
         try
         {
             await binder.SettleAsync().WaitAsync(SettleLimit, cancellation);

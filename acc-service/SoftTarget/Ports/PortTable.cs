@@ -33,12 +33,20 @@ internal sealed class PortTable(uint lastId)
         {
             added = false;
             if (_ports.TryGetValue(name, out var port))
+            {
                 return port;
+            }
+
             uint id;
             if (_next <= lastId)
+            {
                 id = _next++;
+            }
             else if (!_released.TryDequeue(out id))
+            {
                 return null;
+            }
+
             port = new SoftPort(id, name, type);
             _ports = _ports.Append(new(name, port)).ToFrozenDictionary(StringComparer.Ordinal);
             added = true;
@@ -52,7 +60,10 @@ internal sealed class PortTable(uint lastId)
         lock (_lock)
         {
             if (!_ports.TryGetValue(name, out var port))
+            {
                 return null;
+            }
+
             _ports = _ports.Where(p => p.Key != name).ToFrozenDictionary(StringComparer.Ordinal);
             _released.Enqueue(port.Id);
             return port;

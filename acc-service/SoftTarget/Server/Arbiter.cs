@@ -25,27 +25,48 @@ internal sealed class Arbiter
         var role = update.Role?.Name ?? "";
         var id = ElectionId.From(update.ElectionId);
         if (session.IsLive && session.DeviceId != deviceId)
+        {
             throw Outcome.Precondition($"this stream is for device {session.DeviceId}, not {deviceId}").ToException();
+        }
+
         if (session.IsLive && session.Role != role)
+        {
             throw Outcome.Precondition($"this stream has role \"{session.Role}\": open another for \"{role}\"").ToException();
+        }
+
         if (update.Role?.Config is not null)
+        {
             throw Outcome.Invalid("role.config is not supported: every role has full pipeline access").ToException();
+        }
+
         if (id.IsZero)
+        {
             throw Outcome.Invalid("election_id is missing or 0").ToException();
+        }
+
         if (!_roles.TryGetValue(role, out var state))
         {
             // The highest election id of a role is kept for good, so the roles have to be few.
             if (_roles.Count >= MaxRoles)
+            {
                 throw Outcome.Full($"there are {MaxRoles} roles, the most allowed").ToException();
+            }
+
             _roles.Add(role, state = new RoleState());
         }
 
         if (state.Sessions.Exists(s => s != session && s.ElectionId == id))
+        {
             throw Outcome.Invalid($"election_id {id} is used by another controller").ToException();
+        }
+
         if (!session.IsLive)
         {
             if (state.Sessions.Count >= MaxStreams)
+            {
                 throw Outcome.Full($"role \"{role}\" has {MaxStreams} streams, the most allowed").ToException();
+            }
+
             session.IsLive = true;
             session.DeviceId = deviceId;
             session.Role = role;
@@ -60,13 +81,21 @@ internal sealed class Arbiter
     public void Remove(StreamSession session)
     {
         if (!session.IsLive || !_roles.TryGetValue(session.Role, out var state) || !state.Sessions.Remove(session))
+        {
             return;
+        }
+
         session.IsLive = false;
         if (state.Primary != session)
+        {
             return;
+        }
+
         state.Primary = null;
         foreach (var other in state.Sessions)
+        {
             Notify(state, other);
+        }
     }
 
     /// <summary>Whether a controller that names this role and election id is the primary.</summary>
@@ -89,7 +118,9 @@ internal sealed class Arbiter
             if (changed)
             {
                 foreach (var other in state.Sessions.Where(s => s != session))
+                {
                     Notify(state, other);
+                }
             }
 
             Notify(state, session);
@@ -98,7 +129,9 @@ internal sealed class Arbiter
         {
             state.Primary = null;
             foreach (var each in state.Sessions)
+            {
                 Notify(state, each);
+            }
         }
         else
         {
@@ -117,9 +150,15 @@ internal sealed class Arbiter
             Status = new Google.Rpc.Status { Code = (int)code, Message = message },
         };
         if (session.Role.Length > 0)
+        {
             update.Role = new Role { Name = session.Role };
+        }
+
         if (!state.Highest.IsZero)
+        {
             update.ElectionId = state.Highest.ToMessage();
+        }
+
         session.Send(new StreamMessageResponse { Arbitration = update });
     }
 

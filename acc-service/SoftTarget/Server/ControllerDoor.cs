@@ -36,9 +36,13 @@ internal sealed class ControllerDoor : IDisposable
     {
         listen.Protocols = HttpProtocols.Http2;
         if (_tls is { } tls)
+        {
             _listener.Apply(listen, _ => Terms(tls), (connection, next) => RunAsync(connection, Controllers, next));
+        }
         else
+        {
             listen.Use(next => connection => RunAsync(connection, PeerName.GroupOf(connection), next));
+        }
     }
 
     public void Dispose() => _pool.Dispose();
@@ -61,9 +65,15 @@ internal sealed class ControllerDoor : IDisposable
             var trusted = chain.Build(leaf);
             var flags = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, s) => all | s.Status);
             foreach (var element in chain.ChainElements)
+            {
                 element.Certificate.Dispose();
+            }
+
             if (!trusted)
+            {
                 return $"the certificate is not valid for a client here ({flags})";
+            }
+
             var roles = CertificateRoles.Read(leaf);
             return roles.Count switch
             {

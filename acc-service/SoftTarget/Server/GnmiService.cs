@@ -31,7 +31,9 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
         foreach (var name in deletes)
         {
             if (!ports.Table.Ports.ContainsKey(name))
+            {
                 throw Outcome.NotFound($"interfaces/virtual-interface[name={name}]: no such port").ToException();
+            }
         }
 
         var response = new SetResponse { Prefix = request.Prefix, Timestamp = Now() };
@@ -47,9 +49,14 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
             if (path.Leaf == PortPath.PortType)
             {
                 if (ports.Add(path.Name, update.Val.StringVal, out var isNew) is not { } port)
+                {
                     throw Outcome.Full($"interfaces/virtual-interface[name={path.Name}]: all port numbers are in use").ToException();
+                }
+
                 if (isNew)
+                {
                     added.Add(port);
+                }
             }
 
             response.Response.Add(new UpdateResult { Path = update.Path, Op = UpdateResult.Types.Operation.Update });
@@ -61,7 +68,10 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
         {
             var reason = ports.RefusalOf(refused);
             foreach (var port in added)
+            {
                 ports.Remove(port.Name);
+            }
+
             throw Outcome.Precondition($"interfaces/virtual-interface[name={refused.Name}]: its link can't be opened: {reason}").ToException();
         }
 
@@ -87,7 +97,9 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
             if (parsed.Name == PortPath.All)
             {
                 foreach (var port in all.Values.OrderBy(p => p.Id))
+                {
                     AddValues(notification, port, parsed.Leaf);
+                }
             }
             else if (all.TryGetValue(parsed.Name, out var port))
             {

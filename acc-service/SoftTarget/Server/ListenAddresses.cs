@@ -25,13 +25,20 @@ internal sealed class ListenAddresses : IDisposable
     public ListenAddresses(SoftTargetOptions options, RefusalLog refusals, ILogger logger)
     {
         if (options.Listen.Count == 0)
+        {
             throw new ArgumentException("Listen: no address", nameof(options));
+        }
+
         foreach (var address in options.Listen)
         {
             if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
+            {
                 AddSocket(address[UnixPrefix.Length..]);
+            }
             else
+            {
                 AddEndPoint(address, options.Tls is not null);
+            }
         }
 
         _door = new ControllerDoor(options, refusals, logger);
@@ -50,9 +57,14 @@ internal sealed class ListenAddresses : IDisposable
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
         foreach (var path in _sockets)
+        {
             kestrel.ListenUnixSocket(path, o => o.Protocols = HttpProtocols.Http2);
+        }
+
         foreach (var endPoint in _endPoints)
+        {
             kestrel.Listen(endPoint, _door.Apply);
+        }
     }
 
     /// <summary>Makes the sockets that Kestrel listens on.</summary>
@@ -60,7 +72,10 @@ internal sealed class ListenAddresses : IDisposable
         => transport.CreateBoundListenSocket = endPoint =>
         {
             if (endPoint is not UnixDomainSocketEndPoint unix)
+            {
                 return SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            }
+
             var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             socket.Bind(unix);
 
@@ -73,13 +88,18 @@ internal sealed class ListenAddresses : IDisposable
     {
         _door.Dispose();
         foreach (var path in _sockets)
+        {
             File.Delete(path);
+        }
     }
 
     private void AddSocket(string path)
     {
         if (!Path.IsPathRooted(path))
+        {
             throw new ArgumentException($"Listen: {UnixPrefix}{path} is no absolute path");
+        }
+
         RemoveStale(path);
         _sockets.Add(path);
     }
@@ -88,7 +108,10 @@ internal sealed class ListenAddresses : IDisposable
     private static void RemoveStale(string path)
     {
         if (!File.Exists(path))
+        {
             return;
+        }
+
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
@@ -97,7 +120,10 @@ internal sealed class ListenAddresses : IDisposable
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {
             if (new FileInfo(path).Length > 0)
+            {
                 throw new IOException($"Listen: {path} is a file, no socket");
+            }
+
             File.Delete(path);
             return;
         }
@@ -113,9 +139,15 @@ internal sealed class ListenAddresses : IDisposable
     {
         var text = address.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1:" + address["localhost:".Length..] : address;
         if (!IpText.TryParseEndPoint(text, out var endPoint))
+        {
             throw new ArgumentException($"Listen: {address} is neither unix:/PATH nor ADDRESS:PORT");
+        }
+
         if (!hasTls && !IPAddress.IsLoopback(endPoint.Address))
+        {
             throw new ArgumentException($"Listen: {address} is reachable from outside: certificates are needed");
+        }
+
         _endPoints.Add(endPoint);
     }
 }

@@ -15,7 +15,9 @@ internal sealed partial class P4RuntimeEndpoint
         try
         {
             while (await NextAsync(requests, call.CancellationToken))
+            {
                 Handle(session, requests.Current);
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
@@ -31,7 +33,9 @@ internal sealed partial class P4RuntimeEndpoint
         }
 
         if (shutdown.Begun.IsCompleted)
+        {
             throw new RpcException(new Status(StatusCode.Unavailable, "the soft target is stopping"));
+        }
     }
 
     /// <summary>
@@ -78,7 +82,10 @@ internal sealed partial class P4RuntimeEndpoint
             case StreamMessageRequest.UpdateOneofCase.Packet:
                 var outcome = packets.Send(session, request.Packet);
                 if (!outcome.IsOk)
+                {
                     SendError(session, outcome, new StreamError { PacketOut = new PacketOutError { PacketOut = request.Packet } });
+                }
+
                 break;
             default:
                 SendError(session, Outcome.Unimplemented("stream message of an unknown kind"), new StreamError());

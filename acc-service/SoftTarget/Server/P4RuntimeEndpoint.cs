@@ -23,7 +23,10 @@ internal sealed partial class P4RuntimeEndpoint(
         {
             var failures = device.Write(frame);
             if (failures is not null)
+            {
                 throw StatusDetails.ToException(failures, "updates");
+            }
+
             return Task.FromResult(Done);
         }
     }
@@ -42,9 +45,14 @@ internal sealed partial class P4RuntimeEndpoint(
         }
 
         if (!chunk.IsEmpty)
+        {
             await stream.WriteAsync(chunk, call.CancellationToken);
+        }
+
         if (batch.Failures is { } failures)
+        {
             throw StatusDetails.ToException(failures, "requests");
+        }
     }
 
     public Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(
@@ -62,9 +70,14 @@ internal sealed partial class P4RuntimeEndpoint(
         {
             response.Config = new ForwardingPipelineConfig { Cookie = config.Cookie };
             if (request.ResponseType is ResponseType.All or ResponseType.P4InfoAndCookie)
+            {
                 response.Config.P4Info = config.P4Info;
+            }
+
             if (request.ResponseType is ResponseType.All or ResponseType.DeviceConfigAndCookie)
+            {
                 response.Config.P4DeviceConfig = config.P4DeviceConfig;
+            }
         }
 
         return Task.FromResult(response);
@@ -73,7 +86,10 @@ internal sealed partial class P4RuntimeEndpoint(
     public Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext call)
     {
         if (request.DeviceId != 0)
+        {
             device.CheckDevice(request.DeviceId);
+        }
+
         return Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = ApiVersion });
     }
 }

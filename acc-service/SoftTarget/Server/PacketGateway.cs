@@ -20,19 +20,31 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
     public Outcome Send(StreamSession session, PacketOut packet)
     {
         if (!device.Primaries.Contains(session))
+        {
             return Outcome.Denied("only a primary may send packets");
+        }
+
         if (device.State is not { } state || DataPlane is not { } dataPlane)
+        {
             return Outcome.Precondition("no pipeline is running");
+        }
+
         var header = state.Bound.PacketOut;
         var bytes = header?.Bytes ?? 0;
         if (packet.Payload.Length + bytes > dataPlane.MaxFrame)
+        {
             return Outcome.Invalid($"the packet has {packet.Payload.Length} bytes, at most {dataPlane.MaxFrame - bytes} can be sent");
+        }
+
         var frame = new byte[bytes + packet.Payload.Length];
         var outcome = header is null
             ? packet.Metadata.Count == 0 ? Outcome.Ok : Outcome.Invalid("p4info declares no packet_out header, so no metadata")
             : PackHeader(header, packet, frame);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         packet.Payload.Span.CopyTo(frame.AsSpan(bytes));
         return dataPlane.TryInject(frame) ? Outcome.Ok : Outcome.Full("too many packets wait for the pipeline");
     }
@@ -42,17 +54,28 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
     {
         var primaries = device.Primaries;
         if (primaries.Count == 0 || device.State is not { } state)
+        {
             return;
+        }
+
         var header = state.Bound.PacketIn;
         var bytes = header?.Bytes ?? 0;
         if (frame.Length < bytes)
+        {
             return;
+        }
+
         var packet = new PacketIn { Payload = ByteString.CopyFrom(frame[bytes..]) };
         if (header is not null)
+        {
             UnpackHeader(header, frame[..bytes], packet);
+        }
+
         var message = new StreamMessageResponse { Packet = packet };
         foreach (var session in primaries)
+        {
             session.TrySend(message);
+        }
     }
 
     private static Outcome PackHeader(BoundPacketHeader header, PacketOut packet, Span<byte> frame)
@@ -62,14 +85,22 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
         {
             var given = packet.Metadata.Where(m => m.MetadataId == field.Id).ToList();
             if (given.Count != 1)
+            {
                 return Outcome.Invalid($"packet_out metadata {field.Name} is given {given.Count} times, expected once");
+            }
+
             var value = new byte[(field.Bits + 7) / 8];
             if (!BitStrings.TryPack(given[0].Value.Span, field.Bits, value))
+            {
                 return Outcome.OutOfRange($"packet_out metadata {field.Name}: {BitStrings.Describe(given[0].Value.Span, field.Bits)}");
+            }
+
             for (var i = 0; i < field.Bits; i++, bit++)
             {
                 if (BitAt(value, (value.Length * 8) - field.Bits + i))
+                {
                     frame[bit / 8] |= (byte)(0x80 >> (bit % 8));
+                }
             }
         }
 

@@ -36,11 +36,20 @@ internal sealed record PortPath(string Name, string Leaf)
     {
         var path = Parse(prefix, update.Path ?? new Gnmi.Path(), wildcard: false);
         if (!Accepted.Contains(path.Leaf))
+        {
             throw Outcome.Invalid($"{Describe(path)} can't be set").ToException();
+        }
+
         if (PortTable.CheckName(path.Name) is { } problem)
+        {
             throw Outcome.Invalid($"{Describe(path)}: {problem}").ToException();
+        }
+
         if (path.Leaf == PortType && (update.Val?.ValueCase != TypedValue.ValueOneofCase.StringVal || update.Val.StringVal.Length is 0 or > 32))
+        {
             throw Outcome.Invalid($"{Describe(path)}: expected a string such as \"LINK\" or \"TAP\"").ToException();
+        }
+
         return path;
     }
 
@@ -84,7 +93,10 @@ internal sealed record PortPath(string Name, string Leaf)
 
         var parsed = new PortPath(name, string.Join('/', elements.Skip(2).Select(e => e.Name)));
         if (name == All && !wildcard)
+        {
             throw Outcome.Invalid($"{Describe(parsed)}: a single port must be named").ToException();
+        }
+
         var known = parsed.Leaf is "" or "config" or "state"
             || Accepted.Contains(parsed.Leaf)
             || Values(new SoftPort(0, "", "")).Any(v => v.Section + "/" + v.Name == parsed.Leaf);

@@ -41,10 +41,15 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     public void CheckDevice(ulong deviceId)
     {
         if (deviceId == 0)
+        {
             throw Outcome.Invalid("device_id is missing or 0").ToException();
+        }
+
         var known = Volatile.Read(ref _deviceId);
         if (known != 0 && known != deviceId)
+        {
             throw Outcome.NotFound($"device {deviceId} is not known here").ToException();
+        }
     }
 
     /// <summary>Handles an arbitration update. A target without a configured id takes that of its first controller.</summary>
@@ -54,11 +59,17 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         lock (_gate)
         {
             if (!session.IsLive)
+            {
                 CheckDevice(update.DeviceId);
+            }
+
             Arbiter.Update(session, update.DeviceId, update);
             _primaries = [.. Arbiter.Primaries];
             if (_deviceId == 0)
+            {
                 Volatile.Write(ref _deviceId, update.DeviceId);
+            }
+
             LogArbitration(_logger, update.DeviceId, ConfigurationError.OneLine(session.Role), session.ElectionId, Arbiter.IsPrimary(session));
         }
     }
@@ -68,7 +79,10 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         lock (_gate)
         {
             if (!session.IsLive)
+            {
                 return;
+            }
+
             var primary = Arbiter.IsPrimary(session);
             Arbiter.Remove(session);
             _primaries = [.. Arbiter.Primaries];
@@ -86,11 +100,20 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
             var updates = frame.Decode();
             CheckDevice(frame.DeviceId);
             if (frame.ElectionId.IsZero)
+            {
                 throw Outcome.Invalid("election_id is missing or 0").ToException();
+            }
+
             if (frame.HasRoleNumber)
+            {
                 throw Outcome.Invalid("role_id is not supported, use role").ToException();
+            }
+
             if (!Enum.IsDefined(frame.Atomicity))
+            {
                 throw Outcome.Unimplemented($"atomicity {(int)frame.Atomicity} is not supported").ToException();
+            }
+
             lock (_gate)
             {
                 CheckPrimary(frame.Role, frame.ElectionId);
@@ -110,7 +133,9 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     {
         CheckDevice(request.DeviceId);
         lock (_gate)
+        {
             return ReadBatch.Take(Running(), request);
+        }
     }
 
     /// <exception cref="RpcException">The config is refused.</exception>
@@ -119,34 +144,62 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         CheckDevice(request.DeviceId);
         var id = ElectionId.From(request.ElectionId);
         if (id.IsZero)
+        {
             throw Outcome.Invalid("election_id is missing or 0").ToException();
+        }
+
         lock (_gate)
+        {
             CheckPrimary(request.Role, id);
+        }
+
         if (request.Action is PipelineAction.Unspecified || !Enum.IsDefined(request.Action))
+        {
             throw Outcome.Invalid("action is missing").ToException();
+        }
+
         if (request.Action == PipelineAction.ReconcileAndCommit)
+        {
             throw Outcome.Unimplemented("RECONCILE_AND_COMMIT is not supported").ToException();
+        }
+
         if (request.Action == PipelineAction.Commit)
         {
             if (request.Config is not null)
+            {
                 throw Outcome.Invalid("COMMIT takes no config: it commits the saved one").ToException();
+            }
+
             lock (_gate)
+            {
                 Commit(_saved ?? throw Outcome.NotFound("there is no saved config to commit").ToException());
+            }
+
             return;
         }
 
         if (request.Config is null)
+        {
             throw Outcome.Invalid("config is missing").ToException();
+        }
+
         if (request.Action != PipelineAction.Verify)
+        {
             CheckNotCommitted();
+        }
+
         var bound = Verify(request.Config);
         lock (_gate)
         {
             CheckPrimary(request.Role, id);
             if (request.Action == PipelineAction.VerifyAndSave)
+            {
                 _saved = bound;
+            }
             else if (request.Action == PipelineAction.VerifyAndCommit)
+            {
                 Commit(bound);
+            }
         }
     }
 
@@ -171,7 +224,9 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     private void CheckNotCommitted()
     {
         if (_state is not null)
+        {
             throw Outcome.Precondition("a pipeline is running: this target takes one, restart it for another").ToException();
+        }
     }
 
     private void Commit(BoundPipeline bound)
@@ -196,7 +251,9 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     private void CheckPrimary(string role, ElectionId id)
     {
         if (!Arbiter.IsPrimary(role, id))
+        {
             throw Outcome.Denied($"election_id {id} is not the primary of role \"{role}\"").ToException();
+        }
     }
 
     private PipelineState Running()

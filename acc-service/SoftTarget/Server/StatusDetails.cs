@@ -22,7 +22,10 @@ internal static class StatusDetails
         var message = $"{failed} of {outcomes.Length} {what} failed";
         var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown, Message = message };
         foreach (var outcome in outcomes)
+        {
             status.Details.Add(outcome.IsOk ? Good : Pack(outcome));
+        }
+
         return new RpcException(
             new Status(StatusCode.Unknown, message), new Metadata { { TrailerName, status.ToByteArray() } });
     }

@@ -41,9 +41,13 @@ internal sealed class StreamSession
     public void Send(StreamMessageResponse message)
     {
         if (Interlocked.Increment(ref _arbitrations) <= MaxArbitrations)
+        {
             _outbox.Writer.TryWrite(message);
+        }
         else
+        {
             _outbox.Writer.TryComplete(new IOException("the controller does not read its stream"));
+        }
     }
 
     /// <summary>Queues a packet or an error, unless too many wait.</summary>
@@ -63,9 +67,13 @@ internal sealed class StreamSession
     public void OnSent(StreamMessageResponse message)
     {
         if (message.UpdateCase == StreamMessageResponse.UpdateOneofCase.Arbitration)
+        {
             Interlocked.Decrement(ref _arbitrations);
+        }
         else
+        {
             Interlocked.Decrement(ref _packets);
+        }
     }
 
     public void Close() => _outbox.Writer.TryComplete();

@@ -42,7 +42,10 @@ internal sealed partial class TlsIdentity
             {
                 var stamps = Stamps();
                 if (stamps == _stamps)
+                {
                     return _current;
+                }
+
                 _stamps = stamps;
                 try
                 {
@@ -72,7 +75,10 @@ internal sealed partial class TlsIdentity
         var authorities = new X509Certificate2Collection();
         authorities.ImportFromPemFile(_options.CaFile);
         if (authorities.Count == 0)
+        {
             throw new CryptographicException($"{_options.CaFile}: no certificate");
+        }
+
         return new TlsFiles(
             SslStreamCertificateContext.Create(X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null), chain, offline: true),
             authorities);

@@ -18,9 +18,15 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
     public override Task<TraceReply> Trace(TraceRequest request, ServerCallContext context)
     {
         if (request.Packet.Length is 0 or > MaxFrame)
+        {
             throw Outcome.Invalid($"packet has {request.Packet.Length} bytes, expected 1 to {MaxFrame}").ToException();
+        }
+
         if (device.State is not { } state)
+        {
             throw Outcome.Precondition("no pipeline is running: send SetForwardingPipelineConfig first").ToException();
+        }
+
         var buffer = new byte[Headroom + MaxFrame + Headroom];
         var offset = Headroom;
         var length = request.Packet.Length;
@@ -56,7 +62,9 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
         {
             var packets = counter.Packets == BoundCounter.None ? null : bound.Program.RegisterArrays[counter.Packets].Name;
             if (packets is not null && packets == steps.LastCounted)
+            {
                 return $"{counter.Name}[{steps.LastIndex}]";
+            }
         }
 
         return "";
@@ -87,7 +95,10 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
                     {
                         // An entry's own counter says no more than the table's step does.
                         if (_direct.Contains(note.Subject))
+                        {
                             break;
+                        }
+
                         (LastCounted, LastIndex) = (note.Subject, note.Value);
                     }
                     Steps.Add(new TraceStep { Note = note.Text });
@@ -110,7 +121,10 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
             }
             reply.Table = table.Name;
             if (program.FindAction(step.Action) is { } action && table.FindEngineAction(action.Index) is { } named)
+            {
                 reply.Action = named.Action.Name;
+            }
+
             var names = table.Fields.OrderBy(f => f.Offset).Select(f => f.Name);
             reply.Key.Add(step.Key.Zip(names, (value, name) => Value(value with { Name = name })));
             return reply;

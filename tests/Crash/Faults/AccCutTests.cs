@@ -50,7 +50,10 @@ public sealed class AccCutTests
         await node.SettledAsync();
         await node.HoldsExactlyAsync(attached);
         foreach (var pod in attached)
+        {
             await runtime.DeleteAsync(pod);
+        }
+
         await node.SettledAsync();
         await node.HoldsExactlyAsync([]);
     }

@@ -22,12 +22,14 @@ public sealed class DiskFullTests
         });
         await using var mounted = disk!;
         var held = new HashSet<PodSpec>();
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
+        {
             held.Add(await AttachAsync(node, i, 0));
+        }
 
         disk!.Fill();
         RpcException? refused = null;
-        for (int i = 20; refused is null; i++)
+        for (var i = 20; refused is null; i++)
         {
             // What still fits into the log is taken, and then holds.
             Assert.True(i < 2000, "the disk is full at last");
@@ -105,8 +107,8 @@ public sealed class DiskFullTests
         }, services: true);
         await using var mounted = disk!;
         var rounds = new RpcRounds(node, CrashSettings.Seed);
-        int process = node.Lab.Manager!.Id;
-        for (int i = 0; i < 3; i++)
+        var process = node.Lab.Manager!.Id;
+        for (var i = 0; i < 3; i++)
         {
             // The disk fills under a burst of requests, and has space again for the Sync that follows.
             await rounds.RunAsync(i, Victims.None, disturb: disk!.Fill, mend: disk!.Free);
@@ -131,7 +133,7 @@ public sealed class DiskFullTests
         });
         await using var mounted = disk!;
         var lab = node.Lab;
-        int process = lab.Agent!.Id;
+        var process = lab.Agent!.Id;
         var runtime = new RuntimeImitation(lab);
         var kept = await runtime.AddAsync(node.Namespaces[0]);
         var leaving = await runtime.AddAsync(node.Namespaces[1]);
@@ -140,7 +142,7 @@ public sealed class DiskFullTests
         // What still fits is taken; it is deleted at once, as its namespace is needed again.
         var refused = new Pod("refused", node.Namespaces[2], "refused-0");
         ShellResult add;
-        for (int i = 0; (add = await lab.PluginAsync("ADD", refused)).ExitCode == 0; i++)
+        for (var i = 0; (add = await lab.PluginAsync("ADD", refused)).ExitCode == 0; i++)
         {
             Assert.True(i < 500, "the disk is full at last");
             await lab.PluginAsync("DEL", refused);
@@ -171,7 +173,10 @@ public sealed class DiskFullTests
         process = lab.Agent!.Id;
         disk.Fill();
         while ((add = await lab.PluginAsync("ADD", refused)).ExitCode == 0)
+        {
             await lab.PluginAsync("DEL", refused);
+        }
+
         disk.Free();
         await runtime.DeleteAsync(refused);
         var added = await runtime.AddAsync(node.Namespaces[2]);

@@ -11,8 +11,12 @@ public sealed class PowerFactAttribute : FactAttribute
     {
         Skip = new RootFactAttribute().Skip;
         if (Skip is null && !File.Exists("/dev/loop-control"))
+        {
             Skip = "needs loop devices (/dev/loop-control is missing)";
+        }
         else if (Skip is null && !File.Exists("/usr/sbin/mkfs.ext4") && !File.Exists("/sbin/mkfs.ext4"))
+        {
             Skip = "needs mkfs.ext4 (package e2fsprogs)";
+        }
     }
 }

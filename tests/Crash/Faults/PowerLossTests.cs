@@ -21,7 +21,7 @@ public sealed class PowerLossTests
         });
         await using var mounted = disk!;
         var held = new HashSet<PodSpec>();
-        for (int round = 0; round < Rounds; round++)
+        for (var round = 0; round < Rounds; round++)
         {
             var spec = PodSpec.Of(round, 0);
             await node.Client(0).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
@@ -55,7 +55,7 @@ public sealed class PowerLossTests
         });
         await using var mounted = disk!;
         var runtime = new RuntimeImitation(node.Lab);
-        for (int round = 0; round < Rounds; round++)
+        for (var round = 0; round < Rounds; round++)
         {
             var pod = await runtime.AddAsync(node.Namespaces[0]);
             await RestartAsync(node, disk!);

@@ -18,7 +18,10 @@ public sealed class RefusingTargetTests
         try
         {
             foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+            {
                 File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            }
+
             Shrink(Path.Combine(folder.FullName, "k8s_dp.spec"), "pods");
             await using var node = await RpcNode.StartAsync(pipelineDirectory: folder.FullName);
 
@@ -58,8 +61,8 @@ public sealed class RefusingTargetTests
     private static void Shrink(string spec, string table)
     {
         var text = File.ReadAllText(spec);
-        int at = text.IndexOf("\tsize ", text.IndexOf($"table {table} {{", StringComparison.Ordinal), StringComparison.Ordinal);
-        int end = text.IndexOf('\n', at);
+        var at = text.IndexOf("\tsize ", text.IndexOf($"table {table} {{", StringComparison.Ordinal), StringComparison.Ordinal);
+        var end = text.IndexOf('\n', at);
         File.WriteAllText(spec, $"{text[..at]}\tsize 0x{Room:x}{text[end..]}");
     }
 

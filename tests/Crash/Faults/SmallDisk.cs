@@ -25,7 +25,9 @@ internal sealed class SmallDisk : IAsyncDisposable
         try
         {
             while (true)
+            {
                 file.Write(block);
+            }
         }
         catch (IOException)
         {

@@ -50,7 +50,7 @@ public sealed class StolenRoleTests
     {
         await using var node = await RpcNode.StartAsync(services: true);
         var rounds = new RpcRounds(node, CrashSettings.Seed);
-        for (int i = 0; i < 4; i++)
+        for (var i = 0; i < 4; i++)
         {
             RawP4Runtime? thief = null;
             await rounds.RunAsync(

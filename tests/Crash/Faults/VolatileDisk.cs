@@ -23,7 +23,10 @@ internal sealed partial class VolatileDisk : IAsyncDisposable
         Directory.CreateDirectory(path);
         var disk = new VolatileDisk(path, path + ".img");
         using (var file = File.Create(disk._image))
+        {
             file.SetLength((long)megabytes << 20);
+        }
+
         await Shell.RunAsync(null, "mkfs.ext4", ["-q", "-F", disk._image]).Succeeded();
         await disk.MountAsync();
         return disk;
@@ -32,10 +35,12 @@ internal sealed partial class VolatileDisk : IAsyncDisposable
     /// <summary>From now on nothing reaches the disk any more, and everything fails that needs it.</summary>
     public void CutPower()
     {
-        using SafeFileHandle root = Open(Path, 0);
-        uint how = NoLogFlush;
+        using var root = Open(Path, 0);
+        var how = NoLogFlush;
         if (root.IsInvalid || Ioctl(root, Shutdown, ref how) != 0)
+        {
             throw new Win32Exception(Marshal.GetLastPInvokeError(), $"shut down {Path}");
+        }
     }
 
     /// <summary>Power is back: what is on the disk is what was synced. Nobody may have a file open there.</summary>
@@ -49,7 +54,10 @@ internal sealed partial class VolatileDisk : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_mounted)
+        {
             await Shell.RunAsync(null, "umount", ["-l", Path]);
+        }
+
         File.Delete(_image);
     }
 

@@ -60,8 +60,11 @@ internal sealed class AccPeers : IDisposable
     public static async Task<AccPeers> StartAsync(Lab lab, Func<ulong> epoch, IReadOnlyList<(string Address, string Mac)>? others = null)
     {
         await Shell.RunLineAsync(lab.AccNamespace, $"ip addr add {Prefix}1/24 dev mgmt").Succeeded();
-        for (int i = 0; i < Addresses; i++)
+        for (var i = 0; i < Addresses; i++)
+        {
             await Shell.RunLineAsync(lab.HostNamespace, $"ip addr add {Prefix}{10 + i}/24 dev mgmt").Succeeded();
+        }
+
         return new AccPeers(lab, epoch, others ?? []);
     }
 
@@ -82,7 +85,9 @@ internal sealed class AccPeers : IDisposable
         yield return new("oversize", 1, OversizeAsync);
         yield return new("unknown-detach", 2, UnknownDetachAsync);
         if (_others.Count > 0)
+        {
             yield return new("others-address", 4, OthersAddressAsync);
+        }
     }
 
     public void CloseAll()
@@ -95,7 +100,10 @@ internal sealed class AccPeers : IDisposable
     public bool IsGone()
     {
         if (_lab.Manager is not { HasExited: false } manager)
+        {
             return true;
+        }
+
         try
         {
             // "sl local remote st …", the address as its four bytes read as one number of this machine's; 06 is TIME_WAIT, which no process holds.
@@ -142,7 +150,7 @@ internal sealed class AccPeers : IDisposable
     {
         var manager = _lab.Manager;
         RpcException? last = null;
-        for (int i = 0; i < 3; i++)
+        for (var i = 0; i < 3; i++)
         {
             try
             {
@@ -154,14 +162,19 @@ internal sealed class AccPeers : IDisposable
             {
                 // An answer of the server's, or it does not listen yet.
                 if (e.Status.DebugException is not { } cause || Causes(cause).OfType<SocketException>().Any(s => s.SocketErrorCode == SocketError.ConnectionRefused))
+                {
                     return null;
+                }
+
                 last = e;
             }
 
             // A server that was just killed shows as gone a moment later.
             await Task.Delay(200, end);
             if (_lab.Manager != manager || manager is not { HasExited: false })
+            {
                 return null;
+            }
         }
 
         return $"a new connection of the legitimate agent was closed three times: {last!.Status}";
@@ -170,14 +183,19 @@ internal sealed class AccPeers : IDisposable
     private static IEnumerable<Exception> Causes(Exception? e)
     {
         for (; e is not null; e = e.InnerException)
+        {
             yield return e;
+        }
     }
 
     private async Task<string?> SilentAsync(Random random, CancellationToken end)
     {
         // A few at once, so that there are many at any time.
-        for (int i = 0; i < 16; i++)
+        for (var i = 0; i < 16; i++)
+        {
             _silent.Hold(await ConnectAsync(end));
+        }
+
         return null;
     }
 
@@ -242,7 +260,7 @@ internal sealed class AccPeers : IDisposable
 
     private Task<string?> ForbiddenAddressAsync(Random random, CancellationToken end)
     {
-        string address = Forbidden[random.Next(Forbidden.Length)];
+        var address = Forbidden[random.Next(Forbidden.Length)];
         return RefusedAsync(
             c => c.AttachAsync(Attach(random, address, _epoch(), ulong.MaxValue), Options(end)).ResponseAsync, $"an Attach of {address} succeeded");
     }
@@ -252,7 +270,10 @@ internal sealed class AccPeers : IDisposable
         var (address, mac) = _others[random.Next(_others.Count)];
         var request = Attach(random, address, _epoch(), ulong.MaxValue);
         if (random.Next(2) == 0)
+        {
             request.Device.Mac = ByteString.CopyFrom(Convert.FromHexString(mac.Replace(":", "", StringComparison.Ordinal)));
+        }
+
         return RefusedAsync(c => c.AttachAsync(request, Options(end)).ResponseAsync, $"an Attach of {address}, which another pod has, succeeded");
     }
 
@@ -267,23 +288,26 @@ internal sealed class AccPeers : IDisposable
     private Task<string?> BogusSyncAsync(Random random, CancellationToken end)
     {
         var request = new SyncRequest { Epoch = ulong.MaxValue, Sequence = ulong.MaxValue };
-        for (int i = 0; i < Protos.ProtocolLimits.MaxAttachments; i++)
+        for (var i = 0; i < Protos.ProtocolLimits.MaxAttachments; i++)
+        {
             request.Attachments.Add(Attach(random, $"10.244.{random.Next(256)}.{random.Next(256)}", ulong.MaxValue, ulong.MaxValue));
+        }
+
         return RefusedAsync(c => c.SyncAsync(request, Options(end)).ResponseAsync, "a Sync of an epoch that was never handed out succeeded");
     }
 
     private async Task<string?> MalformedAsync(Random random, CancellationToken end)
     {
-        byte[] bytes = RandomNumberGenerator.GetBytes(random.Next(1, 512));
+        var bytes = RandomNumberGenerator.GetBytes(random.Next(1, 512));
         bytes[0] = 0xff; // No tag begins so and goes on with random bytes that make a valid message.
         var raw = Marshallers.Create(static (byte[] b) => b, static b => b);
-        string name = random.Next(5) switch { 0 => "Attach", 1 => "Sync", 2 => "Detach", 3 => "Status", _ => "NoSuchMethod" };
+        var name = random.Next(5) switch { 0 => "Attach", 1 => "Sync", 2 => "Detach", 3 => "Status", _ => "NoSuchMethod" };
         var method = new Method<byte[], byte[]>(MethodType.Unary, "accoffload.v1.Offload", name, raw, raw);
         using var channel = Channel();
         try
         {
             using var call = channel.CreateCallInvoker().AsyncUnaryCall(method, null, Options(end), bytes);
-            byte[] reply = await call.ResponseAsync;
+            var reply = await call.ResponseAsync;
             // A random message can be a valid one for Status, which has no fields; the others need a key.
             return method.Name == "Status" ? null : $"{method.Name} of {Convert.ToHexString(bytes)} succeeded with {reply.Length} bytes";
         }
@@ -319,7 +343,7 @@ internal sealed class AccPeers : IDisposable
 
     private AttachRequest Attach(Random random, string address, ulong epoch, ulong stamp)
     {
-        byte[] mac = RandomNumberGenerator.GetBytes(6);
+        var mac = RandomNumberGenerator.GetBytes(6);
         mac[0] = 0x06;
         return new AttachRequest
         {

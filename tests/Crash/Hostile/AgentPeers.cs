@@ -50,7 +50,10 @@ internal sealed class AgentPeers : IDisposable
     public bool IsGone()
     {
         if (_lab.Agent is not { HasExited: false } agent)
+        {
             return true;
+        }
+
         try
         {
             // "Num RefCount Protocol Flags Type St Inode Path": accepted ones have their listener's path, and 03 when connected.
@@ -104,7 +107,7 @@ internal sealed class AgentPeers : IDisposable
         using var socket = await ConnectAsync(end);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(end);
         limit.CancelAfter(Limit);
-        byte[] answer = new byte[6];
+        var answer = new byte[6];
         try
         {
             await socket.SendAsync(Frame(verb, config, ifname), limit.Token);
@@ -126,10 +129,10 @@ internal sealed class AgentPeers : IDisposable
 
     private byte[] Frame(string verb, string config, string ifname)
     {
-        byte[] environment = Encoding.UTF8.GetBytes(
+        var environment = Encoding.UTF8.GetBytes(
             $"CNI_COMMAND={verb}\0CNI_CONTAINERID=hostile-{Next()}\0CNI_NETNS=/run/netns/{_namespace}\0CNI_IFNAME={ifname}\0CNI_PATH=/usr/lib/cni\0");
-        byte[] input = Encoding.UTF8.GetBytes(config);
-        byte[] frame = new byte[10 + environment.Length + input.Length];
+        var input = Encoding.UTF8.GetBytes(config);
+        var frame = new byte[10 + environment.Length + input.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame, frame.Length - 4);
         frame[4] = 1;
         frame[5] = 1;

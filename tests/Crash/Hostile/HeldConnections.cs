@@ -13,7 +13,9 @@ internal sealed class HeldConnections(int limit) : IDisposable
         {
             _held.Enqueue(connection);
             if (_held.Count > limit)
+            {
                 oldest = _held.Dequeue();
+            }
         }
 
         oldest?.Dispose();
@@ -24,7 +26,9 @@ internal sealed class HeldConnections(int limit) : IDisposable
         lock (_lock)
         {
             while (_held.TryDequeue(out var connection))
+            {
                 connection.Dispose();
+            }
         }
     }
 

@@ -16,8 +16,11 @@ public sealed class HostileTests(ITestOutputHelper output)
         await using var node = await RpcNode.StartAsync(services: true);
         await node.StartHostileAsync(CrashSettings.Seed);
         var rounds = new RpcRounds(node, CrashSettings.Seed);
-        for (int i = 0; i < 6 || node.Hostile!.Sent < LeastActs; i++)
+        for (var i = 0; i < 6 || node.Hostile!.Sent < LeastActs; i++)
+        {
             await rounds.RunAsync(i, i % 3 == 2 ? Victims.Manager : Victims.None);
+        }
+
         output.WriteLine($"crash hostile, seed {CrashSettings.Seed}: {rounds.Rounds} rounds, {rounds.Kills} kills, {rounds.Acknowledged} acknowledged; {node.Hostile}");
         Assert.Null(node.Hostile.Problem);
         Assert.Null(node.Leaks.Problem);
@@ -30,8 +33,11 @@ public sealed class HostileTests(ITestOutputHelper output)
         await using var node = await PodNode.StartAsync(20);
         await node.StartHostileAsync(CrashSettings.Seed);
         var rounds = new PodRounds(node, CrashSettings.Seed);
-        for (int i = 0; i < 2 || node.Hostile!.Sent < LeastActs; i++)
+        for (var i = 0; i < 2 || node.Hostile!.Sent < LeastActs; i++)
+        {
             await rounds.RunAsync(i, Victims.Manager | Victims.Agent);
+        }
+
         output.WriteLine($"crash hostile, seed {CrashSettings.Seed}: {rounds.Rounds} rounds, {rounds.Kills} kills; {node.Hostile}");
         Assert.Null(node.Hostile.Problem);
         Assert.Null(node.Leaks.Problem);

@@ -41,7 +41,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
         get
         {
             lock (_counts)
+            {
                 return _counts.Values.Sum();
+            }
         }
     }
 
@@ -51,7 +53,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
         get
         {
             lock (_counts)
+            {
                 return [.. _counts.Where(c => c.Value == 0).Select(c => c.Key)];
+            }
         }
     }
 
@@ -60,8 +64,11 @@ internal sealed class HostileTraffic : IAsyncDisposable
     /// </summary>
     public async Task<IDisposable> RestAsync()
     {
-        for (int i = 0; i < Workers; i++)
+        for (var i = 0; i < Workers; i++)
+        {
             await _turns.WaitAsync();
+        }
+
         var rest = new Rest(_turns);
         try
         {
@@ -80,7 +87,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
     public override string ToString()
     {
         lock (_counts)
+        {
             return $"hostile: {_counts.Values.Sum()} ({string.Join(", ", _counts.Select(c => $"{c.Key} {c.Value}"))})";
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -123,7 +132,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
         try
         {
             if (await act.DoAsync(random, _end.Token) is { } granted)
+            {
                 Problem ??= $"hostile peer, {act.Name}: {granted}";
+            }
         }
         catch (Exception e) when (e is IOException or SocketException or AuthenticationException or RpcException
             || (e is OperationCanceledException && !_end.IsCancellationRequested))
@@ -136,7 +147,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
 
         lock (_counts)
+        {
             _counts[act.Name]++;
+        }
     }
 
     private sealed class Rest(SemaphoreSlim turns) : IDisposable

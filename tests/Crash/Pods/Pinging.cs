@@ -15,7 +15,10 @@ internal sealed partial class Pinging(Pod from, Pod to) : IAsyncDisposable
         await _ping.WaitAsync();
         var answered = Answers().Matches(_ping.Log).Select(m => int.Parse(m.Groups[1].Value)).ToHashSet();
         if (answered.Count == 0)
+        {
             throw new InvalidOperationException($"not one answer:\n{_ping.Log}");
+        }
+
         return (answered.Max(), answered.Max() - answered.Count);
     }
 

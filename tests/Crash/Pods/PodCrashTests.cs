@@ -15,13 +15,18 @@ public sealed class PodCrashTests(ITestOutputHelper output)
         await using var node = await PodNode.StartAsync(Pods);
         var rounds = new PodRounds(node, CrashSettings.Seed);
         var clock = Stopwatch.StartNew();
-        for (int i = 0; i < CrashSettings.PodRounds; i++)
+        for (var i = 0; i < CrashSettings.PodRounds; i++)
+        {
             await rounds.RunAsync(i, i % 5 is 2 or 4 ? Victims.Manager | Victims.Agent | Victims.Target : Victims.Manager | Victims.Agent);
+        }
 
         output.WriteLine($"crash pods, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {Pods} pods in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
             + $"{rounds.Runtime.FailedAdds} failed ADDs and {rounds.Runtime.FailedDels} failed DELs, {rounds.PacketsSent} packets between the pods that stay");
-        foreach (string error in rounds.Runtime.Errors.Order())
+        foreach (var error in rounds.Runtime.Errors.Order())
+        {
             output.WriteLine(error);
+        }
+
         Assert.Null(node.Leaks.Problem);
         Assert.True(rounds.Runtime.FailedAdds > 0, "kills came while pods were added");
     }

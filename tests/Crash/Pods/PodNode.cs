@@ -47,8 +47,11 @@ internal sealed class PodNode : IAsyncDisposable
             await lab.StartAgentAsync();
             node.Stayers = [await lab.AddPodAsync("stay-a"), await lab.AddPodAsync("stay-b")];
             var names = new List<string>();
-            for (int i = 0; i < namespaces; i++)
+            for (var i = 0; i < namespaces; i++)
+            {
                 names.Add(await lab.AddNamespaceAsync($"p{i}"));
+            }
+
             node.Namespaces = names;
             return node;
         }
@@ -87,11 +90,19 @@ internal sealed class PodNode : IAsyncDisposable
     public void Kill(Victims victims)
     {
         if (victims.HasFlag(Victims.Target))
+        {
             Lab.Target!.Kill();
+        }
+
         if (victims.HasFlag(Victims.Manager))
+        {
             Lab.Manager!.Kill();
+        }
+
         if (victims.HasFlag(Victims.Agent))
+        {
             Lab.Agent!.Kill();
+        }
     }
 
     public async Task StartAsync(Victims victims)
@@ -125,7 +136,10 @@ internal sealed class PodNode : IAsyncDisposable
             async () =>
             {
                 if (Lab.Agent!.HasExited)
+                {
                     throw new InvalidOperationException($"the agent ended:\n{Lab.Agent.Log}");
+                }
+
                 last = await TryAgentStatusAsync();
                 return last is not null && last["acc"]!["ready"]!.GetValue<bool>()
                     // Hostile peers have some under way all the time; the runtime's were all answered.
@@ -156,7 +170,10 @@ internal sealed class PodNode : IAsyncDisposable
 
         var host = PodSpec.FromJson(Assert.Single(endpoints, e => (string?)e["kind"] == "host"));
         if (await TableOracle.DifferenceAsync(Target, specs, host) is { } difference)
+        {
             throw new InvalidOperationException(difference);
+        }
+
         Assert.Equal(names.Select(n => $"podnet/{n}/eth0=attached").Order(), (await Traces.ClaimsAsync(Lab)).Order());
         Assert.Equal(all.Select(p => $"podnet/{p.Address}").Order(), Traces.Leases(Lab).Order());
         Assert.Equal(specs.Append(host).Select(s => s.PortName).Append("lo").Order(), await Traces.LinksAsync(Lab.PortNamespace));
@@ -178,7 +195,10 @@ internal sealed class PodNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Hostile is not null)
+        {
             await Hostile.DisposeAsync();
+        }
+
         _accPeers?.Dispose();
         _agentPeers?.Dispose();
         Target.Dispose();

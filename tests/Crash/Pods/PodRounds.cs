@@ -37,13 +37,18 @@ internal sealed class PodRounds(PodNode node, int seed)
             await WhileKillingAsync(random, among, 2, () => EachAsync(pods, _runtime.DeleteAsync));
             await node.SettledAsync();
             await node.HoldsExactlyAsync([]);
-            foreach (string netns in node.Namespaces)
+            foreach (var netns in node.Namespaces)
+            {
                 Assert.Equal(["lo"], await Traces.LinksAsync(netns));
+            }
 
             var (sent, lost) = await pinging.StopAsync();
             PacketsSent += sent;
             if (!among.HasFlag(Victims.Target))
+            {
                 Assert.True(lost == 0, $"{lost} of {sent} packets between pods that stay were lost, though the target was not touched");
+            }
+
             Assert.True(await Lab.PingAsync(node.Stayers[1].Namespace, node.Stayers[0].Address), "the pods that stay reach each other");
             await node.LookForLeaksAsync();
             _files ??= Files();
@@ -73,7 +78,9 @@ internal sealed class PodRounds(PodNode node, int seed)
             }
 
             lock (pods)
+            {
                 pods.Add(pod);
+            }
         });
         return pods;
     }
@@ -85,18 +92,25 @@ internal sealed class PodRounds(PodNode node, int seed)
         var partners = pods.ToDictionary(p => p, _ => pods[random.Next(pods.Count)]);
         await EachAsync(pods, async pod =>
         {
-            string partner = partners[pod] == pod ? "200.1.1.2" : partners[pod].Address;
+            var partner = partners[pod] == pod ? "200.1.1.2" : partners[pod].Address;
             // Only a ping that has had no answer at all waits for long.
             var ping = await Shell.RunAsync(pod.Namespace, "ping", ["-n", "-c", "1", "-W", "10", partner]);
             if (ping.ExitCode == 0)
+            {
                 return;
-            bool later = await Lab.PingAsync(pod.Namespace, partner);
+            }
+
+            var later = await Lab.PingAsync(pod.Namespace, partner);
             var neighbours = await Shell.RunLineAsync(pod.Namespace, "ip neigh");
             lock (silent)
+            {
                 silent.Add($"{pod.Address} does not reach {partner} ({(later ? "a moment later it does" : "nor a moment later")}): {ping.Output}{neighbours.Output}");
+            }
         });
         if (silent.Count > 0)
+        {
             throw new InvalidOperationException($"{silent.Count} of {pods.Count} pods: {string.Join('\n', silent.Take(3))}\ndrops: {string.Join(' ', (await node.Lab.DropsAsync()).Where(d => d.Value > 0))}");
+        }
     }
 
     /// <summary>Everything that the daemons and the IPAM plugin have written.</summary>
@@ -105,7 +119,7 @@ internal sealed class PodRounds(PodNode node, int seed)
     private async Task<T> WhileKillingAsync<T>(Random random, Victims among, int times, Func<Task<T>> work)
     {
         var working = work();
-        for (int i = 0; i < times; i++)
+        for (var i = 0; i < times; i++)
         {
             await Task.Delay(random.Next(20, 700));
             var victims = Choose(random, among);
@@ -129,7 +143,9 @@ internal sealed class PodRounds(PodNode node, int seed)
         {
             var chosen = (Victims)random.Next(1, 8) & among;
             if (chosen != Victims.None)
+            {
                 return chosen;
+            }
         }
     }
 

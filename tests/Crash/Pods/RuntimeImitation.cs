@@ -29,7 +29,7 @@ internal sealed class RuntimeImitation(Lab lab)
         var clock = Stopwatch.StartNew();
         while (true)
         {
-            int number = Interlocked.Increment(ref _sandboxes);
+            var number = Interlocked.Increment(ref _sandboxes);
             var pod = new Pod($"pod-{number}", netns, $"sandbox-{number}");
             var result = await lab.PluginAsync("ADD", pod);
             if (result.ExitCode == 0)
@@ -39,10 +39,13 @@ internal sealed class RuntimeImitation(Lab lab)
             }
 
             Interlocked.Increment(ref _failedAdds);
-            string error = Note("ADD", result);
+            var error = Note("ADD", result);
             await DeleteAsync(pod);
             if (clock.Elapsed > Limit)
+            {
                 throw new TimeoutException($"no ADD succeeded within {Limit.TotalSeconds:0} s; the last failed with {error}");
+            }
+
             await Task.Delay(Pause);
         }
     }
@@ -54,11 +57,17 @@ internal sealed class RuntimeImitation(Lab lab)
         {
             var result = await lab.PluginAsync("DEL", pod);
             if (result.ExitCode == 0)
+            {
                 return;
+            }
+
             Interlocked.Increment(ref _failedDels);
-            string error = Note("DEL", result);
+            var error = Note("DEL", result);
             if (clock.Elapsed > Limit)
+            {
                 throw new TimeoutException($"no DEL succeeded within {Limit.TotalSeconds:0} s; the last failed with {error}");
+            }
+
             await Task.Delay(Pause);
         }
     }
@@ -67,10 +76,13 @@ internal sealed class RuntimeImitation(Lab lab)
     private string Note(string command, ShellResult result)
     {
         var error = JsonNode.Parse(result.Output) ?? throw new InvalidOperationException($"{command} failed without an error object: {result}");
-        string text = $"{command} {error["code"]!.GetValue<int>()} {(string?)error["msg"]}";
+        var text = $"{command} {error["code"]!.GetValue<int>()} {(string?)error["msg"]}";
         Assert.DoesNotContain('\n', text);
         lock (Errors)
+        {
             Errors.Add(text);
+        }
+
         return $"{text}: {(string?)error["details"]}";
     }
 }

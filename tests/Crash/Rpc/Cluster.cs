@@ -42,11 +42,13 @@ internal sealed class Cluster : IAsyncDisposable
     /// <summary>Changes services one after the other, within about this time.</summary>
     public async Task ShakeAsync(Random random, TimeSpan length)
     {
-        for (int i = 0; i < ChangesEach; i++)
+        for (var i = 0; i < ChangesEach; i++)
         {
             Change(random);
             if (i % 4 == 0)
+            {
                 await Task.Delay(length / (ChangesEach / 4));
+            }
         }
     }
 
@@ -54,10 +56,13 @@ internal sealed class Cluster : IAsyncDisposable
     public bool IsTakenIn(GetStatusReply status)
     {
         // Kinds without a change hear of the version by a bookmark only.
-        foreach (string path in new[] { Kube.Services, Kube.Slices })
+        foreach (var path in new[] { Kube.Services, Kube.Slices })
+        {
             _api.Bookmark(path);
+        }
+
         return status.Watch is { Synced: true, Pending: 0, Waiting: "" } watch
-            && watch.Kinds.Where(k => k.Kind != "Node").All(k => long.TryParse(k.ResourceVersion, CultureInfo.InvariantCulture, out long seen) && seen >= _api.Version);
+            && watch.Kinds.Where(k => k.Kind != "Node").All(k => long.TryParse(k.ResourceVersion, CultureInfo.InvariantCulture, out var seen) && seen >= _api.Version);
     }
 
     /// <summary>What the tables say otherwise than the cluster, or null. Services that are gone may refuse for as long as a pod has flows of theirs.</summary>
@@ -67,14 +72,19 @@ internal sealed class Cluster : IAsyncDisposable
         var left = new Dictionary<string, string>(rows.Frontends);
         foreach (var (service, backends) in _backends)
         {
-            string frontend = $"{ClusterIp(service)}:80/{(int)ProtocolType.Tcp}";
-            string wanted = backends.Length == 0 ? "refused" : string.Join(' ', backends.Select(b => $"{b}:8080").Order());
-            if (!left.Remove(frontend, out string? actual) || actual != wanted)
+            var frontend = $"{ClusterIp(service)}:80/{(int)ProtocolType.Tcp}";
+            var wanted = backends.Length == 0 ? "refused" : string.Join(' ', backends.Select(b => $"{b}:8080").Order());
+            if (!left.Remove(frontend, out var actual) || actual != wanted)
+            {
                 return $"service {frontend} goes to {actual ?? "nobody"} and not to {wanted}";
+            }
         }
 
         if (left.FirstOrDefault(f => f.Value != "refused") is { Key: { } gone } beyond)
+        {
             return $"service {gone}, which is gone, goes to {beyond.Value}";
+        }
+
         var addresses = pods.Select(p => p.AddressText).ToHashSet();
         return rows.Draining.FirstOrDefault(d => !addresses.Contains(d)) is { } ghost ? $"{ghost} keeps flows, and no pod has the address" : null;
     }
@@ -87,8 +97,8 @@ internal sealed class Cluster : IAsyncDisposable
 
     private void Change(Random random)
     {
-        int service = random.Next(MostServices);
-        bool isThere = _backends.ContainsKey(service);
+        var service = random.Next(MostServices);
+        var isThere = _backends.ContainsKey(service);
         Changes++;
         if (isThere && random.Next(6) == 0)
         {
@@ -104,7 +114,10 @@ internal sealed class Cluster : IAsyncDisposable
             : PodSpec.Of(random.Next(RpcRounds.Slots), random.Next(4)).AddressText).Distinct()];
         _backends[service] = backends;
         if (!isThere)
+        {
             _api.Put(Kube.Web(ClusterIp(service), $"s{service}"));
+        }
+
         _api.Put(Kube.Slice($"s{service}-x", $"s{service}", [("", "TCP", 8080)],
             [.. backends.Select(b => Kube.Endpoint(b, b.StartsWith("10.9.", StringComparison.Ordinal) ? "node-2" : "node-1"))]));
     }

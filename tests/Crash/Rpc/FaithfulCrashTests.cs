@@ -17,7 +17,7 @@ public sealed class FaithfulCrashTests(ITestOutputHelper output)
         var rounds = new RpcRounds(node, CrashSettings.Seed, Requests);
         var clock = Stopwatch.StartNew();
 
-        for (int i = 0; i < CrashSettings.FaithfulRounds; i++)
+        for (var i = 0; i < CrashSettings.FaithfulRounds; i++)
         {
             await rounds.RunAsync(i, (i % 8) switch
             {

@@ -55,7 +55,10 @@ internal sealed class Ledger
         {
             actual.Remove(id, out var spec);
             if (!allowed.Contains(spec))
+            {
                 broken.Add($"{id} is {Text(spec)}; what was answered allows {string.Join(" or ", allowed.Distinct().Select(Text))}");
+            }
+
             allowed.Clear();
             allowed.Add(spec);
         }
@@ -69,7 +72,10 @@ internal sealed class Ledger
     private List<PodSpec?> Allowed(string id)
     {
         if (!_allowed.TryGetValue(id, out var allowed))
+        {
             _allowed.Add(id, allowed = [null]);
+        }
+
         return allowed;
     }
 }

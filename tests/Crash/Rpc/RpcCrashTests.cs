@@ -13,12 +13,15 @@ public sealed class RpcCrashTests(ITestOutputHelper output)
         await using var node = await RpcNode.StartAsync(services: true);
         var rounds = new RpcRounds(node, CrashSettings.Seed);
         var clock = Stopwatch.StartNew();
-        int total = CrashSettings.RpcRounds;
+        var total = CrashSettings.RpcRounds;
 
         // First nothing of inframanager's is killed, so that what it leaks while its target dies adds up; then nothing of the target's; then all.
-        for (int i = 0; i < 10; i++)
+        for (var i = 0; i < 10; i++)
+        {
             await rounds.RunAsync(-1 - i, i % 3 == 1 ? Victims.Target : Victims.None);
-        for (int i = 0; i < total; i++)
+        }
+
+        for (var i = 0; i < total; i++)
         {
             await rounds.RunAsync(i, i < total * 3 / 5 ? Victims.Manager : (i % 5) switch
             {

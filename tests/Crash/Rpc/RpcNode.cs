@@ -60,7 +60,10 @@ internal sealed class RpcNode : IAsyncDisposable
             var config = JsonNode.Parse(await File.ReadAllTextAsync(lab.ManagerConfig))!.AsObject();
             config["Node"]!["PodRanges"] = new JsonArray("10.244.0.0/16");
             if (services)
+            {
                 node.Cluster = await Cluster.StartAsync(lab, config);
+            }
+
             node.Device.Prepare(config);
             prepare?.Invoke(lab, config);
             await File.WriteAllTextAsync(lab.ManagerConfig, config.ToJsonString());
@@ -94,9 +97,14 @@ internal sealed class RpcNode : IAsyncDisposable
         try
         {
             if (operation.Spec is { } spec)
+            {
                 await Client(connection).AttachAsync(spec.ToRequest(Epoch, operation.Sequence, Device.DeviceKind), deadline: Deadline());
+            }
             else
+            {
                 await Client(connection).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(operation.ContainerId), Epoch = Epoch, Sequence = operation.Sequence }, deadline: Deadline());
+            }
+
             operation.Answer = Answer.Acknowledged;
         }
         catch (RpcException e)
@@ -139,7 +147,10 @@ internal sealed class RpcNode : IAsyncDisposable
             async () =>
             {
                 if (Lab.Manager!.HasExited)
+                {
                     throw new InvalidOperationException($"inframanager ended:\n{Lab.Manager.Log}");
+                }
+
                 try
                 {
                     var status = await StatusAsync();
@@ -159,11 +170,19 @@ internal sealed class RpcNode : IAsyncDisposable
     public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
     {
         if (await TableOracle.DifferenceAsync(Target, pods, services: Cluster is not null, pool: Device.Pool) is { } difference)
+        {
             throw new InvalidOperationException(difference);
+        }
+
         if (Cluster is not null && await Cluster.DifferenceAsync(Target, pods) is { } astray)
+        {
             throw new InvalidOperationException(astray);
+        }
+
         if (Device.Problem is { } problem)
+        {
             throw new InvalidOperationException(problem);
+        }
     }
 
     public async Task LookForLeaksAsync()
@@ -178,17 +197,25 @@ internal sealed class RpcNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Hostile is not null)
+        {
             await Hostile.DisposeAsync();
+        }
+
         _peers?.Dispose();
         foreach (var channel in _channels)
+        {
             channel.Dispose();
+        }
+
         _control.Dispose();
         Target.Dispose();
         await Lab.DisposeProcessesAsync();
         await Device.DisposeAsync();
         await Lab.DisposeAsync();
         if (Cluster is not null)
+        {
             await Cluster.DisposeAsync();
+        }
     }
 
     private static DateTime Deadline() => DateTime.UtcNow + Limit;

@@ -34,7 +34,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     public async Task RunAsync(int round, Victims victims, Action? disturb = null, Action? mend = null)
     {
         var random = new Random(HashCode.Combine(seed, round));
-        string what = $"round {round}, seed {seed}, {victims}";
+        var what = $"round {round}, seed {seed}, {victims}";
         try
         {
             what += $", {await BurstAsync(random, victims, disturb)}";
@@ -65,14 +65,20 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
             strike.Answered();
         })));
         if (victims == Victims.None && disturb is null)
+        {
             _usualLength = Stopwatch.GetElapsedTime(started);
+        }
+
         strike.Complete();
         await shaking;
         _ledger.TakeIn(operations);
         Acknowledged += operations.Count(o => o.Answer == Answer.Acknowledged);
         Unanswered += operations.Count(o => o.Answer == Answer.Unknown);
         if (victims == Victims.None && operations.FirstOrDefault(o => o.Answer == Answer.Unknown) is { } lost)
+        {
             throw new InvalidOperationException($"nothing was killed, and {lost} has no answer");
+        }
+
         return strike.ToString();
     }
 
@@ -82,12 +88,14 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         random.Shuffle(slots);
         var operations = new List<Operation>(requests);
         // A few attachments are asked for with another request under way for the same one.
-        int contested = requests * 3 / 50;
-        for (int i = 0; operations.Count < requests; i++)
+        var contested = requests * 3 / 50;
+        for (var i = 0; operations.Count < requests; i++)
         {
             operations.Add(Next(random, slots[i], random.NextDouble() < 0.5));
             if (i < contested)
+            {
                 operations.Add(Next(random, slots[i], operations[^1].Spec is not null));
+            }
         }
 
         var shuffled = operations.ToArray();
@@ -97,8 +105,8 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
 
     private Operation Next(Random random, int slot, bool maybeDetach)
     {
-        string id = PodSpec.IdOf(slot);
-        bool detach = maybeDetach && (_ledger.IsPresent(id) || random.Next(4) == 0);
+        var id = PodSpec.IdOf(slot);
+        var detach = maybeDetach && (_ledger.IsPresent(id) || random.Next(4) == 0);
         return new Operation(id, detach ? null : PodSpec.Of(slot, random.Next(4)), node.NextSequence());
     }
 
@@ -120,7 +128,10 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     {
         var endpoints = await node.EndpointsAsync();
         if (_ledger.Settle(endpoints.Select(node.Device.AsAsked)) is { } broken)
+        {
             throw new InvalidOperationException(broken);
+        }
+
         await node.TablesEqualAsync(endpoints);
     }
 
@@ -128,7 +139,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     {
         var before = _ledger.Present.ToList();
         var list = before.Where(_ => random.Next(8) != 0).ToList();
-        bool strikes = victims.HasFlag(Victims.Manager) && random.Next(5) == 0;
+        var strikes = victims.HasFlag(Victims.Manager) && random.Next(5) == 0;
         using var strike = new Strike(random, _usualLength / 5, 1, strikes ? KillerOf(Victims.Manager) : null);
         strike.Start();
         SyncReply? reply = null;
@@ -144,7 +155,10 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         strike.Answered();
         strike.Complete();
         if (strikes)
+        {
             await RecoverAsync(random, Victims.Manager);
+        }
+
         var held = await node.EndpointsAsync();
         var endpoints = held.Select(node.Device.AsAsked).ToHashSet();
         if (reply is null)
@@ -159,7 +173,10 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         }
 
         if (_ledger.Settle(endpoints) is { } broken)
+        {
             throw new InvalidOperationException($"after Sync: {broken}");
+        }
+
         await node.SettledAsync();
         await node.TablesEqualAsync(held);
     }
@@ -186,7 +203,9 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         }
 
         if (victims.HasFlag(Victims.Target))
+        {
             await node.Device.StartAsync();
+        }
     }
 
     // Found beforehand, so that nothing but the system calls is left to do.

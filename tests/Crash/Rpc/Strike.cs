@@ -19,12 +19,16 @@ internal sealed class Strike(Random random, TimeSpan usualLength, int answers, A
     public void Start()
     {
         if (_atAnswer is not null || action is null)
+        {
             return;
+        }
         // A thread of its own: the pool is busy with the requests.
         _timer = new Thread(() =>
         {
             if (!_over.Wait(_after))
+            {
                 Now();
+            }
         })
         { IsBackground = true };
         _timer.Start();
@@ -33,7 +37,9 @@ internal sealed class Strike(Random random, TimeSpan usualLength, int answers, A
     public void Answered()
     {
         if (Interlocked.Increment(ref _answers) - 1 == _atAnswer)
+        {
             Now();
+        }
     }
 
     /// <summary>When this returns, it is done.</summary>
@@ -54,6 +60,8 @@ internal sealed class Strike(Random random, TimeSpan usualLength, int answers, A
     private void Now()
     {
         if (Interlocked.Exchange(ref _done, 1) == 0)
+        {
             action?.Invoke();
+        }
     }
 }

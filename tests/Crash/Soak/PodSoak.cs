@@ -29,7 +29,7 @@ internal sealed class PodSoak(TimeSpan length)
         }
 
         var phases = new Phases(length, 4);
-        for (int i = 0; !end.IsCancellationRequested && Problem is null; i++)
+        for (var i = 0; !end.IsCancellationRequested && Problem is null; i++)
         {
             await _rounds.RunAsync(i, phases.Current switch
             {

@@ -26,7 +26,7 @@ internal sealed class RequestSoak(TimeSpan length)
         }
 
         var phases = new Phases(length, 3);
-        for (int i = 0; !end.IsCancellationRequested && Problem is null; i++)
+        for (var i = 0; !end.IsCancellationRequested && Problem is null; i++)
         {
             await _rounds.RunAsync(i, phases.Current switch
             {

@@ -53,17 +53,24 @@ internal static class SoakProgram
             await Task.WhenAny([.. running, Task.Delay(ReportEvery, end.Token)]);
             // Before the time is over only a failure ends one of them.
             if (running.Any(r => r.IsCompleted))
+            {
                 await end.CancelAsync();
+            }
             else if (!end.IsCancellationRequested)
+            {
                 Console.WriteLine($"{clock.Elapsed:hh\\:mm\\:ss}  {requests}; {pods}");
+            }
         }
 
         await Task.WhenAll(running).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         Console.WriteLine($"{clock.Elapsed:hh\\:mm\\:ss}  {requests}; {pods}");
         string[] problems = [.. running.Select(r => r.Exception?.InnerException?.Message).Append(requests.Problem).Append(pods.Problem).OfType<string>()];
         foreach (var problem in problems)
+        {
             Console.WriteLine($"soak: {problem}");
-        bool whole = !interrupted.IsCancellationRequested;
+        }
+
+        var whole = !interrupted.IsCancellationRequested;
         Console.WriteLine(problems.Length > 0 ? $"soak: FAILED, seed {CrashSettings.Seed}" : whole ? "soak: passed" : "soak: interrupted; nothing was wrong so far");
         return problems.Length > 0 ? 1 : whole ? 0 : 130;
     }

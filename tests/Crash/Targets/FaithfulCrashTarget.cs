@@ -50,6 +50,8 @@ internal sealed class FaithfulCrashTarget(Lab lab) : CrashTarget
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _server, null) is { } server)
+        {
             await server.DisposeAsync();
+        }
     }
 }

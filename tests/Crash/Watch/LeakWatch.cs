@@ -37,7 +37,9 @@ internal sealed class LeakWatch
     public int LongestLife(string name)
     {
         lock (_lock)
+        {
             return _processes.Values.Where(p => p.Name == name).Select(p => p.Seen.Count).DefaultIfEmpty().Max();
+        }
     }
 
     /// <summary>The processes as last looked at: memory, handles, threads.</summary>
@@ -53,15 +55,24 @@ internal sealed class LeakWatch
     public void Look(string name, BackgroundProcess? process)
     {
         if (process is null || process.HasExited)
+        {
             return;
+        }
+
         var now = Vitals.Of(process.Id);
         lock (_lock)
         {
             if (!_processes.TryGetValue(process.Id, out var life))
+            {
                 _processes.Add(process.Id, life = (name, []));
+            }
+
             life.Seen.Add(now);
             if (now.ResidentKb > ResidentLimitKb)
+            {
                 Problem ??= $"{name} has {now.ResidentKb} KiB of memory, beyond {ResidentLimitKb}";
+            }
+
             Check(life, WarmUp, 1, "handles", v => v.Handles, HandleSlack);
             Check(life, WarmUp, 1, "threads", v => v.Threads, ThreadSlack);
             Check(life, Math.Max(WarmUp, MemoryWindow), MemoryWindow, "KiB of memory", v => v.ResidentKb, ResidentSlackKb);
@@ -72,10 +83,15 @@ internal sealed class LeakWatch
     {
         var file = new FileInfo(path + "-wal");
         if (!file.Exists)
+        {
             return;
+        }
+
         _largestWal = Math.Max(_largestWal, file.Length);
         if (file.Length > WalLimit)
+        {
             Problem ??= $"{file.FullName} has {file.Length} bytes, beyond {WalLimit}";
+        }
     }
 
     private static string Text(Vitals v) => $"{v.ResidentKb >> 10} MiB/{v.Handles}/{v.Threads}";
@@ -83,10 +99,15 @@ internal sealed class LeakWatch
     private void Check((string Name, List<Vitals> Seen) life, int warmUp, int window, string what, Func<Vitals, long> amount, long slack)
     {
         if (life.Seen.Count < warmUp + window)
+        {
             return;
-        long before = life.Seen.Take(warmUp).Max(amount);
-        long now = life.Seen.TakeLast(window).Min(amount);
+        }
+
+        var before = life.Seen.Take(warmUp).Max(amount);
+        var now = life.Seen.TakeLast(window).Min(amount);
         if (now > before + slack)
+        {
             Problem ??= $"{life.Name} has {now} {what}; it had at most {before} in its first {warmUp} of {life.Seen.Count} rounds";
+        }
     }
 }

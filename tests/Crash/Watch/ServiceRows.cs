@@ -76,17 +76,26 @@ internal sealed class ServiceRows
 
             var frontend = $"{Key(row)}/{row["protocol"]}";
             if (row["outside"] == 0)
+            {
                 Frontends[frontend] = servers;
+            }
             else
+            {
                 Check(Frontends.GetValueOrDefault(frontend) == servers, $"the same inside and outside: {row}");
+            }
         }
 
         foreach (var (id, backend) in backends)
         {
             if (backend.Action == "drain_backend")
+            {
                 Draining.Add(Key(backend).Split(':')[0]);
+            }
             else
+            {
                 Check(used.Contains(id), $"a bucket of {backend}");
+            }
+
             Check(!protocols.TryGetValue(id, out var protocol) || endpoints.GetValueOrDefault($"{Key(backend)}/{protocol}") == backend["endpoint_id"], $"the endpoint of {backend}");
         }
 
@@ -100,7 +109,9 @@ internal sealed class ServiceRows
     private static void Check(bool holds, string what)
     {
         if (!holds)
+        {
             throw new InvalidOperationException($"the rows lack {what}");
+        }
     }
 
     /// <summary>As <see cref="TargetReader"/> writes it: "table field=1f … action(parameter=2e …)".</summary>

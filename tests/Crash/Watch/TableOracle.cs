@@ -18,27 +18,47 @@ internal static class TableOracle
         TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null, bool services = false, IReadOnlyDictionary<string, uint>? pool = null)
     {
         if (pods.GroupBy(p => p.PortName).FirstOrDefault(g => g.Count() > 1) is { } shared)
+        {
             return $"port {shared.Key} is that of {Few(shared.Select(p => p.ContainerId))}";
+        }
+
         var ports = pool ?? await target.PortsAsync();
         var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
         if (!names.IsSubsetOf(ports.Keys))
+        {
             return $"ports missing: {Few(names.Except(ports.Keys))}";
+        }
+
         var wanted = pods.SelectMany(p => RowsOf(p, ports[p.PortName])).Concat(RowsOfNode()).ToHashSet();
         if (host is not null)
+        {
             wanted.UnionWith(RowsOfHost(host, ports[host.PortName]));
+        }
+
         var actual = await target.RowsAsync();
         if (services)
+        {
             actual.RemoveWhere(ServiceRows.IsOne);
+        }
         // The range that pods are attached from: of the lab's usual configuration, or of one for more pods.
         if (actual.RemoveWhere(r => r is "routes dst_ip=af40100/24 unassigned()" or "routes dst_ip=af40000/16 unassigned()") != 1)
+        {
             return "the pod range has no row, or several";
+        }
+
         if (!wanted.SetEquals(actual))
+        {
             return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
+        }
+
         var clock = Stopwatch.StartNew();
         while (pool is null && (ports = await target.PortsAsync()).Count > names.Count)
         {
             if (clock.Elapsed > PortPatience)
+            {
                 return $"ports beyond: {Few(ports.Keys.Except(names))}";
+            }
+
             await Task.Delay(20);
         }
 
@@ -55,7 +75,9 @@ internal static class TableOracle
         yield return "local_sources src_ip=a9fe0101 gateway_source()";
         yield return "routes dst_ip=a9fe0101/32 to_gateway()";
         foreach (var range in new[] { "0/8", "7f000000/8", "a9fe0000/16" })
+        {
             yield return $"routes dst_ip={range} never_routed()";
+        }
     }
 
     private static IEnumerable<string> RowsOf(PodSpec pod, uint port)

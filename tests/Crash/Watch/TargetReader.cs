@@ -34,7 +34,9 @@ internal sealed class TargetReader(Lab lab) : IDisposable
             foreach (var entity in reading.ResponseStream.Current.Entities)
             {
                 if (!entity.TableEntry.IsDefaultAction && !rows.Add(Text(entity.TableEntry, tables, actions)))
+                {
                     throw new InvalidOperationException($"the target has a row twice: {Text(entity.TableEntry, tables, actions)}");
+                }
             }
         }
 

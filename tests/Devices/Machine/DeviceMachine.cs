@@ -25,7 +25,10 @@ public sealed class DeviceMachine : IAsyncLifetime
     public async Task InitializeAsync()
     {
         if (new VmFactAttribute().Skip is not null)
+        {
             return;
+        }
+
         var made = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES")!;
         _folder = Directory.CreateTempSubdirectory("accoffload-devices-").FullName;
         var socket = Path.Combine(_folder, "hands.sock");
@@ -65,7 +68,9 @@ public sealed class DeviceMachine : IAsyncLifetime
             _hands.Dispose();
         }
         if (_folder.Length > 0)
+        {
             Directory.Delete(_folder, recursive: true);
+        }
     }
 
     internal Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);

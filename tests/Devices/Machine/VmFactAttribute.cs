@@ -8,10 +8,16 @@ public sealed class VmFactAttribute : FactAttribute
     public VmFactAttribute()
     {
         if (Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES_LACK") is { Length: > 0 } lack)
+        {
             Skip = lack;
+        }
         else if (Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES") is not { Length: > 0 } folder)
+        {
             Skip = "runs in a virtual machine with SR-IOV: run 'make devices-test'";
+        }
         else if (!File.Exists(Path.Combine(folder, "disk.img")))
+        {
             Skip = $"needs {folder}/disk.img: run 'make devices-test'";
+        }
     }
 }

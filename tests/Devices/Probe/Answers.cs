@@ -96,16 +96,24 @@ internal static class Answers
     private static void Write(Utf8JsonWriter writer, string name, ulong? value)
     {
         if (value is { } number)
+        {
             writer.WriteNumber(name, number);
+        }
         else
+        {
             writer.WriteNull(name);
+        }
     }
 
     private static void Write(Utf8JsonWriter writer, string name, bool? value)
     {
         if (value is { } flag)
+        {
             writer.WriteBoolean(name, flag);
+        }
         else
+        {
             writer.WriteNull(name);
+        }
     }
 }

@@ -7,7 +7,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 // One request to the kernel through native-interop; its answer, or what the user would read, as JSON.
 var buffer = new ArrayBufferWriter<byte>();
-int code = 0;
+var code = 0;
 using (var writer = new Utf8JsonWriter(buffer))
 {
     try

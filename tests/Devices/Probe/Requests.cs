@@ -17,7 +17,10 @@ internal static class Requests
             case ["devices"]:
                 writer.WriteStartArray();
                 foreach (var device in devlink.GetDevices())
+                {
                     writer.WriteStringValue(device.ToString());
+                }
+
                 writer.WriteEndArray();
                 break;
             case ["info", var device]:
@@ -26,14 +29,22 @@ internal static class Requests
             case ["ports", .. var device]:
                 writer.WriteStartArray();
                 foreach (var port in devlink.GetPorts(device.Length > 0 ? Handle(device[0]) : null))
+                {
                     Answers.Write(writer, port);
+                }
+
                 writer.WriteEndArray();
                 break;
             case ["port", var device, var index]:
                 if (devlink.GetPort(Handle(device), Number(index)) is { } found)
+                {
                     Answers.Write(writer, found);
+                }
                 else
+                {
                     writer.WriteNullValue();
+                }
+
                 break;
             case ["eswitch", var device]:
                 Answers.Write(writer, devlink.GetEswitch(Handle(device)));
@@ -64,7 +75,10 @@ internal static class Requests
                 break;
             case ["representor", var name]:
                 using (var links = RouteNetlink.Open())
+                {
                     writer.WriteStringValue(links.FindRepresentor(name, null)?.Name);
+                }
+
                 break;
             case ["sriov", var address]:
                 Answers.Write(writer, new PciBus(), address);

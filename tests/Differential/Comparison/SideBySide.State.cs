@@ -14,10 +14,16 @@ internal sealed partial class SideBySide
         foreach (var array in Program.RegisterArrays)
         {
             if (except.Contains(array.Name))
+            {
                 continue;
+            }
+
             var values = new ulong[array.Size];
             for (var i = 0; i < values.Length; i++)
+            {
                 values[i] = Engine.ReadRegister(array.Index, i);
+            }
+
             Tally.Registers[array.Name] = values;
             var command = $"registers {array.Name}";
             Command(command);
@@ -32,10 +38,15 @@ internal sealed partial class SideBySide
         foreach (var cell in answer.Split(' ').Skip(1).Select(c => c.Split('=')))
         {
             if (int.Parse(cell[0], CultureInfo.InvariantCulture) is var index && index < found.Length)
+            {
                 found[index] = ulong.Parse(cell[1], CultureInfo.InvariantCulture);
+            }
         }
         if (found.AsSpan().SequenceEqual(values))
+        {
             return null;
+        }
+
         var different = Enumerable.Range(0, values.Length).Where(i => found[i] != values[i]).ToList();
         return $"{different.Count} cells differ, as [index] DPDK/engine: "
             + string.Join(' ', different.Take(8).Select(i => $"[{i}] {found[i]}/{values[i]}"));
@@ -63,7 +74,9 @@ internal sealed partial class SideBySide
             CompareLookups("table", table.Name, table.Kind.ToString(), lookups, skip: 2, table.Actions.Select(a => a.Action));
         }
         foreach (var learner in Program.Learners)
+        {
             CompareLookups("learner", learner.Name, "Learner", Engine.LearnerLookups(learner.Index), skip: 6, learner.Actions.Select(a => a.Action));
+        }
     }
 
     private void CompareLookups(string what, string name, string kind, SwxLookups lookups, int skip, IEnumerable<SwxAction> actions)
@@ -73,10 +86,16 @@ internal sealed partial class SideBySide
         {
             var numbers = Numbers(answer);
             if (numbers[0] != (ulong)lookups.Hits || numbers[1] != (ulong)lookups.Misses)
+            {
                 return $"{what} {lookups.Hits} {lookups.Misses}";
+            }
+
             Tally.Lookups[name] = (kind, lookups.Hits, lookups.Misses);
             foreach (var action in actions)
+            {
                 Tally.Actions[(name, action.Name)] = (long)numbers[skip + action.Index];
+            }
+
             return null;
         }, null));
     }
@@ -124,9 +143,15 @@ internal sealed partial class SideBySide
         }
         // Members keep the order in which they were added, so the group is made anew.
         foreach (var member in old)
+        {
             Command($"member {selectorName} {group} delete {member.Id}");
+        }
+
         foreach (var member in members)
+        {
             Command($"member {selectorName} {group} add {member.Id} {member.Weight}");
+        }
+
         Update.SetGroup(selector.Index, group, members);
     }
 

@@ -70,7 +70,10 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     {
         var (table, entries) = (entry.Table, _entries[entry.Table]);
         if (entries.TryGetValue(entry.Identity, out var old) && old.Priority != entry.Priority)
+        {
             Remove(old);
+        }
+
         var change = entries.ContainsKey(entry.Identity)
             ? Update.Modify(table.Index, entry.Key, entry.Mask, entry.Priority, entry.Action.Index, entry.Data)
             : Update.Insert(table.Index, entry.Key, entry.Mask, entry.Priority, entry.Action.Index, entry.Data);
@@ -96,7 +99,10 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     public void Commit()
     {
         using (var update = Update)
+        {
             Engine.Commit(update);
+        }
+
         _update = null;
         Tally.States++;
         Command("commit", "committed");
@@ -119,11 +125,16 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         _clones.Clear();
         var verdict = _worker.Process(_buffer, ref offset, ref length, packet.Port, out var port);
         if (Engine.Statistics.Truncated != truncated)
+        {
             throw new DifferenceException($"{_name}: the engine finds the end of the packet too early: {packet}");
+        }
 
         Command($"packet {packet.Port} {packet.Hex}");
         foreach (var clone in _clones)
+        {
             Expect("clone", clone, packet);
+        }
+
         Tally.Clones += _clones.Count;
         if (verdict == SwxVerdict.Transmit)
         {
@@ -147,7 +158,10 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         packet.Bytes.CopyTo(_buffer, offset);
         var trace = new TraceText();
         if (_worker.Trace(_buffer, ref offset, ref length, packet.Port, out _, trace) != SwxVerdict.Drop || !trace.Truncated)
+        {
             throw new DifferenceException($"{_name}: the engine reads beyond the end of the packet: {packet}\n{trace.Text}");
+        }
+
         Tally.Truncated++;
     }
 
@@ -167,7 +181,9 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     {
         _commands.Append(command).Append('\n');
         foreach (var answer in answers)
+        {
             Expect(command, answer);
+        }
     }
 
     private void Expect(string what, string line, Packet? packet = null)
@@ -184,10 +200,15 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         {
             var expectation = _expected[i];
             if (expectation.Check(answers[i]) is { } engine)
+            {
                 await FailAsync(expectation, answers[i], engine);
+            }
         }
         if (answers.Count != _expected.Count)
+        {
             await FailAsync(new Expectation("answers", _ => null, null), $"{answers.Count} answers", $"{_expected.Count} expected");
+        }
+
         _expected.Clear();
     }
 
@@ -200,7 +221,10 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
             .Append(CultureInfo.InvariantCulture, $"{_name}, seed {TestSettings.Seed}: {expectation.What} differs\n")
             .Append(CultureInfo.InvariantCulture, $"  DPDK:   {Shorten(dpdk)}\n  engine: {Shorten(engine)}\n");
         if (expectation.Packet is { } packet)
+        {
             message.Append(CultureInfo.InvariantCulture, $"  packet: {packet}\n").Append(Trace(packet));
+        }
+
         message.Append(CultureInfo.InvariantCulture, $"  replay: {OracleProgram.Path} {_specPath} < {replay}");
         throw new DifferenceException(message.ToString());
     }
@@ -215,6 +239,8 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         _worker.Dispose();
         await _oracle.DisposeAsync();
         if (!_keepSpec)
+        {
             File.Delete(_specPath);
+        }
     }
 }

@@ -26,10 +26,15 @@ internal sealed record TableEntry(SwxTable Table, byte[] Key, byte[] Mask, uint 
         {
             text.Append(" 0x").Append(Convert.ToHexStringLower(Key.AsSpan(field.Offset, field.Bytes)));
             if (field.Kind != SwxMatchKind.Exact)
+            {
                 text.Append("/0x").Append(Convert.ToHexStringLower(Mask.AsSpan(field.Offset, field.Bytes)));
+            }
         }
         if (Table.Kind == SwxMatchKind.Wildcard)
+        {
             text.Append(" priority ").Append(PriorityBase - Priority);
+        }
+
         return text.ToString();
     }
 
@@ -41,8 +46,11 @@ internal sealed record TableEntry(SwxTable Table, byte[] Key, byte[] Mask, uint 
     {
         var text = new StringBuilder("action ").Append(action.Name);
         foreach (var argument in action.Arguments)
+        {
             text.Append(' ').Append(argument.Name).Append(" 0x")
                 .Append(Convert.ToHexStringLower(data.Slice(argument.Offset, argument.Bytes)));
+        }
+
         return text.ToString();
     }
 }

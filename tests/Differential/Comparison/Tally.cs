@@ -40,7 +40,9 @@ internal sealed class Tally
             Lookups[name] = (kind, own.Hits + hits, own.Misses + misses);
         }
         foreach (var (key, count) in other.Actions)
+        {
             Actions[key] = Actions.GetValueOrDefault(key) + count;
+        }
     }
 
     /// <inheritdoc/>

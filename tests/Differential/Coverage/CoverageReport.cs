@@ -36,9 +36,15 @@ internal sealed class CoverageReport
         text.Append(CultureInfo.InvariantCulture, $"instructions: {Instructions.Executed} of {Instructions.Total} executed (both ways of a jump count), ");
         text.Append(CultureInfo.InvariantCulture, $"{Executed.Count} of {_variants.Count} variants: {string.Join(", ", Executed)}\n");
         if (Missed.Count > 0)
+        {
             text.Append(CultureInfo.InvariantCulture, $"not executed: {string.Join(", ", Missed)}\n");
+        }
+
         foreach (var (table, (kind, hits, misses)) in tally.Lookups)
+        {
             text.Append(CultureInfo.InvariantCulture, $"table {table} ({kind}): {hits} hits, {misses} misses\n");
+        }
+
         text.Append(CultureInfo.InvariantCulture, $"actions: {tally.Actions.Count(a => a.Value > 0)} of {tally.Actions.Count} executed: ");
         text.AppendJoin(", ", tally.Actions.Where(a => a.Value > 0)
             .Select(a => $"{a.Key.Table}.{a.Key.Action} {a.Value}")).Append('\n');

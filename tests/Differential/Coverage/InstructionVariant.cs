@@ -68,22 +68,37 @@ internal static partial class InstructionVariant
             "cksub H H", "table keyless", "table exact", "table scattered", "table lpm", "table wildcard", "table selector",
             "table learner", "learn", "learn with arguments", "rearm", "rearm with timeout", "forget", "entryid M",
             "jmp", "jmpv", "jmpnv", "jmph", "jmpnh", "jmpa", "jmpna", "return"])
+        {
             yield return name;
+        }
+
         foreach (var function in (string[])["jhash", "crc32"])
+        {
             foreach (var source in (string[])["H", "M"])
+            {
                 yield return $"hash {function} {source}";
+            }
+        }
+
         foreach (var destination in (string[])["H", "M"])
         {
             foreach (var name in (string[])["mov", "add", "sub", "and", "or", "xor", "shl", "shr"])
+            {
                 foreach (var source in AnyOperand)
+                {
                     yield return $"{name} {destination} {source}";
+                }
+            }
+
             foreach (var source in (string[])["H", "M"])
             {
                 yield return $"mov {destination} {source} 128";
                 yield return $"mov {destination} {source} wide";
             }
             foreach (var index in AnyOperand)
+            {
                 yield return $"regrd {destination} {index}";
+            }
         }
         foreach (var index in AnyOperand)
         {
@@ -97,14 +112,23 @@ internal static partial class InstructionVariant
             foreach (var length in (string[])["H", "M"])
             {
                 if (index == "T")
+                {
                     continue;
+                }
+
                 yield return $"meter {index} {length} M";
                 yield return $"meter {index} {length} I";
             }
         }
         foreach (var name in (string[])["jmpeq", "jmpneq", "jmplt", "jmpgt"])
+        {
             foreach (var left in AnyField)
+            {
                 foreach (var right in AnyOperand)
+                {
                     yield return $"{name} {left} {right}";
+                }
+            }
+        }
     }
 }

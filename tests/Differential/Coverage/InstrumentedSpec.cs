@@ -26,13 +26,21 @@ internal sealed partial class InstrumentedSpec
             if (line is ["}"])
             {
                 if (inMetadata)
+                {
                     output.Append($"bit<8> {One}\n");
+                }
+
                 (inside, inMetadata) = (false, false);
             }
             if (inside && SpecLines.IsCode(line))
+            {
                 Instruction(line, spec, output);
+            }
             else
+            {
                 output.AppendJoin(' ', line).Append('\n');
+            }
+
             inside |= SpecLines.IsBlock(line);
             inMetadata |= line is ["struct", var name, "{"] && name == spec.MetadataType;
         }

@@ -13,7 +13,9 @@ internal sealed class SpecLines
     {
         Lines = [.. text.Split('\n').Select(l => l.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))];
         for (var i = 0; i < Lines.Count; i++)
+        {
             Read(i);
+        }
     }
 
     /// <summary>All lines as tokens.</summary>
@@ -62,9 +64,15 @@ internal sealed class SpecLines
         foreach (var line in Lines)
         {
             if (line is ["}"])
+            {
                 inside = false;
+            }
+
             if (inside && IsCode(line))
+            {
                 yield return line is [_, ":", ..] ? line[2..] : line;
+            }
+
             inside |= IsBlock(line);
         }
     }
@@ -107,9 +115,14 @@ internal sealed class SpecLines
     private string KeyKind(string[][] fields)
     {
         if (fields.Length == 0)
+        {
             return "keyless";
+        }
+
         if (fields.FirstOrDefault(f => f[1] != "exact") is { } other)
+        {
             return other[1];
+        }
         // DPDK makes one exact-match key only of fields that touch each other, in any order.
         var prefix = fields[0][0][..fields[0][0].LastIndexOf('.')];
         var type = prefix == "m" ? MetadataType : _headers[prefix[2..]];

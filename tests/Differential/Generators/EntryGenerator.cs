@@ -19,10 +19,15 @@ internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
         {
             value(field.Name, field.Bytes).CopyTo(key, field.Offset);
             if (mask.Length > 0)
+            {
                 Mask(field, mask.AsSpan(field.Offset, field.Bytes));
+            }
         }
         for (var i = 0; i < mask.Length; i++)
+        {
             key[i] &= mask[i];
+        }
+
         var action = dice.Pick([.. table.Actions.Where(a => a.ForEntries)]).Action;
         // No two priorities are equal: which entry wins then is not defined in DPDK.
         return new TableEntry(table, key, mask, table.Kind == SwxMatchKind.Wildcard ? ++_priority : 0, action, Data(action));
@@ -33,7 +38,10 @@ internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
     {
         var data = new byte[action.DataBytes];
         foreach (var argument in action.Arguments)
+        {
             value(argument.Name, argument.Bytes).CopyTo(data, argument.Offset);
+        }
+
         return data;
     }
 
@@ -61,7 +69,9 @@ internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
     private static void Prefix(Span<byte> mask, int bits)
     {
         for (var i = 0; i < bits; i++)
+        {
             mask[i / 8] |= (byte)(0x80 >> (i % 8));
+        }
     }
 
     /// <summary>An entry of given key, mask and arguments; all by name, numbers for what is up to 64 bits.</summary>
@@ -75,10 +85,15 @@ internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
             var field = table.Key.Single(f => f.Name.EndsWith(name, StringComparison.Ordinal));
             Dice.Number(number, field.Bytes).CopyTo(entry.Key, field.Offset);
             if (entry.Mask.Length > 0)
+            {
                 Prefix(entry.Mask.AsSpan(field.Offset, field.Bytes), field.Kind == SwxMatchKind.Lpm ? prefix : field.Bits);
+            }
         }
         for (var i = 0; i < entry.Mask.Length; i++)
+        {
             entry.Key[i] &= entry.Mask[i];
+        }
+
         foreach (var (name, number) in arguments)
         {
             var argument = action.Arguments.Single(a => a.Name == name);

@@ -37,7 +37,10 @@ public sealed class HeaderTests(ITestOutputHelper output)
             dice, (field, bytes) => field == "m.plan" ? [(byte)dice.Below(Plans)] : dice.Bytes(bytes));
         await using var both = await SideBySide.StartAsync(name, spec, EndsInHeader);
         for (var session = 0; session < 64; session++)
+        {
             both.SetMirrorSession(session, (uint)dice.Below(16), dice.Percent(50) ? 0 : 1 + dice.Below(80));
+        }
+
         var table = both.Program.FindTable("pushes")!;
         for (var state = 0; state < States * TestSettings.Scale; state++)
         {
@@ -45,13 +48,20 @@ public sealed class HeaderTests(ITestOutputHelper output)
             {
                 var entry = entries.Entry(table);
                 if (dice.Percent(60))
+                {
                     both.Put(entry);
+                }
                 else if (both.Entries(table).Count > 0)
+                {
                     both.Remove(dice.Pick([.. both.Entries(table)]));
+                }
             }
             both.Commit();
             for (var i = 0; i < PacketsPerState; i++)
+            {
                 both.Send(new Packet((uint)dice.Below(16), Frame(dice)));
+            }
+
             both.CompareRegisters();
             both.CompareLookups();
             await both.FlushAsync();
@@ -76,7 +86,10 @@ public sealed class HeaderTests(ITestOutputHelper output)
     {
         ReadOnlySpan<byte> bytes = packet.Bytes;
         if (bytes.Length < 9)
+        {
             return true;
+        }
+
         var size = bytes[8] switch
         {
             1 => 8 + (9 * 3),

@@ -14,34 +14,64 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     public void Answer(Packet? sent)
     {
         if (sent is not { Bytes.Length: > 40 } packet || packet.Bytes[12] != 8 || packet.Bytes[23] is not (1 or 6 or 17 or 132))
+        {
             return;
+        }
+
         if (_seen.Count < 48)
+        {
             _seen.Add(packet);
+        }
         else
+        {
             _seen[dice.Below(_seen.Count)] = packet;
+        }
     }
 
     /// <summary>A packet.</summary>
     public Packet Next()
     {
         if (_seen.Count > 0 && dice.Percent(25))
+        {
             return Reply(dice.Pick(_seen));
+        }
+
         if (_seen.Count > 0 && dice.Percent(8))
+        {
             return Error(dice.Pick(_seen));
+        }
+
         if (_first is { } first && dice.Percent(4))
+        {
             return Later(first);
+        }
+
         if (world.Attached.Count > 0 && dice.Percent(6))
+        {
             return ToRouter(dice.Pick([.. world.Attached]));
+        }
+
         if (world.Attached.Count > 0 && dice.Percent(55))
+        {
             return ToService(dice.Pick([.. world.Attached]));
+        }
+
         var sender = world.Attached.Count > 0 && dice.Percent(92) ? dice.Pick([.. world.Attached]) : dice.Pick(world.Endpoints);
         var bytes = dice.Percent(10) ? Arp(sender) : IPv4(sender);
         if (dice.Percent(18))
+        {
             bytes = Odd(bytes);
+        }
+
         if (dice.Percent(5))
+        {
             bytes = bytes[..dice.Below(bytes.Length + 1)];
+        }
         else if (dice.Percent(5))
+        {
             bytes = [.. bytes, .. dice.Bytes(dice.Below(60))];
+        }
+
         var port = dice.Percent(97) ? sender.Port : (uint)dice.Below(16);
         return new Packet(port, bytes);
     }
@@ -51,26 +81,42 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     {
         ReadOnlySpan<byte> bytes = packet.Bytes;
         if (bytes.Length < 14)
+        {
             return true;
+        }
+
         switch (BinaryPrimitives.ReadUInt16BigEndian(bytes[12..]))
         {
             case 0x0806:
                 return bytes.Length < 42;
             case 0x0800:
                 if (bytes.Length < 34)
+                {
                     return true;
+                }
+
                 var flags = BinaryPrimitives.ReadUInt16BigEndian(bytes[20..]);
                 if (bytes[14] != 0x45 || (flags & 0x1FFF) != 0 || ((flags & 0x2000) != 0 && BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) < 64))
+                {
                     return false;
+                }
+
                 var header = bytes[23] switch { 1 => 8, 6 => 20, 17 => 8, 132 => 12, _ => 0 };
                 if (bytes.Length < 34 + header)
+                {
                     return true;
+                }
                 // What is cut out of a large packet for an answer.
                 if (BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) >= 1024 && header != 0 && !(bytes[23] == 1 && bytes[34] is not (0 or 8)))
+                {
                     return bytes.Length < 34 + header + 28;
+                }
                 // Errors quote a header, and the begin of what follows it.
                 if (bytes[23] != 1 || bytes[34] is not (3 or 11 or 12))
+                {
                     return false;
+                }
+
                 return bytes.Length < 62 || (bytes[42] == 0x45 && BinaryPrimitives.ReadUInt16BigEndian(bytes[48..]) is 0 or 0x4000 or 0x2000 && bytes.Length < 70);
             default:
                 return false;
@@ -83,7 +129,9 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         var header = protocol switch { 1 => 8, 6 => 20, 17 => 8, 132 => 12, _ => 0 };
         var content = dice.Bytes(header + (dice.Percent(70) ? dice.Below(64) : dice.Below(1480 - header)));
         if (header >= 8 && protocol != 1)
+        {
             BinaryPrimitives.WriteUInt16BigEndian(content.AsSpan(2), dice.Pick<ushort>(53, 80, 443));
+        }
         // The peer of a sender at the uplink is on the node.
         var receivers = world.Endpoints.Where(e => e != sender && (sender.Kind != PortKind.Uplink || e.Kind != PortKind.Uplink)).ToList();
         var receiver = world.Attached.Count > 1 && dice.Percent(80)
@@ -113,7 +161,10 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     {
         var (ip, protocol, port) = dice.Percent(85) ? dice.Pick(world.Frontends) : dice.Pick(world.Backends);
         if (dice.Percent(15))
+        {
             (ip, protocol, port) = (dice.Pick<uint>(0x08080808, 0x09090909), dice.Pick<byte>(1, 6, 17, 132), 53);
+        }
+
         var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), ip, (ushort)(5000 + dice.Below(3)), port);
         if (dice.Percent(6))
         {
@@ -123,10 +174,15 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             bytes = [.. bytes, .. dice.Bytes(dice.Percent(80) ? 64 : dice.Below(64))];
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)(bytes.Length - 14));
             if (bytes.Length >= 78 && bytes[20] is 0x20 or 0x60 && bytes[21] == 0)
+            {
                 _first = new Packet(sender.Port, bytes);
+            }
         }
         if (protocol == 1)
+        {
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), dice.Percent(90) ? (ushort)0x0800 : (ushort)0);
+        }
+
         Checksum(bytes);
         return new Packet(sender.Port, bytes);
     }
@@ -147,12 +203,18 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         var protocol = dice.Pick<byte>(1, 1, 6, 17, 132, 47);
         var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), destination, (ushort)(5000 + dice.Below(3)), dice.Pick<ushort>(53, 80));
         if (protocol == 1)
+        {
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(34), dice.Pick<ushort>(0x0800, 0x0800, 0, 0x0801, 0x0D00));
+        }
+
         bytes = [.. bytes, .. dice.Bytes(dice.Percent(70) ? dice.Below(90) : 1000 + dice.Below(400))];
         BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)(bytes.Length - 14));
         BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(18), (ushort)dice.Below(64));
         if (dice.Percent(50))
+        {
             bytes[22] = (byte)dice.Below(3);
+        }
+
         Checksum(bytes);
         return new Packet(sender.Port, bytes);
     }
@@ -178,7 +240,10 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         uint Ip(int offset) => BinaryPrimitives.ReadUInt32BigEndian(seen.Bytes.AsSpan(offset));
         var quoted = seen.Bytes[14..Math.Min(seen.Bytes.Length, dice.Pick(42, 42, 60, 400))];
         if (dice.Percent(10))
+        {
             quoted[dice.Below(quoted.Length)] ^= (byte)(1 << dice.Below(8));
+        }
+
         var source = receiver.Kind == PortKind.Uplink && dice.Percent(50) ? 0x08080404 : Ip(30);
         var bytes = IPv4(receiver, 1, source, Ip(26), dice.Pick<ushort>(0x0303, 0x0304, 0x0B00, 0x0C00, 0x0500), (ushort)dice.Below(65536));
         bytes = [.. bytes[..42], .. quoted];
@@ -205,13 +270,22 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         BinaryPrimitives.WriteUInt16BigEndian(span[34..], sourcePort);
         BinaryPrimitives.WriteUInt16BigEndian(span[36..], destinationPort);
         if (protocol == 1)
+        {
             BinaryPrimitives.WriteUInt16BigEndian(span[38..], (ushort)(1 + dice.Below(3)));
+        }
         else if (protocol == 6)
+        {
             Tcp(span);
+        }
         else if (protocol == 17 && dice.Percent(20))
+        {
             (span[40], span[41]) = (0, 0);
+        }
         else if (protocol == 132)
+        {
             BinaryPrimitives.WriteUInt32BigEndian(span[38..], dice.Percent(50) ? 0 : (uint)dice.Below(3));
+        }
+
         Checksum(span);
         return bytes;
     }
@@ -221,7 +295,10 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     {
         span[47] = dice.Pick<byte>(0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x18, 0x12, 0x12, 0x11, 0x04, 0x14, (byte)dice.Below(256));
         if (dice.Percent(90))
+        {
             span[46] = 0x50;
+        }
+
         if (dice.Percent(80))
         {
             BinaryPrimitives.WriteUInt32BigEndian(span[38..], 1000 + (uint)dice.Below(2));
@@ -253,7 +330,10 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         {
             case 0: // any bit
                 for (var i = 0; i < 1 + dice.Below(3); i++)
+                {
                     span[dice.Below(bytes.Length)] ^= (byte)(1 << dice.Below(8));
+                }
+
                 return bytes;
             case 1: // any bit of the headers, most of which the checksum covers
                 span[dice.Below(Math.Min(42, bytes.Length))] ^= (byte)(1 << dice.Below(8));
@@ -295,7 +375,10 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
                 return bytes;
         }
         if (ip && dice.Percent(85))
+        {
             Checksum(span);
+        }
+
         return bytes;
     }
 
@@ -304,11 +387,17 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     private static void Checksum(Span<byte> frame)
     {
         if (frame.Length < 34)
+        {
             return;
+        }
+
         frame[24] = frame[25] = 0;
         var sum = 0u;
         for (var i = 14; i < 34; i += 2)
+        {
             sum += BinaryPrimitives.ReadUInt16BigEndian(frame[i..]);
+        }
+
         sum = (sum & 0xFFFF) + (sum >> 16);
         sum = (sum & 0xFFFF) + (sum >> 16);
         BinaryPrimitives.WriteUInt16BigEndian(frame[24..], (ushort)~sum);

@@ -44,7 +44,9 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
         {
             world.Change(both);
             for (var i = 0; i < PacketsPerState; i++)
+            {
                 packets.Answer(both.Send(packets.Next()));
+            }
             // The direct counters are long: entry by entry, and as a whole at the end.
             both.CompareRegisters("service_packets_0", "backend_packets_0");
             both.CompareKeyedRegisters("service_packets_0", "services");
@@ -52,7 +54,10 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
             both.CompareLookups();
             // Sixteen seconds: no timeout of a learner ends within DPDK's rounding of a multiple of it.
             if (dice.Percent(30))
+            {
                 both.Advance(TimeSpan.FromSeconds(16 * (1 + dice.Below(3))));
+            }
+
             await both.FlushAsync();
         }
         both.CompareRegisters();

@@ -28,7 +28,9 @@ internal sealed class K8sServices
             Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
             // The same pods serve all sets, so that flows meet at them.
             for (uint i = 1; i <= BackendsPerSet; i++)
+            {
                 _backends.Add((set * 10 + i, endpoints[(int)i * 3].Addresses[0], 8080, protocol));
+            }
         }
         Frontends.Add((0x0A600009, 6, 443));
     }
@@ -50,10 +52,14 @@ internal sealed class K8sServices
             for (ulong outside = 0; outside < 2; outside++)
             {
                 if (_dice.Percent(25))
+                {
                     both.Put(Frontend(outside, ip, protocol, port, (ulong)i + 1, set));
+                }
             }
             if (_dice.Percent(50))
+            {
                 Set(Row("frontends", "frontend_address", [("frontend_id", (ulong)i + 1)], 32, ("ip", ip), ("port", port)), _dice.Percent(85));
+            }
         }
         foreach (var (id, ip, port, protocol) in _backends)
         {
@@ -66,22 +72,32 @@ internal sealed class K8sServices
                 Set(row, _dice.Percent(90));
             }
             if (_dice.Percent(40))
+            {
                 Set(Row("endpoints", "endpoint", [("remote_ip", ip), ("remote_port", port), ("protocol", protocol)], 32, ("id", id + 100)), _dice.Percent(95));
+            }
         }
         // The shares of new flows, the succession, and who stands in for its draining backends.
-        foreach (ulong bucket in new ulong[] { 0, 0x10000, 0x20000 }.SelectMany(first => Enumerable.Range(0, 8).Select(b => first + (ulong)b)))
+        foreach (var bucket in new ulong[] { 0, 0x10000, 0x20000 }.SelectMany(first => Enumerable.Range(0, 8).Select(b => first + (ulong)b)))
         {
             for (ulong set = 1; set <= Sets; set++)
             {
                 if (_dice.Percent(30))
+                {
                     both.Put(Row("buckets", "bucket_backend", [("bucket", bucket), ("set_id", set)], 32, ("backend_id", set * 10 + 1 + (ulong)_dice.Below(BackendsPerSet))));
+                }
             }
         }
         // While rows are replaced.
         foreach (var (id, _, _, _) in _backends)
+        {
             Set(Row("held", "hold", [("kind", 2), ("value", id)], 32), _dice.Percent(10));
-        foreach (uint ip in Frontends.Select(f => f.Ip).Append(0xC8010102u).Distinct())
+        }
+
+        foreach (var ip in Frontends.Select(f => f.Ip).Append(0xC8010102u).Distinct())
+        {
             Set(Row("held", "hold", [("kind", 1), ("value", ip)], 32), _dice.Percent(10));
+        }
+
         both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("ports", 0x300), ("port_mask", 0x3FF)));
         Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("ports", 0x300), ("port_mask", 0x3FF)), _dice.Percent(90));
         // So few ports that flows run out of them.
@@ -103,7 +119,9 @@ internal sealed class K8sServices
             for (uint port = 0; port < 12; port++)
             {
                 if (_dice.Percent(20))
+                {
                     both.WriteRegister(array, port, _dice.Percent(15) ? limit : 0);
+                }
             }
         }
 
@@ -127,9 +145,13 @@ internal sealed class K8sServices
         void Set(TableEntry row, bool there)
         {
             if (there)
+            {
                 both.Put(row);
+            }
             else if (both.Contains(row))
+            {
                 K8sWorld.Remove(both, both.Entries(row.Table).Single(e => e.Identity == row.Identity));
+            }
         }
     }
 }

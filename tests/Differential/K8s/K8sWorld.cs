@@ -27,7 +27,10 @@ internal sealed class K8sWorld
         _dice = dice;
         _entries = new EntryGenerator(dice, Value);
         for (uint i = 1; i <= Pods; i++)
+        {
             Endpoints.Add(new Endpoint(PortKind.Pod, i, 0x0A0000000000ul + i, i % 3 == 0 ? [0x0AF40100u + i, 0x0AF40180u + i] : [0x0AF40100u + i]));
+        }
+
         Endpoints.Add(new Endpoint(PortKind.Host, Pods + 1, 0x0A00000000F1, [0xC8010102, 0xC000020A]));
         Endpoints.Add(new Endpoint(PortKind.Uplink, Pods + 2, 0x0A00000000F2, [0xC0000263, 0x0AF40205, 0x08080808]));
         _services = new K8sServices(dice, Endpoints);
@@ -51,26 +54,43 @@ internal sealed class K8sWorld
         foreach (var endpoint in Endpoints)
         {
             if (!_attached.Contains(endpoint) && _dice.Percent(50) && _attached.Add(endpoint))
+            {
                 foreach (var row in Rows(endpoint, both.Program))
+                {
                     both.Put(row);
+                }
+            }
             else if (_attached.Contains(endpoint) && _dice.Percent(6) && _attached.Remove(endpoint))
+            {
                 foreach (var row in Rows(endpoint, both.Program).Where(both.Contains))
+                {
                     Remove(both, both.Entries(row.Table).Single(e => e.Identity == row.Identity));
+                }
+            }
         }
 
         for (var i = _dice.Below(6); i > 0; i--)
         {
             var table = _dice.Pick(both.Program.Tables);
             if (_dice.Percent(50) && both.Entries(table).Count < 60)
+            {
                 both.Put(_entries.Entry(table));
+            }
             else if (both.Entries(table).Count > 0)
+            {
                 Remove(both, _dice.Pick([.. both.Entries(table)]));
+            }
         }
         _services.Change(both);
         // What chance took from attached endpoints comes back before long, so that most packets find their way.
         if (_dice.Percent(50))
+        {
             foreach (var row in _attached.SelectMany(e => Rows(e, both.Program)))
+            {
                 both.Put(row);
+            }
+        }
+
         both.Commit();
     }
 

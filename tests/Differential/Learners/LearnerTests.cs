@@ -39,9 +39,15 @@ public sealed class LearnerTests(ITestOutputHelper output)
         for (var round = 0; round < Rounds * TestSettings.Scale; round++)
         {
             if (round % 40 == 39)
+            {
                 both.SetTimeout("flows", dice.Below(3), dice.Pick(15, 25, 85, 145));
+            }
+
             for (var i = 0; i < PacketsPerRound; i++)
+            {
                 both.Send(new Packet((uint)dice.Below(16), Frame(dice)));
+            }
+
             both.CompareRegisters();
             both.CompareLookups();
             both.Advance(TimeSpan.FromSeconds(10 * dice.Pick(0, 1, 1, 2, 3)));
@@ -52,7 +58,7 @@ public sealed class LearnerTests(ITestOutputHelper output)
 
     private static byte[] Frame(Dice dice)
     {
-        byte command = (byte)(dice.Percent(50) ? 0 : dice.Below(6));
+        var command = (byte)(dice.Percent(50) ? 0 : dice.Below(6));
         // Few flows: most packets meet one that was seen. Four of them share a bucket in DPDK, more would not be learned.
         return [command, (byte)dice.Below(7), 0, (byte)dice.Below(5), 0, 0, 0, (byte)dice.Below(8), .. dice.Bytes(8), .. dice.Bytes(dice.Below(40))];
     }

@@ -18,9 +18,15 @@ internal static class OracleProgram
     private static string? FindMissing()
     {
         if (!TryRun("cc", "--version", out _))
+        {
             return "needs a C compiler: install gcc";
+        }
+
         if (!TryRun("pkg-config", "--version", out _))
+        {
             return "needs pkg-config";
+        }
+
         return TryRun("pkg-config", "--exists libdpdk", out _) ? null : "needs DPDK: install libdpdk-dev";
     }
 
@@ -29,21 +35,31 @@ internal static class OracleProgram
         var directory = System.IO.Path.Combine(AppContext.BaseDirectory, "swx");
         var sources = Directory.GetFiles(directory, "*.c").Order(StringComparer.Ordinal).ToArray();
         if (!TryRun("pkg-config", "--cflags --libs libdpdk", out var flags))
+        {
             throw new InvalidOperationException(Missing);
+        }
 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(System.Text.Encoding.UTF8.GetBytes(flags));
         foreach (var source in sources.Append(System.IO.Path.Combine(directory, "swx.h")))
+        {
             hash.AppendData(File.ReadAllBytes(source));
+        }
+
         var program = System.IO.Path.Combine(directory, $"swx-{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}");
         if (File.Exists(program))
+        {
             return program;
+        }
 
         // Another test process may do the same: what exists under the name is always whole.
         var temporary = $"{program}.{Environment.ProcessId}";
         var arguments = $"-O2 -Wall -Wextra -DALLOW_EXPERIMENTAL_API {string.Join(' ', sources.Select(s => $"\"{s}\""))} {flags.Trim()} -o \"{temporary}\"";
         if (!TryRun("cc", arguments, out var output))
+        {
             throw new InvalidOperationException($"swx does not compile:\n{output}");
+        }
+
         File.Move(temporary, program, overwrite: true);
         return program;
     }

@@ -34,7 +34,10 @@ internal sealed class SwxOracle : IAsyncDisposable
         var oracle = new SwxOracle(process);
         var ready = (await process.StandardOutput.ReadLineAsync() ?? await oracle.FailureAsync()).Split(' ');
         if (ready[0] != "ready")
+        {
             throw new InvalidOperationException($"unexpected answer of swx: {string.Join(' ', ready)}");
+        }
+
         oracle.Frequency = long.Parse(ready[1], System.Globalization.CultureInfo.InvariantCulture);
         oracle.HasClock = ready[2] == "clock";
         return oracle;
@@ -51,7 +54,10 @@ internal sealed class SwxOracle : IAsyncDisposable
         {
             var line = await _process.StandardOutput.ReadLineAsync() ?? await FailureAsync();
             if (line == "end")
+            {
                 break;
+            }
+
             answers.Add(line);
         }
         await writing;

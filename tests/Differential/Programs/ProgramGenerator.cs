@@ -50,7 +50,10 @@ internal sealed class ProgramGenerator
         Header(text, "words", withWide: false, 4 + _dice.Below(33));
         Metadata(text);
         for (var i = 0; i < Actions; i++)
+        {
             ActionArguments(text, i);
+        }
+
         text.Append("regarray small size 4 initval 3\nregarray large size 0x60 initval 0xFFFFFFFFFFFFFFF0\n");
         for (var i = 0; i < Actions; i++)
         {
@@ -73,7 +76,9 @@ internal sealed class ProgramGenerator
         if (withWide)
         {
             foreach (var bits in (int[])[128, 96])
+            {
                 Add($"f{i++}", bits);
+            }
         }
         // At least one field that a checksum can go to.
         Add($"f{i++}", 16);
@@ -124,7 +129,10 @@ internal sealed class ProgramGenerator
     {
         text.Append("table choose {\nkey {\nm.v4 exact\n}\nactions {\n");
         for (var i = 0; i < Actions; i++)
+        {
             text.Append(CultureInfo.InvariantCulture, $"a{i}\n");
+        }
+
         text.Append("none @defaultonly\n}\ndefault_action none args none\nsize 0x100\n}\n");
     }
 
@@ -145,7 +153,10 @@ internal sealed class ProgramGenerator
         Block(text, []);
         text.Append("validate h.pushed\n");
         for (var i = 0; i < _metadata.Count; i++)
+        {
             text.Append(CultureInfo.InvariantCulture, $"mov h.pushed.v{i} m.v{i}\n");
+        }
+
         text.Append("emit h.pushed\nemit h.first\nemit h.second\nemit h.twenty\nemit h.words\ntx m.port_out\n}\n");
     }
 
@@ -160,17 +171,28 @@ internal sealed class ProgramGenerator
             // A jump goes over the next one or two instructions.
             var target = "";
             if (variant.StartsWith("jmp", StringComparison.Ordinal))
+            {
                 target = $"L{_labels++}";
+            }
+
             text.Append(label).Append(Instruction(variant, parts, arguments, target)).Append('\n');
             label = "";
             if (target.Length == 0)
+            {
                 continue;
+            }
+
             for (var skipped = 1 + _dice.Below(2); skipped > 0; skipped--)
+            {
                 text.Append(Instruction("add M I", ["add", "M", "I"], arguments, "")).Append('\n');
+            }
+
             label = $"{target} : ";
         }
         if (label.Length > 0)
+        {
             text.Append(label).Append("mov m.v4 m.v4\n");
+        }
     }
 
     /// <summary>The next variant of a shuffled deck, so that programs together have them all; in actions mostly those with arguments.</summary>
@@ -183,7 +205,9 @@ internal sealed class ProgramGenerator
             var variants = Variants.Where(v => v.Split(' ').Contains("T") == withArguments).ToArray();
             _dice.Shuffle(variants);
             foreach (var variant in variants)
+            {
                 deck.Enqueue(variant);
+            }
         }
         return deck.Dequeue();
     }

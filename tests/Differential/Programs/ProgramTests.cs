@@ -28,7 +28,9 @@ public sealed class ProgramTests(ITestOutputHelper output)
             await RunAsync(both, dice, generator.HeaderBytes);
             total.Add(both.Tally);
             if (counted)
+            {
                 instrumented.Report(both.Tally.Registers[InstrumentedSpec.Array], report);
+            }
         }
         output.WriteLine(report.Text("programs", total));
         Assert.Equal(total.Packets, total.Transmitted);
@@ -46,10 +48,16 @@ public sealed class ProgramTests(ITestOutputHelper output)
         for (var state = 0; state < StatesPerProgram; state++)
         {
             for (var i = 0; i < 4; i++)
+            {
                 both.Put(entries.Entry(table));
+            }
+
             both.Commit();
             for (var i = 0; i < PacketsPerState; i++)
+            {
                 both.Send(new Packet((uint)dice.Below(16), Frame(dice, headerBytes)));
+            }
+
             both.CompareRegisters();
             both.CompareLookups();
             await both.FlushAsync();
@@ -60,7 +68,10 @@ public sealed class ProgramTests(ITestOutputHelper output)
     {
         var bytes = new List<byte>();
         while (bytes.Count < headerBytes)
+        {
             bytes.AddRange(dice.Value(1 + dice.Below(8)));
+        }
+
         return [.. bytes.Take(headerBytes), .. dice.Bytes(dice.Below(40))];
     }
 }

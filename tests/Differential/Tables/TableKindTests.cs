@@ -41,12 +41,18 @@ public sealed class TableKindTests(ITestOutputHelper output)
         await using var both = await SideBySide.StartAsync(name, spec);
         // A burst that lasts for some packets, and a rate that gives nothing back while time stands still.
         for (uint i = 0; i < 16; i++)
+        {
             both.SetMeter("rates", i, 1, 2, 700 + (100ul * i), 1500);
+        }
+
         for (var state = 0; state < States * TestSettings.Scale; state++)
         {
             Change(both, dice, entries);
             for (var i = 0; i < PacketsPerState; i++)
+            {
                 both.Send(new Packet((uint)dice.Below(16), Frame(dice)));
+            }
+
             both.CompareRegisters("by_entry", "by_entry_bytes");
             both.CompareLookups();
             await both.FlushAsync();
@@ -66,12 +72,20 @@ public sealed class TableKindTests(ITestOutputHelper output)
         for (var state = 0; state < 60; state++)
         {
             if (both.Entries(table).Count < 8 || dice.Percent(60))
+            {
                 both.Put(entries.Entry(table) with { Action = count, Data = [] });
+            }
             else
+            {
                 both.Remove(dice.Pick([.. both.Entries(table)]));
+            }
+
             both.Commit();
             for (var i = 0; i < 10; i++)
+            {
                 both.Send(new Packet(0, Frame(dice)));
+            }
+
             both.CompareKeyedRegisters("by_entry", "exact");
             both.CompareKeyedRegisters("by_entry_bytes", "exact");
             both.CompareRegisters();
@@ -85,12 +99,17 @@ public sealed class TableKindTests(ITestOutputHelper output)
         var dice = new Dice(TestSettings.Seed);
         await using var both = await SideBySide.StartAsync("meters", TestSettings.Spec("tables.spec"));
         for (uint i = 0; i < 16; i++)
+        {
             both.SetMeter("rates", i, 1000 + (100 * i), 3000, 700 + (100ul * i), 1500);
+        }
+
         both.Commit();
         for (var round = 0; round < 20; round++)
         {
             for (var i = 0; i < PacketsPerState; i++)
+            {
                 both.Send(new Packet(0, Frame(dice)));
+            }
             // Long enough that each bucket is full again: between, rounding to DPDK's update period would show.
             both.Advance(TimeSpan.FromSeconds(10));
             await both.FlushAsync();
@@ -104,9 +123,13 @@ public sealed class TableKindTests(ITestOutputHelper output)
             var table = dice.Pick([.. both.Program.Tables.Where(t => t.Key.Count > 0)]);
             // DPDK builds a wildcard table anew for each change: the time and memory grow with its entries.
             if (dice.Percent(70) && both.Entries(table).Count < 40)
+            {
                 both.Put(MostlyKept(both, dice, entries.Entry(table)));
+            }
             else if (both.Entries(table).Count > 0)
+            {
                 both.Remove(dice.Pick([.. both.Entries(table)]));
+            }
         }
         if (dice.Percent(30))
         {
@@ -136,7 +159,10 @@ public sealed class TableKindTests(ITestOutputHelper output)
             members[id] = new SwxMember(id, dice.Pick<uint>(1, 1, 1, 2));
         }
         if (dice.Percent(50) && members.Count < 4)
+        {
             members = members.ToDictionary(m => m.Key, m => m.Value with { Weight = m.Value.Weight * 12 });
+        }
+
         both.SetGroup(selector, group, [.. members.Values]);
     }
 
@@ -165,7 +191,10 @@ public sealed class TableKindTests(ITestOutputHelper output)
         List<byte> bytes = [];
         foreach (var (field, width) in ((string, int)[])[("kind", 1), ("tag", 1), ("short_key", 2), ("word_key", 4), ("mac", 6),
             ("wide_key", 8), ("ip6", 16), ("ip", 4), ("length", 2), ("color", 1), ("group", 1)])
+        {
             bytes.AddRange(Value(dice, field, width));
+        }
+
         bytes.AddRange(dice.Bytes(dice.Below(60)));
         return [.. bytes];
     }

@@ -19,7 +19,7 @@ internal sealed class RawClient : IDisposable
 
     public RawClient(FaithfulTarget target, HttpMessageHandler? handler = null)
     {
-        string path = target.Address.StartsWith("unix:", StringComparison.Ordinal) ? target.Address["unix:".Length..] : "";
+        var path = target.Address.StartsWith("unix:", StringComparison.Ordinal) ? target.Address["unix:".Length..] : "";
         if (path.Length > 0)
         {
             handler = new SocketsHttpHandler
@@ -91,8 +91,11 @@ internal sealed class RawClient : IDisposable
     public async Task SetPortAsync(string name, params (string Leaf, TypedValue Value)[] values)
     {
         var request = new SetRequest();
-        foreach ((string leaf, TypedValue value) in values)
+        foreach ((var leaf, var value) in values)
+        {
             request.Update.Add(new global::Gnmi.Update { Path = PathOf(name, leaf), Val = value });
+        }
+
         await Gnmi.SetAsync(request, deadline: DateTime.UtcNow + Limit);
     }
 
@@ -100,7 +103,7 @@ internal sealed class RawClient : IDisposable
 
     public async Task<ulong> PortNumberAsync(string name)
     {
-        GetResponse answer = await Gnmi.GetAsync(new GetRequest { Path = { PathOf(name, "tdi-portin-id") } }, deadline: DateTime.UtcNow + Limit);
+        var answer = await Gnmi.GetAsync(new GetRequest { Path = { PathOf(name, "tdi-portin-id") } }, deadline: DateTime.UtcNow + Limit);
         return answer.Notification.Single().Update.Single().Val.UintVal;
     }
 
@@ -114,10 +117,13 @@ internal sealed class RawClient : IDisposable
 
     public async Task<List<Entity>> ReadAsync(Entity asked)
     {
-        using AsyncServerStreamingCall<ReadResponse> call = P4.Read(new ReadRequest { DeviceId = DeviceId, Entities = { asked } }, deadline: DateTime.UtcNow + Limit);
+        using var call = P4.Read(new ReadRequest { DeviceId = DeviceId, Entities = { asked } }, deadline: DateTime.UtcNow + Limit);
         var found = new List<Entity>();
-        await foreach (ReadResponse response in call.ResponseStream.ReadAllAsync())
+        await foreach (var response in call.ResponseStream.ReadAllAsync())
+        {
             found.AddRange(response.Entities);
+        }
+
         return found;
     }
 
@@ -133,7 +139,7 @@ internal sealed class RawClient : IDisposable
     /// <summary>Expects a call to fail with this code, and returns its status.</summary>
     public static async Task<RpcException> FailsAsync(StatusCode code, Func<Task> call)
     {
-        RpcException e = await Assert.ThrowsAsync<RpcException>(call);
+        var e = await Assert.ThrowsAsync<RpcException>(call);
         Assert.True(code == e.StatusCode, $"expected {code}: {e.Status}");
         return e;
     }
@@ -141,15 +147,15 @@ internal sealed class RawClient : IDisposable
     /// <summary>Expects a Write or Read to fail as a whole with UNKNOWN, and returns the errors of its parts.</summary>
     public static async Task<Error[]> PartsAsync(Func<Task> call)
     {
-        RpcException e = await FailsAsync(StatusCode.Unknown, call);
-        byte[] details = e.Trailers.GetValueBytes("grpc-status-details-bin") ?? throw new Xunit.Sdk.XunitException("the trailers have no details");
+        var e = await FailsAsync(StatusCode.Unknown, call);
+        var details = e.Trailers.GetValueBytes("grpc-status-details-bin") ?? throw new Xunit.Sdk.XunitException("the trailers have no details");
         return [.. Google.Rpc.Status.Parser.ParseFrom(details).Details.Select(d => d.Unpack<Error>())];
     }
 
     /// <summary>Expects a call with one part to fail with this code, and returns the part's message.</summary>
     public static async Task<string> PartFailsAsync(StatusCode code, Func<Task> call)
     {
-        Error error = Assert.Single(await PartsAsync(call));
+        var error = Assert.Single(await PartsAsync(call));
         Assert.Equal(code, (StatusCode)error.CanonicalCode);
         return error.Message;
     }

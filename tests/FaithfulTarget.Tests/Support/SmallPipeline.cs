@@ -69,7 +69,7 @@ internal static class SmallPipeline
     {
         var info = new P4Info { PkgInfo = new PkgInfo { Name = "small", Arch = "pna" } };
         info.Actions.Add(new Action { Preamble = Named(SetAction, "main.set"), Params = { new Action.Types.Param { Id = 1, Name = "value", Bitwidth = 32 } } });
-        foreach ((uint id, string name, _) in Tables)
+        foreach ((var id, var name, _) in Tables)
         {
             info.Tables.Add(new Table
             {
@@ -99,7 +99,7 @@ internal static class SmallPipeline
     private static PipelineConfig DeviceConfig(string compileCommand)
     {
         object[] tables = [.. Tables.Select(t => new Dictionary<string, object> { ["name"] = t.Name, ["target_name"] = t.Target, ["add_on_miss"] = t.Id == Learner })];
-        byte[] context = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { ["compile_command"] = compileCommand, ["tables"] = tables });
+        var context = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { ["compile_command"] = compileCommand, ["tables"] = tables });
         return new PipelineConfig
         {
             P4Name = "small",

@@ -26,7 +26,7 @@ internal sealed class TargetFixture : IAsyncDisposable
     /// <summary>With a primary controller, one port and the small pipeline.</summary>
     public static async Task<TargetFixture> StartWithPipelineAsync(FaithfulBehaviours? behaviours = null)
     {
-        TargetFixture fixture = await StartAsync(behaviours);
+        var fixture = await StartAsync(behaviours);
         await fixture.Client.BidAsync();
         await fixture.Client.MakeTapAsync("TAP0");
         await fixture.Client.PushAsync();

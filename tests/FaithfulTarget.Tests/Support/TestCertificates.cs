@@ -13,11 +13,11 @@ internal sealed class TestCertificates : IDisposable
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=Test CA", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using X509Certificate2 authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
+        using var authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
         File.WriteAllText(CaFile, authority.ExportCertificatePem());
-        using X509Certificate2 server = Issue(authority, "localhost");
+        using var server = Issue(authority, "localhost");
         Server = X509CertificateLoader.LoadPkcs12(server.Export(X509ContentType.Pkcs12), null);
-        using X509Certificate2 client = Issue(authority, "client");
+        using var client = Issue(authority, "client");
         ClientThumbprint = client.Thumbprint;
         File.WriteAllText(CertificateFile, client.ExportCertificatePem());
         File.WriteAllText(KeyFile, client.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
@@ -46,7 +46,7 @@ internal sealed class TestCertificates : IDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(name);
         request.CertificateExtensions.Add(names.Build());
-        using X509Certificate2 certificate = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1), Guid.NewGuid().ToByteArray());
+        using var certificate = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1), Guid.NewGuid().ToByteArray());
         return certificate.CopyWithPrivateKey(key);
     }
 }

@@ -20,12 +20,20 @@ internal static class CniInputs
             ["PATH"] = "/usr/bin",
         };
         if (!dice.OneIn(4))
+        {
             return environment;
+        }
+
         var name = dice.Pick("CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH", "CNI_ARGS");
         if (dice.OneIn(3))
+        {
             environment.Remove(name);
+        }
         else
+        {
             environment[name] = (dice.OneIn(3) ? dice.Pick("add", "eth0:1", "a/b", "0123456789abcdef", "abc_-.", "K8S_POD_NAME=;;=x", "K8S_POD_NAME", "a=b=c", "relative/path", "_x", "é") : dice.OddText()).Replace("\0", "", StringComparison.Ordinal);
+        }
+
         return environment;
     }
 
@@ -33,10 +41,16 @@ internal static class CniInputs
     {
         var config = Right(dice, command);
         for (var changes = dice.Pick(0, 0, 1, 1, 2); changes > 0; changes--)
+        {
             Spoil(dice, config, 0);
+        }
+
         var text = config.ToJsonString();
         if (dice.OneIn(12))
+        {
             text = text.Replace(',', ' ').Replace(" ", ",\n\t ", StringComparison.Ordinal);
+        }
+
         var bytes = Encoding.UTF8.GetBytes(text);
         return dice.Below(10) switch
         {
@@ -62,13 +76,25 @@ internal static class CniInputs
             },
         };
         if (dice.OneIn(2))
+        {
             config["mtu"] = dice.Pick(0, 576, 1400, 1500, 9216);
+        }
+
         if (dice.OneIn(4))
+        {
             config["dns"] = new JsonObject { ["nameservers"] = new JsonArray("10.96.0.10"), ["search"] = new JsonArray("svc"), ["domain"] = "cluster.local" };
+        }
+
         if (dice.OneIn(6))
+        {
             config["socket"] = "/run/host-stub/agent.sock";
+        }
+
         if (dice.OneIn(6))
+        {
             config["runtimeConfig"] = new JsonObject { ["ips"] = new JsonArray() };
+        }
+
         if (dice.OneIn(6))
         {
             config["runtimeConfig"] = new JsonObject
@@ -78,11 +104,20 @@ internal static class CniInputs
             };
         }
         if (dice.OneIn(8))
+        {
             config["ipMasq"] = false;
+        }
+
         if (command is "CHECK" or "DEL" || dice.OneIn(6))
+        {
             config["prevResult"] = Result(dice);
+        }
+
         if (command == "GC" || dice.OneIn(20))
+        {
             config["cni.dev/valid-attachments"] = new JsonArray(new JsonObject { ["containerID"] = "c0ffee", ["ifname"] = "eth0" });
+        }
+
         return config;
     }
 
@@ -110,7 +145,10 @@ internal static class CniInputs
         {
             // Another spelling of the key, beside it or in its place.
             if (dice.OneIn(2))
+            {
                 node.Remove(name);
+            }
+
             node[dice.OneIn(2) ? name.ToUpperInvariant() : name.Replace('s', '\u017f').Replace('k', '\u212a')] = dice.OneIn(3) ? Odd(dice) : same;
             return;
         }
@@ -122,14 +160,22 @@ internal static class CniInputs
                 break;
             case JsonArray { Count: > 0 } array when array[0] is JsonObject first && depth < 5 && !dice.OneIn(4):
                 if (dice.OneIn(8))
+                {
                     array.Add(Odd(dice));
+                }
+
                 Spoil(dice, first, depth + 1);
                 break;
             default:
                 if (dice.OneIn(5))
+                {
                     node.Remove(name);
+                }
                 else
+                {
                     node[name] = Odd(dice);
+                }
+
                 break;
         }
     }

@@ -35,20 +35,27 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             _agentError = 0;
             var answer = CniPlugin.Execute(_environment, () => _input, Ask);
             if (_environment.GetValueOrDefault("CNI_COMMAND") == "VERSION")
+            {
                 return Versions(answer);
+            }
 
             var allowed = PlainCni.Errors(_environment, _input);
             if (answer.ExitCode == 0)
             {
                 FuzzFailure.Unless(allowed.Count == 0, $"accepted what is wrong: {string.Join(' ', allowed)}");
                 using var document = JsonDocument.Parse(_input);
-                bool removal = _environment.GetValueOrDefault("CNI_COMMAND") == "DEL";
-                bool nothing = removal && PlainCni.NamesNothing(_environment, document.RootElement);
+                var removal = _environment.GetValueOrDefault("CNI_COMMAND") == "DEL";
+                var nothing = removal && PlainCni.NamesNothing(_environment, document.RootElement);
                 FuzzFailure.Unless(_call is null == nothing, nothing ? "the agent was asked for what can't exist" : "accepted, but the agent was not asked");
                 if (!removal)
+                {
                     Agrees(_call!, document.RootElement);
+                }
                 else if (!nothing)
+                {
                     FuzzFailure.Unless(_call!.Config.Name == PlainCni.RemovalName(document.RootElement), "the name differs");
+                }
+
                 return true;
             }
 
@@ -68,7 +75,10 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             {
                 _call = CniCall.Read(request);
                 if (_call.Config.PrevResult is { } previous)
+                {
                     _ = JsonNode.Parse(CniResultWriter.Write(previous, _call.Config.Version));
+                }
+
                 return new AgentResponse(0, default, default);
             }
             catch (CniException e)

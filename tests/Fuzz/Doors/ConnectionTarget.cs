@@ -55,7 +55,10 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
             }
 
             while (_kept.Count >= MostKept)
+            {
                 _kept.Dequeue().Dispose();
+            }
+
             var client = new TcpClient();
             _kept.Enqueue(client);
             try
@@ -72,7 +75,10 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
         public override void End()
         {
             while (_kept.TryDequeue(out var kept))
+            {
                 kept.Dispose();
+            }
+
             _served.Dispose();
         }
 

@@ -35,6 +35,8 @@ internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
     private T Do<T>(Func<T> work)
     {
         lock (_lock)
+        {
             return work();
+        }
     }
 }

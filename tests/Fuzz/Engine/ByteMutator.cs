@@ -8,7 +8,10 @@ internal static class ByteMutator
     public static byte[] Mutate(Dice dice, byte[] bytes, int most = 3)
     {
         for (var changes = dice.Between(1, most); changes > 0; changes--)
+        {
             bytes = Once(dice, bytes);
+        }
+
         return bytes.Length <= MaxLength ? bytes : bytes[..MaxLength];
     }
 
@@ -18,7 +21,10 @@ internal static class ByteMutator
     private static byte[] Once(Dice dice, byte[] bytes)
     {
         if (bytes.Length == 0)
+        {
             return dice.Bytes(dice.Below(8));
+        }
+
         var at = dice.Below(bytes.Length);
         var length = Math.Min(dice.Between(1, 8), bytes.Length - at);
         switch (dice.Below(9))
@@ -44,7 +50,10 @@ internal static class ByteMutator
                 var big = dice.OneIn(2);
                 var size = Math.Min(dice.Pick(2, 4), bytes.Length - at);
                 for (var i = 0; i < size; i++)
+                {
                     changed[at + i] = (byte)(number >> (8 * (big ? size - 1 - i : i)));
+                }
+
                 return changed;
             default:
                 return [.. bytes, .. bytes[at..]];

@@ -9,12 +9,21 @@ internal static class Canonical
     public static bool IsSame(ReadOnlySpan<byte> given, ReadOnlySpan<byte> written)
     {
         if (given.Length != written.Length)
+        {
             return false;
+        }
+
         Span<int> counts = stackalloc int[256];
         foreach (var b in given)
+        {
             counts[b]++;
+        }
+
         foreach (var b in written)
+        {
             counts[b]--;
+        }
+
         return !counts.ContainsAnyExcept(0);
     }
 }

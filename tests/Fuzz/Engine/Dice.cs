@@ -10,7 +10,10 @@ internal sealed class Dice(ulong seed)
     {
         var mixed = new Dice(0);
         foreach (var part in parts)
+        {
             mixed._state = mixed.Next() ^ part;
+        }
+
         return mixed.Next();
     }
 
@@ -36,7 +39,10 @@ internal sealed class Dice(ulong seed)
     {
         var bytes = new byte[length];
         for (var i = 0; i < length; i++)
+        {
             bytes[i] = (byte)Next();
+        }
+
         return bytes;
     }
 

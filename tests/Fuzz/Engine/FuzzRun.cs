@@ -32,7 +32,10 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
         var (managedNow, residentNow) = Memory();
         var result = new FuzzResult(target.Name, seed, _done, _accepted, _done - _accepted, elapsed, managedNow - managed, residentNow - resident);
         if (result.ManagedGrowth > ManagedLimit || result.ResidentGrowth > ResidentLimit)
+        {
             throw new FuzzFailure($"memory grew: {result}");
+        }
+
         return result;
     }
 
@@ -54,18 +57,24 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
         foreach (var (worker, own) in workers.Zip(progress))
         {
             while (!worker.Join(TimeSpan.FromMilliseconds(100)))
+            {
                 Watch(progress);
+            }
         }
 
         if (_failure is not null)
+        {
             throw _failure;
+        }
 
         void Work(Progress own)
         {
             try
             {
                 for (var episode = Interlocked.Increment(ref next); episode < end && Volatile.Read(ref _failure) is null; episode = Interlocked.Increment(ref next))
+                {
                     Episode(episode, own);
+                }
             }
             catch (Exception e)
             {
@@ -80,7 +89,9 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
         {
             var since = Volatile.Read(ref own.Since);
             if (since != 0 && Stopwatch.GetElapsedTime(since) > inputLimit)
+            {
                 throw new FuzzFailure($"{target.Name}: hangs: seed {seed}, episode {own.Episode}, input {own.Input} takes longer than {inputLimit.TotalSeconds:0} s");
+            }
         }
     }
 
@@ -98,7 +109,9 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
             try
             {
                 if (session.Step(dice))
+                {
                     accepted++;
+                }
             }
             catch (Exception e)
             {

@@ -39,6 +39,8 @@ internal sealed class FuzzFailure(string message, Exception? cause = null) : Exc
     public static void Unless(bool holds, string message)
     {
         if (!holds)
+        {
             throw new FuzzFailure(message);
+        }
     }
 }

@@ -23,16 +23,25 @@ internal static class ProtoMutator
     {
         var changed = message;
         for (var changes = dice.Between(1, 3); changes > 0; changes--)
+        {
             changed = Change(dice, changed, other, 0);
+        }
+
         if (dice.OneIn(3))
+        {
             changed = ByteMutator.Mutate(dice, changed);
+        }
+
         return changed.Length <= ByteMutator.MaxLength ? changed : changed[..ByteMutator.MaxLength];
     }
 
     private static byte[] Change(Dice dice, byte[] message, byte[] other, int depth)
     {
         if (Parse(message) is not { Count: > 0 } fields)
+        {
             return dice.OneIn(4) ? dice.Bytes(dice.Below(20)) : ByteMutator.Mutate(dice, message, 1);
+        }
+
         var at = dice.Below(fields.Count);
         var field = fields[at];
 
@@ -51,7 +60,10 @@ internal static class ProtoMutator
                 break;
             case 1:
                 for (var copies = dice.Pick(1, 1, 1, 2, 20, 100); copies > 0; copies--)
+                {
                     fields.Insert(dice.Below(fields.Count + 1), field);
+                }
+
                 break;
             case 2:
                 var to = dice.Below(fields.Count);
@@ -67,7 +79,10 @@ internal static class ProtoMutator
                 // Messages in messages.
                 var nested = field.Payload;
                 for (var levels = dice.Pick(1, 2, 50, 120); levels > 0; levels--)
+                {
                     nested = Write([new Field((field.Tag & ~7ul) | Delimited, 0, nested)]);
+                }
+
                 fields[at] = new Field((field.Tag & ~7ul) | Delimited, 0, nested);
                 break;
             case 6 when field.WireType == Delimited:
@@ -102,25 +117,37 @@ internal static class ProtoMutator
         while (!bytes.IsEmpty)
         {
             if (!ReadVarint(ref bytes, out var tag) || tag >> 3 == 0)
+            {
                 return null;
+            }
+
             ulong number = 0;
             byte[] payload = [];
             switch (tag & 7)
             {
                 case Varint:
                     if (!ReadVarint(ref bytes, out number))
+                    {
                         return null;
+                    }
+
                     break;
                 case Delimited:
                     if (!ReadVarint(ref bytes, out var length) || length > (ulong)bytes.Length)
+                    {
                         return null;
+                    }
+
                     payload = bytes[..(int)length].ToArray();
                     bytes = bytes[(int)length..];
                     break;
                 case Fixed32 or Fixed64:
                     var size = (tag & 7) == Fixed32 ? 4 : 8;
                     if (bytes.Length < size)
+                    {
                         return null;
+                    }
+
                     payload = bytes[..size].ToArray();
                     bytes = bytes[size..];
                     break;
@@ -152,7 +179,10 @@ internal static class ProtoMutator
                 case Fixed32 or Fixed64:
                     var size = field.WireType == Fixed32 ? 4 : 8;
                     for (var i = 0; i < size; i++)
+                    {
                         bytes.Add(i < field.Payload.Length ? field.Payload[i] : (byte)0);
+                    }
+
                     break;
             }
         }
@@ -167,7 +197,10 @@ internal static class ProtoMutator
         {
             value |= (ulong)(bytes[i] & 0x7F) << (7 * i);
             if (bytes[i] >= 0x80)
+            {
                 continue;
+            }
+
             bytes = bytes[(i + 1)..];
             return true;
         }
@@ -178,7 +211,10 @@ internal static class ProtoMutator
     private static void WriteVarint(List<byte> bytes, ulong value)
     {
         for (; value >= 0x80; value >>= 7)
+        {
             bytes.Add((byte)(value | 0x80));
+        }
+
         bytes.Add((byte)value);
     }
 }

@@ -12,7 +12,10 @@ internal static class FrameInputs
     {
         var stream = new List<byte>();
         for (var frames = dice.Between(1, 4); frames > 0; frames--)
+        {
             stream.AddRange(Frame(dice));
+        }
+
         return dice.OneIn(3) ? ByteMutator.Mutate(dice, [.. stream]) : [.. stream];
     }
 

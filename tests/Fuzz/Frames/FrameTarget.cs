@@ -56,7 +56,10 @@ internal sealed class FrameTarget() : FuzzTarget("frames")
             try
             {
                 while (await FrameReader.ReadAsync(reader, MaxBody, CancellationToken.None) is { } body)
+                {
                     bodies.Add(body);
+                }
+
                 return (bodies, false);
             }
             catch (FrameException)

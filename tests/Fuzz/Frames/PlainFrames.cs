@@ -13,10 +13,16 @@ internal static class PlainFrames
         while (at < stream.Length)
         {
             if (stream.Length - at < 4)
+            {
                 return (bodies, true);
+            }
+
             var length = Number(stream, at);
             if (length > maxBody || stream.Length - at - 4 < length)
+            {
                 return (bodies, true);
+            }
+
             bodies.Add(stream[(at + 4)..(at + 4 + (int)length)]);
             at += 4 + (int)length;
         }
@@ -28,20 +34,32 @@ internal static class PlainFrames
     public static (Dictionary<string, string> Environment, byte[] Stdin)? Environment(byte[] body)
     {
         if (body.Length < 6 || body[0] != 1 || body[1] is not (1 or 2 or 3))
+        {
             return null;
+        }
+
         var length = Number(body, 2);
         if (length > body.Length - 6)
+        {
             return null;
+        }
+
         var environment = new Dictionary<string, string>();
         var start = 6;
         for (var at = 6; at < 6 + length; at++)
         {
             if (body[at] != 0)
+            {
                 continue;
+            }
+
             var pair = body[start..at];
             var equals = Array.IndexOf(pair, (byte)'=');
             if (equals <= 0)
+            {
                 return null;
+            }
+
             environment[Encoding.UTF8.GetString(pair[..equals])] = Encoding.UTF8.GetString(pair[(equals + 1)..]);
             start = at + 1;
         }

@@ -34,7 +34,10 @@ internal sealed class SocketTarget() : FuzzTarget("frames-socket")
         {
             _stream = dice.OneIn(3) ? FrameInputs.Stream(dice) : FrameInputs.Frame(dice);
             if (dice.OneIn(8))
+            {
                 _stream = _stream[..dice.Below(_stream.Length + 1)];
+            }
+
             var (bodies, _) = PlainFrames.Split(_stream, AgentRequest.MaxBody);
             var expected = bodies.Count > 0 && PlainFrames.Environment(bodies[0]) is not null;
             var handled = Volatile.Read(ref _handled);
@@ -43,7 +46,10 @@ internal sealed class SocketTarget() : FuzzTarget("frames-socket")
             try
             {
                 for (var rest = _stream.AsSpan(); !rest.IsEmpty;)
+                {
                     rest = rest[socket.Send(rest[..Math.Min(rest.Length, dice.Pick(1, 7, 4000, 4000))])..];
+                }
+
                 socket.Shutdown(SocketShutdown.Send);
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
@@ -70,7 +76,9 @@ internal sealed class SocketTarget() : FuzzTarget("frames-socket")
             try
             {
                 for (int got; (got = socket.Receive(buffer)) > 0;)
+                {
                     answer.AddRange(buffer.AsSpan(0, got));
+                }
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
             {

@@ -34,9 +34,13 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
                 _datagram = Datagram(dice, sequence, dump);
                 kernel.Answer(_datagram);
                 if (dump)
+                {
                     kernel.Done(sequence);
+                }
                 else
+                {
                     kernel.Acknowledge(sequence);
+                }
             });
             try
             {
@@ -44,7 +48,10 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
                 {
                     case 0:
                         foreach (var device in devlink.GetDevices())
+                        {
                             FuzzFailure.Unless(device.Bus.Length > 0 && device.Name.Length > 0, $"{device}");
+                        }
+
                         break;
                     case 1:
                         var found = string.Join('\n', devlink.GetPorts().Select(p => $"{p.Device} {p.Index} {(int?)p.Flavour} {p.PfNumber} {p.SfNumber} {p.NetdevName} {p.FunctionActive} {p.FunctionAttached} {p.FunctionMac}"));
@@ -84,10 +91,16 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
                 var command = (byte)(dice.OneIn(30) ? dice.Below(80) : _method switch { 0 => 3, 1 => dice.Pick(3, 7, 7), 3 => 51, 4 => 29, 5 => 76, _ => 7 });
                 var attributes = new List<byte>([.. Bytes.Attribute(1, "pci\0"u8), .. Bytes.Attribute(2, "0000:01:00.0\0"u8), .. Bytes.Attribute(3, Bytes.Int(dice.Below(9)))]);
                 for (var more = dice.Below(8); more > 0; more--)
+                {
                     attributes.AddRange(Attribute(dice));
+                }
+
                 byte[] payload = [command, 1, 0, 0, .. attributes];
                 if (dice.OneIn(10))
+                {
                     payload = ByteMutator.Mutate(dice, payload);
+                }
+
                 messages.AddRange(Bytes.Message(dice.OneIn(60) ? dice.Below(40) : ScriptedSockets.Family, dump ? 2 : 0, sequence, FakeKernel.Port, payload));
             }
             return [.. messages];
@@ -97,7 +110,10 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
         {
             var type = dice.OneIn(25) ? dice.Below(200) : dice.Pick(4, 6, 7, 25, 26, 62, 77, 78, 98, 99, 101, 127, 128, 145, 145, 149, 150, 164, 166, 167);
             if (dice.OneIn(30))
+            {
                 return Bytes.Attribute(type, dice.Bytes(dice.Below(20)));
+            }
+
             return type switch
             {
                 7 or 98 or 99 => Bytes.Attribute(type, dice.Pick<byte[]>("eth0\0"u8.ToArray(), "x"u8.ToArray(), [0xFF, 0], [])),

@@ -11,7 +11,10 @@ internal static class NetlinkInputs
     {
         var messages = new List<byte>(Message(dice, kind, sequence));
         for (var more = dice.Below(4); more > 0; more--)
+        {
             messages.AddRange(Message(dice, kind, sequence));
+        }
+
         switch (dice.Below(8))
         {
             case 0:
@@ -41,10 +44,16 @@ internal static class NetlinkInputs
             _ => [family, 0, 0, 0, .. Number(dice, dice.Between(1, 9)), 2, 0, 0, 1, .. Attributes(dice, [1, 2, 3], (d, type) => type == 1 ? Address(d, family) : d.Bytes(6))],
         };
         if (dice.OneIn(25))
+        {
             payload = payload[..dice.Below(payload.Length + 1)];
+        }
+
         var message = Bytes.Message(type, flags, ours ? sequence : sequence + 1, ours || dice.OneIn(2) ? FakeKernel.Port : 1, payload);
         if (dice.OneIn(50))
+        {
             BinaryPrimitives.WriteUInt32LittleEndian(message, dice.OneIn(2) ? (uint)(message.Length + dice.Between(-8, 8)) : (uint)dice.OddNumber());
+        }
+
         return message;
     }
 
@@ -64,7 +73,10 @@ internal static class NetlinkInputs
         }
 
         if (dice.OneIn(40) && attributes.Count > 4)
+        {
             BinaryPrimitives.WriteUInt16LittleEndian(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(attributes), (ushort)dice.OddNumber());
+        }
+
         return [.. attributes];
     }
 

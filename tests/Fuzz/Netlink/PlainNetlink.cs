@@ -12,7 +12,10 @@ internal static class PlainNetlink
         foreach (var (type, body) in Messages(datagram, sequence))
         {
             if (type is not (16 or 17) || body[0] != 0)
+            {
                 continue;
+            }
+
             var attributes = Attributes(body, 16);
             var mac = Last(attributes, 1) is { Length: 6 } six ? string.Join(':', six.Select(b => b.ToString("x2", null))) : "00:00:00:00:00:00";
             // An unusual address after an Ethernet one takes it away again: what is last counts.
@@ -27,7 +30,10 @@ internal static class PlainNetlink
         foreach (var (type, body) in Messages(datagram, sequence))
         {
             if (type != 20 || body[0] is not (2 or 10))
+            {
                 continue;
+            }
+
             var attributes = Attributes(body, 8);
             yield return $"{BitConverter.ToInt32(body, 4)} {new IPAddress(Last(attributes, 2) ?? Last(attributes, 1)!)}/{body[1]}";
         }
@@ -38,21 +44,33 @@ internal static class PlainNetlink
         foreach (var (type, body) in Messages(datagram, sequence))
         {
             if (type < 16 || body[0] is not (3 or 7 or 8))
+            {
                 continue;
+            }
+
             var attributes = Attributes(body, 4);
             // Linux up to 6.1 answers a list of ports with the number of a new device, which has no port's index.
             if (body[0] == 3 && !attributes.Any(a => a.Type == 3))
+            {
                 continue;
+            }
+
             var (mac, active, attached) = ("", "", "");
             // What several descriptions of the function say adds up.
             foreach (var (which, value) in attributes.Where(a => a.Type == 145).SelectMany(a => Attributes(a.Value, 0)))
             {
                 if (which == 1)
+                {
                     mac = value.Length == 6 ? string.Join(':', value.Select(b => b.ToString("x2", null))) : "";
+                }
                 else if (which == 2)
+                {
                     active = $"{value[0] == 1}";
+                }
                 else if (which == 3)
+                {
                     attached = $"{value[0] == 1}";
+                }
             }
 
             yield return $"{Text(Last(attributes, 1))}/{Text(Last(attributes, 2))} {Number(attributes, 3)} {Number(attributes, 77)} {Number(attributes, 127)} {Number(attributes, 164)} {Text(Last(attributes, 7))} {active} {attached} {mac}";
@@ -71,9 +89,14 @@ internal static class PlainNetlink
             if (BitConverter.ToUInt32(datagram, at + 8) == sequence && BitConverter.ToUInt32(datagram, at + 12) == FakeKernel.Port)
             {
                 if (type is 2 or 3)
+                {
                     yield break;
+                }
+
                 if (type != 1)
+                {
                     yield return (type, datagram[(at + 16)..(at + length)]);
+                }
             }
 
             at += (length + 3) & ~3;

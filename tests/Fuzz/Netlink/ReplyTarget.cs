@@ -27,7 +27,10 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
         {
             using var kernel = new FakeKernel();
             if (dice.OneIn(6))
+            {
                 return Changes(dice, kernel);
+            }
+
             using var route = new RouteNetlink(new NetlinkConnection(kernel, kernel.Time));
             var kind = dice.Pick(16, 16, 20, 24, 28);
             kernel.OnRequest = (_, sequence) =>
@@ -37,7 +40,9 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
                 _datagram = NetlinkInputs.Datagram(dice, kind, sequence);
                 kernel.Answer(_datagram);
                 if (!dice.OneIn(5))
+                {
                     kernel.Done(sequence);
+                }
             };
             try
             {
@@ -79,11 +84,17 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
                     break;
                 case 24:
                     foreach (var found in route.GetRoutes())
+                    {
                         FuzzFailure.Unless(found.Table == Route.MainTable && IPNetwork.TryParse(found.Destination.ToString(), out _), $"{found}");
+                    }
+
                     break;
                 default:
                     foreach (var neighbour in route.GetNeighbours())
+                    {
                         FuzzFailure.Unless(neighbour.InterfaceIndex > 0 && neighbour.Address is not null, $"{neighbour}");
+                    }
+
                     break;
             }
         }

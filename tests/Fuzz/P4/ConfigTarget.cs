@@ -72,7 +72,10 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
             BePrimary();
             var config = new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = dice.OneIn(3) ? dice.OddNumber() : Cookie } } };
             if (dice.OneIn(10))
+            {
                 config.Config.P4Info = TestPipeline.Info();
+            }
+
             var bytes = dice.OneIn(2) ? config.ToByteArray() : ProtoMutator.Mutate(dice, config.ToByteArray(), Info);
             var status = dice.OneIn(6) ? new Status((StatusCode)dice.Below(17), dice.OddText()) : Status.DefaultSuccess;
             var refused = dice.OneIn(6);
@@ -81,7 +84,10 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
             Invoker.Answer = method =>
             {
                 if (method.EndsWith("/GetForwardingPipelineConfig", StringComparison.Ordinal))
+                {
                     return new WireAnswer([bytes], status);
+                }
+
                 pushes++;
                 return refused ? new WireAnswer([], new Status(StatusCode.FailedPrecondition, "no")) : WireAnswer.Nothing;
             };
@@ -123,7 +129,10 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
             BePrimary();
             var bytes = new CapabilitiesResponse { P4RuntimeApiVersion = dice.OneIn(2) ? "1.5.0" : dice.OddText().ToWellFormed() }.ToByteArray();
             if (dice.OneIn(2))
+            {
                 bytes = ProtoMutator.Mutate(dice, bytes, bytes);
+            }
+
             Input = $"capabilities {Convert.ToHexString(bytes)}";
             Invoker.Answer = _ => WireAnswer.Of(bytes);
             try

@@ -28,7 +28,10 @@ internal sealed class GnmiTarget() : FuzzTarget("p4-gnmi")
         {
             var bytes = Response(dice).ToByteArray();
             if (dice.OneIn(2))
+            {
                 bytes = ProtoMutator.Mutate(dice, bytes, Response(dice).ToByteArray());
+            }
+
             var status = dice.OneIn(8) ? new Status((StatusCode)dice.Below(17), dice.OddText()) : Status.DefaultSuccess;
             var set = dice.OneIn(8);
             _input = $"{status.StatusCode} set {set} {Convert.ToHexString(bytes)}";
@@ -94,7 +97,10 @@ internal sealed class GnmiTarget() : FuzzTarget("p4-gnmi")
                 {
                     var path = (notification.Prefix?.Elem ?? []).Concat(update.Path?.Elem ?? []).ToArray();
                     if (path.Length == 0 || path[^1].Name != "tdi-portin-id")
+                    {
                         continue;
+                    }
+
                     var name = path.LastOrDefault(e => e.Name == "virtual-interface" && e.Key.ContainsKey("name"))?.Key["name"] ?? "*";
                     switch (update.Val?.ValueCase)
                     {

@@ -46,12 +46,18 @@ internal abstract class P4Session : FuzzSession
     protected void BePrimary()
     {
         if (Session.State == SessionState.Primary)
+        {
             return;
+        }
+
         Until(
             () =>
             {
                 if (Session.State == SessionState.Disconnected && Invoker.Stream is not { IsWaiting: true })
+                {
                     Time.Advance(TimeSpan.FromMilliseconds(20));
+                }
+
                 return Invoker.Stream is { IsWaiting: true };
             },
             "the session opens a stream");
@@ -68,7 +74,10 @@ internal abstract class P4Session : FuzzSession
     {
         Until(() => Invoker.Stream is { IsWaiting: true } || Session.State == SessionState.Disconnected, "the session reads on");
         if (Invoker.Stream is not { IsWaiting: true } stream)
+        {
             return;
+        }
+
         stream.Send(message);
         Until(() => stream.IsWaiting || stream.IsClosed, "the message was taken in");
         Until(() => !stream.IsClosed || Session.State == SessionState.Disconnected, "the session knows that the stream ended");
@@ -86,6 +95,8 @@ internal abstract class P4Session : FuzzSession
     {
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
         for (var wait = new SpinWait(); !condition(); wait.SpinOnce())
+        {
             FuzzFailure.Unless(System.Diagnostics.Stopwatch.GetElapsedTime(started) < Limit, $"not in time: {what}");
+        }
     }
 }

@@ -18,15 +18,27 @@ internal static class PlainEntries
         {
             // Of a kind that this release's protos don't know, or empty.
             if (entity.EntityCase == Entity.EntityOneofCase.None && entity.CalculateSize() == 0)
+            {
                 continue;
+            }
+
             if (entity.EntityCase != Entity.EntityOneofCase.TableEntry)
+            {
                 return null;
+            }
+
             var entry = entity.TableEntry;
             // Default, learned and constant entries are not ours to look at, whatever else they say.
             if (entry.IsDefaultAction || entry.IdleTimeoutNs != 0 || entry.IsConst || entry.TimeSinceLastHit is not null)
+            {
                 continue;
+            }
+
             if (Text(entry, pipeline) is not { } text)
+            {
                 return null;
+            }
+
             entries.Add(text);
         }
 
@@ -48,16 +60,25 @@ internal static class PlainEntries
     private static string? Text(TableEntry entry, Pipeline pipeline)
     {
         if (pipeline.Tables.FirstOrDefault(t => t.Id == entry.TableId) is not { } table || (table.NeedsPriority && entry.Priority < 0))
+        {
             return null;
+        }
+
         if (entry.Match.Select(m => m.FieldId).Distinct().Count() != entry.Match.Count || entry.Match.Any(m => table.Fields.All(f => f.Id != m.FieldId)))
+        {
             return null;
+        }
+
         var matches = new List<string>();
         foreach (var field in table.Fields)
         {
             if (entry.Match.FirstOrDefault(m => m.FieldId == field.Id) is not { } match)
             {
                 if (field.Kind == MatchKind.Exact)
+                {
                     return null;
+                }
+
                 matches.Add($"{field.Name}=*");
             }
             else if (Match(field, match) is { } text)
@@ -105,12 +126,18 @@ internal static class PlainEntries
             case TableAction.TypeOneofCase.Action:
                 var direct = action!.Action;
                 if (table.Actions.FirstOrDefault(a => a.Id == direct.ActionId) is not { } known || direct.Params.Count != known.Params.Count)
+                {
                     return null;
+                }
+
                 var values = new List<string>();
                 foreach (var param in known.Params)
                 {
                     if (direct.Params.Where(p => p.ParamId == param.Id).ToArray() is not [var given] || given.Value.IsEmpty || Number(given.Value.Span) >= BigInteger.One << param.BitWidth)
+                    {
                         return null;
+                    }
+
                     values.Add(Number(given.Value.Span).ToString());
                 }
 

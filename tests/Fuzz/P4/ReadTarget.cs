@@ -52,7 +52,9 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
             {
                 var entries = table is null ? All() : Session.ReadTableAsync(table);
                 foreach (var entry in entries.ToBlockingEnumerable())
+                {
                     read.Add(PlainEntries.Of(entry));
+                }
             }
             catch (P4RuntimeException e)
             {
@@ -95,7 +97,10 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
 
             var bytes = response.ToByteArray();
             if (dice.OneIn(2))
+            {
                 bytes = ProtoMutator.Mutate(dice, bytes, bytes);
+            }
+
             Input = $"cells {counters}: {Convert.ToHexString(bytes)}";
             Invoker.Answer = _ => WireAnswer.Of(bytes);
             var expected = Parse(bytes) is { } read ? Expected(read, counters) : null;
@@ -126,7 +131,9 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
                     ? entity.CounterEntry?.CounterId == 0x12000001 && index is >= 0 and < 16
                     : entity.RegisterEntry?.RegisterId == 0x16000001 && index is >= 0 and < 8 && entity.RegisterEntry.Data?.DataCase == P4Data.DataOneofCase.Bitstring;
                 if (!right || !cells.TryAdd(index, counters ? $"{entity.CounterEntry!.Data?.PacketCount ?? 0}" : Convert.ToHexString(entity.RegisterEntry!.Data!.Bitstring.Span)))
+                {
                     return null;
+                }
             }
 
             return string.Join(' ', cells.Select(c => $"{c.Key}:{c.Value}"));
@@ -136,7 +143,10 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
         {
             var response = new ReadResponse();
             for (var i = dice.Below(4); i > 0; i--)
+            {
                 response.Entities.Add(Corpus[dice.Below(Corpus.Length)]);
+            }
+
             return response;
         }
 

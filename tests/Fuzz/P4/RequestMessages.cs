@@ -28,14 +28,20 @@ internal static class RequestMessages
     private static Entity Member(Dice dice, P4Info info)
     {
         if (info.ActionProfiles.Count == 0)
+        {
             return new Entity();
+        }
+
         var profile = info.ActionProfiles[dice.Below(info.ActionProfiles.Count)];
         var table = info.Tables.First(t => profile.TableIds.Contains(t.Preamble.Id));
         if (dice.OneIn(3))
         {
             var group = new ActionProfileGroup { ActionProfileId = profile.Preamble.Id, GroupId = (uint)dice.Between(1, 3) };
             for (var i = dice.Below(3); i > 0; i--)
+            {
                 group.Members.Add(new ActionProfileGroup.Types.Member { MemberId = (uint)dice.Between(1, 3), Weight = 1 });
+            }
+
             return new Entity { ActionProfileGroup = group };
         }
 
@@ -69,11 +75,16 @@ internal static class RequestMessages
             }
 
             if (field.MatchType == MatchType.Exact || !dice.OneIn(4))
+            {
                 entry.Match.Add(match);
+            }
         }
 
         if (table.MatchFields.Any(f => f.MatchType is MatchType.Ternary or MatchType.Range or MatchType.Optional))
+        {
             entry.Priority = dice.Between(1, 3);
+        }
+
         entry.Action = table.ImplementationId == 0
             ? new TableAction { Action = Action(dice, info, table) }
             : dice.OneIn(2) ? new TableAction { ActionProfileMemberId = (uint)dice.Between(1, 3) } : new TableAction { ActionProfileGroupId = (uint)dice.Between(1, 3) };
@@ -84,12 +95,18 @@ internal static class RequestMessages
     {
         var usable = table.ActionRefs.Where(r => r.Scope != ActionRef.Types.Scope.DefaultOnly && info.Actions.Any(a => a.Preamble.Id == r.Id)).ToArray();
         if (usable.Length == 0)
+        {
             return new global::P4.V1.Action();
+        }
+
         var chosen = usable[dice.Below(usable.Length)].Id;
         var known = info.Actions.First(a => a.Preamble.Id == chosen);
         var action = new global::P4.V1.Action { ActionId = known.Preamble.Id };
         foreach (var param in known.Params)
+        {
             action.Params.Add(new global::P4.V1.Action.Types.Param { ParamId = param.Id, Value = Value(dice, param.Bitwidth) });
+        }
+
         return action;
     }
 

@@ -79,7 +79,10 @@ internal sealed class RequestTarget() : FuzzTarget("p4-requests")
             var again = Run(_normal, normal is not null && Canonical.IsSame(_bytes, normal) ? normal : _bytes);
             FuzzFailure.Unless(again == outcome, $"outcomes differ:\n{outcome}\n{again}");
             if (++_steps % 50 == 0)
+            {
                 FuzzFailure.Unless(Read(_raw) == Read(_normal), "tables differ");
+            }
+
             return outcome.Length == 0;
         }
 

@@ -27,15 +27,23 @@ internal sealed class StreamTarget() : FuzzTarget("p4-stream")
         public override bool Step(Dice dice)
         {
             if (Session.State == SessionState.Disconnected)
+            {
                 BePrimary();
+            }
             else if (dice.OneIn(8))
+            {
                 Time.Advance(TimeSpan.FromMilliseconds(20));
+            }
+
             var before = Session.State;
             var bid = Session.ElectionId;
             var message = Message(dice, bid);
             var bytes = message.ToByteArray();
             if (dice.OneIn(2))
+            {
                 bytes = ProtoMutator.Mutate(dice, bytes, Message(dice, bid).ToByteArray());
+            }
+
             Input = $"{before}, bid {bid}: {Convert.ToHexString(bytes)}";
             var packets = _packets;
             Send(bytes);
@@ -61,10 +69,16 @@ internal sealed class StreamTarget() : FuzzTarget("p4-stream")
         private SessionState Expected(StreamMessageResponse message, SessionState before, ElectionId bid)
         {
             if (message.UpdateCase != StreamMessageResponse.UpdateOneofCase.Arbitration)
+            {
                 return before;
+            }
+
             var update = message.Arbitration;
             if (update.DeviceId != 1 || (update.Role?.Name ?? "") != "")
+            {
                 return SessionState.Disconnected;
+            }
+
             return (update.Status?.Code ?? 0) switch
             {
                 0 => (update.ElectionId?.High ?? 0, update.ElectionId?.Low ?? 0) == (bid.High, bid.Low) ? SessionState.Primary : before,
@@ -81,18 +95,33 @@ internal sealed class StreamTarget() : FuzzTarget("p4-stream")
                     var id = dice.Below(4) switch { 0 => new ElectionId(dice.OddNumber(), dice.OddNumber()), 1 => bid.Next(), _ => bid };
                     var message = Arbitration(dice.OneIn(12) ? (StatusCode)(int)dice.OddNumber() : dice.Pick(StatusCode.OK, StatusCode.OK, StatusCode.AlreadyExists, StatusCode.NotFound), id);
                     if (dice.OneIn(15))
+                    {
                         message.Arbitration.Role = new Role { Name = dice.OddText().ToWellFormed() };
+                    }
+
                     if (dice.OneIn(25))
+                    {
                         message.Arbitration.DeviceId = dice.OddNumber();
+                    }
+
                     if (dice.OneIn(15))
+                    {
                         message.Arbitration.ElectionId = null;
+                    }
+
                     if (dice.OneIn(15))
+                    {
                         message.Arbitration.Status = dice.OneIn(2) ? null : new Google.Rpc.Status { Code = 3, Message = dice.OddText().ToWellFormed() };
+                    }
+
                     return message;
                 case < 8:
                     var packet = new PacketIn { Payload = ByteString.CopyFrom(dice.Bytes(dice.Pick(0, 1, 60, 1500))) };
                     for (var i = dice.Below(3); i > 0; i--)
+                    {
                         packet.Metadata.Add(new PacketMetadata { MetadataId = (uint)dice.OddNumber(), Value = ByteString.CopyFrom(dice.Bytes(dice.Below(9))) });
+                    }
+
                     return new StreamMessageResponse { Packet = packet };
                 case 8:
                     return new StreamMessageResponse { Error = new P4Error { CanonicalCode = (int)dice.OddNumber(), Message = dice.OddText().ToWellFormed() } };

@@ -33,7 +33,10 @@ internal sealed class WireInvoker : CallInvoker
         Task<TResponse> Single()
         {
             if (answer.Status.StatusCode != StatusCode.OK)
+            {
                 return Task.FromException<TResponse>(Failure(answer));
+            }
+
             try
             {
                 return Task.FromResult(Read(method, answer.Messages[0]));
@@ -93,7 +96,10 @@ internal sealed class WireInvoker : CallInvoker
         public Task<bool> MoveNext(CancellationToken cancellationToken)
         {
             if (_next == answer.Messages.Count)
+            {
                 return answer.Status.StatusCode == StatusCode.OK ? Task.FromResult(false) : Task.FromException<bool>(Failure(answer));
+            }
+
             try
             {
                 Current = read(answer.Messages[_next++]);

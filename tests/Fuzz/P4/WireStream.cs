@@ -38,7 +38,10 @@ internal sealed class WireStream<TRequest, TResponse>(Func<byte[], TResponse> re
     public Task<bool> MoveNext(CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested || _isClosed)
+        {
             return Task.FromException<bool>(new RpcException(new Status(StatusCode.Cancelled, "Call canceled by the client.")));
+        }
+
         var waiting = new TaskCompletionSource<bool>();
         lock (_gate)
         {

@@ -35,7 +35,10 @@ internal sealed class WriteTarget() : FuzzTarget("p4-write")
             var details = dice.OneIn(8) ? null : Details(dice, updates.Length);
             var trailers = new Metadata();
             if (details is not null)
+            {
                 trailers.Add("grpc-status-details-bin", details);
+            }
+
             Invoker.Answer = _ => new WireAnswer([dice.OneIn(4) ? dice.Bytes(dice.Below(20)) : []], new Status(code, dice.OddText()), trailers);
             Input = $"{updates.Length} updates, {code}, details {(details is null ? "none" : Convert.ToHexString(details))}";
             var result = Session.WriteAsync(updates, CancellationToken.None).GetAwaiter().GetResult();
@@ -50,17 +53,25 @@ internal sealed class WriteTarget() : FuzzTarget("p4-write")
         private static (WriteOutcome Outcome, (int Index, int Code)[] Failed) Expected(StatusCode code, byte[]? details, int updates)
         {
             if (code == StatusCode.OK)
+            {
                 return (WriteOutcome.Applied, []);
+            }
+
             var refused = Definite.Contains(code) ? WriteOutcome.Rejected : WriteOutcome.Unknown;
             if (details is null)
+            {
                 return (refused, []);
+            }
+
             Google.Rpc.Status status;
             var errors = new List<P4Error>();
             try
             {
                 status = Google.Rpc.Status.Parser.ParseFrom(details);
                 foreach (var any in status.Details.Where(d => d.TypeUrl.EndsWith("/p4.v1.Error", StringComparison.Ordinal)))
+                {
                     errors.Add(P4Error.Parser.ParseFrom(any.Value));
+                }
             }
             catch (InvalidProtocolBufferException)
             {
@@ -68,9 +79,15 @@ internal sealed class WriteTarget() : FuzzTarget("p4-write")
             }
 
             if (errors.Count == 0)
+            {
                 return (refused, []);
+            }
+
             if (errors.Count != updates || status.Details.Count != updates)
+            {
                 return (WriteOutcome.Unknown, []);
+            }
+
             var failed = errors.Select((e, i) => (i, Code: e.CanonicalCode is < 0 or > 16 ? (int)StatusCode.Unknown : e.CanonicalCode)).Where(e => e.Code != 0).ToArray();
             return (failed.Length == 0 ? WriteOutcome.Unknown : WriteOutcome.Failed, failed);
         }

@@ -23,7 +23,10 @@ internal static class InfraMessages
             MacAddr = $"02:00:00:00:00:{Near(dice, n) + 1:x2}",
         };
         if (odd && dice.OneIn(2))
+        {
             Spoil(dice, request);
+        }
+
         return request;
     }
 
@@ -36,11 +39,20 @@ internal static class InfraMessages
             Ipv4Addr = dice.OneIn(6) ? "" : $"10.244.1.{n}{dice.Pick("", "/32")}",
         };
         if (odd && dice.OneIn(3))
+        {
             request.Ipv4Addr = OddAddress(dice);
+        }
+
         if (odd && dice.OneIn(4) && request.DelRequest is { } del)
+        {
             del.Netns = dice.OddText();
+        }
+
         if (odd && dice.OneIn(8) && request.DelRequest is { } named)
+        {
             named.InterfaceName = dice.OddText();
+        }
+
         return request;
     }
 
@@ -48,11 +60,20 @@ internal static class InfraMessages
     {
         var request = new SetupHostInterfaceRequest { IfName = dice.OneIn(6) ? "tap3" : "tap99", Ipv4Addr = dice.Pick("200.1.1.2/32", "200.1.1.2", "192.0.2.10/24"), MacAddr = $"02:00:00:00:00:{dice.Pick(99, 3):x2}" };
         if (odd && dice.OneIn(3))
+        {
             request.Ipv4Addr = OddAddress(dice);
+        }
+
         if (odd && dice.OneIn(6))
+        {
             request.MacAddr = OddMac(dice);
+        }
+
         if (odd && dice.OneIn(6))
+        {
             request.IfName = dice.OddText();
+        }
+
         return request;
     }
 
@@ -77,7 +98,10 @@ internal static class InfraMessages
                 break;
             case 4:
                 for (var i = dice.Pick(0, 1, 15, 16, 300); i > 0; i--)
+                {
                     add.ContainerIps.Add(new IPConfig { Address = dice.OneIn(3) ? OddAddress(dice) : $"10.244.1.{i & 15}" });
+                }
+
                 break;
             case 5:
                 add.ContainerIps.Clear();

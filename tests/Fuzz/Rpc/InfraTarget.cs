@@ -52,14 +52,17 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             }
 
             // A device that another pod had: that pod's attachment is over, if this one is taken.
-            EndpointAddress? superseded = spec is null ? null : World.Endpoints
+            var superseded = spec is null ? null : World.Endpoints
                 .Where(e => e.Value.PortName == spec.PortName && e.Value.Kind == EndpointKind.Pod && e.Key.Key != spec.Key)
                 .Select(e => (EndpointAddress?)e.Key).FirstOrDefault();
             var right = spec is not null && World.IsRight(spec) && World.WouldTake(spec, superseded);
             var reply = Ask(_service.CreateNetwork, request);
             Judge(right, reply is { Successful: true });
             if (right)
+            {
                 World.Attached(spec!, superseded);
+            }
+
             return right;
         }
 
@@ -78,13 +81,18 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
                 var ip = Address(request.Ipv4Addr);
                 right = ip is not null;
                 if (World.Endpoints.Any(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)))
+                {
                     address = World.Endpoints.First(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)).Key;
+                }
             }
 
             var reply = Ask(_service.DeleteNetwork, request);
             Judge(right, reply is { Successful: true });
             if (right && address is { } known)
+            {
                 World.Detached(known, default);
+            }
+
             return right;
         }
 
@@ -92,12 +100,18 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         {
             EndpointSpec? spec = null;
             if (request.IfName.Length > 0 && Mac(request.MacAddr) is { } mac && Address(request.Ipv4Addr) is { } ip)
+            {
                 spec = Spec("host", "host", request.IfName, mac, [ip], EndpointKind.Host);
+            }
+
             var right = spec is not null && World.IsRight(spec) && World.WouldTake(spec);
             var reply = Ask(_service.SetupHostInterface, request);
             Judge(right, reply is { Successful: true });
             if (right)
+            {
                 World.Attached(spec!);
+            }
+
             return right;
         }
 
@@ -121,14 +135,20 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         {
             var parts = text.Split('/');
             if (parts.Length > 2)
+            {
                 return null;
+            }
+
             var bits = 32;
             IPAddress address;
             var numbers = parts[0].Split('.');
             if (numbers.Length == 4 && !parts[0].Contains(':', StringComparison.Ordinal))
             {
                 if (!numbers.All(IsOctet))
+                {
                     return null;
+                }
+
                 address = new IPAddress([.. numbers.Select(n => byte.Parse(n, CultureInfo.InvariantCulture))]);
             }
             else
@@ -145,7 +165,10 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             }
 
             if (parts.Length == 1)
+            {
                 return address;
+            }
+
             return parts[1].Length > 0 && parts[1].All(char.IsAsciiDigit) && System.Numerics.BigInteger.Parse(parts[1], CultureInfo.InvariantCulture) <= bits ? address : null;
         }
 
@@ -155,7 +178,10 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         private static MacAddress? Mac(string text)
         {
             if (text.Length != 17 || (text[2] != ':' && text[2] != '-'))
+            {
                 return null;
+            }
+
             var pairs = text.Split(text[2]);
             return pairs.Length == 6 && pairs.All(p => p.Length == 2 && p.All(char.IsAsciiHexDigit)) ? new MacAddress(Convert.FromHexString(string.Concat(pairs))) : null;
         }

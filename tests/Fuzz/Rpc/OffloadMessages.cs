@@ -24,9 +24,15 @@ internal static class OffloadMessages
         };
         (request.Epoch, request.Sequence) = Stamp(dice);
         for (var i = dice.Pick(1, 1, 1, 2); i > 0; i--)
+        {
             request.Addresses.Add(host ? ByteString.CopyFrom(dice.OneIn(2) ? [200, 1, 1, 2] : [192, 0, 2, 10]) : ByteString.CopyFrom(10, 244, 1, (byte)(Near(dice, n) + (i * 2) - 2)));
+        }
+
         if (odd && dice.OneIn(2))
+        {
             Spoil(dice, request);
+        }
+
         return request;
     }
 
@@ -35,9 +41,15 @@ internal static class OffloadMessages
         var request = new DetachRequest { Key = Key(dice, dice.Below(12)) };
         (request.Epoch, request.Sequence) = Stamp(dice);
         if (odd && dice.OneIn(3))
+        {
             SpoilKey(dice, request.Key);
+        }
+
         if (odd && dice.OneIn(20))
+        {
             request.Key = null;
+        }
+
         return request;
     }
 
@@ -46,9 +58,15 @@ internal static class OffloadMessages
         var request = new SyncRequest();
         (request.Epoch, request.Sequence) = Stamp(dice);
         for (var i = dice.Below(6); i > 0; i--)
+        {
             request.Attachments.Add(Attach(dice, odd && dice.OneIn(6)));
+        }
+
         if (odd && dice.OneIn(2000))
+        {
             request.Attachments.AddRange(Enumerable.Repeat(Attach(dice, false), dice.Pick(4096, 4097)));
+        }
+
         return request;
     }
 
@@ -107,7 +125,10 @@ internal static class OffloadMessages
                 break;
             case 12:
                 for (var i = dice.Pick(15, 16, 17, 200); i > 0; i--)
+                {
                     request.Addresses.Add(ByteString.CopyFrom(10, 244, 1, (byte)i));
+                }
+
                 break;
             default:
                 request.PodName = dice.OddText();

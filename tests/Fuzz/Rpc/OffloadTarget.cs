@@ -47,7 +47,10 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             var reply = Ask(_service.Attach, request);
             FuzzFailure.Unless((reply is not null) == (expected is not null), reply is null ? "refused what is right" : "accepted what is wrong");
             if (expected is null)
+            {
                 return false;
+            }
+
             FuzzFailure.Unless(reply!.Port == 7 && reply.GatewayMac.Length == 6 && reply.Mtu == (request.Mtu == 0 ? 1500 : request.Mtu), $"answered {reply}");
             World.Attached(expected);
             return true;
@@ -60,7 +63,10 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             var reply = Ask(_service.Begin, request);
             FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
             if (reply is null)
+            {
                 return false;
+            }
+
             World.Began(reply.Epoch, reply.Attachments.Count);
             return true;
         }
@@ -73,7 +79,10 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             var reply = Ask(_service.Detach, request);
             FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
             if (reply is null)
+            {
                 return false;
+            }
+
             var removed = World.Detached(new EndpointAddress(ApiOrigin.Offload, ToKey(request.Key)), stamp);
             FuzzFailure.Unless(reply.Removed == removed, $"removed: {reply.Removed}, not {removed}");
             return true;
@@ -83,16 +92,24 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         {
             request.Epoch = World.Shift(request.Epoch);
             foreach (var item in request.Attachments)
+            {
                 item.Epoch = World.Shift(item.Epoch);
+            }
+
             var stamp = new RequestStamp(request.Epoch, request.Sequence);
             var specs = request.Attachments.Select(ToSpec).ToArray();
             var right = request.Attachments.Count <= 4096 && World.WouldSync(stamp);
             var reply = Ask(_service.Sync, request);
             FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
             if (reply is null)
+            {
                 return false;
+            }
+
             foreach (var failure in reply.Failures)
+            {
                 OneLine(failure.Message);
+            }
             // What the model has no form for is a failure, whatever the key says.
             var unreadable = Core.LastSync!.Failures.Where(f => specs[f.Index] is null).ToList();
             FuzzFailure.Unless(unreadable.Count == specs.Count(s => s is null), "an item that can't be read did not fail");
@@ -107,7 +124,10 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         {
             if (request.Key is not { } key || !PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName) || request.Device is not { Kind: "veth" or "tap" } device || request.Kind is not (Kind.Pod or Kind.Host) || request.Mtu > 65535
                 || device.Mac.Length != 6 || request.Addresses.Count > 16 || request.Addresses.Any(a => a.Length != 4 && a.Length != 16))
+            {
                 return null;
+            }
+
             return new EndpointSpec
             {
                 Node = "node-1",

@@ -8,9 +8,15 @@ internal static class PlainRules
     public static bool IsText(string? text, int limit, bool mayBeEmpty)
     {
         if (text is null)
+        {
             return false;
+        }
+
         if (text == "")
+        {
             return mayBeEmpty;
+        }
+
         return Encoding.UTF8.GetBytes(text).Length <= limit && !text.Any(char.IsControl);
     }
 

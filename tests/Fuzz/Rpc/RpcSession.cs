@@ -36,7 +36,10 @@ internal abstract class RpcSession : FuzzSession
         where T : class, IMessage<T>
     {
         if (!Wire)
+        {
             return message();
+        }
+
         var bytes = message().ToByteArray();
         return Received(parser, dice.OneIn(4) ? bytes : ProtoMutator.Mutate(dice, bytes, message().ToByteArray()));
     }

@@ -32,27 +32,49 @@ internal sealed class World(NetworkModel model)
         var existing = _endpoints.GetValueOrDefault(address);
         var same = existing is not null && existing.SameContent(spec);
         if (spec.Origin == ApiOrigin.Offload && !IsOfEpoch(spec.Stamp))
+        {
             return false;
+        }
+
         if (same && spec.Stamp <= existing!.Stamp)
+        {
             return true;
+        }
+
         if (!same && spec.Stamp != default)
         {
             if (existing is not null && existing.Stamp > spec.Stamp)
+            {
                 return false;
+            }
+
             if (spec.Origin == ApiOrigin.Offload && spec.Sequence < _lastSync)
+            {
                 return false;
+            }
+
             if (_tombstones.TryGetValue(address, out var gone) && gone.Stamp > spec.Stamp)
+            {
                 return false;
+            }
         }
 
         foreach (var (key, other) in _endpoints)
         {
             if (key == address || key == superseded)
+            {
                 continue;
+            }
+
             if (other.Mac == spec.Mac || other.PortName == spec.PortName || other.Addresses.Intersect(spec.Addresses).Any())
+            {
                 return false;
+            }
+
             if (other.Kind == EndpointKind.Host && spec.Kind == EndpointKind.Host)
+            {
                 return false;
+            }
         }
 
         return true;
@@ -61,12 +83,18 @@ internal sealed class World(NetworkModel model)
     public void Attached(EndpointSpec spec, EndpointAddress? superseded = null)
     {
         if (superseded is { } gone)
+        {
             _endpoints.Remove(gone);
+        }
+
         var address = new EndpointAddress(spec.Origin, spec.Key);
         var held = model.Find(address)?.Spec;
         FuzzFailure.Unless(held is not null && held.SameContent(spec) && held.Stamp >= spec.Stamp, $"{spec.Key} was accepted, but the model holds {held}");
         if (_endpoints.TryGetValue(address, out var before) && ReferenceEquals(before, held))
+        {
             return;
+        }
+
         _endpoints[address] = held!;
         _tombstones.Remove(address);
     }
@@ -77,11 +105,17 @@ internal sealed class World(NetworkModel model)
         var existing = _endpoints.GetValueOrDefault(address);
         var ordered = stamp != default;
         if (existing is not null && ordered && existing.Stamp > stamp)
+        {
             return false;
+        }
+
         _endpoints.Remove(address);
         var covered = address.Origin == ApiOrigin.Offload && stamp.Sequence < _lastSync;
         if (ordered && !covered && !(_tombstones.TryGetValue(address, out var gone) && gone.Stamp >= stamp))
+        {
             _tombstones[address] = new Tombstone(address, "node-1", stamp);
+        }
+
         return existing is not null;
     }
 
@@ -98,11 +132,17 @@ internal sealed class World(NetworkModel model)
             var concerned = address.Origin == ApiOrigin.Offload && spec.Stamp <= sync.Stamp;
             var now = model.Find(address)?.Spec;
             if (!concerned)
+            {
                 FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} is not the Sync's, but {spec} became {now}");
+            }
             else if (failed.Contains(address.Key))
+            {
                 FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} failed, but {spec} became {now}");
+            }
             else if (!listed.ContainsKey(address.Key))
+            {
                 FuzzFailure.Unless(now is null, $"{address} was not listed, but is still there");
+            }
         }
 
         foreach (var (key, spec) in listed.Where(l => !failed.Contains(l.Key)))
@@ -114,7 +154,10 @@ internal sealed class World(NetworkModel model)
         FuzzFailure.Unless(model.Endpoints.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)), "an endpoint came from nowhere");
         _endpoints.Clear();
         foreach (var endpoint in model.Endpoints)
+        {
             _endpoints.Add(endpoint.Address, endpoint.Spec);
+        }
+
         _tombstones = new(model.Tombstones);
         _lastSync = sync.Sequence;
     }
@@ -140,7 +183,9 @@ internal sealed class World(NetworkModel model)
             foreach (var endpoint in model.Endpoints)
             {
                 if (!ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), endpoint.Spec))
+                {
                     throw new FuzzFailure($"a refused request changed {endpoint.Address}");
+                }
             }
 
             return;

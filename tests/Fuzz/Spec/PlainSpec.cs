@@ -15,14 +15,23 @@ internal static class PlainSpec
         {
             var words = line.Split(Blanks, StringSplitOptions.RemoveEmptyEntries).TakeWhile(w => w[0] is not ('#' or ';') && !w.StartsWith("//", StringComparison.Ordinal)).ToArray();
             if (words.Length == 0)
+            {
                 continue;
+            }
+
             if (depth == 0 && words.Length > 1 && declared.TryGetValue(words[0], out var names))
+            {
                 names.Add(words[1]);
+            }
             // A field or an argument may be called {, too.
             if (words[^1] == "{" && Array.IndexOf(Blocks, words[0]) >= 0)
+            {
                 depth++;
+            }
             else if (words is ["}"])
+            {
                 depth--;
+            }
         }
 
         return declared;

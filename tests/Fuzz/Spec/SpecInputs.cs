@@ -162,17 +162,26 @@ internal static class SpecInputs
     {
         var lines = (dice.OneIn(60) ? Large[dice.Below(Large.Length)] : Small[dice.Below(Small.Length)]).Split('\n').ToList();
         for (var changes = dice.Below(4); changes > 0; changes--)
+        {
             Change(dice, lines);
+        }
+
         var text = string.Join(dice.OneIn(30) ? "\r\n" : "\n", lines);
         if (!dice.OneIn(12))
+        {
             return text;
+        }
+
         return System.Text.Encoding.Latin1.GetString(ByteMutator.Mutate(dice, System.Text.Encoding.Latin1.GetBytes(text[..Math.Min(text.Length, 12_000)])));
     }
 
     private static void Change(Dice dice, List<string> lines)
     {
         if (lines.Count == 0)
+        {
             return;
+        }
+
         var at = dice.Below(lines.Count);
         switch (dice.Below(8))
         {
@@ -195,7 +204,10 @@ internal static class SpecInputs
             default:
                 var words = lines[at].Split(' ', StringSplitOptions.RemoveEmptyEntries).ToList();
                 if (words.Count == 0)
+                {
                     break;
+                }
+
                 var word = dice.Below(words.Count);
                 switch (dice.Below(5))
                 {

@@ -42,7 +42,10 @@ internal sealed class SpecTarget() : FuzzTarget("spec")
             Equal("regarray", program.RegisterArrays.Select(r => r.Name));
             Equal("metarray", program.MeterArrays.Select(m => m.Name));
             if (dice.OneIn(8))
+            {
                 Send(dice, program);
+            }
+
             return true;
 
             void Equal(string kind, IEnumerable<string> names) =>

@@ -39,9 +39,12 @@ internal sealed class LeaseBook
     private IpamProcess.Exit Add((string, string, string) key)
     {
         if (Manner == IpamManner.Refuses)
+        {
             return Printed(1, "{\"cniVersion\":\"1.0.0\",\"code\":999,\"msg\":\"no\"}");
-        int number = Interlocked.Increment(ref _next);
-        string address = _leases.GetOrAdd(key, $"10.{(number >> 16) & 255}.{(number >> 8) & 255}.{number & 255}");
+        }
+
+        var number = Interlocked.Increment(ref _next);
+        var address = _leases.GetOrAdd(key, $"10.{(number >> 16) & 255}.{(number >> 8) & 255}.{number & 255}");
         return Manner switch
         {
             IpamManner.GivesAndPrintsNonsense => Printed(0, "nonsense"),

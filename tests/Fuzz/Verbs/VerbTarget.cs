@@ -66,10 +66,16 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             try
             {
                 if (_failed)
+                {
                     return;
+                }
+
                 var dice = new Dice(7);
                 foreach (var key in _attached.Keys.ToArray())
+                {
                     Run(dice, "DEL", _pods[0] with { ContainerId = key.ContainerId }, key.InterfaceName, key.Network, always: true);
+                }
+
                 FuzzFailure.Unless(_attached.Count == 0 && _leases.Count == 0, $"{_attached.Count} attachments and {_leases.Count} addresses are left");
                 Eventually.TrueAsync(() => _lab.Acc.Model.Pods.Count == 0 && _lab.Agent!.Services.Claims.All().Count == 0, "the ACC and the agent have nothing left").GetAwaiter().GetResult();
                 FuzzFailure.Unless(_lab.DataPlaneLinks().Count == 0, "devices are left");
@@ -138,13 +144,24 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             }
 
             for (var changes = odd ? dice.Between(1, 3) : 0; changes > 0; changes--)
+            {
                 CniInputs.Spoil(dice, config, 0);
+            }
+
             if (odd && dice.OneIn(6))
+            {
                 config["deviceKind"] = dice.Pick("vf", "nonsense", "veth");
+            }
+
             if (odd && dice.OneIn(6))
+            {
                 config["runtimeConfig"] = new JsonObject { [dice.Pick("mac", "bandwidth", "portMappings", "deviceID", "ips")] = dice.OddText() };
+            }
+
             if (always)
+            {
                 config["name"] = network;
+            }
             // Not the machine's own agent.
             config["socket"] = _lab.Socket;
             config.Remove("pendingDir");
@@ -155,7 +172,10 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
         {
             environment["CNI_IFNAME"] = interfaceName;
             if (odd)
+            {
                 environment[dice.Pick("CNI_ARGS", "CNI_NETNS", "CNI_PATH", "CNI_IFNAME", "CNI_CONTAINERID")] = dice.Pick(dice.OddText(), "all", "default", "eth%d").Replace("\0", "", StringComparison.Ordinal);
+            }
+
             return environment;
         }
 
@@ -174,13 +194,18 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             if (config["cni.dev/valid-attachments"] is JsonArray list)
             {
                 foreach (var item in list.OfType<JsonObject>())
+                {
                     valid.Add(new AttachmentKey(network, Text(item["containerID"]), Text(item["ifname"])));
+                }
             }
 
             foreach (var key in _attached.Keys.Where(k => k.Network == network && !valid.Contains(k)).ToArray())
             {
                 if (!succeeded && _lab.Agent!.Services.Claims.Get(key) is { State: ClaimState.Attached })
+                {
                     continue;
+                }
+
                 _attached.Remove(key);
                 NothingIsLeftOf(key);
             }

@@ -61,13 +61,19 @@ internal sealed class AgentLab : IAsyncDisposable
         {
             await lab.Acc.StartAsync();
             if (!startAcc)
+            {
                 await lab.Acc.StopAsync();
+            }
+
             lab.Pki.WriteClient(lab.At("pki"));
             lab.Config = lab.MakeConfig(hostInterface);
             prepare?.Invoke(lab);
             lab.WriteConfig();
             if (startAgent)
+            {
                 await lab.StartAgentAsync(waitSynced: startAcc);
+            }
+
             return lab;
         }
         catch
@@ -85,13 +91,18 @@ internal sealed class AgentLab : IAsyncDisposable
     {
         Agent = await HostAgent.StartAsync(AgentConfigReader.Load(ConfigFile, new Hashtable()), Log.Factory, Time, Hardware, step, Ipam);
         if (waitSynced)
+        {
             await Eventually.TrueAsync(() => Agent.Services.Acc.State.Synced, () => $"the agent synchronizes; its log:\n{string.Join('\n', Log.Lines)}");
+        }
     }
 
     public async Task StopAgentAsync()
     {
         if (Agent is not null)
+        {
             await Agent.DisposeAsync();
+        }
+
         Agent = null;
     }
 
@@ -114,7 +125,7 @@ internal sealed class AgentLab : IAsyncDisposable
 
     public Pod NewPod(string? name = null)
     {
-        string full = $"{_id}-{name ?? _namespaces.Count.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+        var full = $"{_id}-{name ?? _namespaces.Count.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
         NetNamespace.CreateNamed(full).Dispose();
         _namespaces.Add(full);
         return new Pod($"c{Guid.NewGuid():N}", full);
@@ -164,7 +175,10 @@ internal sealed class AgentLab : IAsyncDisposable
             },
         };
         if (prevResult is not null)
+        {
             config["prevResult"] = prevResult.DeepClone();
+        }
+
         return config;
     }
 
@@ -188,16 +202,24 @@ internal sealed class AgentLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_process is { HasExited: false })
+        {
             _process.Kill();
+        }
+
         _process?.Dispose();
         await StopAgentAsync();
         await Acc.DisposeAsync();
-        foreach (string ns in _namespaces)
+        foreach (var ns in _namespaces)
+        {
             NetNamespace.DeleteNamed(ns);
+        }
+
         using (var host = RouteNetlink.Open())
         {
             if (host.GetLink(HostInterfaceName) is { } link)
+            {
                 host.DeleteLink(link.Index);
+            }
         }
         NetNamespace.DeleteNamed(DataPlane);
         Log.Dispose();
@@ -236,7 +258,7 @@ internal sealed record PluginAnswer(int ExitCode, JsonNode? Output, string Text,
 
     public static PluginAnswer From(AgentResponse response)
     {
-        string text = Encoding.UTF8.GetString(response.Output.Span);
+        var text = Encoding.UTF8.GetString(response.Output.Span);
         return new PluginAnswer(response.ExitCode, text.Length > 0 ? JsonNode.Parse(text) : null, text, Encoding.UTF8.GetString(response.Error.Span));
     }
 

@@ -11,7 +11,7 @@ internal static class Eventually
 
     public static async Task TrueAsync(Func<bool> condition, Func<string> what)
     {
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         while (!condition())
         {
             Assert.True(Stopwatch.GetElapsedTime(started) < Limit, $"did not happen: {(Stopwatch.GetElapsedTime(started) < Limit ? "" : what())}");

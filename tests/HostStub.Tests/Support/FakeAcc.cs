@@ -60,7 +60,10 @@ internal sealed class FakeAcc : IAsyncDisposable
     public async Task StopAsync()
     {
         if (_application is null)
+        {
             return;
+        }
+
         Model.ReleaseHanging();
         using var now = new CancellationTokenSource();
         await now.CancelAsync();

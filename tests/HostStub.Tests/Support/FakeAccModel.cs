@@ -51,7 +51,9 @@ internal sealed class FakeAccModel
         get
         {
             lock (_lock)
+            {
                 return [.. _endpoints.Values];
+            }
         }
     }
 
@@ -60,13 +62,17 @@ internal sealed class FakeAccModel
     public void Add(AttachRequest request)
     {
         lock (_lock)
+        {
             _endpoints[request.Key] = request;
+        }
     }
 
     public void Clear()
     {
         lock (_lock)
+        {
             _endpoints.Clear();
+        }
     }
 
     /// <summary>As inframanager ctl host-reset does.</summary>
@@ -93,7 +99,10 @@ internal sealed class FakeAccModel
     {
         Calls.Enqueue("Begin");
         if (BeginFailure is { } failure)
+        {
             throw failure;
+        }
+
         lock (_lock)
         {
             (Epoch, _lastSync, Agent) = (Epoch + 1, 0, request.Agent);
@@ -111,27 +120,44 @@ internal sealed class FakeAccModel
     {
         Calls.Enqueue("Attach");
         if (AttachFailure is { } failure)
+        {
             throw failure;
+        }
+
         uint port;
         lock (_lock)
         {
             CheckEpoch(request.Epoch);
             if (Problem(request) is { } problem)
+            {
                 throw new RpcException(new Status(StatusCode.InvalidArgument, problem));
+            }
+
             if (request.Sequence < _lastSync)
+            {
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "sequence: older than the Sync"));
+            }
+
             if (!_endpoints.ContainsKey(request.Key) && _endpoints.Count >= ProtocolLimits.MaxAttachments)
+            {
                 throw new RpcException(new Status(StatusCode.ResourceExhausted, "key: the node has all that there may be"));
+            }
+
             foreach (var other in _endpoints.Values)
             {
                 if (!other.Key.Equals(request.Key) && other.Addresses.Intersect(request.Addresses).Any())
+                {
                     throw new RpcException(new Status(StatusCode.AlreadyExists, $"addresses: {other.Key.ContainerId} has it"));
+                }
             }
             _endpoints[request.Key] = request;
             port = ++_port;
         }
         if (HangAttach)
+        {
             await _hanging.Task;
+        }
+
         return new AttachReply { Port = port, GatewayMac = ByteString.CopyFrom(2, 0xac, 0xc0, 0, 0, 1), Gateways = { ByteString.CopyFrom(Gateway) }, Mtu = request.Mtu };
     }
 
@@ -139,12 +165,18 @@ internal sealed class FakeAccModel
     {
         Calls.Enqueue("Detach");
         if (DetachFailure is { } failure)
+        {
             throw failure;
+        }
+
         lock (_lock)
         {
             CheckEpoch(request.Epoch);
             if (KeyProblem(request.Key) is { } problem)
+            {
                 throw new RpcException(new Status(StatusCode.InvalidArgument, problem));
+            }
+
             return new DetachReply { Removed = _endpoints.Remove(request.Key) };
         }
     }
@@ -156,21 +188,30 @@ internal sealed class FakeAccModel
         {
             CheckEpoch(request.Epoch);
             if (request.Sequence < _lastSync)
+            {
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, "sequence: older than the Sync"));
+            }
+
             if (request.Attachments.Count > ProtocolLimits.MaxAttachments)
+            {
                 throw new RpcException(new Status(StatusCode.InvalidArgument, $"attachments: {request.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}"));
+            }
+
             _lastSync = request.Sequence;
             var reply = new SyncReply();
             var listed = request.Attachments.Where(a => a.Key is not null).Select(a => a.Key).ToHashSet();
             foreach (var endpoint in _endpoints.Values.ToArray())
             {
-                bool newer = (endpoint.Epoch, endpoint.Sequence).CompareTo((request.Epoch, request.Sequence)) > 0;
+                var newer = (endpoint.Epoch, endpoint.Sequence).CompareTo((request.Epoch, request.Sequence)) > 0;
                 if (newer || listed.Contains(endpoint.Key))
+                {
                     continue;
+                }
+
                 _endpoints.Remove(endpoint.Key);
                 reply.Removed++;
             }
-            for (int i = 0; i < request.Attachments.Count; i++)
+            for (var i = 0; i < request.Attachments.Count; i++)
             {
                 var attachment = request.Attachments[i];
                 if (Problem(attachment) is { } problem)
@@ -179,9 +220,14 @@ internal sealed class FakeAccModel
                     continue;
                 }
                 if (_endpoints.ContainsKey(attachment.Key))
+                {
                     reply.Kept++;
+                }
                 else
+                {
                     reply.Added++;
+                }
+
                 _endpoints[attachment.Key] = attachment;
             }
             return reply;
@@ -195,14 +241,19 @@ internal sealed class FakeAccModel
     {
         Interlocked.Increment(ref _probes);
         if (StatusFailure is { } failure)
+        {
             throw failure;
+        }
+
         var reply = new StatusReply { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count, Epoch = Epoch };
         if (Conditions is { } conditions)
         {
             reply.Conditions.Add(new Condition { Name = "Target", Ok = Ready, PreventsAdds = !Ready });
             reply.Conditions.Add(conditions);
             if (Endpoints.FirstOrDefault(e => e.Kind == EndpointKind.Host) is { } host)
+            {
                 reply.HostEndpoint = new HostEndpoint { PortName = host.Device.PortName, Mac = host.Device.Mac };
+            }
         }
         return reply;
     }
@@ -210,7 +261,9 @@ internal sealed class FakeAccModel
     private void CheckEpoch(ulong epoch)
     {
         if (epoch != Epoch)
+        {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, $"epoch: {epoch} is not the current one, which is {Epoch}; call Begin"));
+        }
     }
 
     private string? Problem(AttachRequest item) =>

@@ -7,7 +7,7 @@ internal static class FakeIpam
     public static void Write(AgentLab lab, string name, string versions, string body)
     {
         Directory.CreateDirectory(lab.At("bin"));
-        string path = lab.At($"bin/{name}");
+        var path = lab.At($"bin/{name}");
         File.WriteAllText(path, $$"""
             #!/bin/sh
             input=$(cat)

@@ -93,7 +93,10 @@ internal sealed class FunctionLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Agent is not null)
+        {
             await Agent.DisposeAsync();
+        }
+
         Host.Dispose();
         _netdevs.Dispose();
         _host.Dispose();

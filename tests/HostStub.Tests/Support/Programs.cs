@@ -11,11 +11,14 @@ internal static class Programs
     {
         get
         {
-            string output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-            string configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
-            string root = output;
+            var output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+            var configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
+            var root = output;
             while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
+            {
                 root = Path.GetDirectoryName(root)!;
+            }
+
             return Path.Combine(root, "host-stub", "bin", configuration, Path.GetFileName(output), "host-stub");
         }
     }
@@ -40,7 +43,10 @@ internal static class Programs
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)
+        {
             start.Environment[name] = value;
+        }
+
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();

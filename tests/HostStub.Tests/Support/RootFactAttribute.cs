@@ -33,7 +33,7 @@ public sealed class CniTheoryAttribute : TheoryAttribute
 
     internal static string? ReasonFor(string[] plugins)
     {
-        string missing = string.Join(", ", plugins.Where(p => !File.Exists(Path.Combine(PluginDirectory, p))));
+        var missing = string.Join(", ", plugins.Where(p => !File.Exists(Path.Combine(PluginDirectory, p))));
         return RootTheoryAttribute.Reason ?? (missing.Length > 0 ? $"needs {missing} in {PluginDirectory} (containernetworking-plugins)" : null);
     }
 }

@@ -27,9 +27,15 @@ internal sealed class TestPki
         var request = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         if (role.Length > 0)
+        {
             names.AddUri(new Uri(role));
+        }
+
         if (dnsName is not null)
+        {
             names.AddDnsName(dnsName);
+        }
+
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
         using var signed = request.Create(_authority, DateTimeOffset.UtcNow.AddDays(-1), until ?? DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(8));

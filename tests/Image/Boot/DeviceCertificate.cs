@@ -30,7 +30,10 @@ internal static class DeviceCertificate
 
         await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki"), "--request", host.At("tls.csr")]).Succeeded();
         foreach (var (from, to) in new[] { ("acc-server/tls.crt", "other.crt"), ("acc-device/tls.crt", "tls.crt"), ("acc-device/ca.crt", "ca.crt") })
+        {
             await machine.OutputAsync($"cat >/run/{to} <<'END'\n{await File.ReadAllTextAsync(host.At($"pki/{from}"))}END");
+        }
+
         var refused = await machine.AskAsync("inframanager certs install --certificate /run/other.crt --ca /run/ca.crt");
         Assert.NotEqual(0, refused.ExitCode);
         Assert.Contains("not issued for this device's key", refused.Output);

@@ -26,12 +26,17 @@ internal sealed class GuestHands(string socket, Func<string> tail) : IDisposable
             {
                 await ConnectAsync();
                 if ((await AskAsync("true", TimeSpan.FromSeconds(60))).ExitCode == 0)
+                {
                     return;
+                }
             }
             catch (Exception e) when (e is SocketException or IOException or TimeoutException)
             {
                 if (DateTime.UtcNow > deadline)
+                {
                     throw new TimeoutException($"the machine did not come up within {limit}; its console:\n{tail()}", e);
+                }
+
                 await Task.Delay(1000);
             }
         }
@@ -53,7 +58,9 @@ internal sealed class GuestHands(string socket, Func<string> tail) : IDisposable
                 var words = line.Split(' ');
                 // An answer to what was asked before the machine was ready is nobody's any more.
                 if (words.Length == 3 && words[0] == $"{number}")
+                {
                     return new ShellResult(int.Parse(words[1]), Encoding.UTF8.GetString(Convert.FromBase64String(words[2])), "");
+                }
             }
             throw new IOException("the machine closed the connection");
         }

@@ -62,7 +62,10 @@ public sealed class ImageTests(ITestOutputHelper output)
         var files = (await Shell.RunAsync(null, "unsquashfs", ["-q", "-ls", slot]).Succeeded()).Output;
         Assert.Contains("/usr/lib/accoffload/inframanager/inframanager", files);
         foreach (var word in new[] { "image-test", "guest-agent" })
+        {
             Assert.DoesNotContain(word, files);
+        }
+
         Assert.Equal("A_OK=1 A_TRY=0", await machine.OutputAsync("grub-editenv /boot/efi/EFI/accoffload/grubenv list | grep ^A_ | sort | paste -sd' '"));
         Assert.Contains("ro,", await machine.OutputAsync("grep ' / ' /proc/mounts") + ",");
         Assert.NotEqual(0, (await machine.AskAsync("touch /usr/x")).ExitCode);
@@ -81,10 +84,16 @@ public sealed class ImageTests(ITestOutputHelper output)
     {
         _pods = [await host.MakePodAsync("a"), await host.MakePodAsync("b")];
         foreach (var pod in _pods)
+        {
             _addresses.Add(await host.AddAsync(pod));
+        }
+
         await WireAsync(host, machine, _pods);
         foreach (var pod in _pods)
+        {
             Assert.Equal(0, (await host.CniAsync("CHECK", pod)).ExitCode);
+        }
+
         var status = JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json status"))!;
         Assert.Equal((2, true, true), ((int)status["endpoints"]!, (bool)status["ready"]!, (bool)status["reconciled"]!));
 
@@ -131,7 +140,9 @@ public sealed class ImageTests(ITestOutputHelper output)
     {
         var pods = new List<string>();
         for (var i = 0; i < 100; i++)
+        {
             pods.Add(await host.MakePodAsync($"{i}"));
+        }
         // What was acknowledged, and with which address, is written down here, outside of the machine.
         var acknowledged = new ConcurrentDictionary<string, string>();
         // On the twentieth's own heels: on an idle machine a hundred are done between two looks.
@@ -144,10 +155,16 @@ public sealed class ImageTests(ITestOutputHelper output)
             {
                 var run = await host.CniAsync("ADD", pod);
                 if (run.ExitCode != 0)
+                {
                     continue;
+                }
+
                 acknowledged[pod] = TestHost.AddressIn(run.Output);
                 if (Interlocked.Increment(ref answers) == 20)
+                {
                     cut.SetResult(machine.CutPowerAsync());
+                }
+
                 return;
             }
         }).ToArray();

@@ -12,16 +12,28 @@ public sealed class QemuFactAttribute : FactAttribute
     public QemuFactAttribute()
     {
         if (Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE") is not { Length: > 0 } image)
+        {
             Skip = "boots the image under emulation: run 'make image-test' or 'make update-test'";
+        }
         else if (!Environment.IsPrivilegedProcess)
+        {
             Skip = "needs root";
+        }
         else if (!File.Exists(image))
+        {
             Skip = $"needs {image}: run 'make image'";
+        }
         else if (!File.Exists("/usr/bin/qemu-system-aarch64") || !File.Exists(Firmware))
+        {
             Skip = "needs qemu-system-arm and qemu-efi-aarch64";
+        }
         else if (!File.Exists(Published.HostStub))
+        {
             Skip = "needs the published binaries: run 'make publish'";
+        }
         else if (!File.Exists("/dev/net/tun"))
+        {
             Skip = "needs /dev/net/tun";
+        }
     }
 }

@@ -49,7 +49,10 @@ internal sealed class QemuMachine : IAsyncDisposable
     {
         var machine = new QemuMachine(folder, netns, cards);
         await using (var disk = new FileStream(machine.Disk, FileMode.Create))
+        {
             disk.SetLength(new FileInfo(image).Length + (128L << 20));
+        }
+
         await Shell.RunAsync(null, $"{Published.Root}/rootfs/flash", ["--yes", "--provision", provision, image, machine.Disk], limit: TimeSpan.FromMinutes(5)).Succeeded();
         await machine.AddHandsAsync();
         return machine;
@@ -104,7 +107,9 @@ internal sealed class QemuMachine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_process is not null)
+        {
             await CutPowerAsync();
+        }
     }
 
     /// <summary>The last lines of the console.</summary>
@@ -127,9 +132,15 @@ internal sealed class QemuMachine : IAsyncDisposable
             "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device", "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
         ];
         if (SecondDisk is not null)
+        {
             arguments.AddRange(["-drive", $"if=none,id=second,format=raw,readonly=on,file={SecondDisk}", "-device", "virtio-blk-pci,drive=second"]);
+        }
+
         for (var i = 0; i < _cards.Length; i++)
+        {
             arguments.AddRange(["-netdev", $"tap,id=card{i},ifname={_cards[i]},script=no,downscript=no,vhost=off", "-device", $"virtio-net-pci,netdev=card{i},mac={CardMac(i)},romfile="]);
+        }
+
         _process = new BackgroundProcess(_netns, "qemu-system-aarch64", [.. arguments, .. more]);
     }
 

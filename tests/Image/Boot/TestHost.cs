@@ -45,7 +45,10 @@ internal sealed class TestHost : IAsyncDisposable
         // A bridge with two ports is a wire: no address of the host's may answer on it.
         await Shell.RunAsync(host.Ports, "sysctl", ["-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]).Succeeded();
         foreach (var card in host.Cards)
+        {
             await IpAsync("-n", host.Namespace, "tuntap", "add", "dev", card, "mode", "tap");
+        }
+
         Directory.CreateDirectory(Path.Combine(host.Folder, "bin"));
         File.CreateSymbolicLink(host.Plugin, Published.HostStub);
         await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki")]).Succeeded();
@@ -70,7 +73,10 @@ internal sealed class TestHost : IAsyncDisposable
     public async Task StopAgentAsync()
     {
         if (_agent is null)
+        {
             return;
+        }
+
         await _agent.KillAsync();
         await _agent.DisposeAsync();
         _agent = null;
@@ -114,7 +120,10 @@ internal sealed class TestHost : IAsyncDisposable
             ["ipam"] = JsonNode.Parse($$"""{ "type": "host-local", "dataDir": "{{At("ipam")}}", "ranges": [[{ "subnet": "10.244.1.0/24" }]] }"""),
         };
         if (_results.TryGetValue(pod, out var previous))
+        {
             input["prevResult"] = previous.DeepClone();
+        }
+
         var environment = new Dictionary<string, string>
         {
             ["CNI_COMMAND"] = command,
@@ -131,7 +140,10 @@ internal sealed class TestHost : IAsyncDisposable
     public async Task WireAsync(string pod, int card)
     {
         if ((await Shell.RunAsync(Namespace, "ip", ["link", "show", Cards[card]])).ExitCode == 0)
+        {
             await IpAsync("-n", Namespace, "link", "set", Cards[card], "netns", Ports);
+        }
+
         await IpAsync("-n", Ports, "link", "add", $"br{card}", "type", "bridge");
         foreach (var end in new[] { Cards[card], PortOf(pod) })
         {
@@ -145,7 +157,9 @@ internal sealed class TestHost : IAsyncDisposable
     public async Task UnwireAsync()
     {
         for (var i = 0; i < Cards.Length; i++)
+        {
             await Shell.RunAsync(Ports, "ip", ["link", "delete", $"br{i}"]);
+        }
     }
 
     /// <summary>Echo requests, all of which must come back in the end: the first ones wait for ARP under emulation.</summary>
@@ -156,7 +170,10 @@ internal sealed class TestHost : IAsyncDisposable
     {
         await StopAgentAsync();
         foreach (var name in _namespaces)
+        {
             await Shell.RunAsync(null, "ip", ["netns", "delete", name]);
+        }
+
         Directory.Delete(Folder, recursive: true);
     }
 

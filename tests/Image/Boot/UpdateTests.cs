@@ -55,11 +55,20 @@ public sealed class UpdateTests(ITestOutputHelper output)
             Say("a device with a pod, in slot A");
 
             if (Runs("good"))
+            {
                 await GoodAsync(machine);
+            }
+
             if (Runs("bad"))
+            {
                 await BadAsync(machine);
+            }
+
             if (Runs("cut"))
+            {
                 await CutOffAsync(machine);
+            }
+
             Say("all of it");
         }
         catch
@@ -99,7 +108,10 @@ public sealed class UpdateTests(ITestOutputHelper output)
         await Eventually.TrueAsync(() => Task.FromResult(machine.Console[before..].Contains($"slot {_slot}, start", StringComparison.Ordinal)), () => $"the old slot is started again:\n{machine.Tail()}", 3600);
         var console = machine.Console[before..];
         foreach (var start in new[] { 1, 2, 3 })
+        {
             Assert.Contains($"slot {Other}, start {start}", console);
+        }
+
         await machine.ReachAsync(BootLimit);
         await HealthyAsync(machine);
         Say($"an update that is never ready: three starts of {Other}, then back to {_slot}");
@@ -147,7 +159,9 @@ public sealed class UpdateTests(ITestOutputHelper output)
                 foreach (var (known, content) in _versions)
                 {
                     if (await content.IsInAsync(machine.Disk, name))
+                    {
                         whole.Add(known);
+                    }
                 }
                 Assert.True(name == _slot ? whole.Contains(_version) : whole.Count > 0, $"slot {name} may be started and holds {(whole is [var found] ? found : "no whole version")}");
             }
@@ -218,14 +232,20 @@ public sealed class UpdateTests(ITestOutputHelper output)
             Directory.CreateDirectory(Path.Combine(root, "usr/lib/systemd/system/accoffload-health.service.d"));
             await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/systemd/system/accoffload-health.service.d/test.conf"), $"[Service]\nEnvironment=HEALTH_SECONDS={(version == "bad" ? 20 : 1200)}\nTimeoutStartSec=30min\n");
             if (version == "bad")
+            {
                 await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/systemd/system/inframanager.service"), "[Service]\nExecStart=/bin/false\n");
+            }
+
             var squashfs = host.At($"{version}.squashfs");
             await Shell.RunAsync(
                 null, "mksquashfs", [root, squashfs, "-comp", "gzip", "-Xcompression-level", "1", "-noappend", "-no-xattrs", "-no-progress", "-quiet"], limit: TimeSpan.FromMinutes(9)).Succeeded();
             _versions[version] = SlotContent.Of(squashfs);
             await BundleAsync(host, "keys", version, squashfs, Path.Combine(files, $"{version}.raucb"));
             if (version == "next")
+            {
                 await BundleAsync(host, "stranger", version, squashfs, Path.Combine(files, "stranger.raucb"));
+            }
+
             File.Delete(squashfs);
         }
         Directory.Delete(root, recursive: true);

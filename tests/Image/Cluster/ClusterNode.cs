@@ -87,7 +87,9 @@ internal sealed class ClusterNode : IAsyncDisposable
         await Shell.RunAsync(null, "cp", ["--recursive", $"{Published.Root}/rootfs", Machine.At("root/repository")]).Succeeded();
         Directory.CreateDirectory(Machine.At("root/repository/out/packages"));
         foreach (var tarball in Directory.GetFiles(_packages.Folder, "*.tar.gz"))
+        {
             File.Copy(tarball, Path.Combine(Machine.At("root/repository/out/packages"), Path.GetFileName(tarball)));
+        }
     }
 
     /// <summary>Makes the machine an ACC without cluster-up: package, certificate, configuration. The folder of its authority.</summary>
@@ -98,7 +100,10 @@ internal sealed class ClusterNode : IAsyncDisposable
         await Shell.RunAsync(null, "tar", ["-C", Machine.At("root"), "-xzf", _packages.File("accoffload-inframanager-*.tar.gz")]).Succeeded();
         await Machine.OutputAsync("sh", "-c", "/root/accoffload-inframanager-*/install && rm -r /root/accoffload-inframanager-*");
         foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
+        {
             await Machine.WriteAsync($"/etc/pki/inframanager/server/{name}", await File.ReadAllTextAsync(Path.Combine(authority, "acc-server", name)));
+        }
+
         await Machine.OutputAsync("sh", "-c", "chown accoffload: /etc/pki/inframanager/server/* && chmod 0600 /etc/pki/inframanager/server/*");
         await Machine.WriteAsync("/etc/accoffload/inframanager.json", """{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] }, "Logging": { "Format": "systemd" } }""");
         await Machine.OutputAsync("sh", "-c", "mkdir -p /etc/systemd/system/inframanager.service.d && ln -s /usr/share/accoffload/embedded.conf /etc/systemd/system/inframanager.service.d/");
@@ -138,20 +143,30 @@ internal sealed class ClusterNode : IAsyncDisposable
         var skipped = string.Join(" -o ", Volatile.Select(v => $"-path '{v.Replace("@", _id, StringComparison.Ordinal)}'"));
         var files = await Machine.OutputAsync("sh", "-c", $@"find / /run /tmp \( {skipped} \) -prune -o -printf '%p\t%y %m %U %G %l\n' | sort -u");
         foreach (var line in files.Split('\n'))
+        {
             all[line.Split('\t')[0]] = line.Split('\t')[1];
+        }
+
         var sums = await Machine.OutputAsync("sh", "-c", $@"find /etc /var /opt /root /usr/local \( {skipped} \) -prune -o -type f -exec sha256sum {{}} +");
         foreach (var line in sums.Split('\n'))
+        {
             all[line[66..]] += $" {line[..64]}";
+        }
         // The kernel numbers a namespace when a link's peer is first looked up there, and keeps the number.
         foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip netns list | cut -d' ' -f1", "findmnt --noheadings --list --output TARGET,FSTYPE", "getent passwd", "getent group", "systemctl list-units --no-legend --plain --failed" })
+        {
             all["output of " + command] = await Machine.OutputAsync("sh", "-c", command);
+        }
+
         return all;
     }
 
     public async ValueTask DisposeAsync()
     {
         if (Api is not null)
+        {
             await Api.DisposeAsync();
+        }
         // A name, so that a server of the test can listen there; the namespace is the machine's.
         await Shell.RunAsync(null, "ip", ["netns", "delete", Machine.Name]);
         await Machine.DisposeAsync();

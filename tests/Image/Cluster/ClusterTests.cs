@@ -69,7 +69,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
                      ("example", 1, "before"), ("example", 1, "after"), ("network", 1, "before"), ("network", 2, "after"), ("host", 1, "before"), ("host", 1, "after"),
                      ("acc", 1, "before"), ("acc", 1, "after"), ("cluster", 1, "after"),
                  })
+        {
             await BreakAsync(node, step, call, when, () => node.DownAsync());
+        }
+
         (await node.DownAsync()).MustSucceed();
         await AssertAsBeforeAsync(node, before);
 
@@ -163,7 +166,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         node.Break(step, call, when);
         var broken = await run();
         if (mayHaveLess && node.Unbroken)
+        {
             return;
+        }
+
         Assert.True(broken.ExitCode == 1, $"{step} {call} {when}: {broken.Output}{broken.Error}");
         Assert.Contains($"step '{step}' failed", broken.Error);
         Assert.Equal("FAILED", Outcomes(broken).Last().Value);

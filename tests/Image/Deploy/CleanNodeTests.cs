@@ -17,7 +17,10 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
         await using var root = await CleanRoot.MakeAsync();
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "network.conflist"), "{}");
         foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
+        {
             await File.WriteAllTextAsync(Path.Combine(_folder.FullName, name), name);
+        }
+
         var clean = await root.ListAsync();
 
         await NodeAsync(root, "install");
@@ -53,7 +56,10 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
             ["CERTIFICATES"] = _folder.FullName,
         };
         foreach (var (name, value) in more)
+        {
             environment[name] = value;
+        }
+
         await Shell.RunAsync(null, $"{Published.Root}/host-stub/deploy/node", [what], environment: environment).Succeeded();
     }
 }

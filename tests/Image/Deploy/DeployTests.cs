@@ -14,13 +14,18 @@ public sealed class DeployTests : IDisposable
     {
         // A node with a runtime, and another network's plugin.
         foreach (var folder in new[] { "node/opt/plugins", "node/etc/networks", "node/usr/lib", "source", "certificates" })
+        {
             Directory.CreateDirectory(At(folder));
+        }
+
         File.WriteAllText(At("node/opt/plugins/bridge"), "another");
         File.WriteAllText(At("source/host-stub"), "the plugin");
         File.WriteAllText(At("source/libe_sqlite3.so"), "its library");
         File.WriteAllText(At("network.conflist"), "{}");
         foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
+        {
             File.WriteAllText(At($"certificates/{name}"), name);
+        }
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

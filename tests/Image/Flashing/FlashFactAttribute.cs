@@ -8,12 +8,20 @@ public sealed class FlashFactAttribute : FactAttribute
     public FlashFactAttribute()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Skip = "needs root";
+        }
         else if (!File.Exists("/dev/loop-control"))
+        {
             Skip = "needs loop devices (/dev/loop-control)";
+        }
         else if (!File.Exists("/usr/sbin/sfdisk"))
+        {
             Skip = "needs fdisk";
+        }
         else if (!File.Exists("/usr/bin/mcopy"))
+        {
             Skip = "needs mtools";
+        }
     }
 }

@@ -17,7 +17,9 @@ public sealed class FlashTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         if (new FlashFactAttribute().Skip is not null)
+        {
             return;
+        }
         // A disk like the ACC's: a table, a FAT partition at 1 MiB, and bytes of no pattern that a faulty device could have by chance.
         await using (var stream = new FileStream(Image, FileMode.Create))
         {

@@ -19,7 +19,10 @@ internal sealed class LoopDevice : IAsyncDisposable
     public static async Task<LoopDevice> AttachAsync(string file, long bytes)
     {
         await using (var stream = new FileStream(file, FileMode.Create))
+        {
             stream.SetLength(bytes);
+        }
+
         var path = (await Shell.RunAsync(null, "losetup", ["--find", "--show", "--partscan", file]).Succeeded()).Output.Trim();
         return new LoopDevice(path, file);
     }

@@ -22,7 +22,10 @@ internal sealed class CleanRoot : IAsyncDisposable
         await Shell.RunAsync(null, "mount", ["-t", "proc", "proc", Path.Combine(folder, "proc")]).Succeeded();
         // The tree was made without documentation; a package's own is to be seen.
         foreach (var exclusions in Directory.GetFiles(Path.Combine(folder, "etc/dpkg/dpkg.cfg.d")))
+        {
             File.Delete(exclusions);
+        }
+
         return new CleanRoot(folder);
     }
 
@@ -78,7 +81,10 @@ internal sealed class CleanRoot : IAsyncDisposable
         {
             var parts = line.Split('\t', 2);
             if (Books.Any(book => (parts[0] + "/").StartsWith(book, StringComparison.Ordinal)))
+            {
                 continue;
+            }
+
             var text = parts[1].TrimEnd();
             all[parts[0]] = text[0] == 'f' ? $"{text} {await HashAsync(At(parts[0]))}" : text;
         }

@@ -14,11 +14,16 @@ public sealed class PackageFactAttribute : FactAttribute
     private static string? Find()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             return "needs root";
+        }
+
         foreach (var (program, package) in new[] { ("mmdebstrap", "mmdebstrap"), ("rpmbuild", "rpm"), ("systemd-sysusers", "systemd"), ("objdump", "binutils") })
         {
             if (!File.Exists($"/usr/bin/{program}"))
+            {
                 return $"needs {package}";
+            }
         }
         return File.Exists(Published.InfraManager) && File.Exists(Published.HostStub) ? null : "needs the published binaries: run 'make publish'";
     }

@@ -62,7 +62,9 @@ public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper outpu
             Assert.EndsWith("// ours\n", await File.ReadAllTextAsync(kept));
             await root.InstallAsync(kind, packages, component);
             if (kind != PackageKind.Rpm)
+            {
                 Assert.EndsWith("// ours\n", await File.ReadAllTextAsync(root.At(configuration)));
+            }
 
             File.Delete(root.At(configuration + ".rpmsave"));
             await root.RemoveAsync(kind, component, purge: true);
@@ -72,7 +74,10 @@ public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper outpu
             output.WriteLine($"{kind} installs:\n{string.Join('\n', installed[^1])}\n{kind} leaves:\n{string.Join('\n', after)}\n");
         }
         foreach (var other in installed.Skip(1))
+        {
             Assert.Equal(installed[0], other);
+        }
+
         Assert.All(left, Assert.Empty);
     }
 }

@@ -43,7 +43,10 @@ public sealed class AgentLogTests : IDisposable
     public void A_flood_of_epochs_is_a_few_lines()
     {
         for (var i = 0; i < 10_000; i++)
+        {
             Began($"agent-{i % 50}");
+        }
+
         Assert.InRange(_log.Matching("epoch").Count(), 1, 2);
         _time.Advance(TimeSpan.FromMinutes(1));
         Began("a");

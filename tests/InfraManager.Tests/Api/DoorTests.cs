@@ -40,11 +40,19 @@ public sealed class DoorTests
     private static async Task AssertNotOfferedAsync(GrpcChannel channel, bool offload, bool agent, bool control)
     {
         if (offload)
+        {
             await AssertUnimplementedAsync(async () => await new Offload.OffloadClient(channel).AttachAsync(Requests.Attach()));
+        }
+
         if (agent)
+        {
             await AssertUnimplementedAsync(async () => await new Protos.Infra.InfraAgent.InfraAgentClient(channel).CreateNetworkAsync(Requests.CreateNetwork()));
+        }
+
         if (control)
+        {
             await AssertUnimplementedAsync(async () => await new Protos.V1.Control.ControlClient(channel).GetStatusAsync(new GetStatusRequest()));
+        }
     }
 
     private static async Task AssertUnimplementedAsync(Func<Task> call) =>

@@ -18,9 +18,9 @@ public sealed class ArpPacketTests
     [Fact]
     public void A_request_becomes_the_answer_to_it()
     {
-        byte[] frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
+        var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
         Assert.Equal(ArpVerdict.Answered, Judge(frame));
-        byte[] expected = Frame(2, "00:04:00:00:03:14", "169.254.1.1", "10.244.0.1", target: Pod, destination: Pod);
+        var expected = Frame(2, "00:04:00:00:03:14", "169.254.1.1", "10.244.0.1", target: Pod, destination: Pod);
         Assert.Equal(Convert.ToHexString(expected), Convert.ToHexString(frame));
     }
 
@@ -49,7 +49,7 @@ public sealed class ArpPacketTests
     [InlineData(Pod, "10.244.0.99")]
     public void A_sender_with_other_addresses_than_an_endpoints_gets_nothing(string mac, string ip)
     {
-        byte[] frame = Frame(1, mac, ip, "169.254.1.1");
+        var frame = Frame(1, mac, ip, "169.254.1.1");
         byte[] before = [.. frame];
         Assert.Equal(ArpVerdict.SpoofedArp, Judge(frame));
         Assert.Equal(before, frame);
@@ -58,7 +58,7 @@ public sealed class ArpPacketTests
     [Fact]
     public void The_frames_source_is_the_senders()
     {
-        byte[] frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
+        var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
         frame[11] ^= 1;
         Assert.Equal(ArpVerdict.SpoofedArp, Judge(frame));
     }
@@ -77,7 +77,7 @@ public sealed class ArpPacketTests
     [InlineData(19)]
     public void What_is_no_ARP_for_IPv4_is_malformed(int index)
     {
-        byte[] frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
+        var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
         frame[index] ^= 0x40;
         Assert.Equal(ArpVerdict.Malformed, Judge(frame));
     }
@@ -85,16 +85,18 @@ public sealed class ArpPacketTests
     [Fact]
     public void No_length_is_too_short_to_be_judged()
     {
-        byte[] frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
-        for (int length = 0; length < ArpPacket.Length; length++)
+        var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
+        for (var length = 0; length < ArpPacket.Length; length++)
+        {
             Assert.Equal(ArpVerdict.Malformed, Judge(frame.AsSpan(0, length).ToArray()));
+        }
     }
 
     [Fact]
     public void Nothing_is_allocated_for_a_frame()
     {
         byte[] request = Frame(1, Pod, "10.244.0.1", "169.254.1.1"), probe = Frame(1, Pod, "0.0.0.0", "10.244.0.2");
-        byte[] frame = new byte[request.Length];
+        var frame = new byte[request.Length];
         void Round()
         {
             request.CopyTo(frame, 0);
@@ -104,9 +106,12 @@ public sealed class ArpPacketTests
         }
 
         Round();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++)
+        {
             Round();
+        }
+
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 

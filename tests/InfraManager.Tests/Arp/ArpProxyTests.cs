@@ -22,19 +22,24 @@ public sealed class ArpProxyTests : IDisposable
 
     public void Dispose()
     {
-        foreach (IDisposable owned in Enumerable.Reverse(_owned))
+        foreach (var owned in Enumerable.Reverse(_owned))
+        {
             owned.Dispose();
-        foreach (string name in new[] { _pod, _acc })
+        }
+
+        foreach (var name in new[] { _pod, _acc })
         {
             if (File.Exists(NetNamespace.NamedPath(name)))
+            {
                 NetNamespace.DeleteNamed(name);
+            }
         }
     }
 
     [RootFact]
     public async Task A_pod_finds_the_gateway_and_a_stranger_does_not()
     {
-        ArpProxy proxy = Start();
+        var proxy = Start();
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
         await ResolvesAsync("169.254.1.1");
@@ -53,7 +58,7 @@ public sealed class ArpProxyTests : IDisposable
     [RootFact]
     public async Task The_link_may_go_be_renamed_and_come_back()
     {
-        ArpProxy proxy = Start();
+        var proxy = Start();
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
         RunIn(_acc, "ip", "link", "del", "arp0");
@@ -69,7 +74,7 @@ public sealed class ArpProxyTests : IDisposable
         RunIn(_acc, "ip", "link", "set", "arp0", "name", "other0");
         RunIn(_acc, "ip", "link", "set", "other0", "up");
         await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal) && !proxy.Problem.Contains("is down", StringComparison.Ordinal), "its new name is noticed");
-        long answered = proxy.Count(ArpVerdict.Answered);
+        var answered = proxy.Count(ArpVerdict.Answered);
         Ip("neigh", "flush", "all");
         Ping("169.254.1.1");
         Assert.Equal(answered, proxy.Count(ArpVerdict.Answered));
@@ -85,7 +90,7 @@ public sealed class ArpProxyTests : IDisposable
     [RootFact]
     public async Task Other_links_of_the_machine_are_left_alone()
     {
-        ArpProxy proxy = Start(wire: false);
+        var proxy = Start(wire: false);
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal), () => proxy.Problem);
         // There is a link to the pod, but it is not the one that was named.
@@ -97,11 +102,14 @@ public sealed class ArpProxyTests : IDisposable
 
     private ArpProxy Start(bool wire = true)
     {
-        NetNamespace acc = NetNamespace.CreateNamed(_acc);
+        var acc = NetNamespace.CreateNamed(_acc);
         _owned.Add(acc);
         NetNamespace.CreateNamed(_pod).Dispose();
         if (wire)
+        {
             Wire();
+        }
+
         var proxy = new ArpProxy("arp0", acc, TestNode.Settings.GatewayMac, new ArpSenders(TestNode.Settings, () => _endpoints), NullLogger.Instance);
         _owned.Add(proxy);
         return proxy;
@@ -136,9 +144,9 @@ public sealed class ArpProxyTests : IDisposable
 
     private static string RunIn(string ns, params string[] command)
     {
-        using Process process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
+        using var process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0 || command[0] == "ping", $"{string.Join(' ', command)}: {error.Result}");
         return output;

@@ -94,7 +94,9 @@ public sealed class CtlTests : IAsyncLifetime
         _api.Target.States["acc00000000001"] = new PortStatus(true, "", 7);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         foreach (var (counter, label, count) in new[] { ("lost_frames", "truncated", 7), ("flows_not_learned", "flows", 5), ("malformed_frames", "acc00000000001", 7) })
+        {
             Assert.Equal(count, (int)cells.Single(c => (string?)c!["counter"] == counter && (string?)c["label"] == label)!["packets"]!);
+        }
     }
 
     [Fact]
@@ -189,7 +191,10 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_api.ControlSocket));
         // Even where the file would let others in, the kernel's word on who calls counts.
         foreach (var folder in new[] { _api.Folder.Root, _api.ControlSocket })
+        {
             File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111);
+        }
+
         var received = -1;
         var thread = new Thread(() =>
         {

@@ -52,12 +52,12 @@ public class EndpointCompilerTests
             new(IPNetwork.Parse("10.244.2.0/24"), ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:f2")),
             new(IPNetwork.Parse("2001:db8::/32"), ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:f3")),
         ]);
-        NodeSettings node = TestNode.Settings with { Uplink = uplink };
+        var node = TestNode.Settings with { Uplink = uplink };
         var model = new NetworkModel();
         model.Configure(node);
         Assert.Equal(0, model.Mark);
         var compiler = ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node);
-        OwnerId owner = OwnerId.OfEndpoint(model.Uplink!.Id);
+        var owner = OwnerId.OfEndpoint(model.Uplink!.Id);
         string[] routes =
         [
             "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
@@ -76,7 +76,7 @@ public class EndpointCompilerTests
     public void Ways_beyond_an_uplink_that_takes_less_say_how_much()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
-        NodeSettings node = TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
+        var node = TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
         var model = new NetworkModel();
         model.Configure(node);
         Assert.Equal(
@@ -88,8 +88,8 @@ public class EndpointCompilerTests
     public void Is_a_function_of_endpoint_and_port()
     {
         Endpoint pod = new(1, TestNode.Pod(1), true);
-        Entry[] a = _compiler.Compile(pod, 7);
-        Entry[] b = _compiler.Compile(pod, 7);
+        var a = _compiler.Compile(pod, 7);
+        var b = _compiler.Compile(pod, 7);
         Assert.All(a.Zip(b), p => Assert.True(p.First.SameAs(p.Second)));
         Assert.NotEqual(Text(a), Text(_compiler.Compile(pod, 8)));
     }
@@ -104,7 +104,7 @@ public class EndpointCompilerTests
     [Fact]
     public void Pipeline_without_a_table_is_refused_at_once()
     {
-        P4.Config.V1.P4Info info = P4.Config.V1.P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
+        var info = P4.Config.V1.P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
         info.Tables.Remove(info.Tables.Single(t => t.Preamble.Alias == "pods"));
         var e = Assert.Throws<P4InfoException>(() => new EndpointCompiler(Pipeline.FromP4Info(info), TestNode.Settings));
         Assert.Contains("pods", e.Message, StringComparison.Ordinal);

@@ -294,9 +294,13 @@ public sealed class SettingsLoaderTests : IDisposable
         foreach (var (key, fallback) in defaults)
         {
             if (rows[key].StartsWith('`') && key is not "Pipeline:Directory")
+            {
                 Assert.Equal($"`{fallback}`", rows[key]);
+            }
             else if (key is not ("Node:Name" or "Node:PodRanges"))
+            {
                 Assert.Equal("", fallback);
+            }
         }
     }
 

@@ -52,7 +52,10 @@ public sealed class PacketBuilderTests
         Gen.Select(Gen.Enum<PacketProtocol>(), Gen.Int[0, 1500], Gen.UShort, Gen.UShort, Gen.UInt, Gen.UInt, Gen.Byte).Sample((protocol, payload, source, destination, from, to, ttl) =>
         {
             if (protocol == PacketProtocol.Arp)
+            {
                 return;
+            }
+
             var frame = PacketBuilder.Build(Spec with
             {
                 Protocol = protocol,
@@ -80,7 +83,9 @@ public sealed class PacketBuilderTests
             segment.CopyTo(whole.AsSpan(12));
             Assert.Equal(0, PacketBuilder.Checksum(whole));
             if (protocol == PacketProtocol.Udp)
+            {
                 Assert.NotEqual(0, BinaryPrimitives.ReadUInt16BigEndian(segment[6..]));
+            }
         }, iter: 500);
 
     [Fact]

@@ -172,7 +172,10 @@ public sealed class DoctorTests : IDisposable
             """);
         await WrongAsync("target", "client.key is not there");
         using (var other = System.Security.Cryptography.ECDsa.Create())
+        {
             await File.WriteAllTextAsync(At("client.key"), other.ExportPkcs8PrivateKeyPem());
+        }
+
         await WrongAsync("target", "are no pair");
         File.Copy(At("tls.key"), At("client.key"), overwrite: true);
         File.SetUnixFileMode(At("client.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);

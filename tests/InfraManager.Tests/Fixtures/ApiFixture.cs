@@ -57,7 +57,10 @@ internal sealed class ApiFixture : IAsyncDisposable
         fixture.WriteServer(fixture.Pki.IssueServer());
         File.WriteAllText(fixture.Folder.At("ca.crt"), fixture.Pki.Authority.ExportCertificatePem());
         if (revocation)
+        {
             fixture.WriteRevocations();
+        }
+
         var folder = fixture.Folder;
         var text = $$"""
             {
@@ -112,7 +115,10 @@ internal sealed class ApiFixture : IAsyncDisposable
             RemoteCertificateValidationCallback = (_, server, _, _) =>
             {
                 if (server is not X509Certificate2 seen)
+                {
                     return false;
+                }
+
                 onServer?.Invoke(seen);
                 return seen.Issuer == Pki.Authority.Subject;
             },
@@ -136,7 +142,10 @@ internal sealed class ApiFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var disposable in _disposables)
+        {
             disposable.Dispose();
+        }
+
         await Server.DisposeAsync();
         Pki.Dispose();
         Folder.Dispose();

@@ -16,7 +16,10 @@ internal static class Eventually
         while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(start) > Limit)
+            {
                 throw new TimeoutException($"not within {Limit.TotalSeconds:0} s: {what()}");
+            }
+
             await Task.Delay(10);
         }
     }

@@ -27,9 +27,14 @@ internal sealed class FakeTargetView : ITargetView
     {
         await Task.Yield();
         if (Failure is not null)
+        {
             throw Failure;
+        }
+
         foreach (var entry in Entries.Where(e => e.Table.Id == table.Id))
+        {
             yield return entry;
+        }
     }
 
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>

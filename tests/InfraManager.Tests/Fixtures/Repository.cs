@@ -10,7 +10,9 @@ internal static class Repository
         for (var at = new DirectoryInfo(folder); at is not null; at = at.Parent)
         {
             if (File.Exists(Path.Combine(at.FullName, "ACCOffload.sln")))
+            {
                 return at.FullName;
+            }
         }
         throw new InvalidOperationException($"no ACCOffload.sln above {folder}");
     }

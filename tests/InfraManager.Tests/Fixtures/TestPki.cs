@@ -44,12 +44,18 @@ internal sealed class TestPki : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(keyUsage, true));
         if (usage is not null)
+        {
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
+        }
+
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("accoffload-acc");
         names.AddIpAddress(IPAddress.Loopback);
         foreach (var uri in uris)
+        {
             names.AddUri(new Uri(uri));
+        }
+
         request.CertificateExtensions.Add(names.Build());
         using var certificate = request.Create(Authority, notBefore ?? _now.AddDays(-2), notAfter ?? _now.AddDays(30), RandomNumberGenerator.GetBytes(12));
         return certificate.CopyWithPrivateKey(key);
@@ -60,7 +66,10 @@ internal sealed class TestPki : IDisposable
     {
         var builder = new CertificateRevocationListBuilder();
         foreach (var certificate in revoked)
+        {
             builder.AddEntry(certificate, _now.AddHours(-1));
+        }
+
         var generator = X509SignatureGenerator.CreateForECDsa(Authority.GetECDsaPrivateKey()!);
         // Its number tells lists of one moment apart.
         return builder.Build(Authority.SubjectName, generator, revoked.Count + 1, nextUpdate, HashAlgorithmName.SHA256, X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Authority, true, false), _now.AddHours(-1));

@@ -26,7 +26,10 @@ public sealed class ProcessTests : IDisposable
         foreach (var process in _processes)
         {
             if (!process.HasExited)
+            {
                 process.Kill();
+            }
+
             process.Dispose();
         }
         _pki.Dispose();
@@ -96,7 +99,10 @@ public sealed class ProcessTests : IDisposable
         Kill(service, "HUP");
         Kill(service, "TERM");
         while (await ReceiveAsync(notify) is var state && state != "STOPPING=1")
+        {
             Assert.Equal("WATCHDOG=1", state);
+        }
+
         await service.WaitForExitAsync();
         Assert.Equal(0, service.ExitCode);
     }
@@ -111,7 +117,9 @@ public sealed class ProcessTests : IDisposable
         var client = new Offload.OffloadClient(channel);
         // The third epoch is that of the requests below.
         for (var i = 0; i < 3; i++)
+        {
             await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
+        }
 
         var reply = await client.AttachAsync(Requests.Attach());
         Assert.Equal(1u, reply.Port);
@@ -179,7 +187,10 @@ public sealed class ProcessTests : IDisposable
         var client = new Offload.OffloadClient(channel);
         // The third epoch is that of the requests below.
         for (var i = 0; i < 3; i++)
+        {
             await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
+        }
+
         var attach = Requests.Attach();
         attach.Device = new Device { Kind = "vf", PortName = "acc0123456789a", Mac = ByteString.CopyFrom(0, 0x0a, 0, 0, 3, 0x14) };
         Assert.Equal(26u, (await client.AttachAsync(attach)).Port);
@@ -221,7 +232,10 @@ public sealed class ProcessTests : IDisposable
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
         for (var i = 0; i < 3; i++)
+        {
             await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
+        }
+
         await client.AttachAsync(Requests.Attach());
 
         var scrape = await Scrape.GetAsync(metrics);
@@ -355,7 +369,10 @@ public sealed class ProcessTests : IDisposable
     {
         var start = new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)
+        {
             start.Environment[name] = value;
+        }
+
         return Keep(start);
     }
 
@@ -365,7 +382,9 @@ public sealed class ProcessTests : IDisposable
         DataReceivedEventHandler keep = (_, e) =>
         {
             lock (_log)
+            {
                 _log.AppendLine(e.Data);
+            }
         };
         process.OutputDataReceived += keep;
         process.ErrorDataReceived += keep;

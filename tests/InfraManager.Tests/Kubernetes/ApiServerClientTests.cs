@@ -82,7 +82,10 @@ public sealed class ApiServerClientTests : IAsyncLifetime
         var named = Server.Address.Replace("127.0.0.1", "127.0.0.1", StringComparison.Ordinal);
         _cluster.Files.Write("kubeconfig", _cluster.Config(named, cluster: "tls-server-name: accoffload-acc"));
         using (var client = _cluster.NewClient())
+        {
             (await client.GetAsync(Path, CancellationToken.None)).Dispose();
+        }
+
         _cluster.Files.Write("kubeconfig", _cluster.Config(named, cluster: "tls-server-name: kubernetes"));
         using (var client = _cluster.NewClient())
         {

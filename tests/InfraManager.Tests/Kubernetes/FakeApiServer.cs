@@ -57,7 +57,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
         get
         {
             lock (_lock)
+            {
                 return _version;
+            }
         }
     }
 
@@ -127,9 +129,13 @@ internal sealed class FakeApiServer : IAsyncDisposable
             foreach (var (name, item) in Snapshot(path))
             {
                 if (!next.TryGetValue(name, out var same))
+                {
                     Delete(path, name);
+                }
                 else if (JsonNode.DeepEquals(same, Bare(item)))
+                {
                     next.Remove(name);
+                }
             }
             Put([.. next.Values]);
         }
@@ -141,14 +147,18 @@ internal sealed class FakeApiServer : IAsyncDisposable
         lock (_lock)
         {
             foreach (var watcher in _watchers.Where(w => w.Path == path))
+            {
                 watcher.Channel.Writer.TryWrite(line);
+            }
         }
     }
 
     public void Bookmark(string path)
     {
         lock (_lock)
+        {
             Send(path, new JsonObject { ["type"] = "BOOKMARK", ["object"] = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = $"{_version}" } } }.ToJsonString());
+        }
     }
 
     /// <summary>Forgets what happened before now.</summary>
@@ -167,7 +177,10 @@ internal sealed class FakeApiServer : IAsyncDisposable
         lock (_lock)
         {
             foreach (var watcher in _watchers)
+            {
                 watcher.Context.Abort();
+            }
+
             _watchers.Clear();
         }
     }
@@ -175,7 +188,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
     public int WatcherCount(string path)
     {
         lock (_lock)
+        {
             return _watchers.Count(w => w.Path == path);
+        }
     }
 
     public static Task FailAsync(HttpContext context, int code, string reason, string message) => WriteAsync(
@@ -191,7 +206,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_app is not null)
+        {
             await GoAwayAsync();
+        }
     }
 
     private FakeApiServer(X509Certificate2 certificate, string? netns)
@@ -207,7 +224,10 @@ internal sealed class FakeApiServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
         if (_netns is not null)
+        {
             builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = Bind);
+        }
+
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l =>
         {
             l.Protocols = HttpProtocols.Http1AndHttp2;
@@ -247,7 +267,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
     private List<KeyValuePair<string, JsonObject>> Snapshot(string path)
     {
         lock (_lock)
+        {
             return [.. All(path)];
+        }
     }
 
     private void Publish(string path, string type, JsonObject item)
@@ -266,13 +288,20 @@ internal sealed class FakeApiServer : IAsyncDisposable
             return;
         }
         if (Intercept is { } intercept && await intercept(context))
+        {
             return;
+        }
+
         var query = context.Request.Query;
         var path = context.Request.Path.Value!;
         if (query["watch"] == "true")
+        {
             await WatchAsync(context, path, long.Parse(query["resourceVersion"]!, CultureInfo.InvariantCulture), int.Parse(query["timeoutSeconds"]!, CultureInfo.InvariantCulture));
+        }
         else
+        {
             await ListAsync(context, path, Math.Min(LargestChunk, int.Parse(query["limit"]!, CultureInfo.InvariantCulture)), query["continue"].ToString());
+        }
     }
 
     private async Task ListAsync(HttpContext context, string path, int limit, string next)
@@ -293,9 +322,13 @@ internal sealed class FakeApiServer : IAsyncDisposable
             }
         }
         if (body is null)
+        {
             await FailAsync(context, 410, "Expired", "The provided continue parameter is too old");
+        }
         else
+        {
             await WriteAsync(context, 200, body);
+        }
     }
 
     private async Task WatchAsync(HttpContext context, string path, long version, int seconds)
@@ -306,16 +339,24 @@ internal sealed class FakeApiServer : IAsyncDisposable
             if (version >= _compacted)
             {
                 foreach (var item in _events.Where(e => e.Path == path && e.Version > version))
+                {
                     channel.Writer.TryWrite(item.Json);
+                }
+
                 _watchers.Add((path, channel, context));
             }
         }
         if (version < _compacted)
         {
             if (GoneAsEvent)
+            {
                 await WriteAsync(context, 200, """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}""" + "\n");
+            }
             else
+            {
                 await FailAsync(context, 410, "Expired", "too old resource version");
+            }
+
             return;
         }
         try
@@ -337,7 +378,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
         finally
         {
             lock (_lock)
+            {
                 _watchers.RemoveAll(w => w.Channel == channel);
+            }
         }
     }
 }

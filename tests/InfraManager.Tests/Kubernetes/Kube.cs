@@ -54,7 +54,10 @@ internal static class Kube
             ["nodeName"] = node,
         };
         if (zones.Length > 0)
+        {
             endpoint["hints"] = new JsonObject { ["forZones"] = new JsonArray([.. zones.Select(z => new JsonObject { ["name"] = z })]) };
+        }
+
         return endpoint;
     }
 
@@ -72,7 +75,10 @@ internal static class Kube
         var steps = path.Split('.');
         var at = copy;
         foreach (var step in steps[..^1])
+        {
             at = (JsonObject)(at[step] ??= new JsonObject());
+        }
+
         at[steps[^1]] = value;
         return copy;
     }

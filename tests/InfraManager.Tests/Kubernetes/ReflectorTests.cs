@@ -37,7 +37,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
     public async Task Lists_in_chunks_without_other_proxies_services_and_then_follows_the_changes()
     {
         for (var i = 0; i < 8; i++)
+        {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
+        }
+
         await StartAsync();
         Assert.Equal(8, _sink.Count);
         Assert.Equal(2, Server.Requests.Count(r => r.Contains("continue=", StringComparison.Ordinal)));
@@ -94,7 +97,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
     {
         Server.GoneAsEvent = asEvent;
         for (var i = 0; i < 5; i++)
+        {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
+        }
+
         await StartAsync();
         var reached = new TaskCompletionSource();
         var gate = new TaskCompletionSource();
@@ -123,7 +129,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
     public async Task An_expired_list_is_begun_again()
     {
         for (var i = 0; i < 5; i++)
+        {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
+        }
+
         var times = 2;
         Server.Intercept = context =>
         {
@@ -144,13 +153,19 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
     public async Task A_connection_lost_within_a_list_changes_nothing()
     {
         for (var i = 0; i < 5; i++)
+        {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
+        }
+
         await StartAsync();
         var broken = 0;
         Server.Intercept = async context =>
         {
             if (!context.Request.Query.ContainsKey("continue") || broken >= 3)
+            {
                 return false;
+            }
+
             broken++;
             await context.Response.WriteAsync("""{"kind":"List","metadata":{"resourceVersion":"9"},"items":[""");
             await context.Response.Body.FlushAsync();
@@ -207,7 +222,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
         Server.Intercept = async context =>
         {
             if (context.Request.Query["watch"] != "true" || Server.Watches(Kube.Services) > 1)
+            {
                 return false;
+            }
+
             await context.Response.StartAsync();
             await context.Response.Body.FlushAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
@@ -263,7 +281,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
     public async Task What_is_too_large_is_told_and_a_smaller_chunk_asked_for()
     {
         for (var i = 0; i < 6; i++)
+        {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
+        }
+
         await StartAsync(_cluster.Options with { PageSize = 6, LargestPage = 2000, LargestObject = 1500 });
         Assert.Equal(6, _sink.Count);
         Assert.Contains(_cluster.Log.Lines, l => l.Contains("the answer is larger than 2000 bytes", StringComparison.Ordinal));
@@ -276,7 +297,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
     public async Task Too_many_objects_are_refused_and_those_that_are_known_stay()
     {
         for (var i = 0; i < 4; i++)
+        {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
+        }
+
         await StartAsync(_cluster.Options with { MostObjects = 4 });
         Server.Drop();
         Server.Put(Kube.Web("10.96.0.8", "svc-8"), Kube.Web("10.96.0.9", "svc-9"));
@@ -297,7 +321,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
         Server.Intercept = async context =>
         {
             if (left-- <= 0)
+            {
                 return false;
+            }
+
             await FakeApiServer.FailAsync(context, code, reason, "not now");
             return true;
         };
@@ -316,7 +343,10 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
         Server.Intercept = async context =>
         {
             if (context.Request.Query["watch"] != "true" || Server.Lists(Kube.Services) > 1)
+            {
                 return false;
+            }
+
             await FakeApiServer.FailAsync(context, 400, "BadRequest", "no such version");
             return true;
         };
@@ -334,7 +364,9 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
         await _reflector.Synced.WaitAsync(TimeSpan.FromSeconds(60));
         await Eventually.TrueAsync(() => _reflector.Status.Phase == ReflectorPhase.Watching, () => $"{_reflector.Status}");
         if (Server.Intercept is null)
+        {
             await Eventually.TrueAsync(() => Server.WatcherCount(Kube.Services) == 1, "no watch");
+        }
     }
 
     private sealed class RecordingSink : IObjectSink<ServiceObject>
@@ -356,9 +388,15 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
         public void Replace(IReadOnlyCollection<ServiceObject> objects, IReadOnlyCollection<ObjectName> unreadable)
         {
             foreach (var gone in _objects.Keys.Except(objects.Select(o => o.Name)).Except(unreadable))
+            {
                 _objects.TryRemove(gone, out _);
+            }
+
             foreach (var item in objects)
+            {
                 _objects[item.Name] = item;
+            }
+
             History.Enqueue(Names);
             Replaced++;
         }

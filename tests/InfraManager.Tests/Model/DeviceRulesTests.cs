@@ -13,9 +13,9 @@ public class DeviceRulesTests
     [Fact]
     public void Children_of_one_parent_share_its_port_and_mac_and_the_port_goes_with_the_last()
     {
-        Judge judge = NewJudge();
-        Endpoint first = judge.Attach(Child(1), _context);
-        Endpoint second = judge.Attach(Child(2), _context);
+        var judge = NewJudge();
+        var first = judge.Attach(Child(1), _context);
+        var second = judge.Attach(Child(2), _context);
         Assert.Null(_model.ConflictOf(second));
         Assert.Equal(2, _model.HoldersOfPort(TestNode.PortName(1)).Count);
 
@@ -31,7 +31,7 @@ public class DeviceRulesTests
     [Fact]
     public void What_children_share_nobody_else_may_take()
     {
-        Judge judge = NewJudge();
+        var judge = NewJudge();
         judge.Attach(Child(1), _context);
         Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2, mac: 1), _context)).Field);
         Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2, port: 1), _context)).Field);
@@ -45,10 +45,10 @@ public class DeviceRulesTests
     [InlineData((int)DeviceKind.SubFunction)]
     public void Functions_behind_one_port_are_told_apart_by_their_macs(int kind)
     {
-        Judge judge = NewJudge();
+        var judge = NewJudge();
         EndpointSpec Function(int number, int mac) => TestNode.Pod(number, (ulong)number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
         judge.Attach(Function(1, 1), _context);
-        Endpoint second = judge.Attach(Function(2, 2), _context);
+        var second = judge.Attach(Function(2, 2), _context);
         Assert.Null(_model.ConflictOf(second));
         Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(Function(3, 2), _context)).Field);
         Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(3, 3, port: 1), _context)).Field);
@@ -58,8 +58,8 @@ public class DeviceRulesTests
     [Fact]
     public void Undoing_a_change_of_shared_holders_restores_them()
     {
-        Judge judge = NewJudge();
-        Endpoint first = judge.Attach(Child(1), _context);
+        var judge = NewJudge();
+        var first = judge.Attach(Child(1), _context);
         judge.Attach(Child(2), _context);
         _model.Forget();
         judge.Attach(Child(3), _context);
@@ -73,7 +73,7 @@ public class DeviceRulesTests
     [Fact]
     public void Kinds_ports_and_macs_are_what_the_configuration_says()
     {
-        EndpointSpec pod = TestNode.Pod(1, 1);
+        var pod = TestNode.Pod(1, 1);
         Accepts(new DeviceRules { Kinds = [DeviceKind.Veth], Ports = [pod.PortName[..3] + "*", "x"], Macs = [new MacRange(pod.Mac, 48)] }, pod);
         Assert.Equal("device.kind", Denied(new DeviceRules { Kinds = [DeviceKind.VirtualFunction] }, pod));
         Assert.Equal("device.port_name", Denied(new DeviceRules { Ports = ["rep*", pod.PortName + "0"] }, pod));
@@ -93,11 +93,11 @@ public class DeviceRulesTests
     [Fact]
     public void By_the_rule_of_macs_a_number_has_one_holder()
     {
-        Judge judge = NewJudge(new DeviceRules { PortRule = PortRule.Mac });
-        EndpointSpec first = TestNode.Pod(1, 1) with { Mac = MacAddress.Parse("00:0a:00:00:03:14"), Device = DeviceKind.SubFunction };
+        var judge = NewJudge(new DeviceRules { PortRule = PortRule.Mac });
+        var first = TestNode.Pod(1, 1) with { Mac = MacAddress.Parse("00:0a:00:00:03:14"), Device = DeviceKind.SubFunction };
         judge.Attach(first, _context);
         Assert.Equal((10u, 26u), (DeviceRules.VsiOf(first.Mac), DeviceRules.PortOf(first.Mac)));
-        IntentException refusal = Refused(
+        var refusal = Refused(
             IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2) with { Mac = MacAddress.Parse("02:0a:00:00:04:15"), Device = DeviceKind.SubFunction }, _context));
         Assert.Contains("port 26", refusal.Message, StringComparison.Ordinal);
         judge.Attach(TestNode.Pod(3, 3) with { Mac = MacAddress.Parse("00:0b:00:00:03:14"), Device = DeviceKind.SubFunction }, _context);
@@ -125,7 +125,10 @@ public class DeviceRulesTests
     {
         var judge = new Judge(_model, TestNode.Settings with { Devices = rules ?? DeviceRules.None });
         if (_model.Agent("node-1").Epoch == 0)
+        {
             judge.Begin(TestNode.Begin);
+        }
+
         _model.Forget();
         return judge;
     }

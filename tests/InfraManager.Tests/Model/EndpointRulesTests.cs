@@ -24,8 +24,8 @@ public class EndpointRulesTests
     [MemberData(nameof(BadAddresses))]
     public void Bad_address_is_refused_with_its_index(string address, string reason)
     {
-        EndpointSpec spec = TestNode.Pod(1) with { Addresses = [TestNode.Ip(1), IPAddress.Parse(address)] };
-        IntentException e = Refused(spec);
+        var spec = TestNode.Pod(1) with { Addresses = [TestNode.Ip(1), IPAddress.Parse(address)] };
+        var e = Refused(spec);
         Assert.Equal("addresses[1]", e.Field);
         Assert.Contains(reason, e.Message, StringComparison.Ordinal);
     }
@@ -33,10 +33,10 @@ public class EndpointRulesTests
     [Fact]
     public void Reserved_addresses_are_refused_even_inside_a_range()
     {
-        NodeSettings wide = TestNode.Settings with { PodRanges = [IPNetwork.Parse("0.0.0.0/0")], VirtualRanges = [] };
-        foreach (string address in new[] { "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255" })
+        var wide = TestNode.Settings with { PodRanges = [IPNetwork.Parse("0.0.0.0/0")], VirtualRanges = [] };
+        foreach (var address in new[] { "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255" })
         {
-            EndpointSpec spec = TestNode.Pod(1) with { Addresses = [IPAddress.Parse(address)] };
+            var spec = TestNode.Pod(1) with { Addresses = [IPAddress.Parse(address)] };
             Assert.Equal("addresses[0]", Assert.Throws<IntentException>(() => EndpointRules.Check(spec, wide)).Field);
         }
     }
@@ -60,7 +60,7 @@ public class EndpointRulesTests
     [Fact]
     public void Other_fields_are_named_too()
     {
-        EndpointSpec good = TestNode.Pod(1);
+        var good = TestNode.Pod(1);
         Assert.Equal("key.network", Refused(good with { Key = new("", "c", "eth0") }).Field);
         Assert.Equal("key.container_id", Refused(good with { Key = new("n", new string('x', 300), "eth0") }).Field);
         Assert.Equal("key.interface_name", Refused(good with { Key = new("n", "c", "eth\n0") }).Field);

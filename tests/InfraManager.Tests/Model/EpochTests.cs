@@ -18,7 +18,7 @@ public class EpochTests
         Assert.Equal(1UL, Begin("a").Epoch);
         _judge.Attach(TestNode.Pod(1, 5), _context);
         _judge.Attach(TestNode.Pod(2) with { Origin = ApiOrigin.InfraAgent }, _context);
-        BeginOutcome second = Begin("b");
+        var second = Begin("b");
         Assert.Equal((2UL, "a"), (second.Epoch, second.Before));
         Assert.Equal([TestNode.Key(1)], second.Held.Select(s => s.Key));
     }
@@ -26,12 +26,18 @@ public class EpochTests
     [Fact]
     public void What_was_not_handed_out_is_refused_with_the_field_and_what_to_do()
     {
-        foreach (ulong epoch in (ulong[])[1, 1_700_000_000, Most])
+        foreach (var epoch in (ulong[])[1, 1_700_000_000, Most])
+        {
             Assert.Contains("call Begin", Refused(epoch).Message, StringComparison.Ordinal);
+        }
+
         Begin("a");
         Begin("b");
-        foreach (ulong epoch in (ulong[])[0, 1, 3, 1_700_000_000, Most])
+        foreach (var epoch in (ulong[])[0, 1, 3, 1_700_000_000, Most])
+        {
             Refused(epoch);
+        }
+
         Assert.Contains("the current one is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
         Assert.Equal(0, _model.Count);
         _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
@@ -49,8 +55,8 @@ public class EpochTests
         _judge.Sync(new SyncIntent("node-1", 1, Most, [TestNode.Pod(1, Most), TestNode.Pod(3, Most)]), _context);
         _judge.Detach(TestNode.Detach(TestNode.Pod(9), Most));
 
-        ulong epoch = Begin("host").Epoch;
-        SyncOutcome outcome = _judge.Sync(new SyncIntent("node-1", epoch, 1, [TestNode.Pod(1, 1, ip: 8)]), _context);
+        var epoch = Begin("host").Epoch;
+        var outcome = _judge.Sync(new SyncIntent("node-1", epoch, 1, [TestNode.Pod(1, 1, ip: 8)]), _context);
 
         Assert.Equal((0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
         _judge.Attach(TestNode.Pod(4, 2, ip: 2, epoch: epoch), _context);
@@ -88,7 +94,7 @@ public class EpochTests
         _judge.Attach(TestNode.Pod(2) with { Origin = ApiOrigin.InfraAgent }, _context);
         _judge.Detach(TestNode.Detach(TestNode.Pod(3), Most));
 
-        RemovalOutcome outcome = _judge.Reset(new ResetHostIntent("node-1"));
+        var outcome = _judge.Reset(new ResetHostIntent("node-1"));
 
         Assert.Equal(2, outcome.Removed.Count);
         Assert.Equal((0, 0), (_model.Count, _model.Tombstones.Count));
@@ -115,8 +121,11 @@ public class EpochTests
     public void A_node_has_no_more_endpoints_through_an_api_than_a_list_may_state()
     {
         Begin("a");
-        for (int i = 0; i < Protos.ProtocolLimits.MaxAttachments; i++)
+        for (var i = 0; i < Protos.ProtocolLimits.MaxAttachments; i++)
+        {
             _judge.Attach(TestNode.Pod(i, 1), _context);
+        }
+
         Assert.Equal(IntentError.ResourceExhausted, Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(4999, 1), _context)).Code);
         // A change is no new one, and the other API has its own.
         _judge.Attach(TestNode.Pod(1, 2, ip: 4998), _context);

@@ -19,8 +19,8 @@ public class JudgeTests
     [Fact]
     public void Same_request_twice_is_one_attachment()
     {
-        Endpoint first = Attach(TestNode.Pod(1, 1));
-        Endpoint second = Attach(TestNode.Pod(1, 1));
+        var first = Attach(TestNode.Pod(1, 1));
+        var second = Attach(TestNode.Pod(1, 1));
         Assert.Same(first, second);
         Assert.Equal(1, _model.Count);
     }
@@ -28,8 +28,8 @@ public class JudgeTests
     [Fact]
     public void Repeat_with_a_newer_number_keeps_the_endpoint_and_takes_the_number()
     {
-        Endpoint first = Attach(TestNode.Pod(1, 1));
-        Endpoint second = Attach(TestNode.Pod(1, 9));
+        var first = Attach(TestNode.Pod(1, 1));
+        var second = Attach(TestNode.Pod(1, 9));
         Assert.Equal(first.Id, second.Id);
         Assert.Equal(9UL, _model.Find(first.Id)!.Spec.Sequence);
         Sync(5);
@@ -39,8 +39,8 @@ public class JudgeTests
     [Fact]
     public void Changed_request_is_an_update_that_frees_what_was_held()
     {
-        Endpoint first = Attach(TestNode.Pod(1, 1));
-        Endpoint second = Attach(TestNode.Pod(1, 2, ip: 7, mac: 7, port: 7));
+        var first = Attach(TestNode.Pod(1, 1));
+        var second = Attach(TestNode.Pod(1, 2, ip: 7, mac: 7, port: 7));
         Assert.Equal(first.Id, second.Id);
         Assert.True(_model.IsPortRemovalPending(TestNode.PortName(1)));
         Attach(TestNode.Pod(2, 3, ip: 1, mac: 1, port: 1));
@@ -67,7 +67,7 @@ public class JudgeTests
         Attach(Pod(1, port: 1));
         Attach(TestNode.Pod(3, 1));
         _model.Forget();
-        string before = Dump();
+        var before = Dump();
         // What is refused has ended nothing.
         Refused(IntentError.InvalidArgument, () => Attach(Pod(2, port: 1) with { Addresses = [] }));
         Refused(IntentError.AlreadyExists, () => Attach(Pod(2, port: 1, ip: 3)));
@@ -85,7 +85,7 @@ public class JudgeTests
     public void Another_nodes_endpoint_is_not_touched()
     {
         Attach(TestNode.Pod(1, 1));
-        EndpointSpec theirs = TestNode.Pod(1, 5) with { Node = "node-2" };
+        var theirs = TestNode.Pod(1, 5) with { Node = "node-2" };
         Refused(IntentError.PermissionDenied, () => Attach(theirs));
         Refused(IntentError.PermissionDenied, () => _judge.Detach(TestNode.Detach(theirs, 9)));
         _judge.Begin(new BeginIntent("node-2", "agent-2"));
@@ -127,7 +127,7 @@ public class JudgeTests
         Attach(TestNode.Pod(3, 3, network: "other"));
         Attach(TestNode.Pod(4, 20));
         Attach(TestNode.Pod(5) with { Origin = ApiOrigin.InfraAgent });
-        SyncOutcome outcome = Sync(10, TestNode.Pod(2, 2), TestNode.Pod(6, 4));
+        var outcome = Sync(10, TestNode.Pod(2, 2), TestNode.Pod(6, 4));
         Assert.Equal((1, 1, 2), (outcome.Kept, outcome.Added, outcome.Removed));
         Assert.Empty(outcome.Failures);
         Assert.Equal([2, 4, 5, 6], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
@@ -146,7 +146,7 @@ public class JudgeTests
     public void Old_list_does_not_undo_a_newer_attach()
     {
         Attach(TestNode.Pod(1, 12, ip: 8));
-        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 3));
+        var outcome = Sync(10, TestNode.Pod(1, 3));
         Assert.Equal(1, outcome.Kept);
         Assert.Equal(TestNode.Ip(8), _model.Endpoints.Single().Spec.Addresses[0]);
     }
@@ -155,7 +155,7 @@ public class JudgeTests
     public void Old_list_does_not_bring_back_what_a_newer_detach_removed()
     {
         _judge.Detach(TestNode.Detach(TestNode.Pod(1), 12));
-        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 3));
+        var outcome = Sync(10, TestNode.Pod(1, 3));
         Assert.Equal(IntentError.FailedPrecondition, outcome.Failures.Single().Error.Code);
         Assert.Equal(0, _model.Count);
     }
@@ -165,7 +165,7 @@ public class JudgeTests
     {
         Attach(TestNode.Pod(1, 1));
         Attach(TestNode.Pod(2, 2));
-        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 3, ip: 2), TestNode.Pod(2, 4, ip: 9));
+        var outcome = Sync(10, TestNode.Pod(1, 3, ip: 2), TestNode.Pod(2, 4, ip: 9));
         Assert.Empty(outcome.Failures);
         Assert.Equal(2, outcome.Added);
     }
@@ -173,7 +173,7 @@ public class JudgeTests
     [Fact]
     public void Bad_items_of_a_sync_fail_alone()
     {
-        SyncOutcome outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"), TestNode.Pod(4, 4) with { Mtu = 1 });
+        var outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"), TestNode.Pod(4, 4) with { Mtu = 1 });
         Assert.Equal((0, 2, 0, 2), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
     }
 
@@ -182,7 +182,7 @@ public class JudgeTests
     {
         Attach(TestNode.Pod(1, 1));
         JudgeContext away = new() { IsForeignPort = _ => false, Changed = (_, _) => { }, AddsRefused = IntentException.Away("away") };
-        SyncOutcome outcome = _judge.Sync(TestNode.Sync(10, TestNode.Pod(2, 2)), away);
+        var outcome = _judge.Sync(TestNode.Sync(10, TestNode.Pod(2, 2)), away);
         Assert.Equal((0, 0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
         Refused(IntentError.Unavailable, () => _judge.Attach(TestNode.Pod(3, 20), away));
     }
@@ -190,7 +190,7 @@ public class JudgeTests
     [Fact]
     public void Foreign_ports_are_not_owned_and_not_removed()
     {
-        Endpoint endpoint = Attach(TestNode.Pod(1, 1) with { PortName = "foreign0" });
+        var endpoint = Attach(TestNode.Pod(1, 1) with { PortName = "foreign0" });
         Assert.False(endpoint.OwnsPort);
         _judge.Detach(TestNode.Detach(endpoint.Spec, 2));
         Assert.Empty(_model.PortRemovals);
@@ -203,7 +203,7 @@ public class JudgeTests
         Attach(TestNode.Pod(2, 2));
         _judge.Detach(TestNode.Detach(TestNode.Pod(9), 3));
         _model.Forget();
-        string before = Dump();
+        var before = Dump();
         Attach(TestNode.Pod(1, 4, ip: 7, port: 7));
         _judge.Detach(TestNode.Detach(TestNode.Pod(2), 5));
         Attach(TestNode.Pod(3, 6, ip: 2, mac: 2, port: 2));
@@ -217,8 +217,11 @@ public class JudgeTests
     [Fact]
     public void Tombstones_are_bounded()
     {
-        for (int i = 0; i < NetworkModel.MaxTombstones + 100; i++)
+        for (var i = 0; i < NetworkModel.MaxTombstones + 100; i++)
+        {
             _judge.Detach(TestNode.Detach(TestNode.Pod(i), (ulong)i + 1));
+        }
+
         Assert.Equal(NetworkModel.MaxTombstones, _model.Tombstones.Count);
         Assert.Null(_model.FindTombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(0))));
     }

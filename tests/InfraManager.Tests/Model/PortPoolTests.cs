@@ -31,7 +31,7 @@ public class PortPoolTests
     [Fact]
     public void A_repeat_gets_the_same_port_whichever_name_it_gives()
     {
-        string lent = Attach(Tap(1, 1)).Spec.PortName;
+        var lent = Attach(Tap(1, 1)).Spec.PortName;
         Assert.Equal(lent, Attach(Tap(1, 2)).Spec.PortName);
         Assert.Equal(lent, Attach(Tap(1, 3) with { PortName = lent }).Spec.PortName);
         Assert.Equal(lent, Attach(Tap(1, 4, mac: 9)).Spec.PortName);
@@ -56,7 +56,7 @@ public class PortPoolTests
     {
         _model.Forget();
         _judge.Pool.Forget();
-        string first = Attach(Tap(1, 1)).Spec.PortName;
+        var first = Attach(Tap(1, 1)).Spec.PortName;
         _model.Undo(0);
         _judge.Pool.Undo();
         Assert.Equal(first, Attach(Tap(1, 1)).Spec.PortName);
@@ -73,7 +73,7 @@ public class PortPoolTests
     [Fact]
     public void Another_name_than_the_pools_is_refused()
     {
-        IntentException refused = Assert.Throws<IntentException>(() => Attach(Tap(1, 1) with { PortName = "TAP4" }));
+        var refused = Assert.Throws<IntentException>(() => Attach(Tap(1, 1) with { PortName = "TAP4" }));
         Assert.Equal((IntentError.InvalidArgument, "device.port_name"), (refused.Code, refused.Field));
         // What the configuration says of names that the host may give is about names that it gives.
         Assert.Equal(IntentError.PermissionDenied, Assert.Throws<IntentException>(() => Attach(TestNode.Pod(1, 1))).Code);
@@ -85,7 +85,7 @@ public class PortPoolTests
         var rules = new DeviceRules { Pool = Names };
         var judge = new Judge(_model, TestNode.Settings with { Devices = rules });
         // The one that names its port comes after one that would be lent it.
-        SyncOutcome outcome = judge.Sync(TestNode.Sync(9, Tap(1, 1), Tap(2, 2) with { PortName = "TAP0" }, Tap(3, 3)), _context);
+        var outcome = judge.Sync(TestNode.Sync(9, Tap(1, 1), Tap(2, 2) with { PortName = "TAP0" }, Tap(3, 3)), _context);
         Assert.Equal((3, 0), (outcome.Added, outcome.Failures.Count));
         Assert.Equal("TAP0", Held(2));
         Assert.Equal(["TAP0", "TAP1", "TAP2"], new[] { Held(1), Held(2), Held(3) }.Order());

@@ -27,7 +27,7 @@ public sealed class ServiceBoundsTests
     [Fact]
     public void More_than_the_tables_hold_is_refused()
     {
-        ServicePortSpec port = TestService.Of(1).Ports[0];
+        var port = TestService.Of(1).Ports[0];
         Refused("ports: it has 32769 frontends (addresses times ports), and the pipeline's tables have room for 32768",
             port with { Frontends = [.. Enumerable.Repeat(port.Frontends[0], 32769)] });
         Refused("ports: it has 262145 backends over all its ports, and the pipeline's tables have room for 262144",

@@ -19,9 +19,12 @@ public class SyncTests
     [Fact]
     public void Addresses_go_round_in_a_ring()
     {
-        for (int i = 0; i < 3; i++)
+        for (var i = 0; i < 3; i++)
+        {
             _judge.Attach(TestNode.Pod(i, 1), _context);
-        SyncOutcome outcome = Sync(2, [.. Enumerable.Range(0, 3).Select(i => TestNode.Pod(i, 2, ip: (i + 1) % 3, mac: (i + 1) % 3, port: (i + 1) % 3))]);
+        }
+
+        var outcome = Sync(2, [.. Enumerable.Range(0, 3).Select(i => TestNode.Pod(i, 2, ip: (i + 1) % 3, mac: (i + 1) % 3, port: (i + 1) % 3))]);
         Assert.Empty(outcome.Failures);
         Assert.Equal(3, outcome.Added);
         Assert.Equal(TestNode.Ip(0), Held(2).Addresses[0]);
@@ -32,11 +35,14 @@ public class SyncTests
     public void An_item_that_fails_keeps_what_it_had_and_who_wanted_that_keeps_his_own()
     {
         _judge.Attach(TestNode.Pod(9) with { Origin = ApiOrigin.InfraAgent }, _context);
-        for (int i = 0; i < 4; i++)
+        for (var i = 0; i < 4; i++)
+        {
             _judge.Attach(TestNode.Pod(i, 1), _context);
+        }
+
         EndpointSpec[] before = [.. Enumerable.Range(0, 3).Select(Held)];
         // 0 wants 1's, 1 wants 2's, 2 wants what somebody else has; 3 is free to go.
-        SyncOutcome outcome = Sync(2, TestNode.Pod(0, 2, ip: 1), TestNode.Pod(1, 2, ip: 2), TestNode.Pod(2, 2, ip: 9), TestNode.Pod(3, 2, ip: 7));
+        var outcome = Sync(2, TestNode.Pod(0, 2, ip: 1), TestNode.Pod(1, 2, ip: 2), TestNode.Pod(2, 2, ip: 9), TestNode.Pod(3, 2, ip: 7));
         Assert.Equal([0, 1, 2], outcome.Failures.Select(f => f.Index));
         Assert.All(outcome.Failures, f => Assert.Equal(IntentError.AlreadyExists, f.Error.Code));
         Assert.Equal((1, 0), (outcome.Added, outcome.Removed));
@@ -49,11 +55,11 @@ public class SyncTests
     {
         _judge.Attach(TestNode.Pod(1, 1), _context);
         _judge.Attach(TestNode.Pod(2, 1), _context);
-        SyncIntent sync = TestNode.Sync(2, TestNode.Pod(3, 2)) with
+        var sync = TestNode.Sync(2, TestNode.Pod(3, 2)) with
         {
             Unreadable = [new SyncItemFailure(TestNode.Key(1), 0, IntentException.Invalid("device.mac", "empty")), new SyncItemFailure(null, 2, IntentException.Invalid("key", "missing"))],
         };
-        SyncOutcome outcome = _judge.Sync(sync, _context);
+        var outcome = _judge.Sync(sync, _context);
         Assert.Equal((0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
         Assert.Equal([0, 2], outcome.Failures.Select(f => f.Index));
         Assert.Equal([TestNode.Key(1), TestNode.Key(3)], _model.Endpoints.Select(e => e.Key));
@@ -63,7 +69,7 @@ public class SyncTests
     public void An_item_that_is_listed_twice_fails_twice_and_nothing_of_it_changes()
     {
         _judge.Attach(TestNode.Pod(1, 1), _context);
-        SyncOutcome outcome = Sync(2, TestNode.Pod(1, 2, ip: 5), TestNode.Pod(2, 2), TestNode.Pod(1, 2, ip: 6));
+        var outcome = Sync(2, TestNode.Pod(1, 2, ip: 5), TestNode.Pod(2, 2), TestNode.Pod(1, 2, ip: 6));
         Assert.Equal([0, 2], outcome.Failures.Select(f => f.Index));
         Assert.Equal(TestNode.Ip(1), Held(1).Addresses[0]);
     }
@@ -71,9 +77,12 @@ public class SyncTests
     [Fact]
     public void Networks_do_not_matter()
     {
-        for (int i = 0; i < 70; i++)
+        for (var i = 0; i < 70; i++)
+        {
             _judge.Attach(TestNode.Pod(i, 1, network: $"planted-{i}"), _context);
-        SyncOutcome outcome = Sync(2, TestNode.Pod(100, 2, ip: 1, network: new string('n', 256)));
+        }
+
+        var outcome = Sync(2, TestNode.Pod(100, 2, ip: 1, network: new string('n', 256)));
         Assert.Equal((1, 70), (outcome.Added, outcome.Removed));
         Assert.Empty(outcome.Failures);
     }
@@ -86,12 +95,18 @@ public class SyncTests
     [InlineData(4096, true)]
     public void Work_grows_with_the_list_and_not_with_its_square(int count, bool blocked)
     {
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
+        {
             _judge.Attach(TestNode.Pod(i, 1), _context);
+        }
+
         if (blocked)
+        {
             _judge.Attach(TestNode.Pod(count) with { Origin = ApiOrigin.InfraAgent }, _context);
+        }
+
         _model.Forget();
-        SyncOutcome outcome = Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1, mac: i + 1, port: i + 1))]);
+        var outcome = Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1, mac: i + 1, port: i + 1))]);
         Assert.Equal(blocked ? (0, count) : (count, 0), (outcome.Added, outcome.Failures.Count));
         // Out, in, and once more out and in for one that fails; ports; the number.
         Assert.InRange(_model.Mark, count, (5 * count) + 8);
@@ -119,7 +134,7 @@ public class SyncTests
         judge.Attach(Child(2, port: 1), _context);
         judge.Attach(TestNode.Pod(3, 1, port: 3), _context);
         // 1 leaves the common port for one of its own, and 2 can't follow: together they would need three ports.
-        SyncOutcome outcome = judge.Sync(TestNode.Sync(5, Child(1, port: 4), Child(2, port: 1) with { Addresses = [TestNode.Ip(3)] }, TestNode.Pod(3, 2, port: 3)), _context);
+        var outcome = judge.Sync(TestNode.Sync(5, Child(1, port: 4), Child(2, port: 1) with { Addresses = [TestNode.Ip(3)] }, TestNode.Pod(3, 2, port: 3)), _context);
         Assert.True(_model.CountPorts() <= 2);
         Assert.Equal(2, outcome.Failures.Count);
         Assert.Equal([TestNode.PortName(1), TestNode.PortName(1), TestNode.PortName(3)], _model.Endpoints.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.PortName));
@@ -137,26 +152,30 @@ public class SyncTests
             judge.Begin(TestNode.Begin);
             judge.Attach(TestNode.Pod(9) with { Origin = ApiOrigin.InfraAgent }, _context);
             ulong sequence = 1;
-            foreach ((int, int, int, int)[] list in lists)
+            foreach (var list in lists)
             {
-                Dictionary<AttachmentKey, EndpointSpec> before = Specs(model);
+                var before = Specs(model);
                 EndpointSpec[] items = [.. list.Select(i => TestNode.Pod(i.Item1, sequence, ip: i.Item2, mac: i.Item3, port: i.Item4)).DistinctBy(s => s.Key)];
-                SyncOutcome outcome = judge.Sync(TestNode.Sync(sequence++, items), _context);
-                Dictionary<AttachmentKey, EndpointSpec> after = Specs(model);
+                var outcome = judge.Sync(TestNode.Sync(sequence++, items), _context);
+                var after = Specs(model);
                 HashSet<AttachmentKey> failed = [.. outcome.Failures.Select(f => f.Key!.Value)];
                 Assert.Equal(items.Length, outcome.Kept + outcome.Added + failed.Count);
-                foreach (EndpointSpec item in items)
+                foreach (var item in items)
                 {
                     if (!failed.Contains(item.Key))
+                    {
                         Assert.True(after[item.Key].SameContent(item));
+                    }
                     else
+                    {
                         Assert.Equal(before.GetValueOrDefault(item.Key), after.GetValueOrDefault(item.Key));
+                    }
                 }
 
                 Assert.All(after.Keys, k => Assert.Contains(items, i => i.Key == k));
                 Assert.All(model.Endpoints, e => Assert.Null(model.ConflictOf(e)));
                 // A list that can be had as a whole is had as a whole.
-                bool fits = items.Select(i => i.Addresses[0]).Append(TestNode.Ip(9)).Distinct().Count() == items.Length + 1
+                var fits = items.Select(i => i.Addresses[0]).Append(TestNode.Ip(9)).Distinct().Count() == items.Length + 1
                     && items.Select(i => i.Mac).Append(TestNode.Pod(9).Mac).Distinct().Count() == items.Length + 1
                     && items.Select(i => i.PortName).Append(TestNode.PortName(9)).Distinct().Count() == items.Length + 1;
                 Assert.True(!fits || failed.Count == 0);

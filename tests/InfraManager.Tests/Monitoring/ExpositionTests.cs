@@ -146,7 +146,10 @@ public sealed class ExpositionTests : IAsyncLifetime, IAsyncDisposable
     public async Task Label_values_without_end_are_counted_in_one_series()
     {
         for (var i = 0; i < 1000; i++)
+        {
             Hit($"client-{i}");
+        }
+
         _levels.AddRange([("b", 2), ("c", 3), ("d", 4)]);
         var series = (await Scrape.GetAsync(Port)).Series;
 
@@ -177,7 +180,10 @@ public sealed class ExpositionTests : IAsyncLifetime, IAsyncDisposable
         _hits.Add(1, tag);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++)
+        {
             _hits.Add(1, tag);
+        }
+
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.Equal(1002, (await Scrape.GetAsync(Port))["test_hits_total{who=\"a\"}"]);
     }

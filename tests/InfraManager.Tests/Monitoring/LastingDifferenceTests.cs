@@ -44,7 +44,10 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_store is not null)
+        {
             await CloseAsync();
+        }
+
         await _target.DisposeAsync();
         await _api.DisposeAsync();
     }
@@ -55,7 +58,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
     public async Task It_is_told_with_table_and_row_until_it_is_gone(bool isTrusted)
     {
         // As the real target, but for our knowledge that it does not modify rows.
-        TargetTraits unknowing = TargetTraits.P4Dpdk with { CanModify = true, WritesAreReliable = isTrusted };
+        var unknowing = TargetTraits.P4Dpdk with { CanModify = true, WritesAreReliable = isTrusted };
         Open(TargetTraits.P4Dpdk, Node);
         await _programmer.SubmitAsync(TestNode.Begin, default);
         await ReadyAsync();
@@ -66,7 +69,10 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
         Assert.InRange(scrape["accoffload_writes_total{result=\"applied\"}"], 1, double.MaxValue);
         Assert.InRange(scrape["accoffload_write_seconds_count"], 1, double.MaxValue);
         foreach (var phase in new[] { "queue", "commit", "program" })
+        {
             Assert.InRange(scrape[$"accoffload_attach_seconds_count{{phase=\"{phase}\"}}"], 1, double.MaxValue);
+        }
+
         await CloseAsync();
 
         // The same rows with another gateway's MAC in them, by changes that the target acknowledges and does not make.

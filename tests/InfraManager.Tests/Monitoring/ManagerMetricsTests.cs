@@ -26,7 +26,10 @@ public sealed class ManagerMetricsTests : IAsyncLifetime, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_metrics is not null)
+        {
             await _metrics.DisposeAsync();
+        }
+
         await _api.DisposeAsync();
     }
 

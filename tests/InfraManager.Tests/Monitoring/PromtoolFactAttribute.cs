@@ -7,6 +7,8 @@ public sealed class PromtoolFactAttribute : FactAttribute
     public PromtoolFactAttribute()
     {
         if (!Promtool.IsThere)
+        {
             Skip = $"needs {Promtool.Path}: Debian's package prometheus";
+        }
     }
 }

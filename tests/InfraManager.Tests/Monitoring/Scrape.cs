@@ -51,7 +51,10 @@ internal sealed record Scrape(HttpStatusCode Status, string ContentType, string 
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(60) };
         using var request = new HttpRequestMessage(HttpMethod.Get, address);
         if (accept.Length > 0)
+        {
             request.Headers.Accept.ParseAdd(accept);
+        }
+
         using var response = await client.SendAsync(request);
         return new Scrape(response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "", await response.Content.ReadAsStringAsync());
     }

@@ -2,7 +2,6 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.Tests.Package;
 
@@ -14,8 +13,8 @@ public sealed class DpdkPackageTests
     {
         await using var harness = await StartAsync();
         Assert.Equal(["arpt_to_port_table a9fe0101 -> set_dest_vport(0)"], harness.Server.Lines());
-        EndpointSpec pod = TestNode.Pod(1) with { Device = DeviceKind.Tap };
-        AttachOutcome outcome = await harness.AttachAsync(pod);
+        var pod = TestNode.Pod(1) with { Device = DeviceKind.Tap };
+        var outcome = await harness.AttachAsync(pod);
         Assert.Equal(2u, outcome.Port);
         Assert.Equal(
             ["arpt_to_port_table a9fe0101 -> set_dest_vport(0)", "arpt_to_port_table af40001 -> set_dest_vport(2)", "ipv4_to_port_table af40001 -> set_dest_mac_vport(2, 20000000002)"],
@@ -30,10 +29,10 @@ public sealed class DpdkPackageTests
     public async Task A_service_is_a_group_of_members_that_grows_shrinks_and_goes()
     {
         await using var harness = await StartAsync();
-        string[] before = harness.Server.Lines();
+        var before = harness.Server.Lines();
         await harness.SetAsync(TestService.Of(7, TestService.Remote(1), TestService.Remote(2)));
-        PortState port = State(harness, 7);
-        (uint frontend, uint set, uint first, uint second) = (port.Frontends[0].Id, port.Cluster.Id, port.Backends[0].Id, port.Backends[1].Id);
+        var port = State(harness, 7);
+        (var frontend, var set, var first, var second) = (port.Frontends[0].Id, port.Cluster.Id, port.Backends[0].Id, port.Backends[1].Id);
         Assert.Equal(
             new[]
             {
@@ -50,7 +49,7 @@ public sealed class DpdkPackageTests
             harness.Server.Lines().Except(before));
 
         await harness.SetAsync(TestService.Of(7, TestService.Remote(2), TestService.Remote(3)));
-        uint third = State(harness, 7).Backends.Single(b => b.Key.Address.Equals(TestService.Remote(3).Address)).Id;
+        var third = State(harness, 7).Backends.Single(b => b.Key.Address.Equals(TestService.Remote(3).Address)).Id;
         Assert.Equal([$"as_sl3_tcp.groups {set} -> {string.Join(',', new[] { second, third }.Order())}"], harness.Server.Lines("as_sl3_tcp.groups"));
         Assert.Equal(2, harness.Server.Lines("as_sl3_tcp.members").Length);
         Assert.DoesNotContain(harness.Server.Lines(), l => l.Contains("afa0001", StringComparison.Ordinal));
@@ -71,7 +70,7 @@ public sealed class DpdkPackageTests
         await harness.AttachAsync(TestNode.Pod(2));
         ServiceSpec Both(params Backend[] backends) => new(TestService.Key(1), [TestService.Port(1, ProtocolType.Tcp, 80, backends), TestService.Port(1, ProtocolType.Udp, 80, backends)]);
         await harness.SetAsync(Both(TestService.Pod(1), TestService.Pod(2)));
-        string[] rows = harness.Server.Lines("write_dest_ip_table");
+        var rows = harness.Server.Lines("write_dest_ip_table");
         uint tcp = Of(ProtocolType.Tcp), udp = Of(ProtocolType.Udp);
         await harness.SetAsync(Both(TestService.Pod(2)));
         Assert.Equal(4, harness.Server.Lines("write_dest_ip_table").Length);
@@ -97,8 +96,8 @@ public sealed class DpdkPackageTests
     {
         await using var harness = await StartAsync();
         await harness.SetAsync(TestService.Of(7, TestService.Remote(1), TestService.Remote(2)));
-        string[] rows = harness.Server.Lines();
-        int updates = harness.Server.Updates;
+        var rows = harness.Server.Lines();
+        var updates = harness.Server.Updates;
         await harness.ReopenAsync();
         Assert.Equal((updates, 0), (harness.Server.Updates, harness.Server.Refusals));
 
@@ -106,8 +105,8 @@ public sealed class DpdkPackageTests
         harness.Server.Drift((tables, info) =>
         {
             // As a crash leaves it: a member more, in the group already.
-            uint id = info.ActionProfiles[0].Preamble.Id;
-            P4.V1.ActionProfileGroup group = tables.Entities.Single(e => e.ActionProfileGroup is not null).ActionProfileGroup.Clone();
+            var id = info.ActionProfiles[0].Preamble.Id;
+            var group = tables.Entities.Single(e => e.ActionProfileGroup is not null).ActionProfileGroup.Clone();
             var action = new P4.V1.Action { ActionId = info.Actions.Single(a => a.Preamble.Alias == "set_default_lb_dest").Preamble.Id, Params = { new P4.V1.Action.Types.Param { ParamId = 1, Value = Google.Protobuf.ByteString.CopyFrom(0x77) } } };
             tables.Apply(new P4.V1.Update { Type = P4.V1.Update.Types.Type.Insert, Entity = new P4.V1.Entity { ActionProfileMember = new P4.V1.ActionProfileMember { ActionProfileId = id, MemberId = 0x77, Action = action } } });
             group.Members.Add(new P4.V1.ActionProfileGroup.Types.Member { MemberId = 0x77, Weight = 1 });
@@ -124,11 +123,17 @@ public sealed class DpdkPackageTests
     [InlineData("set_meta_udp", "has no table 'k8s_dp_control.set_meta_udp'")]
     public async Task A_pipeline_that_is_another_is_refused_with_the_name_of_what_is_missing(string name, string text)
     {
-        P4Info info = PackageInfo.Dpdk();
+        var info = PackageInfo.Dpdk();
         if (info.Tables.FirstOrDefault(t => t.Preamble.Alias == name) is { } table)
+        {
             info.Tables.Remove(table);
+        }
+
         if (info.ActionProfiles.FirstOrDefault(p => p.Preamble.Alias == name) is { } profile)
+        {
             info.ActionProfiles.Remove(profile);
+        }
+
         await using var harness = await PackageHarness.StartAsync(PipelineProfile.Dpdk2401, info, wait: false);
         await Eventually.TrueAsync(() => harness.Programmer.GetStatus().TargetReason.Contains(text, StringComparison.Ordinal), () => harness.Programmer.GetStatus().TargetReason);
         Assert.Equal(0, harness.Server.Writes);

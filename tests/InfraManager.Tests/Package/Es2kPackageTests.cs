@@ -33,8 +33,8 @@ public sealed class Es2kPackageTests
     public async Task A_pod_has_its_rows_while_it_is_attached()
     {
         await using var harness = await StartAsync();
-        string[] before = harness.Server.Lines();
-        AttachOutcome outcome = await harness.AttachAsync(PackageHarness.Pod(1));
+        var before = harness.Server.Lines();
+        var outcome = await harness.AttachAsync(PackageHarness.Pod(1));
         Assert.Equal(26u, outcome.Port);
         Assert.Equal(
             [
@@ -60,8 +60,8 @@ public sealed class Es2kPackageTests
     public async Task Children_of_one_vport_share_the_row_that_rewrites_addresses()
     {
         await using var harness = await StartAsync();
-        EndpointSpec parent = PackageHarness.Pod(1) with { Device = DeviceKind.Ipvlan };
-        EndpointSpec child = TestNode.Pod(2) with { Device = DeviceKind.Ipvlan, Mac = parent.Mac, PortName = parent.PortName };
+        var parent = PackageHarness.Pod(1) with { Device = DeviceKind.Ipvlan };
+        var child = TestNode.Pod(2) with { Device = DeviceKind.Ipvlan, Mac = parent.Mac, PortName = parent.PortName };
         await harness.AttachAsync(parent);
         await harness.AttachAsync(child);
         Assert.Single(harness.Server.Lines("pod_gateway_mac_mod_table"));
@@ -76,15 +76,15 @@ public sealed class Es2kPackageTests
     public async Task A_service_balances_to_this_nodes_pods_and_gives_backends_up()
     {
         await using var harness = await StartAsync();
-        string[] before = harness.Server.Lines();
+        var before = harness.Server.Lines();
         await harness.AttachAsync(PackageHarness.Pod(1));
         await harness.AttachAsync(PackageHarness.Pod(2));
-        string[] pods = harness.Server.Lines();
+        var pods = harness.Server.Lines();
         await harness.SetAsync(TestService.Of(7, TestService.Pod(1), TestService.Pod(2)));
 
         Assert.Equal(["ipv4_to_port_table_tx_tcp a600007 -> set_vip_flag_tcp()"], harness.Server.Lines("ipv4_to_port_table_tx_tcp").Except(pods));
         Assert.Empty(harness.Server.Lines("ipv4_to_port_table_tx").Except(pods));
-        (uint frontend, uint first, uint second) = Numbers(harness, 7);
+        (var frontend, var first, var second) = Numbers(harness, 7);
         Assert.Equal([$"write_source_ip_table {frontend:x} -> update_src_ip_mac({GatewayMac}, a600007, 50)"], harness.Server.Lines("write_source_ip_table"));
         Assert.Equal(
             new[]
@@ -99,7 +99,7 @@ public sealed class Es2kPackageTests
         Assert.Equal(64, Balanced(harness).Select(l => l.Split(" -> ")[0]).Distinct().Count());
 
         // One goes: its flows end where they are while the pod is there, and nothing of it is left after.
-        string[] balanced = Balanced(harness);
+        var balanced = Balanced(harness);
         await harness.SetAsync(TestService.Of(7, TestService.Pod(1)));
         Assert.All(Balanced(harness), l => Assert.EndsWith($"(1a, {first:x})", l, StringComparison.Ordinal));
         Assert.Equal(32, balanced.Intersect(Balanced(harness)).Count());
@@ -158,8 +158,8 @@ public sealed class Es2kPackageTests
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
         await harness.SetAsync(TestService.Of(7, TestService.Pod(1)));
-        string[] rows = harness.Server.Lines();
-        int updates = harness.Server.Updates;
+        var rows = harness.Server.Lines();
+        var updates = harness.Server.Updates;
         await harness.ReopenAsync();
         Assert.Equal(updates, harness.Server.Updates);
         Assert.Equal(rows, harness.Server.Lines());
@@ -186,12 +186,15 @@ public sealed class Es2kPackageTests
         harness.Server.Load(PackageInfo.Es2k());
         await harness.ReadyAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
-        string[] rows = harness.Server.Lines();
+        var rows = harness.Server.Lines();
 
         // The same package with other ids, and empty.
-        P4Info other = PackageInfo.Es2k();
-        foreach (Table table in other.Tables)
+        var other = PackageInfo.Es2k();
+        foreach (var table in other.Tables)
+        {
             table.Preamble.Id += 100;
+        }
+
         await harness.Server.StopAsync();
         harness.Server.Load(other);
         await harness.Server.RestartAsync();
@@ -207,9 +210,9 @@ public sealed class Es2kPackageTests
     [InlineData("kind", "arp_to_port_table", "table arp_to_port_table matches hdrs.arp.tpa as Lpm, not exactly")]
     public async Task A_pipeline_that_is_another_is_refused_with_the_name_of_what_is_missing(string what, string name, string text)
     {
-        P4Info info = PackageInfo.Es2k();
-        Table? table = info.Tables.FirstOrDefault(t => t.Preamble.Alias == name);
-        P4.Config.V1.Action? action = info.Actions.FirstOrDefault(a => a.Preamble.Alias == name);
+        var info = PackageInfo.Es2k();
+        var table = info.Tables.FirstOrDefault(t => t.Preamble.Alias == name);
+        var action = info.Actions.FirstOrDefault(a => a.Preamble.Alias == name);
         switch (what)
         {
             case "table":
@@ -251,7 +254,7 @@ public sealed class Es2kPackageTests
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
-        string[] rows = harness.Server.Lines();
+        var rows = harness.Server.Lines();
         harness.Server.FullTable = "ipv4_to_port_table_rx";
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(2)));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
@@ -277,7 +280,7 @@ public sealed class Es2kPackageTests
 
     private static (uint Frontend, uint First, uint Second) Numbers(PackageHarness harness, int service)
     {
-        PortState port = harness.Programmer.GetServices()[TestService.Key(service)].State.Ports[0];
+        var port = harness.Programmer.GetServices()[TestService.Key(service)].State.Ports[0];
         return (port.Frontends[0].Id, port.Backends[0].Id, port.Backends[1].Id);
     }
 

@@ -49,7 +49,10 @@ internal sealed class PackageHarness : IAsyncDisposable
         harness.Server = await PackageServer.StartAsync(harness._folder.At("p4.sock"), info);
         harness.Open();
         if (wait)
+        {
             await harness.ReadyAsync();
+        }
+
         return harness;
     }
 
@@ -124,7 +127,10 @@ internal sealed class PackageHarness : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_store is not null)
+        {
             await CloseAsync();
+        }
+
         await Server.DisposeAsync();
         _folder.Dispose();
     }

@@ -56,8 +56,11 @@ internal static class PackageInfo
         public Builder Action(string name, params int[] parameters)
         {
             var action = new Action { Preamble = Preamble(0x01000001 + (uint)_info.Actions.Count, name) };
-            for (int i = 0; i < parameters.Length; i++)
+            for (var i = 0; i < parameters.Length; i++)
+            {
                 action.Params.Add(new Action.Types.Param { Id = (uint)i + 1, Name = $"arg{i}", Bitwidth = parameters[i] });
+            }
+
             _info.Actions.Add(action);
             return this;
         }
@@ -65,8 +68,11 @@ internal static class PackageInfo
         public Builder Table(string name, long size, (string Name, int Bits)[] keys, params string[] actions)
         {
             var table = new Table { Preamble = Preamble(0x02000001 + (uint)_info.Tables.Count, name), Size = size };
-            for (int i = 0; i < keys.Length; i++)
+            for (var i = 0; i < keys.Length; i++)
+            {
                 table.MatchFields.Add(new MatchField { Id = (uint)i + 1, Name = keys[i].Name, Bitwidth = keys[i].Bits, MatchType = MatchType.Exact });
+            }
+
             table.ActionRefs.AddRange(actions.Select(a => new ActionRef { Id = _info.Actions.Single(x => x.Preamble.Alias == a).Preamble.Id }));
             _info.Tables.Add(table);
             return this;
@@ -74,7 +80,7 @@ internal static class PackageInfo
 
         public Builder Selector(string name, string tableName)
         {
-            Table table = _info.Tables.Single(t => t.Preamble.Alias == tableName);
+            var table = _info.Tables.Single(t => t.Preamble.Alias == tableName);
             table.ImplementationId = 0x11000001 + (uint)_info.ActionProfiles.Count;
             _info.ActionProfiles.Add(new ActionProfile { Preamble = Preamble(table.ImplementationId, name), WithSelector = true, Size = 128, TableIds = { table.Preamble.Id } });
             return this;

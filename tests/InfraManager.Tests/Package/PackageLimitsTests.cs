@@ -15,7 +15,7 @@ public sealed class PackageLimitsTests
     [Fact]
     public void What_a_package_can_do_is_left_as_it_is()
     {
-        ServiceSpec spec = TestService.Of(1, TestService.Pod(1), TestService.Host());
+        var spec = TestService.Of(1, TestService.Pod(1), TestService.Host());
         Assert.Same(spec, Es2k.Limit(spec));
         spec = TestService.Of(1, TestService.Pod(1), TestService.Remote(2));
         Assert.Same(spec, Dpdk.Limit(spec));
@@ -27,14 +27,14 @@ public sealed class PackageLimitsTests
     public void What_it_cannot_do_is_told()
     {
         Frontend node = new(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster, true, true, []);
-        ServicePortSpec port = TestService.Port(1, ProtocolType.Tcp, 80, TestService.Pod(1), TestService.Remote(2));
+        var port = TestService.Port(1, ProtocolType.Tcp, 80, TestService.Pod(1), TestService.Remote(2));
         var spec = new ServiceSpec(TestService.Key(1),
         [
             port with { AffinitySeconds = 60, Frontends = [.. port.Frontends, node] },
             TestService.Port(1, ServiceText.Sctp, 80, TestService.Pod(1)),
             TestService.Port(1, ProtocolType.Tcp, 81, TestService.Pod(1)),
         ]);
-        ServiceSpec limited = Es2k.Limit(spec);
+        var limited = Es2k.Limit(spec);
         Assert.Equal(
             [
                 "frontend 192.0.2.10:30080/TCP: is not served: es2k-24.01 serves cluster addresses only, one for each port",
@@ -57,11 +57,11 @@ public sealed class PackageLimitsTests
     [InlineData("dpdk-24.01")]
     public async Task A_backend_serves_one_service_until_that_gives_it_up(string name)
     {
-        Assert.Null(PipelineProfiles.Parse(name, out PipelineProfile profile));
+        Assert.Null(PipelineProfiles.Parse(name, out var profile));
         await using var harness = await StartAsync(profile);
         await harness.AttachAsync(PackageHarness.Pod(1));
         await harness.SetAsync(TestService.Of(1, TestService.Pod(1)));
-        string[] rows = harness.Server.Lines();
+        var rows = harness.Server.Lines();
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.SetAsync(TestService.Of(2, TestService.Pod(1))));
         Assert.Equal((IntentError.AlreadyExists, "ports[0].backends"), (e.Code, e.Field));
         Assert.Contains("10.244.0.1:8080 serves service default/service-1", e.Message, StringComparison.Ordinal);
@@ -84,7 +84,7 @@ public sealed class PackageLimitsTests
     {
         await using var harness = await StartAsync(PipelineProfile.Es2k2401);
         await harness.AttachAsync(PackageHarness.Pod(1));
-        for (int i = 0; i < 40; i++)
+        for (var i = 0; i < 40; i++)
         {
             // 129 numbers each time, which is more than there are in all.
             await harness.SetAsync(new ServiceSpec(TestService.Key(1), [Port(0, 64), Port(64, 128)]));
@@ -95,7 +95,7 @@ public sealed class PackageLimitsTests
         Assert.All(used, id => Assert.InRange(id, 1u, 4095u));
         Assert.Equal(used.Count, used.Distinct().Count());
 
-        int service = 2;
+        var service = 2;
         IntentException? refusal = null;
         while (refusal is null && service < 60)
         {
@@ -141,7 +141,7 @@ public sealed class PackageLimitsTests
     {
         var model = new NetworkModel();
         var package = new ServiceJudge(model, TestNode.Settings with { Profile = PipelineProfile.Dpdk2401 });
-        ServiceSpec spec = TestService.Of(1, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
+        var spec = TestService.Of(1, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
         package.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
         var ours = new ServiceJudge(model, TestNode.Settings);
         ours.Adapt();
@@ -167,8 +167,11 @@ public sealed class PackageLimitsTests
         var model = new NetworkModel();
         var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
         var judge = new Judge(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MostVports } });
-        for (int i = 0; i < 254; i++)
+        for (var i = 0; i < 254; i++)
+        {
             judge.Attach(Vport(i), context);
+        }
+
         var e = Assert.Throws<IntentException>(() => judge.Attach(Vport(254), context));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
         Assert.Equal("device: 254 ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", e.Message);
@@ -188,7 +191,7 @@ public sealed class PackageLimitsTests
         var model = new NetworkModel();
         var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
         var judge = new Judge(model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
-        EndpointSpec parent = TestNode.Pod(1) with { Device = DeviceKind.Ipvlan };
+        var parent = TestNode.Pod(1) with { Device = DeviceKind.Ipvlan };
         judge.Attach(parent, context);
         judge.Attach(TestNode.Pod(2) with { Device = DeviceKind.Ipvlan, Mac = parent.Mac, PortName = parent.PortName }, context);
         judge.Attach(TestNode.Pod(3), context);
@@ -201,8 +204,8 @@ public sealed class PackageLimitsTests
     {
         var model = new NetworkModel();
         var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
-        NodeSettings node = TestNode.Settings with { OwnMacs = [MacAddress.Parse("00:09:00:00:03:14")], Devices = new DeviceRules { PortRule = PortRule.Mac } };
-        EndpointSpec taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
+        var node = TestNode.Settings with { OwnMacs = [MacAddress.Parse("00:09:00:00:03:14")], Devices = new DeviceRules { PortRule = PortRule.Mac } };
+        var taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
         var e = Assert.Throws<IntentException>(() => new Judge(model, node).Attach(taker, context));
         Assert.Equal("device.mac: 02:09:00:00:00:01 stands for port 25, which is the ACC's own", e.Message);
         // Where the target gives numbers, a MAC stands for none.

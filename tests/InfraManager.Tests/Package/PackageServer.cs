@@ -68,14 +68,18 @@ internal sealed class PackageServer : IAsyncDisposable
     public string[] Lines(string? table = null)
     {
         lock (_gate)
+        {
             return _tables?.Lines(table) ?? [];
+        }
     }
 
     /// <summary>Somebody else changes the tables.</summary>
     public void Drift(System.Action<PackageTables, P4Info> change)
     {
         lock (_gate)
+        {
             change(_tables!, _info!);
+        }
     }
 
     public async Task RestartAsync()
@@ -94,18 +98,33 @@ internal sealed class PackageServer : IAsyncDisposable
         {
             Writes++;
             if (!request.ElectionId.Equals(_primary))
+            {
                 throw PackageTables.Refusal(StatusCode.PermissionDenied, "not primary");
+            }
+
             if (_tables is null || _info is null)
+            {
                 throw PackageTables.Refusal(StatusCode.FailedPrecondition, "no pipeline");
+            }
+
             if (request.Atomicity != WriteRequest.Types.Atomicity.ContinueOnError)
+            {
                 throw PackageTables.Refusal(StatusCode.Unimplemented, "only CONTINUE_ON_ERROR");
+            }
+
             int[] order = [.. Enumerable.Range(0, request.Updates.Count)];
             _random.Shuffle(order);
             var errors = new P4.V1.Error[order.Length];
-            foreach (int i in order)
+            foreach (var i in order)
+            {
                 errors[i] = Apply(request.Updates[i]);
+            }
+
             if (errors.All(e => e.CanonicalCode == 0))
+            {
                 return new WriteResponse();
+            }
+
             var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown };
             status.Details.AddRange(errors.Select(e => Any.Pack(e)));
             throw new RpcException(new Status(StatusCode.Unknown, "some failed"), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
@@ -119,7 +138,10 @@ internal sealed class PackageServer : IAsyncDisposable
         {
             if (FullTable is { } full && update.Type == P4.V1.Update.Types.Type.Insert && update.Entity.TableEntry is { } row
                 && _info!.Tables.Any(t => t.Preamble.Id == row.TableId && t.Preamble.Alias == full))
+            {
                 throw PackageTables.Refusal(StatusCode.ResourceExhausted, $"{full} is full");
+            }
+
             _tables!.Apply(update);
             return new P4.V1.Error();
         }
@@ -140,7 +162,7 @@ internal sealed class PackageServer : IAsyncDisposable
             {
                 while (await requestStream.MoveNext(context.CancellationToken))
                 {
-                    MasterArbitrationUpdate asked = requestStream.Current.Arbitration;
+                    var asked = requestStream.Current.Arbitration;
                     bool isPrimary;
                     lock (server._gate)
                     {
@@ -174,9 +196,14 @@ internal sealed class PackageServer : IAsyncDisposable
         {
             Entity[] found;
             lock (server._gate)
+            {
                 found = [.. request.Entities.SelectMany(e => server._tables!.Read(e))];
-            foreach (Entity[] some in found.Chunk(5))
+            }
+
+            foreach (var some in found.Chunk(5))
+            {
                 await responseStream.WriteAsync(new ReadResponse { Entities = { some } });
+            }
         }
 
         public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context)
@@ -185,7 +212,10 @@ internal sealed class PackageServer : IAsyncDisposable
             {
                 var config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 0x2401 } };
                 if (request.ResponseType is GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie or GetForwardingPipelineConfigRequest.Types.ResponseType.All)
+                {
                     config.P4Info = server._info;
+                }
+
                 return server._info is null
                     ? throw PackageTables.Refusal(StatusCode.FailedPrecondition, "no pipeline is set")
                     : Task.FromResult(new GetForwardingPipelineConfigResponse { Config = config });
@@ -203,14 +233,17 @@ internal sealed class PackageServer : IAsyncDisposable
     {
         public override Task<Gnmi.GetResponse> Get(Gnmi.GetRequest request, ServerCallContext context)
         {
-            Gnmi.Path path = request.Path.Single();
-            string name = path.Elem[1].Key["name"];
+            var path = request.Path.Single();
+            var name = path.Elem[1].Key["name"];
             // As P4-DPDK: one port by its name, no list.
             if (name == "*")
+            {
                 throw PackageTables.Refusal(StatusCode.Unimplemented, "no wildcards");
+            }
+
             lock (server._gate)
             {
-                return server._ports.TryGetValue(name, out uint id)
+                return server._ports.TryGetValue(name, out var id)
                     ? Task.FromResult(new Gnmi.GetResponse { Notification = { new Gnmi.Notification { Update = { new Gnmi.Update { Path = path, Val = new Gnmi.TypedValue { UintVal = id } } } } } })
                     : throw PackageTables.Refusal(StatusCode.NotFound, "no such port");
             }
@@ -220,10 +253,15 @@ internal sealed class PackageServer : IAsyncDisposable
         {
             lock (server._gate)
             {
-                foreach (Gnmi.Path path in request.Delete)
+                foreach (var path in request.Delete)
+                {
                     server._ports.Remove(path.Elem[1].Key["name"]);
-                foreach (Gnmi.Update update in request.Update)
+                }
+
+                foreach (var update in request.Update)
+                {
                     server._ports.TryAdd(update.Path.Elem[1].Key["name"], (uint)server._ports.Count + 2);
+                }
             }
 
             return Task.FromResult(new Gnmi.SetResponse());

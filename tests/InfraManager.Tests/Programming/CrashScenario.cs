@@ -24,11 +24,14 @@ internal static class CrashScenario
             [TestNode.Sync(10, TestNode.Pod(2, 7), TestNode.Host(3), TestNode.Pod(5, 8, ip: 1, port: 3), TestNode.Pod(4, 9))],
             [TestNode.Detach(TestNode.Pod(2), 11), new AttachIntent(TestNode.Pod(6, 12, ip: 2, mac: 2, port: 2))],
         ];
-        foreach (Intent[] batch in batches)
+        foreach (var batch in batches)
         {
             await oracle.RunAsync(core.Programmer, batch);
             if (!core.Programmer.Completion.IsCompleted)
+            {
                 continue;
+            }
+
             Assert.True(restartOnCrash);
             oracle.Crashed();
             await core.KillAsync();
@@ -42,17 +45,19 @@ internal static class CrashScenario
     /// <returns>How often it crashed.</returns>
     public static async Task<int> CrashAtAsync(Func<Task<ICrashHarness>> start, CrashPoint point)
     {
-        for (int at = 0; ; at++)
+        for (var at = 0; ; at++)
         {
-            await using ICrashHarness core = await start();
+            await using var core = await start();
             var oracle = new Oracle();
-            int passing = 0;
-            int target = at;
+            var passing = 0;
+            var target = at;
 
             void Hook(CrashPoint p)
             {
                 if (p == point && Interlocked.Increment(ref passing) - 1 == target)
+                {
                     throw new SimulatedCrashException();
+                }
             }
 
             // Something is refused, so that compensation is among the steps.
@@ -68,12 +73,14 @@ internal static class CrashScenario
             await Eventually.TrueAsync(() => core.Programmer.Completion.IsCompleted || core.Programmer.GetStatus() is { Ready: true, Reconciled: true }, "it has compared the tables");
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
-            int writes = core.Writes;
+            var writes = core.Writes;
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
             Assert.Equal(writes, core.Writes);
             if (passing <= at)
+            {
                 return at;
+            }
         }
     }
 }

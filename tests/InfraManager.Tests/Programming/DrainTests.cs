@@ -10,9 +10,9 @@ public sealed class DrainTests
     [Fact]
     public async Task It_keeps_its_connections_over_a_restart_until_its_time_is_over()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
-        string before = Assert.Single(Backends(core, 2));
+        var before = Assert.Single(Backends(core, 2));
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
         Assert.Equal(before.Replace("to_backend", "drain_backend", StringComparison.Ordinal), Assert.Single(Backends(core, 2)));
         Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.RemotePod(1))]), ServiceTables.Render(core.Target.Rows));
@@ -35,7 +35,7 @@ public sealed class DrainTests
     [Fact]
     public async Task The_last_one_of_a_removed_service_takes_it_away()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
         await core.RemoveAsync(TestService.Key(1));
         Assert.Single(Backends(core, 1));
@@ -48,9 +48,9 @@ public sealed class DrainTests
     [Fact]
     public async Task Another_pod_that_gets_its_address_ends_it_whatever_service_that_is_of()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
-        string endpoint = Assert.Single(Rows(core, "endpoints", 2));
+        var endpoint = Assert.Single(Rows(core, "endpoints", 2));
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
         // Its own pod, of another service: it lives.
         await core.SetAsync(TestService.Of(2, TestService.RemotePod(2, port: 9090)));
@@ -71,9 +71,9 @@ public sealed class DrainTests
     [Fact]
     public async Task Pods_that_share_an_address_on_the_hosts_network_do_not_end_each_other()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(5, port: 8080, uid: 1)));
-        ServiceSpec other = TestService.Of(2, TestService.RemotePod(5, port: 9090, uid: 2));
+        var other = TestService.Of(2, TestService.RemotePod(5, port: 9090, uid: 2));
         await core.SetAsync(other);
         await core.SetAsync(TestService.Of(1));
         await core.SetAsync(other with { Ports = [.. other.Ports, TestService.Port(2, ProtocolType.Tcp, 81, TestService.RemotePod(5, port: 9090, uid: 2))] });
@@ -104,7 +104,7 @@ public sealed class DrainTests
 
         void Set(ServiceSpec spec)
         {
-            int mark = model.Mark;
+            var mark = model.Mark;
             judge.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
             judge.Follow(mark);
             model.Forget();

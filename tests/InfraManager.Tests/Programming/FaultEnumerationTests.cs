@@ -15,26 +15,31 @@ public class FaultEnumerationTests
     public async Task Every_fault_of_the_target_at_every_call(string name)
     {
         var fault = Enum.Parse<TargetFault>(name);
-        int calls = int.MaxValue;
-        for (int at = 0; at < calls; at++)
+        var calls = int.MaxValue;
+        for (var at = 0; at < calls; at++)
         {
-            await using CoreHarness core = await CoreHarness.StartAsync(
+            await using var core = await CoreHarness.StartAsync(
                 options: o => o with { WriteLimit = TimeSpan.FromMilliseconds(100), PortLimit = TimeSpan.FromMilliseconds(100) });
             var oracle = new Oracle();
-            int call = 0;
-            int target = at;
+            var call = 0;
+            var target = at;
             core.Target.NextFault = () => Interlocked.Increment(ref call) - 1 == target ? fault : TargetFault.None;
             await CrashScenario.RunAsync(core, oracle);
             oracle.Check(await core.SettledAsync());
             if (at == 0)
+            {
                 calls = Volatile.Read(ref call);
-            int writes = core.Target.Writes;
+            }
+
+            var writes = core.Target.Writes;
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
 
             // What is applied late may come after the comparison, and is found by the audit.
             if (fault != TargetFault.ApplyLate)
+            {
                 Assert.Equal(writes, core.Target.Writes);
+            }
         }
 
         Assert.InRange(calls, 10, 100);
@@ -44,7 +49,7 @@ public class FaultEnumerationTests
     [MemberData(nameof(Points))]
     public async Task Every_crash_point_at_every_passing(string name)
     {
-        int crashes = await CrashScenario.CrashAtAsync(async () => await CoreHarness.StartAsync(), Enum.Parse<CrashPoint>(name));
+        var crashes = await CrashScenario.CrashAtAsync(async () => await CoreHarness.StartAsync(), Enum.Parse<CrashPoint>(name));
 
         // What is owed to the disk takes a disk that fails.
         Assert.Equal(name != nameof(CrashPoint.BeforeDebtCommit), crashes > 0);

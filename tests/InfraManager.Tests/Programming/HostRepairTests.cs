@@ -12,15 +12,18 @@ public class HostRepairTests
     [Fact]
     public async Task What_a_hostile_host_planted_goes_with_the_first_sync_of_the_next_image()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
-        for (int i = 0; i < 5; i++)
+        await using var core = await CoreHarness.StartAsync();
+        for (var i = 0; i < 5; i++)
+        {
             await core.AttachAsync(TestNode.Pod(i, Most, network: $"planted-{i}"));
+        }
+
         await core.SyncAsync(TestNode.Sync(Most, [.. Enumerable.Range(0, 5).Select(i => TestNode.Pod(i, Most, network: $"planted-{i}"))]));
         await core.RestartAsync();
 
-        BeginOutcome begun = await core.BeginAsync();
+        var begun = await core.BeginAsync();
         Assert.Equal(5, begun.Held.Count);
-        SyncOutcome outcome = await core.SyncAsync(new SyncIntent("node-1", begun.Epoch, 1, [TestNode.Pod(7, 1, ip: 3)]));
+        var outcome = await core.SyncAsync(new SyncIntent("node-1", begun.Epoch, 1, [TestNode.Pod(7, 1, ip: 3)]));
 
         Assert.Equal((1, 5), (outcome.Added, outcome.Removed));
         Assert.Equal(TestNode.Key(7), Assert.Single(await core.SettledAsync()).Endpoint.Key);
@@ -29,9 +32,9 @@ public class HostRepairTests
     [Fact]
     public async Task An_epoch_is_durable_before_it_is_answered_and_needs_no_target()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         core.Target.Disconnect();
-        ulong epoch = (await core.BeginAsync()).Epoch;
+        var epoch = (await core.BeginAsync()).Epoch;
         await core.RestartAsync(ready: false);
         Assert.Equal((epoch, "agent-1"), (core.Programmer.GetStatus().Agent.Epoch, core.Programmer.GetStatus().Agent.Name));
         Assert.Equal(epoch + 1, (await core.BeginAsync()).Epoch);
@@ -41,10 +44,10 @@ public class HostRepairTests
     [Fact]
     public async Task The_operators_removal_is_durable_and_on_the_target()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, Most));
         await core.AttachAsync(TestNode.Pod(2, Most));
-        RemovalOutcome removed = await core.Programmer.SubmitAsync(new RemoveEndpointsIntent { Address = TestNode.Ip(1) }, default);
+        var removed = await core.Programmer.SubmitAsync(new RemoveEndpointsIntent { Address = TestNode.Ip(1) }, default);
         Assert.Equal(TestNode.Key(1), Assert.Single(removed.Removed).Key);
         Assert.Equal(TestNode.Key(2), Assert.Single(await core.SettledAsync()).Endpoint.Key);
         await core.RestartAsync();
@@ -62,7 +65,7 @@ public class HostRepairTests
     [InlineData(-1L, -1L)]
     public async Task Epochs_of_a_hosts_own_choice_lock_nobody_out_after_the_update(long epoch, long sequence)
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.AttachAsync(TestNode.Pod(2, 1, network: "planted"));
         await core.KillAsync();
@@ -78,9 +81,9 @@ public class HostRepairTests
         await core.RestartAsync();
 
         Assert.Equal(2, (await core.SettledAsync()).Count);
-        BeginOutcome begun = await core.BeginAsync();
+        var begun = await core.BeginAsync();
         Assert.Equal((1UL, 2), (begun.Epoch, begun.Held.Count));
-        SyncOutcome outcome = await core.SyncAsync(new SyncIntent("node-1", 1, 1, [TestNode.Pod(1, Most, epoch: Most)]));
+        var outcome = await core.SyncAsync(new SyncIntent("node-1", 1, 1, [TestNode.Pod(1, Most, epoch: Most)]));
         Assert.Equal((1, 1), (outcome.Kept, outcome.Removed));
         await core.AttachAsync(TestNode.Pod(3, 2));
         Assert.Equal(2, (await core.SettledAsync()).Count);
@@ -90,17 +93,17 @@ public class HostRepairTests
     public async Task The_longest_list_does_not_keep_the_programmer_from_its_watchdog()
     {
         // Limits that a busy machine does not meet: this is about work, not about the target's answers.
-        TimeSpan long1 = TimeSpan.FromSeconds(50);
-        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
-        int count = Protos.ProtocolLimits.MaxAttachments;
+        var long1 = TimeSpan.FromSeconds(50);
+        await using var core = await CoreHarness.StartAsync(options: o => o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
+        var count = Protos.ProtocolLimits.MaxAttachments;
         using CancellationTokenSource done = new();
-        Task<(int Looks, int Unhealthy)> watch = Task.Run(() => WatchAsync(core, done.Token));
+        var watch = Task.Run(() => WatchAsync(core, done.Token));
         await core.SyncAsync(TestNode.Sync(1, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 1))]));
-        SyncOutcome outcome = await core.SyncAsync(TestNode.Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1))]));
+        var outcome = await core.SyncAsync(TestNode.Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1))]));
         Assert.Equal(count, outcome.Added);
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 3)).Removed);
         await done.CancelAsync();
-        (int looks, int unhealthy) = await watch;
+        (var looks, var unhealthy) = await watch;
         Assert.True(looks > 2);
         Assert.Equal(0, unhealthy);
         Assert.True(core.Programmer.IsHealthy);
@@ -109,12 +112,15 @@ public class HostRepairTests
     /// <summary>Looks as the watchdog does, only more often: health that comes back with the end of the work would be too late.</summary>
     private static async Task<(int Looks, int Unhealthy)> WatchAsync(CoreHarness core, CancellationToken done)
     {
-        (int looks, int unhealthy) = (0, 0);
+        (var looks, var unhealthy) = (0, 0);
         while (!done.IsCancellationRequested)
         {
             looks++;
             if (!core.Programmer.IsHealthy)
+            {
                 unhealthy++;
+            }
+
             await Task.Delay(TimeSpan.FromMilliseconds(20), done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         return (looks, unhealthy);
@@ -124,7 +130,7 @@ public class HostRepairTests
     {
         using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
         connection.Open();
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = text;
         command.ExecuteNonQuery();
     }

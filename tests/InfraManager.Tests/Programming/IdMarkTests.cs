@@ -15,14 +15,14 @@ public sealed class IdMarkTests
     [Fact]
     public async Task The_mark_is_there_before_the_first_row_that_has_an_id()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         Assert.Empty(Marks(core));
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         Assert.Equal([IdMark.Step], Marks(core));
         EntryUpdate[] log = [.. core.Target.Log];
         Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log, u => TableRanks.HasIds(u.Entry.Table)));
         // One Write for each step: in between ids cost nothing.
-        int updates = core.Target.Updates;
+        var updates = core.Target.Updates;
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)) with { Ports = [TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, 80)] });
         Assert.Equal([IdMark.Step], Marks(core));
         Assert.DoesNotContain(core.Target.Log.Skip(updates), u => u.Entry.Table.Alias == "held");
@@ -37,10 +37,10 @@ public sealed class IdMarkTests
     [Fact]
     public async Task It_is_no_difference_and_survives_restarts_of_the_process()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
-        int updates = core.Target.Updates;
-        for (int i = 0; i < 3; i++)
+        var updates = core.Target.Updates;
+        for (var i = 0; i < 3; i++)
         {
             await core.RestartAsync();
             await core.SettledAsync();
@@ -54,9 +54,9 @@ public sealed class IdMarkTests
     [Fact]
     public async Task After_a_database_was_deleted_numbers_go_on()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2)));
-        HashSet<uint> ids = Ids(core);
+        var ids = Ids(core);
         await core.KillAsync();
         Delete(core);
         await core.RestartAsync();
@@ -72,14 +72,14 @@ public sealed class IdMarkTests
     [Fact]
     public async Task After_an_older_copy_of_the_database_was_put_in_its_place_numbers_go_on()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
-        HashSet<uint> kept = Ids(core);
-        Dictionary<string, byte[]> copy = Copy(core);
+        var kept = Ids(core);
+        var copy = Copy(core);
         // Not enough for another mark: nothing on the target but the flows shows that these were given.
         await core.SetAsync(TestService.Of(2, TestService.Remote(2)));
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(3)));
-        HashSet<uint> given = Ids(core);
+        var given = Ids(core);
         await core.KillAsync();
         PutBack(core, copy);
         await core.RestartAsync();
@@ -94,20 +94,20 @@ public sealed class IdMarkTests
     [Fact]
     public async Task What_was_given_while_the_target_was_away_and_its_mark_unknown_is_renumbered()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1)));
         await core.SetAsync(TestService.Of(2, TestService.Pod(1)));
-        Dictionary<string, byte[]> copy = Copy(core);
+        var copy = Copy(core);
         await core.SetAsync(TestService.Of(3, TestService.Remote(3)));
-        HashSet<uint> given = Ids(core);
+        var given = Ids(core);
         await core.KillAsync();
         PutBack(core, copy);
         core.Target.Disconnect();
         await core.RestartAsync(ready: false);
         // Both services get another incarnation of the address, the same one.
         await core.DetachAsync(TestNode.Pod(1));
-        uint early = core.Programmer.GetServices()[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId;
+        var early = core.Programmer.GetServices()[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId;
         Assert.Contains(early, given);
         // Another start does not make them better known.
         await core.RestartAsync(ready: false);
@@ -128,7 +128,7 @@ public sealed class IdMarkTests
     [Fact]
     public async Task A_target_that_refuses_the_mark_gets_no_row_that_has_an_id()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert ? StatusCode.ResourceExhausted : StatusCode.OK;
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(1, TestService.Remote(1))));
         Assert.Equal(IntentError.ResourceExhausted, error.Code);
@@ -143,7 +143,7 @@ public sealed class IdMarkTests
     [Fact]
     public async Task A_target_that_lost_its_pipeline_gets_the_mark_again()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         core.Target.Restart();
         await core.SettledAsync();
@@ -153,11 +153,14 @@ public sealed class IdMarkTests
     [Fact]
     public async Task When_all_numbers_were_given_services_wait_for_the_target_to_forget_its_flows()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         await core.KillAsync();
         using (var store = SqliteStore.Open(core.DatabasePath, NullLogger.Instance))
+        {
             store.Commit([new StoreChange(new StateKey(StateKind.LastServiceNumber, ""), uint.MaxValue - 1)]);
+        }
+
         await core.RestartAsync();
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(2, TestService.Remote(2))));
         Assert.Equal(IntentError.ResourceExhausted, error.Code);
@@ -189,8 +192,10 @@ public sealed class IdMarkTests
     {
         var marks = new IdMark(TestPipeline.Artifacts.Pipeline);
         Assert.Equal(8192u, marks.Of(marks.For(5000)));
-        foreach (ulong kind in new[] { 1UL, 2UL })
+        foreach (var kind in new[] { 1UL, 2UL })
+        {
             Assert.Equal(0u, marks.Of(TestPipeline.Artifacts.Pipeline.Table("held").NewEntry().Exact("kind", kind).Exact("value", 8192).Action("hold").Build()));
+        }
     }
 
     private static uint[] Marks(CoreHarness core)
@@ -216,13 +221,17 @@ public sealed class IdMarkTests
     private static void PutBack(CoreHarness core, Dictionary<string, byte[]> copy)
     {
         Delete(core);
-        foreach ((string file, byte[] contents) in copy)
+        foreach ((var file, var contents) in copy)
+        {
             File.WriteAllBytes(file, contents);
+        }
     }
 
     private static void Delete(CoreHarness core)
     {
-        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!))
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!))
+        {
             File.Delete(file);
+        }
     }
 }

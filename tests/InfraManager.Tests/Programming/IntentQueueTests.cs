@@ -15,20 +15,22 @@ public class IntentQueueTests
             {
                 var queue = new IntentQueue<string>(8, 100);
                 var model = new Queue<(string Item, int Bytes)>();
-                int next = 0;
-                foreach ((bool enqueue, int bytes) in operations)
+                var next = 0;
+                foreach ((var enqueue, var bytes) in operations)
                 {
                     if (enqueue)
                     {
-                        string item = $"{next++}";
-                        bool fits = model.Count < 8 && model.Sum(m => m.Bytes) + bytes <= 100;
+                        var item = $"{next++}";
+                        var fits = model.Count < 8 && model.Sum(m => m.Bytes) + bytes <= 100;
                         Assert.Equal(fits ? EnqueueResult.Accepted : EnqueueResult.Full, queue.TryEnqueue(item, bytes));
                         if (fits)
+                        {
                             model.Enqueue((item, bytes));
+                        }
                     }
                     else
                     {
-                        Assert.Equal(model.TryDequeue(out (string Item, int Bytes) expected), queue.TryDequeue(out string item));
+                        Assert.Equal(model.TryDequeue(out var expected), queue.TryDequeue(out var item));
                         Assert.Equal(expected.Item, item);
                     }
 
@@ -45,7 +47,7 @@ public class IntentQueueTests
         queue.TryEnqueue("a", 1);
         queue.Close();
         Assert.Equal(EnqueueResult.Closed, queue.TryEnqueue("b", 1));
-        Assert.True(queue.TryDequeue(out string item));
+        Assert.True(queue.TryDequeue(out var item));
         Assert.Equal("a", item);
         Assert.False(queue.TryDequeue(out _));
     }
@@ -64,18 +66,16 @@ public class IntentQueueTests
         Task[] running = [.. Enumerable.Range(0, producers).Select(p => Task.Run(() =>
         {
             var spin = default(SpinWait);
-            for (int i = 0; i < Each; i++)
+            for (var i = 0; i < Each; i++)
             {
                 var item = Tuple.Create(p, i);
-                while (queue.TryEnqueue(item, 10) != EnqueueResult.Accepted)
-                    spin.SpinOnce();
-            }
+                while (queue.TryEnqueue(item, 10) != EnqueueResult.Accepted) { spin.SpinOnce(); } }
         }))];
 
         int[] last = [.. Enumerable.Repeat(-1, producers)];
-        for (int taken = 0; taken < producers * Each;)
+        for (var taken = 0; taken < producers * Each;)
         {
-            while (queue.TryDequeue(out Tuple<int, int> item))
+            while (queue.TryDequeue(out var item))
             {
                 Assert.Equal(last[item.Item1] + 1, item.Item2);
                 last[item.Item1] = item.Item2;
@@ -84,7 +84,9 @@ public class IntentQueueTests
 
             // A wake-up that got lost would end here.
             if (taken < producers * Each)
+            {
                 await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+            }
         }
 
         await Task.WhenAll(running);
@@ -95,15 +97,20 @@ public class IntentQueueTests
     public async Task Every_single_item_wakes_the_sleeping_consumer()
     {
         var queue = new IntentQueue<string>(4, 1000);
-        for (int i = 0; i < 2000; i++)
+        for (var i = 0; i < 2000; i++)
         {
-            Task wait = queue.WaitAsync(Long, TimeProvider.System);
+            var wait = queue.WaitAsync(Long, TimeProvider.System);
             if (i % 2 == 0)
+            {
                 await Task.Yield();
+            }
+
             queue.TryEnqueue("x", 1);
             await wait.WaitAsync(Long);
             while (!queue.TryDequeue(out _))
+            {
                 await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+            }
         }
     }
 

@@ -17,11 +17,11 @@ public class ModelBasedTests
 
     // The soak run asks for more.
     private static long Iterations() =>
-        long.TryParse(Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_ITERATIONS"), out long n) ? n : 200;
+        long.TryParse(Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_ITERATIONS"), out var n) ? n : 200;
 
     private static async Task RunAsync((int Kind, int A, int B, int C)[] steps)
     {
-        await using CoreHarness core = await CoreHarness.StartAsync(
+        await using var core = await CoreHarness.StartAsync(
             options: o => o with { WriteLimit = TimeSpan.FromMilliseconds(60), PortLimit = TimeSpan.FromMilliseconds(60), OutcomeLimit = TimeSpan.FromMilliseconds(300) });
         var oracle = new Oracle();
         ulong sequence = 1;
@@ -32,12 +32,18 @@ public class ModelBasedTests
 
         DetachIntent Detach(int key, ulong sequence) => new("node-1", ApiOrigin.Offload, TestNode.Key(key), oracle.Epoch, sequence);
 
-        foreach ((int kind, int a, int b, int c) in steps)
+        foreach ((var kind, var a, var b, var c) in steps)
         {
             if (oracle.EpochIsDoubtful)
+            {
                 await oracle.RunAsync(core.Programmer, TestNode.Begin);
+            }
+
             if (core.Programmer.Completion.IsCompleted)
+            {
                 await CrashAsync(core, oracle);
+            }
+
             switch (kind)
             {
                 case <= 5:
@@ -58,7 +64,7 @@ public class ModelBasedTests
                         new AttachIntent(Pod((a + 2) % 6, b, sequence++)), new AttachIntent(Pod(a, c, sequence++)));
                     break;
                 case 11 or 12:
-                    int left = b % 6;
+                    var left = b % 6;
                     var fault = (TargetFault)(1 + (c % 11));
                     core.Target.NextFault = () => Interlocked.Decrement(ref left) == -1 ? fault : TargetFault.None;
                     break;
@@ -66,44 +72,61 @@ public class ModelBasedTests
                     core.Target.Drift(rows =>
                     {
                         if (rows.Count > 0)
+                        {
                             rows.Remove(rows.Keys.ElementAt(b % rows.Count));
+                        }
                     });
                     core.Target.Disconnect();
                     if (c % 2 == 0)
+                    {
                         core.Target.Wipe();
+                    }
+
                     if (a % 2 == 0)
+                    {
                         core.Target.Connect();
+                    }
+
                     break;
                 case 14:
                     core.Target.Connect();
                     break;
                 case 15:
                     oracle.DiskIsDoubtful = true;
-                    int failures = 1 + (b % 3);
+                    var failures = 1 + (b % 3);
                     Action fail = () =>
                     {
                         if (Interlocked.Decrement(ref failures) >= 0)
+                        {
                             throw new StoreException(StoreFailure.Io, "the disk fails");
+                        }
                     };
                     if (c % 2 == 0)
+                    {
                         core.Store.BeforeCommit = fail;
+                    }
                     else
+                    {
                         core.Store.AfterCommit = fail;
+                    }
+
                     break;
                 case 16:
-                    int passing = b % 4;
+                    var passing = b % 4;
                     var point = (CrashPoint)(c % 16);
                     core.Hook = p =>
                     {
                         if (p == point && Interlocked.Decrement(ref passing) == -1)
+                        {
                             throw new SimulatedCrashException();
+                        }
                     };
                     break;
                 case 17:
                     await oracle.RunAsync(core.Programmer, TestNode.Begin);
                     break;
                 case 18 when !oracle.EpochIsDoubtful:
-                    ulong other = c % 2 == 0 ? oracle.Epoch + 1 + (ulong)b : oracle.Epoch - 1;
+                    var other = c % 2 == 0 ? oracle.Epoch + 1 + (ulong)b : oracle.Epoch - 1;
                     await oracle.RunAsync(
                         core.Programmer,
                         new AttachIntent(Pod(a, b, sequence++) with { Epoch = other }), new DetachIntent("node-1", ApiOrigin.Offload, TestNode.Key(a), other, ulong.MaxValue),
@@ -111,23 +134,31 @@ public class ModelBasedTests
                     break;
                 default:
                     if (b % 2 == 0)
+                    {
                         await core.Programmer.StopAsync(TimeSpan.FromSeconds(10));
+                    }
+
                     await CrashAsync(core, oracle);
                     break;
             }
 
             if (core.Programmer.Completion.IsCompleted)
+            {
                 await CrashAsync(core, oracle);
+            }
         }
 
-        for (int i = 0; i < 2; i++)
+        for (var i = 0; i < 2; i++)
         {
             core.Target.NextFault = () => TargetFault.None;
             core.Store.BeforeCommit = null;
             core.Store.AfterCommit = null;
             core.Target.Connect();
             if (await core.EndHookAsync())
+            {
                 await CrashAsync(core, oracle);
+            }
+
             oracle.Check(await core.SettledAsync());
             await CrashAsync(core, oracle);
             oracle.Check(await core.SettledAsync());

@@ -12,13 +12,13 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task What_is_acknowledged_is_on_the_target_and_comes_back_after_a_crash_without_a_write()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         await core.SetAsync(TestService.Of(2, TestService.Remote(2), TestService.Host()));
-        string said = ServiceTables.Render(core.Target.Rows);
+        var said = ServiceTables.Render(core.Target.Rows);
         Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Pod(1), TestService.Remote(2)), TestService.Of(2, TestService.Remote(2), TestService.Host())]), said);
-        string[] rows = Text(core.Target.Rows);
-        int updates = core.Target.Updates;
+        var rows = Text(core.Target.Rows);
+        var updates = core.Target.Updates;
         await core.RestartAsync();
         await core.SettledAsync();
         Assert.Equal(rows, Text(core.Target.Rows));
@@ -30,9 +30,9 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_target_that_lost_everything_gets_it_again()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Pod(1)));
-        string[] rows = Text(core.Target.Rows);
+        var rows = Text(core.Target.Rows);
         core.Target.Restart();
         await core.SettledAsync();
         Assert.Equal(rows, Text(core.Target.Rows));
@@ -41,10 +41,10 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task Services_share_the_row_of_a_common_backend_and_the_last_one_takes_it_away()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(7)));
         await core.SetAsync(TestService.Of(2, TestService.Remote(7), TestService.Remote(8)));
-        string shared = Assert.Single(Rows(core, "endpoints"), r => r.Contains("10.250.0.7", StringComparison.Ordinal));
+        var shared = Assert.Single(Rows(core, "endpoints"), r => r.Contains("10.250.0.7", StringComparison.Ordinal));
         await core.RemoveAsync(TestService.Key(1));
         Assert.Contains(shared, Rows(core, "endpoints"));
         await core.RestartAsync();
@@ -65,13 +65,13 @@ public sealed class ProgrammerServiceTests
     {
         async Task<(int First, int Second)> CostAsync(int others)
         {
-            await using CoreHarness core = await CoreHarness.StartAsync();
+            await using var core = await CoreHarness.StartAsync();
             await Task.WhenAll(Enumerable.Range(100, others).Select(i => core.SetAsync(TestService.Of(i, [.. Enumerable.Range(0, 5).Select(b => TestService.Remote((i * 5) + b))]))));
             Backend[] backends = [.. Enumerable.Range(1, 10).Select(i => TestService.Remote(i))];
             await core.SetAsync(TestService.Of(1, backends));
-            int before = core.Target.Updates;
+            var before = core.Target.Updates;
             await core.SetAsync(TestService.Of(1, [.. backends.Skip(1), TestService.Remote(11)]));
-            int first = core.Target.Updates - before;
+            var first = core.Target.Updates - before;
             await core.SetAsync(TestService.Of(1, [.. backends.Skip(2), TestService.Remote(11), TestService.Remote(12)]));
             return (first, core.Target.Updates - before - first);
         }
@@ -84,7 +84,7 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task Flows_go_elsewhere_before_a_backend_gives_up_those_that_it_has()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         var written = new List<string>();
         core.Target.Refuses = u =>
         {
@@ -108,23 +108,23 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_pod_that_is_detached_takes_its_flows_along_and_the_next_one_with_its_address_sees_none()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         await core.SetAsync(TestService.Of(2, TestService.Pod(1)));
-        string[] first = Rows(core, "endpoints", "10.244.0.1");
-        string[] backends = Rows(core, "backends", "10.244.0.1");
+        var first = Rows(core, "endpoints", "10.244.0.1");
+        var backends = Rows(core, "backends", "10.244.0.1");
         Assert.Single(first);
         Assert.Equal(2, backends.Length);
         await core.DetachAsync(TestNode.Pod(1));
-        string[] gone = Rows(core, "endpoints", "10.244.0.1");
+        var gone = Rows(core, "endpoints", "10.244.0.1");
         Assert.NotEqual(first, gone);
         Assert.Empty(Rows(core, "backends", "10.244.0.1").Intersect(backends));
         // Another pod with the same address, before the cluster knows.
         await core.AttachAsync(TestNode.Pod(3, ip: 1));
         Assert.Empty(Rows(core, "endpoints", "10.244.0.1").Intersect(first).Union(Rows(core, "endpoints", "10.244.0.1").Intersect(gone)));
         await core.SettledAsync();
-        string said = ServiceTables.Render(core.Target.Rows);
+        var said = ServiceTables.Render(core.Target.Rows);
         await core.RestartAsync();
         await core.SettledAsync();
         Assert.Equal(said, ServiceTables.Render(core.Target.Rows));
@@ -133,7 +133,7 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_pod_gets_packets_only_after_what_was_on_its_way_to_the_former_one_is_gone()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         var written = new List<string>();
@@ -148,33 +148,36 @@ public sealed class ProgrammerServiceTests
         core.Hook = p =>
         {
             if (p != CrashPoint.AfterJudge || holds.IsSet)
+            {
                 return;
+            }
+
             holds.Set();
             held.Wait();
         };
-        Task<AttachOutcome> other = core.AttachAsync(TestNode.Pod(2));
+        var other = core.AttachAsync(TestNode.Pod(2));
         await core.UntilAsync(() => holds.IsSet, "held");
-        Task<DetachOutcome> detached = core.DetachAsync(TestNode.Pod(1));
-        Task<AttachOutcome> attached = core.AttachAsync(TestNode.Pod(3, ip: 1));
+        var detached = core.DetachAsync(TestNode.Pod(1));
+        var attached = core.AttachAsync(TestNode.Pod(3, ip: 1));
         written.Clear();
         held.Set();
         await Task.WhenAll(other, detached, attached);
         await core.SettledAsync();
-        int opened = written.FindLastIndex(w => w is "Insert pods" or "Modify pods");
-        int closed = written.FindLastIndex(w => w == "Delete backends");
+        var opened = written.FindLastIndex(w => w is "Insert pods" or "Modify pods");
+        var closed = written.FindLastIndex(w => w == "Delete backends");
         Assert.True(closed >= 0 && opened > closed, string.Join(", ", written));
     }
 
     [Fact]
     public async Task A_removed_service_ends_with_its_last_flow()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         await core.RemoveAsync(TestService.Key(1));
         Assert.Equal($"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}", ServiceTables.Render(core.Target.Rows));
         Assert.Single(Rows(core, "backends"), r => r.Contains("drain_backend", StringComparison.Ordinal));
-        string[] frontends = Rows(core, "frontends");
+        var frontends = Rows(core, "frontends");
         // Made anew under another name, the address serves again, and the old flows go on.
         var again = TestService.Of(1, TestService.Remote(3)) with { Key = TestService.Key(9) };
         await core.SetAsync(again);
@@ -190,13 +193,13 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_frontend_that_was_taken_over_and_left_again_serves_the_flows_of_whoever_had_it_before()
     {
-        string Retired = $"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}";
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        var Retired = $"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}";
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.AttachAsync(TestNode.Pod(2));
         ServiceSpec Owner(int number, params Backend[] backends) => TestService.Of(1, backends) with { Key = TestService.Key(number) };
         await core.SetAsync(Owner(1, TestService.Pod(1)));
-        string[] kept = Rows(core, "frontends");
+        var kept = Rows(core, "frontends");
         await core.RemoveAsync(TestService.Key(1));
         await core.SetAsync(Owner(2, TestService.Remote(3)));
         await core.RemoveAsync(TestService.Key(2));
@@ -228,7 +231,7 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_frontend_that_moves_between_the_ports_of_a_service_serves_the_flows_of_both()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         var node = new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster, true, true, []);
         ServiceSpec Spec(params ServicePortSpec[] ports) => new(TestService.Key(1), [.. ports]);
@@ -239,13 +242,13 @@ public sealed class ProgrammerServiceTests
         }
 
         await core.SetAsync(Spec(Port(80, true, TestService.Pod(1))));
-        string id = Assert.Single(Rows(core, "frontends", "192.0.2.10"));
-        ServiceSpec moved = Spec(Port(80, false, TestService.Pod(1)), Port(81, true, TestService.Remote(2)));
+        var id = Assert.Single(Rows(core, "frontends", "192.0.2.10"));
+        var moved = Spec(Port(80, false, TestService.Pod(1)), Port(81, true, TestService.Remote(2)));
         await core.SetAsync(moved);
         Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));
         // The port that has it now goes; a connection through it to the other one's pod may still be there.
         await core.SetAsync(Spec(Port(80, false, TestService.Pod(1))));
-        string said = ServiceTables.Render(core.Target.Rows);
+        var said = ServiceTables.Render(core.Target.Rows);
         Assert.Contains($"192.0.2.10:30080/6 outside{ServiceTables.GivenUp}", said, StringComparison.Ordinal);
         Assert.Equal(id, Assert.Single(Rows(core, "frontends", "192.0.2.10")));
         await core.SetAsync(moved);
@@ -259,7 +262,7 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task A_frontend_belongs_to_one_service()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         var thief = TestService.Of(1, TestService.Remote(2)) with { Key = TestService.Key(2) };
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(thief));
@@ -273,12 +276,12 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task What_the_target_refuses_fails_its_own_service_alone_and_leaves_nothing()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.ToString().Contains("10.250.0.66", StringComparison.Ordinal) ? StatusCode.ResourceExhausted : StatusCode.OK;
-        Task<ServiceOutcome> good = core.SetAsync(TestService.Of(2, TestService.Remote(2)));
-        Task<ServiceOutcome> bad = core.SetAsync(TestService.Of(3, TestService.Remote(66), TestService.Remote(3)));
-        Task<ServiceOutcome> worse = core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(66)));
+        var good = core.SetAsync(TestService.Of(2, TestService.Remote(2)));
+        var bad = core.SetAsync(TestService.Of(3, TestService.Remote(66), TestService.Remote(3)));
+        var worse = core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(66)));
         await good;
         Assert.Equal(IntentError.ResourceExhausted, (await Assert.ThrowsAsync<IntentException>(() => bad)).Code);
         Assert.Equal(IntentError.ResourceExhausted, (await Assert.ThrowsAsync<IntentException>(() => worse)).Code);
@@ -289,7 +292,7 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task While_the_target_is_away_services_wait_but_removals_and_pods_don_t()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1)));
         await core.SetAsync(TestService.Of(2, TestService.Remote(1)));
@@ -305,8 +308,8 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task Many_services_at_once_are_one_commit()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
-        long commits = core.Programmer.GetStatus().Commits;
+        await using var core = await CoreHarness.StartAsync();
+        var commits = core.Programmer.GetStatus().Commits;
         await Task.WhenAll(Enumerable.Range(1, 500).Select(i => core.SetAsync(TestService.Of(i, TestService.Remote(i)))));
         Assert.True(core.Programmer.GetStatus().Commits - commits < 100, $"{core.Programmer.GetStatus().Commits - commits} commits");
         await core.SettledAsync();
@@ -315,11 +318,11 @@ public sealed class ProgrammerServiceTests
     [Fact]
     public async Task What_leaves_the_cluster_is_masqueraded_and_that_is_durable()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default);
         await core.Programmer.SubmitAsync(new SnatPrefixIntent(IPNetwork.Parse("10.0.0.0/8"), true), default);
         await core.SettledAsync();
-        string[] rows = Rows(core, "outgoing");
+        var rows = Rows(core, "outgoing");
         Assert.Contains("outgoing dst_ip=10.0.0.0/8 -> keep_source()", rows);
         await core.RestartAsync();
         await core.SettledAsync();

@@ -11,7 +11,7 @@ public class ProgrammerTests
     [Fact]
     public async Task What_a_lost_Write_of_a_reconciliation_does_late_is_found()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
+        await using var core = await CoreHarness.StartAsync(options: o => o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
         // The start's own audit is over before the target forgets everything.
@@ -19,10 +19,12 @@ public class ProgrammerTests
         core.Target.Disconnect();
         core.Target.Drift(rows =>
         {
-            foreach (Entry row in rows.Values.Where(r => !NodeRows.Has(r)).ToList())
+            foreach (var row in rows.Values.Where(r => !NodeRows.Has(r)).ToList())
+            {
                 rows.Remove(row.Key);
+            }
         });
-        int calls = 0;
+        var calls = 0;
         core.Target.NextFault = () => Interlocked.Increment(ref calls) == 1 ? TargetFault.ApplyLate : TargetFault.None;
         core.Target.Connect();
         await core.UntilAsync(() => Volatile.Read(ref calls) > 0, "the reconciliation's first Write");
@@ -39,8 +41,8 @@ public class ProgrammerTests
     [Fact]
     public async Task Attach_and_detach_change_tables_and_ports()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
-        AttachOutcome outcome = await core.AttachAsync(TestNode.Pod(1, 1));
+        await using var core = await CoreHarness.StartAsync();
+        var outcome = await core.AttachAsync(TestNode.Pod(1, 1));
         Assert.Equal(core.Target.Ports[TestNode.PortName(1)], outcome.Port);
         Assert.Null(core.Difference());
         Assert.Equal(5, core.EndpointRows.Count);
@@ -55,10 +57,10 @@ public class ProgrammerTests
     [Fact]
     public async Task Repeat_writes_nothing_and_commits_nothing()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
-        AttachOutcome first = await core.AttachAsync(TestNode.Pod(1, 1));
-        (int writes, long commits) = (core.Target.Writes, core.Store.Commits);
-        AttachOutcome second = await core.AttachAsync(TestNode.Pod(1, 1));
+        await using var core = await CoreHarness.StartAsync();
+        var first = await core.AttachAsync(TestNode.Pod(1, 1));
+        (var writes, var commits) = (core.Target.Writes, core.Store.Commits);
+        var second = await core.AttachAsync(TestNode.Pod(1, 1));
         Assert.Equal(first, second);
         Assert.Equal((writes, commits), (core.Target.Writes, core.Store.Commits));
     }
@@ -66,9 +68,9 @@ public class ProgrammerTests
     [Fact]
     public async Task Update_writes_only_the_difference()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
-        int updates = core.Target.Updates;
+        var updates = core.Target.Updates;
         await core.AttachAsync(TestNode.Pod(1, 2) with { Addresses = [TestNode.Ip(1), TestNode.Ip(2)] });
         Assert.Equal(3, core.Target.Updates - updates);
         await core.SettledAsync();
@@ -77,17 +79,19 @@ public class ProgrammerTests
     [Fact]
     public async Task Batch_is_one_commit_and_few_writes()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         var gate = new ManualResetEventSlim();
         core.Hook = p =>
         {
             if (p == CrashPoint.BeforeComplete)
+            {
                 gate.Wait();
+            }
         };
         Task first = core.AttachAsync(TestNode.Pod(0, 1));
         await core.UntilAsync(() => core.EndpointRows.Count == 5, "first attached");
         Task[] rest = [.. Enumerable.Range(1, 249).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i + 1)))];
-        (int writes, long commits) = (core.Target.Writes, core.Store.Commits);
+        (var writes, var commits) = (core.Target.Writes, core.Store.Commits);
         core.Hook = _ => { };
         gate.Set();
         await first;
@@ -99,10 +103,10 @@ public class ProgrammerTests
     [Fact]
     public async Task Two_hundred_fifty_endpoints_survive_a_restart_without_a_write()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await Task.WhenAll(Enumerable.Range(0, 250).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i + 1))));
         await core.AttachAsync(TestNode.Host(900));
-        int writes = core.Target.Writes;
+        var writes = core.Target.Writes;
         await core.RestartAsync();
         Assert.Equal(251, (await core.SettledAsync()).Count);
         Assert.Equal(writes, core.Target.Writes);
@@ -113,10 +117,10 @@ public class ProgrammerTests
     [Fact]
     public async Task Target_that_comes_back_empty_is_filled_again()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.AttachAsync(TestNode.Host(2));
-        uint before = core.Target.Ports[TestNode.PortName(1)];
+        var before = core.Target.Ports[TestNode.PortName(1)];
         core.Target.Restart();
         await core.SettledAsync();
         Assert.NotEqual(before, core.Programmer.GetEndpoints()[0].Port);
@@ -126,18 +130,18 @@ public class ProgrammerTests
     [Fact]
     public async Task Foreign_and_drifted_rows_and_orphaned_ports_are_repaired_at_reconnect()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Target.Disconnect();
         core.Target.AddForeignPort("acc0123456789a");
         core.Target.AddForeignPort("uplink0");
         core.Target.Drift(rows =>
         {
-            Entry route = rows.Values.Single(r => r.Table.Alias == "pods");
+            var route = rows.Values.Single(r => r.Table.Alias == "pods");
             rows.Remove(route.Key);
-            Entry other = Route(1, 99);
+            var other = Route(1, 99);
             rows.Add(other.Key, other);
-            Entry foreign = Route(77, 1);
+            var foreign = Route(77, 1);
             rows.Add(foreign.Key, foreign);
             rows.Remove(rows.Values.Single(r => r.Table.Alias == "mac_guard").Key);
         });
@@ -150,18 +154,18 @@ public class ProgrammerTests
     [Fact]
     public async Task While_the_target_is_away_adds_fail_at_once_and_removals_are_made_good_later()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.AttachAsync(TestNode.Pod(2, 2));
         await core.AttachAsync(TestNode.Pod(3, 3));
         core.Target.Disconnect();
-        long commits = core.Store.Commits;
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(4, 4)));
+        var commits = core.Store.Commits;
+        var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(4, 4)));
         Assert.Equal(IntentError.Unavailable, e.Code);
         Assert.Contains("cut by the test", e.Message, StringComparison.Ordinal);
         Assert.Equal(commits, core.Store.Commits);
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 5)).Removed);
-        SyncOutcome sync = await core.SyncAsync(TestNode.Sync(6, TestNode.Pod(2, 2), TestNode.Pod(5, 5)));
+        var sync = await core.SyncAsync(TestNode.Sync(6, TestNode.Pod(2, 2), TestNode.Pod(5, 5)));
         Assert.Equal((1, 0, 1, 1), (sync.Kept, sync.Added, sync.Removed, sync.Failures.Count));
         Assert.Equal(TargetState.Away, core.Programmer.GetStatus().TargetState);
         Assert.Equal(15, core.EndpointRows.Count);
@@ -174,7 +178,7 @@ public class ProgrammerTests
     [Fact]
     public async Task Address_freed_and_given_again_while_the_target_was_away_ends_right()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Target.Disconnect();
         await core.DetachAsync(TestNode.Pod(1), 2);
@@ -187,14 +191,14 @@ public class ProgrammerTests
     [Fact]
     public async Task Refused_entry_fails_its_own_request_only_and_what_waited_for_its_address_is_judged_again()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:02", StringComparison.Ordinal) ? StatusCode.InvalidArgument : StatusCode.OK;
-        Task<AttachOutcome>[] calls = await BatchAsync(
+        var calls = await BatchAsync(
             core,
             () => core.AttachAsync(TestNode.Pod(1, 1)),
             () => core.AttachAsync(TestNode.Pod(2, 2)),
             () => core.AttachAsync(TestNode.Pod(3, 3, ip: 1)));
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => calls[0]);
+        var e = await Assert.ThrowsAsync<IntentException>(() => calls[0]);
         Assert.Equal(IntentError.Internal, e.Code);
         Assert.Contains("refused", e.Message, StringComparison.Ordinal);
         await calls[1];
@@ -208,11 +212,11 @@ public class ProgrammerTests
     [Fact]
     public async Task Refused_update_leaves_the_endpoint_as_it_was()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         // Full for good: a row that was deleted could not be put back.
         core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods" ? StatusCode.ResourceExhausted : StatusCode.OK;
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, ip: 9, mac: 9, port: 9)));
+        var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, ip: 9, mac: 9, port: 9)));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
         Assert.Equal(5, core.EndpointRows.Count);
         Assert.Equal(TestNode.Ip(1), Assert.Single(await core.SettledAsync()).Endpoint.Spec.Addresses[0]);
@@ -221,9 +225,9 @@ public class ProgrammerTests
     [Fact]
     public async Task Refused_item_of_a_sync_fails_alone()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:03", StringComparison.Ordinal) ? StatusCode.InvalidArgument : StatusCode.OK;
-        SyncOutcome outcome = await core.SyncAsync(TestNode.Sync(9, TestNode.Pod(1, 1), TestNode.Pod(2, 2), TestNode.Pod(3, 3)));
+        var outcome = await core.SyncAsync(TestNode.Sync(9, TestNode.Pod(1, 1), TestNode.Pod(2, 2), TestNode.Pod(3, 3)));
         Assert.Equal((2, TestNode.Key(2)), (outcome.Added, Assert.Single(outcome.Failures).Key));
         Assert.Equal(2, (await core.SettledAsync()).Count);
     }
@@ -231,9 +235,9 @@ public class ProgrammerTests
     [Fact]
     public async Task Refused_port_fails_the_attach()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         core.Target.RefusesPort = n => n == TestNode.PortName(1) ? StatusCode.ResourceExhausted : StatusCode.OK;
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 1)));
+        var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 1)));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
         Assert.Empty(await core.SettledAsync());
         core.Target.RefusesPort = _ => StatusCode.OK;
@@ -243,7 +247,7 @@ public class ProgrammerTests
     [Fact]
     public async Task Refused_delete_does_not_fail_the_detach_and_is_tried_again()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Target.Refuses = u => u.Kind == UpdateKind.Delete ? StatusCode.FailedPrecondition : StatusCode.OK;
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
@@ -260,8 +264,8 @@ public class ProgrammerTests
     {
         var target = new FakeTarget { CanList = false };
         target.AddForeignPort("tap0");
-        await using CoreHarness core = await CoreHarness.StartAsync(target);
-        EndpointSpec spec = TestNode.Pod(1) with { PortName = "tap0", Origin = ApiOrigin.InfraAgent };
+        await using var core = await CoreHarness.StartAsync(target);
+        var spec = TestNode.Pod(1) with { PortName = "tap0", Origin = ApiOrigin.InfraAgent };
         Assert.Equal(1u, (await core.AttachAsync(spec)).Port);
         await core.DetachAsync(spec);
         Assert.True(target.Ports.ContainsKey("tap0"));
@@ -273,14 +277,14 @@ public class ProgrammerTests
     [Fact]
     public async Task Full_queue_is_refused_at_once_and_a_stop_answers_everybody()
     {
-        CoreHarness core = await CoreHarness.StartAsync(options: o => o with { QueueIntents = 4, MaxBatch = 1, WriteLimit = TimeSpan.FromSeconds(20) });
-        await using CoreHarness owned = core;
+        var core = await CoreHarness.StartAsync(options: o => o with { QueueIntents = 4, MaxBatch = 1, WriteLimit = TimeSpan.FromSeconds(20) });
+        await using var owned = core;
         core.Target.NextFault = () => TargetFault.Hang;
         Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 8).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
         await core.UntilAsync(() => calls.Count(c => c.IsFaulted) >= 3, "the queue is full");
         Assert.All(calls.Where(c => c.IsFaulted), c => Assert.Equal(IntentError.ResourceExhausted, Assert.IsType<IntentException>(c.Exception!.InnerException).Code));
         using var gaveUp = new CancellationTokenSource();
-        Task<DetachOutcome> withdrawn = core.Programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 90), gaveUp.Token);
+        var withdrawn = core.Programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 90), gaveUp.Token);
         await core.Programmer.StopAsync(TimeSpan.FromMilliseconds(50));
         await Task.WhenAll(calls.Select(c => c.ContinueWith(_ => { }, TaskScheduler.Default))).WaitAsync(TimeSpan.FromSeconds(30));
         Assert.All(calls, c => Assert.True(c.IsFaulted));
@@ -294,7 +298,7 @@ public class ProgrammerTests
     [Fact]
     public async Task Stop_works_off_the_queue_and_leaves_the_entries()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 50).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
         await core.Programmer.StopAsync(TimeSpan.FromSeconds(30));
         await Task.WhenAll(calls);
@@ -308,12 +312,14 @@ public class ProgrammerTests
     [Fact]
     public async Task Who_gives_up_early_withdraws_and_who_gives_up_late_does_not()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { MaxBatch = 1 });
+        await using var core = await CoreHarness.StartAsync(options: o => o with { MaxBatch = 1 });
         var gate = new ManualResetEventSlim();
         core.Hook = p =>
         {
             if (p == CrashPoint.AfterJudge)
+            {
                 gate.Wait();
+            }
         };
         using var first = new CancellationTokenSource();
         using var second = new CancellationTokenSource();
@@ -333,9 +339,9 @@ public class ProgrammerTests
     [Fact]
     public async Task Unexpected_error_fails_the_batch_and_the_loop_starts_over_from_the_store()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
-        bool thrown = false;
+        var thrown = false;
         core.Hook = p =>
         {
             if (p == CrashPoint.AfterJudge && !thrown)
@@ -344,7 +350,7 @@ public class ProgrammerTests
                 throw new InvalidOperationException("a bug");
             }
         };
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
+        var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
         Assert.Equal(IntentError.Internal, e.Code);
         await core.ReadyAsync();
         await core.UntilAsync(() => core.Programmer.GetStatus().Ready, "ready");
@@ -356,10 +362,10 @@ public class ProgrammerTests
     [Fact]
     public async Task Failing_commit_fails_the_request_and_nothing_else()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Store.BeforeCommit = () => throw new InfraManager.Store.StoreException(InfraManager.Store.StoreFailure.Full, "store x: the disk is full");
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
+        var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
         Assert.Equal((IntentError.ResourceExhausted, "store x: the disk is full"), (e.Code, e.Message));
         await Assert.ThrowsAsync<IntentException>(() => core.DetachAsync(TestNode.Pod(1), 3));
         Assert.Equal("store x: the disk is full", core.Programmer.GetStatus().StoreProblem);
@@ -377,9 +383,11 @@ public class ProgrammerTests
         core.Hook = p =>
         {
             if (p == CrashPoint.BeforeComplete)
+            {
                 gate.Wait();
+            }
         };
-        Task<DetachOutcome> first = core.DetachAsync(TestNode.Pod(999));
+        var first = core.DetachAsync(TestNode.Pod(999));
         await core.UntilAsync(() => core.Programmer.GetStatus().QueueLength == 0, "drained");
         Task<AttachOutcome>[] running = [.. calls.Select(c => c())];
         core.Hook = _ => { };

@@ -21,26 +21,31 @@ public sealed class ServiceFaultTests
     public async Task Every_fault_of_the_target_at_every_call(string name)
     {
         var fault = Enum.Parse<TargetFault>(name);
-        int calls = int.MaxValue;
-        for (int at = 0; at < calls; at++)
+        var calls = int.MaxValue;
+        for (var at = 0; at < calls; at++)
         {
-            await using CoreHarness core = await CoreHarness.StartAsync(
+            await using var core = await CoreHarness.StartAsync(
                 options: o => o with { WriteLimit = TimeSpan.FromMilliseconds(100), PortLimit = TimeSpan.FromMilliseconds(100) });
             _allowed.Clear();
-            int call = 0;
-            int target = at;
+            var call = 0;
+            var target = at;
             core.Target.NextFault = () => Interlocked.Increment(ref call) - 1 == target ? fault : TargetFault.None;
             await StoryAsync(core);
             await CheckAsync(core);
             if (at == 0)
+            {
                 calls = Volatile.Read(ref call);
-            int writes = core.Target.Writes;
+            }
+
+            var writes = core.Target.Writes;
             await core.RestartAsync();
             await CheckAsync(core);
 
             // What is applied late may come after the comparison, and is found by the audit.
             if (fault != TargetFault.ApplyLate)
+            {
                 Assert.Equal(writes, core.Target.Writes);
+            }
         }
 
         Assert.InRange(calls, 10, 100);
@@ -51,12 +56,12 @@ public sealed class ServiceFaultTests
     public async Task Every_crash_point_at_every_passing(string name)
     {
         var point = Enum.Parse<CrashPoint>(name);
-        for (int at = 0; ; at++)
+        for (var at = 0; ; at++)
         {
-            await using CoreHarness core = await CoreHarness.StartAsync();
+            await using var core = await CoreHarness.StartAsync();
             _allowed.Clear();
-            int passing = 0;
-            int target = at;
+            var passing = 0;
+            var target = at;
 
             // Something is refused, so that compensation is among the steps.
             core.Target.Refuses = u => u.Kind == ACCOffload.P4Runtime.Entries.UpdateKind.Insert && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
@@ -65,18 +70,22 @@ public sealed class ServiceFaultTests
             core.Hook = p =>
             {
                 if (p == point && Interlocked.Increment(ref passing) - 1 == target)
+                {
                     throw new SimulatedCrashException();
+                }
             };
             await StoryAsync(core);
             await core.RestartAsync();
             core.Target.Refuses = _ => Grpc.Core.StatusCode.OK;
             await CheckAsync(core);
-            int writes = core.Target.Writes;
+            var writes = core.Target.Writes;
             await core.RestartAsync();
             await CheckAsync(core);
             Assert.Equal(writes, core.Target.Writes);
             if (passing <= at)
+            {
                 break;
+            }
         }
     }
 
@@ -99,13 +108,21 @@ public sealed class ServiceFaultTests
 
     private async Task NoteAsync(CoreHarness core, ServiceKey key, ServiceSpec? spec, Task call)
     {
-        if (!_allowed.TryGetValue(key, out HashSet<ServiceSpec?>? allowed))
+        if (!_allowed.TryGetValue(key, out var allowed))
+        {
             _allowed.Add(key, allowed = [null]);
+        }
+
         await Answered(core, call);
         if (call.IsCompletedSuccessfully)
+        {
             allowed.Clear();
+        }
+
         if (call.IsCompletedSuccessfully || !call.IsCompleted)
+        {
             allowed.Add(spec);
+        }
     }
 
     /// <summary>Returns when the call is answered, with whatever, or the process is dead.</summary>
@@ -113,29 +130,33 @@ public sealed class ServiceFaultTests
     {
         await Task.WhenAny(call, core.Programmer.Completion).WaitAsync(Limit);
         if (call.Exception is { } failure && failure.InnerException is not IntentException)
+        {
             throw failure;
+        }
     }
 
     private static async Task RunAsync(CoreHarness core, params Func<Task>[] together)
     {
         await Task.WhenAll(together.Select(t => t()));
         if (core.Programmer.Completion.IsCompleted)
+        {
             await core.RestartAsync();
+        }
     }
 
     private async Task CheckAsync(CoreHarness core)
     {
         await core.SettledAsync();
-        Dictionary<ServiceKey, ServiceSpec> there = core.Programmer.GetServices().Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0).ToDictionary(s => s.Key);
-        foreach ((ServiceKey key, HashSet<ServiceSpec?> allowed) in _allowed)
+        var there = core.Programmer.GetServices().Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0).ToDictionary(s => s.Key);
+        foreach ((var key, var allowed) in _allowed)
         {
             Assert.Contains(there.GetValueOrDefault(key), allowed);
             // What is there now is there for certain.
             allowed.RemoveWhere(s => s != there.GetValueOrDefault(key));
         }
 
-        string[] expected = ServiceTables.Expect(there.Values).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        string[] said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var expected = ServiceTables.Expect(there.Values).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Empty(expected.Except(said));
         Assert.All(said.Except(expected), s => Assert.EndsWith(ServiceTables.GivenUp, s, StringComparison.Ordinal));
     }

@@ -15,23 +15,23 @@ public sealed class ServiceSequenceTests
         Step.Array[1, 25].Sample(steps => RunAsync(steps).GetAwaiter().GetResult(), iter: Iterations(), threads: 2);
 
     private static long Iterations() =>
-        long.TryParse(Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_ITERATIONS"), out long n) ? n : 60;
+        long.TryParse(Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_ITERATIONS"), out var n) ? n : 60;
 
     private static async Task RunAsync((int Kind, int A, int B)[] steps)
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         var wanted = new Dictionary<ServiceKey, ServiceSpec>();
         // How often the address was given up: the next service that has it is another one.
-        int[] lives = new int[4];
+        var lives = new int[4];
         var pods = new Dictionary<int, int>();
         var owners = new Dictionary<string, string>();
         var attached = 0;
-        foreach ((int kind, int a, int b) in steps)
+        foreach ((var kind, var a, var b) in steps)
         {
             switch (kind)
             {
                 case <= 5:
-                    ServiceSpec spec = Spec(a, b, lives[a]);
+                    var spec = Spec(a, b, lives[a]);
                     await core.SetAsync(spec);
                     wanted[spec.Key] = spec;
                     break;
@@ -44,7 +44,7 @@ public sealed class ServiceSequenceTests
                     pods[b % 4] = ++attached + 100;
                     await core.AttachAsync(Pod(pods[b % 4], b % 4));
                     break;
-                case 9 or 10 when pods.Remove(b % 4, out int container):
+                case 9 or 10 when pods.Remove(b % 4, out var container):
                     await core.DetachAsync(Pod(container, b % 4));
                     break;
                 case 11:
@@ -57,8 +57,11 @@ public sealed class ServiceSequenceTests
                     // All at once, in one batch or a few.
                     ServiceSpec[] all = [.. Enumerable.Range(0, 4).Select(i => Spec(i, b + (a * i), lives[i]))];
                     await Task.WhenAll(all.Select(core.SetAsync));
-                    foreach (ServiceSpec one in all)
+                    foreach (var one in all)
+                    {
                         wanted[one.Key] = one;
+                    }
+
                     break;
             }
 
@@ -69,8 +72,8 @@ public sealed class ServiceSequenceTests
 
     private static void Check(CoreHarness core, IEnumerable<ServiceSpec> wanted, Dictionary<int, int> pods, Dictionary<string, string> owners)
     {
-        string[] expected = ServiceTables.Expect(wanted).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        string[] said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var expected = ServiceTables.Expect(wanted).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Empty(expected.Except(said));
         // Beyond what is wanted there are frontends whose last flows end.
         Assert.All(said.Except(expected), s => Assert.EndsWith(ServiceTables.GivenUp, s, StringComparison.Ordinal));
@@ -81,10 +84,10 @@ public sealed class ServiceSequenceTests
         // An endpoint's number belongs to one incarnation of one address for ever.
         foreach (var row in core.Target.Rows.Where(r => r.Table.Alias == "endpoints"))
         {
-            string id = row.EnumerateParams().Single().ToString()!;
-            string address = string.Join(' ', row.EnumerateMatch());
-            int pod = Enumerable.Range(0, 4).FirstOrDefault(p => address.Contains($"ip={TestNode.Ip(p + 1)} ", StringComparison.Ordinal), -1);
-            string owner = string.Create(CultureInfo.InvariantCulture, $"{address} of {pods.GetValueOrDefault(pod)}");
+            var id = row.EnumerateParams().Single().ToString()!;
+            var address = string.Join(' ', row.EnumerateMatch());
+            var pod = Enumerable.Range(0, 4).FirstOrDefault(p => address.Contains($"ip={TestNode.Ip(p + 1)} ", StringComparison.Ordinal), -1);
+            var owner = string.Create(CultureInfo.InvariantCulture, $"{address} of {pods.GetValueOrDefault(pod)}");
             Assert.Equal(owner, owners.TryAdd(id, owner) ? owner : owners[id]);
         }
     }
@@ -102,7 +105,7 @@ public sealed class ServiceSequenceTests
             .. Enumerable.Range(1, 2).Where(i => (bits & (16 << i)) != 0).Select(i => TestService.RemotePod(i, port: port, uid: (ulong)(1 + (bits & 1))) with { Terminating = (bits & 6) == 0 }),
             .. (bits & 128) != 0 ? [TestService.Host(port)] : Array.Empty<Backend>(),
         ];
-        ServicePortSpec first = TestService.Port(number, System.Net.Sockets.ProtocolType.Tcp, 80, Backends(8080));
+        var first = TestService.Port(number, System.Net.Sockets.ProtocolType.Tcp, 80, Backends(8080));
         return new ServiceSpec(Key(number, life), (bits & 16) == 0 ? [first] : [first, TestService.Port(number, System.Net.Sockets.ProtocolType.Udp, (ushort)(53 + (bits & 1)), Backends(8080))]);
     }
 }

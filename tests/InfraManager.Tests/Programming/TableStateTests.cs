@@ -23,7 +23,7 @@ public class TableStateTests
         Assert.Equal(2, _tables.DesiredCount);
         WriteAll(2);
         _tables.Release(A);
-        EntryUpdate delete = Assert.Single(_tables.Plan().All);
+        var delete = Assert.Single(_tables.Plan().All);
         Assert.Equal("DELETE pods dst_ip=10.244.0.1", delete.ToString());
         WriteAll(1);
         _tables.Release(B);
@@ -65,7 +65,7 @@ public class TableStateTests
         _tables.Release(A);
         _tables.Release(B);
         _tables.Acquire(B, [Route(3, 5)]);
-        TablePlan plan = _tables.Plan();
+        var plan = _tables.Plan();
         Assert.Equal(
             ("DELETE pods dst_ip=10.244.0.1", "DELETE pods dst_ip=10.244.0.2"),
             ($"{Assert.Single(plan.Removals)}", $"{Assert.Single(plan.Superseded)}"));
@@ -106,7 +106,7 @@ public class TableStateTests
         _tables.Doubt(_tables.Plan().All.First());
         Assert.Equal(UpdateKind.Modify, _tables.Plan().All.First().Kind);
         _tables.Release(A);
-        EntryUpdate delete = Assert.Single(_tables.Plan().All);
+        var delete = Assert.Single(_tables.Plan().All);
         Assert.Equal(UpdateKind.Delete, delete.Kind);
         _tables.FoundAbsent(delete.Entry.Key);
         Assert.Equal(0, _tables.DirtyCount);
@@ -122,7 +122,7 @@ public class TableStateTests
                 var tables = new TableState();
                 var owners = new Dictionary<int, Entry[]>();
                 var target = new Dictionary<EntryKey, Entry>();
-                foreach ((int kind, int who, int bits) in operations)
+                foreach ((var kind, var who, var bits) in operations)
                 {
                     switch (kind)
                     {
@@ -130,19 +130,28 @@ public class TableStateTests
                             Entry[] entries = [.. Enumerable.Range(0, 8).Where(i => (bits & (1 << i)) != 0).Select(i => Route(i, i < 4 ? 1 : who))];
                             tables.Release(OwnerId.OfEndpoint(who));
                             owners.Remove(who);
-                            bool conflicts = entries.Any(e => owners.Values.Any(o => o.Any(x => x.Key == e.Key && !x.SameAs(e))));
+                            var conflicts = entries.Any(e => owners.Values.Any(o => o.Any(x => x.Key == e.Key && !x.SameAs(e))));
                             Assert.Equal(conflicts, tables.Acquire(OwnerId.OfEndpoint(who), entries) is not null);
                             if (!conflicts)
+                            {
                                 owners[who] = entries;
+                            }
+
                             break;
                         case 3:
-                            Entry drift = Route(who, bits);
+                            var drift = Route(who, bits);
                             target.Remove(drift.Key);
                             if (bits % 2 == 0)
+                            {
                                 target.Add(drift.Key, drift);
+                            }
+
                             tables.BeginReadBack(Pipeline.Tables);
-                            foreach (Entry entry in target.Values)
+                            foreach (var entry in target.Values)
+                            {
                                 tables.Seen(entry);
+                            }
+
                             tables.EndReadBack();
                             break;
                         default:
@@ -152,7 +161,7 @@ public class TableStateTests
                 }
 
                 Write(tables, target);
-                Dictionary<EntryKey, Entry> wanted = owners.Values.SelectMany(o => o).DistinctBy(e => e.Key).ToDictionary(e => e.Key);
+                var wanted = owners.Values.SelectMany(o => o).DistinctBy(e => e.Key).ToDictionary(e => e.Key);
                 Assert.Equal(wanted.Count, target.Count);
                 Assert.All(wanted, w => Assert.True(target[w.Key].SameAs(w.Value)));
                 Assert.Equal((wanted.Count, 0), ((int)tables.DesiredCount, tables.DirtyCount));
@@ -167,13 +176,15 @@ public class TableStateTests
         EntryUpdate Update(UpdateKind kind, Entry entry) => new(kind, entry);
         var compiler = new EndpointCompiler(Pipeline, TestNode.Settings);
         var updates = new List<EntryUpdate>();
-        for (int i = 1; i <= 10; i++)
+        for (var i = 1; i <= 10; i++)
         {
-            foreach (Entry entry in compiler.Compile(new Endpoint(i, TestNode.Pod(i), true), (uint)i))
+            foreach (var entry in compiler.Compile(new Endpoint(i, TestNode.Pod(i), true), (uint)i))
+            {
                 updates.Add(Update((UpdateKind)(1 + (i % 3)), entry));
+            }
         }
 
-        List<ReadOnlyMemory<EntryUpdate>> writes = WritePlan.Order([.. updates], 4);
+        var writes = WritePlan.Order([.. updates], 4);
         Assert.All(writes, w => Assert.InRange(w.Length, 1, 4));
         Assert.All(writes, w => Assert.Single(w.ToArray().Select(Step).Distinct()));
         Assert.Equal(writes.Select(w => Step(w.Span[0])), writes.Select(w => Step(w.Span[0])).Order());
@@ -187,11 +198,14 @@ public class TableStateTests
 
     private static void Write(TableState tables, Dictionary<EntryKey, Entry> target)
     {
-        foreach (EntryUpdate update in tables.Plan().All)
+        foreach (var update in tables.Plan().All)
         {
             Assert.Equal(update.Kind != UpdateKind.Insert, target.Remove(update.Entry.Key));
             if (update.Kind != UpdateKind.Delete)
+            {
                 target.Add(update.Entry.Key, update.Entry);
+            }
+
             tables.Applied(update);
         }
     }

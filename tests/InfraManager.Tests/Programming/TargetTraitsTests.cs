@@ -14,7 +14,7 @@ public class TargetTraitsTests
     [Fact]
     public async Task Rows_are_replaced_one_by_one_where_Modify_changes_nothing()
     {
-        await using CoreHarness core = await StartAsync();
+        await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.AttachAsync(TestNode.Pod(2, 1));
         core.Target.Log.Clear();
@@ -37,7 +37,7 @@ public class TargetTraitsTests
     [InlineData(StatusCode.Internal)]
     public async Task A_row_that_cant_be_held_is_not_replaced(StatusCode answer)
     {
-        await using CoreHarness core = await StartAsync();
+        await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
         core.Target.Log.Clear();
@@ -54,7 +54,7 @@ public class TargetTraitsTests
     [Fact]
     public async Task A_change_that_is_acknowledged_and_not_done_fails_its_request_and_shows_in_the_status()
     {
-        await using CoreHarness core = await StartAsync();
+        await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
 
@@ -71,14 +71,14 @@ public class TargetTraitsTests
     [Fact]
     public async Task A_row_that_the_target_forgets_at_every_write_is_not_reconciled_until_it_holds()
     {
-        await using CoreHarness core = await StartAsync();
+        await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
         core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
         core.Target.Restart();
 
         await core.UntilAsync(() => core.Programmer.GetStatus() is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 }, "one entry is pending");
-        RowDifference row = Assert.Single(core.Programmer.GetStatus().Differences);
+        var row = Assert.Single(core.Programmer.GetStatus().Differences);
         Assert.Equal(("pods", "missing"), (row.Table, row.Kind));
         Assert.Equal($"pods dst_ip={TestNode.Ip(1)}", row.Row);
 
@@ -89,7 +89,7 @@ public class TargetTraitsTests
     [Fact]
     public async Task A_target_that_keeps_its_word_is_not_read_back_after_each_write()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync();
+        await using var core = await CoreHarness.StartAsync();
         core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
 
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -100,7 +100,7 @@ public class TargetTraitsTests
     [Fact]
     public async Task A_delete_that_is_refused_for_ever_is_tried_less_and_less_often()
     {
-        await using CoreHarness core = await CoreHarness.StartAsync(options: o => o with { RetryMax = TimeSpan.FromMilliseconds(2), RefusedDeleteMax = TimeSpan.FromHours(1) });
+        await using var core = await CoreHarness.StartAsync(options: o => o with { RetryMax = TimeSpan.FromMilliseconds(2), RefusedDeleteMax = TimeSpan.FromHours(1) });
         await core.AttachAsync(TestNode.Pod(1, 1));
         core.Target.Refuses = u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods" ? StatusCode.InvalidArgument : StatusCode.OK;
 

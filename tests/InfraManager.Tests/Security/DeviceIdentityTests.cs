@@ -64,7 +64,10 @@ public sealed class DeviceIdentityTests : IDisposable
         await RunAsync(0, "certs", "request");
 
         using (var other = _pki.IssueServer())
+        {
             File.WriteAllText(At("other.crt"), other.ExportCertificatePem());
+        }
+
         await RefusedAsync("not issued for this device's key", "other.crt", "authority.crt");
 
         Issue("role.crt", "urn:accoffload:role:host:node-1");

@@ -19,14 +19,19 @@ public sealed class LimitsTests
         try
         {
             for (var i = 0; i < 300; i++)
+            {
                 silent.Add(await ConnectAsync(api.ApiAddress));
+            }
+
             using var stopping = new CancellationTokenSource();
             // More of them while the client connects.
             var flood = FloodAsync(api.ApiAddress, stopping.Token);
             try
             {
                 for (var i = 0; i < 5; i++)
+                {
                     await AttachAsync(api, certificate);
+                }
             }
             finally
             {
@@ -60,7 +65,10 @@ public sealed class LimitsTests
         using var certificate = api.Pki.IssueHost();
         // As the 24.01 agent, which leaves one behind with every message.
         for (var i = 0; i < 300; i++)
+        {
             await AttachAsync(api, certificate);
+        }
+
         Assert.InRange(api.Server.Connections, 1, 80);
         Assert.Empty(api.Log.Matching("connections already"));
     }
@@ -140,7 +148,10 @@ public sealed class LimitsTests
         var silent = new List<TcpClient>();
         var watches = new List<AsyncServerStreamingCall<HealthCheckResponse>>();
         for (var i = 0; i < 100; i++)
+        {
             silent.Add(await ConnectAsync(api.HealthAddress));
+        }
+
         for (var i = 0; i < 40; i++)
         {
             watches.Add(new Health.HealthClient(api.ConnectPlain(api.HealthAddress)).Watch(new HealthCheckRequest()));
@@ -212,7 +223,9 @@ public sealed class LimitsTests
         {
             silent.Add(await ConnectAsync(address));
             if (silent.Count % 4 == 0)
+            {
                 await Task.Delay(1, CancellationToken.None);
+            }
         }
         silent.ForEach(c => c.Dispose());
     }

@@ -11,7 +11,10 @@ public sealed class RefusalLogTests
         var time = new Clock();
         var refusals = new RefusalLog(time, log.CreateLogger("Security"));
         for (var i = 0; i < 5; i++)
+        {
             refusals.Refused("192.0.2.1", "CN=x", RefusalReason.Certificate, "why");
+        }
+
         refusals.Refused("192.0.2.1", "CN=x", RefusalReason.Certificate, "another text");
         refusals.Refused("192.0.2.2", "", RefusalReason.Certificate, "why");
         Assert.Equal(3, log.Lines.Count);
@@ -26,7 +29,10 @@ public sealed class RefusalLogTests
         using var log = new LogCapture();
         var refusals = new RefusalLog(new Clock(), log.CreateLogger("Security"));
         for (var i = 0; i < 20_000; i++)
+        {
             refusals.Refused("192.0.2.1", $"CN={i}", RefusalReason.Request, $"field {i}");
+        }
+
         Assert.InRange(log.Lines.Count, 5, 20);
         Assert.Contains("10000 more", log.Lines[^1], StringComparison.Ordinal);
     }
@@ -38,7 +44,10 @@ public sealed class RefusalLogTests
         var time = new Clock();
         var refusals = new RefusalLog(time, log.CreateLogger("Security"));
         for (var i = 0; i < 3000; i++)
+        {
             refusals.Refused($"peer {i}", "", RefusalReason.Handshake, "why");
+        }
+
         Assert.Equal(LineBudget.MostLines + 1, log.Lines.Count);
         time.Now += TimeSpan.FromMinutes(11).Ticks;
         refusals.Refused("peer 0", "", RefusalReason.Handshake, "why");

@@ -66,7 +66,10 @@ public sealed class RevocationListTests : IDisposable
         {
             var spoiled = der[..length];
             if (at < length)
+            {
                 spoiled[at] = value;
+            }
+
             try
             {
                 _ = RevocationList.ReadAll(spoiled).All(l => l.IsSignedBy(_pki.Authority));

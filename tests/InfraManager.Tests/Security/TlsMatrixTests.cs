@@ -156,13 +156,22 @@ public sealed class TlsMatrixTests
                 return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication, notBefore: now.AddHours(1));
             case Client.ForeignAuthority:
                 using (var foreign = new TestPki(now, "CN=Foreign CA"))
+                {
                     return foreign.IssueHost();
+                }
+
             case Client.ForeignAuthorityOfTheSameName:
                 using (var foreign = new TestPki(now))
+                {
                     return foreign.IssueHost();
+                }
+
             case Client.SelfSigned:
                 using (var key = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+                {
                     return new CertificateRequest("CN=node-1", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+                }
+
             case Client.ServerRole:
                 return pki.IssueServer();
             case Client.TargetRole:

@@ -36,9 +36,14 @@ public sealed class TrustStoreTests : IDisposable
     public void A_bad_file_is_named_with_its_key(string file, string? contents, string key, string reason)
     {
         if (contents is null)
+        {
             File.Delete(_folder.At(file));
+        }
         else
+        {
             _folder.Write(file, contents);
+        }
+
         var e = Assert.Throws<CertificateFileException>(Load);
         Assert.Equal(key, e.Key);
         Assert.StartsWith(reason, e.Reason, StringComparison.Ordinal);

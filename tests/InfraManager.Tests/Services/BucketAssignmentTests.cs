@@ -26,7 +26,10 @@ public sealed class BucketAssignmentTests
     public void No_even_assignment_leaves_more_buckets_as_they_were() => Cases.Sample((former, backends, count) =>
     {
         if (backends.Length == 0)
+        {
             return;
+        }
+
         var buckets = BucketAssignment.Assign(former, backends, count);
         var kept = buckets.Zip(former).Count(p => p.First == p.Second);
         Assert.Equal(MostThatCanStay(former, backends, count), kept);
@@ -70,7 +73,9 @@ public sealed class BucketAssignmentTests
         for (var choice = 0; choice < 1 << backends.Length; choice++)
         {
             if (System.Numerics.BitOperations.PopCount((uint)choice) == extra)
+            {
                 best = Math.Max(best, held.Select((h, i) => Math.Min(h, share + ((choice >> i) & 1))).Sum());
+            }
         }
         return best;
     }

@@ -133,10 +133,16 @@ public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
         for (var round = 0; round < 3; round++)
         {
             foreach (var step in steps)
+            {
                 Server.Become(step.Cluster);
+            }
+
             await HoldsAsync(steps[^1].Expected);
             foreach (var step in steps.Reverse())
+            {
                 Server.Become(step.Cluster);
+            }
+
             await HoldsAsync(steps[0].Expected);
         }
     }
@@ -153,7 +159,10 @@ public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
             Server.Drop();
             Server.Become(step.Cluster);
             if (i++ % 2 == 0)
+            {
                 Server.Compact();
+            }
+
             Server.Drop();
             await HoldsAsync(step.Expected);
         }
@@ -178,7 +187,10 @@ public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
         Server.Intercept = async c =>
         {
             if (!c.Request.Path.StartsWithSegments(Kube.Slices))
+            {
                 return false;
+            }
+
             await FakeApiServer.FailAsync(c, 503, "ServiceUnavailable", "not yet");
             return true;
         };

@@ -37,7 +37,10 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
     public async Task DisposeAsync()
     {
         if (_life is not null)
+        {
             await _life.DisposeAsync();
+        }
+
         await _target.DisposeAsync();
         await _cluster.DisposeAsync();
         _folder.Dispose();
@@ -101,10 +104,13 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
             """;
         _life = new Life(_folder, _cluster);
         await HoldsAsync(Expected);
-        HashSet<string> before = await BackendsAsync();
+        var before = await BackendsAsync();
         await _life.DisposeAsync();
         foreach (var file in new[] { "state.db", "state.db-wal", "state.db-shm" })
+        {
             File.Delete(_folder.At(file));
+        }
+
         _life = new Life(_folder, _cluster);
         await Eventually.TrueAsync(() => _life.Watch.GetStatus().Services is { Synced: true, HandedOver: 1 }, "not handed over");
         await HoldsAsync(Expected);
@@ -166,14 +172,20 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
         {
             var rows = new List<Entry>();
             await foreach (var row in _target.ReadAsync(new K8sCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings).Tables, default))
+            {
                 rows.Add(row);
+            }
+
             return rows;
         }
 
         public async ValueTask DisposeAsync()
         {
             if (_ended)
+            {
                 return;
+            }
+
             _ended = true;
             await Watch.DisposeAsync();
             await Programmer.StopAsync(TimeSpan.FromSeconds(60));

@@ -24,7 +24,9 @@ internal sealed class RecordingServices : IServiceSink
     public void Remember(params ServiceKey[] keys)
     {
         foreach (var key in keys)
+        {
             _services[key] = null;
+        }
     }
 
     public bool IsKnown(ServiceKey key) => _services.ContainsKey(key);
@@ -44,9 +46,14 @@ internal sealed class RecordingServices : IServiceSink
         }
         Intents.Enqueue(intent);
         if (intent.Spec is { } spec)
+        {
             _services[intent.Key] = spec;
+        }
         else
+        {
             _services.TryRemove(intent.Key, out _);
+        }
+
         return intent.Spec;
     }
 }

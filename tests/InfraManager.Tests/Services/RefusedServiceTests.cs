@@ -143,7 +143,10 @@ public sealed class RefusedServiceTests : IAsyncLifetime, IAsyncDisposable
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
         await HoldsAsync(Served);
         for (var i = 0; i < 263; i++)
+        {
             _index.Slices.Apply(ObjectReaders.Slice(Json(Kube.WebSlice($"s{i}", [.. Enumerable.Range(0, 1000).Select(e => Kube.Endpoint($"10.{i / 64}.{4 * (i % 64) + (e / 250)}.{e % 250}", "node-2"))]))));
+        }
+
         await HoldsAsync(Both("refuse"));
         Assert.Equal(("unserved", "is not served: it has 263001 backends over all its ports, and the pipeline's tables have room for 262144"), (State(), Spec().Problems[0].Reason));
         Put(Kube.Web().With("spec.externalIPs", new JsonArray([.. Enumerable.Range(0, 33_000).Select(i => (JsonNode?)$"198.{51 + (i / 65536)}.{i / 256}.{i % 256}")])));
@@ -192,8 +195,12 @@ public sealed class RefusedServiceTests : IAsyncLifetime, IAsyncDisposable
     private void Put(JsonObject item)
     {
         if (Kube.PathOf(item) == Kube.Services)
+        {
             _index.Services.Apply(ObjectReaders.Service(Json(item)));
+        }
         else
+        {
             _index.Slices.Apply(ObjectReaders.Slice(Json(item)));
+        }
     }
 }

@@ -104,7 +104,10 @@ public sealed class ServiceControllerTests : IAsyncLifetime, IDisposable
         _controller.SetSynced();
         await Eventually.TrueAsync(() => _sink.InFlight == 1, "nothing is handed over");
         for (var i = 1; i <= 50; i++)
+        {
             Put(Kube.WebSlice("s", [.. Enumerable.Range(1, i).Select(n => Kube.Endpoint($"10.244.1.{n}"))]));
+        }
+
         gate.SetResult();
         await Eventually.TrueAsync(() => _sink.Intents.Count == 2, () => $"{_sink.Intents.Count} intents");
         Assert.Equal(50, _sink.Intents.Last().Spec!.Ports[0].Backends.Count);

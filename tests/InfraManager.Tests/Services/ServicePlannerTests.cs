@@ -50,7 +50,10 @@ public sealed class ServicePlannerTests
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(back, Spec(Pod(1)))!));
         // However often that happens.
         for (var i = 0; i < 50; i++)
+        {
             back = _planner.Next(_planner.Next(back, ending.Spec), one.Spec)!;
+        }
+
         Assert.Equal(9, back.Ports[0].Backends.Count);
         Assert.Equal("10.244.1.2:8080", Show(back)[^1]);
     }
@@ -159,9 +162,15 @@ public sealed class ServicePlannerTests
                 foreach (var port in state!.Ports)
                 {
                     foreach (var b in port.Backends)
+                    {
                         Assert.Equal(b.Key.ToString(), owners.TryAdd(b.Id, b.Key.ToString()) ? b.Key.ToString() : owners[b.Id]);
+                    }
+
                     foreach (var id in port.Cluster.Buckets)
+                    {
                         Assert.False(port.Backends.Single(b => b.Id == id).Draining);
+                    }
+
                     Assert.Equal(port.Backends.Where(b => !b.Draining).Select(b => b.Id).Order(), port.Cluster.Buckets.Order());
                     Assert.Equal(port.Backends.Count(b => !b.Draining), port.Backends.Where(b => !b.Draining).Select(b => b.Key).Distinct().Count());
                     Assert.Equal(port.Backends.Count, port.Backends.Select(b => b.Id).Distinct().Count());

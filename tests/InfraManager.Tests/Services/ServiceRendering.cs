@@ -27,24 +27,45 @@ internal static class ServiceRendering
                 var outside = Who(port, f.Outside, f.MasqueradeOutside);
                 // A cluster address is masqueraded from outside always: not worth a word in each line.
                 if (f.Kind == FrontendKind.ClusterIP && inside == Who(port, f.Outside, false))
+                {
                     line.Append(" -> ").Append(inside);
+                }
                 else if (inside == outside)
+                {
                     line.Append(" -> ").Append(inside);
+                }
                 else
+                {
                     line.Append(" inside -> ").Append(inside).Append(" outside -> ").Append(outside);
+                }
+
                 if (f.IsClosed)
+                {
                     line.Append(" closed");
+                }
+
                 if (f.SourceRanges.Count > 0)
+                {
                     line.Append(" from ").AppendJoin(' ', f.SourceRanges);
+                }
+
                 if (port.AffinitySeconds > 0)
+                {
                     line.Append(" sticky ").Append(port.AffinitySeconds);
+                }
+
                 yield return line.ToString();
             }
         }
         if (spec.HealthCheckNodePort != 0)
+        {
             yield return $"{spec.Key.Name} health {spec.HealthCheckNodePort}: {spec.ReadyHere}";
+        }
+
         foreach (var problem in spec.Problems)
+        {
             yield return $"{spec.Key.Name} problem: {problem.Subject}: {problem.Reason}";
+        }
     }
 
     private static string Who(ServicePortSpec port, FlowTarget target, bool masquerade) => target switch

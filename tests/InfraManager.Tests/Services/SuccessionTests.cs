@@ -27,26 +27,41 @@ public sealed class SuccessionTests
                     var (was, now) = (set.Succession[i], next.Succession[i]);
                     var stood = Substitute(set, i);
                     if (draining.Contains(stood))
+                    {
                         Assert.Equal(stood, now);
+                    }
                     else if (eligible.Contains(was) || draining.Contains(was))
+                    {
                         Assert.Equal(was, now);
+                    }
                     else if (eligible.Contains(stood))
+                    {
                         Assert.Equal(stood, now);
+                    }
                 }
             }
 
             for (var i = 0; i < next.Succession.Count; i++)
             {
                 if (eligible.Length > 0)
+                {
                     Assert.Contains(next.Succession[i], eligible.Concat(draining));
+                }
+
                 var stands = Substitute(next, i);
                 if (draining.Contains(next.Succession[i]) && eligible.Length > 0)
+                {
                     Assert.Contains(stands, eligible);
+                }
                 else
+                {
                     Assert.Equal(0u, stands);
+                }
                 // Who took over from a draining backend has new connections until it drains or goes itself.
                 if (set.Succession.Count > 0 && set.Succession[i] == next.Succession[i] && eligible.Contains(Substitute(set, i)) && draining.Contains(next.Succession[i]))
+                {
                     Assert.Equal(Substitute(set, i), stands);
+                }
             }
 
             set = next;

@@ -21,7 +21,7 @@ public sealed class SqliteStoreTests : IDisposable
         var endpoint = new Endpoint(7, TestNode.Pod(1, ulong.MaxValue, epoch: ulong.MaxValue - 1) with { Mtu = 9000, PodUid = "uid", Addresses = [TestNode.Ip(1), TestNode.Ip(2)] }, false);
         var agent = new AgentState(ulong.MaxValue, 3, "host-a");
         var tombstone = new Tombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(3)), "node-1", new RequestStamp(1, 2));
-        using (SqliteStore store = Open())
+        using (var store = Open())
         {
             store.Commit(
             [
@@ -32,9 +32,9 @@ public sealed class SqliteStoreTests : IDisposable
             ]);
         }
 
-        using SqliteStore again = Open();
-        NetworkModel model = again.Load();
-        Endpoint loaded = Assert.Single(model.Endpoints);
+        using var again = Open();
+        var model = again.Load();
+        var loaded = Assert.Single(model.Endpoints);
         Assert.True(loaded.Spec.SameContent(endpoint.Spec));
         Assert.Equal((endpoint.Id, endpoint.OwnsPort, endpoint.Spec.Stamp), (loaded.Id, loaded.OwnsPort, loaded.Spec.Stamp));
         Assert.Equal(agent, model.Agent("node-1"));
@@ -42,26 +42,31 @@ public sealed class SqliteStoreTests : IDisposable
         Assert.Equal("acc1", Assert.Single(model.PortRemovals));
         Assert.Equal(8, model.NextId());
 
-        foreach (StateKey key in new StateKey[] { new(StateKind.Endpoint, 7L), new(StateKind.Agent, "node-1"), new(StateKind.Tombstone, tombstone.Address), new(StateKind.PortRemoval, "acc1") })
+        foreach (var key in new StateKey[] { new(StateKind.Endpoint, 7L), new(StateKind.Agent, "node-1"), new(StateKind.Tombstone, tombstone.Address), new(StateKind.PortRemoval, "acc1") })
+        {
             again.Commit([new(key, null)]);
-        NetworkModel empty = again.Load();
+        }
+
+        var empty = again.Load();
         Assert.Equal((0, 0, 0, 0), (empty.Count, empty.Agents.Count, empty.Tombstones.Count, empty.PortRemovals.Count));
     }
 
     [Fact]
     public void Files_are_for_their_owner_only()
     {
-        using SqliteStore store = Open();
+        using var store = Open();
         store.Commit([new(new StateKey(StateKind.PortRemoval, "x"), true)]);
-        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(DatabasePath)!))
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(DatabasePath)!))
+        {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        }
     }
 
     [Fact]
     public void Second_process_on_the_same_store_is_refused()
     {
-        using SqliteStore store = Open();
-        StoreException e = Assert.Throws<StoreException>(Open);
+        using var store = Open();
+        var e = Assert.Throws<StoreException>(Open);
         Assert.Equal(StoreFailure.InUse, e.Failure);
         Assert.Contains(DatabasePath, e.Message, StringComparison.Ordinal);
     }
@@ -87,21 +92,23 @@ public sealed class SqliteStoreTests : IDisposable
 
         void Refused(StoreFailure failure, string part)
         {
-            byte[] before = File.ReadAllBytes(DatabasePath);
-            StoreException e = Assert.Throws<StoreException>(Open);
+            var before = File.ReadAllBytes(DatabasePath);
+            var e = Assert.Throws<StoreException>(Open);
             Assert.Equal(failure, e.Failure);
             Assert.Contains(part, e.Message, StringComparison.Ordinal);
             Assert.Contains(DatabasePath, e.Message, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', e.Message);
             if (failure != StoreFailure.NewerSchema)
+            {
                 Assert.Equal(before.Length, new FileInfo(DatabasePath).Length);
+            }
         }
     }
 
     [Fact]
     public void A_store_that_a_newer_version_changed_is_left_for_the_copy_from_before()
     {
-        using (SqliteStore store = Open())
+        using (var store = Open())
         {
             store.Commit([new StoreChange(new StateKey(StateKind.Endpoint, 1L), new Endpoint(1, TestNode.Pod(1), true))]);
             store.Checkpoint();
@@ -110,19 +117,27 @@ public sealed class SqliteStoreTests : IDisposable
         File.Copy(DatabasePath, StoreCopies.PathOf(DatabasePath, StoreSchema.Version));
         Sql($"CREATE TABLE newer (x); DELETE FROM endpoints; PRAGMA user_version = {StoreSchema.Version + 1}");
 
-        using (SqliteStore store = Open())
+        using (var store = Open())
+        {
             Assert.Single(store.Load().Endpoints);
+        }
+
         Assert.True(File.Exists(DatabasePath + ".newer"));
         // And again, as any store.
-        using (SqliteStore store = Open())
+        using (var store = Open())
+        {
             Assert.Single(store.Load().Endpoints);
+        }
     }
 
     [Fact]
     public void Contents_that_make_no_sense_are_refused()
     {
-        using (SqliteStore store = Open())
+        using (var store = Open())
+        {
             store.Commit([.. Enumerable.Range(1, 2).Select(i => new StoreChange(new StateKey(StateKind.Endpoint, (long)i), new Endpoint(i, TestNode.Pod(i), true)))]);
+        }
+
         Sql("UPDATE endpoints SET mac = 1");
         Assert.Contains("MAC", Fails().Message, StringComparison.Ordinal);
         Sql("UPDATE endpoints SET mac = id, addresses = 'nonsense' || id");
@@ -132,7 +147,7 @@ public sealed class SqliteStoreTests : IDisposable
 
         StoreException Fails()
         {
-            using SqliteStore store = Open();
+            using var store = Open();
             return Assert.Throws<StoreException>(store.Load);
         }
     }
@@ -140,7 +155,7 @@ public sealed class SqliteStoreTests : IDisposable
     [Fact]
     public void Unwritable_place_is_a_clear_error()
     {
-        StoreException e = Assert.Throws<StoreException>(() => SqliteStore.Open("/proc/nothing/state.db", NullLogger.Instance));
+        var e = Assert.Throws<StoreException>(() => SqliteStore.Open("/proc/nothing/state.db", NullLogger.Instance));
         Assert.Equal(StoreFailure.CannotOpen, e.Failure);
         Assert.Contains("/proc/nothing/state.db", e.Message, StringComparison.Ordinal);
     }
@@ -148,9 +163,12 @@ public sealed class SqliteStoreTests : IDisposable
     [Fact]
     public void Log_stays_bounded()
     {
-        using SqliteStore store = Open();
-        for (int i = 0; i < 3000; i++)
+        using var store = Open();
+        for (var i = 0; i < 3000; i++)
+        {
             store.Commit([.. Enumerable.Range(1, 20).Select(k => new StoreChange(new StateKey(StateKind.Endpoint, (long)k), new Endpoint(k, TestNode.Pod(k, (ulong)i + 1), true)))]);
+        }
+
         Assert.InRange(new FileInfo(DatabasePath + "-wal").Length, 0, 5 << 20);
         store.Checkpoint();
         Assert.Equal(0, new FileInfo(DatabasePath + "-wal").Length);
@@ -161,23 +179,28 @@ public sealed class SqliteStoreTests : IDisposable
     {
         var random = new Random(7);
         ulong highest = 0;
-        for (int round = 0; round < 8; round++)
+        for (var round = 0; round < 8; round++)
         {
             var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ACCOffload.InfraManager.Tests.dll"), "store-writer", DatabasePath])
             {
                 RedirectStandardOutput = true,
             };
-            using Process child = Process.Start(start)!;
+            using var child = Process.Start(start)!;
             ulong acknowledged = 0;
-            for (int lines = random.Next(1, 200); lines > 0; lines--)
+            for (var lines = random.Next(1, 200); lines > 0; lines--)
+            {
                 acknowledged = ulong.Parse((await child.StandardOutput.ReadLineAsync())!, null);
-            child.Kill();
-            string rest = await child.StandardOutput.ReadToEndAsync();
-            await child.WaitForExitAsync();
-            foreach (string line in rest.Split('\n')[..^1])
-                acknowledged = ulong.Parse(line, null);
+            }
 
-            using SqliteStore store = Open();
+            child.Kill();
+            var rest = await child.StandardOutput.ReadToEndAsync();
+            await child.WaitForExitAsync();
+            foreach (var line in rest.Split('\n')[..^1])
+            {
+                acknowledged = ulong.Parse(line, null);
+            }
+
+            using var store = Open();
             Endpoint[] endpoints = [.. store.Load().Endpoints];
             Assert.Equal(2, endpoints.Length);
             Assert.Equal(endpoints[0].Spec.Sequence, endpoints[1].Spec.Sequence);
@@ -191,14 +214,14 @@ public sealed class SqliteStoreTests : IDisposable
     [RootFact]
     public async Task Full_disk_fails_requests_clearly_and_heals()
     {
-        string mount = Path.Combine(_folder, "small");
+        var mount = Path.Combine(_folder, "small");
         Directory.CreateDirectory(mount);
         await RunAsync("mount", "-t", "tmpfs", "-o", "size=512k", "accoffload-test", mount);
         try
         {
-            string path = Path.Combine(mount, "state.db");
+            var path = Path.Combine(mount, "state.db");
             var target = new FakeTarget();
-            using (SqliteStore store = SqliteStore.Open(path, NullLogger.Instance))
+            using (var store = SqliteStore.Open(path, NullLogger.Instance))
             {
                 await using var programmer = new InfraManager.Programming.Programmer(
                     TestNode.Settings, store, target, new InfraManager.Programming.ProgrammerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
@@ -210,8 +233,8 @@ public sealed class SqliteStoreTests : IDisposable
                 Fill(Path.Combine(mount, "filler"));
 
                 IntentException? error = null;
-                int held = 1;
-                for (int i = 2; i < 4000 && error is null; i++)
+                var held = 1;
+                for (var i = 2; i < 4000 && error is null; i++)
                 {
                     try
                     {
@@ -234,7 +257,7 @@ public sealed class SqliteStoreTests : IDisposable
                 await programmer.StopAsync(TimeSpan.FromSeconds(10));
             }
 
-            using SqliteStore again = SqliteStore.Open(path, NullLogger.Instance);
+            using var again = SqliteStore.Open(path, NullLogger.Instance);
             Assert.NotNull(again.Load().Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(5000))));
         }
         finally
@@ -245,7 +268,7 @@ public sealed class SqliteStoreTests : IDisposable
 
     private static void Fill(string path)
     {
-        using FileStream file = File.Create(path);
+        using var file = File.Create(path);
         var block = new byte[4096];
         try
         {
@@ -263,7 +286,7 @@ public sealed class SqliteStoreTests : IDisposable
 
     private static async Task RunAsync(string program, params string[] arguments)
     {
-        using Process process = Process.Start(program, arguments);
+        using var process = Process.Start(program, arguments);
         await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
     }
@@ -274,7 +297,7 @@ public sealed class SqliteStoreTests : IDisposable
     {
         using var connection = new SqliteConnection($"Data Source={DatabasePath};Pooling=False");
         connection.Open();
-        using SqliteCommand command = connection.CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = text;
         command.ExecuteNonQuery();
     }

@@ -60,8 +60,8 @@ internal sealed class CoreHarness : ICrashHarness
     public static async Task<CoreHarness> StartAsync(FakeTarget? target = null, Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
     {
         // Memory-backed where there is one: the tests that make thousands of commits are about order, not about the disk.
-        string parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
-        string folder = Path.Combine(parent, "im-core-" + Path.GetRandomFileName());
+        var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        var folder = Path.Combine(parent, "im-core-" + Path.GetRandomFileName());
         Directory.CreateDirectory(folder);
         var harness = new CoreHarness(folder, target ?? new FakeTarget());
         harness.Options = options?.Invoke(harness.Options) ?? harness.Options;
@@ -69,7 +69,10 @@ internal sealed class CoreHarness : ICrashHarness
         // Epoch 1, which the requests of TestNode have.
         await harness.Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
         if (ready)
+        {
             await harness.ReadyAsync();
+        }
+
         return harness;
     }
 
@@ -87,7 +90,7 @@ internal sealed class CoreHarness : ICrashHarness
     public async Task KillAsync()
     {
         Hook = _ => throw new SimulatedCrashException();
-        Task stopped = Programmer.StopAsync(TimeSpan.Zero);
+        var stopped = Programmer.StopAsync(TimeSpan.Zero);
         await stopped.WaitAsync(Limit);
         _store.Dispose();
         _closed = true;
@@ -107,10 +110,15 @@ internal sealed class CoreHarness : ICrashHarness
     public async Task RestartAsync(bool ready = true)
     {
         if (!_closed)
+        {
             await KillAsync();
+        }
+
         Open();
         if (ready)
+        {
             await ReadyAsync();
+        }
     }
 
     /// <summary>Sets no hook, and waits for the one that may be running.</summary>
@@ -144,11 +152,14 @@ internal sealed class CoreHarness : ICrashHarness
 
     public async Task UntilAsync(Func<bool> condition, string what)
     {
-        long start = TimeProvider.System.GetTimestamp();
+        var start = TimeProvider.System.GetTimestamp();
         while (!condition())
         {
             if (TimeProvider.System.GetElapsedTime(start) > Limit)
+            {
                 throw new TimeoutException($"not within {Limit.TotalSeconds:0} s: {what}; {Programmer.GetStatus()}");
+            }
+
             await Task.Delay(1);
         }
     }
@@ -171,7 +182,7 @@ internal sealed class CoreHarness : ICrashHarness
     {
         await UntilAsync(() => Difference() is null && Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }, "settled: " + Difference());
         Assert.Null(Difference());
-        ProgrammerStatus status = Programmer.GetStatus();
+        var status = Programmer.GetStatus();
         Assert.Equal((status.TableEntries, status.PendingEntries), (status.Tables.Sum(t => t.Wanted), status.Tables.Sum(t => t.Differences)));
         return Programmer.GetEndpoints();
     }
@@ -179,28 +190,44 @@ internal sealed class CoreHarness : ICrashHarness
     /// <summary>Null, or how the target differs from the endpoints.</summary>
     public string? Difference()
     {
-        IReadOnlyList<EndpointView> endpoints = Programmer.GetEndpoints();
-        IReadOnlyDictionary<string, uint> ports = Target.Ports;
+        var endpoints = Programmer.GetEndpoints();
+        var ports = Target.Ports;
         var compiler = new EndpointCompiler(Target.Pipeline, TestNode.Settings);
         var wanted = new Dictionary<EntryKey, Entry>();
-        foreach (EndpointView view in endpoints)
+        foreach (var view in endpoints)
         {
-            if (!ports.TryGetValue(view.Endpoint.Spec.PortName, out uint port))
+            if (!ports.TryGetValue(view.Endpoint.Spec.PortName, out var port))
+            {
                 return $"port {view.Endpoint.Spec.PortName} is missing";
-            foreach (Entry entry in compiler.Compile(view.Endpoint, port))
+            }
+
+            foreach (var entry in compiler.Compile(view.Endpoint, port))
+            {
                 wanted.Add(entry.Key, entry);
+            }
         }
 
-        foreach (Entry entry in OtherEntries.Of(Programmer))
-            wanted.TryAdd(entry.Key, entry);
-        if (ports.Keys.FirstOrDefault(p => AgentPortName.Is(p) && endpoints.All(e => e.Endpoint.Spec.PortName != p)) is { } orphan)
-            return $"port {orphan} belongs to nobody";
-        foreach (Entry row in Target.Rows)
+        foreach (var entry in OtherEntries.Of(Programmer))
         {
-            if (!wanted.Remove(row.Key, out Entry? entry))
+            wanted.TryAdd(entry.Key, entry);
+        }
+
+        if (ports.Keys.FirstOrDefault(p => AgentPortName.Is(p) && endpoints.All(e => e.Endpoint.Spec.PortName != p)) is { } orphan)
+        {
+            return $"port {orphan} belongs to nobody";
+        }
+
+        foreach (var row in Target.Rows)
+        {
+            if (!wanted.Remove(row.Key, out var entry))
+            {
                 return $"foreign row {row}";
+            }
+
             if (!entry.SameAs(row))
+            {
                 return $"row {row} instead of {entry}";
+            }
         }
 
         return wanted.Count == 0 ? null : $"missing row {wanted.Values.First()}";
@@ -209,7 +236,10 @@ internal sealed class CoreHarness : ICrashHarness
     public async ValueTask DisposeAsync()
     {
         if (!_closed)
+        {
             await KillAsync();
+        }
+
         Directory.Delete(_folder, recursive: true);
     }
 }

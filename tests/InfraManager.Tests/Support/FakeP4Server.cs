@@ -49,7 +49,9 @@ internal sealed class FakeP4Server : IAsyncDisposable
         get
         {
             lock (_gate)
+            {
                 return [.. _rows.Values];
+            }
         }
     }
 
@@ -58,7 +60,9 @@ internal sealed class FakeP4Server : IAsyncDisposable
         get
         {
             lock (_gate)
+            {
                 return new Dictionary<string, uint>(_ports);
+            }
         }
     }
 
@@ -74,7 +78,10 @@ internal sealed class FakeP4Server : IAsyncDisposable
     {
         await StopAsync();
         if (empty)
+        {
             Wipe();
+        }
+
         await _host.ListenAsync();
     }
 
@@ -85,7 +92,9 @@ internal sealed class FakeP4Server : IAsyncDisposable
     public void Drift(Action<Dictionary<string, TableEntry>> change)
     {
         lock (_gate)
+        {
             change(_rows);
+        }
     }
 
     private void Wipe()
@@ -146,7 +155,9 @@ internal sealed class FakeP4Server : IAsyncDisposable
     private void AbortStream()
     {
         lock (_gate)
+        {
             _streamContext?.Abort();
+        }
     }
 
     // Another controller with a higher election id comes and goes.
@@ -199,8 +210,10 @@ internal sealed class FakeP4Server : IAsyncDisposable
         lock (_gate)
         {
             _random.Shuffle(order);
-            foreach (int i in order)
+            foreach (var i in order)
+            {
                 codes[i] = applies(i) ? ApplyOne(request.Updates[i]) : StatusCode.ResourceExhausted;
+            }
         }
 
         return codes;
@@ -208,9 +221,9 @@ internal sealed class FakeP4Server : IAsyncDisposable
 
     private StatusCode ApplyOne(P4.V1.Update update)
     {
-        TableEntry entry = update.Entity.TableEntry;
-        string key = KeyOf(entry);
-        bool exists = _rows.ContainsKey(key);
+        var entry = update.Entity.TableEntry;
+        var key = KeyOf(entry);
+        var exists = _rows.ContainsKey(key);
         switch (update.Type)
         {
             case P4.V1.Update.Types.Type.Insert when exists:
@@ -229,8 +242,11 @@ internal sealed class FakeP4Server : IAsyncDisposable
     private static RpcException Failed(StatusCode[] codes)
     {
         var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown };
-        foreach (StatusCode code in codes)
+        foreach (var code in codes)
+        {
             status.Details.Add(Any.Pack(new P4.V1.Error { CanonicalCode = (int)code, Message = code == StatusCode.OK ? "" : "refused by the test" }));
+        }
+
         return new RpcException(new Status(StatusCode.Unknown, "some failed"), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
     }
 
@@ -243,7 +259,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
             {
                 while (await requestStream.MoveNext(context.CancellationToken))
                 {
-                    Uint128 id = requestStream.Current.Arbitration.ElectionId;
+                    var id = requestStream.Current.Arbitration.ElectionId;
                     lock (server._gate)
                     {
                         server._primary = id;
@@ -269,9 +285,14 @@ internal sealed class FakeP4Server : IAsyncDisposable
             {
                 server.Writes++;
                 if (!request.ElectionId.Equals(server._primary))
+                {
                     throw new RpcException(new Status(StatusCode.PermissionDenied, "not primary"));
+                }
+
                 if (server._config is null)
+                {
                     throw new RpcException(new Status(StatusCode.FailedPrecondition, "no pipeline"));
+                }
             }
 
             return server.StepAsync(
@@ -279,7 +300,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
                 context,
                 () =>
                 {
-                    StatusCode[] codes = server.Apply(request, _ => true);
+                    var codes = server.Apply(request, _ => true);
                     return codes.All(c => c == StatusCode.OK) ? new WriteResponse() : throw Failed(codes);
                 },
                 () => server.Apply(request, i => i % 2 == 0),
@@ -292,8 +313,11 @@ internal sealed class FakeP4Server : IAsyncDisposable
             async () =>
             {
                 var tables = request.Entities.Select(e => e.TableEntry.TableId).ToHashSet();
-                foreach (TableEntry[] some in server.Rows.Where(r => tables.Contains(r.TableId)).Chunk(7))
+                foreach (var some in server.Rows.Where(r => tables.Contains(r.TableId)).Chunk(7))
+                {
                     await responseStream.WriteAsync(new ReadResponse { Entities = { some.Select(r => new Entity { TableEntry = r }) } });
+                }
+
                 return true;
             }).Unwrap();
 
@@ -317,18 +341,21 @@ internal sealed class FakeP4Server : IAsyncDisposable
     {
         public override Task<Gnmi.GetResponse> Get(Gnmi.GetRequest request, ServerCallContext context) => server.StepAsync("gnmi.get", context, () =>
         {
-            Gnmi.Path path = request.Path.Single();
-            string name = path.Elem[1].Key["name"];
+            var path = request.Path.Single();
+            var name = path.Elem[1].Key["name"];
             var notification = new Gnmi.Notification();
-            foreach ((string port, uint id) in server.Ports.Where(p => name == "*" || p.Key == name))
+            foreach ((var port, var id) in server.Ports.Where(p => name == "*" || p.Key == name))
             {
-                Gnmi.Path own = path.Clone();
+                var own = path.Clone();
                 own.Elem[1].Key["name"] = port;
                 notification.Update.Add(new Gnmi.Update { Path = own, Val = new Gnmi.TypedValue { UintVal = id } });
             }
 
             if (notification.Update.Count == 0 && name != "*")
+            {
                 throw new RpcException(new Status(StatusCode.NotFound, "no such port"));
+            }
+
             return new Gnmi.GetResponse { Notification = { notification } };
         });
 
@@ -336,13 +363,18 @@ internal sealed class FakeP4Server : IAsyncDisposable
         {
             lock (server._gate)
             {
-                foreach (Gnmi.Path path in request.Delete)
-                    server._ports.Remove(path.Elem[1].Key["name"]);
-                foreach (Gnmi.Update update in request.Update)
+                foreach (var path in request.Delete)
                 {
-                    string name = update.Path.Elem[1].Key["name"];
+                    server._ports.Remove(path.Elem[1].Key["name"]);
+                }
+
+                foreach (var update in request.Update)
+                {
+                    var name = update.Path.Elem[1].Key["name"];
                     if (!server._ports.ContainsKey(name))
+                    {
                         server._ports.Add(name, server._nextPort++);
+                    }
                 }
             }
 

@@ -97,7 +97,9 @@ internal sealed class FakeTarget : ITarget
         get
         {
             lock (_gate)
+            {
                 return [.. _rows.Values];
+            }
         }
     }
 
@@ -106,7 +108,9 @@ internal sealed class FakeTarget : ITarget
         get
         {
             lock (_gate)
+            {
                 return new Dictionary<string, uint>(_ports);
+            }
         }
     }
 
@@ -140,13 +144,17 @@ internal sealed class FakeTarget : ITarget
     public void Drift(Action<Dictionary<EntryKey, Entry>> change)
     {
         lock (_gate)
+        {
             change(_rows);
+        }
     }
 
     public void AddForeignPort(string name)
     {
         lock (_gate)
+        {
             _ports.TryAdd(name, _nextPort++);
+        }
     }
 
     public Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken)
@@ -154,7 +162,7 @@ internal sealed class FakeTarget : ITarget
         ThrowIfAway();
         lock (_gate)
         {
-            bool pushed = !_hasPipeline;
+            var pushed = !_hasPipeline;
             _hasPipeline = true;
             Pushes += pushed ? 1 : 0;
             return Task.FromResult(pushed);
@@ -165,7 +173,7 @@ internal sealed class FakeTarget : ITarget
     {
         ThrowIfAway();
         await Task.Yield();
-        foreach (Entry entry in Rows)
+        foreach (var entry in Rows)
         {
             ThrowIfAway();
             cancellationToken.ThrowIfCancellationRequested();
@@ -176,7 +184,9 @@ internal sealed class FakeTarget : ITarget
         {
             _late = null;
             if (late.Session == Volatile.Read(ref _session))
+            {
                 Apply(late.Updates, _ => true);
+            }
         }
     }
 
@@ -186,10 +196,13 @@ internal sealed class FakeTarget : ITarget
     public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
     {
         if (!Connection.IsPrimary)
+        {
             return new WriteResult(WriteOutcome.NotSent, StatusCode.Unavailable, "not sent", []);
+        }
+
         Writes++;
         Updates += updates.Length;
-        EntryUpdate[] all = updates.ToArray();
+        var all = updates.ToArray();
         switch (NextFault())
         {
             case TargetFault.LoseReply:
@@ -240,32 +253,49 @@ internal sealed class FakeTarget : ITarget
     public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken)
     {
         ThrowIfAway();
-        return Task.FromResult<uint?>(Ports.TryGetValue(name, out uint id) ? id : null);
+        return Task.FromResult<uint?>(Ports.TryGetValue(name, out var id) ? id : null);
     }
 
     public uint? ImpliedPort(PortSpec port) => null;
 
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {
-        string name = port.Name;
+        var name = port.Name;
         await Task.Yield();
         ThrowIfAway();
         if (RefusesPort(name) is var refusal and not StatusCode.OK)
+        {
             throw new P4RuntimeException(refusal, "refused by the test");
-        TargetFault fault = NextFault();
+        }
+
+        var fault = NextFault();
         if (fault is TargetFault.LoseRequest)
+        {
             throw Lost();
+        }
+
         if (fault is TargetFault.RefuseAll or TargetFault.RefuseSome)
+        {
             throw new P4RuntimeException(StatusCode.ResourceExhausted, "no more ports");
+        }
+
         if (fault is TargetFault.Hang)
+        {
             await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
         if (fault is TargetFault.Die)
+        {
             Restart();
+        }
+
         uint id;
         lock (_gate)
         {
             if (!_ports.TryGetValue(name, out id))
+            {
                 _ports.Add(name, id = _nextPort++);
+            }
         }
 
         if (fault is TargetFault.Flap or TargetFault.Stolen)
@@ -281,15 +311,26 @@ internal sealed class FakeTarget : ITarget
     {
         await Task.Yield();
         ThrowIfAway();
-        TargetFault fault = NextFault();
+        var fault = NextFault();
         if (fault is TargetFault.LoseRequest)
+        {
             throw Lost();
+        }
+
         if (fault is TargetFault.Hang)
+        {
             await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
         lock (_gate)
+        {
             _ports.Remove(name);
+        }
+
         if (fault != TargetFault.None)
+        {
             throw Lost();
+        }
     }
 
     private static P4RuntimeException Lost() => new(StatusCode.Unavailable, "lost by the test");
@@ -299,13 +340,18 @@ internal sealed class FakeTarget : ITarget
     private void ThrowIfAway()
     {
         if (Connection.State == SessionState.Disconnected)
+        {
             throw new P4RuntimeException(StatusCode.Unavailable, "away");
+        }
     }
 
     private void Change(SessionState state, string reason)
     {
         lock (_gate)
+        {
             _connection = new TargetConnection(state, reason, state == SessionState.Primary ? _connection.Generation + 1 : _connection.Generation);
+        }
+
         ConnectionChanged?.Invoke();
     }
 
@@ -315,13 +361,16 @@ internal sealed class FakeTarget : ITarget
         lock (_gate)
         {
             if (!_hasPipeline)
+            {
                 return new WriteResult(WriteOutcome.Rejected, StatusCode.FailedPrecondition, "no pipeline", []);
+            }
+
             Log.AddRange(all);
             int[] order = [.. Enumerable.Range(0, all.Length)];
             _random.Shuffle(order);
-            foreach (int i in order)
+            foreach (var i in order)
             {
-                StatusCode always = Refuses(all[i]);
+                var always = Refuses(all[i]);
                 codes[i] = always != StatusCode.OK ? always : applies(i) ? ApplyOne(all[i]) : refusal;
             }
         }
@@ -332,9 +381,12 @@ internal sealed class FakeTarget : ITarget
 
     private StatusCode ApplyOne(EntryUpdate update)
     {
-        bool exists = _rows.ContainsKey(update.Entry.Key);
+        var exists = _rows.ContainsKey(update.Entry.Key);
         if (Forgets(update) && exists == (update.Kind != UpdateKind.Insert))
+        {
             return StatusCode.OK;
+        }
+
         switch (update.Kind)
         {
             case UpdateKind.Insert when exists:

@@ -28,19 +28,27 @@ internal sealed class Oracle
     public async Task RunAsync(Programmer programmer, params Intent[] batch)
     {
         List<Task<object>> calls = [.. batch.Select(i => Submit(programmer, i))];
-        Task all = Task.WhenAll(calls.Select(c => c.ContinueWith(_ => { }, TaskScheduler.Default)));
+        var all = Task.WhenAll(calls.Select(c => c.ContinueWith(_ => { }, TaskScheduler.Default)));
         await Task.WhenAny(all, programmer.Completion).WaitAsync(Limit);
         if (!programmer.Completion.IsCompleted)
+        {
             await all.WaitAsync(Limit);
-        for (int i = 0; i < batch.Length; i++)
+        }
+
+        for (var i = 0; i < batch.Length; i++)
+        {
             TakeIn(batch[i], calls[i]);
+        }
     }
 
     /// <summary>The process died.</summary>
     public void Crashed()
     {
-        foreach ((AttachmentKey key, List<EndpointSpec?> specs) in _afterCrash)
+        foreach ((var key, var specs) in _afterCrash)
+        {
             Allowed(key).AddRange(specs);
+        }
+
         Settled();
     }
 
@@ -54,10 +62,10 @@ internal sealed class Oracle
     /// <summary>Compares, and takes what is there for certain from now on.</summary>
     public void Check(IReadOnlyList<EndpointView> endpoints)
     {
-        Dictionary<AttachmentKey, EndpointSpec> actual = endpoints.ToDictionary(e => e.Endpoint.Key, e => e.Endpoint.Spec);
-        foreach ((AttachmentKey key, List<EndpointSpec?> allowed) in _allowed)
+        var actual = endpoints.ToDictionary(e => e.Endpoint.Key, e => e.Endpoint.Spec);
+        foreach ((var key, var allowed) in _allowed)
         {
-            EndpointSpec? spec = actual.GetValueOrDefault(key);
+            var spec = actual.GetValueOrDefault(key);
             Assert.True(allowed.Exists(a => Same(a, spec)), $"{key} is {Text(spec)}, allowed: {string.Join(" or ", allowed.Select(Text))}");
             allowed.Clear();
             allowed.Add(spec);
@@ -82,9 +90,12 @@ internal sealed class Oracle
     private void TakeIn(Intent intent, Task<object> call)
     {
         if (call.Exception is { } failure && failure.InnerException is not IntentException)
+        {
             throw failure;
-        bool answered = call.IsCompleted;
-        bool succeeded = call.IsCompletedSuccessfully;
+        }
+
+        var answered = call.IsCompleted;
+        var succeeded = call.IsCompletedSuccessfully;
         if (!EpochIsDoubtful && EpochOf(intent) is { } epoch && epoch != Epoch)
         {
             Assert.False(succeeded, $"a request of epoch {epoch} was taken, the current one is {Epoch}");
@@ -100,7 +111,7 @@ internal sealed class Oracle
                 Take(detach.Key, null, answered, succeeded);
                 break;
             case BeginIntent when succeeded:
-                ulong next = ((BeginOutcome)call.Result).Epoch;
+                var next = ((BeginOutcome)call.Result).Epoch;
                 Assert.True(next > Epoch, $"epoch {next} after {Epoch}");
                 (Epoch, EpochIsDoubtful) = (next, false);
                 break;
@@ -109,10 +120,16 @@ internal sealed class Oracle
                 break;
             case SyncIntent sync:
                 HashSet<AttachmentKey> failed = succeeded ? [.. ((SyncOutcome)call.Result).Failures.Select(f => f.Key!.Value)] : [];
-                foreach (EndpointSpec item in sync.Attachments)
+                foreach (var item in sync.Attachments)
+                {
                     Take(item.Key, item, answered, succeeded && !failed.Contains(item.Key));
-                foreach (AttachmentKey key in _allowed.Keys.Where(k => sync.Attachments.All(a => a.Key != k)).ToArray())
+                }
+
+                foreach (var key in _allowed.Keys.Where(k => sync.Attachments.All(a => a.Key != k)).ToArray())
+                {
                     Take(key, null, answered, succeeded);
+                }
+
                 break;
         }
     }
@@ -130,11 +147,16 @@ internal sealed class Oracle
         if (succeeded)
         {
             if (DiskIsDoubtful)
+            {
                 AfterCrash(key).AddRange(Allowed(key));
+            }
+
             Allowed(key).Clear();
             Allowed(key).Add(spec);
             if (!DiskIsDoubtful)
+            {
                 _afterCrash.Remove(key);
+            }
         }
         else if (!answered)
         {
@@ -148,15 +170,21 @@ internal sealed class Oracle
 
     private List<EndpointSpec?> Allowed(AttachmentKey key)
     {
-        if (!_allowed.TryGetValue(key, out List<EndpointSpec?>? allowed))
+        if (!_allowed.TryGetValue(key, out var allowed))
+        {
             _allowed.Add(key, allowed = [null]);
+        }
+
         return allowed;
     }
 
     private List<EndpointSpec?> AfterCrash(AttachmentKey key)
     {
-        if (!_afterCrash.TryGetValue(key, out List<EndpointSpec?>? specs))
+        if (!_afterCrash.TryGetValue(key, out var specs))
+        {
             _afterCrash.Add(key, specs = []);
+        }
+
         return specs;
     }
 }

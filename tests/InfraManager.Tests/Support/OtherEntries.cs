@@ -1,7 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.P4Runtime.Entries;
-using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
@@ -10,9 +9,9 @@ internal static class OtherEntries
 {
     public static IEnumerable<Entry> Of(Programmer programmer)
     {
-        Pipeline pipeline = TestPipeline.Artifacts.Pipeline;
+        var pipeline = TestPipeline.Artifacts.Pipeline;
         var services = new ServiceCompiler(pipeline);
-        uint last = programmer.GetStatus().LastServiceNumber;
+        var last = programmer.GetStatus().LastServiceNumber;
         return programmer.GetServices().Values.SelectMany(s => services.Compile(s.State))
             .Concat(new NodeCompiler(pipeline, TestNode.Settings).Compile(programmer.GetSnat()))
             .Concat(last == 0 ? [] : [new IdMark(pipeline).For(last)]);

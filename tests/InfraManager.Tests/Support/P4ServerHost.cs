@@ -17,12 +17,12 @@ internal sealed class P4ServerHost(string path, object server, Action<WebApplica
     public async Task ListenAsync()
     {
         File.Delete(path);
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(path, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(server.GetType(), server);
-        WebApplication app = builder.Build();
+        var app = builder.Build();
         map(app);
         await app.StartAsync();
         _app = app;

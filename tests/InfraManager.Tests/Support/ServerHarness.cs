@@ -33,8 +33,8 @@ internal sealed class ServerHarness : IAsyncDisposable
 
     public static async Task<ServerHarness> StartAsync(Action<FakeP4Server>? prepare = null)
     {
-        string folder = Directory.CreateTempSubdirectory("im-p4-").FullName;
-        FakeP4Server server = await FakeP4Server.StartAsync(Path.Combine(folder, "p4.sock"));
+        var folder = Directory.CreateTempSubdirectory("im-p4-").FullName;
+        var server = await FakeP4Server.StartAsync(Path.Combine(folder, "p4.sock"));
         prepare?.Invoke(server);
         var harness = new ServerHarness(folder, server);
         harness.Open();
@@ -91,11 +91,14 @@ internal sealed class ServerHarness : IAsyncDisposable
 
     public async Task<IReadOnlyList<EndpointView>> SettledAsync()
     {
-        long start = TimeProvider.System.GetTimestamp();
+        var start = TimeProvider.System.GetTimestamp();
         while (!(Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }) || Difference() is not null)
         {
             if (TimeProvider.System.GetElapsedTime(start) > Limit)
+            {
                 throw new TimeoutException($"not settled: {Difference()}; {Programmer.GetStatus()}");
+            }
+
             await Task.Delay(2);
         }
 
@@ -105,17 +108,23 @@ internal sealed class ServerHarness : IAsyncDisposable
     /// <summary>Null, or how the server differs from the endpoints.</summary>
     public string? Difference()
     {
-        IReadOnlyList<EndpointView> endpoints = Programmer.GetEndpoints();
-        IReadOnlyDictionary<string, uint> ports = Server.Ports;
+        var endpoints = Programmer.GetEndpoints();
+        var ports = Server.Ports;
         if (!ports.Keys.ToHashSet().SetEquals(endpoints.Select(e => e.Endpoint.Spec.PortName)))
+        {
             return $"ports are {string.Join(' ', ports.Keys)}";
+        }
+
         return ServerRows.Difference(Programmer, TestNode.Settings, ports, Server.Rows);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (_store is not null)
+        {
             await CloseAsync();
+        }
+
         await Server.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }

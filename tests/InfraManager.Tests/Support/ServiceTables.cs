@@ -33,22 +33,34 @@ internal static class ServiceTables
         {
             var frontend = frontends.GetValueOrDefault(row["frontend_id"]) ?? throw new InvalidDataException($"{row} has no frontend");
             if ((frontend["ip"], frontend["port"]) != (row["ip"], row["port"]))
+            {
                 throw new InvalidDataException($"replies to {row} come from {frontend}");
+            }
+
             var who = row.Action;
             if (row.Action == "balance")
             {
                 var set = buckets[row["set_id"]].Where(b => BucketOf(b) < FirstSuccessor).OrderBy(BucketOf).ToList();
                 CheckSuccession(row, [.. buckets[row["set_id"]].Where(b => BucketOf(b) >= FirstSuccessor)], backends);
                 if (set.Count.ToString(CultureInfo.InvariantCulture) != row["buckets"] || set.Where((b, i) => b["bucket"] != i.ToString(CultureInfo.InvariantCulture)).Any())
+                {
                     throw new InvalidDataException($"{row} has {set.Count} buckets");
+                }
+
                 seen.Add("set " + row["set_id"]);
                 var shares = set.Select(b => backends.GetValueOrDefault(b["backend_id"]) ?? throw new InvalidDataException($"{b} names no backend"))
                     .GroupBy(b => b.Action == "to_backend" ? $"{b["ip"]}:{b["port"]}{(b["on_host"] == "1" ? " here" : "")}" : throw new InvalidDataException($"{b} drains and has a bucket")).ToList();
                 if (shares.Max(s => s.Count()) - shares.Min(s => s.Count()) > 1)
+                {
                     throw new InvalidDataException($"{row} is unevenly shared");
+                }
+
                 who = $"[{string.Join(", ", shares.Select(s => s.Key).Order(StringComparer.Ordinal))}] affinity {row["affinity"]}";
                 if (row["ranges_id"] != "0")
+                {
                     who += $" from {string.Join(", ", ranges[row["ranges_id"]].Order(StringComparer.Ordinal))}";
+                }
+
                 seen.Add("ranges " + row["ranges_id"]);
             }
 
@@ -59,12 +71,18 @@ internal static class ServiceTables
         {
             var endpoint = endpoints.GetValueOrDefault(backend["endpoint_id"]) ?? throw new InvalidDataException($"{backend} has no endpoint");
             if ((endpoint["ip"], endpoint["port"]) != (backend["ip"], backend["port"]))
+            {
                 throw new InvalidDataException($"{backend} has {endpoint}");
+            }
+
             seen.Add("endpoint " + endpoint["id"]);
         }
 
         foreach (var lost in buckets.Select(b => "set " + b.Key).Concat(ranges.Select(r => "ranges " + r.Key)).Concat(endpoints.Keys.Select(e => "endpoint " + e)).Except(seen))
+        {
             throw new InvalidDataException($"{lost} serves nobody");
+        }
+
         return string.Join('\n', lines.Order(StringComparer.Ordinal));
     }
 
@@ -108,13 +126,18 @@ internal static class ServiceTables
         var successors = buckets.Where(b => BucketOf(b) < 2 * FirstSuccessor).ToDictionary(BucketOf);
         var substitutes = buckets.Where(b => BucketOf(b) >= 2 * FirstSuccessor).ToDictionary(b => BucketOf(b) - FirstSuccessor);
         if (!successors.Keys.Order().SequenceEqual(Enumerable.Range(FirstSuccessor, int.Parse(service["succession"], CultureInfo.InvariantCulture))))
+        {
             throw new InvalidDataException($"{service} has {successors.Count} buckets of its succession");
+        }
+
         foreach (var (bucket, successor) in successors)
         {
             var backend = backends.GetValueOrDefault(successor["backend_id"]) ?? throw new InvalidDataException($"{successor} names no backend");
             var substitute = substitutes.TryGetValue(bucket, out var row) ? backends.GetValueOrDefault(row["backend_id"])?.Action : null;
             if (substitute != (backend.Action == "to_backend" ? null : "to_backend"))
+            {
                 throw new InvalidDataException($"{successor} leads to {backend}, its substitute is {substitute ?? "missing"}");
+            }
         }
     }
 
@@ -126,9 +149,15 @@ internal static class ServiceTables
         {
             var values = new Dictionary<string, string>();
             foreach (var match in entry.EnumerateMatch())
+            {
                 values[match.Field.Name] = match.Field.Name.EndsWith("ip", StringComparison.Ordinal) ? Ip(match.Value.Span) + (match.Field.Kind == MatchKind.Lpm ? $"/{match.PrefixLength}" : "") : Number(match.Value.Span);
+            }
+
             foreach (var param in entry.EnumerateParams())
+            {
                 values[param.Param.Name] = param.Param.Name.EndsWith("ip", StringComparison.Ordinal) ? Ip(param.Value.Span) : Number(param.Value.Span);
+            }
+
             return new Row(entry.Table.Alias, entry.Action.Alias, values, entry.ToString());
         }
 
@@ -140,7 +169,10 @@ internal static class ServiceTables
         {
             ulong number = 0;
             foreach (var b in value)
+            {
                 number = (number << 8) | b;
+            }
+
             return number.ToString(CultureInfo.InvariantCulture);
         }
     }

@@ -19,7 +19,10 @@ public sealed class SystemdServiceTests : IDisposable
     public void Dispose()
     {
         foreach (var name in new[] { "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID" })
+        {
             Environment.SetEnvironmentVariable(name, null);
+        }
+
         _socket.Dispose();
         _folder.Dispose();
     }
@@ -74,7 +77,10 @@ public sealed class SystemdServiceTests : IDisposable
     public void Without_systemd_and_with_a_dead_socket_nothing_happens()
     {
         using (var service = new SystemdService(NullLogger.Instance))
+        {
             service.Ready("x");
+        }
+
         Environment.SetEnvironmentVariable("NOTIFY_SOCKET", _folder.At("gone"));
         using var dead = new SystemdService(NullLogger.Instance);
         dead.Ready("x");

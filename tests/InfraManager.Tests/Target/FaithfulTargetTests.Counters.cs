@@ -38,7 +38,7 @@ public sealed partial class FaithfulTargetTests
         });
         await ReadyAsync();
 
-        foreach (string table in new[] { "services", "backends" })
+        foreach (var table in new[] { "services", "backends" })
         {
             var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => AsCtl().ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
             Assert.Equal($"the counters of table {table} are not available on this target (p4-dpdk)", refused.Message);

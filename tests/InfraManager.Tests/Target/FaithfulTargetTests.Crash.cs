@@ -20,7 +20,7 @@ public sealed partial class FaithfulTargetTests
     [MemberData(nameof(Points))]
     public async Task After_a_crash_at_any_step_it_holds_what_the_model_wants(string point)
     {
-        int crashes = await CrashScenario.CrashAtAsync(Crashable.StartAsync, Enum.Parse<CrashPoint>(point));
+        var crashes = await CrashScenario.CrashAtAsync(Crashable.StartAsync, Enum.Parse<CrashPoint>(point));
 
         // Ports of the pool are not removed, and the disk does not fail.
         Assert.Equal(point is not (nameof(CrashPoint.AfterPortRemoval) or nameof(CrashPoint.BeforeDebtCommit)), crashes > 0);
@@ -47,7 +47,7 @@ public sealed partial class FaithfulTargetTests
 
         public void Refuse(string? mac)
         {
-            ByteString? refused = mac is null ? null : ByteString.CopyFrom(MacAddress.Parse(mac).ToArray());
+            var refused = mac is null ? null : ByteString.CopyFrom(MacAddress.Parse(mac).ToArray());
             node._target.Refuses = e => refused is not null && e.TableEntry is { } row
                 && row.Match.Select(m => m.Exact?.Value).Concat(row.Action.Action.Params.Select(p => p.Value)).Contains(refused);
         }
@@ -69,10 +69,15 @@ public sealed partial class FaithfulTargetTests
         public async Task RestartAsync(bool ready)
         {
             if (node._store is not null)
+            {
                 await KillAsync();
+            }
+
             node.Open(pool: CrashPool);
             if (ready)
+            {
                 await node.ReadyAsync();
+            }
         }
 
         public async Task<IReadOnlyList<EndpointView>> SettledAsync()

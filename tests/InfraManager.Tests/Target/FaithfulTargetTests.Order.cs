@@ -21,8 +21,11 @@ public sealed partial class FaithfulTargetTests
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
-        for (int pod = 1; pod <= 3; pod++)
+        for (var pod = 1; pod <= 3; pod++)
+        {
             await LendAsync(pod);
+        }
+
         await SetServiceAsync(1);
         await SetServiceAsync(1, 2);
         await SetServiceAsync(3);
@@ -32,16 +35,22 @@ public sealed partial class FaithfulTargetTests
 
         var rows = new Dictionary<(string Table, string Key), Dictionary<string, string>>();
         LoggedUpdate[] updates = [.. _target.Updates];
-        foreach (LoggedUpdate update in updates)
+        foreach (var update in updates)
         {
             var key = (update.Name[(update.Name.LastIndexOf('.') + 1)..], update.Entity.TableEntry.Match.ToString());
             if (update.Kind == Kind.Delete)
+            {
                 Assert.True(rows.Remove(key), $"{update}");
+            }
             else
+            {
                 Assert.True(rows.TryAdd(key, ValuesOf(update.Entity.TableEntry)), $"{update}");
+            }
             // What needs a row that is being replaced is held. The mark of the ids, of kind 3, holds nothing.
             if (!rows.Any(r => r.Key.Table == "held" && Convert.FromBase64String(r.Value["kind"])[^1] != 3))
+            {
                 Assert.All(Ways, w => Assert.Empty(Astray(rows, w.From, w.To, w.By)));
+            }
         }
 
         Assert.All(Ways, w => Assert.Contains(updates, u => u.Name.EndsWith(w.From, StringComparison.Ordinal)));
@@ -50,7 +59,7 @@ public sealed partial class FaithfulTargetTests
     private static IEnumerable<string> Astray(Dictionary<(string Table, string Key), Dictionary<string, string>> rows, string from, string to, string by)
     {
         HashSet<string> there = [.. rows.Where(r => r.Key.Table == to).Select(r => r.Value[by])];
-        return rows.Where(r => r.Key.Table == from && r.Value.TryGetValue(by, out string? value) && !there.Contains(value)).Select(r => $"{from} {r.Key.Key} leads to {to} {r.Value[by]}");
+        return rows.Where(r => r.Key.Table == from && r.Value.TryGetValue(by, out var value) && !there.Contains(value)).Select(r => $"{from} {r.Key.Key} leads to {to} {r.Value[by]}");
     }
 
     /// <summary>A row's fields and parameters by name.</summary>
@@ -60,10 +69,16 @@ public sealed partial class FaithfulTargetTests
         var table = pipeline.Tables.Single(t => t.Preamble.Id == row.TableId);
         var values = new Dictionary<string, string>();
         foreach (var match in row.Match)
+        {
             values[table.MatchFields.Single(f => f.Id == match.FieldId).Name] = $"{match.Exact?.Value.ToBase64()}";
+        }
+
         var action = pipeline.Actions.Single(a => a.Preamble.Id == row.Action.Action.ActionId);
         foreach (var param in row.Action.Action.Params)
+        {
             values[action.Params.Single(p => p.Id == param.ParamId).Name] = param.Value.ToBase64();
+        }
+
         return values;
     }
 }

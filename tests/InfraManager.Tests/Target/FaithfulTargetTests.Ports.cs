@@ -82,7 +82,10 @@ public sealed partial class FaithfulTargetTests
         _target.Refuses = _ => false;
 
         for (ulong pod = 1; pod <= 4; pod++)
+        {
             await LendAsync((int)pod, sequence: 10 + pod);
+        }
+
         await ReconciledAsync();
 
         Assert.Equal(0, _target.PortDeletes);

@@ -39,9 +39,15 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     public async ValueTask DisposeAsync()
     {
         if (_store is not null)
+        {
             await CloseAsync();
+        }
+
         if (_target is not null)
+        {
             await _target.DisposeAsync();
+        }
+
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -73,7 +79,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
         await AttachAsync(1, "TAP1");
-        TableEntry before = Assert.Single(Rows("pods"));
+        var before = Assert.Single(Rows("pods"));
 
         await _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 5, mac: 7) with { PortName = "TAP1" }), default);
         await ReconciledAsync();
@@ -88,10 +94,13 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
         await AttachAsync(1, "TAP1");
-        for (int port = 1; port <= 20; port++)
+        for (var port = 1; port <= 20; port++)
+        {
             await _programmer.SubmitAsync(new ServiceIntent(TestService.Key(port), TestService.Of(port, TestService.Pod(1))), default);
+        }
+
         await ReconciledAsync();
-        int rows = _target.Rows.Values.Sum(r => r.Count);
+        var rows = _target.Rows.Values.Sum(r => r.Count);
         _target.ClearLog();
 
         await AttachAsync(2, "TAP2");
@@ -112,8 +121,8 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
         await AttachAsync(1, "TAP3");
-        TableEntry before = Assert.Single(Rows("pods"));
-        int pushes = _target.Pushes;
+        var before = Assert.Single(Rows("pods"));
+        var pushes = _target.Pushes;
 
         await _target.RestartAsync();
         await Eventually.TrueAsync(() => _target.Pushes > pushes && _programmer.GetStatus() is { Ready: true, Reconciled: true }, "it is programmed again");
@@ -146,7 +155,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         await StartAsync(new FaithfulBehaviours(), TestPipeline.Artifacts);
         await ReadyAsync();
         await CloseAsync();
-        int pushes = _target.Pushes;
+        var pushes = _target.Pushes;
 
         // The same pipeline under another cookie.
         var other = PipelineArtifacts.Create(TestPipeline.Artifacts.Pipeline.Info, [1], TestPipeline.Artifacts.DeviceConfig);
@@ -164,10 +173,10 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         _portsMadeByOthers = true;
         await StartAsync(new FaithfulBehaviours());
         await using var others = new GnmiClient(new TargetEndpoint { Address = _target.Address });
-        for (int made = 0; made < Pool.Length; made++)
+        for (var made = 0; made < Pool.Length; made++)
         {
             // Two of them would do for a pipeline: a power of two.
-            string missing = string.Join(", ", Pool[made..]);
+            var missing = string.Join(", ", Pool[made..]);
             await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains($"not there ({missing})", StringComparison.Ordinal), () => $"status names {missing}: {_programmer.GetStatus()}");
             Assert.Equal((made, 0), (_target.Ports.Count, _target.Pushes));
             await others.AddPortAsync(Pool[made], P4Target.TapAttributes(1500), default);
@@ -194,8 +203,11 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
         var lent = new Dictionary<int, string>();
-        for (int pod = 1; pod <= Pool.Length; pod++)
+        for (var pod = 1; pod <= Pool.Length; pod++)
+        {
             lent[pod] = (await LendAsync(pod)).Endpoint.Spec.PortName;
+        }
+
         Assert.Equal(Pool, lent.Values.Order());
         var refused = await Assert.ThrowsAsync<IntentException>(() => LendAsync(9));
         Assert.Equal(IntentError.ResourceExhausted, refused.Code);
@@ -231,8 +243,11 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
-        for (int pod = 1; pod <= 3; pod++)
+        for (var pod = 1; pod <= 3; pod++)
+        {
             await LendAsync(pod);
+        }
+
         await SetServiceAsync(1);
         _target.ClearLog();
 
@@ -242,7 +257,7 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         await SetServiceAsync(2);
         await ReconciledAsync();
 
-        Dictionary<string, int> replaced = ReplacedRows();
+        var replaced = ReplacedRows();
         Assert.Equal((1, 4, 1), (replaced["pods"], replaced["services"], replaced["backends"]));
         Assert.True(IsMark(Assert.Single(Rows("held"))));
     }
@@ -254,12 +269,14 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
         var replaced = new Dictionary<string, int> { ["pods"] = 0, ["services"] = 0, ["backends"] = 0 };
         LoggedUpdate[] updates = [.. _target.Updates];
         Assert.All(updates, u => Assert.Equal(Grpc.Core.StatusCode.OK, u.Code));
-        for (int i = 0; i < updates.Length; i++)
+        for (var i = 0; i < updates.Length; i++)
         {
-            (string table, string key) = (updates[i].Name[(updates[i].Name.LastIndexOf('.') + 1)..], updates[i].Entity.TableEntry.Match.ToString());
+            (var table, var key) = (updates[i].Name[(updates[i].Name.LastIndexOf('.') + 1)..], updates[i].Entity.TableEntry.Match.ToString());
             if (table == "held" && !IsMark(updates[i].Entity.TableEntry))
+            {
                 Assert.True(updates[i].Kind == Update.Types.Type.Insert ? held.Add(key) : held.Remove(key));
-            else if (replaced.TryGetValue(table, out int count) && updates[i].Kind == Update.Types.Type.Delete && updates.Skip(i).Any(u => u.Name == updates[i].Name && u.Kind == Update.Types.Type.Insert && u.Entity.TableEntry.Match.ToString() == key))
+            }
+            else if (replaced.TryGetValue(table, out var count) && updates[i].Kind == Update.Types.Type.Delete && updates.Skip(i).Any(u => u.Name == updates[i].Name && u.Kind == Update.Types.Type.Insert && u.Entity.TableEntry.Match.ToString() == key))
             {
                 replaced[table] = count + 1;
                 Assert.NotEmpty(held);

@@ -18,13 +18,13 @@ public sealed class PackageFilesTests : IDisposable
     [Fact]
     public void It_is_read_with_the_text_beside_it_or_the_binary_that_is_named()
     {
-        string package = Write("k8s_dp.pb.bin", TestPipeline.Artifacts.DeviceConfig);
+        var package = Write("k8s_dp.pb.bin", TestPipeline.Artifacts.DeviceConfig);
         _folder.Write("p4Info.txt", "tables { preamble { id: 33554433 name: \"c.t\" alias: \"t\" } }");
         var text = PipelineArtifacts.LoadPackage(package, null);
         Assert.Equal("c.t", Assert.Single(text.Pipeline.Tables).Name);
         Assert.Equal(TestPipeline.Artifacts.DeviceConfig, text.DeviceConfig);
 
-        string info = Write("info.bin", PackageInfo.Dpdk().ToByteArray());
+        var info = Write("info.bin", PackageInfo.Dpdk().ToByteArray());
         var binary = PipelineArtifacts.Of(new PipelineSettings("/none", package, info), PipelineProfile.Dpdk2401)!;
         Assert.Equal(PackageInfo.Dpdk(), binary.Pipeline.Info);
         Assert.NotEqual(text.Cookie, binary.Cookie);
@@ -34,7 +34,7 @@ public sealed class PackageFilesTests : IDisposable
     [Fact]
     public void What_is_no_package_is_told_before_anything_is_pushed()
     {
-        string package = _folder.At("k8s_dp.pb.bin");
+        var package = _folder.At("k8s_dp.pb.bin");
         Assert.Contains($"{package} can't be read", Fault(package), StringComparison.Ordinal);
         Write("p4Info.txt", []);
         Write("k8s_dp.pb.bin", [0xff, 0xff, 1]);

@@ -14,12 +14,12 @@ public class ServerFaultTests
     public async Task Every_fault_at_every_step(string name)
     {
         var fault = Enum.Parse<TargetFault>(name);
-        int steps = int.MaxValue;
-        for (int at = 0; at < steps; at++)
+        var steps = int.MaxValue;
+        for (var at = 0; at < steps; at++)
         {
-            int step = -1;
-            int target = at;
-            await using ServerHarness harness = await ServerHarness.StartAsync(
+            var step = -1;
+            var target = at;
+            await using var harness = await ServerHarness.StartAsync(
                 s => s.OnStep = _ => Interlocked.Increment(ref step) == target ? fault : TargetFault.None);
             var oracle = new Oracle();
             await harness.ReadyAsync();
@@ -28,19 +28,23 @@ public class ServerFaultTests
                 harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3), new AttachIntent(TestNode.Pod(3, 4, ip: 1)), new AttachIntent(TestNode.Pod(2, 5, ip: 20)));
             oracle.Check(await harness.SettledAsync());
             if (at == 0)
+            {
                 steps = Volatile.Read(ref step) + 1;
+            }
 
             // What the fault set in motion ends here.
             harness.Server.OnStep = _ => TargetFault.None;
             await harness.SettledAsync();
 
-            int writes = harness.Server.Writes;
+            var writes = harness.Server.Writes;
             await harness.CloseAsync();
             harness.Open();
             await harness.ReadyAsync();
             oracle.Check(await harness.SettledAsync());
             if (fault is not (TargetFault.ApplyLate or TargetFault.Die))
+            {
                 Assert.Equal(writes, harness.Server.Writes);
+            }
         }
 
         Assert.InRange(steps, 15, 80);
@@ -51,15 +55,15 @@ public class ServerFaultTests
     [InlineData(false)]
     public async Task Restarted_target_is_compared_and_filled(bool empty)
     {
-        await using ServerHarness harness = await ServerHarness.StartAsync();
+        await using var harness = await ServerHarness.StartAsync();
         await harness.ReadyAsync();
         var oracle = new Oracle();
         await oracle.RunAsync(harness.Programmer, [.. Enumerable.Range(1, 250).Select(i => new AttachIntent(TestNode.Pod(i, (ulong)i)))]);
         oracle.Check(await harness.SettledAsync());
-        int writes = harness.Server.Writes;
-        long generation = harness.Target.Connection.Generation;
+        var writes = harness.Server.Writes;
+        var generation = harness.Target.Connection.Generation;
         await harness.Server.RestartAsync(empty);
-        long start = TimeProvider.System.GetTimestamp();
+        var start = TimeProvider.System.GetTimestamp();
         while (harness.Target.Connection.Generation == generation || !harness.Programmer.GetStatus().Ready)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not back");
@@ -70,13 +74,15 @@ public class ServerFaultTests
         Assert.Equal(250, harness.Programmer.GetEndpoints().Count(e => e.Programmed));
         Assert.Equal(empty ? 2 : 1, harness.Server.Pushes);
         if (!empty)
+        {
             Assert.Equal(writes, harness.Server.Writes);
+        }
     }
 
     [Fact]
     public async Task Drift_is_repaired_when_it_is_met()
     {
-        await using ServerHarness harness = await ServerHarness.StartAsync();
+        await using var harness = await ServerHarness.StartAsync();
         await harness.ReadyAsync();
         var oracle = new Oracle();
         await oracle.RunAsync(harness.Programmer, new AttachIntent(TestNode.Pod(1, 1)), new AttachIntent(TestNode.Pod(2, 2)));
@@ -92,17 +98,17 @@ public class ServerFaultTests
     [Fact]
     public async Task Target_that_stays_away_is_reported_and_adds_fail()
     {
-        await using ServerHarness harness = await ServerHarness.StartAsync();
+        await using var harness = await ServerHarness.StartAsync();
         await harness.ReadyAsync();
         await harness.Server.StopAsync();
-        long start = TimeProvider.System.GetTimestamp();
+        var start = TimeProvider.System.GetTimestamp();
         while (harness.Programmer.GetStatus().TargetState != TargetState.Away)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not noticed");
             await Task.Delay(2);
         }
 
-        IntentException e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), default));
+        var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), default));
         Assert.Equal(IntentError.Unavailable, e.Code);
         Assert.True(harness.Programmer.IsHealthy);
         Assert.NotEqual("", harness.Programmer.GetStatus().TargetReason);

@@ -37,9 +37,9 @@ public sealed class SubfunctionMakerTests : IDisposable
     [Fact]
     public void It_is_made_active_named_up_and_has_its_queues()
     {
-        LinkInfo link = Maker().Ensure("acc0", Wanted(), default);
+        var link = Maker().Ensure("acc0", Wanted(), default);
         Assert.Equal(("acc0", Mac, true), (link.Name, link.Mac, link.IsUp));
-        FakePort port = Assert.Single(_device.Subfunctions);
+        var port = Assert.Single(_device.Subfunctions);
         Assert.Equal((4u, true, Mac), (port.SfNumber!.Value, port.Active, port.FunctionMac));
         Assert.Equal([("acc0", 4)], _queues);
     }
@@ -47,8 +47,8 @@ public sealed class SubfunctionMakerTests : IDisposable
     [Fact]
     public void What_is_there_is_taken_over()
     {
-        LinkInfo first = Maker().Ensure("acc0", Wanted(), default);
-        int changes = _host.Requests.Count(r => r.Name is "port new" or "function set");
+        var first = Maker().Ensure("acc0", Wanted(), default);
+        var changes = _host.Requests.Count(r => r.Name is "port new" or "function set");
         Assert.Equal(first.Index, Maker().Ensure("acc0", Wanted(), default).Index);
         Assert.Equal(changes, _host.Requests.Count(r => r.Name is "port new" or "function set"));
         // Another is another.
@@ -61,8 +61,8 @@ public sealed class SubfunctionMakerTests : IDisposable
     public void An_address_that_changed_is_set_while_the_function_is_off()
     {
         Maker().Ensure("acc0", Wanted(), default);
-        MacAddress other = MacAddress.Parse("00:0a:00:00:03:14");
-        LinkInfo link = Maker().Ensure("acc0", Wanted() with { Mac = other }, default);
+        var other = MacAddress.Parse("00:0a:00:00:03:14");
+        var link = Maker().Ensure("acc0", Wanted() with { Mac = other }, default);
         Assert.Equal((other, "acc0"), (link.Mac, link.Name));
         Assert.Single(_device.Subfunctions);
     }

@@ -26,7 +26,10 @@ internal static class Channels
             using var host = NetNamespace.OpenNamed(lab.HostNamespace);
             var socket = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
             if (from is not null)
+            {
                 socket.Bind(from);
+            }
+
             return (socket, Api);
         });
         handler.SslOptions = new SslClientAuthenticationOptions

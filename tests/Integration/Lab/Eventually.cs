@@ -12,7 +12,10 @@ internal static class Eventually
         while (!await condition())
         {
             if (DateTime.UtcNow > deadline)
+            {
                 throw new TimeoutException($"not within {seconds} s: {what()}");
+            }
+
             await Task.Delay(50);
         }
     }

@@ -52,9 +52,15 @@ internal static class Frames
         header[10] = header[11] = 0;
         uint sum = 0;
         for (var i = 0; i < header.Length; i += 2)
+        {
             sum += BinaryPrimitives.ReadUInt16BigEndian(header[i..]);
+        }
+
         while (sum >> 16 != 0)
+        {
             sum = (sum & 0xffff) + (sum >> 16);
+        }
+
         BinaryPrimitives.WriteUInt16BigEndian(header[10..], (ushort)~sum);
     }
 }

@@ -64,7 +64,10 @@ internal sealed class Lab : IAsyncDisposable
             if (!lab._options.Bare)
             {
                 if (lab._options.SeparateTarget)
+                {
                     await lab.StartTargetAsync();
+                }
+
                 await lab.StartManagerAsync();
                 await lab.StartAgentAsync();
             }
@@ -110,7 +113,9 @@ internal sealed class Lab : IAsyncDisposable
     {
         Manager = new BackgroundProcess(AccNamespace, Published.InfraManager, ["run", "--config", ManagerConfig]);
         if (waitReady)
+        {
             await WaitReadyAsync();
+        }
     }
 
     public Task WaitReadyAsync() =>
@@ -145,7 +150,10 @@ internal sealed class Lab : IAsyncDisposable
     public async Task<JsonNode?> TryControlAsync(params string[] arguments)
     {
         if (!File.Exists(ControlSocket))
+        {
             return null;
+        }
+
         var result = await Shell.RunAsync(null, Published.InfraManager, ["ctl", "--socket", ControlSocket, "--json", .. arguments]);
         return result.ExitCode == 0 ? JsonNode.Parse(result.Output) : null;
     }
@@ -161,7 +169,10 @@ internal sealed class Lab : IAsyncDisposable
         var pod = new Pod(name, netns, containerId ?? $"{_namespaces.Prefix}-{name}");
         var result = await PluginAsync("ADD", pod);
         if (result.ExitCode != 0)
+        {
             throw new InvalidOperationException($"ADD {name}: {result.Output}{result.Error}\nagent:\n{Agent?.Log}\ninframanager:\n{Manager?.Log}");
+        }
+
         pod.Result = JsonNode.Parse(result.Output)!;
         return pod;
     }
@@ -177,7 +188,10 @@ internal sealed class Lab : IAsyncDisposable
     {
         var configuration = PluginConfiguration();
         if (pod?.Result is not null && command is "CHECK" or "DEL")
+        {
             configuration["prevResult"] = pod?.Result?.DeepClone();
+        }
+
         change?.Invoke(configuration);
         var variables = new Dictionary<string, string>
         {
@@ -193,7 +207,10 @@ internal sealed class Lab : IAsyncDisposable
         }
 
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
             variables[name] = value;
+        }
+
         return Shell.RunAsync(HostNamespace, At("cni-bin/accoffload"), [], configuration.ToJsonString(), variables);
     }
 
@@ -209,11 +226,13 @@ internal sealed class Lab : IAsyncDisposable
     /// <summary>Whether each of some packets, one after the other, is answered.</summary>
     public static async Task<bool> PingAsync(string netns, string address, int count = 2)
     {
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
         {
             // One at a time: ping waits for as long as it is told only until its first answer, then for hardly more than the interval.
             if ((await Shell.RunAsync(netns, "ping", ["-n", "-c", "1", "-W", "10", address])).ExitCode != 0)
+            {
                 return false;
+            }
         }
 
         return true;
@@ -241,7 +260,9 @@ internal sealed class Lab : IAsyncDisposable
         foreach (var process in new[] { Agent, Manager, Target })
         {
             if (process is not null)
+            {
                 await process.DisposeAsync();
+            }
         }
 
         (Agent, Manager, Target) = (null, null, null);

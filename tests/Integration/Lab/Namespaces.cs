@@ -28,6 +28,8 @@ internal sealed class Namespaces : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var name in _all.ToArray().Reverse())
+        {
             await RemoveAsync(name);
+        }
     }
 }

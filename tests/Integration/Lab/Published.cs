@@ -18,7 +18,9 @@ internal static class Published
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {
             if (File.Exists(Path.Combine(directory.FullName, "ACCOffload.sln")))
+            {
                 return directory.FullName;
+            }
         }
 
         throw new InvalidOperationException("ACCOffload.sln is in no parent of the test's folder");

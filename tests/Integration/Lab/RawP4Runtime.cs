@@ -33,7 +33,10 @@ internal sealed class RawP4Runtime : IAsyncDisposable
             Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = client._election },
         });
         if (!await client._stream.ResponseStream.MoveNext(CancellationToken.None) || client._stream.ResponseStream.Current.Arbitration.Status.Code != 0)
+        {
             throw new InvalidOperationException("not made primary");
+        }
+
         return client;
     }
 
@@ -53,7 +56,10 @@ internal sealed class RawP4Runtime : IAsyncDisposable
         var rows = new List<TableEntry>();
         using var reading = _client.Read(read);
         while (await reading.ResponseStream.MoveNext(CancellationToken.None))
+        {
             rows.AddRange(reading.ResponseStream.Current.Entities.Select(e => e.TableEntry));
+        }
+
         return rows;
     }
 
@@ -62,7 +68,10 @@ internal sealed class RawP4Runtime : IAsyncDisposable
     {
         var write = new WriteRequest { DeviceId = 1, ElectionId = _election };
         foreach (var (type, row) in updates)
+        {
             write.Updates.Add(new Update { Type = type, Entity = new Entity { TableEntry = row } });
+        }
+
         await _client.WriteAsync(write);
     }
 
@@ -73,7 +82,10 @@ internal sealed class RawP4Runtime : IAsyncDisposable
         var copy = row.Clone();
         var parameters = info.Actions.Single(a => a.Preamble.Id == row.Action.Action.ActionId).Params;
         foreach (var (name, value) in values)
+        {
             copy.Action.Action.Params.Single(p => p.ParamId == parameters.Single(s => s.Name == name).Id).Value = value;
+        }
+
         return copy;
     }
 

@@ -37,12 +37,20 @@ internal static class Shell
         }
 
         foreach (var argument in arguments)
+        {
             info.ArgumentList.Add(argument);
+        }
         // What is meant for the tests: the product refuses keys that it does not know.
         foreach (var name in info.Environment.Keys.Where(n => n.StartsWith("ACCOFFLOAD_TEST_", StringComparison.Ordinal)).ToList())
+        {
             info.Environment.Remove(name);
+        }
+
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
             info.Environment[name] = value;
+        }
+
         return info;
     }
 
@@ -56,7 +64,10 @@ internal static class Shell
         try
         {
             if (input is not null)
+            {
                 await process.StandardInput.WriteAsync(input.AsMemory(), timeout.Token);
+            }
+
             process.StandardInput.Close();
         }
         catch (IOException)
@@ -108,7 +119,9 @@ internal sealed class BackgroundProcess : IAsyncDisposable
         get
         {
             lock (_log)
+            {
                 return _log.ToString();
+            }
         }
     }
 
@@ -116,7 +129,10 @@ internal sealed class BackgroundProcess : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         if (!_process.HasExited)
+        {
             await Shell.RunAsync(null, "kill", ["-TERM", Id.ToString()]);
+        }
+
         return await WaitAsync();
     }
 
@@ -155,9 +171,14 @@ internal sealed class BackgroundProcess : IAsyncDisposable
     private void Append(string? line)
     {
         if (line is null)
+        {
             return;
+        }
+
         lock (_log)
+        {
             _log.AppendLine(line);
+        }
     }
 }
 

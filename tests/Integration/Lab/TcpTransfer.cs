@@ -40,13 +40,19 @@ internal static class TcpTransfer
                 {
                     var read = await server.ReceiveAsync(received.AsMemory(count), timeout.Token);
                     if (read == 0)
+                    {
                         throw new IOException($"the stream ended after {count} bytes");
+                    }
+
                     count += read;
                 }
             },
             timeout.Token);
         for (var sent = 0; sent < bytes;)
+        {
             sent += await client.SendAsync(data.AsMemory(sent, Math.Min(1 << 16, bytes - sent)), timeout.Token);
+        }
+
         await receiving;
         Assert.True(data.AsSpan().SequenceEqual(received), "the bytes that were sent");
     }

@@ -32,11 +32,15 @@ internal sealed class Wire : IDisposable
                 var frame = _batch.Frame(i).ToArray();
                 seen.Add(frame);
                 if (last(frame))
+                {
                     return seen;
+                }
             }
 
             if (count == 0)
+            {
                 Thread.Yield();
+            }
         }
 
         throw new TimeoutException($"the expected frame did not arrive; {seen.Count} others did");

@@ -40,9 +40,13 @@ public sealed class DeviceFuzzTests
             var dump = (kernel.Requests[^1][7] & 3) == 3;
             kernel.Answer(Bytes.Message(ScriptedSockets.Family, dump ? 2 : 0, sequence, FakeKernel.Port, payload));
             if (dump)
+            {
                 kernel.Done(sequence);
+            }
             else
+            {
                 kernel.Acknowledge(sequence);
+            }
         });
         try
         {
@@ -56,7 +60,10 @@ public sealed class DeviceFuzzTests
                     break;
                 case 2:
                     if (devlink.GetPort(Device, 1) is { } port)
+                    {
                         Good(port.Device);
+                    }
+
                     break;
                 case 3:
                     Good(devlink.GetInfo(Device).Device);
@@ -105,7 +112,9 @@ public sealed class DeviceFuzzTests
         {
             Assert.True(++events <= messages.Length);
             if (found == Notification.Read)
+            {
                 Good(change.Device!);
+            }
         }
     }, iter: 5_000);
 

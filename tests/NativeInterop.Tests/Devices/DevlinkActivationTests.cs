@@ -103,7 +103,10 @@ public sealed class DevlinkActivationTests : IDisposable
         var before = _host.Requests.Count;
         // Ports that are others' wake it, but are no reason to ask.
         for (var i = 0; i < 10; i++)
+        {
             _device.Add(DevlinkPortFlavour.PciSf, (uint)(100 + i));
+        }
+
         Assert.Equal(before, _host.Requests.Count);
         go.Set();
         _ = await waiting;
@@ -259,7 +262,10 @@ public sealed class DevlinkActivationTests : IDisposable
     public void All_that_a_node_may_have()
     {
         for (uint i = 1; i <= 254; i++)
+        {
             Assert.Equal($"sf0n{i}", Activate(Create(i)).NetdevName);
+        }
+
         Assert.Equal(254, _devlink.GetPorts(_device.Handle).Count(p => p.FunctionAttached == true));
         var all = _host.Pci.AuxiliaryDevices(_device.Handle);
         Assert.Equal(Enumerable.Range(1, 254).Select(i => (uint)i), all.Select(a => a.SfNumber).Order());
@@ -272,7 +278,9 @@ public sealed class DevlinkActivationTests : IDisposable
         var ports = Enumerable.Range(1, 16).Select(i => Create((uint)i)).ToArray();
         var all = ports.Select(p => Start(() => Activate(p))).ToArray();
         for (var i = 0; i < all.Length; i++)
+        {
             Assert.Equal($"sf0n{i + 1}", (await all[i]).NetdevName);
+        }
     }
 
     private static Task<T> Start<T>(Func<T> code) => Task.Factory.StartNew(code, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

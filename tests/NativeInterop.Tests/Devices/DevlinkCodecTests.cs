@@ -24,11 +24,18 @@ public sealed class DevlinkCodecTests : IDisposable
         {
             var dump = (kernel.Requests[^1][7] & 3) == 3;
             if (_answer is not null)
+            {
                 kernel.Answer(Bytes.Message(ScriptedSockets.Family, dump ? 2 : 0, sequence, FakeKernel.Port, Bytes.Hex(_answer)));
+            }
+
             if (dump)
+            {
                 kernel.Done(sequence);
+            }
             else
+            {
                 kernel.Acknowledge(sequence);
+            }
         });
     }
 

@@ -150,6 +150,8 @@ public sealed class DevlinkTests : IDisposable
     {
         Assert.Equal(good, DevlinkHandle.TryParse(text, out var handle));
         if (good)
+        {
             Assert.Equal(text, handle!.ToString());
+        }
     }
 }

@@ -35,7 +35,10 @@ public sealed class GenetlinkTests
         ns.Route.CreateVeth(new VethSpec { Name = "only-here", PeerName = "x1" });
         NamespaceSockets sockets;
         using (var handle = NetNamespace.OpenNamed(ns.Name))
+        {
             sockets = new NamespaceSockets(handle);
+        }
+
         using (sockets)
         {
             using var route = new RouteNetlink(new NetlinkConnection(sockets.OpenRoute()));

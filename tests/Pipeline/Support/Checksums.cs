@@ -28,7 +28,9 @@ internal static class Checksums
             _ => (0, (ushort)0),
         };
         if (field != 0)
+        {
             (frame.Bytes[field], frame.Bytes[field + 1]) = ((byte)(sum >> 8), (byte)sum);
+        }
     }
 
     /// <summary>Fails unless the checksum of the IP header is right, whatever follows.</summary>
@@ -40,7 +42,10 @@ internal static class Checksums
         AssertIpRight(frame);
         // Of a fragment the rest's is of the whole packet.
         if ((frame.FragmentField & 0x3FFF) != 0)
+        {
             return;
+        }
+
         switch (frame.Protocol)
         {
             case Frame.Tcp:
@@ -71,7 +76,9 @@ internal static class Checksums
         for (var i = 0; i < data.Length; i++)
         {
             if (i != skip && i != skip + 1)
+            {
                 start += (ulong)data[i] << (i % 2 == 0 ? 8 : 0);
+            }
         }
         return start;
     }

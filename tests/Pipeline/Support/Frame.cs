@@ -97,7 +97,10 @@ internal sealed class Frame(byte[] bytes)
             case Udp:
                 BinaryPrimitives.WriteUInt16BigEndian(span[38..], (ushort)(8 + payload.Length));
                 if (udpChecksum)
+                {
                     BinaryPrimitives.WriteUInt16BigEndian(span[40..], Checksums.Transport(span[14..]));
+                }
+
                 break;
             case Sctp:
                 BinaryPrimitives.WriteUInt32BigEndian(span[38..], sequence);
@@ -183,7 +186,10 @@ internal sealed class Frame(byte[] bytes)
     {
         var value = 0ul;
         for (var i = 0; i < count; i++)
+        {
             value = (value << 8) | Bytes[offset + i];
+        }
+
         return value;
     }
 

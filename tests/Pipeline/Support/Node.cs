@@ -73,10 +73,16 @@ internal sealed partial class Node : IDisposable
         Assert.Equal(chosen.Arguments.Count, parameters.Length);
         var data = new byte[chosen.DataBytes];
         for (var i = 0; i < parameters.Length; i++)
+        {
             Number(parameters[i], chosen.Arguments[i].Bytes, data.AsSpan(chosen.Arguments[i].Offset));
+        }
+
         using var update = _pipeline.BeginUpdate();
         if (update.Insert(store.Index, packed, mask, 0, chosen.Index, data) == SwxChange.Exists)
+        {
             Assert.Equal(SwxChange.Ok, update.Modify(store.Index, packed, mask, 0, chosen.Index, data));
+        }
+
         _pipeline.Commit(update);
     }
 
@@ -100,7 +106,10 @@ internal sealed partial class Node : IDisposable
         var verdict = _worker.Process(_buffer, ref offset, ref length, port, out var to);
         Assert.Equal(0, _pipeline.Statistics.Faulted + _pipeline.Statistics.NoHeadroom + _pipeline.Statistics.Truncated);
         if (verdict != SwxVerdict.Transmit)
+        {
             return null;
+        }
+
         var sent = new Frame(_buffer.AsSpan(offset, length).ToArray());
         Checksums.AssertRight(sent);
         return (to, sent);
@@ -153,7 +162,9 @@ internal sealed partial class Node : IDisposable
         {
             Number(value, field.Bytes, packed.AsSpan(field.Offset));
             if (mask.Length > 0)
+            {
                 Number(field.Kind == SwxMatchKind.Lpm && prefix < 32 ? ~(uint.MaxValue >> prefix) : uint.MaxValue, field.Bytes, mask.AsSpan(field.Offset));
+            }
         }
         return (store, packed, mask);
     }

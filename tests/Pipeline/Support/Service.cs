@@ -43,7 +43,10 @@ internal sealed class Service
     public Service Fill(params uint[] backends)
     {
         for (var i = 0; i < backends.Length; i++)
+        {
             _node.Put("buckets", "bucket_backend", [(ulong)i, _set], backends[i]);
+        }
+
         Buckets = (ushort)backends.Length;
         return this;
     }
@@ -52,7 +55,10 @@ internal sealed class Service
     public Service Succeed(params uint[] backends)
     {
         for (var i = 0; i < backends.Length; i++)
+        {
             _node.Put("buckets", "bucket_backend", [(ulong)i + FirstSuccessor, _set], backends[i]);
+        }
+
         Succession = (ushort)backends.Length;
         return this;
     }
@@ -61,7 +67,10 @@ internal sealed class Service
     public Service Substitute(params uint[] backends)
     {
         for (var i = 0; i < backends.Length; i++)
+        {
             _node.Put("buckets", "bucket_backend", [(ulong)i + (2 * FirstSuccessor), _set], backends[i]);
+        }
+
         return this;
     }
 

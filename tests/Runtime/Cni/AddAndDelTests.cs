@@ -138,22 +138,36 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
             request =>
             {
                 if (what == "no prevResult")
+                {
                     request.Remove("prevResult");
+                }
                 else if (what == "a null prevResult")
+                {
                     request["prevResult"] = null;
+                }
                 else if (what == "an empty prevResult")
+                {
                     request["prevResult"] = new JsonObject();
+                }
             },
             variables =>
             {
                 if (what == "no CNI_NETNS")
+                {
                     variables.Remove("CNI_NETNS");
+                }
                 else if (what == "an empty CNI_NETNS")
+                {
                     variables["CNI_NETNS"] = "";
+                }
                 else if (what == "no CNI_ARGS")
+                {
                     variables.Remove("CNI_ARGS");
+                }
                 else if (what == "another namespace's path")
+                {
                     variables["CNI_NETNS"] = $"/run/netns/{runtime.Lab.PortNamespace}";
+                }
             });
 
         outcome.IsSilent();
@@ -181,12 +195,17 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachments = new List<Attachment>();
         for (var i = 0; i < 30; i++)
+        {
             attachments.Add(await runtime.NewAsync());
+        }
 
         await Task.WhenAll(attachments.Select(runtime.AddAsync));
         Assert.Equal(30, attachments.Select(a => a.Address).Distinct().Count());
         for (var i = 0; i < attachments.Count; i++)
+        {
             Assert.True(await Lab.PingAsync(attachments[i].Namespace, attachments[(i + 1) % attachments.Count].Address, count: 1), $"{i} reaches its neighbour");
+        }
+
         await Task.WhenAll(attachments.Select(async a => (await runtime.RunAsync("DEL", a)).IsSilent()));
 
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));

@@ -47,7 +47,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 
         // An error is for "a resource [that] was created by the plugin": the other plugin's address and route are in no namespace of ours.
         if (version is not ("0.3.0" or "0.3.1"))
+        {
             await chain.CheckAsync();
+        }
+
         await chain.DelAsync();
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
@@ -103,7 +106,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     public async Task Before_Debians_tuning_plugin()
     {
         if (!File.Exists("/usr/lib/cni/tuning"))
+        {
             return;
+        }
+
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var tuning = new JsonObject
@@ -317,7 +323,9 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         private async Task EachAsync(string command, JsonObject[] order)
         {
             foreach (var plugin in order)
+            {
                 (await runtime.RunAsync(command, attachment, request => Derive(request, plugin, _final))).Succeeded();
+            }
         }
 
         private static void Derive(JsonObject request, JsonObject plugin, JsonNode? previous)
@@ -325,13 +333,20 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
             if ((string)plugin["type"]! != "accoffload")
             {
                 foreach (var key in request.Select(pair => pair.Key).Except(["cniVersion", "name"]).ToArray())
+                {
                     request.Remove(key);
+                }
             }
 
             foreach (var (key, value) in plugin)
+            {
                 request[key] = value?.DeepClone();
+            }
+
             if (previous is not null)
+            {
                 request["prevResult"] = previous.DeepClone();
+            }
         }
     }
 }

@@ -30,10 +30,15 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Contains(Fill(word), error.Text, StringComparison.Ordinal);
 
         foreach (var line in Fill(repair).Split(';'))
+        {
             await Shell.RunLineAsync(attachment.Namespace, line).Succeeded();
+        }
         // Removing the address took the routes with it, or the other way round: the kernel's own doing.
         foreach (var line in new[] { "ip route replace 169.254.1.1 dev eth0 scope link", "ip route replace default via 169.254.1.1 dev eth0" })
+        {
             await Shell.RunLineAsync(attachment.Namespace, line).Succeeded();
+        }
+
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the repaired pod answers");
         await runtime.RemoveAsync(attachment);
@@ -93,7 +98,10 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         var result = attachment.Result!;
         result["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mtu"] = 1400;
         foreach (var route in result["routes"]!.AsArray().Where(r => (string?)r!["dst"] == "0.0.0.0/0").ToArray())
+        {
             result["routes"]!.AsArray().Remove(route);
+        }
+
         result["ips"]!.AsArray().Add(new JsonObject { ["address"] = "10.200.0.1/32", ["interface"] = result["ips"]![0]!["interface"]!.DeepClone() });
 
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();

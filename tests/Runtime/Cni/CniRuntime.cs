@@ -84,7 +84,10 @@ internal sealed class CniRuntime(Lab lab)
     {
         var configuration = attachment.Configuration.DeepClone().AsObject();
         if (command is "CHECK" or "DEL" && attachment.Result is { } result)
+        {
             configuration["prevResult"] = result.DeepClone();
+        }
+
         return configuration;
     }
 

@@ -290,11 +290,17 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         var parts = key.Split('.');
         if (value is null)
+        {
             configuration.Remove(key);
+        }
         else if (parts.Length == 1)
+        {
             configuration[key] = value;
+        }
         else
+        {
             configuration[parts[0]] = new JsonObject { [parts[1]] = value };
+        }
     }
 
     /// <summary>A refused ADD made nothing.</summary>
@@ -303,7 +309,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
         Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName), "the ACC has an endpoint");
         if (claimToo)
+        {
             Assert.DoesNotContain(await Traces.ClaimsAsync(runtime.Lab), claim => claim.Contains(attachment.ContainerId, StringComparison.Ordinal));
+        }
+
         Assert.DoesNotContain(await LeasesOfAsync(runtime), lease => lease.Contains(attachment.ContainerId, StringComparison.Ordinal));
     }
 
@@ -311,7 +320,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         var leases = new List<string>();
         foreach (var lease in Traces.Leases(runtime.Lab))
+        {
             leases.Add(await File.ReadAllTextAsync(Path.Combine(runtime.Lab.At("ipam"), lease)));
+        }
+
         return leases;
     }
 }

@@ -14,6 +14,8 @@ public sealed class SharedLab : IAsyncLifetime
     public async Task DisposeAsync()
     {
         if (_lab is not null)
+        {
             await _lab.DisposeAsync();
+        }
     }
 }

@@ -32,7 +32,10 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address));
 
         if (version is not ("0.3.0" or "0.3.1"))
+        {
             (await runtime.RunAsync("CHECK", attachment)).IsSilent();
+        }
+
         if (version == "1.1.0")
         {
             (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
@@ -68,9 +71,13 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         var supported = result["supportedVersions"]!.AsArray().Select(v => (string)v!).ToArray();
         Assert.Empty(Keys.Keys.Except(supported));
         if (version is null)
+        {
             Assert.Contains((string)result["cniVersion"]!, supported);
+        }
         else
+        {
             Assert.Equal(version, (string?)result["cniVersion"]);
+        }
     }
 
     /// <summary>A delegated plugin that is older than the request is spoken to in a version that it knows, and its old result is understood.</summary>
@@ -114,7 +121,9 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(attachment.NetNsPath, (string?)inside["sandbox"]);
         Assert.Matches("^([0-9a-f]{2}:){5}[0-9a-f]{2}$", (string?)inside["mac"]);
         if (version == "1.1.0")
+        {
             Assert.Equal(1500, (int?)inside["mtu"]);
+        }
 
         var address = Assert.Single(result["ips"]!.AsArray())!.AsObject();
         Assert.Empty(address.Select(pair => pair.Key).Except(keys.Address));

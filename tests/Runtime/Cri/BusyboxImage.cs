@@ -20,14 +20,19 @@ internal static class BusyboxImage
     public static bool IsStatic()
     {
         if (!File.Exists(Busybox))
+        {
             return false;
+        }
+
         ReadOnlySpan<byte> elf = File.ReadAllBytes(Busybox);
         var header = (int)BinaryPrimitives.ReadInt64LittleEndian(elf[32..]);
         var (size, count) = (BinaryPrimitives.ReadUInt16LittleEndian(elf[54..]), BinaryPrimitives.ReadUInt16LittleEndian(elf[56..]));
         for (var i = 0; i < count; i++)
         {
             if (BinaryPrimitives.ReadUInt32LittleEndian(elf[(header + (i * size))..]) == 3)
+            {
                 return false;
+            }
         }
 
         return true;
@@ -68,10 +73,16 @@ internal static class BusyboxImage
         await using (var tar = new TarWriter(memory, TarEntryFormat.Ustar, leaveOpen: true))
         {
             foreach (var folder in new[] { "bin/", "etc/", "proc/", "sys/", "dev/", "tmp/", "www/" })
+            {
                 await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.Directory, folder) { Mode = Executable });
+            }
+
             await WriteFileAsync(tar, "bin/busybox", await File.ReadAllBytesAsync(Busybox));
             foreach (var applet in Applets)
+            {
                 await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.SymbolicLink, $"bin/{applet}") { LinkName = "busybox" });
+            }
+
             await WriteFileAsync(tar, "etc/passwd", "root:x:0:0:root:/:/bin/sh\n"u8.ToArray());
         }
 

@@ -35,7 +35,10 @@ internal sealed class Containerd : IAsyncDisposable
     {
         Directory.CreateDirectory(Folder(lab));
         foreach (var plugin in new[] { "host-local", "loopback" })
+        {
             File.CreateSymbolicLink(lab.At($"cni-bin/{plugin}"), $"/usr/lib/cni/{plugin}");
+        }
+
         Directory.CreateDirectory(lab.At("cni-conf"));
         // This containerd knows no newer version of CNI.
         var list = JsonNode.Parse(await File.ReadAllTextAsync(lab.At("10-accoffload.conflist")))!;
@@ -67,12 +70,17 @@ internal sealed class Containerd : IAsyncDisposable
         foreach (var folder in Directory.GetDirectories("/proc"))
         {
             if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
                 continue;
+            }
+
             try
             {
                 var words = File.ReadAllText($"{folder}/cmdline").Split('\0');
                 if (Path.GetFileName(words[0]) == "containerd-shim-runc-v2" && words.Contains(SocketOf(_lab)))
+                {
                     shims.Add(id);
+                }
             }
             catch (IOException)
             {
@@ -86,12 +94,18 @@ internal sealed class Containerd : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
+        {
             await RemoveAllAsync();
+        }
+
         Cri.Dispose();
         await _process.StopAsync();
         await _process.DisposeAsync();
         foreach (var shim in Shims())
+        {
             await Shell.RunAsync(null, "kill", ["-KILL", $"{shim}"]);
+        }
+
         await Eventually.TrueAsync(() => Task.FromResult(Shims().Count == 0), "the containers' shims end");
         await UnmountAsync();
         RemoveCgroups();
@@ -138,11 +152,17 @@ internal sealed class Containerd : IAsyncDisposable
     {
         var probe = lab.At("containerd/probe");
         foreach (var folder in new[] { "lower", "upper", "work", "merged" })
+        {
             Directory.CreateDirectory(Path.Combine(probe, folder));
+        }
+
         var mount = await Shell.RunAsync(
             null, "mount", ["-t", "overlay", "overlay", "-o", $"lowerdir={probe}/lower,upperdir={probe}/upper,workdir={probe}/work", $"{probe}/merged"]);
         if (mount.ExitCode != 0)
+        {
             return "native";
+        }
+
         (await Shell.RunAsync(null, "umount", [$"{probe}/merged"])).MustSucceed();
         return "overlayfs";
     }
@@ -165,7 +185,9 @@ internal sealed class Containerd : IAsyncDisposable
         try
         {
             foreach (var sandbox in await Cri.SandboxesAsync())
+            {
                 await Cri.RemoveSandboxAsync(sandbox.Id);
+            }
         }
         catch (Grpc.Core.RpcException)
         {
@@ -180,7 +202,9 @@ internal sealed class Containerd : IAsyncDisposable
             .Where(point => point.StartsWith(Folder(_lab) + "/", StringComparison.Ordinal))
             .OrderByDescending(point => point.Length);
         foreach (var point in below.ToArray())
+        {
             await Shell.RunAsync(null, "umount", ["--lazy", point]);
+        }
     }
 
     // A directory of a cgroup file system goes by itself, children first.
@@ -190,7 +214,10 @@ internal sealed class Containerd : IAsyncDisposable
         {
             var folder = Path.Combine(root, _cgroup);
             if (!Directory.Exists(folder))
+            {
                 continue;
+            }
+
             foreach (var child in Directory.GetDirectories(folder, "*", SearchOption.AllDirectories).OrderByDescending(path => path.Length).Append(folder))
             {
                 try

@@ -8,6 +8,8 @@ public sealed class ContainerdFactAttribute : FactAttribute
     {
         Skip = new Integration.RootFactAttribute().Skip;
         if (Skip is null && Programs.Missing() is { } missing)
+        {
             Skip = $"needs {missing}: run 'make deps'";
+        }
     }
 }

@@ -28,7 +28,9 @@ public sealed class PodSandboxTests
         var failures = await Task.WhenAll(pods.Select(pod => AskAllAsync(containerd.Cri, pod, pods)));
         Assert.True(failures.All(text => text.Length == 0), string.Join('\n', failures.Where(text => text.Length > 0)));
         foreach (var pod in pods)
+        {
             Assert.True(await Lab.PingAsync(lab.HostNamespace, pod.Address), $"the host reaches {pod.Name}");
+        }
 
         await Task.WhenAll(pods.Select(pod => containerd.Cri.RemoveSandboxAsync(pod.Sandbox)));
 
@@ -88,7 +90,10 @@ public sealed class PodSandboxTests
         await containerd.Cri.RemoveSandboxAsync(late.Sandbox);
         await containerd.Cri.RemoveSandboxAsync(stays.Sandbox);
         foreach (var sandbox in await containerd.Cri.SandboxesAsync())
+        {
             await containerd.Cri.RemoveSandboxAsync(sandbox.Id);
+        }
+
         Assert.Equal(empty, await Traces.TakeAsync(lab));
         Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
     }
@@ -123,7 +128,10 @@ public sealed class PodSandboxTests
 
             """);
         foreach (var pod in pods)
+        {
             script.Append("ask ").Append(pod.Name).Append(' ').Append(pod.Address).Append('\n');
+        }
+
         var (exitCode, output) = await cri.ShellAsync(from.Container, script.ToString());
         return exitCode == 0 && output.Length == 0 ? string.Empty : $"{from.Name} {from.Address}, exit code {exitCode}: {output}";
     }

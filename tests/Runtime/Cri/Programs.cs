@@ -15,11 +15,20 @@ internal static class Programs
     public static string? Missing()
     {
         if (Containerd is null || Ctr is null || Find("containerd-shim-runc-v2") is null)
+        {
             return "containerd";
+        }
+
         if (Runc is null)
+        {
             return "runc";
+        }
+
         if (!File.Exists("/usr/lib/cni/host-local") || !File.Exists("/usr/lib/cni/loopback"))
+        {
             return "containernetworking-plugins";
+        }
+
         return BusyboxImage.IsStatic() ? null : "busybox-static";
     }
 

@@ -19,7 +19,10 @@ public sealed partial class ExposureTests : IDisposable
     public async Task A_units_exposure_is_within_its_limit(string unit, bool embedded, double limit)
     {
         foreach (var overlay in new[] { "overlay", "overlay-host" })
+        {
             await Shell.RunAsync(null, "cp", ["--archive", $"{Published.Root}/rootfs/{overlay}/.", _root]).Succeeded();
+        }
+
         if (embedded)
         {
             // A copy: what a link points to would be looked for outside of the root.

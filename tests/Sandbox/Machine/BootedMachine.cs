@@ -40,7 +40,10 @@ internal sealed class BootedMachine : IAsyncDisposable
             // With an identity it is no first boot, on which systemd would enable what it finds.
             machine.Write("etc/machine-id", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
             foreach (var wants in Directory.GetDirectories(machine.At("etc/systemd/system"), "*.wants"))
+            {
                 Directory.Delete(wants, recursive: true);
+            }
+
             await install(machine);
             await machine.StartAsync();
             return machine;
@@ -106,7 +109,10 @@ internal sealed class BootedMachine : IAsyncDisposable
     private async Task<bool> IsUpAsync()
     {
         if (_nspawn!.HasExited)
+        {
             throw new InvalidOperationException($"the machine did not boot:\n{_nspawn.Log}");
+        }
+
         _leader = (await Shell.RunAsync(null, "pgrep", ["--parent", $"{_nspawn.Id}"])).Output.Trim();
         return int.TryParse(_leader, out _) && (await RunAsync(["systemctl", "is-system-running"])).Output.Trim() is "running" or "degraded";
     }

@@ -14,7 +14,10 @@ internal sealed class ControlGroups(string name)
         {
             var groups = new ControlGroups($"accoffload-probe-{Guid.NewGuid():N}");
             if (groups.Folders.Count == 0)
+            {
                 return $"needs systemd's control groups under {Root}";
+            }
+
             groups.Create();
             groups.Remove();
             return null;
@@ -28,7 +31,9 @@ internal sealed class ControlGroups(string name)
     public void Create()
     {
         foreach (var folder in Folders)
+        {
             Directory.CreateDirectory(folder);
+        }
     }
 
     public void Remove()

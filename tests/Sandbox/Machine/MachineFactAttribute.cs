@@ -14,13 +14,25 @@ internal sealed class MachineFactAttribute : FactAttribute
     private static string? Find()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             return "needs root";
+        }
+
         if (!File.Exists("/usr/bin/systemd-nspawn"))
+        {
             return "needs systemd-container";
+        }
+
         if (!File.Exists("/usr/bin/mmdebstrap"))
+        {
             return "needs mmdebstrap";
+        }
+
         if (!File.Exists(Published.InfraManager) || !File.Exists(Published.HostStub))
+        {
             return "needs the published binaries: run 'make publish'";
+        }
+
         return ControlGroups.Missing();
     }
 }

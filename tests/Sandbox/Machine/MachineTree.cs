@@ -22,7 +22,10 @@ internal static class MachineTree
             var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(',', Packages))))[..8];
             var folder = Path.Combine(Published.Root, "out", "machines", $"debian-{key}");
             if (!Directory.Exists(folder))
+            {
                 await MakeAsync(folder);
+            }
+
             return folder;
         }
         finally

@@ -47,13 +47,18 @@ internal sealed class InstalledNode : IAsyncDisposable
     {
         var changed = false;
         foreach (var unit in new[] { Manager, Agent })
+        {
             changed |= (await Machine.RunAsync(["rm", TrialDropIn(unit)])).ExitCode == 0;
+        }
+
         await Machine.OutputAsync("systemctl", "daemon-reload");
         await Machine.OutputAsync("systemctl", "reset-failed");
         await Machine.OutputAsync("systemctl", changed ? "restart" : "start", Manager, Agent);
         await ReadyAsync();
         foreach (var pod in _results.Keys.ToArray())
+        {
             await RemovePodAsync(pod);
+        }
     }
 
     /// <summary>The units run, and the agent's attachments are known to the ACC.</summary>
@@ -101,7 +106,7 @@ internal sealed class InstalledNode : IAsyncDisposable
     public async Task PingAsync(string? pod, string address)
     {
         string[] ping = ["ping", "-n", "-c", "1", "-W", "10", address];
-        for (int i = 0; i < 3; i++)
+        for (var i = 0; i < 3; i++)
         {
             var run = await Machine.RunAsync(pod is null ? ping : ["ip", "netns", "exec", pod, .. ping]);
             Assert.True(run.ExitCode == 0, $"ping {address} from {pod ?? "the host"}:\n{run.Output}{run.Error}");
@@ -115,9 +120,15 @@ internal sealed class InstalledNode : IAsyncDisposable
         input["cniVersion"] = command == "STATUS" ? "1.1.0" : list["cniVersion"]!.DeepClone();
         input["name"] = list["name"]!.DeepClone();
         if (_kinds.TryGetValue(pod, out var kind))
+        {
             input["deviceKind"] = kind;
+        }
+
         if (_results.TryGetValue(pod, out var previous))
+        {
             input["prevResult"] = previous.DeepClone();
+        }
+
         return await Machine.RunAsync(
             [
                 "env", $"CNI_COMMAND={command}", $"CNI_CONTAINERID={pod}", $"CNI_NETNS=/run/netns/{pod}", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin:/usr/lib/cni",
@@ -129,10 +140,16 @@ internal sealed class InstalledNode : IAsyncDisposable
     private static async Task InstallAsync(BootedMachine machine, TargetKind kind)
     {
         foreach (var overlay in new[] { "overlay", "overlay-host" })
+        {
             await Shell.RunAsync(null, "cp", ["--archive", "--no-preserve=ownership", $"{Published.Root}/rootfs/{overlay}/.", machine.Root]).Succeeded();
+        }
+
         await Shell.RunAsync(null, "mkdir", ["-p", machine.At(Binaries), machine.At("/opt/cni/bin"), machine.At("/etc/pki/inframanager"), machine.At("/etc/pki/infraagent")]).Succeeded();
         foreach (var binary in new[] { Published.InfraManager, Published.HostStub })
+        {
             await Shell.RunAsync(null, "cp", ["--recursive", Path.GetDirectoryName(binary)!, machine.At(Binaries)]).Succeeded();
+        }
+
         File.CreateSymbolicLink(machine.At(Plugin), $"{Binaries}/host-stub/host-stub");
         machine.Write("/etc/cni/net.d/10-accoffload.conflist", File.ReadAllText($"{Published.Root}/host-stub/examples/10-accoffload.conflist"));
 

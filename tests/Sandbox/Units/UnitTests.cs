@@ -69,7 +69,10 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             await _node.Machine.OutputAsync("systemctl", "kill", "--signal=SIGKILL", unit);
             // The target lives on where it is a process of its own, and so do the packets.
             if (_kind == TargetKind.External)
+            {
                 await _node.PingAsync("pod-a", b);
+            }
+
             await Eventually.TrueAsync(
                 async () => await NumberAsync(unit, "NRestarts") == 1 && await _node.ShowAsync(unit, "ActiveState") == "active", $"{unit} was started again", 60);
             Assert.NotEqual(before, await _node.ShowAsync(unit, "MainPID"));
@@ -92,7 +95,10 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await _node.Machine.OutputAsync("systemctl", "daemon-reload");
         await _node.Machine.RunAsync(["systemctl", "start", InstalledNode.Manager]);
         foreach (var seconds in new[] { 2, 4, 8 })
+        {
             await Eventually.TrueAsync(async () => (await _node.Machine.RunAsync(["pgrep", "--full", "--exact", $"sleep {seconds}"])).ExitCode == 0, $"it waits {seconds} s", seconds: 60);
+        }
+
         Assert.Equal("activating start-pre", $"{await _node.ShowAsync(InstalledNode.Manager, "ActiveState")} {await _node.ShowAsync(InstalledNode.Manager, "SubState")}");
         // Who repairs it does not have to wait.
         await _node.Machine.OutputAsync("rm", InstalledNode.TrialDropIn(InstalledNode.Manager));
@@ -108,7 +114,10 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         var a = await _node.AddPodAsync("pod-a");
         await _node.Machine.OutputAsync("systemctl", "stop", InstalledNode.Manager, InstalledNode.Agent);
         foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
+        {
             Assert.Equal("inactive success 0", $"{await _node.ShowAsync(unit, "ActiveState")} {await _node.ShowAsync(unit, "Result")} {await _node.ShowAsync(unit, "ExecMainStatus")}");
+        }
+
         Assert.Equal("", await _node.Machine.OutputAsync("find", "/run", "-name", "*.sock", "(", "-path", "/run/accoffload/*", "-o", "-path", "/run/host-stub/*", ")"));
 
         await _node.Machine.OutputAsync("systemctl", "start", InstalledNode.Agent, InstalledNode.Manager);
@@ -161,7 +170,9 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         // TAPs are the soft target's ports, and infrap4d's own where that is the target.
         Assert.Contains(_kind == TargetKind.Embedded ? "can open-tun" : "cannot open-tun", manager);
         if (_kind == TargetKind.External)
+        {
             Assert.Contains("cannot raw-socket", manager);
+        }
 
         var agent = await ProbeAsync(InstalledNode.Agent, Probe);
         Assert.Superset(new[] { "write-usr", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "raw-socket" }.Select(what => $"cannot {what}").ToHashSet(), agent);
@@ -191,7 +202,9 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Equal((capabilities, capabilities, capabilities), (status.Effective, status.Permitted, status.Bounding));
         Assert.NotEqual(await NamespaceAsync("1", "mnt"), await NamespaceAsync(pid, "mnt"));
         if (unit == InstalledNode.Manager && _kind == TargetKind.External)
+        {
             Assert.NotEqual(await NamespaceAsync("1", "user"), await NamespaceAsync(pid, "user"));
+        }
     }
 
     private Task<string> NamespaceAsync(string pid, string kind) => _node.Machine.OutputAsync("readlink", $"/proc/{pid}/ns/{kind}");
@@ -203,7 +216,9 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     {
         var journal = await _node.JournalAsync();
         foreach (var word in new[] { "SIGSYS", "status=31", "core-dump", "Operation not permitted", "EPERM", "Permission denied", "EACCES" })
+        {
             Assert.DoesNotContain(word, journal, StringComparison.Ordinal);
+        }
     }
 
     private async Task<HashSet<string>> ProbeAsync(string unit, string script)
@@ -238,15 +253,22 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         public async Task DisposeAsync()
         {
             if (_node is not null)
+            {
                 await _node.DisposeAsync();
+            }
         }
 
         internal async Task<InstalledNode> FreshAsync()
         {
             if (_node is null)
+            {
                 _node = await InstalledNode.StartAsync(Kind);
+            }
             else
+            {
                 await _node.RestoreAsync();
+            }
+
             return _node;
         }
     }

@@ -20,7 +20,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     public async Task InitializeAsync()
     {
         if (new RootFactAttribute().Skip is not null)
+        {
             return;
+        }
+
         _node = await fixture.NodeAsync();
         await _node.BecomeAsync(Before());
         foreach (var to in new[] { Web, Other })
@@ -33,9 +36,14 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     public async Task DisposeAsync()
     {
         foreach (var held in _held)
+        {
             await held.DisposeAsync();
+        }
+
         if (_node is not null)
+        {
             (_node.Api.Intercept, _node.Api.LargestChunk, _node.Api.GoneAsEvent) = (null, int.MaxValue, false);
+        }
     }
 
     // The one above is xunit's; this one is for the analyzer, and does no harm a second time.
@@ -66,7 +74,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         {
             // The services' list comes, the slices' is long in coming.
             if (context.Request.Query["watch"] == "true" || context.Request.Path != Kube.Slices)
+            {
                 return false;
+            }
+
             asked.TrySetResult();
             await release.Task.WaitAsync(context.RequestAborted);
             return false;
@@ -124,7 +135,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         {
             int milliseconds;
             lock (random)
+            {
                 milliseconds = random.Next(400);
+            }
+
             await Task.Delay(milliseconds, context.RequestAborted);
             return false;
         };
@@ -133,7 +147,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
             _node.Api.Become(i % 2 == 0 ? After() : Before());
             _node.Api.Drop();
             if (i % 3 == 2)
+            {
                 _node.Api.Compact();
+            }
+
             await Task.Delay(150);
         }
 
@@ -156,7 +173,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         await _node.AnswersAsync(_node.From(3), Web, "1:8080", "2:8080");
         await _node.AnswersAsync(_node.Host, ProtocolType.Tcp, Web, "1:8080", "2:8080");
         if (other)
+        {
             await _node.AnswersAsync(_node.From(3), Other, "4:8080");
+        }
+
         await FlowsGoOnAsync();
     }
 
@@ -171,7 +191,9 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     private async Task FlowsGoOnAsync()
     {
         foreach (var held in _held)
+        {
             await held.StillWorksAsync();
+        }
     }
 
     private Task ErrorsAsync(int more)

@@ -49,10 +49,16 @@ public sealed class CrashTests(ITestOutputHelper output)
         async Task AllWorkAsync()
         {
             foreach (var h in held)
+            {
                 await h.StillWorksAsync();
+            }
+
             Assert.Equal(pinned, (await datagrams.AskAsync()).Who);
             foreach (var client in new[] { node.From(3), node.Host })
+            {
                 Assert.Contains((await client.AskTcpAsync(Address)).Who, new[] { "1:8080", "2:8080" });
+            }
+
             Assert.Contains((await node.Friend.AskUdpAsync(NodePort)).Who, new[] { "1:8080", "2:8080" });
         }
     }
@@ -84,7 +90,10 @@ public sealed class CrashTests(ITestOutputHelper output)
         var wanted = new int[4][];
         var kills = 0;
         for (var i = 0; i < wanted.Length; i++)
+        {
             Change(i, [1 + i]);
+        }
+
         await node.SyncedAsync();
         for (var round = 0; round < Rounds; round++)
         {
@@ -92,7 +101,9 @@ public sealed class CrashTests(ITestOutputHelper output)
             for (var i = 0; i < wanted.Length; i++)
             {
                 if (wanted[i] is { Length: > 0 })
+                {
                     held.Add(await node.From(5).HoldAsync($"10.96.1.{i}:80"));
+                }
             }
 
             var changing = Task.Run(async () =>
@@ -100,7 +111,10 @@ public sealed class CrashTests(ITestOutputHelper output)
                 for (var i = 0; i < 14; i++)
                 {
                     lock (random)
+                    {
                         Change(random.Next(wanted.Length), RandomPods());
+                    }
+
                     await Task.Delay(60);
                 }
             });
@@ -108,7 +122,10 @@ public sealed class CrashTests(ITestOutputHelper output)
             {
                 int pause;
                 lock (random)
+                {
                     pause = random.Next(50, 600);
+                }
+
                 await Task.Delay(pause);
                 await node.Lab.KillManagerAsync();
                 await node.Lab.StartManagerAsync(waitReady: false);
@@ -119,7 +136,10 @@ public sealed class CrashTests(ITestOutputHelper output)
             await node.Lab.WaitReadyAsync();
             await node.SyncedAsync();
             for (var i = 0; i < wanted.Length; i++)
+            {
                 await node.AnswersAsync(node.From(5), $"10.96.1.{i}:80", Expected(i));
+            }
+
             foreach (var h in held)
             {
                 await h.StillWorksAsync();
@@ -153,7 +173,10 @@ public sealed class CrashTests(ITestOutputHelper output)
             var name = $"s{service}";
             cluster.Remove(name);
             if (pods is not null)
+            {
                 cluster[name] = Objects.Service(name, $"10.96.1.{service}");
+            }
+
             cluster[$"{name}-slice"] = Objects.Slice($"{name}-slice", name, (pods ?? []).Select(node.Endpoint));
             node.Api.Become([.. cluster.Values]);
         }
@@ -167,9 +190,13 @@ public sealed class CrashTests(ITestOutputHelper output)
                 {
                     var there = rows.Frontends.Remove($"10.96.1.{i}:80/{protocol}", out var servers);
                     if (wanted[i] is { } pods)
+                    {
                         Assert.Equal(pods.Length == 0 ? "refused" : string.Join(' ', pods.Select(p => $"{node.Pods[p].Address}:8080").Order()), servers);
+                    }
                     else
+                    {
                         Assert.True(!there || servers == "refused", $"a service that is gone has new flows: {servers}");
+                    }
                 }
             }
 

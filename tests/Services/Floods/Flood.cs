@@ -38,10 +38,15 @@ internal sealed class Flood : IAsyncDisposable
             foreach (var frame in frames)
             {
                 while (!port.TrySend(frame))
+                {
                     Thread.Yield();
+                }
+
                 sent++;
                 if (round > 0 && _stop.IsCancellationRequested)
+                {
                     break;
+                }
             }
         }
         return sent;

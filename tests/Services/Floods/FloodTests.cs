@@ -67,9 +67,14 @@ public sealed class FloodTests(ITestOutputHelper output)
         node.Serve(node.OutsideNamespace, "friend", Elsewhere, Outside.Friend);
         List<(string Who, Client Client, string To)> others = [];
         if (pods)
+        {
             others.Add(("another pod", node.From(2), masqueraded ? $"{Outside.Friend}:{Elsewhere}" : $"{Address}:80"));
+        }
+
         if (outside)
+        {
             others.Add(("outside", node.Friend, $"{ServiceNode.NodeAddress}:{NodePort}"));
+        }
 
         var (netns, sent) = frames(node, PodEnd.Of(node.Pods[1].Namespace, node.Pods[1].Address).Mac.Value);
         List<(string Who, int During, int After)> results = [];
@@ -77,17 +82,28 @@ public sealed class FloodTests(ITestOutputHelper output)
         await using (var running = Flood.Start(netns, sent, again: !outside))
         {
             foreach (var (who, client, to) in others)
+            {
                 results.Add((who, await SucceedAsync(client, to), 0));
+            }
+
             if (full)
+            {
                 await IsFullestAsync(node, netns == node.OutsideNamespace ? $"node-1/{Outside.PortName}" : $"default/{node.Pods[1].Name}");
+            }
+
             output.WriteLine($"{flood}: {await running.StopAsync()} frames sent");
         }
         for (var i = 0; i < results.Count; i++)
+        {
             results[i] = results[i] with { After = await SucceedAsync(others[i].Client, others[i].To) };
+        }
 
         var drops = await node.DropsAsync();
         foreach (var (who, during, after) in results)
+        {
             output.WriteLine($"{flood}; {who}: {during} of {Attempts} during, {after} of {Attempts} after; drops: {drops}");
+        }
+
         Assert.All(results, r => Assert.True(Math.Min(r.During, r.After) >= Attempts * 99 / 100, $"{r.Who}: {r.During} during, {r.After} after; {drops}"));
         Assert.Equal(full, drops.Contains("share ", StringComparison.Ordinal));
     }
@@ -111,7 +127,10 @@ public sealed class FloodTests(ITestOutputHelper output)
     {
         var succeeded = 0;
         for (var i = 0; i < Attempts; i++)
+        {
             succeeded += (await client.AskTcpAsync(to)).Seen is null ? 0 : 1;
+        }
+
         return succeeded;
     }
 
@@ -121,7 +140,9 @@ public sealed class FloodTests(ITestOutputHelper output)
         for (var i = 0; i < flows; i++)
         {
             foreach (var flag in flags)
+            {
                 yield return Frame.Build(Frame.Tcp, from, Port(i), Number(i % 2 == 0 ? Address : ServiceNode.NodeAddress), i % 2 == 0 ? (ushort)80 : (ushort)NodePort, flags: flag).From(mac, Gateway).Bytes;
+            }
         }
     }
 

@@ -42,7 +42,10 @@ internal sealed class KernelNode : IServiceNode
         {
             await node.BuildAsync(speed);
             for (var i = 1; i <= pods; i++)
+            {
                 await node.AddPodAsync(i);
+            }
+
             return node;
         }
         catch
@@ -82,7 +85,10 @@ internal sealed class KernelNode : IServiceNode
     public async ValueTask DisposeAsync()
     {
         foreach (var server in _servers)
+        {
             await server.DisposeAsync();
+        }
+
         await _namespaces.DisposeAsync();
     }
 
@@ -117,7 +123,9 @@ internal sealed class KernelNode : IServiceNode
             """);
         Pods[number] = new Pod(name, netns, netns) { Result = new JsonObject { ["ips"] = new JsonArray(new JsonObject { ["address"] = $"{address}/32" }) } };
         foreach (var port in new[] { ServiceNode.Port, ServiceNode.OtherPort })
+        {
             _servers.Add(new Server(netns, $"{number}:{port}", port));
+        }
     }
 
     private static async Task IpAsync(string netns, string commands) => await Shell.RunAsync(netns, "ip", ["-batch", "-"], commands).Succeeded();

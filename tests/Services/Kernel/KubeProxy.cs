@@ -30,7 +30,10 @@ internal sealed class KubeProxy
             ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0",
              "net.netfilter.nf_conntrack_tcp_timeout_close_wait=3600", "net.netfilter.nf_conntrack_tcp_timeout_established=86400"]);
         if (speed > 1)
+        {
             await HastenAsync(netns, speed);
+        }
+
         var proxy = new KubeProxy(netns);
         await proxy.BecomeAsync([]);
         return proxy;
@@ -44,12 +47,16 @@ internal sealed class KubeProxy
         foreach (var port in before.Values.Where(p => p.IsUdp))
         {
             foreach (var gone in port.Endpoints.Except(next.GetValueOrDefault(port.Name)?.Endpoints ?? []))
+            {
                 await ForgetAsync(port, $"--dst-nat {ServicePort.AddressOf(gone)}");
+            }
         }
 
         // What went to nobody is tracked as well, and would go on to.
         foreach (var port in next.Values.Where(p => p.IsUdp && p.Endpoints.Length > 0 && before.GetValueOrDefault(p.Name) is null or { Endpoints.Length: 0 }))
+        {
             await ForgetAsync(port, "");
+        }
     }
 
     private static bool IsThere(string program) => new[] { "/usr/sbin", "/sbin", "/usr/bin", "/bin" }.Any(folder => File.Exists(Path.Combine(folder, program)));
@@ -67,7 +74,9 @@ internal sealed class KubeProxy
     {
         await DeleteAsync($"--orig-dst {port.Address}");
         if (port.NodePort != 0)
+        {
             await DeleteAsync($"--dport {port.NodePort}");
+        }
 
         // It fails where there is nothing to delete.
         async Task DeleteAsync(string frontend) => await Shell.RunLineAsync(_netns, $"conntrack -D -p udp {frontend} {which}");

@@ -37,7 +37,10 @@ internal sealed class Ruleset
         rules.Drop(before, next);
         rules.FillBase();
         foreach (var port in next)
+        {
             rules.Fill(port, podRange);
+        }
+
         return rules._text.ToString();
     }
 
@@ -53,9 +56,15 @@ internal sealed class Ruleset
     {
         Say($"add table {Table}");
         foreach (var map in Maps)
+        {
             Say($"add map {Table} {map} {{ type {(map == "node_ports" ? "" : "ipv4_addr . ")}inet_proto . inet_service : verdict; }}");
+        }
+
         foreach (var chain in BaseChains)
+        {
             Say($"add chain {Table} {chain}");
+        }
+
         foreach (var port in ports)
         {
             Say($"add chain {Table} {port.Name}");
@@ -64,7 +73,9 @@ internal sealed class Ruleset
             {
                 Say($"add chain {Table} {chain}");
                 if (port.AffinitySeconds > 0)
+                {
                     Say($"add set {Table} {ClientsOf(chain)} {{ type ipv4_addr; flags dynamic,timeout; timeout {port.AffinitySeconds}s; }}");
+                }
             }
         }
     }
@@ -73,7 +84,9 @@ internal sealed class Ruleset
     {
         Say($"flush table {Table}");
         foreach (var map in Maps)
+        {
             Say($"flush map {Table} {map}");
+        }
     }
 
     private void Drop(IReadOnlyCollection<ServicePort> before, IReadOnlyCollection<ServicePort> next)
@@ -85,9 +98,14 @@ internal sealed class Ruleset
             foreach (var chain in ChainsOf(port))
             {
                 if (!chains.Contains(chain))
+                {
                     Say($"delete chain {Table} {chain}");
+                }
+
                 if (port.AffinitySeconds > 0 && !clients.Contains(chain))
+                {
                     Say($"delete set {Table} {ClientsOf(chain)}");
+                }
             }
 
             if (next.All(n => n.Name != port.Name))
@@ -123,13 +141,18 @@ internal sealed class Ruleset
 
         Say($"add element {Table} addresses {{ {where} : goto {port.Name} }}");
         if (port.NodePort != 0)
+        {
             Say($"add element {Table} node_ports {{ {port.Protocol} . {port.NodePort} : goto {OutsideChainOf(port)} }}");
+        }
+
         Rule(OutsideChainOf(port), $"meta mark set meta mark or {Mark} goto {port.Name}");
         Rule(port.Name, $"ip daddr {port.Address} ip saddr != {podRange} meta mark set meta mark or {Mark}");
         if (port.AffinitySeconds > 0)
         {
             foreach (var chain in ChainsOf(port))
+            {
                 Rule(port.Name, $"ip saddr @{ClientsOf(chain)} goto {chain}");
+            }
         }
 
         Rule(port.Name, $"numgen random mod {port.Endpoints.Length} vmap {{ {string.Join(", ", ChainsOf(port).Select((chain, i) => $"{i} : goto {chain}"))} }}");
@@ -139,7 +162,10 @@ internal sealed class Ruleset
             // Who reaches himself would else be answered by himself, past the node.
             Rule(chain, $"ip saddr {ServicePort.AddressOf(endpoint)} meta mark set meta mark or {Mark}");
             if (port.AffinitySeconds > 0)
+            {
                 Rule(chain, $"update @{ClientsOf(chain)} {{ ip saddr }}");
+            }
+
             Rule(chain, $"meta l4proto {port.Protocol} dnat to {endpoint}");
         }
     }

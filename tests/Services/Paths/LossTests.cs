@@ -15,9 +15,11 @@ public sealed class LossTests
     {
         await using var node = await ServiceNode.StartAsync(pods: 2);
         using var wire = new Wire(node.Pods[1]);
-        byte[] whole = Datagram(MacOf(node.Pods[1]), node.Pods[1], 40000, node.Pods[2].Address, 80);
-        for (int i = 0; i < 5; i++)
+        var whole = Datagram(MacOf(node.Pods[1]), node.Pods[1], 40000, node.Pods[2].Address, 80);
+        for (var i = 0; i < 5; i++)
+        {
             wire.Send(whole[..20]);
+        }
 
         await Eventually.TrueAsync(
             async () => await CountAsync(node, "lost_frames", "truncated") == 5 && await CountAsync(node, "malformed_frames", null) == 5,

@@ -37,7 +37,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
             before["backends"]!.AsArray().Where(b => b!["buckets"]!.GetValue<int>() > 0).Select(b => $"{Text(b!, "address")}:{b!["port"]} {Text(b, "place")} {Text(b, "condition")}").Order(StringComparer.Ordinal));
         // A connection's way there takes at least four packets: SYN, two acknowledgments, FIN.
         for (var i = 0; i < 10; i++)
+        {
             await node.From(3).AskTcpAsync(Address);
+        }
+
         var after = await PortAsync();
         Assert.True(Packets(after, "frontends") >= Packets(before, "frontends") + 40, $"{before} and then {after}");
         Assert.True(Packets(after, "backends") >= Packets(before, "backends") + 40, $"{before} and then {after}");

@@ -124,7 +124,9 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         await node.BecomeAsync(service, Objects.Slice("s", "web", pods.Select(node.Endpoint)));
         var chosen = (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who;
         for (var i = 0; i < 12; i++)
+        {
             Assert.Equal(chosen, (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who);
+        }
 
         // Its backend goes: another one, and from then on that one.
         var left = pods.Where(p => $"{p}:8080" != chosen).ToArray();
@@ -132,7 +134,9 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         var next = (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who;
         Assert.Contains(next, left.Select(p => $"{p}:8080"));
         for (var i = 0; i < 12; i++)
+        {
             Assert.Equal(next, (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who);
+        }
     }
 
     private static async Task<long> DropsAsync(ServiceNode node, string reason) => (await node.Lab.DropsAsync()).GetValueOrDefault(reason);

@@ -60,14 +60,23 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
     private async Task ReplaceAsync(Told told, int gone, int next, string address, string[] web, string[] other)
     {
         if (told != Told.After)
+        {
             _node.Api.Become(Cluster(web, other));
+        }
+
         if (told == Told.Before)
+        {
             await _node.SyncedAsync();
+        }
+
         await _node.DeletePodAsync(gone);
         await _node.AddPodAsync(next, address);
         Assert.Equal(address, _node.Pods[next].Address);
         if (told == Told.After)
+        {
             _node.Api.Become(Cluster(web, other));
+        }
+
         await _node.SyncedAsync();
     }
 

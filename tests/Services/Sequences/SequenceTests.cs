@@ -19,15 +19,22 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     public async Task InitializeAsync()
     {
         if (new Integration.RootFactAttribute().Skip is null)
+        {
             _node = await fixture.NodeAsync();
+        }
     }
 
     public async Task DisposeAsync()
     {
         foreach (var held in _held)
+        {
             await held.DisposeAsync();
+        }
+
         foreach (var flow in _datagrams.Values)
+        {
             flow.Dispose();
+        }
     }
 
     // The one above is xunit's; this one is for the analyzer, and does no harm a second time.
@@ -55,7 +62,10 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         foreach (var direction in new[] { steps, [.. steps.Reverse()], steps })
         {
             foreach (var step in direction)
+            {
                 _node.Api.Become(step.Cluster(AddressOf));
+            }
+
             await _node.SyncedAsync();
             await HoldsAsync(direction[^1], seesEachStep: false);
         }
@@ -69,20 +79,34 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     private async Task HoldsAsync(Step step, bool seesEachStep)
     {
         if (_held.Count == 0)
+        {
             _held.Add(await _node.Host.HoldAsync($"{AddressOf(3)}:{ServiceNode.Port}"));
+        }
+
         foreach (var held in _held)
+        {
             await held.StillWorksAsync();
+        }
+
         foreach (var (to, servers) in step.Lines)
         {
             Client[] clients = to.StartsWith(ServiceNode.NodeAddress, StringComparison.Ordinal) ? [_node.Friend] : [_node.From(3), _node.Host];
             foreach (var client in clients)
+            {
                 await _node.AnswersAsync(client, to, servers);
+            }
+
             await DatagramsGoOnAsync(clients[0], to, servers, seesEachStep);
             if (servers is not [not Answer.Refused, ..])
+            {
                 continue;
+            }
             // Of two backends, who asks may be his own server.
             if (clients.Length > 1)
+            {
                 clients = [.. clients, _node.From(servers[0][0] - '0')];
+            }
+
             foreach (var client in clients)
             {
                 _held.Add(await client.HoldAsync(to));
@@ -97,18 +121,32 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     private async Task DatagramsGoOnAsync(Client client, string to, string[] servers, bool seesEachStep)
     {
         if (!_datagrams.TryGetValue(to, out var flow))
+        {
             _datagrams.Add(to, flow = client.OpenUdp(to));
+        }
+
         var answer = await flow.AskAsync(impatient: servers.Length == 0);
         if (servers.Length == 0)
+        {
             Assert.Null(answer.Seen);
+        }
         else
+        {
             Assert.Contains(answer.Who, servers);
+        }
+
         if (seesEachStep && _pinned.TryGetValue(to, out var before) && servers.Contains(before))
+        {
             Assert.Equal(before, answer.Who);
+        }
 
         if (answer.Seen is not null)
+        {
             _pinned[to] = answer.Who;
+        }
         else
+        {
             _pinned.Remove(to);
+        }
     }
 }

@@ -48,7 +48,10 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         {
             var answer = await AskTcpAsync(to, impatient: true);
             if (answer.Seen is not null || DateTime.UtcNow > deadline)
+            {
                 return answer;
+            }
+
             await Task.Delay(100);
         }
     }
@@ -157,7 +160,10 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         var socket = Sockets.Make(netns, protocol, bound, shared: port != 0);
         // Ends with a reset, as it does for a program that is killed: after an orderly end the port would be in TIME_WAIT, and no connection begins there.
         if (port != 0 && protocol == ProtocolType.Tcp)
+        {
             socket.LingerState = new LingerOption(true, 0);
+        }
+
         return socket;
     }
 
@@ -199,7 +205,9 @@ internal sealed class UdpFlow(Socket socket, TimeSpan patience, TimeSpan impatie
                     var words = Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer, limit.Token)).Split(' ');
                     // Late answers to what was sent before say nothing of now.
                     if (words[2] == text)
+                    {
                         return new Answer(words[0], IPEndPoint.Parse(words[1]), own);
+                    }
                 }
             }
             catch (OperationCanceledException)

@@ -11,7 +11,10 @@ internal static partial class FastPipeline
     {
         Directory.CreateDirectory(folder);
         foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+        {
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
+
         var spec = Path.Combine(folder, "k8s_dp.spec");
         var text = File.ReadAllText(spec);
         Assert.Matches(Timeouts(), text);

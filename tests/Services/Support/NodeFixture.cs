@@ -12,7 +12,9 @@ public sealed class NodeFixture : IAsyncLifetime, IAsyncDisposable
     public async Task DisposeAsync()
     {
         if (_node is { IsCompletedSuccessfully: true })
+        {
             await _node.Result.DisposeAsync();
+        }
     }
 
     // The one above is xunit's; this one is for the analyzer, and does no harm a second time.

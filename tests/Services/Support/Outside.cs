@@ -36,11 +36,20 @@ internal static class Outside
         await Shell.RunAsync(portNamespace, "sysctl", ["-qw", $"net.ipv6.conf.{PortName}.disable_ipv6=1"]).Succeeded();
         await Shell.RunLineAsync(portNamespace, $"ip link set {PortName} up").Succeeded();
         using (var outside = NetNamespace.OpenNamed(netns))
+        {
             EthtoolSettings.DisableOffloads(outside, "eth0");
+        }
+
         using (var ports = NetNamespace.OpenNamed(portNamespace))
+        {
             EthtoolSettings.DisableOffloads(ports, PortName);
+        }
+
         foreach (var address in new[] { Friend, Stranger, RemotePod })
+        {
             await Shell.RunLineAsync(netns, $"ip addr add {address}/32 dev eth0").Succeeded();
+        }
+
         await Shell.RunLineAsync(netns, "ip link set eth0 up").Succeeded();
         await Shell.RunLineAsync(netns, $"ip neigh add {ServiceNode.NodeAddress} lladdr {NodeMac} dev eth0 nud permanent").Succeeded();
         await Shell.RunLineAsync(netns, $"ip route add default via {ServiceNode.NodeAddress} dev eth0 onlink").Succeeded();

@@ -20,7 +20,10 @@ internal sealed class RetryingClient : IAsyncDisposable
         const int Wanted = 3;
         int before;
         lock (_answers)
+        {
             before = _answers.Count + 1;
+        }
+
         await Eventually.TrueAsync(
             () => _running.IsFaulted ? throw _running.Exception : Task.FromResult(Since(before) is { Count: >= Wanted } since && since[^Wanted..].TrueForAll(a => a == server)),
             () => $"{server} is reached; since it should be: {string.Join(' ', Since(before))}", 30);
@@ -36,7 +39,9 @@ internal sealed class RetryingClient : IAsyncDisposable
     private List<string> Since(int before)
     {
         lock (_answers)
+        {
             return [.. _answers.Skip(before)];
+        }
     }
 
     private async Task TryAsync(Client client, string to)
@@ -45,7 +50,10 @@ internal sealed class RetryingClient : IAsyncDisposable
         {
             var answer = await client.AskTcpAsync(to, impatient: true);
             lock (_answers)
+            {
                 _answers.Add(answer.Who);
+            }
+
             await Task.Delay(Pause, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

@@ -35,7 +35,10 @@ internal sealed class Server : IAsyncDisposable
         _listener.Dispose();
         _datagrams.Dispose();
         foreach (var connection in _connections.Keys)
+        {
             connection.Dispose();
+        }
+
         await Task.WhenAll(_running).WaitAsync(TimeSpan.FromSeconds(30));
         _stop.Dispose();
     }
@@ -66,7 +69,9 @@ internal sealed class Server : IAsyncDisposable
             await stream.WriteAsync(Encoding.ASCII.GetBytes($"{Name} {connection.RemoteEndPoint}\n"));
             using var reader = new StreamReader(stream);
             while (await reader.ReadLineAsync(_stop.Token) is { } line)
+            {
                 await stream.WriteAsync(Encoding.ASCII.GetBytes($"{Name} {line}\n"));
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {

@@ -59,11 +59,17 @@ internal sealed class ServiceNode : IServiceNode
             node.Api.Put(Kube.Node("node-1", "a"));
             node.Configure(speed, uplinkMtu);
             if (separateTarget)
+            {
                 await lab.StartTargetAsync();
+            }
+
             await lab.StartManagerAsync();
             await lab.StartAgentAsync();
             for (var i = 1; i <= pods; i++)
+            {
                 await node.AddPodAsync(i);
+            }
+
             return node;
         }
         catch
@@ -87,7 +93,10 @@ internal sealed class ServiceNode : IServiceNode
         pod.Result = JsonNode.Parse(result.Output)!;
         Pods[number] = pod;
         foreach (var port in new[] { Port, OtherPort })
+        {
             _servers.Add(new Server(pod.Namespace, $"{number}:{port}", port));
+        }
+
         return pod;
     }
 
@@ -117,7 +126,10 @@ internal sealed class ServiceNode : IServiceNode
             {
                 // Kinds without a change hear of the version by a bookmark only.
                 foreach (var path in new[] { Kube.Services, Kube.Slices })
+                {
                     Api.Bookmark(path);
+                }
+
                 status = await Lab.TryControlAsync("status");
                 return status is not null && IsSettled(status, version);
             },
@@ -141,7 +153,10 @@ internal sealed class ServiceNode : IServiceNode
         {
             // What was settled is settled: this is for a machine on which a reply came too late.
             if (DateTime.UtcNow > clock)
+            {
                 Assert.Fail($"{protocol} to {to}: {wrong} instead of {(servers.Length == 0 ? "nobody" : string.Join(' ', servers))}; drops: {await DropsAsync()}\n{(await Lab.ControlAsync("services")).ToJsonString()}");
+            }
+
             await Task.Delay(100);
         }
     }
@@ -175,10 +190,16 @@ internal sealed class ServiceNode : IServiceNode
     public async ValueTask DisposeAsync()
     {
         foreach (var server in _servers)
+        {
             await server.DisposeAsync();
+        }
+
         await Lab.DisposeAsync();
         if (Api is not null)
+        {
             await Api.DisposeAsync();
+        }
+
         _pki.Dispose();
     }
 
@@ -192,9 +213,14 @@ internal sealed class ServiceNode : IServiceNode
             var answer = await client.AskAsync(protocol, to, impatient: servers.Length == 0);
             seen.Add(answer.Who);
             if (servers.Length == 0 ? answer.Seen is not null : !servers.Contains(answer.Who))
+            {
                 return answer.Who;
+            }
+
             if (servers.Length == 0 || (servers is [Answer.Refused] && i == 2) || (seen.Count == servers.Length && i >= Least - 1))
+            {
                 return null;
+            }
         }
 
         return $"only {string.Join(' ', seen)}";
@@ -219,14 +245,21 @@ internal sealed class ServiceNode : IServiceNode
             c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
             c["Node"]!["Uplink"] = Outside.Configuration;
             if (uplinkMtu > 0)
+            {
                 c["Node"]!["Uplink"]!["Mtu"] = uplinkMtu;
+            }
+
             c["Services"] = new JsonObject { ["HealthCheckAddress"] = AccAddress };
             c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = Lab.At("kubeconfig") };
             if (speed > 1)
+            {
                 c["Pipeline"]!["Directory"] = Lab.At("pipeline");
+            }
         });
         if (speed > 1)
+        {
             FastPipeline.Write(Lab.At("pipeline"), speed);
+        }
         // The host reaches services and what is beyond the node through the pipeline, too.
         Change(Lab.AgentConfig, c => c["HostInterface"]!["Routes"] = new JsonArray("10.244.0.0/16", "10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24"));
     }

@@ -24,12 +24,20 @@ internal static class Sockets
             try
             {
                 if (protocol == ProtocolType.Tcp)
+                {
                     socket.NoDelay = true;
+                }
                 // .NET's own option of that name is another one as well: SO_REUSEPORT.
                 if (shared)
+                {
                     socket.SetRawSocketOption(SolSocket, SoReuseAddress, BitConverter.GetBytes(1));
+                }
+
                 if (bound is not null)
+                {
                     socket.Bind(bound);
+                }
+
                 return socket;
             }
             catch

@@ -14,7 +14,10 @@ public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
     internal async Task<IServiceNode> OfAsync(Side side)
     {
         if (!_nodes.TryGetValue(side, out var node))
+        {
             _nodes.Add(side, node = await StartAsync(side, pods: 7));
+        }
+
         return node;
     }
 
@@ -27,7 +30,10 @@ public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
     public async Task DisposeAsync()
     {
         foreach (var node in _nodes.Values)
+        {
             await node.DisposeAsync();
+        }
+
         _nodes.Clear();
     }
 

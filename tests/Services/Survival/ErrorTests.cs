@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Services.Tests.Support;
 
@@ -44,7 +43,7 @@ public sealed class ErrorTests(BothNodes nodes)
     public async Task A_datagram_to_a_backend_that_does_not_listen_is_refused(Side side)
     {
         var node = await nodes.OfAsync(side);
-        JsonObject slice = Objects.Slice("s", "web", [node.Endpoint(1)], NobodysPort);
+        var slice = Objects.Slice("s", "web", [node.Endpoint(1)], NobodysPort);
         await node.BecomeAsync(Objects.Service("web", "10.96.5.30", nodePort: 30530), slice);
         // The last is the pod itself.
         (Client From, string To)[] clients =

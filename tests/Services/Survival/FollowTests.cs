@@ -61,7 +61,9 @@ public sealed class FollowTests(BothNodes nodes)
         {
             await node.BecomeAsync(service, SliceOf(node, pods));
             foreach (var client in clients)
+            {
                 await SticksAsync(client.From, client.To, pods);
+            }
         }
     }
 
@@ -81,14 +83,18 @@ public sealed class FollowTests(BothNodes nodes)
                 for (var i = 0; i < 3; i++)
                 {
                     foreach (var flow in flows)
+                    {
                         Assert.Equal($"{pods[0]}:8080", (await flow.AskAsync()).Who);
+                    }
                 }
             }
         }
         finally
         {
             foreach (var flow in flows)
+            {
                 flow.Dispose();
+            }
         }
     }
 
@@ -96,7 +102,10 @@ public sealed class FollowTests(BothNodes nodes)
     {
         var answers = new List<string>();
         for (var i = 0; i < 20; i++)
+        {
             answers.Add((await client.AskTcpAsync(to)).Who);
+        }
+
         Assert.True(answers.Distinct().Count() == 1 && pods.Any(p => answers[0] == $"{p}:8080"), $"of the pods {string.Join(' ', pods)}: {string.Join(' ', answers)}");
     }
 

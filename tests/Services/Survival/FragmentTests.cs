@@ -28,7 +28,9 @@ public sealed class FragmentTests(BothNodes nodes)
         foreach (var (from, to) in clients)
         {
             for (var i = 0; i < 8; i++)
+            {
                 await EchoAsync(node, from, to);
+            }
         }
     }
 

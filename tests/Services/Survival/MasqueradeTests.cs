@@ -50,7 +50,10 @@ public sealed class MasqueradeTests(BothNodes nodes)
         {
             var answer = await client.AskTcpAsync(to);
             if (answer.Seen is null)
+            {
                 Assert.Fail($"connection {i} from {answer.Own}: {answer.Who}; {await node.TellAsync()}");
+            }
+
             Assert.False(answer.SourceKept, $"{answer.Own} is seen");
         }
     }

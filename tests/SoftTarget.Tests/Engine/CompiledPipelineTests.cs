@@ -19,7 +19,9 @@ public class CompiledPipelineTests
             {
                 var candidate = Path.Combine(folder.FullName, path);
                 if (File.Exists(candidate))
+                {
                     return candidate;
+                }
             }
         }
         throw new FileNotFoundException($"{path} is not in a folder above the tests", path);
@@ -92,7 +94,10 @@ public class CompiledPipelineTests
         for (var i = 0; i < 2000; i++)
         {
             if (i == 1000)
+            {
                 before = GC.GetAllocatedBytesForCurrentThread();
+            }
+
             frame.CopyTo(buffer, 0);
             (buffer[28], buffer[29]) = ((byte)(i >> 8), (byte)i);
             var (offset, length) = (0, frame.Length);
@@ -120,7 +125,9 @@ public class CompiledPipelineTests
             }
             // The first round compiles.
             if (round == 1)
+            {
                 Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
         }
         Assert.Equal(2000, pipeline.Statistics.Transmitted);
     }
@@ -140,7 +147,10 @@ public class CompiledPipelineTests
             var length = buffer.Length - offset;
             ping.AsSpan(0, Math.Min(length, ping.Length)).CopyTo(buffer.AsSpan(offset));
             for (var j = random.Next(4); j > 0 && length > 0; j--)
+            {
                 buffer[offset + random.Next(length)] = (byte)random.Next(256);
+            }
+
             worker.Process(buffer, ref offset, ref length, (uint)random.Next(4), out _);
             Assert.True(offset >= 0 && length >= 0 && offset + length == buffer.Length);
         }
@@ -161,7 +171,10 @@ public class CompiledPipelineTests
         {
             var lines = texts[i % 2].Split('\n').ToList();
             for (var j = random.Next(1, 4); j > 0; j--)
+            {
                 Mutate(lines, words, random);
+            }
+
             try
             {
                 var program = SwxProgram.Parse(string.Join('\n', lines));

@@ -271,7 +271,9 @@ public class InstructionTests
     {
         var bytes = SpecBench.Hex(data);
         fixed (byte* p = bytes.Length == 0 ? new byte[1] : bytes)
+        {
             Assert.Equal(expected, SwxHash.Jenkins(p, bytes.Length));
+        }
     }
 
     [Theory]
@@ -282,7 +284,9 @@ public class InstructionTests
     {
         var bytes = SpecBench.Hex(data);
         fixed (byte* p = bytes)
+        {
             Assert.Equal(expected, SwxHash.Toeplitz(p, bytes.Length));
+        }
     }
 
     [Fact]
@@ -299,7 +303,9 @@ public class InstructionTests
         {
             crc ^= b;
             for (var i = 0; i < 8; i++)
+            {
                 crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78 : 0);
+            }
         }
         return crc;
     }

@@ -140,7 +140,10 @@ public class LearnerTests
         const int size = 64;
         var bench = Bench(size);
         for (var i = 0; i < size; i++)
+        {
             Send(bench, i, timeout: i < size / 2 ? 0 : 2);
+        }
+
         Assert.Equal(0, bench.Pipeline.Statistics.NotLearned);
         Assert.Equal(0u, Send(bench, 1000));
         Assert.Equal(1, bench.Pipeline.Statistics.NotLearned);
@@ -152,11 +155,17 @@ public class LearnerTests
         {
             Send(bench, 2000 + i, timeout: 2);
             if (Send(bench, 2000 + i, flag: 9) != 0)
+            {
                 i++;
+            }
+
             Assert.True(tries < size * 2, "no room was made");
         }
         for (var i = size / 2; i < size; i++)
+        {
             Assert.NotEqual(0u, Send(bench, i, flag: 9));
+        }
+
         Send(bench, 3000);
         Assert.Equal(0u, Send(bench, 3000, flag: 9));
     }
@@ -174,7 +183,10 @@ public class LearnerTests
         var bench = new SpecBench(text, new SwxPipelineOptions { TimeProvider = _time });
 
         for (var i = 0; i < size; i++)
+        {
             Send(bench, i);
+        }
+
         Assert.Equal([("flows", 0), ("roomy", 0)], NotLearned(bench));
         Send(bench, 1000);
         Send(bench, 1001);

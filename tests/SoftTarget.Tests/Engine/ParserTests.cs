@@ -109,7 +109,9 @@ public class ParserTests
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Equal(line == 0 ? 0 : line + HeadLines, error.Line);
         if (error.Line > 0)
+        {
             Assert.StartsWith($"line {error.Line}: ", error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

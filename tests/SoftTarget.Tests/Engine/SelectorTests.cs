@@ -52,7 +52,10 @@ public class SelectorTests
         var bench = Bench();
         Set(bench, 1, [.. Enumerable.Range(1, 7).Select(i => new SwxMember((uint)i, 1))]);
         for (var i = 0; i < 50; i++)
+        {
             Assert.Equal(bench.Send(FrameOf(i), 1), bench.Send(FrameOf(i), 1));
+        }
+
         Assert.Equal(0u, bench.Send(FrameOf(1), 2)!.Value.Port);
         Set(bench, 1);
         Assert.Equal(0u, bench.Send(FrameOf(1), 1)!.Value.Port);

@@ -132,12 +132,17 @@ public class TableTests
             using (var update = bench.Pipeline.BeginUpdate())
             {
                 for (var i = 0; i < 40; i++)
+                {
                     Change(update, table, rows, random);
+                }
+
                 bench.Pipeline.Commit(update);
             }
             Assert.Equal(rows.Count, bench.Pipeline.Count(table.Index));
             for (var i = 0; i < 40; i++)
+            {
                 Lookup(bench, table, rows, random);
+            }
         }
         CheckContents(bench, table, rows);
     }
@@ -158,17 +163,26 @@ public class TableTests
             case 0:
                 Assert.Equal(same < 0 ? SwxChange.Missing : SwxChange.Ok, update.Delete(table.Index, row.Key, row.Mask, row.Priority));
                 if (same >= 0)
+                {
                     rows.RemoveAt(same);
+                }
+
                 break;
             case 1:
                 Assert.Equal(same < 0 ? SwxChange.Missing : SwxChange.Ok, update.Modify(table.Index, row.Key, row.Mask, row.Priority, 0, data));
                 if (same >= 0)
+                {
                     rows[same] = row;
+                }
+
                 break;
             default:
                 Assert.Equal(same < 0 ? SwxChange.Ok : SwxChange.Exists, update.Insert(table.Index, row.Key, row.Mask, row.Priority, 0, data));
                 if (same < 0)
+                {
                     rows.Add(row);
+                }
+
                 break;
         }
     }
@@ -178,7 +192,10 @@ public class TableTests
     {
         var key = Value(table.KeyBytes, random);
         if (table.Kind == SwxMatchKind.Exact)
+        {
             return new Row(key, [], 0, (uint)random.Next());
+        }
+
         var mask = new byte[key.Length];
         foreach (var field in table.Key)
         {
@@ -188,16 +205,23 @@ public class TableTests
             {
                 var length = random.Next(field.Bits + 1);
                 for (var i = 0; i < part.Length; i++)
+                {
                     part[i] = (byte)(0xFF00 >> Math.Clamp(length - i * 8, 0, 8));
+                }
             }
             else if (field.Kind == SwxMatchKind.Wildcard)
             {
                 for (var i = 0; i < part.Length; i++)
+                {
                     part[i] = (byte)(random.Next(3) switch { 0 => 0, 1 => 0xFF, _ => random.Next(256) & 0x13 });
+                }
             }
         }
         for (var i = 0; i < key.Length; i++)
+        {
             key[i] &= mask[i];
+        }
+
         return new Row(key, mask, table.Kind == SwxMatchKind.Wildcard ? (uint)random.Next(1, 30) : 0, (uint)random.Next());
     }
 
@@ -205,7 +229,10 @@ public class TableTests
     {
         var value = new byte[bytes];
         for (var i = 0; i < bytes; i++)
+        {
             value[i] = (byte)(random.Next(4) == 0 ? random.Next(4) : 0);
+        }
+
         return value;
     }
 
@@ -226,7 +253,10 @@ public class TableTests
             var row = rows[i];
             var matches = Enumerable.Range(0, key.Length).All(b => (key[b] & (row.Mask.Length == 0 ? 0xFF : row.Mask[b])) == row.Key[b]);
             if (!matches)
+            {
                 continue;
+            }
+
             var specific = table.Kind == SwxMatchKind.Lpm ? row.Mask.Sum(b => int.PopCount(b)) : 0;
             if (specific > best.Specific || (specific == best.Specific && row.Priority > best.Priority))
             {
@@ -283,7 +313,10 @@ public class TableTests
             bench.Pipeline.Commit(update);
         }
         foreach (var i in new uint[] { 0, 1, rows / 2, rows - 1 })
+        {
             Assert.Equal(i, bench.Send($"450000000000400040060000 00000000{i * 7:X8}")!.Value.Port);
+        }
+
         Assert.Equal(0xFFFFFFFFu, bench.Send("450000000000400040060000 0000000000000001")!.Value.Port);
         Assert.InRange(bench.Pipeline.TableBytes(table) / rows, 10, 80);
     }
@@ -334,7 +367,10 @@ public class TableTests
             }
             """);
         for (var i = 1; i <= 3; i++)
+        {
             bench.Insert("exact", $"00000{i}", "found", "00000000");
+        }
+
         string Frame(int i) => $"00000{i}" + new string('0', 200);
         Assert.Equal([1u, 2u, 3u, 0u], Enumerable.Range(1, 4).Select(i => bench.Send(Frame(i))!.Value.Port));
         using (var update = bench.Pipeline.BeginUpdate())

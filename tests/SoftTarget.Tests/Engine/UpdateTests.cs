@@ -132,7 +132,10 @@ public class UpdateTests
         while (!stop.IsCancellationRequested)
         {
             if (burst > 0)
+            {
                 worker.Enter();
+            }
+
             for (var i = 0; i < Math.Max(burst, 1); i++, packets++)
             {
                 frame.CopyTo(buffer, 64);
@@ -141,9 +144,14 @@ public class UpdateTests
                 mixed += port == 1 ? 0 : 1;
             }
             if (burst > 0)
+            {
                 worker.Exit();
+            }
+
             if (packets == Math.Max(burst, 1))
+            {
                 running.Signal();
+            }
         }
         return (packets, mixed);
     }
@@ -190,7 +198,9 @@ public class UpdateTests
         public void OnStep(SwxTraceStep step)
         {
             if (step is SwxTableStep { Table: "sel", Hit: true } table)
+            {
                 Member = SpecBench.Hex(table.Arguments[0].Value);
+            }
         }
     }
 
@@ -222,7 +232,10 @@ public class UpdateTests
             Assert.Equal("00000001", Data(bench, one, "0A000001", ""));
         }
         using (var update = bench.Pipeline.BeginUpdate())
+        {
             update.Clear(one);
+        }
+
         Assert.Equal(1, bench.Pipeline.Count(one));
         Assert.Equal("00000002", Data(bench, two, "0A000000", "FF000000"));
     }

@@ -33,10 +33,16 @@ public sealed class ModelTests
         {
             List<FieldMatch> match = [];
             if (ternary)
+            {
                 match.Add(Ternary(1, low << 8, 0x300));
+            }
+
             match.Add(Fields.Range(3, low, low + span));
             if (protocol != 0)
+            {
                 match.Add(Optional(4, protocol));
+            }
+
             match.Add(Exact(5, tag));
             return Pipeline.Entry("access", [.. match], Pipeline.Do("mark", low, span), priority);
         });
@@ -58,7 +64,10 @@ public sealed class ModelTests
         {
             var group = new ActionProfileGroup { ActionProfileId = Pipeline.Profile("balancer"), GroupId = id };
             for (var i = 1u; i <= member; i++)
+            {
                 group.Members.Add(new ActionProfileGroup.Types.Member { MemberId = i, Weight = weight });
+            }
+
             return TargetClient.Of(type, group);
         });
 

@@ -30,7 +30,10 @@ internal sealed class TableOracle
             var code = Apply(update.Clone());
             codes.Add(code);
             if (!atomic || code == StatusCode.OK)
+            {
                 continue;
+            }
+
             Restore(_entries, entries);
             Restore(_members, members);
             Restore(_groups, groups);
@@ -46,7 +49,9 @@ internal sealed class TableOracle
     {
         to.Clear();
         foreach (var (key, value) in from)
+        {
             to.Add(key, value);
+        }
     }
 
     private StatusCode Apply(Update update) => update.Entity.EntityCase switch
@@ -67,9 +72,14 @@ internal sealed class TableOracle
         if (type != UpdateType.Delete && table.Preamble.Alias == "service")
         {
             if (entry.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileMemberId && !_members.ContainsKey(entry.Action.ActionProfileMemberId))
+            {
                 return StatusCode.NotFound;
+            }
+
             if (entry.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId && !_groups.ContainsKey(entry.Action.ActionProfileGroupId))
+            {
                 return StatusCode.NotFound;
+            }
         }
 
         switch (type)
@@ -117,19 +127,31 @@ internal sealed class TableOracle
     {
         var exists = _groups.ContainsKey(group.GroupId);
         if (type == UpdateType.Insert && exists)
+        {
             return StatusCode.AlreadyExists;
+        }
+
         if (type != UpdateType.Insert && !exists)
+        {
             return StatusCode.NotFound;
+        }
+
         if (type == UpdateType.Delete)
         {
             if (_entries.Values.Any(e => e.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId && e.Action.ActionProfileGroupId == group.GroupId))
+            {
                 return StatusCode.FailedPrecondition;
+            }
+
             _groups.Remove(group.GroupId);
             return StatusCode.OK;
         }
 
         if (group.Members.Any(m => !_members.ContainsKey(m.MemberId)))
+        {
             return StatusCode.NotFound;
+        }
+
         _groups[group.GroupId] = group;
         return StatusCode.OK;
     }

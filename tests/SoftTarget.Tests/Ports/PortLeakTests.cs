@@ -25,7 +25,10 @@ public sealed class PortLeakTests
         await RoundAsync();
         var before = Count();
         for (var i = 0; i < 5; i++)
+        {
             await RoundAsync();
+        }
+
         Assert.True(Count().Threads <= before.Threads && Count().Files <= before.Files + 2, $"{before} → {Count()}");
     }
 }

@@ -17,9 +17,15 @@ public sealed class PortTests
     {
         var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
         foreach (var port in ports)
+        {
             await target.Client.Gnmi.SetAsync(GnmiTests.Add(port));
+        }
+
         foreach (var port in ports)
+        {
             await BoundAsync(target, port);
+        }
+
         return target;
     }
 
@@ -33,7 +39,9 @@ public sealed class PortTests
     {
         var end = DateTime.UtcNow.AddSeconds(20);
         while ((await StateAsync(target, port))["oper-status"].StringVal != (bound ? "UP" : "DOWN"))
+        {
             Assert.True(DateTime.UtcNow < end, $"port {port} does not become {(bound ? "bound" : "unbound")}");
+        }
     }
 
     [RootFact]
@@ -55,7 +63,10 @@ public sealed class PortTests
         // It has met the tables without a row before there is one again.
         var end = DateTime.UtcNow.AddSeconds(20);
         while ((await StateAsync(target, "a"))["in-pkts"].UintVal < 3)
+        {
             Assert.True(DateTime.UtcNow < end, "frame 3 came in");
+        }
+
         await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));
         wires.Send("a", Wires.Frame(4));
         Assert.Equal(Wires.Frame(4), wires.Receive("b"));

@@ -259,7 +259,9 @@ public sealed class ArbitrationTests
         for (var e = status.DebugException; e is not null; e = e.InnerException)
         {
             if (e is HttpProtocolException { ErrorCode: 0 })
+            {
                 return true;
+            }
         }
 
         return false;

@@ -37,7 +37,10 @@ public sealed class ListenTests
 
         File.Move(path + ".kept", path);
         await using (var host = await StartAsync("unix:" + path))
+        {
             Assert.Single(host.Addresses);
+        }
+
         Assert.False(File.Exists(path));
     }
 

@@ -14,7 +14,10 @@ public sealed class PacketIoTests
     {
         var packet = new PacketOut { Payload = Bytes(frame) };
         if (port is { } value)
+        {
             packet.Metadata.Add(new PacketMetadata { MetadataId = 1, Value = Number(value) });
+        }
+
         return new StreamMessageRequest { Packet = packet };
     }
 

@@ -179,7 +179,10 @@ public sealed class PipelineConfigTests
         await target.Client.BecomePrimaryAsync();
         var config = change is null ? null : Pipeline.Config().Clone();
         if (config is not null)
+        {
             change!(config);
+        }
+
         var e = await Assert.ThrowsAsync<RpcException>(() => SetAsync(target, ConfigAction.VerifyAndCommit, config));
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         Assert.Contains(naming, e.Status.Detail, StringComparison.Ordinal);

@@ -89,7 +89,10 @@ public sealed class ProfileTests : IAsyncLifetime
     public async Task A_full_profile_takes_no_more_members()
     {
         for (var i = 1u; i <= 64; i++)
+        {
             await InsertAsync(Member(i));
+        }
+
         await Fails(StatusCode.ResourceExhausted, TargetClient.Of(UpdateType.Insert, Member(65)));
     }
 
@@ -158,7 +161,10 @@ public sealed class ProfileTests : IAsyncLifetime
     public async Task All_groups_can_be_used_and_no_more()
     {
         for (var i = 1u; i <= 64; i++)
+        {
             await InsertAsync(Group(i));
+        }
+
         await Fails(StatusCode.ResourceExhausted, TargetClient.Of(UpdateType.Insert, Group(65)));
         await Client.WriteAsync(TargetClient.Of(UpdateType.Delete, Group(3)));
         await InsertAsync(Group(65));

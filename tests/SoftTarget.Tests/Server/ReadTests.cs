@@ -120,7 +120,10 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
         var pipeline = SmallPipelines.BigTable;
         var entries = Enumerable.Range(0, 100_000).Select(i => pipeline.Entry("big", [Exact(1, (ulong)i)], pipeline.Do("out_of", (ulong)i)));
         foreach (var batch in entries.Chunk(20_000))
+        {
             await target.Client.P4.WriteAsync(TargetClient.Request(batch.Select(TargetClient.Insert)));
+        }
+
         var read = await target.Client.ReadEntriesAsync(new TableEntry());
         Assert.Equal(100_000, read.Count);
         Assert.Equal(100_000, read.Select(e => e.Match[0].Exact.Value).Distinct().Count());
@@ -138,7 +141,9 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
         var writer = Task.Run(async () =>
         {
             for (var version = 1; !stop.IsCancellationRequested; version++)
+            {
                 await target.Client.P4.WriteAsync(TargetClient.Request(Enumerable.Range(0, 5000).Select(i => TargetClient.Modify(Entry(i, version)))));
+            }
         });
         for (var i = 0; i < 20; i++)
         {

@@ -156,7 +156,10 @@ public sealed class TlsTests : IAsyncLifetime
         var next = new Authority("next CA");
         next.Write(_directory, "server", server: true);
         foreach (var file in Directory.GetFiles(_directory))
+        {
             File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));
+        }
+
         await Refused(_authority.Issue("client", server: false));
         Assert.Equal("1.5.0", await AskAsync(next.Issue("client", server: false)));
     }
@@ -283,7 +286,10 @@ public sealed class TlsTests : IAsyncLifetime
     private async Task UntilToldAsync(string part)
     {
         for (var i = 0; i < 600 && !_lines.Any(l => l.Contains(part, StringComparison.Ordinal)); i++)
+        {
             await Task.Delay(50);
+        }
+
         Assert.Contains(_lines, l => l.Contains(part, StringComparison.Ordinal));
     }
 
@@ -292,7 +298,10 @@ public sealed class TlsTests : IAsyncLifetime
         var tls = new SslClientAuthenticationOptions { EnabledSslProtocols = protocols };
         tls.RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.Subject == "CN=server";
         if (certificate is not null)
+        {
             tls.ClientCertificates = [certificate];
+        }
+
         var handler = new SocketsHttpHandler { SslOptions = tls };
         var port = new Uri((host ?? _host).Addresses.Single()).Port;
         return GrpcChannel.ForAddress($"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });

@@ -29,7 +29,9 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
         Assert.True((int)code == error.CanonicalCode, $"{(StatusCode)error.CanonicalCode}: {error.Message}");
         Assert.Contains(naming, error.Message, StringComparison.Ordinal);
         if (entry.TableId != 0 && type == UpdateType.Insert && code != StatusCode.AlreadyExists && entry.Match.Count > 0)
+        {
             Assert.Equal((int)StatusCode.NotFound, await DeleteCodeAsync(entry));
+        }
     }
 
     /// <summary>What was refused is not there: where the key is legal, deleting it finds nothing.</summary>

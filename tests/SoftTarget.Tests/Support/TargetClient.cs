@@ -152,7 +152,10 @@ internal sealed class TargetClient : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var controller in _controllers)
+        {
             await controller.DisposeAsync();
+        }
+
         _channel.Dispose();
     }
 }
@@ -166,7 +169,10 @@ internal sealed class Controller(AsyncDuplexStreamingCall<StreamMessageRequest, 
     {
         var update = new MasterArbitrationUpdate { DeviceId = deviceId, ElectionId = new Uint128 { Low = electionId } };
         if (role.Length > 0)
+        {
             update.Role = new Role { Name = role };
+        }
+
         return SendAsync(new StreamMessageRequest { Arbitration = update });
     }
 

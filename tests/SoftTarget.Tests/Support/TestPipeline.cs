@@ -83,7 +83,10 @@ internal sealed class TestPipeline
     {
         var call = new Action { ActionId = Action(action) };
         for (var i = 0; i < values.Length; i++)
+        {
             call.Params.Add(new Action.Types.Param { ParamId = (uint)i + 1, Value = Fields.Number(values[i]) });
+        }
+
         return call;
     }
 }

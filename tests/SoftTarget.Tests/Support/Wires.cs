@@ -19,7 +19,9 @@ internal sealed class Wires : IDisposable
     {
         _far = NetNamespace.CreateNamed(_name + "f");
         if (createNear)
+        {
             CreateNear();
+        }
     }
 
     /// <summary>Path of the port namespace.</summary>
@@ -47,13 +49,18 @@ internal sealed class Wires : IDisposable
         {
             netlink.SetUp(netlink.GetLink(end)!.Index);
             if (_ends.Remove(port, out var old))
+            {
                 old.Dispose();
+            }
+
             _ends.Add(port, PacketPort.Open(_far, end));
             WaitFor(() => netlink.GetLink(end)!.IsRunning, $"{end} runs");
         }
 
         using (var netlink = RouteNetlink.Open(_near))
+        {
             WaitFor(() => netlink.GetLink(port)!.IsRunning, $"{port} runs");
+        }
     }
 
     /// <summary>Takes a wire away.</summary>
@@ -96,11 +103,15 @@ internal sealed class Wires : IDisposable
             {
                 var frame = _batch.Frame(i);
                 if (frame.Length >= 14 && frame[12] == 0x88 && frame[13] == 0xB5)
+                {
                     return frame.ToArray();
+                }
             }
 
             if (count == 0)
+            {
                 epoll.Wait(events, 50);
+            }
         }
 
         return null;
@@ -128,7 +139,10 @@ internal sealed class Wires : IDisposable
     public void Dispose()
     {
         foreach (var end in _ends.Values)
+        {
             end.Dispose();
+        }
+
         _batch.Dispose();
         DeleteNear();
         _far.Dispose();

@@ -39,7 +39,7 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
     {
         using var content = new ByteArrayContent(body);
         content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
-        using var response = await RequestAsync(method, pathAndQuery, content, cancellationToken).ConfigureAwait(false);
+        using var response = await RequestAsync(method, pathAndQuery, content, cancellationToken);
     }
 
     public void Dispose()
@@ -65,18 +65,26 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("accoffload-inframanager", null));
         // The name that TLS asks for, and checks, is taken from here.
         if (connection.Config.TlsServerName is { } name)
+        {
             request.Headers.Host = name;
+        }
+
         if (connection.Config.Token is { } token)
+        {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
 
         using var limit = new CancellationTokenSource(options.AnswerLimit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         HttpResponseMessage? response = null;
         try
         {
-            response = await connection.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            response = await connection.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.Created))
-                throw await ErrorOfAsync(response, either.Token).ConfigureAwait(false);
+            {
+                throw await ErrorOfAsync(response, either.Token);
+            }
+
             return response;
         }
         catch (Exception e)
@@ -84,9 +92,15 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
             response?.Dispose();
             // Another server may fare better; what one refuses for our own fault, the others refuse as well.
             if (e is not ApiException { Code: < 500 } && !cancellationToken.IsCancellationRequested)
+            {
                 Interlocked.Increment(ref _server);
+            }
+
             if (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is OperationCanceledException or IOException)
+            {
                 throw new TimeoutException($"{server.Authority} does not answer within {options.AnswerLimit.TotalSeconds:0} s");
+            }
+
             throw;
         }
     }
@@ -127,7 +141,10 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
             catch (KubeconfigException e) when (_connection is not null)
             {
                 if (_lastProblem != e.Message)
+                {
                     LogNotReloaded(e.Message);
+                }
+
                 _lastProblem = e.Message;
             }
             return _connection!;
@@ -148,9 +165,15 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
         };
         tls.CertificateChainPolicy.ApplicationPolicy.Add(new System.Security.Cryptography.Oid("1.3.6.1.5.5.7.3.1"));
         if (config.Authorities is { } authorities)
+        {
             tls.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
         if (config.ClientCertificate is { } certificate)
+        {
             tls.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, config.Intermediates, offline: true);
+        }
+
         return new SocketsHttpHandler
         {
             SslOptions = tls,
@@ -172,8 +195,8 @@ internal sealed partial class ApiServerClient(KubernetesSettings settings, Refle
         StatusDocument? status = null;
         try
         {
-            using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), options.BodyIdleLimit, time);
-            status = JsonSerializer.Deserialize((await body.ReadAllAsync(LargestError, cancellationToken).ConfigureAwait(false)).Span, KubeJson.Default.StatusDocument);
+            using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken), options.BodyIdleLimit, time);
+            status = JsonSerializer.Deserialize((await body.ReadAllAsync(LargestError, cancellationToken)).Span, KubeJson.Default.StatusDocument);
         }
         catch (Exception e) when (JsonFields.IsNonsense(e) || e is BodyTooLargeException or IOException or TimeoutException)
         {

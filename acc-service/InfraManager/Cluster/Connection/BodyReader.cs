@@ -19,7 +19,7 @@ internal sealed class BodyReader(Stream stream, TimeSpan idle, TimeProvider time
     /// <exception cref="TimeoutException">Nothing came for too long.</exception>
     public async Task<ReadOnlyMemory<byte>> ReadAllAsync(int largest, CancellationToken cancellationToken)
     {
-        while (await FillAsync(largest, cancellationToken).ConfigureAwait(false))
+        while (await FillAsync(largest, cancellationToken))
         {
         }
         return _buffer.AsMemory(_start, _end - _start);
@@ -37,17 +37,26 @@ internal sealed class BodyReader(Stream stream, TimeSpan idle, TimeProvider time
             if (at >= 0)
             {
                 if (_scanned + at > largest)
+                {
                     throw new BodyTooLargeException(largest);
+                }
+
                 var line = _buffer.AsMemory(_start, _scanned + at);
                 _start += _scanned + at + 1;
                 _scanned = 0;
                 if (!line.Span.Trim(" \r\t"u8).IsEmpty)
+                {
                     return line;
+                }
+
                 continue;
             }
             _scanned = _end - _start;
-            if (await FillAsync(largest, cancellationToken).ConfigureAwait(false))
+            if (await FillAsync(largest, cancellationToken))
+            {
                 continue;
+            }
+
             return _buffer.AsSpan(_start, _end - _start).Trim(" \r\t"u8).IsEmpty ? null : throw new EndOfStreamException("the answer ends within a line");
         }
     }
@@ -61,15 +70,21 @@ internal sealed class BodyReader(Stream stream, TimeSpan idle, TimeProvider time
     private async Task<bool> FillAsync(int largest, CancellationToken cancellationToken)
     {
         if (_end - _start > largest)
+        {
             throw new BodyTooLargeException(largest);
+        }
+
         if (_end == _buffer.Length)
+        {
             MakeRoom();
+        }
+
         using var limit = new CancellationTokenSource(idle, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         int count;
         try
         {
-            count = await stream.ReadAsync(_buffer.AsMemory(_end), either.Token).ConfigureAwait(false);
+            count = await stream.ReadAsync(_buffer.AsMemory(_end), either.Token);
         }
         catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is OperationCanceledException or IOException)
         {
@@ -85,7 +100,10 @@ internal sealed class BodyReader(Stream stream, TimeSpan idle, TimeProvider time
         var next = _start > _buffer.Length / 2 ? _buffer : ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
         _buffer.AsSpan(_start, held).CopyTo(next);
         if (next != _buffer)
+        {
             ArrayPool<byte>.Shared.Return(_buffer);
+        }
+
         (_buffer, _start, _end) = (next, 0, held);
     }
 }

@@ -46,7 +46,10 @@ internal sealed class KubeconfigReader
         }
         var name = contextName.Length > 0 ? contextName : Text(root, "current-context", "");
         if (name is null)
+        {
             throw Wrong("current-context", "is missing", "set it, or name a context in Kubernetes:Context");
+        }
+
         var context = Named(root, "contexts", "context", name);
         var cluster = Named(root, "clusters", "cluster", Text(context, "cluster", $"contexts[{name}]") ?? throw Wrong($"contexts[{name}].cluster", "is missing", "name a cluster"));
         var user = Text(context, "user", $"contexts[{name}]") is { } userName ? Named(root, "users", "user", userName) : [];
@@ -60,17 +63,32 @@ internal sealed class KubeconfigReader
             null,
             "");
         foreach (var key in ClusterRefused)
+        {
             Refuse(cluster, key, "cluster");
+        }
+
         if (Text(cluster, "insecure-skip-tls-verify", "cluster") is "true")
+        {
             throw Wrong("cluster.insecure-skip-tls-verify", "is set", "remove it, and give the server's authority as certificate-authority-data");
+        }
+
         foreach (var key in UserRefused)
+        {
             Refuse(user, key, "user");
+        }
+
         result = WithCertificate(result, user);
         result = WithToken(result, user);
         if (result.ClientCertificate is null && result.Token is null && result.TokenFile is null)
+        {
             throw Wrong("user", "has neither a client certificate nor a token", "make a kubeconfig with rootfs/kubernetes/make-kubeconfig");
+        }
+
         foreach (var server in result.Servers)
+        {
             _stamp.AppendData(Encoding.UTF8.GetBytes(server.ToString() + "\n"));
+        }
+
         return result with { Stamp = Convert.ToHexString(_stamp.GetHashAndReset()) };
     }
 
@@ -85,7 +103,10 @@ internal sealed class KubeconfigReader
     private X509Certificate2Collection? Authorities(Dictionary<string, object?> cluster)
     {
         if (Bytes(cluster, "certificate-authority", "cluster") is not { } pem)
+        {
             return null;
+        }
+
         var authorities = new X509Certificate2Collection();
         try
         {
@@ -103,16 +124,25 @@ internal sealed class KubeconfigReader
         var certificate = Bytes(user, "client-certificate", "user");
         var key = Bytes(user, "client-key", "user");
         if (certificate is null && key is null)
+        {
             return config;
+        }
+
         if (certificate is null || key is null)
+        {
             throw Wrong(certificate is null ? "user.client-certificate" : "user.client-key", "is missing", "give the certificate together with its key");
+        }
+
         try
         {
             var chain = new X509Certificate2Collection();
             var pem = Encoding.UTF8.GetString(certificate);
             chain.ImportFromPem(pem);
             if (chain.Count > 0)
+            {
                 chain.RemoveAt(0);
+            }
+
             return config with { ClientCertificate = X509Certificate2.CreateFromPem(pem, Encoding.UTF8.GetString(key)), Intermediates = chain };
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
@@ -157,7 +187,9 @@ internal sealed class KubeconfigReader
         foreach (var item in root.GetValueOrDefault(list) as List<object?> ?? [])
         {
             if (item is Dictionary<string, object?> map && map.GetValueOrDefault("name") is string found && found == name)
+            {
                 return map.GetValueOrDefault(key) as Dictionary<string, object?> ?? [];
+            }
         }
         throw Wrong(list, $"has none of the name {KubeValues.Shown(name)}", "correct the name, or add the entry");
     }
@@ -173,7 +205,10 @@ internal sealed class KubeconfigReader
     private void Refuse(Dictionary<string, object?> map, string key, string where)
     {
         if (map.GetValueOrDefault(key) is null or "")
+        {
             return;
+        }
+
         throw Wrong($"{where}.{key}", "is not supported here", key == "exec"
             ? "no program is run for credentials: give a client certificate, a token or a token file (rootfs/kubernetes/make-kubeconfig makes one)"
             : "remove it, and give a client certificate, a token or a token file");
@@ -195,7 +230,10 @@ internal sealed class KubeconfigReader
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (stream.Length > LargestFile)
+            {
                 throw new KubeconfigException(source, entry, $"{file} is larger than {LargestFile} bytes", "name the right file");
+            }
+
             using var contents = new MemoryStream();
             stream.CopyTo(contents);
             return contents.ToArray();

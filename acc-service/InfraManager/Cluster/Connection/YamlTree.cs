@@ -20,13 +20,19 @@ internal static class YamlTree
             var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             if (parser.Accept<StreamEnd>(out _))
+            {
                 return null;
+            }
+
             parser.Consume<DocumentStart>();
             var nodes = 0;
             var root = Node(parser, 0, ref nodes);
             parser.Consume<DocumentEnd>();
             if (!parser.Accept<StreamEnd>(out _))
+            {
                 throw new FormatException("has more than one document");
+            }
+
             return root;
         }
         catch (YamlException e)
@@ -38,16 +44,28 @@ internal static class YamlTree
     private static object? Node(Parser parser, int depth, ref int nodes)
     {
         if (++nodes > MostNodes || depth > Deepest)
+        {
             throw new FormatException("is too large or too deep");
+        }
+
         if (parser.Current is NodeEvent { Anchor.IsEmpty: false } or AnchorAlias)
+        {
             throw new FormatException($"has an anchor or alias in line {parser.Current.Start.Line}");
+        }
+
         if (parser.TryConsume<Scalar>(out var scalar))
+        {
             return scalar.IsQuotedImplicit || scalar.Value is not ("" or "~" or "null") ? scalar.Value : null;
+        }
+
         if (parser.TryConsume<SequenceStart>(out _))
         {
             var list = new List<object?>();
             while (!parser.TryConsume<SequenceEnd>(out _))
+            {
                 list.Add(Node(parser, depth + 1, ref nodes));
+            }
+
             return list;
         }
         parser.Consume<MappingStart>();
@@ -56,9 +74,14 @@ internal static class YamlTree
         {
             var line = parser.Current?.Start.Line;
             if (Node(parser, depth + 1, ref nodes) is not string key)
+            {
                 throw new FormatException($"has a key that is no text in line {line}");
+            }
+
             if (!map.TryAdd(key, Node(parser, depth + 1, ref nodes)))
+            {
                 throw new FormatException($"has the key {key} twice, in line {line}");
+            }
         }
         return map;
     }

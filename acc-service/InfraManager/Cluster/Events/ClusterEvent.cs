@@ -20,7 +20,10 @@ internal sealed record ClusterEvent(ObjectReference Regarding, bool IsWarning, s
         {
             var text = Note.ReplaceLineEndings(" ");
             if (Encoding.UTF8.GetByteCount(text) <= LongestNote)
+            {
                 return text;
+            }
+
             const string End = " …";
             var most = LongestNote - Encoding.UTF8.GetByteCount(End);
             var runes = new StringBuilder();
@@ -29,7 +32,10 @@ internal sealed record ClusterEvent(ObjectReference Regarding, bool IsWarning, s
             {
                 bytes += rune.Utf8SequenceLength;
                 if (bytes > most)
+                {
                     break;
+                }
+
                 runes.Append(rune.ToString());
             }
             return runes.Append(End).ToString();

@@ -29,9 +29,15 @@ internal sealed class EventBudget(TimeProvider time)
         var total = Filled(_total, now, TotalBurst, TotalRefill);
         var mine = Filled(_objects.GetValueOrDefault(regarding, new Bucket(ObjectBurst, now)), now, ObjectBurst, ObjectRefill);
         if (total.Tokens < 1 || mine.Tokens < 1)
+        {
             return false;
+        }
+
         if (_objects.Count >= MostObjects && !_objects.ContainsKey(regarding))
+        {
             _objects.Remove(_objects.MinBy(o => o.Value.Since).Key);
+        }
+
         _total = total with { Tokens = total.Tokens - 1 };
         _objects[regarding] = mine with { Tokens = mine.Tokens - 1 };
         return true;

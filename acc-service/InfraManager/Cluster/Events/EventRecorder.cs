@@ -53,13 +53,18 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             var next = _waiting.Reader.WaitToReadAsync(cancellationToken).AsTask();
             while (true)
             {
-                await Task.WhenAny(next, Task.Delay(Period, time, cancellationToken)).ConfigureAwait(false);
+                await Task.WhenAny(next, Task.Delay(Period, time, cancellationToken));
                 cancellationToken.ThrowIfCancellationRequested();
                 while (_waiting.Reader.TryRead(out var told))
-                    await TellAsync(told, cancellationToken).ConfigureAwait(false);
-                await EndSeriesAsync(cancellationToken).ConfigureAwait(false);
+                {
+                    await TellAsync(told, cancellationToken);
+                }
+
+                await EndSeriesAsync(cancellationToken);
                 if (next.IsCompleted)
+                {
                     next = _waiting.Reader.WaitToReadAsync(cancellationToken).AsTask();
+                }
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -75,16 +80,25 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             series.Count++;
             series.Last = now;
             if (series.ToldCount == 1 && _budget.Take(told.Regarding))
-                await WriteAsync(series, cancellationToken).ConfigureAwait(false);
+            {
+                await WriteAsync(series, cancellationToken);
+            }
+
             return;
         }
         if (!_budget.Take(told.Regarding))
+        {
             return;
+        }
+
         if (_series.Count >= MostSeries && series is null)
+        {
             _series.Remove(_series.MinBy(s => s.Value.Last).Key);
+        }
+
         series = new EventSeries(told, $"{told.Regarding.Name}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}", now);
         _series[told.Series] = series;
-        await WriteAsync(series, cancellationToken).ConfigureAwait(false);
+        await WriteAsync(series, cancellationToken);
     }
 
     private async Task EndSeriesAsync(CancellationToken cancellationToken)
@@ -94,9 +108,14 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
         {
             var isOver = now - series.Last >= SeriesEnd;
             if (series.Count > series.ToldCount && series.ToldCount > 0 && (isOver || now - series.Told >= SeriesRefresh) && _budget.Take(series.First.Regarding))
-                await WriteAsync(series, cancellationToken).ConfigureAwait(false);
+            {
+                await WriteAsync(series, cancellationToken);
+            }
+
             if (isOver)
+            {
                 _series.Remove(key);
+            }
         }
     }
 
@@ -108,7 +127,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             var count = series.Count;
             try
             {
-                await SendAsync(series, count, cancellationToken).ConfigureAwait(false);
+                await SendAsync(series, count, cancellationToken);
                 series.ToldCount = count;
                 series.Told = time.GetUtcNow();
                 return;
@@ -121,11 +140,14 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
                     var regarding = series.First.Regarding;
                     var problem = ApiServerClient.Describe(e);
                     if (_lines.Judge(regarding.EventNamespace, "event", problem).Fate == LineFate.Told)
+                    {
                         LogNotWritten(series.First.Reason, regarding.Kind, new ObjectName(regarding.Namespace, regarding.Name), problem);
+                    }
+
                     return;
                 }
             }
-            await Task.Delay(RetryAfter, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(RetryAfter, time, cancellationToken);
         }
     }
 
@@ -138,7 +160,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             var patch = JsonSerializer.SerializeToUtf8Bytes(new EventPatchDocument(counted), EventJson.Default.EventPatchDocument);
             try
             {
-                await client.SendAsync(HttpMethod.Patch, $"{path}/{Uri.EscapeDataString(series.Name)}", patch, "application/merge-patch+json", cancellationToken).ConfigureAwait(false);
+                await client.SendAsync(HttpMethod.Patch, $"{path}/{Uri.EscapeDataString(series.Name)}", patch, "application/merge-patch+json", cancellationToken);
                 return;
             }
             catch (ApiException e) when (e.Code == 404)
@@ -146,7 +168,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
                 // The API server keeps Events for an hour: it is created again.
             }
         }
-        await client.SendAsync(HttpMethod.Post, path, JsonSerializer.SerializeToUtf8Bytes(DocumentOf(series, counted), EventJson.Default.EventDocument), "application/json", cancellationToken).ConfigureAwait(false);
+        await client.SendAsync(HttpMethod.Post, path, JsonSerializer.SerializeToUtf8Bytes(DocumentOf(series, counted), EventJson.Default.EventDocument), "application/json", cancellationToken);
     }
 
     private EventDocument DocumentOf(EventSeries series, EventSeriesDocument? counted)

@@ -17,13 +17,18 @@ internal readonly struct KubeValues(string subject)
     public void Bound<T>(T[]? list, int most, string field)
     {
         if (list is not null && list.Length > most)
+        {
             throw Wrong(field, $"has {list.Length} elements, more than {most}");
+        }
     }
 
     public ushort Port(int? number, string field, bool zeroIsNone = false)
     {
         if (zeroIsNone && number is null or 0)
+        {
             return 0;
+        }
+
         return number is > 0 and <= 65535 ? (ushort)number : throw Wrong(field, number is null ? "is missing" : $"{number} is no port");
     }
 
@@ -61,7 +66,10 @@ internal readonly struct KubeValues(string subject)
         if (text.Contains(':', StringComparison.Ordinal))
         {
             if (!IpText.TryParse(text, out var six))
+            {
                 return false;
+            }
+
             address = six.IsIPv4MappedToIPv6 ? six.MapToIPv4() : six;
             return true;
         }
@@ -71,7 +79,10 @@ internal readonly struct KubeValues(string subject)
         {
             var dot = i < 3 ? rest.IndexOf('.') : rest.Length;
             if (dot < 1 || !byte.TryParse(rest[..dot], NumberStyles.None, CultureInfo.InvariantCulture, out bytes[i]))
+            {
                 return false;
+            }
+
             rest = i < 3 ? rest[(dot + 1)..] : rest;
         }
         address = new IPAddress(bytes);

@@ -12,10 +12,15 @@ internal static class NamePool
     public static string Share(string name)
     {
         if (Names.TryGetValue(name, out var shared))
+        {
             return shared;
+        }
         // Starting over costs a few repeats; strings in use stay as they are.
         if (Names.Count >= Most)
+        {
             Names.Clear();
+        }
+
         return Names.GetOrAdd(name, name);
     }
 }

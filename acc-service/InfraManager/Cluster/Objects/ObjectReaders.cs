@@ -132,7 +132,10 @@ internal static class ObjectReaders
     {
         var values = new KubeValues(kind);
         if (metadata is null)
+        {
             throw values.Wrong("metadata", "is missing");
+        }
+
         var name = values.Required(metadata.Name, "metadata.name");
         return (new ObjectName(namespaced ? values.Required(metadata.Namespace, "metadata.namespace") : "", name), metadata);
     }
@@ -165,7 +168,10 @@ internal static class ObjectReaders
     private static IPAddress[] ClusterAddresses(KubeValues values, ServiceSpecDocument spec)
     {
         if (spec.ClusterIP is null or "" or "None")
+        {
             return [];
+        }
+
         return spec.ClusterIPs is { Length: > 0 }
             ? List(values, spec.ClusterIPs, "spec.clusterIPs", values.Address)
             : [values.Address(spec.ClusterIP, "spec.clusterIP")];
@@ -187,7 +193,9 @@ internal static class ObjectReaders
         {
             // A name without an address is the load balancer's own affair, and so is one that proxies.
             if (ingress[i] is { Address: { Length: > 0 } text, IpMode: null or "" or "VIP" })
+            {
                 addresses.Add(values.Address(text, $"{Field}[{i}].ip"));
+            }
         }
         return [.. addresses.Distinct()];
     }
@@ -217,11 +225,16 @@ internal static class ObjectReaders
     private static SliceEndpoint Endpoint(KubeValues values, EndpointDocument? endpoint, AddressFamily family, string field)
     {
         if (endpoint is null)
+        {
             throw values.Wrong(field, "is null");
+        }
         // More than one address is reserved by the API; the first is the endpoint.
         var address = values.Address(endpoint.Addresses is { Length: > 0 } all ? all[0] : null, field + ".addresses[0]");
         if (address.AddressFamily != family)
+        {
             throw values.Wrong(field + ".addresses[0]", $"{address} is of another family than addressType");
+        }
+
         var zones = endpoint.Hints?.ForZones ?? [];
         return new SliceEndpoint(
             address,

@@ -14,7 +14,10 @@ internal static class UidHash
     public static ulong Of(string? uid)
     {
         if (string.IsNullOrEmpty(uid))
+        {
             return 0;
+        }
+
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.UTF8.GetBytes(uid), hash);
         return Math.Max(1, BinaryPrimitives.ReadUInt64BigEndian(hash));

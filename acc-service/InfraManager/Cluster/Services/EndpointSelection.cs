@@ -32,13 +32,17 @@ internal sealed record EndpointSelection(IReadOnlySet<BackendKey> Cluster, IRead
             var byZone = UsesHints(candidates, zone);
             cluster.UnionWith(candidates.Where(c => c.Ready && (!byZone || c.ZoneHints.Contains(zone))).Select(c => c.Key));
             if (cluster.Count == 0)
+            {
                 cluster.UnionWith(candidates.Where(c => c.IsFallback).Select(c => c.Key));
+            }
         }
         if (usesLocal)
         {
             local.UnionWith(candidates.Where(c => c.IsLocal && c.Ready).Select(c => c.Key));
             if (local.Count == 0)
+            {
                 local.UnionWith(candidates.Where(c => c.IsLocal && c.IsFallback).Select(c => c.Key));
+            }
         }
         return new EndpointSelection(cluster, local, candidates.Any(c => c.Ready || c.IsFallback));
     }

@@ -20,20 +20,32 @@ internal sealed class FrontendClaims
         foreach (var key in _byService.GetValueOrDefault(service) ?? [])
         {
             if (!next.ContainsKey(key))
+            {
                 Change(key, service, null, affected);
+            }
         }
         foreach (var (key, claim) in next)
+        {
             Change(key, service, claim, affected);
+        }
+
         if (next.Count > 0)
+        {
             _byService[service] = [.. next.Keys];
+        }
         else
+        {
             _byService.Remove(service);
+        }
     }
 
     private void Change(FrontendKey key, ServiceKey service, Claim? claim, ISet<ServiceKey> affected)
     {
         if (!_claims.TryGetValue(key, out var list))
+        {
             _claims.Add(key, list = []);
+        }
+
         var before = list.Count > 0 ? list[0].Service : (ServiceKey?)null;
         list.RemoveAll(c => c.Service == service);
         if (claim is { } added)
@@ -43,13 +55,21 @@ internal sealed class FrontendClaims
         }
         var after = list.Count > 0 ? list[0].Service : (ServiceKey?)null;
         if (list.Count == 0)
+        {
             _claims.Remove(key);
+        }
+
         if (before == after)
+        {
             return;
+        }
+
         foreach (var other in new[] { before, after })
         {
             if (other is { } o && o != service)
+            {
                 affected.Add(o);
+            }
         }
     }
 

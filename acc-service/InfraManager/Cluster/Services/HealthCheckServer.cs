@@ -36,9 +36,14 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
         // Most services have none and never had.
         var wants = spec is { HealthCheckNodePort: > 0 };
         if (wants)
+        {
             _wanted[key] = true;
+        }
+
         if (wants || _wanted.TryRemove(key, out _))
+        {
             _changes.Writer.TryWrite((key, spec));
+        }
     }
 
     /// <summary>Opens and closes listeners until cancelled.</summary>
@@ -46,8 +51,10 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
     {
         try
         {
-            await foreach (var (key, spec) in _changes.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-                await ApplyAsync(key, spec, cancellationToken).ConfigureAwait(false);
+            await foreach (var (key, spec) in _changes.Reader.ReadAllAsync(cancellationToken))
+            {
+                await ApplyAsync(key, spec, cancellationToken);
+            }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -57,7 +64,9 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
     public async ValueTask DisposeAsync()
     {
         foreach (var key in _listeners.Keys)
-            await CloseAsync(key).ConfigureAwait(false);
+        {
+            await CloseAsync(key);
+        }
     }
 
     private async Task ApplyAsync(ServiceKey key, ServiceSpec? spec, CancellationToken cancellationToken)
@@ -70,10 +79,13 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
                 present.Ready = spec!.ReadyHere;
                 return;
             }
-            await CloseAsync(key).ConfigureAwait(false);
+            await CloseAsync(key);
         }
         if (port == 0)
+        {
             return;
+        }
+
         var at = new IPEndPoint(address, port);
         if (_listeners.Count >= MostListeners)
         {
@@ -91,7 +103,7 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
         listener.Server = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers), loggers);
         try
         {
-            await listener.Server.StartAsync(listener, cancellationToken).ConfigureAwait(false);
+            await listener.Server.StartAsync(listener, cancellationToken);
             _listeners[key] = listener;
             LogServing(key, at);
         }
@@ -105,9 +117,11 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
     private async Task CloseAsync(ServiceKey key)
     {
         if (!_listeners.TryRemove(key, out var listener))
+        {
             return;
+        }
         // Open connections have nothing to lose.
-        await listener.Server!.StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+        await listener.Server!.StopAsync(new CancellationToken(canceled: true));
         listener.Server.Dispose();
     }
 
@@ -142,7 +156,7 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
                 writer.WriteBoolean("serviceProxyHealthy", healthy);
                 writer.WriteEndObject();
             }
-            await body.CompleteAsync().ConfigureAwait(false);
+            await body.CompleteAsync();
         }
 
         public void DisposeContext(IFeatureCollection context, Exception? exception)

@@ -68,22 +68,22 @@ internal sealed partial class ServiceController : IDisposable
     {
         try
         {
-            await _synced.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _synced.Task.WaitAsync(cancellationToken);
             var known = _sink.Known;
             // Those of a former life: what the cluster still has is compared, the rest goes.
             _index.Touch(known);
-            await FlushAsync(cancellationToken).ConfigureAwait(false);
+            await FlushAsync(cancellationToken);
             var removed = known.Count(k => !_set.ContainsKey(k));
             LogSynced(_set.Count, removed);
             while (true)
             {
-                var due = await WaitAsync(cancellationToken).ConfigureAwait(false);
+                var due = await WaitAsync(cancellationToken);
                 if (due)
                 {
                     _index.Touch(_failed);
                     _failed.Clear();
                 }
-                await FlushAsync(cancellationToken).ConfigureAwait(false);
+                await FlushAsync(cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -101,7 +101,9 @@ internal sealed partial class ServiceController : IDisposable
     {
         // One is enough: the loop looks at everything.
         if (_signal.CurrentCount == 0)
+        {
             _signal.Release();
+        }
     }
 
     /// <summary>Waits for a change. True when it is time to try again what failed.</summary>
@@ -109,17 +111,20 @@ internal sealed partial class ServiceController : IDisposable
     {
         if (_failed.Count == 0)
         {
-            await _signal.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _signal.WaitAsync(cancellationToken);
             return false;
         }
         var left = _retryAfter - _time.GetElapsedTime(_failedAt);
         if (left <= TimeSpan.Zero)
+        {
             return true;
+        }
+
         using var due = new CancellationTokenSource(left, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(due.Token, cancellationToken);
         try
         {
-            await _signal.WaitAsync(either.Token).ConfigureAwait(false);
+            await _signal.WaitAsync(either.Token);
             return false;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -133,20 +138,29 @@ internal sealed partial class ServiceController : IDisposable
     {
         while (_index.Take(MostAtOnce) is { Count: > 0 } taken)
         {
-            var results = await Task.WhenAll(taken.Where(IsNew).Select(i => SubmitAsync(i, cancellationToken))).ConfigureAwait(false);
+            var results = await Task.WhenAll(taken.Where(IsNew).Select(i => SubmitAsync(i, cancellationToken)));
             // A newer state of what failed before is taken with it.
             _failed.ExceptWith(taken.Select(i => i.Key));
             var failed = results.OfType<ServiceIntent>().Select(i => i.Key).ToList();
             if (failed.Count == 0)
+            {
                 continue;
+            }
+
             _failed.UnionWith(failed);
             _failedAt = _time.GetTimestamp();
             _retryAfter = failed.TrueForAll(_refused.ContainsKey) ? RefusedAgainAfter : _backoff.Next();
         }
         if (_failed.Any(k => !_refused.ContainsKey(k)))
+        {
             return;
+        }
+
         if (_waiting.Length > 0)
+        {
             LogGoingOn();
+        }
+
         _waiting = "";
         _backoff.Reset();
     }
@@ -154,7 +168,9 @@ internal sealed partial class ServiceController : IDisposable
     private bool IsNew(ServiceIntent intent)
     {
         if (intent.Spec is null)
+        {
             return true;
+        }
         // A refused state that comes again is refused again, and what holds need not be set.
         return !_set.TryGetValue(intent.Key, out var before) || before != intent.Spec || _refused.ContainsKey(intent.Key);
     }
@@ -172,8 +188,10 @@ internal sealed partial class ServiceController : IDisposable
             if (intent.Spec is not null || _set.ContainsKey(intent.Key) || _sink.IsKnown(intent.Key))
             {
                 // The one that is held anyway is kept here, too: after a restart it is another object.
-                if (await _sink.SubmitAsync(intent, either.Token).ConfigureAwait(false) is { } held && held == intent.Spec)
+                if (await _sink.SubmitAsync(intent, either.Token) is { } held && held == intent.Spec)
+                {
                     intent = intent with { Spec = held };
+                }
             }
 
             Done(intent, _time.GetElapsedTime(start));
@@ -196,7 +214,7 @@ internal sealed partial class ServiceController : IDisposable
             LogUnexpected(e);
             return Again(intent, e.Message.ReplaceLineEndings(" "));
         }
-        return await FallBackAsync(intent, refusal, cancellationToken).ConfigureAwait(false);
+        return await FallBackAsync(intent, refusal, cancellationToken);
     }
 
     private static bool WillPass(IntentException e) => !e.IsLasting
@@ -207,7 +225,10 @@ internal sealed partial class ServiceController : IDisposable
     private async Task<ServiceIntent?> FallBackAsync(ServiceIntent intent, IntentException refusal, CancellationToken cancellationToken)
     {
         if (!_refused.TryGetValue(intent.Key, out var before) || before != refusal.Message)
+        {
             Tell(nameof(_refused), intent.Key, refusal.Message, LogRefused);
+        }
+
         using var limit = new CancellationTokenSource(SubmitLimit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var start = _time.GetTimestamp();
@@ -217,7 +238,7 @@ internal sealed partial class ServiceController : IDisposable
             {
                 try
                 {
-                    await _sink.SubmitAsync(new ServiceIntent(intent.Key, lesser), either.Token).ConfigureAwait(false);
+                    await _sink.SubmitAsync(new ServiceIntent(intent.Key, lesser), either.Token);
                     Done(new ServiceIntent(intent.Key, lesser), _time.GetElapsedTime(start));
                     break;
                 }
@@ -249,13 +270,18 @@ internal sealed partial class ServiceController : IDisposable
     {
         var verdict = _lines.Judge(key.Namespace, kind, $"{key} {text}");
         if (verdict.Fate == LineFate.Told)
+        {
             log(key, verdict.Suppressed == 0 ? text : $"{text} ({verdict.Suppressed} more of this namespace were not logged)");
+        }
     }
 
     private ServiceIntent Again(ServiceIntent intent, string problem)
     {
         if (_waiting != problem)
+        {
             LogWaiting(problem);
+        }
+
         _waiting = problem;
         // It is tried again soon, unlike what was refused.
         _refused.TryRemove(intent.Key, out _);
@@ -271,7 +297,9 @@ internal sealed partial class ServiceController : IDisposable
         {
             _set[intent.Key] = spec;
             foreach (var problem in spec.Problems.Except(problems))
+            {
                 Tell(nameof(problem), intent.Key, problem.Reason, (key, reason) => LogProblem(key, problem.Subject, reason));
+            }
         }
         else
         {

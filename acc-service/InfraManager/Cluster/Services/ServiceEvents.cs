@@ -16,7 +16,9 @@ internal sealed class ServiceEvents(Action<ClusterEvent> record, Func<ServiceKey
         foreach (var problems in (spec?.Problems ?? []).ToLookup(p => ReasonOf(p, spec!)))
         {
             if (problems.Key.Length > 0)
+            {
                 record(new ClusterEvent(new ObjectReference("v1", "Service", key.Namespace, key.Name, uidOf(key)), IsWarning: true, problems.Key, Action, string.Join("; ", problems.Select(p => $"{p.Subject} {p.Reason}"))));
+            }
         }
     }
 

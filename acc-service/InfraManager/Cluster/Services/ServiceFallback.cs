@@ -23,12 +23,21 @@ internal static class ServiceFallback
             .ToDictionary(x => new FrontendKey(x.Frontend.Address, x.Protocol, x.Frontend.Port), x => x.Frontend) ?? [];
         var closed = Closed(wanted, former, reason);
         if (!ReferenceEquals(closed, wanted))
+        {
             yield return closed;
+        }
+
         if (held is { IsUnserved: false })
+        {
             yield return Reduced(closed, held, former, reason);
+        }
+
         var refused = $"is not served: {reason}";
         if (wanted.Ports.Any(p => p.Frontends.Count > 0))
+        {
             yield return wanted.Refused(refused);
+        }
+
         yield return wanted.Withdrawn(refused);
     }
 
@@ -38,7 +47,10 @@ internal static class ServiceFallback
         bool IsNew(ServicePortSpec port, Frontend f) =>
             f.SourceRanges.Count > 0 && (!former.TryGetValue(new(f.Address, port.Protocol, f.Port), out var was) || was.SourceRanges != f.SourceRanges);
         if (!wanted.Ports.Any(p => p.Frontends.Any(f => IsNew(p, f))))
+        {
             return wanted;
+        }
+
         return wanted with
         {
             Ports = [.. wanted.Ports.Select(p => p with { Frontends = [.. p.Frontends.Select(f => IsNew(p, f) ? f with { SourceRanges = [], IsClosed = true } : f)] })],

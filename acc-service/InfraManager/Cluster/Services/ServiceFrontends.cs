@@ -24,13 +24,18 @@ internal static class ServiceFrontends
         Add(service.IngressIPs, port.Port, FrontendKind.LoadBalancer);
         Add(service.ExternalIPs, port.Port, FrontendKind.ExternalIP);
         if (port.NodePort != 0)
+        {
             Add(context.NodeAddresses, port.NodePort, FrontendKind.NodePort);
+        }
+
         return found.Select(f => (f.Key, f.Value));
 
         void Add(IReadOnlyList<IPAddress> addresses, ushort number, FrontendKind kind)
         {
             foreach (var address in addresses.Where(context.IsServed))
+            {
                 found.TryAdd(new FrontendKey(address, port.Protocol, number), kind);
+            }
         }
     }
 

@@ -47,7 +47,9 @@ internal sealed class ServiceIndex
         get
         {
             lock (_lock)
+            {
                 return _dirty.Count + _taken;
+            }
         }
     }
 
@@ -55,14 +57,19 @@ internal sealed class ServiceIndex
     public string UidOf(ServiceKey key)
     {
         lock (_lock)
+        {
             return _services.GetValueOrDefault(key)?.Uid ?? "";
+        }
     }
 
     /// <summary>Looks at these again.</summary>
     public void Touch(IEnumerable<ServiceKey> keys)
     {
         lock (_lock)
+        {
             _dirty.UnionWith(keys);
+        }
+
         _changed?.Invoke();
     }
 
@@ -94,9 +101,15 @@ internal sealed class ServiceIndex
     private void SetService(ServiceKey key, ServiceObject? service)
     {
         if (service is null ? !_services.Remove(key) : _services.TryGetValue(key, out var old) && IsSame(old, service))
+        {
             return;
+        }
+
         if (service is not null)
+        {
             _services[key] = service;
+        }
+
         _claims.Set(key, service?.Created ?? default, service is null ? [] : ServiceFrontends.Of(service, _context), _dirty);
         _dirty.Add(key);
     }
@@ -106,23 +119,37 @@ internal sealed class ServiceIndex
         if (_slices.TryGetValue(name, out var old))
         {
             if (slice is not null && IsSame(old, slice))
+            {
                 return;
+            }
             // It may have been given to another service.
             var before = KeyOf(old);
             if (_slicesOf.TryGetValue(before, out var mine) && mine.Remove(name) && mine.Count == 0)
+            {
                 _slicesOf.Remove(before);
+            }
+
             _dirty.Add(before);
             _slices.Remove(name);
         }
         if (slice is null)
+        {
             return;
+        }
+
         _slices.Add(name, slice);
         // Without the label it is nobody's, but it is there.
         if (slice.ServiceName.Length == 0)
+        {
             return;
+        }
+
         var key = KeyOf(slice);
         if (!_slicesOf.TryGetValue(key, out var slices))
+        {
             _slicesOf.Add(key, slices = []);
+        }
+
         slices[name] = slice;
         _dirty.Add(key);
     }
@@ -138,7 +165,9 @@ internal sealed class ServiceIndex
             any = _dirty.Count > 0;
         }
         if (any)
+        {
             _changed?.Invoke();
+        }
     }
 
     private sealed class ServiceSink(ServiceIndex index) : IObjectSink<ServiceObject>
@@ -148,7 +177,9 @@ internal sealed class ServiceIndex
             get
             {
                 lock (index._lock)
+                {
                     return index._services.Count;
+                }
             }
         }
 
@@ -156,9 +187,14 @@ internal sealed class ServiceIndex
         {
             var keep = objects.Select(o => KeyOf(o.Name)).Concat(unreadable.Select(KeyOf)).ToHashSet();
             foreach (var gone in index._services.Keys.Where(k => !keep.Contains(k)).ToList())
+            {
                 index.SetService(gone, null);
+            }
+
             foreach (var service in objects)
+            {
                 index.SetService(KeyOf(service.Name), service);
+            }
         });
 
         public void Apply(ServiceObject changed) => index.Update(() => index.SetService(KeyOf(changed.Name), changed));
@@ -173,7 +209,9 @@ internal sealed class ServiceIndex
             get
             {
                 lock (index._lock)
+                {
                     return index._slices.Count;
+                }
             }
         }
 
@@ -181,9 +219,14 @@ internal sealed class ServiceIndex
         {
             var keep = objects.Select(o => o.Name).Concat(unreadable).ToHashSet();
             foreach (var gone in index._slices.Keys.Where(k => !keep.Contains(k)).ToList())
+            {
                 index.SetSlice(gone, null);
+            }
+
             foreach (var slice in objects)
+            {
                 index.SetSlice(slice.Name, slice);
+            }
         });
 
         public void Apply(SliceObject changed) => index.Update(() => index.SetSlice(changed.Name, changed));
@@ -200,7 +243,9 @@ internal sealed class ServiceIndex
         public void Replace(IReadOnlyCollection<NodeObject> objects, IReadOnlyCollection<ObjectName> unreadable)
         {
             if (objects.Count > 0 || unreadable.Count == 0)
+            {
                 Set(objects.FirstOrDefault());
+            }
         }
 
         public void Apply(NodeObject changed) => Set(changed);
@@ -211,7 +256,10 @@ internal sealed class ServiceIndex
         {
             _there = node is not null;
             if ((node?.Zone ?? "") == index._context.Zone)
+            {
                 return;
+            }
+
             index._context = index._context with { Zone = node?.Zone ?? "" };
             index._dirty.UnionWith(index._slices.Values.Where(s => s.ServiceName.Length > 0 && s.Endpoints.Any(e => e.ZoneHints.Count > 0)).Select(KeyOf));
         });

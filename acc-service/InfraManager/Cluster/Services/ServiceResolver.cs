@@ -17,11 +17,20 @@ internal static class ServiceResolver
     {
         var key = new ServiceKey(service.Name.Namespace, service.Name.Name);
         if (service.Unreadable.Length > 0)
+        {
             return new ServiceSpec(key, []).Withdrawn($"is not served: {service.Unreadable}");
+        }
+
         if (!ServiceFrontends.IsServed(service, context))
+        {
             return null;
+        }
+
         if (ServiceBounds.WhyNotFrontends(ServiceFrontends.CountOf(service, context)) is { } tooManyFrontends)
+        {
             return new ServiceSpec(key, []).Withdrawn($"is not served: {tooManyFrontends}");
+        }
+
         SliceObject[] mine = [.. slices
             .Where(s => s is { HasProxyName: false, HasHeadlessLabel: false, Unreadable: "" } && s.Family == context.Family)
             .OrderBy(s => s.Name.Name, StringComparer.Ordinal)];
@@ -30,7 +39,10 @@ internal static class ServiceResolver
         // Some may be in two slices, and count twice; before they are known apart there may be too many to look at.
         var tooManyBackends = ServiceBounds.WhyNotBackends(service.Ports.Sum(p => byPort[(p.Name, p.Protocol)].Sum(s => (long)s.Slice.Endpoints.Count)));
         if (tooManyBackends is not null)
+        {
             byPort = Array.Empty<PortOfSlice>().ToLookup(_ => ("", default(ProtocolType)));
+        }
+
         var problems = slices.Where(s => s.Unreadable.Length > 0).OrderBy(s => s.Name.Name, StringComparer.Ordinal)
             .Select(s => new ServiceProblem($"slice {s.Name.Name}", $"its endpoints get nothing: {s.Unreadable}")).ToList();
         var access = AccessListOf(service, context, problems);
@@ -40,10 +52,15 @@ internal static class ServiceResolver
         foreach (var port in service.Ports)
         {
             if (seen.Add((port.Protocol, port.Port)))
+            {
                 ports.Add(ResolvePort(service, port, byPort, access, context, holder, key, problems, readyHere));
+            }
         }
         if (AffinityClass.SecondsOf(service.AffinitySeconds) is var kept && kept != service.AffinitySeconds)
+        {
             problems.Add(new ServiceProblem("session affinity", $"{service.AffinitySeconds} s are not among the pipeline's times: clients are kept for {kept} s"));
+        }
+
         var spec = new ServiceSpec(key, [.. ports])
         {
             HealthCheckNodePort = service.HealthCheckNodePort,
@@ -51,7 +68,10 @@ internal static class ServiceResolver
             Problems = [.. problems],
         };
         if (tooManyBackends is not null)
+        {
             return spec.Refused($"is not served: {tooManyBackends}");
+        }
+
         return context.Node?.Package?.Limit(spec) ?? spec;
     }
 
@@ -61,7 +81,10 @@ internal static class ServiceResolver
         SequenceOf<IPNetwork> ranges = [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)];
         var problem = service.SourceRangesProblem.Length > 0 ? service.SourceRangesProblem : ServiceBounds.WhyNotRanges(ranges.Count);
         if (problem is null)
+        {
             return new AccessList(ranges, false);
+        }
+
         problems.Add(new ServiceProblem(ServiceProblem.AccessList, $"denies every source: {problem}"));
         return new AccessList([], true);
     }
@@ -146,7 +169,9 @@ internal static class ServiceResolver
                 var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints) { Uid = e.Uid };
                 // While an endpoint moves between slices it is in both. kube-proxy takes either; here the better one, whatever the order.
                 if (!found.TryGetValue(candidate.Key, out var other) || Rank(candidate) > Rank(other))
+                {
                     found[candidate.Key] = candidate;
+                }
             }
         }
         return found;
@@ -164,14 +189,25 @@ internal static class ServiceResolver
         ServicePortObject port, List<(FrontendKey Key, FrontendKind Kind)> claimed, Dictionary<BackendKey, Candidate> candidates, List<ServiceProblem> problems)
     {
         if (port.Protocol != ServiceText.Sctp)
+        {
             return;
+        }
+
         var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}";
         var foreign = candidates.Keys.Where(k => k.Port != port.Port).ToList();
         foreach (var key in foreign)
+        {
             candidates.Remove(key);
+        }
+
         if (foreign.Count > 0)
+        {
             problems.Add(new ServiceProblem(subject, $"SCTP to a changed port ({port.Port} to {foreign.Min().Port}) is not supported: make targetPort {port.Port}"));
+        }
+
         if (claimed.RemoveAll(f => f.Key.Port != port.Port) > 0)
+        {
             problems.Add(new ServiceProblem(subject, $"SCTP to a changed port (node port {port.NodePort} to {port.Port}) is not supported: the node port is not served"));
+        }
     }
 }

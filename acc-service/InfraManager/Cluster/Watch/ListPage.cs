@@ -23,7 +23,10 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
         {
             var reader = new Utf8JsonReader(json);
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
                 throw new KubeFormatException(subject, "", "is no JSON object");
+            }
+
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 if (reader.ValueTextEquals("metadata"u8))
@@ -35,11 +38,19 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
                     reader.Read();
                     // An empty list may be null.
                     if (reader.TokenType == JsonTokenType.Null)
+                    {
                         continue;
+                    }
+
                     if (reader.TokenType != JsonTokenType.StartArray)
+                    {
                         throw new KubeFormatException(subject, "items", "is no list");
+                    }
+
                     while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                    {
                         ReadItem(Here(json, ref reader), kind, largestObject, objects, unreadable);
+                    }
                 }
                 else
                 {
@@ -57,7 +68,10 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
             throw JsonFields.Wrap(subject, e);
         }
         if (string.IsNullOrEmpty(metadata?.ResourceVersion))
+        {
             throw new KubeFormatException(subject, "metadata.resourceVersion", "is missing");
+        }
+
         return new ListPage<T>(metadata.ResourceVersion, metadata.Continue ?? "", objects, unreadable);
     }
 
@@ -67,7 +81,10 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
     {
         var position = objects.Count + (kind.ReadUnreadable is null ? unreadable.Count : 0);
         if (json.Length > largestObject)
+        {
             throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", $"has {json.Length} bytes, more than {largestObject}");
+        }
+
         try
         {
             objects.Add(kind.Read(json));
@@ -75,11 +92,16 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
         catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
         {
             if (ObjectReaders.TryName(json) is not { } name)
+            {
                 throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", JsonFields.Describe(kind.Kind, e));
+            }
+
             var problem = JsonFields.Describe($"{kind.Kind} {name}", e);
             unreadable.Add((name, problem));
             if (kind.ReadUnreadable is { } read)
+            {
                 objects.Add(read(json, problem));
+            }
         }
     }
 

@@ -57,9 +57,11 @@ internal sealed partial class Reflector<T>
             while (!cancellationToken.IsCancellationRequested)
             {
                 _progress = false;
-                var wait = await TryAsync(cancellationToken).ConfigureAwait(false);
+                var wait = await TryAsync(cancellationToken);
                 if (wait > TimeSpan.Zero)
-                    await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
+                {
+                    await Task.Delay(wait, _time, cancellationToken);
+                }
             }
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
@@ -78,9 +80,12 @@ internal sealed partial class Reflector<T>
         try
         {
             if (_version is null)
-                await ListAsync(cancellationToken).ConfigureAwait(false);
+            {
+                await ListAsync(cancellationToken);
+            }
+
             var start = _time.GetTimestamp();
-            await WatchAsync(cancellationToken).ConfigureAwait(false);
+            await WatchAsync(cancellationToken);
             Recovered();
             // A server that ends each watch at once would otherwise be asked without a pause.
             return _progress || _time.GetElapsedTime(start) >= ShortWatch ? TimeSpan.Zero : _backoff.Next();
@@ -108,12 +113,20 @@ internal sealed partial class Reflector<T>
     {
         var problem = ApiServerClient.Describe(e);
         if (e is BodyTooLargeException && _version is null && _pageSize > 1)
+        {
             _pageSize /= 2;
+        }
         // Refused for what it asks (such as a version that the server never had), or failing again and again: start over.
         if (_version is not null && (e is ApiException { Code: >= 400 and < 500 and not 401 and not 403 and not 429 } || ++_failedWatches >= _options.WatchTries))
+        {
             _version = null;
+        }
+
         if (!_failing || _status.LastError != problem)
+        {
             LogFailed(_kind.Kind, problem);
+        }
+
         _failing = true;
         Set(_status with
         {
@@ -124,7 +137,10 @@ internal sealed partial class Reflector<T>
             ResourceVersion = _version ?? "",
         });
         if (_progress)
+        {
             _backoff.Reset();
+        }
+
         var wait = _backoff.Next();
         return e is ApiException { RetryAfter: { } asked } && asked > wait ? asked : wait;
     }
@@ -132,12 +148,17 @@ internal sealed partial class Reflector<T>
     private void Recovered()
     {
         if (_failing)
+        {
             LogRecovered(_kind.Kind);
+        }
+
         _failing = false;
         _expired = false;
         _failedWatches = 0;
         if (_progress)
+        {
             _backoff.Reset();
+        }
     }
 
     private async Task ListAsync(CancellationToken cancellationToken)
@@ -151,20 +172,32 @@ internal sealed partial class Reflector<T>
         {
             var query = string.Create(CultureInfo.InvariantCulture, $"{_kind.Path}?limit={_pageSize}{_kind.Selector}");
             if (next.Length > 0)
+            {
                 query += "&continue=" + Uri.EscapeDataString(next);
-            var page = await PageAsync(query, cancellationToken).ConfigureAwait(false);
+            }
+
+            var page = await PageAsync(query, cancellationToken);
             // By name: an object that moves while its list is read may come twice.
             foreach (var item in page.Objects)
+            {
                 objects[item.Name] = item;
+            }
+
             foreach (var (name, problem) in page.Unreadable)
             {
                 unreadable.Add(name);
                 NoteUnreadable(problem);
             }
             if (objects.Count + unreadable.Count > _options.MostObjects)
+            {
                 throw TooMany();
+            }
+
             if (next.Length > 0 && page.Continue == next)
+            {
                 throw new KubeFormatException(_kind.Kind + "List", "metadata.continue", "does not change");
+            }
+
             next = page.Continue;
             version = page.ResourceVersion;
         }
@@ -187,9 +220,9 @@ internal sealed partial class Reflector<T>
 
     private async Task<ListPage<T>> PageAsync(string query, CancellationToken cancellationToken)
     {
-        using var response = await _client.GetAsync(query, cancellationToken).ConfigureAwait(false);
-        using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), _options.BodyIdleLimit, _time);
-        var json = await body.ReadAllAsync(_options.LargestPage, cancellationToken).ConfigureAwait(false);
+        using var response = await _client.GetAsync(query, cancellationToken);
+        using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken), _options.BodyIdleLimit, _time);
+        var json = await body.ReadAllAsync(_options.LargestPage, cancellationToken);
         return ListPage<T>.Read(json.Span, _kind, _options.LargestObject);
     }
 
@@ -204,11 +237,11 @@ internal sealed partial class Reflector<T>
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            using var response = await _client.GetAsync(query, either.Token).ConfigureAwait(false);
+            using var response = await _client.GetAsync(query, either.Token);
             Set(_status with { Phase = ReflectorPhase.Watching, Watches = _status.Watches + 1 });
             // Silence is normal in a watch: its own limit counts.
-            using var body = new BodyReader(await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false), Timeout.InfiniteTimeSpan, _time);
-            while (await body.ReadLineAsync(_options.LargestObject, either.Token).ConfigureAwait(false) is { } line)
+            using var body = new BodyReader(await response.Content.ReadAsStreamAsync(either.Token), Timeout.InfiniteTimeSpan, _time);
+            while (await body.ReadLineAsync(_options.LargestObject, either.Token) is { } line)
             {
                 Take(WatchEvent<T>.Read(line.Span, _kind));
                 Recovered();
@@ -223,13 +256,24 @@ internal sealed partial class Reflector<T>
     private void Take(WatchEvent<T> seen)
     {
         if (seen.Type == WatchEventType.Error)
+        {
             throw ApiException.Of(seen.Status, (int)HttpStatusCode.InternalServerError);
+        }
+
         if (seen.Problem is { } problem)
+        {
             NoteUnreadable(problem);
+        }
+
         if (seen.Type == WatchEventType.Deleted)
+        {
             _sink.Remove(seen.Name);
+        }
         else if (seen.Object is { } changed)
+        {
             Change(changed);
+        }
+
         _version = seen.ResourceVersion;
         _progress = true;
         Set(_status with
@@ -244,7 +288,10 @@ internal sealed partial class Reflector<T>
     private void Change(T changed)
     {
         if (_sink.Count > _options.MostObjects)
+        {
             throw TooMany();
+        }
+
         _sink.Apply(changed);
     }
 

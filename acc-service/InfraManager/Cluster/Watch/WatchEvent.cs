@@ -60,14 +60,20 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
         {
             var read = kind.Read(json);
             if (read.ResourceVersion.Length == 0)
+            {
                 throw new KubeFormatException($"{kind.Kind} {read.Name}", "metadata.resourceVersion", "is missing");
+            }
+
             return new(WatchEventType.Changed, read.Name, read.ResourceVersion, read, null, null);
         }
         catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
         {
             // Without a name there is nothing to go on with; with one, only this object is concerned.
             if (ObjectReaders.TryName(json) is not { } name)
+            {
                 throw new KubeFormatException(subject, "object", JsonFields.Describe(kind.Kind, e));
+            }
+
             var problem = JsonFields.Describe($"{kind.Kind} {name}", e);
             return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), kind.ReadUnreadable?.Invoke(json, problem), problem, null);
         }
@@ -79,18 +85,26 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
         ReadOnlySpan<byte> json = default;
         var reader = new Utf8JsonReader(line);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
             throw new KubeFormatException(subject, "", "is no JSON object");
+        }
+
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var isType = reader.ValueTextEquals("type"u8);
             var isObject = reader.ValueTextEquals("object"u8);
             reader.Read();
             if (isType)
+            {
                 found = reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new KubeFormatException(subject, "type", "is no text");
+            }
+
             var start = (int)reader.TokenStartIndex;
             reader.Skip();
             if (isObject)
+            {
                 json = line[start..(int)reader.BytesConsumed];
+            }
         }
         while (reader.Read())
         {

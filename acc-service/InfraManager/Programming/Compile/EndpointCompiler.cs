@@ -40,23 +40,30 @@ internal sealed class EndpointCompiler
     {
         var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
         if (endpoint.Spec.Kind == EndpointKind.Host)
+        {
             CompileHost(entries, endpoint, port);
+        }
         else if (endpoint.Spec.Kind == EndpointKind.Uplink)
+        {
             CompileUplink(entries, endpoint.Spec.Mac.Value, port, hostPort);
+        }
         else
+        {
             CompilePod(entries, endpoint, port);
+        }
+
         return [.. entries];
     }
 
     private void CompilePod(List<Entry> entries, Endpoint endpoint, uint port)
     {
-        ulong mac = endpoint.Spec.Mac.Value;
+        var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("pod_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
         entries.Add(_macGuard.Exact("port", port).Exact("src_mac", mac).Action("allow_mac").Build());
         Span<byte> ip = stackalloc byte[16];
-        foreach (IPAddress address in endpoint.Spec.Addresses)
+        foreach (var address in endpoint.Spec.Addresses)
         {
-            ReadOnlySpan<byte> bytes = Bytes(address, ip);
+            var bytes = Bytes(address, ip);
             entries.Add(_sourceGuard.Exact("port", port).Exact("src_mac", mac).Exact("src_ip", bytes).Action("allow_source").Build());
             entries.Add(_localSources.Exact("src_ip", bytes).Action("local_source").Build());
             entries.Add(_pods.Exact("dst_ip", bytes).Action("to_pod")
@@ -66,15 +73,18 @@ internal sealed class EndpointCompiler
 
     private void CompileHost(List<Entry> entries, Endpoint endpoint, uint port)
     {
-        ulong mac = endpoint.Spec.Mac.Value;
+        var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
         Span<byte> ip = stackalloc byte[16];
-        foreach (IPAddress address in _node.AddressesOf(endpoint.Spec))
+        foreach (var address in _node.AddressesOf(endpoint.Spec))
         {
             // The pipeline's routes carry IPv4; the configuration may name addresses of both families.
             if (address.AddressFamily != AddressFamily.InterNetwork)
+            {
                 continue;
-            ReadOnlySpan<byte> bytes = Bytes(address, ip);
+            }
+
+            var bytes = Bytes(address, ip);
             entries.Add(_routes.Lpm("dst_ip", bytes, bytes.Length * 8).Action("to_port")
                 .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
             // Nobody beyond the uplink speaks as the node.
@@ -86,24 +96,33 @@ internal sealed class EndpointCompiler
     {
         // ARP is the host's business: without it nobody speaks for the node there.
         if (hostPort is { } arpPort)
+        {
             entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
+        }
+
         Span<byte> ip = stackalloc byte[16];
-        foreach (UplinkRoute route in _node.Uplink?.Routes ?? [])
+        foreach (var route in _node.Uplink?.Routes ?? [])
         {
             if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+            {
                 continue;
-            EntryBuilder entry = _routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength)
+            }
+
+            var entry = _routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength)
                 .Action(_node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
                 .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value);
             if (_node.Uplink.Mtu > 0)
+            {
                 entry.Param("mtu", (ulong)_node.Uplink.Mtu);
+            }
+
             entries.Add(entry.Build());
         }
     }
 
     private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
     {
-        address.TryWriteBytes(buffer, out int written);
+        address.TryWriteBytes(buffer, out var written);
         return buffer[..written];
     }
 

@@ -41,8 +41,11 @@ internal sealed class IdMark
     private static ulong Number(Entry row, string field)
     {
         ulong number = 0;
-        foreach (byte b in row.EnumerateMatch().Single(m => m.Field.Name == field).Value.Span)
+        foreach (var b in row.EnumerateMatch().Single(m => m.Field.Name == field).Value.Span)
+        {
             number = (number << 8) | b;
+        }
+
         return number;
     }
 }

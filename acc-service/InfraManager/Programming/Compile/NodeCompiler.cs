@@ -43,14 +43,20 @@ internal sealed class NodeCompiler
         }
 
         if (!snat.IsActive)
+        {
             return [.. entries];
+        }
+
         entries.Add(Pool(MasqueradePools.Outgoing, snat.Address!));
         var everywhere = new IPNetwork(IPAddress.Any, 0);
         entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
         // The node and its pods know each other by their own addresses, whatever the prefixes are.
-        IEnumerable<IPNetwork> own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed).Select(a => new IPNetwork(a, 32)));
-        foreach (IPNetwork kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
+        var own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed).Select(a => new IPNetwork(a, 32)));
+        foreach (var kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
+        {
             entries.Add(Outgoing(kept).Action("keep_source").Build());
+        }
+
         return [.. entries];
     }
 
@@ -65,10 +71,15 @@ internal sealed class NodeCompiler
             entries.Add(_localSources.Exact("src_ip", Bytes(_node.Gateway, stackalloc byte[16])).Action("gateway_source").Build());
         }
 
-        foreach (IPNetwork range in _node.PodRanges.Concat(_node.VirtualRanges).Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
+        foreach (var range in _node.PodRanges.Concat(_node.VirtualRanges).Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
+        {
             entries.Add(Route(range).Action("unassigned").Build());
-        foreach (IPNetwork range in NeverRouted.Where(r => given.Add(r)))
+        }
+
+        foreach (var range in NeverRouted.Where(r => given.Add(r)))
+        {
             entries.Add(Route(range).Action("never_routed").Build());
+        }
     }
 
     private EntryBuilder Route(IPNetwork prefix) => _routes.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
@@ -83,7 +94,7 @@ internal sealed class NodeCompiler
 
     private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
     {
-        address.TryWriteBytes(buffer, out int written);
+        address.TryWriteBytes(buffer, out var written);
         return buffer[..written];
     }
 }

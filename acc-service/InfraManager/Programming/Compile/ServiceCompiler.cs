@@ -40,35 +40,47 @@ internal sealed class ServiceCompiler
         var entries = new List<Entry>();
         var endpoints = new HashSet<IncarnationKey>();
         var frontends = new HashSet<uint>();
-        for (int i = 0; i < service.Ports.Count; i++)
+        for (var i = 0; i < service.Ports.Count; i++)
         {
-            PortState port = service.Ports[i];
-            foreach (BackendState backend in port.Backends)
+            var port = service.Ports[i];
+            foreach (var backend in port.Backends)
             {
                 if (endpoints.Add(new(backend.Key, port.Protocol, backend.Pod)))
+                {
                     entries.Add(Endpoint(port, backend));
+                }
+
                 entries.Add(Backend(backend));
             }
 
             Buckets(entries, port.Cluster);
             Buckets(entries, port.Local);
-            ServicePortSpec? spec = i < service.Spec.Ports.Count ? service.Spec.Ports[i] : null;
-            for (int j = 0; j < port.Frontends.Count; j++)
+            var spec = i < service.Spec.Ports.Count ? service.Spec.Ports[i] : null;
+            for (var j = 0; j < port.Frontends.Count; j++)
             {
-                FrontendState frontend = port.Frontends[j];
+                var frontend = port.Frontends[j];
                 if (frontends.Add(frontend.Id))
+                {
                     entries.Add(Address(frontend));
+                }
+
                 if (frontend.Retired)
+                {
                     Retired(entries, frontend);
+                }
                 else
+                {
                     Live(entries, service, port, spec!, frontend, spec!.Frontends[j]);
+                }
             }
         }
 
-        foreach (RangesState list in service.Ranges)
+        foreach (var list in service.Ranges)
         {
-            foreach (IPNetwork range in list.Ranges.Distinct())
+            foreach (var range in list.Ranges.Distinct())
+            {
                 entries.Add(SourceRange(list, range));
+            }
         }
 
         return [.. entries];
@@ -103,10 +115,12 @@ internal sealed class ServiceCompiler
     /// <param name="backends">Their ids; 0 for nobody.</param>
     private void Buckets(List<Entry> entries, uint set, ulong first, SequenceOf<uint> backends)
     {
-        for (int i = 0; i < backends.Count; i++)
+        for (var i = 0; i < backends.Count; i++)
         {
             if (backends[i] != 0)
+            {
                 entries.Add(_buckets.Exact("bucket", first + (ulong)i).Exact("set_id", set).Action("bucket_backend").Param("backend_id", backends[i]).Build());
+            }
         }
     }
 
@@ -116,20 +130,25 @@ internal sealed class ServiceCompiler
     private void Retired(List<Entry> entries, FrontendState frontend)
     {
         if (frontend.Taken)
+        {
             return;
-        foreach (bool outside in new[] { false, true })
+        }
+
+        foreach (var outside in new[] { false, true })
+        {
             entries.Add(Service(frontend.Key, outside).Action("leave").Param("frontend_id", frontend.Id).Param("pool", MasqueradePools.None).Build());
+        }
     }
 
     private void Live(List<Entry> entries, ServiceState service, PortState port, ServicePortSpec spec, FrontendState frontend, Frontend wanted)
     {
-        uint ranges = wanted.SourceRanges.Count == 0 && !wanted.IsClosed ? 0 : service.Ranges.First(r => r.Ranges == wanted.SourceRanges).Id;
-        foreach (bool outside in new[] { false, true })
+        var ranges = wanted.SourceRanges.Count == 0 && !wanted.IsClosed ? 0 : service.Ranges.First(r => r.Ranges == wanted.SourceRanges).Id;
+        foreach (var outside in new[] { false, true })
         {
-            FlowTarget target = outside ? wanted.Outside : wanted.Inside;
-            uint pool = (outside ? wanted.MasqueradeOutside : wanted.MasqueradeInside) ? MasqueradePools.Services : MasqueradePools.None;
-            SetState set = target == FlowTarget.Local ? port.Local : port.Cluster;
-            EntryBuilder row = Service(frontend.Key, outside);
+            var target = outside ? wanted.Outside : wanted.Inside;
+            var pool = (outside ? wanted.MasqueradeOutside : wanted.MasqueradeInside) ? MasqueradePools.Services : MasqueradePools.None;
+            var set = target == FlowTarget.Local ? port.Local : port.Cluster;
+            var row = Service(frontend.Key, outside);
             if (target is FlowTarget.Cluster or FlowTarget.Local && set.Buckets.Count > 0)
             {
                 row.Action("balance").Param("frontend_id", frontend.Id).Param("set_id", set.Id).Param("buckets", (ulong)set.Buckets.Count).Param("succession", (ulong)set.Succession.Count)
@@ -149,7 +168,7 @@ internal sealed class ServiceCompiler
 
     private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
     {
-        address.TryWriteBytes(buffer, out int written);
+        address.TryWriteBytes(buffer, out var written);
         return buffer[..written];
     }
 

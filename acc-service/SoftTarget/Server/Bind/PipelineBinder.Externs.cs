@@ -18,7 +18,10 @@ internal sealed partial class PipelineBinder
             context?.ActionDataTableRefs.Select(r => SpecNames.Last(r.Name)), SpecNames.ForPreamble(profile.Preamble), _program.FindTable)
             ?? throw new PipelineException($"action profile {name}: its member table is not in the .spec");
         if (members.KeyBytes != sizeof(uint) || members.Kind != SwxMatchKind.Exact)
+        {
             throw new PipelineException($"action profile {name}: table {members.Name} of the .spec is not keyed on a 32-bit member id");
+        }
+
         SwxSelector? selector = null;
         if (profile.WithSelector)
         {
@@ -73,7 +76,9 @@ internal sealed partial class PipelineBinder
             foreach (var array in new[] { packets, bytes })
             {
                 if (array is not null && array.Size < size)
+                {
                     throw new PipelineException($"counter {name} has {size} cells in p4info and {array.Size} in the .spec");
+                }
             }
 
             return new BoundCounter(
@@ -88,10 +93,16 @@ internal sealed partial class PipelineBinder
         foreach (var counter in _info.Counters)
         {
             if (counter.Preamble.Annotations.FirstOrDefault(a => a.StartsWith(Begin, StringComparison.Ordinal)) is not { } annotation)
+            {
                 continue;
+            }
+
             var bound = _counters[counter.Preamble.Id];
             if (bound.Packets == BoundCounter.None || !long.TryParse(annotation.AsSpan(Begin.Length).TrimEnd(')'), NumberStyles.None, CultureInfo.InvariantCulture, out var index) || index >= bound.Size)
+            {
                 throw new PipelineException($"counter {bound.Name}: {annotation} names no cell that counts packets");
+            }
+
             return (bound.Packets, index);
         }
 
@@ -110,7 +121,10 @@ internal sealed partial class PipelineBinder
         var name = NameOf(register.Preamble);
         var bits = register.TypeSpec?.Bitstring?.Bit?.Bitwidth ?? 0;
         if (bits is <= 0 or > 64)
+        {
             throw new PipelineException($"register {name}: only bit strings of up to 64 bits are supported");
+        }
+
         var array = _names.ForExtern(register.Preamble).Select(_program.FindRegisterArray).FirstOrDefault(a => a is not null)
             ?? throw new PipelineException($"register {name} is in p4info but not in the .spec");
         return array.Size >= register.Size

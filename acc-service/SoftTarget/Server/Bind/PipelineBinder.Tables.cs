@@ -10,14 +10,22 @@ internal sealed partial class PipelineBinder
     {
         var name = NameOf(table.Preamble);
         if (table.Preamble is null)
+        {
             throw new PipelineException("p4info: a table has no preamble");
+        }
+
         var context = _names.Table(table.Preamble);
         foreach (var candidate in SpecNames.ForTable(context, table.Preamble))
         {
             if (_program.FindTable(candidate) is { } spec)
+            {
                 return BindTable(table, name, context, spec);
+            }
+
             if (_program.FindLearner(candidate) is { } learner)
+            {
                 return BindLearner(table, name, context, learner);
+            }
         }
 
         throw new PipelineException($"table {name} is in p4info but not in the .spec");
@@ -73,7 +81,10 @@ internal sealed partial class PipelineBinder
     private static BoundField[] BindFields(Table table, string name, ContextTable? context, IReadOnlyList<SwxKeyField> key)
     {
         if (table.MatchFields.Count != key.Count)
+        {
             throw new PipelineException($"table {name} has {table.MatchFields.Count} match fields in p4info and {key.Count} in the .spec");
+        }
+
         var fields = new BoundField[key.Count];
         for (var i = 0; i < fields.Length; i++)
         {
@@ -82,7 +93,10 @@ internal sealed partial class PipelineBinder
             var bits = CheckBits(field.Bitwidth, where);
             var place = key[Position(context, field, i, key.Count, where)];
             if (place.Bits != (bits + 7) / 8 * 8)
+            {
                 throw new PipelineException($"{where} has {bits} bits in p4info and {place.Bits} in the .spec ({place.Name})");
+            }
+
             var expected = field.MatchType switch
             {
                 MatchType.Exact => SwxMatchKind.Exact,
@@ -91,12 +105,18 @@ internal sealed partial class PipelineBinder
                 _ => throw new PipelineException($"{where}: match type {field.MatchType} is not supported"),
             };
             if (place.Kind != expected)
+            {
                 throw new PipelineException($"{where} is {field.MatchType} in p4info and {place.Kind} in the .spec ({place.Name})");
+            }
+
             fields[i] = new BoundField(field.Id, field.Name, field.MatchType, bits, place.Offset, place.Bytes);
         }
 
         if (fields.DistinctBy(f => f.Id).Count() != fields.Length || fields.DistinctBy(f => f.Offset).Count() != fields.Length)
+        {
             throw new PipelineException($"table {name}: two match fields share an id or a place");
+        }
+
         return fields;
     }
 
@@ -104,7 +124,10 @@ internal sealed partial class PipelineBinder
     private static int Position(ContextTable? context, MatchField field, int index, int count, string where)
     {
         if (context is null || context.MatchKeyFields.Count == 0)
+        {
             return index;
+        }
+
         var found = context.MatchKeyFields.FirstOrDefault(f => f.Name == field.Name)
             ?? throw new PipelineException($"{where} is in p4info but not in context.json");
         return found.Position >= 0 && found.Position < count
@@ -133,11 +156,16 @@ internal sealed partial class PipelineBinder
     {
         var names = SpecNames.ForPreamble(preamble);
         if (context is not null)
+        {
             names = names.Prepend(SpecNames.Last(context.TargetName));
+        }
+
         foreach (var name in names)
         {
             if (spec.FirstOrDefault(a => a.Action.Name == name) is { } exact)
+            {
                 return exact;
+            }
         }
 
         // The member table of a profile lists one copy of the action, under whatever number.
@@ -152,7 +180,10 @@ internal sealed partial class PipelineBinder
         var arguments = spec.Action.Arguments;
         var where = $"table {table}, action {action.Name}";
         if (arguments.Count != action.Params.Length)
+        {
             throw new PipelineException($"{where} has {action.Params.Length} parameters in p4info and {arguments.Count} in the .spec");
+        }
+
         var places = new (int Offset, int Bytes)[arguments.Count];
         var named = action.Params.All(p => arguments.Any(a => a.Name == p.Name));
         for (var i = 0; i < places.Length; i++)
@@ -160,7 +191,10 @@ internal sealed partial class PipelineBinder
             var parameter = action.Params[i];
             var argument = named ? arguments.First(a => a.Name == parameter.Name) : arguments[i];
             if (argument.Bits != (parameter.Bits + 7) / 8 * 8)
+            {
                 throw new PipelineException($"{where}, parameter {parameter.Name} has {parameter.Bits} bits in p4info and {argument.Bits} in the .spec");
+            }
+
             places[i] = (argument.Offset, argument.Bytes);
         }
 

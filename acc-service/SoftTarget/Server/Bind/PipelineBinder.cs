@@ -36,9 +36,15 @@ internal sealed partial class PipelineBinder
     public static BoundPipeline Bind(ForwardingPipelineConfig config)
     {
         if (config.P4Info is null)
+        {
             throw new PipelineException("p4info is missing");
+        }
+
         if (config.P4DeviceConfig.IsEmpty)
+        {
             throw new PipelineException("p4_device_config is empty: expected a tdi.PipelineConfig with the .spec as its profile's binary");
+        }
+
         var (spec, names) = ReadDeviceConfig(config.P4DeviceConfig);
         SwxProgram program;
         try
@@ -66,10 +72,16 @@ internal sealed partial class PipelineBinder
         }
 
         if (device.Profiles.Count != 1)
+        {
             throw new PipelineException($"p4_device_config has {device.Profiles.Count} profiles, expected one");
+        }
+
         var profile = device.Profiles[0];
         if (profile.Binary.IsEmpty)
+        {
             throw new PipelineException($"p4_device_config: profile {profile.ProfileName} has no .spec");
+        }
+
         try
         {
             var context = profile.Context.IsEmpty ? new ContextJson() : ContextJson.Parse(profile.Context.Span);
@@ -88,17 +100,35 @@ internal sealed partial class PipelineBinder
     private BoundPipeline Bind(ForwardingPipelineConfig config, SwxProgram program)
     {
         foreach (var action in _info.Actions)
+        {
             AddTo(_actions, action.Preamble, "action", BindAction(action));
+        }
+
         foreach (var profile in _info.ActionProfiles)
+        {
             AddTo(_profiles, profile.Preamble, "action profile", BindProfile(profile));
+        }
+
         foreach (var table in _info.Tables)
+        {
             AddTo(_tables, table.Preamble, "table", BindTable(table));
+        }
+
         foreach (var counter in _info.Counters)
+        {
             AddTo(_counters, counter.Preamble, "counter", BindCounter(counter.Preamble, counter.Spec, counter.Size));
+        }
+
         foreach (var counter in _info.DirectCounters)
+        {
             BindDirectCounter(counter);
+        }
+
         foreach (var register in _info.Registers)
+        {
             AddTo(_registers, register.Preamble, "register", BindRegister(register));
+        }
+
         return new BoundPipeline
         {
             Config = config,
@@ -117,9 +147,14 @@ internal sealed partial class PipelineBinder
     private static void AddTo<T>(Dictionary<uint, T> map, Preamble? preamble, string what, T value)
     {
         if (preamble is null || preamble.Id == 0)
+        {
             throw new PipelineException($"p4info: {what} {preamble?.Name} has no id");
+        }
+
         if (!map.TryAdd(preamble.Id, value))
+        {
             throw new PipelineException($"p4info: {what} {preamble.Name}: id {preamble.Id} is used twice");
+        }
     }
 
     /// <summary>What messages name an object by.</summary>
@@ -136,7 +171,10 @@ internal sealed partial class PipelineBinder
             .Select(p => new BoundParam(p.Id, p.Name, CheckBits(p.Bitwidth, $"action {name}, parameter {p.Name}")))
             .ToArray();
         if (bound.DistinctBy(p => p.Id).Count() != bound.Length)
+        {
             throw new PipelineException($"p4info: action {name}: a parameter id is used twice");
+        }
+
         return new BoundAction(action.Preamble?.Id ?? 0, name, bound);
     }
 

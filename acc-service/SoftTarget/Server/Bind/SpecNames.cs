@@ -11,9 +11,14 @@ internal sealed class SpecNames
     public SpecNames(ContextJson context)
     {
         foreach (var table in context.Tables)
+        {
             _tables.TryAdd(table.Name, table);
+        }
+
         foreach (var unit in context.Externs)
+        {
             _externs.TryAdd(unit.Name, unit);
+        }
     }
 
     public ContextTable? Table(Preamble preamble) => _tables.GetValueOrDefault(preamble.Name);
@@ -28,7 +33,9 @@ internal sealed class SpecNames
         }
 
         foreach (var name in ForPreamble(preamble))
+        {
             yield return name;
+        }
     }
 
     public static IEnumerable<string> ForPreamble(Preamble preamble)

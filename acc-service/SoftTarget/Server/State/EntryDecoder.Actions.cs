@@ -29,12 +29,19 @@ internal sealed partial class EntryDecoder
             }
 
             if (ActionKind != EntryActionKind.None && !normalized)
+            {
                 return false;
+            }
+
             ActionKind = kind;
             if (kind is EntryActionKind.Member or EntryActionKind.Group)
+            {
                 Reference = (uint)reader.Varint();
+            }
             else
+            {
                 body = reader.Bytes();
+            }
         }
 
         outcome = ActionKind switch
@@ -56,7 +63,10 @@ internal sealed partial class EntryDecoder
     {
         var outcome = DecodeAction(body, Table.Actions, Table.Label, _data, out var action);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         Action = action!;
         _dataBytes = action!.DataBytes;
         return (IsDefault ? action.ForDefault : action.ForEntries)
@@ -75,15 +85,21 @@ internal sealed partial class EntryDecoder
         while (reader.Next(out var tag))
         {
             if (tag == 1 << 3)
+            {
                 id = (uint)reader.Varint();
+            }
             else
+            {
                 reader.Skip(tag);
+            }
         }
 
         foreach (var candidate in allowed)
         {
             if (candidate.Action.Id == id)
+            {
                 action = candidate;
+            }
         }
 
         return action is null
@@ -107,7 +123,9 @@ internal sealed partial class EntryDecoder
 
             var outcome = DecodeParam(reader.Bytes(), action, where, data, seen);
             if (!outcome.IsOk)
+            {
                 return outcome;
+            }
         }
 
         var missing = seen.IndexOf(false);
@@ -140,11 +158,20 @@ internal sealed partial class EntryDecoder
         var parameters = action.Action.Params;
         var index = (int)Math.Min(id - 1, int.MaxValue);
         if (index >= parameters.Length || parameters[index].Id != id)
+        {
             index = Array.FindIndex(parameters, p => p.Id == id);
+        }
+
         if (index < 0)
+        {
             return Outcome.Invalid($"{where}, action {action.Action.Name} has no parameter {id}");
+        }
+
         if (seen[index])
+        {
             return Outcome.Invalid($"{where}, action {action.Action.Name}: parameter {parameters[index].Name} is given twice");
+        }
+
         seen[index] = true;
         var (offset, width) = action.Places[index];
         return BitStrings.TryPack(value, parameters[index].Bits, data.Slice(offset, width))

@@ -50,14 +50,23 @@ internal sealed partial class EntryDecoder
                 case TableIdTag when Table is null:
                     outcome = Begin((uint)reader.Varint());
                     if (!outcome.IsOk)
+                    {
                         return true;
+                    }
+
                     break;
                 case MatchTag when Table is not null:
                     var match = reader.Bytes();
                     if (!outcome.IsOk)
+                    {
                         break;
+                    }
+
                     if (!TryDecodeMatch(match, normalized, out outcome))
+                    {
                         return false;
+                    }
+
                     HasMatch = true;
                     break;
                 case ActionTag when !hasAction:
@@ -96,19 +105,31 @@ internal sealed partial class EntryDecoder
                 default:
                     // A field twice, out of order or with another wire type.
                     if (!normalized && tag >> 3 is >= 1 and <= 13)
+                    {
                         return false;
+                    }
+
                     reader.Skip(tag);
                     break;
             }
         }
 
         if (!outcome.IsOk)
+        {
             return true;
+        }
+
         outcome = Table is null ? Outcome.Invalid("table_id is missing") : FinishKey(priority, use);
         if (outcome.IsOk && use is (EntryUse.Insert or EntryUse.Modify))
+        {
             outcome = FinishWrite(idleTimeout, lastHit, isConst, meter);
+        }
+
         if (!outcome.IsOk || use is EntryUse.Delete or EntryUse.Find)
+        {
             return true;
+        }
+
         if (metadata.Length > MaxMetadataBytes)
         {
             outcome = Outcome.Invalid($"{Table!.Label}: metadata has {metadata.Length} bytes, at most {MaxMetadataBytes} are kept");
@@ -116,14 +137,20 @@ internal sealed partial class EntryDecoder
         }
 
         if (!metadata.IsEmpty || controllerMetadata != 0)
+        {
             Extras = new EntryExtras(metadata.ToArray(), controllerMetadata);
+        }
+
         return !hasAction || TryDecodeTableAction(action, normalized, out outcome);
     }
 
     private Outcome Begin(uint tableId)
     {
         if (!_pipeline.Tables.TryGetValue(tableId, out var table))
+        {
             return tableId == 0 ? Outcome.Invalid("table_id is missing") : Outcome.Invalid($"table_id {tableId} is not in p4info");
+        }
+
         Table = table;
         _key.AsSpan(0, table.KeyBytes).Clear();
         _high.AsSpan(0, table.KeyBytes).Clear();
@@ -143,16 +170,27 @@ internal sealed partial class EntryDecoder
         }
 
         if (Table.Fields.Length == 0)
+        {
             return Outcome.Invalid($"table {Table.Name} has no key: only its default entry can be set");
+        }
+
         for (var i = 0; i < Table.Fields.Length; i++)
         {
             if (_seen[i])
+            {
                 continue;
+            }
+
             var field = Table.Fields[i];
             if (!field.MayBeOmitted)
+            {
                 return Outcome.Invalid($"table {Table.Name}: match field {field.Name} is missing");
+            }
+
             if (field.Type == P4.Config.V1.MatchField.Types.MatchType.Range)
+            {
                 BitStrings.FillLow(_high.AsSpan(field.Offset, field.Bytes), field.Bits);
+            }
         }
 
         if (Table.NeedsPriority ? priority <= 0 : priority != 0)
@@ -169,9 +207,15 @@ internal sealed partial class EntryDecoder
     private Outcome FinishWrite(long idleTimeout, bool lastHit, bool isConst, bool meter)
     {
         if (isConst)
+        {
             return Outcome.Invalid($"table {Table.Name}: is_const can't be written");
+        }
+
         if (lastHit)
+        {
             return Outcome.Invalid($"table {Table.Name}: time_since_last_hit can't be written");
+        }
+
         if (idleTimeout != 0)
         {
             return Table.HasIdleTimeout && !IsDefault
@@ -180,7 +224,10 @@ internal sealed partial class EntryDecoder
         }
 
         if (meter)
+        {
             return Outcome.Invalid($"table {Table.Name} has no direct meter");
+        }
+
         return Counter is not null && Table.DirectCounter is null
             ? Outcome.Invalid($"table {Table.Name} has no direct counter")
             : Outcome.Ok;

@@ -39,7 +39,10 @@ internal sealed partial class EntryDecoder
             }
 
             if (kind != MatchType.Unspecified && !normalized)
+            {
                 return false;
+            }
+
             kind = given;
             body = reader.Bytes();
         }
@@ -52,10 +55,16 @@ internal sealed partial class EntryDecoder
     {
         var index = Table.FieldIndex(id);
         if (index < 0)
+        {
             return Outcome.Invalid($"table {Table.Name} has no match field {id}");
+        }
+
         var field = Table.Fields[index];
         if (_seen[index])
+        {
             return Outcome.Invalid($"{Where(field)} is given twice");
+        }
+
         _seen[index] = true;
         if (kind != field.Type)
         {
@@ -90,7 +99,10 @@ internal sealed partial class EntryDecoder
         var key = _key.AsSpan(field.Offset, field.Bytes);
         var mask = _mask.AsSpan(field.Offset, field.Bytes);
         if (!BitStrings.TryPack(first, field.Bits, key))
+        {
             return OutOfRange(field, first);
+        }
+
         switch (kind)
         {
             case MatchType.Exact:
@@ -112,9 +124,14 @@ internal sealed partial class EntryDecoder
     private Outcome FinishLpm(BoundField field, int prefix, Span<byte> key, Span<byte> mask)
     {
         if (prefix == 0)
+        {
             return Outcome.Invalid($"{Where(field)}: a prefix of length 0 matches everything and must be left out");
+        }
+
         if (prefix < 0 || prefix > field.Bits)
+        {
             return Outcome.Invalid($"{Where(field)}: prefix length {prefix} is not within 1 and {field.Bits}");
+        }
 
         // Above the P4 field's bits are only the zeros that p4c pads with.
         BitStrings.FillHigh(mask, field.Padding + prefix);
@@ -126,7 +143,10 @@ internal sealed partial class EntryDecoder
     private Outcome FinishTernary(BoundField field, Span<byte> key, Span<byte> mask)
     {
         if (BitStrings.IsZero(mask))
+        {
             return Outcome.Invalid($"{Where(field)}: a zero mask matches everything and must be left out");
+        }
+
         return BitStrings.Exceeds(key, mask)
             ? Outcome.Invalid($"{Where(field)}: the value has bits outside the mask")
             : Outcome.Ok;
@@ -135,7 +155,10 @@ internal sealed partial class EntryDecoder
     private Outcome FinishRange(BoundField field, Span<byte> low, Span<byte> high)
     {
         if (low.SequenceCompareTo(high) > 0)
+        {
             return Outcome.Invalid($"{Where(field)}: the low bound is above the high bound");
+        }
+
         Span<byte> full = stackalloc byte[field.Bytes];
         BitStrings.FillLow(full, field.Bits);
         return BitStrings.IsZero(low) && high.SequenceEqual(full)

@@ -91,7 +91,9 @@ internal sealed partial class EntryDecoder
     public Outcome Decode(ReadOnlySpan<byte> entry, EntryUse use)
     {
         if (TryDecode(entry, use, normalized: false, out var outcome))
+        {
             return outcome;
+        }
 
         // Legal, but not as any serializer writes it (split messages, unusual order): protobuf's own parser puts it right.
         var plain = Normalize(entry);

@@ -23,21 +23,30 @@ internal static class EntryWriter
             case MatchType.Lpm:
                 var prefix = BitStrings.PrefixLength(mask) - field.Padding;
                 if (prefix <= 0)
+                {
                     return;
+                }
+
                 writer.Number(2, (ulong)prefix);
                 writer.BitString(1, key);
                 writer.Message(4, start);
                 break;
             case MatchType.Ternary:
                 if (BitStrings.IsZero(mask))
+                {
                     return;
+                }
+
                 writer.BitString(2, mask);
                 writer.BitString(1, key);
                 writer.Message(3, start);
                 break;
             case MatchType.Optional:
                 if (BitStrings.IsZero(mask))
+                {
                     return;
+                }
+
                 writer.BitString(1, key);
                 writer.Message(7, start);
                 break;
@@ -45,7 +54,10 @@ internal static class EntryWriter
                 Span<byte> full = stackalloc byte[field.Bytes];
                 BitStrings.FillLow(full, field.Bits);
                 if (BitStrings.IsZero(key) && mask.SequenceEqual(full))
+                {
                     return;
+                }
+
                 writer.BitString(2, mask);
                 writer.BitString(1, key);
                 writer.Message(6, start);

@@ -18,7 +18,10 @@ internal sealed class Journal
     public void RollbackTo((int Undo, int AfterCommit) mark)
     {
         for (var i = _undo.Count - 1; i >= mark.Undo; i--)
+        {
             _undo[i]();
+        }
+
         _undo.RemoveRange(mark.Undo, _undo.Count - mark.Undo);
         _afterCommit.RemoveRange(mark.AfterCommit, _afterCommit.Count - mark.AfterCommit);
     }
@@ -26,7 +29,10 @@ internal sealed class Journal
     public void Commit()
     {
         foreach (var action in _afterCommit)
+        {
             action();
+        }
+
         _undo.Clear();
         _afterCommit.Clear();
     }

@@ -18,9 +18,14 @@ internal sealed class PipelineState
         Engine = engine;
         Decoder = new EntryDecoder(bound);
         foreach (var profile in bound.Profiles.Values)
+        {
             Profiles.Add(profile.Id, new ProfileState(profile));
+        }
+
         foreach (var table in bound.Tables.Values.Where(t => t.HasRange))
+        {
             Ranges.Add(table.Id, new RangeTable(table, bound.Program.Tables[table.Engine].Size));
+        }
     }
 
     public BoundPipeline Bound { get; }
@@ -39,7 +44,10 @@ internal sealed class PipelineState
     public static int Identity(EntryDecoder entry, Span<byte> destination)
     {
         if (entry.IsDefault)
+        {
             return 0;
+        }
+
         var table = entry.Table;
         var at = table.KeyBytes;
         entry.Key.CopyTo(destination);
@@ -49,7 +57,9 @@ internal sealed class PipelineState
             foreach (var field in table.Fields)
             {
                 if (field.Type == P4.Config.V1.MatchField.Types.MatchType.Range)
+                {
                     entry.High.Slice(field.Offset, field.Bytes).CopyTo(destination[(at + field.Offset)..]);
+                }
             }
 
             at += table.KeyBytes;
@@ -72,9 +82,15 @@ internal sealed class PipelineState
     public void SetExtras(EntryDecoder entry, EntryExtras? extras, Journal journal)
     {
         if (extras is null && !HasExtras(entry.Table.Id))
+        {
             return;
+        }
+
         if (!_extras.TryGetValue(entry.Table.Id, out var store))
+        {
             _extras.Add(entry.Table.Id, store = new(ByteKey.Comparer));
+        }
+
         Span<byte> buffer = stackalloc byte[IdentityBytes(entry.Table)];
         var identity = buffer[..Identity(entry, buffer)].ToArray();
         var old = store.GetValueOrDefault(identity);
@@ -85,8 +101,12 @@ internal sealed class PipelineState
     private static void Put(Dictionary<byte[], EntryExtras> store, byte[] identity, EntryExtras? extras)
     {
         if (extras is null)
+        {
             store.Remove(identity);
+        }
         else
+        {
             store[identity] = extras;
+        }
     }
 }

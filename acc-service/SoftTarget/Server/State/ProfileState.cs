@@ -65,7 +65,10 @@ internal sealed class ProfileState(BoundProfile profile)
         if (!_freeGroups.TryPop(out var id))
         {
             if (_nextGroup >= (uint)Profile.GroupsMax)
+            {
                 return null;
+            }
+
             id = _nextGroup++;
         }
 
@@ -80,7 +83,10 @@ internal sealed class ProfileState(BoundProfile profile)
     public uint TakeMember(Journal journal)
     {
         while (_nextMember == 0 || OwnMembers.Contains(_nextMember))
+        {
             _nextMember++;
+        }
+
         var id = _nextMember++;
         OwnMembers.Add(id);
         journal.OnUndo(() => OwnMembers.Remove(id));

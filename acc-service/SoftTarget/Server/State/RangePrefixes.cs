@@ -20,11 +20,17 @@ internal static class RangePrefixes
             // The largest aligned block that starts at the low bound and does not reach beyond the high one.
             var free = low == 0 ? bits : Math.Min(bits, BitOperations.TrailingZeroCount(low));
             while (free > 0 && Last(low, free) > high)
+            {
                 free--;
+            }
+
             prefixes.Add((low, all & ~Ones(free)));
             var last = Last(low, free);
             if (last >= high)
+            {
                 return prefixes;
+            }
+
             low = last + 1;
         }
     }

@@ -42,14 +42,22 @@ internal sealed class RangeTable(BoundTable table, long size)
         Span<byte> buffer = stackalloc byte[PipelineState.IdentityBytes(table)];
         var identity = buffer[..PipelineState.Identity(decoded, buffer)];
         if (Find(identity) is not null)
+        {
             return SwxChange.Exists;
+        }
+
         if (_entries.Count >= size || Expand(decoded) is not { } rows)
+        {
             return SwxChange.Full;
+        }
+
         var entry = new RangeEntry(identity.ToArray(), rows) { Action = action, Data = data.ToArray() };
         foreach (var row in rows)
         {
             if (Hold(row, entry, journal) && update.Insert(table.Engine, Key(row), Mask(row), entry.Priority, action, data) != SwxChange.Ok)
+            {
                 return SwxChange.Full;
+            }
         }
 
         _entries.Add(entry.Identity, entry);
@@ -65,7 +73,9 @@ internal sealed class RangeTable(BoundTable table, long size)
         foreach (var row in entry.Rows)
         {
             if (_holders[HolderKey(row, entry)][0] == entry)
+            {
                 update.Modify(table.Engine, Key(row), Mask(row), entry.Priority, action, data);
+            }
         }
     }
 
@@ -78,18 +88,28 @@ internal sealed class RangeTable(BoundTable table, long size)
             var place = holders.IndexOf(entry);
             holders.RemoveAt(place);
             if (holders.Count == 0)
+            {
                 _holders.Remove(key);
+            }
+
             journal.OnUndo(() =>
             {
                 _holders[key] = holders;
                 holders.Insert(place, entry);
             });
             if (place != 0)
+            {
                 continue;
+            }
+
             if (holders.Count == 0)
+            {
                 update.Delete(table.Engine, Key(row), Mask(row), entry.Priority);
+            }
             else
+            {
                 update.Modify(table.Engine, Key(row), Mask(row), entry.Priority, holders[0].Action, holders[0].Data);
+            }
         }
 
         _entries.Remove(entry.Identity);
@@ -101,13 +121,18 @@ internal sealed class RangeTable(BoundTable table, long size)
     {
         var key = HolderKey(row, entry);
         if (!_holders.TryGetValue(key, out var holders))
+        {
             _holders.Add(key, holders = []);
+        }
+
         holders.Add(entry);
         journal.OnUndo(() =>
         {
             holders.Remove(entry);
             if (holders.Count == 0)
+            {
                 _holders.Remove(key);
+            }
         });
         return holders.Count == 1;
     }
@@ -136,7 +161,10 @@ internal sealed class RangeTable(BoundTable table, long size)
             var prefixes = RangePrefixes.Cover(
                 Number(decoded.Key.Slice(field.Offset, field.Bytes)), Number(decoded.High.Slice(field.Offset, field.Bytes)), field.Bits);
             if ((long)rows.Count * prefixes.Count > MaxRows)
+            {
                 return null;
+            }
+
             rows = rows.SelectMany(row => prefixes.Select(p => With(row, field, p.Value, p.Mask))).ToList();
         }
 
@@ -154,14 +182,19 @@ internal sealed class RangeTable(BoundTable table, long size)
     private static void Put(Span<byte> destination, ulong value)
     {
         for (var i = destination.Length - 1; i >= 0; i--, value >>= 8)
+        {
             destination[i] = (byte)value;
+        }
     }
 
     private static ulong Number(ReadOnlySpan<byte> bytes)
     {
         var value = 0UL;
         foreach (var b in bytes)
+        {
             value = (value << 8) | b;
+        }
+
         return value;
     }
 }

@@ -15,21 +15,35 @@ internal sealed partial class ReadBatch
         if (filter.TableId == 0)
         {
             if (HasFilter(filter))
+            {
                 return Outcome.Invalid("a read of all tables takes no other filter");
+            }
 
             // Learned entries are no controller's state; who wants them names their table.
             foreach (var each in _state.Bound.Tables.Values.Where(t => !t.IsLearner))
+            {
                 AddTable(each, Filter.None, withCounters && each.DirectCounter is not null, countersOnly: false);
+            }
+
             return Outcome.Ok;
         }
 
         var outcome = MakeFilter(filter, out var table, out var rows);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         if (withCounters && table.DirectCounter is null)
+        {
             return Outcome.Invalid($"{table.Label} has no direct counter");
+        }
+
         if (filter.IsDefaultAction)
+        {
             return AddDefault(table);
+        }
+
         AddTable(table, rows, withCounters, countersOnly: false);
         return Outcome.Ok;
     }
@@ -40,19 +54,34 @@ internal sealed partial class ReadBatch
         if (entry.TableId == 0)
         {
             if (HasFilter(entry))
+            {
                 return Outcome.Invalid("a read of all direct counters takes no other filter");
+            }
+
             foreach (var each in _state.Bound.Tables.Values.Where(t => t.DirectCounter is not null))
+            {
                 AddTable(each, Filter.None, withCounters: true, countersOnly: true);
+            }
+
             return Outcome.Ok;
         }
 
         var outcome = MakeFilter(entry, out var table, out var rows);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         if (table.DirectCounter is null)
+        {
             return Outcome.Invalid($"{table.Label} has no direct counter");
+        }
+
         if (entry.IsDefaultAction)
+        {
             return Outcome.Unimplemented($"{table.Label}: this target does not give the default entry's counter");
+        }
+
         return AddTable(table, rows, withCounters: true, countersOnly: true) == 0 && entry.Match.Count != 0
             ? Outcome.NotFound($"{table.Label}: no entry with this key")
             : Outcome.Ok;
@@ -66,9 +95,15 @@ internal sealed partial class ReadBatch
     {
         filter = Filter.None with { Priority = (uint)Math.Max(0, entry.Priority), Metadata = entry.Metadata, ControllerMetadata = entry.ControllerMetadata };
         if (!_state.Bound.Tables.TryGetValue(entry.TableId, out table!))
+        {
             return Outcome.Invalid($"table_id {entry.TableId} is not in p4info");
+        }
+
         if (entry.Priority != 0 && (entry.Priority < 0 || !table.NeedsPriority))
+        {
             return Outcome.Invalid($"{table.Label} has no entries of priority {entry.Priority}");
+        }
+
         if (entry.TimeSinceLastHit is not null)
         {
             return table.HasIdleTimeout
@@ -77,23 +112,35 @@ internal sealed partial class ReadBatch
         }
 
         if (entry.IsDefaultAction && entry.Match.Count != 0)
+        {
             return Outcome.Invalid($"{table.Label}: the default entry has no match fields");
+        }
+
         if (entry.Action is not null)
         {
             var action = entry.Action.TypeCase == TableAction.TypeOneofCase.Action && table.Profile is null
                 ? table.FindAction(entry.Action.Action.ActionId) : null;
             if (action is null)
+            {
                 return Outcome.Invalid($"{table.Label}: entries can only be filtered by one of its actions");
+            }
+
             filter = filter with { Action = action.Engine };
         }
 
         if (entry.Match.Count == 0)
+        {
             return Outcome.Ok;
+        }
+
         var key = new TableEntry { TableId = entry.TableId, Priority = table.NeedsPriority ? Math.Max(1, entry.Priority) : 0 };
         key.Match.Add(entry.Match);
         var outcome = _entry.Decode(key.ToByteArray(), EntryUse.Find);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         var identity = new byte[PipelineState.IdentityBytes(table)];
         filter = filter with { Key = identity[..PipelineState.Identity(_entry, identity)] };
         return Outcome.Ok;
@@ -116,7 +163,10 @@ internal sealed partial class ReadBatch
 
         var entry = new TableEntry { TableId = table.Id, IsDefaultAction = true };
         if (table.FindEngineAction(index) is { } action)
+        {
             entry.Action = new TableAction { Action = EntryWriter.ActionMessage(action, data) };
+        }
+
         if (_state.FindExtras(table.Id, default) is { } extras)
         {
             entry.Metadata = ByteString.CopyFrom(extras.Metadata);
@@ -143,7 +193,9 @@ internal sealed partial class ReadBatch
         if (table.HasRange)
         {
             foreach (var entry in _state.Ranges[table.Id].Entries)
+            {
                 copy.Add(entry.Identity.AsSpan(0, table.KeyBytes), entry.Identity.AsSpan(table.KeyBytes, table.KeyBytes), entry.Priority, entry.Action, entry.Data);
+            }
         }
         else if (table.IsLearner)
         {
@@ -153,7 +205,9 @@ internal sealed partial class ReadBatch
         {
             var mask = table.HasMask ? key.AsSpan(table.KeyBytes, table.KeyBytes) : default;
             if (_state.Engine.TryGet(table.Engine, key.AsSpan(0, table.KeyBytes), mask, filter.Priority, out var action, out var data))
+            {
                 copy.Add(key.AsSpan(0, table.KeyBytes), mask, filter.Priority, action, data);
+            }
         }
         else
         {
@@ -171,7 +225,10 @@ internal sealed partial class ReadBatch
         {
             copy.Add(key, default, 0, action, data);
             while (section.Timeouts!.Count < section.Rows.Count)
+            {
                 section.Timeouts.Add((ulong)timeouts[timeout] * 1_000_000_000);
+            }
+
             return true;
         });
     }
@@ -192,7 +249,10 @@ internal sealed partial class ReadBatch
         {
             var table = section.Rows.Table;
             if ((filter.Priority != 0 && priority != filter.Priority) || (filter.Action >= 0 && action != filter.Action))
+            {
                 return true;
+            }
+
             if (filter.Key is { } wanted
                 && !(wanted.AsSpan().StartsWith(key) && wanted.AsSpan(key.Length).StartsWith(mask)))
             {
@@ -216,7 +276,10 @@ internal sealed partial class ReadBatch
             }
 
             if (extras is not null)
+            {
                 section.Extras.Add(section.Rows.Count, extras);
+            }
+
             section.References?.Add(ReadReference.Of(state, table, action, data));
             if (section.Counters is { } counters)
             {

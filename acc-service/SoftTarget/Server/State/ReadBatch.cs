@@ -41,7 +41,10 @@ internal sealed partial class ReadBatch : IDisposable
             }
 
             if (outcome.IsOk)
+            {
                 continue;
+            }
+
             batch.Failures ??= new Outcome[request.Entities.Count];
             batch.Failures[i] = outcome;
         }
@@ -52,7 +55,9 @@ internal sealed partial class ReadBatch : IDisposable
     public void Dispose()
     {
         foreach (var section in _sections)
+        {
             section.Dispose();
+        }
     }
 
     private Outcome Add(Entity entity)
@@ -73,9 +78,15 @@ internal sealed partial class ReadBatch : IDisposable
     {
         var outcome = Profiles(filter.ActionProfileId, out var profiles);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         if (filter.ActionProfileId == 0 && filter.MemberId != 0)
+        {
             return Outcome.Invalid("member_id without action_profile_id");
+        }
+
         _sections.Add(new MessageSection(profiles
             .SelectMany(p => p.Members.Values)
             .Where(m => filter.MemberId == 0 || m.Message.MemberId == filter.MemberId)
@@ -88,9 +99,15 @@ internal sealed partial class ReadBatch : IDisposable
     {
         var outcome = Profiles(filter.ActionProfileId, out var profiles);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         if (filter.ActionProfileId == 0 && filter.GroupId != 0)
+        {
             return Outcome.Invalid("group_id without action_profile_id");
+        }
+
         _sections.Add(new MessageSection(profiles
             .SelectMany(p => p.Groups.Values)
             .Where(g => filter.GroupId == 0 || g.Message.GroupId == filter.GroupId)
@@ -103,9 +120,15 @@ internal sealed partial class ReadBatch : IDisposable
     {
         profiles = _state.Profiles.Values;
         if (id == 0)
+        {
             return Outcome.Ok;
+        }
+
         if (!_state.Profiles.TryGetValue(id, out var one))
+        {
             return Outcome.Invalid($"action_profile_id {id} is not in p4info");
+        }
+
         profiles = [one];
         return Outcome.Ok;
     }
@@ -115,17 +138,29 @@ internal sealed partial class ReadBatch : IDisposable
         if (filter.CounterId == 0)
         {
             if (filter.Index is not null)
+            {
                 return Outcome.Invalid("index without counter_id");
+            }
+
             foreach (var each in _state.Bound.Counters.Values)
+            {
                 _sections.Add(new CounterSection(_state.Engine, each, 0, each.Size));
+            }
+
             return Outcome.Ok;
         }
 
         if (!_state.Bound.Counters.TryGetValue(filter.CounterId, out var counter))
+        {
             return Outcome.Invalid($"counter_id {filter.CounterId} is not in p4info");
+        }
+
         var outcome = WriteBatch.CheckIndex(filter.Index, counter.Size, $"counter {counter.Name}");
         if (outcome.IsOk)
+        {
             _sections.Add(new CounterSection(_state.Engine, counter, filter.Index?.Index_ ?? 0, filter.Index?.Index_ + 1 ?? counter.Size));
+        }
+
         return outcome;
     }
 
@@ -134,17 +169,29 @@ internal sealed partial class ReadBatch : IDisposable
         if (filter.RegisterId == 0)
         {
             if (filter.Index is not null)
+            {
                 return Outcome.Invalid("index without register_id");
+            }
+
             foreach (var each in _state.Bound.Registers.Values)
+            {
                 _sections.Add(new RegisterSection(_state.Engine, each, 0, each.Size));
+            }
+
             return Outcome.Ok;
         }
 
         if (!_state.Bound.Registers.TryGetValue(filter.RegisterId, out var register))
+        {
             return Outcome.Invalid($"register_id {filter.RegisterId} is not in p4info");
+        }
+
         var outcome = WriteBatch.CheckIndex(filter.Index, register.Size, $"register {register.Name}");
         if (outcome.IsOk)
+        {
             _sections.Add(new RegisterSection(_state.Engine, register, filter.Index?.Index_ ?? 0, filter.Index?.Index_ + 1 ?? register.Size));
+        }
+
         return outcome;
     }
 }

@@ -35,7 +35,9 @@ internal sealed class ReadChunk : IDisposable
             writer.Written.CopyTo(_bytes.AsSpan(_length));
             _length += writer.Length;
             if (_length >= TargetBytes)
+            {
                 return true;
+            }
         }
 
         return false;
@@ -58,7 +60,10 @@ internal sealed class ReadChunk : IDisposable
     private static void Ensure(ref byte[] buffer, int bytes, int keep)
     {
         if (buffer.Length >= bytes)
+        {
             return;
+        }
+
         var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, 2 * buffer.Length));
         buffer.AsSpan(0, keep).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);

@@ -62,7 +62,10 @@ internal sealed class TableRows(BoundTable table) : IDisposable
     public void Dispose()
     {
         foreach (var block in _blocks)
+        {
             ArrayPool<byte>.Shared.Return(block);
+        }
+
         _blocks.Clear();
     }
 }

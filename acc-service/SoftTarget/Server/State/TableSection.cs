@@ -57,13 +57,25 @@ internal sealed class TableSection(TableRows rows) : ReadSection
 
         var extras = Extras.GetValueOrDefault(_index);
         if (extras is not null)
+        {
             writer.Bytes(11, extras.Metadata);
+        }
+
         if (Timeouts is not null)
+        {
             writer.Number(9, Timeouts[_index]);
+        }
+
         if (Counters is not null)
+        {
             EntryWriter.Counter(ref writer, 7, Counters[_index].Packets, Counters[_index].Bytes);
+        }
+
         if (extras is not null)
+        {
             writer.Number(5, extras.ControllerMetadata);
+        }
+
         writer.Number(4, row.Priority);
         WriteAction(ref writer, table, row);
         WriteMatches(ref writer, table, row);
@@ -129,7 +141,10 @@ internal readonly record struct ReadReference(uint Id, bool IsGroup, ActionProfi
     {
         var id = BinaryPrimitives.ReadUInt32BigEndian(data);
         if (action == table.SetMemberAction)
+        {
             return new ReadReference(id, false, null);
+        }
+
         var profile = state.Profiles[table.Profile!.Id];
         return profile.ByEngineId.TryGetValue(id, out var group)
             ? new ReadReference(group.Message.GroupId, true, null)

@@ -14,21 +14,42 @@ internal sealed partial class WriteBatch
     {
         var outcome = FindProfile(member.ActionProfileId, out var profile);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         if (member.MemberId == 0)
+        {
             return Outcome.Invalid($"action profile {profile.Profile.Name}: member_id is missing");
+        }
+
         var exists = profile.Members.TryGetValue(member.MemberId, out var current);
         if (type != UpdateType.Insert && !exists)
+        {
             return Outcome.NotFound($"action profile {profile.Profile.Name} has no member {member.MemberId}");
+        }
+
         if (type == UpdateType.Insert && exists)
+        {
             return Outcome.Exists($"action profile {profile.Profile.Name} has a member {member.MemberId}");
+        }
+
         if (type == UpdateType.Delete)
+        {
             return DeleteMember(profile, current!);
+        }
+
         if (member.Action is null)
+        {
             return Outcome.Invalid($"action profile {profile.Profile.Name}, member {member.MemberId}: action is missing");
+        }
+
         outcome = DecodeMember(profile, member.Action, out var action, out var data);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         var canonical = new ActionProfileMember
         {
             ActionProfileId = member.ActionProfileId,
@@ -45,7 +66,10 @@ internal sealed partial class WriteBatch
         }
 
         if (profile.OneShots.Count != 0)
+        {
             return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed in one shots");
+        }
+
         profile.Members.Add(member.MemberId, new ProfileMember(canonical));
         _journal.OnUndo(() => profile.Members.Remove(member.MemberId));
         return InsertMember(profile, member.MemberId, action, data);
@@ -55,7 +79,10 @@ internal sealed partial class WriteBatch
     {
         var id = member.Message.MemberId;
         if (member.Groups != 0 || member.Entries != 0)
+        {
             return Outcome.Precondition($"action profile {profile.Profile.Name}: member {id} is in use by {member.Groups} groups and {member.Entries} table entries");
+        }
+
         profile.Members.Remove(id);
         _journal.OnUndo(() => profile.Members.Add(id, member));
         _update.Delete(profile.Profile.MemberTable, MemberKey(id), default, 0);
@@ -66,27 +93,51 @@ internal sealed partial class WriteBatch
     {
         var outcome = FindProfile(group.ActionProfileId, out var profile);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         var name = profile.Profile.Name;
         if (profile.Profile.Selector < 0)
+        {
             return Outcome.Invalid($"action profile {name} has no selector, so no groups");
+        }
+
         if (group.GroupId == 0)
+        {
             return Outcome.Invalid($"action profile {name}: group_id is missing");
+        }
+
         var exists = profile.Groups.TryGetValue(group.GroupId, out var current);
         if (type != UpdateType.Insert && !exists)
+        {
             return Outcome.NotFound($"action profile {name} has no group {group.GroupId}");
+        }
+
         if (type == UpdateType.Delete)
+        {
             return DeleteGroup(profile, current!);
+        }
+
         if (type == UpdateType.Insert && exists)
+        {
             return Outcome.Exists($"action profile {name} has a group {group.GroupId}");
+        }
+
         outcome = CheckGroup(profile, group);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         if (type == UpdateType.Modify)
         {
             var old = current!.Message;
             if (group.MaxSize != old.MaxSize)
+            {
                 return Outcome.Invalid($"action profile {name}, group {group.GroupId}: max_size can't be changed from {old.MaxSize}");
+            }
+
             current.Message = group;
             _journal.OnUndo(() => current.Message = old);
             CountMembers(profile, old, -1);
@@ -94,9 +145,15 @@ internal sealed partial class WriteBatch
         }
 
         if (profile.OneShots.Count != 0)
+        {
             return Outcome.Invalid($"action profile {name} is programmed in one shots");
+        }
+
         if (profile.TakeGroup(_journal) is not { } engineId)
+        {
             return Outcome.Full($"action profile {name} is full ({profile.Profile.GroupsMax} groups)");
+        }
+
         var added = new ProfileGroup(group, engineId);
         profile.Groups.Add(group.GroupId, added);
         profile.ByEngineId.Add(engineId, added);
@@ -112,7 +169,10 @@ internal sealed partial class WriteBatch
     {
         var id = group.Message.GroupId;
         if (group.Entries != 0)
+        {
             return Outcome.Precondition($"action profile {profile.Profile.Name}: group {id} is in use by {group.Entries} table entries");
+        }
+
         CountMembers(profile, group.Message, -1);
         profile.Groups.Remove(id);
         profile.ByEngineId.Remove(group.EngineId);
@@ -131,20 +191,35 @@ internal sealed partial class WriteBatch
         var where = $"action profile {profile.Profile.Name}, group {group.GroupId}";
         var limit = profile.Profile.MaxGroupSize;
         if (group.MaxSize < 0 || (limit > 0 && (group.MaxSize == 0 || group.MaxSize > limit)))
+        {
             return Outcome.Invalid($"{where}: max_size {group.MaxSize} is not within {(limit > 0 ? $"1 and {limit}" : "range")}");
+        }
+
         if (group.MaxSize > profile.Profile.MembersMax || group.Members.Count > profile.Profile.MembersMax)
+        {
             return Outcome.Full($"{where}: groups have {profile.Profile.MembersMax} members at most");
+        }
+
         var ids = new HashSet<uint>();
         var weights = 0L;
         foreach (var member in group.Members)
         {
             if (!ids.Add(member.MemberId))
+            {
                 return Outcome.Invalid($"{where}: member {member.MemberId} is given twice");
+            }
+
             if (!profile.Members.ContainsKey(member.MemberId))
+            {
                 return Outcome.NotFound($"{where}: action profile has no member {member.MemberId}");
+            }
+
             var outcome = CheckMember(where, member.Weight, member.Watch, member.WatchPort);
             if (!outcome.IsOk)
+            {
                 return outcome;
+            }
+
             weights += member.Weight;
         }
 

@@ -35,9 +35,15 @@ internal sealed partial class WriteBatch
     private Outcome ReferToMember(ProfileState profile, uint id)
     {
         if (profile.OneShots.Count != 0)
+        {
             return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed in one shots");
+        }
+
         if (!profile.Members.TryGetValue(id, out var member))
+        {
             return Outcome.NotFound($"action profile {profile.Profile.Name} has no member {id}");
+        }
+
         _resolved = id;
         member.Entries++;
         _journal.OnUndo(() => member.Entries--);
@@ -47,9 +53,15 @@ internal sealed partial class WriteBatch
     private Outcome ReferToGroup(ProfileState profile, uint id)
     {
         if (profile.OneShots.Count != 0)
+        {
             return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed in one shots");
+        }
+
         if (!profile.Groups.TryGetValue(id, out var group))
+        {
             return Outcome.NotFound($"action profile {profile.Profile.Name} has no group {id}");
+        }
+
         _resolved = group.EngineId;
         group.Entries++;
         _journal.OnUndo(() => group.Entries--);
@@ -60,13 +72,25 @@ internal sealed partial class WriteBatch
     {
         var where = $"action profile {profile.Profile.Name}";
         if (profile.IsManual)
+        {
             return Outcome.Invalid($"{where} is programmed with members and groups, not in one shots");
+        }
+
         if (profile.Profile.MaxGroupSize > 0 && set.ActionProfileActions.Sum(a => (long)a.Weight) > profile.Profile.MaxGroupSize)
+        {
             return Outcome.Invalid($"{where}: the sum of the weights is above max_group_size {profile.Profile.MaxGroupSize}");
+        }
+
         if (set.ActionProfileActions.Count > profile.Profile.MembersMax)
+        {
             return Outcome.Full($"{where}: groups have {profile.Profile.MembersMax} members at most");
+        }
+
         if (profile.TakeGroup(_journal) is not { } group)
+        {
             return Outcome.Full($"{where} is full ({profile.Profile.GroupsMax} groups)");
+        }
+
         var members = new SwxMember[set.ActionProfileActions.Count];
         var canonical = new ActionProfileActionSet();
         for (var i = 0; i < members.Length; i++)
@@ -74,14 +98,23 @@ internal sealed partial class WriteBatch
             var item = set.ActionProfileActions[i];
             var outcome = CheckMember(where, item.Weight, item.Watch, item.WatchPort);
             if (!outcome.IsOk)
+            {
                 return outcome;
+            }
+
             outcome = DecodeMember(profile, item.Action ?? new P4.V1.Action(), out var action, out var data);
             if (!outcome.IsOk)
+            {
                 return outcome;
+            }
+
             var id = profile.TakeMember(_journal);
             outcome = InsertMember(profile, id, action, data);
             if (!outcome.IsOk)
+            {
                 return outcome;
+            }
+
             members[i] = new SwxMember(id, (uint)item.Weight);
             canonical.ActionProfileActions.Add(
                 new ActionProfileAction { Action = EntryWriter.ActionMessage(action, data), Weight = item.Weight });
@@ -89,7 +122,10 @@ internal sealed partial class WriteBatch
 
         var held = SetMembers(profile, group, members);
         if (!held.IsOk)
+        {
             return held;
+        }
+
         profile.OneShots.Add(group, new ProfileOneShot(canonical, group, members.Select(m => m.Id).ToArray()));
         _journal.OnUndo(() => profile.OneShots.Remove(group));
         _resolved = group;
@@ -101,7 +137,10 @@ internal sealed partial class WriteBatch
     {
         var table = _entry.Table;
         if (table.Profile is null)
+        {
             return;
+        }
+
         var profile = _state.Profiles[table.Profile.Id];
         if (action == table.SetMemberAction)
         {

@@ -18,14 +18,26 @@ internal sealed partial class WriteBatch
         };
         var outcome = _entry.Decode(bytes, use);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         var table = _entry.Table;
         if (_entry.IsDefault)
+        {
             return ApplyDefault(type);
+        }
+
         if (table.IsLearner)
+        {
             return Outcome.Denied($"{table.Label} is filled by the data plane (add-on-miss)");
+        }
+
         if (table.IsConst)
+        {
             return Outcome.Denied($"{table.Label} has constant entries");
+        }
+
         return type switch
         {
             UpdateType.Insert => Insert(),
@@ -38,11 +50,17 @@ internal sealed partial class WriteBatch
     {
         var table = _entry.Table;
         if (_entry.ActionKind == EntryActionKind.None)
+        {
             return Outcome.Invalid($"{table.Label}: action is missing");
+        }
+
         Span<byte> reference = stackalloc byte[sizeof(uint)];
         var outcome = Resolve(reference, out var action);
         if (!outcome.IsOk)
+        {
             return outcome;
+        }
+
         var data = table.Profile is null ? _entry.Data : reference;
         var change = table.HasRange
             ? _state.Ranges[table.Id].Insert(_entry, action, data, _update, _journal)
@@ -56,9 +74,15 @@ internal sealed partial class WriteBatch
         }
 
         if (_entry.Extras is { } extras)
+        {
             _state.SetExtras(_entry, extras, _journal);
+        }
+
         if (_entry.Counter is { } counter)
+        {
             SetDirectCounter(counter);
+        }
+
         return Outcome.Ok;
     }
 
@@ -66,24 +90,38 @@ internal sealed partial class WriteBatch
     {
         var table = _entry.Table;
         if (!TryGetEntry(out var oldAction, out var oldReference))
+        {
             return Outcome.NotFound($"{table.Label}: no entry with this key");
+        }
+
         if (_entry.ActionKind != EntryActionKind.None)
         {
             Span<byte> reference = stackalloc byte[sizeof(uint)];
             var outcome = Resolve(reference, out var action);
             if (!outcome.IsOk)
+            {
                 return outcome;
+            }
+
             var data = table.Profile is null ? _entry.Data : reference;
             if (table.HasRange)
+            {
                 _state.Ranges[table.Id].Modify(FindRange()!, action, data, _update, _journal);
+            }
             else
+            {
                 _update.Modify(table.Engine, _entry.Key, _entry.Mask, _entry.Priority, action, data);
+            }
+
             Release(oldAction, oldReference);
         }
 
         _state.SetExtras(_entry, _entry.Extras, _journal);
         if (_entry.Counter is { } counter)
+        {
             SetDirectCounter(counter);
+        }
+
         return Outcome.Ok;
     }
 
@@ -93,13 +131,24 @@ internal sealed partial class WriteBatch
         if (table.Profile is not null || table.HasRange || table.DirectCounter is not null)
         {
             if (!TryGetEntry(out var oldAction, out var oldReference))
+            {
                 return Outcome.NotFound($"{table.Label}: no entry with this key");
+            }
+
             if (table.DirectCounter is not null)
+            {
                 SetDirectCounter(new CounterData());
+            }
+
             if (table.HasRange)
+            {
                 _state.Ranges[table.Id].Delete(FindRange()!, _update, _journal);
+            }
             else
+            {
                 _update.Delete(table.Engine, _entry.Key, _entry.Mask, _entry.Priority);
+            }
+
             Release(oldAction, oldReference);
         }
         else if (_update.Delete(table.Engine, _entry.Key, _entry.Mask, _entry.Priority) != SwxChange.Ok)
@@ -115,15 +164,29 @@ internal sealed partial class WriteBatch
     {
         var table = _entry.Table;
         if (type != UpdateType.Modify)
+        {
             return Outcome.Invalid($"{table.Label}: the default entry can only be modified");
+        }
+
         if (table.DefaultIsConst)
+        {
             return Outcome.Denied($"{table.Label}: the default action is constant");
+        }
+
         if (_entry.Counter is not null)
+        {
             return Outcome.Unimplemented($"{table.Label}: this target does not set the default entry's counter");
+        }
+
         if (_entry.ActionKind == EntryActionKind.None)
+        {
             _update.ResetDefaultAction(table.Engine);
+        }
         else
+        {
             _update.SetDefaultAction(table.Engine, _entry.Action.Engine, _entry.Data);
+        }
+
         _state.SetExtras(_entry, _entry.ActionKind == EntryActionKind.None ? null : _entry.Extras, _journal);
         return Outcome.Ok;
     }
@@ -146,7 +209,9 @@ internal sealed partial class WriteBatch
             data = range?.Data;
             reference = 0;
             if (range is null)
+            {
                 return false;
+            }
         }
         else if (!_state.Engine.TryGet(table.Engine, _entry.Key, _entry.Mask, _entry.Priority, out action, out data))
         {
@@ -163,7 +228,10 @@ internal sealed partial class WriteBatch
     {
         var table = _entry.Table;
         if (!_state.Engine.TryGetEntryId(table.Engine, _entry.Key, _entry.Mask, _entry.Priority, out var id))
+        {
             return;
+        }
+
         var engine = _state.Engine;
         var counter = table.DirectCounter!;
         _journal.AfterCommit(() => WriteCell(engine, counter, id, data));

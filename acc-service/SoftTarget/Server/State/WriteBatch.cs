@@ -37,7 +37,10 @@ internal sealed partial class WriteBatch
             {
                 batch._journal.RollbackTo(default);
                 for (var i = 0; i < failures.Length; i++)
+                {
                     failures[i] = failures[i].IsOk ? Outcome.Aborted : failures[i];
+                }
+
                 return failures;
             }
 
@@ -72,12 +75,17 @@ internal sealed partial class WriteBatch
             if (!outcome.IsOk)
             {
                 if (_update.Changes != changes)
+                {
                     _update.RollbackTo(changes);
+                }
+
                 _journal.RollbackTo(mark);
                 failures ??= new Outcome[updates];
                 failures[index] = outcome;
                 if (!all)
+                {
                     return failures;
+                }
             }
 
             index++;
@@ -105,14 +113,19 @@ internal sealed partial class WriteBatch
                     break;
                 default:
                     if (!normalized && tag >> 3 is 1 or 2)
+                    {
                         return Apply(Normalize(update), normalized: true);
+                    }
+
                     reader.Skip(tag);
                     break;
             }
         }
 
         if (type is not (Update.Types.Type.Insert or Update.Types.Type.Modify or Update.Types.Type.Delete))
+        {
             return Outcome.Invalid($"update type {type} is none of INSERT, MODIFY, DELETE");
+        }
 
         var kind = 0u;
         ReadOnlySpan<byte> body = default;
@@ -120,7 +133,10 @@ internal sealed partial class WriteBatch
         while (reader.Next(out var tag))
         {
             if (kind != 0 && !normalized)
+            {
                 return Apply(Normalize(update), normalized: true);
+            }
+
             if ((tag & 7) == WireReader.BytesType)
             {
                 kind = tag >> 3;

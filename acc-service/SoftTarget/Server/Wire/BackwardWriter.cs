@@ -18,7 +18,10 @@ internal ref struct BackwardWriter(Span<byte> buffer)
     {
         var size = 1;
         for (var rest = value >> 7; rest != 0; rest >>= 7)
+        {
             size++;
+        }
+
         _at -= size;
         var at = _at;
         while (value >= 0x80)
@@ -34,7 +37,10 @@ internal ref struct BackwardWriter(Span<byte> buffer)
     public void Number(uint field, ulong value)
     {
         if (value == 0)
+        {
             return;
+        }
+
         Varint(value);
         Varint(field << 3);
     }
@@ -49,7 +55,10 @@ internal ref struct BackwardWriter(Span<byte> buffer)
     public void Bytes(uint field, scoped ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty)
+        {
             return;
+        }
+
         Raw(value);
         Varint((ulong)value.Length);
         Varint((field << 3) | WireReader.BytesType);
@@ -60,7 +69,10 @@ internal ref struct BackwardWriter(Span<byte> buffer)
     {
         var zeros = 0;
         while (zeros < value.Length - 1 && value[zeros] == 0)
+        {
             zeros++;
+        }
+
         Bytes(field, value[zeros..]);
     }
 

@@ -9,13 +9,22 @@ internal static class BitStrings
     public static bool TryPack(ReadOnlySpan<byte> value, int bits, Span<byte> destination)
     {
         if (value.IsEmpty)
+        {
             return false;
+        }
+
         var zeros = 0;
         while (zeros < value.Length && value[zeros] == 0)
+        {
             zeros++;
+        }
+
         value = value[zeros..];
         if (BitLength(value) > bits)
+        {
             return false;
+        }
+
         destination[..^value.Length].Clear();
         value.CopyTo(destination[^value.Length..]);
         return true;
@@ -32,7 +41,9 @@ internal static class BitStrings
         var whole = bits / 8;
         destination[^whole..].Fill(0xFF);
         if (bits % 8 != 0)
+        {
             destination[^(whole + 1)] = (byte)((1 << (bits % 8)) - 1);
+        }
     }
 
     /// <summary>Sets the highest bits to one, the others to zero.</summary>
@@ -41,7 +52,9 @@ internal static class BitStrings
         destination.Clear();
         destination[..(bits / 8)].Fill(0xFF);
         if (bits % 8 != 0)
+        {
             destination[bits / 8] = (byte)(0xFF << (8 - (bits % 8)));
+        }
     }
 
     /// <summary>Number of leading one bits.</summary>
@@ -52,7 +65,9 @@ internal static class BitStrings
         {
             bits += BitOperations.LeadingZeroCount((uint)(byte)~b << 24 | 0x0080_0000);
             if (b != 0xFF)
+            {
                 break;
+            }
         }
 
         return bits;
@@ -66,7 +81,9 @@ internal static class BitStrings
         for (var i = 0; i < value.Length; i++)
         {
             if ((value[i] & ~mask[i]) != 0)
+            {
                 return true;
+            }
         }
 
         return false;

@@ -32,7 +32,10 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
 
         var value = Varint();
         if (value > uint.MaxValue || value < 8)
+        {
             throw new WireException($"bad field tag at byte {_at}");
+        }
+
         tag = (uint)value;
         return true;
     }
@@ -56,7 +59,10 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
     {
         var length = Varint();
         if (length > (ulong)(_data.Length - _at))
+        {
             throw new WireException($"a field at byte {_at} reaches beyond the end");
+        }
+
         var bytes = _data.Slice(_at, (int)length);
         _at += (int)length;
         return bytes;
@@ -90,7 +96,10 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
     private void SkipGroup(uint field)
     {
         if (++_depth > MaxDepth)
+        {
             throw new WireException($"groups are nested too deep at byte {_at}");
+        }
+
         while (Next(out var tag))
         {
             if ((tag & 7) != EndGroupType)
@@ -100,7 +109,10 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
             }
 
             if (tag >> 3 != field)
+            {
                 break;
+            }
+
             _depth--;
             return;
         }
@@ -115,12 +127,20 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
         for (var shift = 0; shift < 70; shift += 7)
         {
             if (_at >= _data.Length)
+            {
                 throw new WireException($"a number at byte {_at} is cut off");
+            }
+
             var b = _data[_at++];
             if (shift < 64)
+            {
                 value |= (ulong)(b & 0x7F) << shift;
+            }
+
             if (b < 0x80)
+            {
                 return value;
+            }
         }
 
         throw new WireException($"a number before byte {_at} is too long");
@@ -129,7 +149,10 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
     private void Advance(int bytes)
     {
         if (_data.Length - _at < bytes)
+        {
             throw new WireException($"a field at byte {_at} reaches beyond the end");
+        }
+
         _at += bytes;
     }
 }

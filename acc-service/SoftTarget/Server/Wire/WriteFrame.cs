@@ -84,7 +84,9 @@ internal sealed class WriteFrame : IDisposable
     {
         var bytes = Interlocked.Exchange(ref _bytes, []);
         if (_isPooled && bytes.Length != 0)
+        {
             ArrayPool<byte>.Shared.Return(bytes);
+        }
     }
 
     private static ElectionId DecodeElection(ReadOnlySpan<byte> bytes, ElectionId id)

@@ -59,7 +59,10 @@ public sealed class EventRecorderTests : IAsyncLifetime, IAsyncDisposable
     public async Task What_is_told_again_is_counted_in_its_series_and_a_series_ends()
     {
         for (var i = 0; i < 5; i++)
+        {
             _recorder.Record(On("web") with { Note = $"why {i}" });
+        }
+
         await WrittenAsync(2);
         var name = (string)_written.All.First().Body["metadata"]!["name"]!;
         var patch = _written.All.Last();
@@ -99,9 +102,15 @@ public sealed class EventRecorderTests : IAsyncLifetime, IAsyncDisposable
     public async Task Events_are_bounded_for_an_object_and_for_all_together()
     {
         for (var i = 0; i < 40; i++)
+        {
             _recorder.Record(On("web") with { Reason = $"Reason{i}" });
+        }
+
         for (var i = 0; i < 200; i++)
+        {
             _recorder.Record(On($"s{i}"));
+        }
+
         await Eventually.TrueAsync(() => _written.All.Count == EventBudget.TotalBurst, () => $"{_written.All.Count}");
         Assert.Equal(EventBudget.ObjectBurst, _written.All.Count(e => (string?)e.Body["regarding"]!["name"] == "web"));
         // Another one later.

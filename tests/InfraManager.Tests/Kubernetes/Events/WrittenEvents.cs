@@ -21,14 +21,22 @@ internal sealed class WrittenEvents
     private async Task<bool> TakeAsync(HttpContext context)
     {
         if (!context.Request.Path.StartsWithSegments(Group.TrimEnd('/')))
+        {
             return false;
+        }
+
         using var reader = new StreamReader(context.Request.Body);
         All.Enqueue((context.Request.Method, context.Request.Path.Value!, context.Request.ContentType, (JsonObject)JsonNode.Parse(await reader.ReadToEndAsync())!));
         var code = Code(context.Request);
         if (code >= 300)
+        {
             await FakeApiServer.FailAsync(context, code, code == 403 ? "Forbidden" : "Other", "not now");
+        }
         else
+        {
             await FakeApiServer.WriteAsync(context, code, "{}");
+        }
+
         return true;
     }
 }

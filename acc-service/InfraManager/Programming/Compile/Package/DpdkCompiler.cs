@@ -44,7 +44,7 @@ internal sealed class DpdkCompiler : ModelCompiler
 
     private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)
     {
-        foreach (ulong ip in PackageAddresses.Of(spec, _node))
+        foreach (var ip in PackageAddresses.Of(spec, _node))
         {
             yield return _arp.Row([ip], "set_dest_vport", port);
             yield return _ipv4.Row([ip], "set_dest_mac_vport", port, spec.Mac.Value);
@@ -54,24 +54,30 @@ internal sealed class DpdkCompiler : ModelCompiler
     private Entry[] Service(ServiceState service)
     {
         var rows = new Dictionary<EntryKey, Entry>();
-        foreach (PackageService s in PackageService.Of(service))
+        foreach (var s in PackageService.Of(service))
         {
             if (s.Port.Backends.Count == 0)
+            {
                 continue;
-            Balancer balancer = s.Port.Protocol == ProtocolType.Tcp ? _tcp : _udp;
+            }
+
+            var balancer = s.Port.Protocol == ProtocolType.Tcp ? _tcp : _udp;
             BackendState[] active = [.. s.Port.Backends.Where(b => !b.Draining)];
-            foreach (BackendState backend in s.Port.Backends)
+            foreach (var backend in s.Port.Backends)
             {
                 // What is pinned to a backend of UDP that is no more goes to another one: its client would never notice.
-                BackendState to = backend.Draining && s.Port.Protocol == ProtocolType.Udp && active.Length > 0 ? active[backend.Id % active.Length] : backend;
+                var to = backend.Draining && s.Port.Protocol == ProtocolType.Udp && active.Length > 0 ? active[backend.Id % active.Length] : backend;
                 Add(_destination.Row([backend.Id], "update_dst_ip", Ipv4.Value(to.Key.Address), to.Key.Port));
             }
 
             Add(_source.Row([s.Frontend.Id], "update_src_ip", Ipv4.Value(s.Frontend.Key.Address), s.Frontend.Key.Port));
             if (s.Set.Buckets.Count == 0)
+            {
                 continue;
+            }
+
             uint[] members = [.. s.Set.Buckets.Distinct()];
-            foreach (BackendState backend in active.Where(b => members.Contains(b.Id)))
+            foreach (var backend in active.Where(b => members.Contains(b.Id)))
             {
                 Add(balancer.Replies.Row([Ipv4.Value(backend.Key.Address), backend.Key.Port], "set_key_for_reverse_ct", s.Frontend.Id));
                 Add(balancer.Members.Row([backend.Id], "set_default_lb_dest", backend.Id));
@@ -94,11 +100,17 @@ internal sealed class DpdkCompiler : ModelCompiler
             (string, int)[] key = [("hdr.ipv4.dst_addr", IpBits), ($"hdr.{protocol}.dst_port", L4Bits)];
             Profile = pipeline.ActionProfile($"k8s_dp_control.as_sl3_{protocol}");
             if (!Profile.HasGroups)
+            {
                 throw new P4InfoException($"action profile {Profile.Alias} is no selector: it has no groups");
+            }
+
             Members = new PackageTable(Profile.Members, [("member_id", 32)], ("set_default_lb_dest", [PointerBits]));
             Balance = new PackageTable(pipeline, $"tx_balance_{protocol}", key);
             if (!Balance.Schema.HasActionProfile)
+            {
                 throw new P4InfoException($"table {Balance.Schema.Alias} has no action profile");
+            }
+
             Replies = new PackageTable(pipeline, $"set_meta_{protocol}", key, ("set_key_for_reverse_ct", [PointerBits]));
         }
 

@@ -75,28 +75,33 @@ internal sealed class Es2kCompiler : ModelCompiler
     {
         // Those that share a port share their MAC, and so this row.
         yield return _gatewayMac.Row([port], "update_src_dst_mac", _node.GatewayMac.Value, spec.Mac.Value);
-        foreach (ulong ip in PackageAddresses.Of(spec, _node))
+        foreach (var ip in PackageAddresses.Of(spec, _node))
         {
             yield return _arp.Row([ip], "set_dest_vport", port);
             yield return _receive.Row([ip], "set_dest_vport", port);
-            foreach (PackageTable table in new[] { _transmit, _transmitTcp, _transmitService })
+            foreach (var table in new[] { _transmit, _transmitTcp, _transmitService })
+            {
                 yield return table.Row([ip], "set_dest_mac_vport", port, port);
+            }
         }
     }
 
     private Entry[] Service(ServiceState service, NetworkModel model, Func<string, uint?> portOf)
     {
         var rows = new Dictionary<EntryKey, Entry>();
-        foreach (PackageService s in PackageService.Of(service))
+        foreach (var s in PackageService.Of(service))
         {
-            ulong protocol = (ulong)s.Port.Protocol;
+            var protocol = (ulong)s.Port.Protocol;
             List<(BackendState Backend, MacAddress Mac, uint Port)> reachable = [];
-            foreach (BackendState backend in s.Port.Backends)
+            foreach (var backend in s.Port.Backends)
             {
                 // A pod that is listed may not be attached yet.
-                Endpoint? holder = model.HolderOf(backend.Key.Address) ?? (backend.Place == BackendPlace.Host ? model.Host : null);
+                var holder = model.HolderOf(backend.Key.Address) ?? (backend.Place == BackendPlace.Host ? model.Host : null);
                 if (holder is null || portOf(holder.Spec.PortName) is not { } port)
+                {
                     continue;
+                }
+
                 reachable.Add((backend, holder.Spec.Mac, port));
                 ulong ip = Ipv4.Value(backend.Key.Address);
                 Add(_destination.Row([backend.Id], "update_dst_ip_mac", _node.GatewayMac.Value, holder.Spec.Mac.Value, ip, backend.Key.Port));
@@ -104,23 +109,33 @@ internal sealed class Es2kCompiler : ModelCompiler
             }
 
             if (reachable.Count == 0)
+            {
                 continue;
+            }
+
             ulong address = Ipv4.Value(s.Frontend.Key.Address);
             Add(_source.Row([s.Frontend.Id], "update_src_ip_mac", _node.GatewayMac.Value, address, s.Frontend.Key.Port));
             var balanced = reachable.Where(r => !r.Backend.Draining).ToList();
             if (s.Set.Buckets.Count == 0 || balanced.Count == 0)
-                continue;
-            for (int i = 0; i < s.Set.Buckets.Count; i++)
             {
-                int at = balanced.FindIndex(b => b.Backend.Id == s.Set.Buckets[i]);
+                continue;
+            }
+
+            for (var i = 0; i < s.Set.Buckets.Count; i++)
+            {
+                var at = balanced.FindIndex(b => b.Backend.Id == s.Set.Buckets[i]);
                 var (backend, _, port) = balanced[at >= 0 ? at : i % balanced.Count];
                 Add(_balance.Row([address, protocol, s.Frontend.Key.Port, (ulong)i], "set_default_lb_dest", port, backend.Id));
             }
 
             if (s.Port.Protocol == ProtocolType.Tcp)
+            {
                 Add(_transmitTcp.Row([address], "set_vip_flag_tcp"));
+            }
             else
+            {
                 Add(_transmit.Row([address], "set_vip_flag"));
+            }
         }
 
         return [.. rows.Values];
@@ -132,11 +147,14 @@ internal sealed class Es2kCompiler : ModelCompiler
     {
         // Whoever asks for the gateway is led to the vport that has its MAC; the ARP responder answers there.
         if (_node.Gateway.AddressFamily == AddressFamily.InterNetwork)
+        {
             yield return _arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DeviceRules.PortOf(_node.GatewayMac));
+        }
+
         for (ulong flags = 0; flags < 16; flags++)
         {
             ulong ack = flags >> 3, rst = (flags >> 2) & 1, syn = (flags >> 1) & 1, fin = flags & 1;
-            string action = rst + fin > 0 ? "tcp_fin_or_rst_packet" : syn == 1 && ack == 0 ? "tcp_syn_packet" : "tcp_other_packets";
+            var action = rst + fin > 0 ? "tcp_fin_or_rst_packet" : syn == 1 && ack == 0 ? "tcp_syn_packet" : "tcp_other_packets";
             yield return _flags.Row([Transmit, ack, rst, syn, fin], action);
         }
     }

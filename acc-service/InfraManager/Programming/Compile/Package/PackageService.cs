@@ -11,13 +11,13 @@ internal readonly record struct PackageService(PortState Port, FrontendState Fro
     /// <summary>What the limits of a package leave of a service. Frontends that are gone are there while flows through them end.</summary>
     public static IEnumerable<PackageService> Of(ServiceState service)
     {
-        for (int i = 0; i < service.Ports.Count; i++)
+        for (var i = 0; i < service.Ports.Count; i++)
         {
-            PortState port = service.Ports[i];
-            for (int j = 0; j < port.Frontends.Count; j++)
+            var port = service.Ports[i];
+            for (var j = 0; j < port.Frontends.Count; j++)
             {
-                FrontendState frontend = port.Frontends[j];
-                FlowTarget target = frontend.Retired ? FlowTarget.Refuse : service.Spec.Ports[i].Frontends[j].Inside;
+                var frontend = port.Frontends[j];
+                var target = frontend.Retired ? FlowTarget.Refuse : service.Spec.Ports[i].Frontends[j].Inside;
                 yield return new PackageService(port, frontend, target switch
                 {
                     FlowTarget.Cluster => port.Cluster,

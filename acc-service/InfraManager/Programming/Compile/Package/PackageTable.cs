@@ -31,24 +31,36 @@ internal sealed class PackageTable
         Schema = table;
         _builder = table.NewEntry();
         _keys = [.. keys.Select(k => k.Name)];
-        foreach ((string key, int bits) in keys)
+        foreach ((var key, var bits) in keys)
         {
-            MatchFieldSchema field = table.Field(key);
+            var field = table.Field(key);
             if (field.Kind != MatchKind.Exact)
+            {
                 throw new P4InfoException($"table {table.Alias} matches {key} as {field.Kind}, not exactly");
+            }
+
             Fits($"match field {key}", field.BitWidth, bits);
         }
 
         if (table.Fields.FirstOrDefault(f => !_keys.Contains(f.Name)) is { } unknown)
-            throw new P4InfoException($"table {table.Alias} has a match field '{unknown.Name}' that is not known; known are: {string.Join(", ", _keys)}");
-        foreach ((string action, int[] bits) in actions)
         {
-            ActionSchema schema = table.Action(Control + action);
+            throw new P4InfoException($"table {table.Alias} has a match field '{unknown.Name}' that is not known; known are: {string.Join(", ", _keys)}");
+        }
+
+        foreach ((var action, var bits) in actions)
+        {
+            var schema = table.Action(Control + action);
             ParamSchema[] parameters = [.. schema.Params.OrderBy(p => p.Id)];
             if (parameters.Length != bits.Length)
+            {
                 throw new P4InfoException($"action {action} of table {table.Alias} has {parameters.Length} parameters, not {bits.Length}");
-            for (int i = 0; i < bits.Length; i++)
+            }
+
+            for (var i = 0; i < bits.Length; i++)
+            {
                 Fits($"parameter {i + 1} ({parameters[i].Name}) of action {action}", parameters[i].BitWidth, bits[i]);
+            }
+
             _actions.Add(action, (schema, [.. parameters.Select(p => p.Name)]));
         }
     }
@@ -57,10 +69,13 @@ internal sealed class PackageTable
 
     public Entry Row(ReadOnlySpan<ulong> keys, string action, params ReadOnlySpan<ulong> values)
     {
-        (ActionSchema schema, string[] parameters) = _actions[action];
+        (var schema, var parameters) = _actions[action];
         Key(keys).Action(schema);
-        for (int i = 0; i < parameters.Length; i++)
+        for (var i = 0; i < parameters.Length; i++)
+        {
             _builder.Param(parameters[i], values[i]);
+        }
+
         return _builder.Build();
     }
 
@@ -68,14 +83,19 @@ internal sealed class PackageTable
 
     private EntryBuilder Key(ReadOnlySpan<ulong> keys)
     {
-        for (int i = 0; i < _keys.Length; i++)
+        for (var i = 0; i < _keys.Length; i++)
+        {
             _builder.Exact(_keys[i], keys[i]);
+        }
+
         return _builder;
     }
 
     private void Fits(string what, int bits, int needed)
     {
         if (bits < needed)
+        {
             throw new P4InfoException($"{what} of table {Schema.Alias} is {bits} bits wide; {needed} are needed");
+        }
     }
 }
