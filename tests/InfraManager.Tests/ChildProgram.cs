@@ -18,14 +18,14 @@ internal static class ChildProgram
     private static int WriteForEver(string path)
     {
         using var store = SqliteStore.Open(path, NullLogger.Instance);
+        var model = new NetworkModel();
         for (ulong i = 1; ; i++)
         {
-            store.Commit([Change(1, i), Change(2, i)]);
+            model.Endpoints.Put(new Endpoint(1, TestNode.Pod(1, i), true));
+            model.Endpoints.Put(new Endpoint(2, TestNode.Pod(2, i), true));
+            store.Commit(model);
             Console.Out.WriteLine(i);
             Console.Out.Flush();
         }
-
-        static StoreChange Change(int number, ulong i) =>
-            new(new StateKey(StateKind.Endpoint, (long)number), new Endpoint(number, TestNode.Pod(number, i), true));
     }
 }

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming;
 
@@ -22,8 +23,8 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Set once a commit of the batch failed.</summary>
     public IntentException? StoreError { get; set; }
 
-    /// <summary>State that some round of the batch changed.</summary>
-    public HashSet<StateKey> Written { get; } = [];
+    /// <summary>Whether some round of the batch changed the model.</summary>
+    public bool HasChanges { get; private set; }
 
     /// <summary>Owners that some round of the batch touched.</summary>
     public HashSet<OwnerId> Touched { get; } = [];
@@ -53,32 +54,9 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Takes in what the round changed.</summary>
     public void Collect(NetworkModel model)
     {
-        Written.UnionWith(model.ChangedKeys());
-        foreach ((var key, var old) in model.ChangesSince(0))
-        {
-            switch (key.Kind)
-            {
-                case StateKind.Endpoint:
-                    Touched.Add(OwnerId.OfEndpoint((long)key.Name));
-                    break;
-                case StateKind.Service:
-                    // One that was removed and made anew is another owner.
-                    foreach (var state in new[] { (ServiceState?)old, model.Services.Find((ServiceKey)key.Name) })
-                    {
-                        if (state is not null)
-                        {
-                            Touched.Add(OwnerId.OfService(state.Id));
-                        }
-                    }
-
-                    Services.Add((ServiceKey)key.Name);
-                    break;
-                case StateKind.Snat:
-                    Touched.Add(OwnerId.Node);
-                    break;
-            }
-        }
-
+        HasChanges |= model.Mark > 0;
+        model.AddChangedOwners(Touched);
+        Services.UnionWith(model.Services.ChangesSince(0).Select(c => c.Key));
         Touched.UnionWith(_changedBy.Keys);
     }
 

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.Protos;
@@ -29,7 +30,7 @@ internal sealed partial class DeviceSync
     /// <summary>Ports that were asked for since the last call, answered or not, and that no endpoint has. Those of the pool are there for the next one.</summary>
     public List<string> TakeStrayPorts()
     {
-        List<string> stray = [.. _attempted.Where(n => _model.HolderOfPort(n) is null && !_node.Devices.Pool.Contains(n))];
+        List<string> stray = [.. _attempted.Where(n => _model.Endpoints.HolderOfPort(n) is null && !_node.Devices.Pool.Contains(n))];
         _attempted.Clear();
         return stray;
     }
@@ -39,7 +40,7 @@ internal sealed partial class DeviceSync
     {
         foreach (var name in names)
         {
-            if (AgentPortName.Is(name) || _ports.ContainsKey(name) || _model.IsPortRemovalPending(name))
+            if (AgentPortName.Is(name) || _ports.ContainsKey(name) || _model.PortRemovals.ContainsKey(name))
             {
                 continue;
             }
@@ -68,9 +69,9 @@ internal sealed partial class DeviceSync
             return;
         }
 
-        foreach (var name in _model.PortRemovals.Concat(_orphans).ToArray())
+        foreach (var name in _model.PortRemovals.Keys.Concat(_orphans).ToArray())
         {
-            if (_model.HolderOfPort(name) is not null)
+            if (_model.Endpoints.HolderOfPort(name) is not null)
             {
                 _orphans.Remove(name);
                 continue;

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -228,7 +229,7 @@ internal sealed partial class DeviceSync
     {
         await ReadPortsAsync(cancellationToken);
         var early = new Dictionary<OwnerId, IntentException>();
-        await EnsurePortsAsync([.. _model.Endpoints], early, cancellationToken);
+        await EnsurePortsAsync([.. _model.Endpoints.Values], early, cancellationToken);
         Hook(CrashPoint.ReconcilePorts);
     }
 
@@ -238,7 +239,7 @@ internal sealed partial class DeviceSync
         var found = new Dictionary<string, uint>();
         if (listed is null)
         {
-            foreach (var endpoint in _model.Endpoints)
+            foreach (var endpoint in _model.Endpoints.Values)
             {
                 var name = endpoint.Spec.PortName;
                 if (await CallAsync(() => _target.FindPortAsync(name, cancellationToken), cancellationToken) is { } id)
@@ -254,7 +255,7 @@ internal sealed partial class DeviceSync
         foreach ((var name, var id) in listed ?? found)
         {
             _ports[name] = id;
-            if (_model.HolderOfPort(name) is { } holder)
+            if (_model.Endpoints.HolderOfPort(name) is { } holder)
             {
                 if (!holder.OwnsPort)
                 {
@@ -265,7 +266,7 @@ internal sealed partial class DeviceSync
             {
                 _orphans.Add(name);
             }
-            else if (!_model.IsPortRemovalPending(name) && !_attempted.Contains(name))
+            else if (!_model.PortRemovals.ContainsKey(name) && !_attempted.Contains(name))
             {
                 _foreign.Add(name);
             }

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
 using Grpc.Core;

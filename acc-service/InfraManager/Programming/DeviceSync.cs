@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -89,10 +90,10 @@ internal sealed partial class DeviceSync
     public string PipelineProblem => _pipelineProblem;
 
     /// <summary>Nothing is left but rows that the target refuses to delete, and ports that wait for them: that seldom changes.</summary>
-    public bool HasOnlyRefusedDeletes => Tables.HasOnlyRefusedDeletes() && _model.Endpoints.All(e => _ports.ContainsKey(e.Spec.PortName));
+    public bool HasOnlyRefusedDeletes => Tables.HasOnlyRefusedDeletes() && _model.Endpoints.Values.All(e => _ports.ContainsKey(e.Spec.PortName));
 
     /// <summary>Something is left that only trying again can mend.</summary>
-    public bool HasLeftovers => Tables.HasRefused() || _model.Endpoints.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
+    public bool HasLeftovers => Tables.HasRefused() || _model.Endpoints.Values.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
 
     /// <summary>Takes another model, as read from the store; what the target holds counts as unknown.</summary>
     public void Restart(NetworkModel model)
@@ -209,7 +210,7 @@ internal sealed partial class DeviceSync
     {
         // Whoever is given an id moves the mark.
         HashSet<OwnerId> all = _allDeclared ? [.. owners, OwnerId.Ids] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
-        foreach (var endpoint in _model.Endpoints)
+        foreach (var endpoint in _model.Endpoints.Values)
         {
             if (!_ports.TryGetValue(endpoint.Spec.PortName, out var port) || !_declared.TryGetValue(endpoint.Id, out var declared) || declared != port)
             {
@@ -220,7 +221,7 @@ internal sealed partial class DeviceSync
         await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken);
         AddFollowers(all);
         // It leads ARP to the host, whose port may be known only now.
-        if (_model.Uplink is { } uplink)
+        if (_model.Endpoints.Uplink is { } uplink)
         {
             all.Add(OwnerId.OfEndpoint(uplink.Id));
         }
@@ -262,7 +263,7 @@ internal sealed partial class DeviceSync
     }
 
     private IEnumerable<Endpoint> EndpointsAmong(IEnumerable<OwnerId> owners) =>
-        owners.Where(o => o.Kind == OwnerKind.Endpoint).Select(o => _model.Find(o.Id)).OfType<Endpoint>();
+        owners.Where(o => o.Kind == OwnerKind.Endpoint).Select(o => _model.Endpoints.Find(o.Id)).OfType<Endpoint>();
 
     /// <summary>Services whose entries hold something of the endpoints at hand.</summary>
     private void AddFollowers(HashSet<OwnerId> owners)
@@ -305,7 +306,7 @@ internal sealed partial class DeviceSync
             {
                 refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
             }
-            else if (owner.Kind == OwnerKind.Endpoint && PortOf(_model.Find(owner.Id)!.Spec.PortName) is { } port)
+            else if (owner.Kind == OwnerKind.Endpoint && PortOf(_model.Endpoints.Find(owner.Id)!.Spec.PortName) is { } port)
             {
                 _declared[owner.Id] = port;
             }

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -115,14 +116,14 @@ internal sealed partial class Programmer
             // Ports that were made for what is taken back. Durable, since a crash may come before they are removed.
             foreach (var port in _device.TakeStrayPorts())
             {
-                _model.SetPortRemoval(port, true);
+                _model.PortRemovals.Add(port);
             }
         }
 
         // What is given before the target's mark is known is told apart after another start, too.
-        if (_trustedNumber is { } trusted && _model.LastServiceNumber > trusted)
+        if (_trustedNumber is { } trusted && _model.ServiceIds.Last > trusted)
         {
-            _model.SetTrustedServiceNumber(trusted);
+            _model.ServiceIds.SetTrusted(trusted);
         }
 
         run.Collect(_model);
@@ -166,15 +167,9 @@ internal sealed partial class Programmer
     /// <summary>Makes the judged state durable. False when that failed: then the batch is judged once more (or, in round 0, given up).</summary>
     private bool Commit(BatchRun run, int round)
     {
-        if (run.Written.Count == 0)
+        // After a failure in this batch, what is true now is committed later.
+        if (!run.HasChanges || run.StoreError is not null)
         {
-            return true;
-        }
-
-        if (run.StoreError is not null)
-        {
-            // Tried before in this batch: what is true now is committed later.
-            _debt.UnionWith(run.Written);
             return true;
         }
 
@@ -183,7 +178,7 @@ internal sealed partial class Programmer
             Hook(CrashPoint.BeforeCompensation);
         }
 
-        var done = TryCommit(run.Written, out var error);
+        var done = TryCommit(out var error);
         if (done)
         {
             Hook(round == 0 ? CrashPoint.AfterCommit : CrashPoint.AfterCompensation);
@@ -194,22 +189,20 @@ internal sealed partial class Programmer
         run.AddsRefused = error;
         if (round == 0)
         {
-            // A failing disk may hold the changes all the same: the former values are written when it works again.
+            // A failing disk may hold the changes all the same: the rows stay unsaved, and their former values are written when it works again.
             _model.Undo(0);
-            _debt.UnionWith(run.Written);
             run.FailAll(error!);
         }
 
         return false;
     }
 
-    /// <summary>Commits the present values of these pieces of state, and of those that are owed.</summary>
-    private bool TryCommit(HashSet<StateKey> keys, out IntentException? error)
+    /// <summary>Commits the present value of every row that the store does not have.</summary>
+    private bool TryCommit(out IntentException? error)
     {
         try
         {
-            _store.Commit([.. keys.Union(_debt).Select(k => new StoreChange(k, _model.ValueOf(k)))]);
-            _debt.Clear();
+            _store.Commit(_model);
             DebtTimer.Reset();
             _storeProblem = "";
             error = null;

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -13,7 +14,6 @@ internal sealed partial class Programmer
     /// <summary>With so many numbers given, they begin anew when the target has lost its learned flows.</summary>
     private const uint RenewAfter = 1u << 31;
 
-    private readonly HashSet<StateKey> _debt = [];
     private RetryTimer? _reconcileTimer;
     private RetryTimer? _leftoverTimer;
     private RetryTimer? _debtTimer;
@@ -26,7 +26,7 @@ internal sealed partial class Programmer
     /// <summary>The last number as it was loaded; null once the target's mark is known.</summary>
     private uint? _trustedNumber;
 
-    private bool IsStoreBehind => _debt.Count > 0 || _storeProblem.Length > 0;
+    private bool IsStoreBehind => _model.HasUnsaved || _storeProblem.Length > 0;
 
     private RetryTimer ReconcileTimer => _reconcileTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
 
@@ -254,7 +254,6 @@ internal sealed partial class Programmer
             _model = _store.Load();
             _model.Configure(_node);
             _judge = new Judge(_model, _node);
-            _debt.Clear();
             _serviceJudge = NewServiceJudge();
             _device.Restart(_model);
             _mustReload = false;
@@ -272,13 +271,12 @@ internal sealed partial class Programmer
     /// <summary>The port is gone: that it is to be removed need not be remembered any more. Forgetting it can wait for the next commit.</summary>
     private void OnPortRemoved(string name)
     {
-        _model.SetPortRemoval(name, false);
-        if (_debt.Count == 0)
+        if (!_model.HasUnsaved)
         {
             DebtTimer.Set(DebtDelay);
         }
 
-        _debt.UnionWith(_model.ChangedKeys());
+        _model.PortRemovals.Remove(name);
         _model.Forget();
     }
 
@@ -288,7 +286,7 @@ internal sealed partial class Programmer
     /// </summary>
     private void OnMarkRead(uint mark, bool isPipelineNew)
     {
-        var last = _model.LastServiceNumber;
+        var last = _model.ServiceIds.Last;
         var isInBatch = _model.Mark > 0;
         IReadOnlySet<OwnerId> changed = new HashSet<OwnerId>();
         if (_trustedNumber is { } trusted && mark > trusted)
@@ -297,7 +295,7 @@ internal sealed partial class Programmer
         }
         else if (mark > IdMark.Covering(last))
         {
-            _model.SetLastServiceNumber(mark);
+            _model.ServiceIds.SetLast(mark);
         }
         else if (mark == 0 && isPipelineNew && last >= RenewAfter && !isInBatch)
         {
@@ -305,7 +303,7 @@ internal sealed partial class Programmer
         }
 
         _trustedNumber = null;
-        _model.SetTrustedServiceNumber(null);
+        _model.ServiceIds.SetTrusted(null);
         if (mark > IdMark.Covering(last))
         {
             LogBehindTarget(last, mark);
@@ -321,7 +319,6 @@ internal sealed partial class Programmer
             _device.Declare(changed);
         }
 
-        _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
     }
 
@@ -333,12 +330,12 @@ internal sealed partial class Programmer
             return;
         }
 
-        if (_debt.Count > 0)
+        if (_model.HasUnsaved)
         {
             Hook(CrashPoint.BeforeDebtCommit);
         }
 
-        if (TryCommit([], out _))
+        if (TryCommit(out _))
         {
             PublishStatus();
         }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -14,7 +15,7 @@ internal sealed partial class Programmer
         var views = _views.ToBuilder();
         foreach (var owner in run.Touched.Where(o => o.Kind == OwnerKind.Endpoint))
         {
-            if (_model.Find(owner.Id) is { } endpoint)
+            if (_model.Endpoints.Find(owner.Id) is { } endpoint)
             {
                 views[owner.Id] = View(endpoint);
             }
@@ -39,16 +40,16 @@ internal sealed partial class Programmer
         }
 
         _services = services.ToImmutable();
-        _snat = _model.Snat;
+        _snat = _model.Snat.Current;
         PublishStatus();
     }
 
     /// <summary>After something that may have touched everything.</summary>
     private void PublishAll()
     {
-        _views = ImmutableSortedDictionary.CreateRange(_model.Endpoints.Select(e => KeyValuePair.Create(e.Id, View(e))));
-        _services = ImmutableDictionary.CreateRange(_model.Services.All.Select(s => KeyValuePair.Create(s.Key, View(s.Value))));
-        _snat = _model.Snat;
+        _views = ImmutableSortedDictionary.CreateRange(_model.Endpoints.Values.Select(e => KeyValuePair.Create(e.Id, View(e))));
+        _services = ImmutableDictionary.CreateRange(_model.Services.Select(s => KeyValuePair.Create(s.Key, View(s.Value))));
+        _snat = _model.Snat.Current;
         PublishStatus();
     }
 
@@ -82,10 +83,10 @@ internal sealed partial class Programmer
         },
         TargetReason = _device.IsReady ? "" : _device.NotReadyReason,
         PipelineProblem = _device.IsReady ? "" : _device.PipelineProblem,
-        Endpoints = _model.Count,
-        Agent = _model.Agent(_node.Name),
-        Services = _model.Services.All.Count,
-        LastServiceNumber = _model.LastServiceNumber,
+        Endpoints = _model.Endpoints.Count,
+        Agent = _model.Agents.Of(_node.Name),
+        Services = _model.Services.Count,
+        LastServiceNumber = _model.ServiceIds.Last,
         TableEntries = _device.Tables.DesiredCount,
         PendingEntries = _device.Tables.DirtyCount,
         Tables = _device.Tables.Tally.Tables,

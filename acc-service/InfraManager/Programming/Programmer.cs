@@ -78,7 +78,7 @@ internal sealed partial class Programmer : IAsyncDisposable
         }
 
         Progress();
-        LogStarted(_model.Count, _store.Path);
+        LogStarted(_model.Endpoints.Count, _store.Path);
         _target.ConnectionChanged += _queue.Wake;
         _loop = Task.Run(LoopAsync);
     }
@@ -270,9 +270,8 @@ internal sealed partial class Programmer : IAsyncDisposable
     {
         var judge = new ServiceJudge(_model, _node, _time);
         judge.Adapt();
-        _debt.UnionWith(_model.ChangedKeys());
         _model.Forget();
-        _trustedNumber = _model.TrustedServiceNumber ?? _model.LastServiceNumber;
+        _trustedNumber = _model.ServiceIds.Trusted ?? _model.ServiceIds.Last;
         return judge;
     }
 

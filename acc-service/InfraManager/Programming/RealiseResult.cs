@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -12,7 +12,7 @@ internal sealed partial class Judge
     {
         EndpointRules.Check(sync);
         CheckEpoch(sync.Node, ApiOrigin.Offload, sync.Epoch);
-        var agent = model.Agent(sync.Node);
+        var agent = model.Agents.Of(sync.Node);
         if (sync.Sequence < agent.Sequence)
         {
             throw IntentException.Stale("sequence", $"{sync.Stamp} is older than the Sync {agent.Floor} that was already seen");
@@ -44,7 +44,7 @@ internal sealed partial class Judge
 
         Apply(changes, context);
         failures.AddRange(changes.Where(c => c.Error is not null).Select(c => new SyncItemFailure(c.Spec.Key, c.Index, c.Error!)));
-        model.SetAgent(sync.Node, agent with { Sequence = sync.Sequence });
+        model.Agents.Set(sync.Node, agent with { Sequence = sync.Sequence });
         // What an older number would do is refused by that alone.
         RemoveTombstones(sync.Node, t => t.Stamp < sync.Stamp);
         return new SyncOutcome(kept, changes.Count(c => c.Error is null), removed, [.. failures.OrderBy(f => f.Index)]);
@@ -79,7 +79,7 @@ internal sealed partial class Judge
 
     private int RemoveUnlisted(SyncIntent sync, Dictionary<AttachmentKey, int> listed)
     {
-        List<Endpoint> gone = [.. model.Endpoints.Where(e => e.Spec.Origin == ApiOrigin.Offload && e.Spec.Node == sync.Node
+        List<Endpoint> gone = [.. model.Endpoints.Values.Where(e => e.Spec.Origin == ApiOrigin.Offload && e.Spec.Node == sync.Node
             && !listed.ContainsKey(e.Key) && e.Spec.Stamp <= sync.Stamp)];
         gone.ForEach(Remove);
         return gone.Count;
@@ -99,7 +99,7 @@ internal sealed partial class Judge
             throw known;
         }
 
-        var existing = model.Find(new EndpointAddress(item.Origin, item.Key));
+        var existing = model.Endpoints.Find(new EndpointAddress(item.Origin, item.Key));
         CheckNode(existing?.Spec.Node, item.Node);
         item = Pool.Keep(item, existing);
         if (existing is not null && (existing.Spec.Stamp > sync.Stamp || IsAsHeld(item, existing)))
@@ -107,7 +107,7 @@ internal sealed partial class Judge
             return null;
         }
 
-        if (existing is null && model.FindTombstone(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
+        if (existing is null && model.Tombstones.Find(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
         {
             throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
         }
@@ -127,7 +127,7 @@ internal sealed partial class Judge
         {
             if (change.Before is { } before)
             {
-                model.Remove(before);
+                model.Endpoints.Remove(before);
             }
         }
 
@@ -141,8 +141,8 @@ internal sealed partial class Judge
                 change.Spec = Pool.Lend(change.Spec);
                 CheckFree(change.Spec, null, null);
                 CheckRoom(change.Spec, change.Before is null);
-                change.Now = new Endpoint(change.Before?.Id ?? model.NextId(), change.Spec, OwnsPort(change.Spec, change.Before, context));
-                model.Put(change.Now);
+                change.Now = new Endpoint(change.Before?.Id ?? model.Endpoints.NextId(), change.Spec, OwnsPort(change.Spec, change.Before, context));
+                model.Endpoints.Put(change.Now);
                 applied.Add(change.Now.Id, change);
                 order.Push(change);
             }
@@ -160,12 +160,12 @@ internal sealed partial class Judge
                 continue;
             }
 
-            model.SetPortRemoval(endpoint.Spec.PortName, false);
-            model.RemoveTombstone(endpoint.Address);
+            model.PortRemovals.Remove(endpoint.Spec.PortName);
+            model.Tombstones.Remove(endpoint.Address);
             context.Changed(endpoint.Id, endpoint.Key);
-            if (change.Before is { OwnsPort: true } before && model.HolderOfPort(before.Spec.PortName) is null)
+            if (change.Before is { OwnsPort: true } before && model.Endpoints.HolderOfPort(before.Spec.PortName) is null)
             {
-                model.SetPortRemoval(before.Spec.PortName, true);
+                model.PortRemovals.Add(before.Spec.PortName);
             }
         }
     }
@@ -188,11 +188,11 @@ internal sealed partial class Judge
                     Fail(applied[taker.Id], IntentException.Held("attachments", $"{change.Spec.Key} could not be changed and keeps what this one was to get"));
                 }
 
-                model.Put(before);
+                model.Endpoints.Put(before);
             }
 
             // What shared a port before and was given back its own may be one too many now.
-            if (node.Devices.MaxPorts is 0 || model.CountPorts() <= node.Devices.MaxPorts || !order.TryPop(out var last))
+            if (node.Devices.MaxPorts is 0 || model.Endpoints.CountPorts() <= node.Devices.MaxPorts || !order.TryPop(out var last))
             {
                 return;
             }
@@ -205,7 +205,7 @@ internal sealed partial class Judge
 
         void Fail(ListedChange change, IntentException error)
         {
-            model.Remove(change.Now!);
+            model.Endpoints.Remove(change.Now!);
             applied.Remove(change.Now!.Id);
             change.Now = null;
             change.Error = error;
@@ -216,23 +216,23 @@ internal sealed partial class Judge
     private Endpoint? TakerOf(Endpoint before)
     {
         var spec = before.Spec;
-        if (model.OtherHolderOf(spec.Mac, before.Id, before.Id) is { } mac && !spec.SharesMacWith(mac.Spec))
+        if (model.Endpoints.OtherHolderOf(spec.Mac, before.Id, before.Id) is { } mac && !spec.SharesMacWith(mac.Spec))
         {
             return mac;
         }
 
-        if (model.OtherHolderOfPort(spec.PortName, before.Id, before.Id) is { } port && !spec.SharesPortWith(port.Spec))
+        if (model.Endpoints.OtherHolderOfPort(spec.PortName, before.Id, before.Id) is { } port && !spec.SharesPortWith(port.Spec))
         {
             return port;
         }
 
-        if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(DeviceRules.PortOf(spec.Mac), before.Id, before.Id) is { } number
+        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(DeviceRules.PortOf(spec.Mac), before.Id, before.Id) is { } number
             && !spec.SharesMacWith(number.Spec))
         {
             return number;
         }
 
-        return spec.Addresses.Select(model.HolderOf).FirstOrDefault(h => h is not null) ?? (spec.Kind == EndpointKind.Host ? model.Host : null);
+        return spec.Addresses.Select(model.Endpoints.HolderOf).FirstOrDefault(h => h is not null) ?? (spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
     }
 
     /// <summary>An item that is not as the model has it.</summary>

@@ -27,7 +27,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public Endpoint Attach(EndpointSpec spec, JudgeContext context)
     {
-        var existing = model.Find(new EndpointAddress(spec.Origin, spec.Key));
+        var existing = model.Endpoints.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
         spec = Pool.Keep(spec, existing);
         var same = existing is not null && IsAsHeld(spec, existing);
@@ -59,7 +59,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     public bool Detach(DetachIntent intent)
     {
         var address = new EndpointAddress(intent.Origin, intent.Key);
-        var existing = model.Find(address);
+        var existing = model.Endpoints.Find(address);
         CheckNode(existing?.Spec.Node, intent.Node);
         if (!intent.Stamp.IsUnordered)
         {
@@ -76,9 +76,9 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
             Remove(existing);
         }
 
-        if (!intent.Stamp.IsUnordered && !(model.FindTombstone(address)?.Stamp >= intent.Stamp) && !IsBehindFloor(intent))
+        if (!intent.Stamp.IsUnordered && !(model.Tombstones.Find(address)?.Stamp >= intent.Stamp) && !IsBehindFloor(intent))
         {
-            model.SetTombstone(new Tombstone(address, intent.Node, intent.Stamp));
+            model.Tombstones.Put(new Tombstone(address, intent.Node, intent.Stamp));
         }
 
         return existing is not null;
@@ -88,13 +88,13 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     /// <exception cref="IntentException">There is no next one; the model is unchanged.</exception>
     public BeginOutcome Begin(BeginIntent intent)
     {
-        var before = model.Agent(intent.Node);
+        var before = model.Agents.Of(intent.Node);
         if (before.Epoch == ulong.MaxValue)
         {
             throw new IntentException(IntentError.ResourceExhausted, "all are used up; inframanager ctl host-reset starts over", "epoch");
         }
 
-        model.SetAgent(intent.Node, new AgentState(before.Epoch + 1, 0, intent.Agent));
+        model.Agents.Set(intent.Node, new AgentState(before.Epoch + 1, 0, intent.Agent));
         RemoveTombstones(intent.Node, _ => true);
         return new BeginOutcome(before.Epoch + 1, before.Name, [.. Told(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
     }
@@ -102,7 +102,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     /// <summary>The operator's removal: nothing that a host sent can stand against it.</summary>
     public RemovalOutcome Remove(RemoveEndpointsIntent intent)
     {
-        List<Endpoint> gone = [.. model.Endpoints.Where(e => e.Spec.Origin != ApiOrigin.Configuration && intent.Matches(e.Spec))];
+        List<Endpoint> gone = [.. model.Endpoints.Values.Where(e => e.Spec.Origin != ApiOrigin.Configuration && intent.Matches(e.Spec))];
         gone.ForEach(Remove);
         return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
     }
@@ -113,9 +113,9 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         List<Endpoint> gone = [.. Told(intent.Node)];
         gone.ForEach(Remove);
         RemoveTombstones(intent.Node, _ => true);
-        var last = model.Agent(intent.Node).Epoch;
+        var last = model.Agents.Of(intent.Node).Epoch;
         // Nothing with an older number is left, so an absurd one need not be exceeded.
-        model.SetAgent(intent.Node, new AgentState(last > long.MaxValue ? 1 : last + 1, 0, ""));
+        model.Agents.Set(intent.Node, new AgentState(last > long.MaxValue ? 1 : last + 1, 0, ""));
         return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
     }
 
@@ -142,15 +142,15 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
             Remove(over);
         }
 
-        var endpoint = new Endpoint(existing?.Id ?? model.NextId(), spec, OwnsPort(spec, existing, context));
-        model.Put(endpoint);
-        if (existing is { OwnsPort: true } && model.HolderOfPort(existing.Spec.PortName) is null)
+        var endpoint = new Endpoint(existing?.Id ?? model.Endpoints.NextId(), spec, OwnsPort(spec, existing, context));
+        model.Endpoints.Put(endpoint);
+        if (existing is { OwnsPort: true } && model.Endpoints.HolderOfPort(existing.Spec.PortName) is null)
         {
-            model.SetPortRemoval(existing.Spec.PortName, true);
+            model.PortRemovals.Add(existing.Spec.PortName);
         }
 
-        model.SetPortRemoval(spec.PortName, false);
-        model.RemoveTombstone(endpoint.Address);
+        model.PortRemovals.Remove(spec.PortName);
+        model.Tombstones.Remove(endpoint.Address);
         context.Changed(endpoint.Id, endpoint.Key);
         return endpoint;
     }
@@ -161,40 +161,40 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, JudgeContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName
             ? existing.OwnsPort
-            : !node.Devices.Pool.Contains(spec.PortName) && (model.IsPortRemovalPending(spec.PortName) || !context.IsForeignPort(spec.PortName));
+            : !node.Devices.Pool.Contains(spec.PortName) && (model.PortRemovals.ContainsKey(spec.PortName) || !context.IsForeignPort(spec.PortName));
 
     /// <summary>
     /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old attachment
     /// has proved to be over.
     /// </summary>
     private Endpoint? EndedBy(EndpointSpec spec, Endpoint? self) =>
-        spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.HolderOfPort(spec.PortName) is { } holder && holder.Id != self?.Id
+        spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.Endpoints.HolderOfPort(spec.PortName) is { } holder && holder.Id != self?.Id
         && holder.Spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && holder.Spec.Node == spec.Node
             ? holder
             : null;
 
     private void Remove(Endpoint endpoint)
     {
-        model.Remove(endpoint);
-        if (endpoint.OwnsPort && model.HolderOfPort(endpoint.Spec.PortName) is null)
+        model.Endpoints.Remove(endpoint);
+        if (endpoint.OwnsPort && model.Endpoints.HolderOfPort(endpoint.Spec.PortName) is null)
         {
-            model.SetPortRemoval(endpoint.Spec.PortName, true);
+            model.PortRemovals.Add(endpoint.Spec.PortName);
         }
     }
 
     /// <summary>What a node's host told, through either API.</summary>
-    private IEnumerable<Endpoint> Told(string nodeName) => model.Endpoints.Where(e => e.Spec.Node == nodeName && e.Spec.Origin != ApiOrigin.Configuration);
+    private IEnumerable<Endpoint> Told(string nodeName) => model.Endpoints.Values.Where(e => e.Spec.Node == nodeName && e.Spec.Origin != ApiOrigin.Configuration);
 
     private void RemoveTombstones(string nodeName, Func<Tombstone, bool> which)
     {
         List<EndpointAddress> covered = [.. model.Tombstones.Values
             .Where(t => t.Address.Origin == ApiOrigin.Offload && t.Node == nodeName && which(t)).Select(t => t.Address)];
-        covered.ForEach(model.RemoveTombstone);
+        covered.ForEach(model.Tombstones.Remove);
     }
 
     private void CheckEpoch(string nodeName, ApiOrigin origin, ulong epoch)
     {
-        var agent = model.Agent(nodeName);
+        var agent = model.Agents.Of(nodeName);
         if (origin != ApiOrigin.Offload || epoch == agent.Epoch)
         {
             return;
@@ -212,35 +212,35 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
             throw IntentException.Stale("sequence", $"a newer request ({existing.Spec.Stamp}) already set this attachment");
         }
 
-        if (spec.Origin == ApiOrigin.Offload && model.Agent(spec.Node).Floor is var floor && spec.Stamp < floor)
+        if (spec.Origin == ApiOrigin.Offload && model.Agents.Of(spec.Node).Floor is var floor && spec.Stamp < floor)
         {
             throw IntentException.Stale("sequence", $"older than the Sync {floor}");
         }
 
-        if (model.FindTombstone(new EndpointAddress(spec.Origin, spec.Key)) is { } gone && gone.Stamp > spec.Stamp)
+        if (model.Tombstones.Find(new EndpointAddress(spec.Origin, spec.Key)) is { } gone && gone.Stamp > spec.Stamp)
         {
             throw IntentException.Stale("sequence", $"a newer request ({gone.Stamp}) already removed this attachment");
         }
     }
 
-    private bool IsBehindFloor(DetachIntent intent) => intent.Origin == ApiOrigin.Offload && model.Agent(intent.Node).Floor > intent.Stamp;
+    private bool IsBehindFloor(DetachIntent intent) => intent.Origin == ApiOrigin.Offload && model.Agents.Of(intent.Node).Floor > intent.Stamp;
 
     /// <summary>Whether nobody else holds what the endpoint is to have.</summary>
     private void CheckFree(EndpointSpec spec, Endpoint? existing, Endpoint? over)
     {
         long self = existing?.Id ?? 0, other = over?.Id ?? 0;
-        if (model.OtherHolderOf(spec.Mac, self, other) is { } sameMac && !spec.SharesMacWith(sameMac.Spec))
+        if (model.Endpoints.OtherHolderOf(spec.Mac, self, other) is { } sameMac && !spec.SharesMacWith(sameMac.Spec))
         {
             throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
         }
 
-        if (model.OtherHolderOfPort(spec.PortName, self, other) is { } samePort && !spec.SharesPortWith(samePort.Spec))
+        if (model.Endpoints.OtherHolderOfPort(spec.PortName, self, other) is { } samePort && !spec.SharesPortWith(samePort.Spec))
         {
             throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
         }
 
         var number = DeviceRules.PortOf(spec.Mac);
-        if (node.Devices.PortRule == PortRule.Mac && model.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
+        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
         {
             throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
         }
@@ -253,13 +253,13 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         for (var i = 0; i < spec.Addresses.Count; i++)
         {
             var address = spec.Addresses[i];
-            if (Held(model.HolderOf(address)))
+            if (Held(model.Endpoints.HolderOf(address)))
             {
                 throw IntentException.Held($"addresses[{i}]", $"{address} belongs to another endpoint");
             }
         }
 
-        if (spec.Kind == EndpointKind.Host && Held(model.Host))
+        if (spec.Kind == EndpointKind.Host && Held(model.Endpoints.Host))
         {
             throw IntentException.Held("kind", "the node already has a host interface");
         }
@@ -270,12 +270,12 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
     /// <summary>Whether one more port, and one more endpoint if it is a new one, may be in use.</summary>
     private void CheckRoom(EndpointSpec spec, bool isNew, params ReadOnlySpan<Endpoint?> replaced)
     {
-        if (isNew && model.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
+        if (isNew && model.Endpoints.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
         {
             throw new IntentException(IntentError.ResourceExhausted, $"the node has {ProtocolLimits.MaxAttachments} attachments, which is all that there may be", "key");
         }
 
-        if (node.Devices.MaxPorts is > 0 and var most && model.HolderOfPort(spec.PortName) is null && model.CountPorts(replaced) >= most)
+        if (node.Devices.MaxPorts is > 0 and var most && model.Endpoints.HolderOfPort(spec.PortName) is null && model.Endpoints.CountPorts(replaced) >= most)
         {
             throw new IntentException(IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", "device");
         }

@@ -15,7 +15,7 @@ internal sealed class PointerPool(NetworkModel model, uint most)
     /// <summary>A number that nobody has; 0 when all are in use.</summary>
     public uint Next()
     {
-        _used ??= [.. model.Services.All.Values.SelectMany(Of)];
+        _used ??= [.. model.Services.Values.SelectMany(Of)];
         if (_last == 0 && _used.Count > 0)
         {
             _last = Math.Min(_used.Max(), most);

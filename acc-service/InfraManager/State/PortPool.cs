@@ -28,7 +28,7 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
         for (var i = 0; i < pool.Count; i++)
         {
             var name = pool[(_next + i) % pool.Count];
-            if (model.HolderOfPort(name) is not null)
+            if (model.Endpoints.HolderOfPort(name) is not null)
             {
                 continue;
             }

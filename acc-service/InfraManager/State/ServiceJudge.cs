@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State;
 
@@ -27,7 +28,7 @@ internal sealed class ServiceJudge
         _node = node;
         _time = time ?? TimeProvider.System;
         _pointers = _node.Package is { } package ? new PointerPool(model, package.MostPointers) : null;
-        _planner = new ServicePlanner(_node.Name, _model.NextServiceNumber, _model.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
+        _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
         {
             Pointers = _pointers is null ? null : _pointers.Next,
             // A package can't tell a backend that drains from others.
@@ -42,9 +43,9 @@ internal sealed class ServiceJudge
     /// </summary>
     public void Adapt()
     {
-        if (_model.Services.All.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.LastServiceNumber)
+        if (_model.Services.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.ServiceIds.Last)
         {
-            _model.SetLastServiceNumber(most);
+            _model.ServiceIds.SetLast(most);
         }
 
         if (_node.Package is not { } package)
@@ -52,11 +53,11 @@ internal sealed class ServiceJudge
             return;
         }
 
-        foreach (var service in _model.Services.All.Values.ToList())
+        foreach (var service in _model.Services.Values.ToList())
         {
             if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MostPointers))
             {
-                _model.SetService(service.Key, null);
+                _model.Services.Set(service.Key, null);
             }
         }
     }
@@ -68,7 +69,7 @@ internal sealed class ServiceJudge
     /// <returns>The owners of entries that are others now.</returns>
     public IReadOnlySet<OwnerId> GoOnFrom(uint mark, uint trusted)
     {
-        _model.SetLastServiceNumber(Math.Max(mark, _model.LastServiceNumber));
+        _model.ServiceIds.SetLast(Math.Max(mark, _model.ServiceIds.Last));
         return Renumber(trusted);
     }
 
@@ -76,7 +77,7 @@ internal sealed class ServiceJudge
     /// <returns>The owners of entries that are others now.</returns>
     public IReadOnlySet<OwnerId> BeginAnew()
     {
-        _model.SetLastServiceNumber(0);
+        _model.ServiceIds.SetLast(0);
         return Renumber(0);
     }
 
@@ -118,7 +119,7 @@ internal sealed class ServiceJudge
 
         TakeOverBackends(intent.Key, next);
 
-        _model.SetService(intent.Key, next);
+        _model.Services.Set(intent.Key, next);
         if ((next ?? former) is { } state && intent.Spec is not null)
         {
             changed(OwnerId.OfService(state.Id));
@@ -141,15 +142,15 @@ internal sealed class ServiceJudge
             throw refused;
         }
 
-        var next = intent.Apply(_model.Snat);
+        var next = intent.Apply(_model.Snat.Current);
         if (next.Prefixes.Count > SnatRules.MaxPrefixes)
         {
             throw new IntentException(IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
         }
 
-        _model.SetSnat(next);
+        _model.Snat.Set(next);
         changed(OwnerId.Node);
-        return new SnatOutcome(_model.Snat);
+        return new SnatOutcome(_model.Snat.Current);
     }
 
     /// <summary>Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.</summary>
@@ -208,15 +209,10 @@ internal sealed class ServiceJudge
     private void FollowPods(int mark, Action? progress)
     {
         var addresses = new HashSet<IPAddress>();
-        foreach (var (key, old) in _model.ChangesSince(mark))
+        foreach (var (id, old) in _model.Endpoints.ChangesSince(mark))
         {
-            if (key.Kind != StateKind.Endpoint)
-            {
-                continue;
-            }
-
-            addresses.UnionWith((old as Endpoint)?.Spec.Addresses ?? []);
-            addresses.UnionWith(_model.Find((long)key.Name)?.Spec.Addresses ?? []);
+            addresses.UnionWith(old?.Spec.Addresses ?? []);
+            addresses.UnionWith(_model.Endpoints.Find(id)?.Spec.Addresses ?? []);
         }
 
         foreach (var service in addresses.SelectMany(_model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
@@ -230,18 +226,18 @@ internal sealed class ServiceJudge
     private HashSet<OwnerId> Renumber(uint trusted)
     {
         var given = new Dictionary<uint, uint>();
-        ServiceState[] former = [.. _model.Services.All.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
+        ServiceState[] former = [.. _model.Services.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
         // What services share must not have two numbers for a moment.
         foreach (var service in former)
         {
-            _model.SetService(service.Key, null);
+            _model.Services.Set(service.Key, null);
         }
 
         var owners = new HashSet<OwnerId>();
         foreach (var service in former)
         {
             var renumbered = Renumbering.Of(service, Other);
-            _model.SetService(service.Key, renumbered);
+            _model.Services.Set(service.Key, renumbered);
             owners.UnionWith([OwnerId.OfService(service.Id), OwnerId.OfService(renumbered.Id)]);
         }
         return owners;
@@ -255,7 +251,7 @@ internal sealed class ServiceJudge
 
             if (!given.TryGetValue(number, out var other))
             {
-                given.Add(number, other = _model.NextServiceNumber());
+                given.Add(number, other = _model.ServiceIds.Next());
             }
 
             return other;
@@ -274,7 +270,7 @@ internal sealed class ServiceJudge
         {
             next = null;
         }
-        _model.SetService(service.Key, next);
+        _model.Services.Set(service.Key, next);
     }
 
     /// <summary>
@@ -282,13 +278,13 @@ internal sealed class ServiceJudge
     /// </summary>
     private void GiveBack(int mark)
     {
-        var left = _model.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
+        var left = _model.Services.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
             .SelectMany(s => s.Ports).SelectMany(p => p.Frontends).Where(f => !f.Taken).Select(f => f.Key).ToHashSet();
         var back = left.Where(k => _model.Services.HolderOf(k) is null)
             .Select(k => (Key: k, Former: _model.Services.FormerHolderOf(k)?.Key)).Where(x => x.Former is not null).ToLookup(x => x.Former!.Value, x => x.Key);
         foreach (var keys in back)
         {
-            _model.SetService(keys.Key, ServicePlanner.TakeBack(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
+            _model.Services.Set(keys.Key, ServicePlanner.TakeBack(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
         }
     }
 
@@ -356,7 +352,7 @@ internal sealed class ServiceJudge
         {
             foreach (var (other, _) in Sharers(by, key, port.Protocol).DistinctBy(s => s.Service.Id).ToList())
             {
-                _model.SetService(other.Key, ServicePlanner.GiveUp(_model.Services.Find(other.Key)!, key, port.Protocol));
+                _model.Services.Set(other.Key, ServicePlanner.GiveUp(_model.Services.Find(other.Key)!, key, port.Protocol));
             }
         }
     }
@@ -377,7 +373,7 @@ internal sealed class ServiceJudge
             .Select(f => (f.Key, Holder: _model.Services.HolderOf(f.Key)?.Key)).Where(x => x.Holder is { } holder && holder != by.Key).ToLookup(x => x.Holder!.Value, x => x.Key);
         foreach (var keys in taken)
         {
-            _model.SetService(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
+            _model.Services.Set(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
         }
     }
 

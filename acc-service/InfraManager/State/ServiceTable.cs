@@ -1,28 +1,28 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ACCOffload.InfraManager.State.Tables;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State;
 
-/// <summary>
-/// The services, and indexes over what they hold, so that a change looks at nothing that it does not concern. The indexes are functions of the states.
-/// Not thread-safe.
-/// </summary>
-internal sealed class ServiceTable
+/// <summary>The services by key, and indexes over what they hold, so that a change looks at nothing that it does not concern.</summary>
+internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey, ServiceState>(journal)
 {
-    private readonly Dictionary<ServiceKey, ServiceState> _byKey = [];
     private readonly Dictionary<uint, ServiceState> _byId = [];
     private readonly Dictionary<FrontendKey, uint> _holders = [];
     private readonly Dictionary<FrontendKey, IdSet> _former = [];
     private readonly Dictionary<IPAddress, IdSet> _byAddress = [];
     private readonly Dictionary<IncarnationKey, Incarnation> _incarnations = [];
 
-    /// <summary>What drains elsewhere.</summary>
+    public override string Name => "services";
+
+    public override IReadOnlyList<string> KeyColumns => ["namespace", "name"];
+
+    public override IReadOnlyList<string> ValueColumns => ["state"];
+
+    /// <summary>The backends on other nodes that drain.</summary>
     public DrainIndex Drains { get; } = new();
-
-    public IReadOnlyDictionary<ServiceKey, ServiceState> All => _byKey;
-
-    public ServiceState? Find(ServiceKey key) => _byKey.GetValueOrDefault(key);
 
     public ServiceState? Find(uint id) => _byId.GetValueOrDefault(id);
 
@@ -43,47 +43,55 @@ internal sealed class ServiceTable
     public uint FrontendNumberOf(FrontendKey key) =>
         (HolderOf(key) ?? FormerHolderOf(key))?.Ports.SelectMany(p => p.Frontends).First(f => f.Key == key).Id ?? 0;
 
-    /// <summary>Why the state can't be held beside the others, or null.</summary>
-    public string? ConflictOf(ServiceState state)
+    public override string? ConflictOf(ServiceState value)
     {
-        if (_byId.TryGetValue(state.Id, out var other) && other.Key != state.Key)
+        if (_byId.TryGetValue(value.Id, out var other) && other.Key != value.Key)
         {
-            return $"service {state.Key} has the id of {other.Key}";
+            return $"service {value.Key} has the id of {other.Key}";
         }
 
-        foreach (var port in state.Ports)
+        foreach (var port in value.Ports)
         {
-            if (port.Frontends.FirstOrDefault(f => !f.Taken && HolderOf(f.Key) is { } h && h.Key != state.Key) is { } frontend)
+            if (port.Frontends.FirstOrDefault(f => !f.Taken && HolderOf(f.Key) is { } h && h.Key != value.Key) is { } frontend)
             {
-                return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {state.Key}";
+                return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {value.Key}";
             }
 
             if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0 && n != b.EndpointId) is { } backend)
             {
-                return $"backend {backend.Key} of {state.Key} has two endpoint ids";
+                return $"backend {backend.Key} of {value.Key} has two endpoint ids";
             }
         }
 
         return null;
     }
 
-    /// <summary>Replaces a service, or removes it.</summary>
-    public void Set(ServiceKey key, ServiceState? state)
+    protected override OwnerId? OwnerOf(ServiceKey key, ServiceState? value) => value is null ? null : OwnerId.OfService(value.Id);
+
+    protected override void OnReplaced(ServiceKey key, ServiceState? old, ServiceState? value)
     {
-        if (_byKey.Remove(key, out var old))
+        if (old is not null)
         {
             _byId.Remove(old.Id);
             Unindex(old);
         }
 
-        if (state is null)
+        if (value is not null)
         {
-            return;
+            _byId.Add(value.Id, value);
+            Index(value);
         }
+    }
 
-        _byKey.Add(key, state);
-        _byId.Add(state.Id, state);
-        Index(state);
+    protected override void WriteKey(RowWriter row, ServiceKey key) => row.Add(key.Namespace).Add(key.Name);
+
+    protected override void WriteValue(RowWriter row, ServiceState value) => row.Add(ServiceStateJson.Write(value));
+
+    protected override (ServiceKey Key, ServiceState Value) ReadRow(RowReader row)
+    {
+        var key = new ServiceKey(row.Text(), row.Text());
+        var state = ServiceStateJson.Read(row.Text());
+        return state.Key == key ? (key, state) : throw new FormatException($"service {key} is stored as {state.Key}");
     }
 
     private void Index(ServiceState state)

@@ -16,7 +16,7 @@ internal sealed partial class SqliteStore : IDisposable
 
     private readonly ILogger _logger;
     private SqliteConnection? _connection;
-    private StoreCommands? _commands;
+    private TableStatements? _statements;
 
     private SqliteStore(string path, ILogger logger)
     {
@@ -70,8 +70,12 @@ internal sealed partial class SqliteStore : IDisposable
         try
         {
             var model = new NetworkModel();
-            StoreReader.Read(Connected(), model);
-            model.Forget();
+            using var statements = new TableStatements(Connected());
+            foreach (var table in model.Tables)
+            {
+                statements.Load(table);
+            }
+
             return model;
         }
         catch (SqliteException e)
@@ -84,26 +88,37 @@ internal sealed partial class SqliteStore : IDisposable
         }
     }
 
-    /// <summary>Makes all changes durable in one transaction, or none. Without changes it still writes, which shows whether the store can be written.</summary>
+    /// <summary>
+    /// Makes all unsaved changes of the model durable in one transaction, or none. Without changes it still writes, which shows whether the store can be written.
+    /// </summary>
     /// <exception cref="StoreException">
-    /// Nothing is changed as far as this process sees; after a failing disk, a restart may find the changes all the same, so whoever gives them up
-    /// commits the former values later.
+    /// Nothing is saved as far as this process sees. After a disk failure a restart may find the changes all the same; the rows stay unsaved, so the next commit writes
+    /// what they are then.
     /// </exception>
-    public void Commit(IReadOnlyCollection<StoreChange> changes)
+    public void Commit(NetworkModel model)
     {
         try
         {
             var connection = Connected();
             using var transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: false);
-            if (changes.Count == 0)
+            if (!model.HasUnsaved)
             {
                 StoreSchema.Rewrite(connection, transaction);
             }
 
-            _commands!.Apply(transaction, changes);
+            foreach (var table in model.Tables)
+            {
+                _statements!.Write(transaction, table);
+            }
+
             BeforeCommit?.Invoke();
             transaction.Commit();
             AfterCommit?.Invoke();
+            foreach (var table in model.Tables)
+            {
+                table.MarkSaved();
+            }
+
             Commits++;
         }
         catch (SqliteException e)
@@ -205,7 +220,7 @@ internal sealed partial class SqliteStore : IDisposable
             }
 
             StoreSchema.Migrate(connection, Path);
-            _commands = new StoreCommands(connection);
+            _statements = new TableStatements(connection);
             _connection = connection;
         }
         catch
@@ -227,8 +242,8 @@ internal sealed partial class SqliteStore : IDisposable
 
     private void Disconnect()
     {
-        _commands?.Dispose();
-        _commands = null;
+        _statements?.Dispose();
+        _statements = null;
         _connection?.Dispose();
         _connection = null;
     }

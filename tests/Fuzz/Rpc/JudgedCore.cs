@@ -53,11 +53,11 @@ internal sealed class JudgedCore : IProgrammer
         StoreProblem = "",
     };
 
-    public IReadOnlyList<EndpointView> Endpoints => [.. Model.Endpoints.Select(e => new EndpointView(e, 7, true))];
+    public IReadOnlyList<EndpointView> Endpoints => [.. Model.Endpoints.Values.Select(e => new EndpointView(e, 7, true))];
 
-    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => Model.Services.All.ToDictionary(s => s.Key, s => new ServiceView(s.Value, true));
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => Model.Services.ToDictionary(s => s.Key, s => new ServiceView(s.Value, true));
 
-    public SnatState Snat => Model.Snat;
+    public SnatState Snat => Model.Snat.Current;
 
     public SyncOutcome? LastSync { get; private set; }
 

@@ -88,7 +88,7 @@ internal sealed class World(NetworkModel model)
         }
 
         var address = new EndpointAddress(spec.Origin, spec.Key);
-        var held = model.Find(address)?.Spec;
+        var held = model.Endpoints.Find(address)?.Spec;
         FuzzFailure.Unless(held is not null && held.SameContent(spec) && held.Stamp >= spec.Stamp, $"{spec.Key} was accepted, but the model holds {held}");
         if (_endpoints.TryGetValue(address, out var before) && ReferenceEquals(before, held))
         {
@@ -130,7 +130,7 @@ internal sealed class World(NetworkModel model)
         foreach (var (address, spec) in _endpoints)
         {
             var concerned = address.Origin == ApiOrigin.Offload && spec.Stamp <= sync.Stamp;
-            var now = model.Find(address)?.Spec;
+            var now = model.Endpoints.Find(address)?.Spec;
             if (!concerned)
             {
                 FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} is not the Sync's, but {spec} became {now}");
@@ -147,13 +147,13 @@ internal sealed class World(NetworkModel model)
 
         foreach (var (key, spec) in listed.Where(l => !failed.Contains(l.Key)))
         {
-            var now = model.Find(new EndpointAddress(ApiOrigin.Offload, key))?.Spec;
+            var now = model.Endpoints.Find(new EndpointAddress(ApiOrigin.Offload, key))?.Spec;
             FuzzFailure.Unless(now is not null && (now.SameContent(spec) || now.Stamp > sync.Stamp), $"{key} was listed, but the model holds {now}");
         }
 
-        FuzzFailure.Unless(model.Endpoints.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)), "an endpoint came from nowhere");
+        FuzzFailure.Unless(model.Endpoints.Values.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)), "an endpoint came from nowhere");
         _endpoints.Clear();
-        foreach (var endpoint in model.Endpoints)
+        foreach (var endpoint in model.Endpoints.Values)
         {
             _endpoints.Add(endpoint.Address, endpoint.Spec);
         }
@@ -174,13 +174,13 @@ internal sealed class World(NetworkModel model)
     /// <param name="changed">Whether something may have changed; else only that nothing did is looked at.</param>
     public void Compare(bool changed)
     {
-        FuzzFailure.Unless(model.Count == _endpoints.Count, $"{model.Count} endpoints, not {_endpoints.Count}");
+        FuzzFailure.Unless(model.Endpoints.Count == _endpoints.Count, $"{model.Endpoints.Count} endpoints, not {_endpoints.Count}");
         FuzzFailure.Unless(model.Tombstones.Count == _tombstones.Count, "tombstones differ");
-        FuzzFailure.Unless(model.Agent("node-1") is var agent && agent.Epoch == _epoch && agent.Sequence == _lastSync, $"{agent}, not {_epoch}.{_lastSync}");
-        FuzzFailure.Unless(model.Endpoints.All(e => e.Spec.Epoch <= _epoch), "a stamp of an epoch that was never handed out");
+        FuzzFailure.Unless(model.Agents.Of("node-1") is var agent && agent.Epoch == _epoch && agent.Sequence == _lastSync, $"{agent}, not {_epoch}.{_lastSync}");
+        FuzzFailure.Unless(model.Endpoints.Values.All(e => e.Spec.Epoch <= _epoch), "a stamp of an epoch that was never handed out");
         if (!changed)
         {
-            foreach (var endpoint in model.Endpoints)
+            foreach (var endpoint in model.Endpoints.Values)
             {
                 if (!ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), endpoint.Spec))
                 {
@@ -192,7 +192,7 @@ internal sealed class World(NetworkModel model)
         }
 
         var seen = new HashSet<object>(_endpoints.Count * 3);
-        foreach (var endpoint in model.Endpoints)
+        foreach (var endpoint in model.Endpoints.Values)
         {
             var spec = endpoint.Spec;
             FuzzFailure.Unless(ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), spec), $"{endpoint.Address} is {spec}, not {_endpoints.GetValueOrDefault(endpoint.Address)}");

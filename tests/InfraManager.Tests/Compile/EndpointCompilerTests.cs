@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -57,7 +58,7 @@ public class EndpointCompilerTests
         model.Configure(node);
         Assert.Equal(0, model.Mark);
         var compiler = ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node);
-        var owner = OwnerId.OfEndpoint(model.Uplink!.Id);
+        var owner = OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id);
         string[] routes =
         [
             "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
@@ -66,7 +67,7 @@ public class EndpointCompilerTests
         // Without the host's interface nobody is there to answer.
         Assert.Equal(routes, Text(compiler.Compile(owner, model, _ => 9)!));
 
-        model.Put(new Endpoint(7, TestNode.Host(), true));
+        model.Endpoints.Put(new Endpoint(7, TestNode.Host(), true));
         Assert.Equal(
             ["port_class port=9 -> uplink_port(arp_port=3, gateway_mac=02:00:00:00:00:99)", .. routes],
             Text(compiler.Compile(owner, model, name => name == "uplink0" ? 9u : 3u)!));
@@ -81,7 +82,7 @@ public class EndpointCompilerTests
         model.Configure(node);
         Assert.Equal(
             ["routes -> to_narrow_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)"],
-            Text(ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Uplink!.Id), model, _ => 9)!));
+            Text(ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
     }
 
     [Fact]

@@ -16,16 +16,16 @@ public class DeviceRulesTests
         var judge = NewJudge();
         var first = judge.Attach(Child(1), _context);
         var second = judge.Attach(Child(2), _context);
-        Assert.Null(_model.ConflictOf(second));
-        Assert.Equal(2, _model.HoldersOfPort(TestNode.PortName(1)).Count);
+        Assert.Null(_model.Endpoints.ConflictOf(second));
+        Assert.Equal(2, _model.Endpoints.HoldersOfPort(TestNode.PortName(1)).Count);
 
         Detach(judge, first, 3);
-        Assert.False(_model.IsPortRemovalPending(TestNode.PortName(1)));
-        Assert.Equal(second.Id, _model.HolderOfPort(TestNode.PortName(1))!.Id);
+        Assert.False(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));
+        Assert.Equal(second.Id, _model.Endpoints.HolderOfPort(TestNode.PortName(1))!.Id);
         Detach(judge, second, 4);
-        Assert.True(_model.IsPortRemovalPending(TestNode.PortName(1)));
-        Assert.Null(_model.HolderOfPort(TestNode.PortName(1)));
-        Assert.Empty(_model.HoldersOf(first.Spec.Mac));
+        Assert.True(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));
+        Assert.Null(_model.Endpoints.HolderOfPort(TestNode.PortName(1)));
+        Assert.Empty(_model.Endpoints.HoldersOf(first.Spec.Mac));
     }
 
     [Fact]
@@ -49,7 +49,7 @@ public class DeviceRulesTests
         EndpointSpec Function(int number, int mac) => TestNode.Pod(number, (ulong)number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
         judge.Attach(Function(1, 1), _context);
         var second = judge.Attach(Function(2, 2), _context);
-        Assert.Null(_model.ConflictOf(second));
+        Assert.Null(_model.Endpoints.ConflictOf(second));
         Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(Function(3, 2), _context)).Field);
         Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(3, 3, port: 1), _context)).Field);
         Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(3) with { Mac = TestNode.Pod(3).Mac }, _context)).Field);
@@ -65,9 +65,9 @@ public class DeviceRulesTests
         judge.Attach(Child(3), _context);
         Detach(judge, first, 5);
         _model.Undo(0);
-        Assert.Equal(2, _model.HoldersOfPort(TestNode.PortName(1)).Count);
-        Assert.Contains(_model.HoldersOf(first.Spec.Mac), e => e.Id == first.Id);
-        Assert.False(_model.IsPortRemovalPending(TestNode.PortName(1)));
+        Assert.Equal(2, _model.Endpoints.HoldersOfPort(TestNode.PortName(1)).Count);
+        Assert.Contains(_model.Endpoints.HoldersOf(first.Spec.Mac), e => e.Id == first.Id);
+        Assert.False(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public class DeviceRulesTests
     private Judge NewJudge(DeviceRules? rules = null)
     {
         var judge = new Judge(_model, TestNode.Settings with { Devices = rules ?? DeviceRules.None });
-        if (_model.Agent("node-1").Epoch == 0)
+        if (_model.Agents.Of("node-1").Epoch == 0)
         {
             judge.Begin(TestNode.Begin);
         }

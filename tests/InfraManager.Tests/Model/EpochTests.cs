@@ -39,7 +39,7 @@ public class EpochTests
         }
 
         Assert.Contains("the current one is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
-        Assert.Equal(0, _model.Count);
+        Assert.Empty(_model.Endpoints);
         _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
         // Repeats are checked too: an agent that has lost its epoch must learn of it.
         Begin("c");
@@ -61,7 +61,7 @@ public class EpochTests
         Assert.Equal((0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
         _judge.Attach(TestNode.Pod(4, 2, ip: 2, epoch: epoch), _context);
         _judge.Attach(TestNode.Pod(9, 3, epoch: epoch), _context);
-        Assert.Equal([1, 4, 9], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
+        Assert.Equal([1, 4, 9], _model.Endpoints.Values.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
     }
 
     [Fact]
@@ -69,15 +69,15 @@ public class EpochTests
     {
         Begin("hostile");
         _judge.Sync(new SyncIntent("node-1", 1, 5, [TestNode.Pod(1, Most, epoch: Most), TestNode.Pod(2, 3, epoch: 1)]), _context);
-        Assert.Equal([new RequestStamp(1, 5), new RequestStamp(1, 3)], _model.Endpoints.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.Stamp));
+        Assert.Equal([new RequestStamp(1, 5), new RequestStamp(1, 3)], _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.Stamp));
         _judge.Sync(new SyncIntent("node-1", 1, 6, []), _context);
-        Assert.Equal(0, _model.Count);
+        Assert.Empty(_model.Endpoints);
     }
 
     [Fact]
     public void The_last_epoch_is_not_followed_by_the_first()
     {
-        _model.SetAgent("node-1", new AgentState(Most, 0, "a"));
+        _model.Agents.Set("node-1", new AgentState(Most, 0, "a"));
         _model.Forget();
         var e = Assert.Throws<IntentException>(() => Begin("b"));
         Assert.Equal((IntentError.ResourceExhausted, "epoch"), (e.Code, e.Field));
@@ -97,8 +97,8 @@ public class EpochTests
         var outcome = _judge.Reset(new ResetHostIntent("node-1"));
 
         Assert.Equal(2, outcome.Removed.Count);
-        Assert.Equal((0, 0), (_model.Count, _model.Tombstones.Count));
-        Assert.True(_model.IsPortRemovalPending(TestNode.PortName(1)));
+        Assert.Equal((0, 0), (_model.Endpoints.Count, _model.Tombstones.Count));
+        Assert.True(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));
         Refused(1);
         Assert.Equal(3UL, Begin("a").Epoch);
     }

@@ -22,7 +22,7 @@ public class JudgeTests
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 1));
         Assert.Same(first, second);
-        Assert.Equal(1, _model.Count);
+        Assert.Single(_model.Endpoints);
     }
 
     [Fact]
@@ -31,9 +31,9 @@ public class JudgeTests
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 9));
         Assert.Equal(first.Id, second.Id);
-        Assert.Equal(9UL, _model.Find(first.Id)!.Spec.Sequence);
+        Assert.Equal(9UL, _model.Endpoints.Find(first.Id)!.Spec.Sequence);
         Sync(5);
-        Assert.Equal(1, _model.Count);
+        Assert.Single(_model.Endpoints);
     }
 
     [Fact]
@@ -42,9 +42,9 @@ public class JudgeTests
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 2, ip: 7, mac: 7, port: 7));
         Assert.Equal(first.Id, second.Id);
-        Assert.True(_model.IsPortRemovalPending(TestNode.PortName(1)));
+        Assert.True(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));
         Attach(TestNode.Pod(2, 3, ip: 1, mac: 1, port: 1));
-        Assert.False(_model.IsPortRemovalPending(TestNode.PortName(1)));
+        Assert.False(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public class JudgeTests
         Assert.Equal("addresses[0]", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, ip: 1))).Field);
         Attach(TestNode.Host(3));
         Assert.Equal("kind", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Host(4) with { Key = TestNode.Key(6), Mac = TestNode.Pod(6).Mac, PortName = "x", Addresses = [] })).Field);
-        Assert.Equal(2, _model.Count);
+        Assert.Equal(2, _model.Endpoints.Count);
     }
 
     [Fact]
@@ -74,11 +74,11 @@ public class JudgeTests
         Refused(IntentError.AlreadyExists, () => Attach(Pod(2, port: 3)));
         Assert.Equal(before, Dump());
         Attach(Pod(2, port: 1, ip: 1));
-        Assert.Equal([TestNode.Key(2), TestNode.Key(3)], _model.Endpoints.Select(e => e.Key).OrderBy(k => k.ContainerId));
-        Assert.True(_model.HolderOfPort(TestNode.PortName(1))!.OwnsPort);
+        Assert.Equal([TestNode.Key(2), TestNode.Key(3)], _model.Endpoints.Values.Select(e => e.Key).OrderBy(k => k.ContainerId));
+        Assert.True(_model.Endpoints.HolderOfPort(TestNode.PortName(1))!.OwnsPort);
         // The same attachment once more is no other one.
         Attach(Pod(2, port: 1, ip: 1));
-        Assert.Equal(2, _model.Count);
+        Assert.Equal(2, _model.Endpoints.Count);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public class JudgeTests
         Refused(IntentError.PermissionDenied, () => _judge.Detach(TestNode.Detach(theirs, 9)));
         _judge.Begin(new BeginIntent("node-2", "agent-2"));
         _judge.Sync(new SyncIntent("node-2", 1, 9, []), _context);
-        Assert.Equal(1, _model.Count);
+        Assert.Single(_model.Endpoints);
     }
 
     [Fact]
@@ -113,7 +113,7 @@ public class JudgeTests
     {
         Attach(TestNode.Pod(1, 5));
         Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
-        Assert.Equal(1, _model.Count);
+        Assert.Single(_model.Endpoints);
     }
 
     [Fact]
@@ -130,7 +130,7 @@ public class JudgeTests
         var outcome = Sync(10, TestNode.Pod(2, 2), TestNode.Pod(6, 4));
         Assert.Equal((1, 1, 2), (outcome.Kept, outcome.Added, outcome.Removed));
         Assert.Empty(outcome.Failures);
-        Assert.Equal([2, 4, 5, 6], _model.Endpoints.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
+        Assert.Equal([2, 4, 5, 6], _model.Endpoints.Values.Select(e => int.Parse(e.Key.ContainerId.AsSpan(10), null)).Order());
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public class JudgeTests
         Attach(TestNode.Pod(1, 12, ip: 8));
         var outcome = Sync(10, TestNode.Pod(1, 3));
         Assert.Equal(1, outcome.Kept);
-        Assert.Equal(TestNode.Ip(8), _model.Endpoints.Single().Spec.Addresses[0]);
+        Assert.Equal(TestNode.Ip(8), _model.Endpoints.Values.Single().Spec.Addresses[0]);
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public class JudgeTests
         _judge.Detach(TestNode.Detach(TestNode.Pod(1), 12));
         var outcome = Sync(10, TestNode.Pod(1, 3));
         Assert.Equal(IntentError.FailedPrecondition, outcome.Failures.Single().Error.Code);
-        Assert.Equal(0, _model.Count);
+        Assert.Empty(_model.Endpoints);
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public class JudgeTests
         var endpoint = Attach(TestNode.Pod(1, 1) with { PortName = "foreign0" });
         Assert.False(endpoint.OwnsPort);
         _judge.Detach(TestNode.Detach(endpoint.Spec, 2));
-        Assert.Empty(_model.PortRemovals);
+        Assert.Empty(_model.PortRemovals.Keys);
     }
 
     [Fact]
@@ -217,13 +217,13 @@ public class JudgeTests
     [Fact]
     public void Tombstones_are_bounded()
     {
-        for (var i = 0; i < NetworkModel.MaxTombstones + 100; i++)
+        for (var i = 0; i < TombstoneTable.MaxCount + 100; i++)
         {
             _judge.Detach(TestNode.Detach(TestNode.Pod(i), (ulong)i + 1));
         }
 
-        Assert.Equal(NetworkModel.MaxTombstones, _model.Tombstones.Count);
-        Assert.Null(_model.FindTombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(0))));
+        Assert.Equal(TombstoneTable.MaxCount, _model.Tombstones.Count);
+        Assert.Null(_model.Tombstones.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(0))));
     }
 
     private static IntentException Refused(IntentError code, Action action)
@@ -238,8 +238,8 @@ public class JudgeTests
     private SyncOutcome Sync(ulong sequence, params EndpointSpec[] list) => _judge.Sync(TestNode.Sync(sequence, list), _context);
 
     private string Dump() => string.Join('\n', [
-        .. _model.Endpoints.OrderBy(e => e.Id).Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
+        .. _model.Endpoints.Values.OrderBy(e => e.Id).Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
         .. _model.Agents.Select(f => f.ToString()).Order(),
         .. _model.Tombstones.Values.Select(t => t.ToString()).Order(),
-        .. _model.PortRemovals.Order()]);
+        .. _model.PortRemovals.Keys.Order()]);
 }

@@ -35,7 +35,7 @@ public class PortPoolTests
         Assert.Equal(lent, Attach(Tap(1, 2)).Spec.PortName);
         Assert.Equal(lent, Attach(Tap(1, 3) with { PortName = lent }).Spec.PortName);
         Assert.Equal(lent, Attach(Tap(1, 4, mac: 9)).Spec.PortName);
-        Assert.Equal(1, _model.Count);
+        Assert.Single(_model.Endpoints);
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public class PortPoolTests
     {
         Attach(Tap(1, 1));
         _judge.Detach(TestNode.Detach(Tap(1), 2));
-        Assert.Empty(_model.PortRemovals);
+        Assert.Empty(_model.PortRemovals.Keys);
     }
 
     [Fact]
@@ -99,5 +99,5 @@ public class PortPoolTests
 
     private Endpoint Attach(EndpointSpec spec) => _judge.Attach(spec, _context);
 
-    private string Held(int number) => _model.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(number)))!.Spec.PortName;
+    private string Held(int number) => _model.Endpoints.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(number)))!.Spec.PortName;
 }

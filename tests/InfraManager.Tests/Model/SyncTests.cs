@@ -28,7 +28,7 @@ public class SyncTests
         Assert.Empty(outcome.Failures);
         Assert.Equal(3, outcome.Added);
         Assert.Equal(TestNode.Ip(0), Held(2).Addresses[0]);
-        Assert.Empty(_model.PortRemovals);
+        Assert.Empty(_model.PortRemovals.Keys);
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public class SyncTests
         var outcome = _judge.Sync(sync, _context);
         Assert.Equal((0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
         Assert.Equal([0, 2], outcome.Failures.Select(f => f.Index));
-        Assert.Equal([TestNode.Key(1), TestNode.Key(3)], _model.Endpoints.Select(e => e.Key));
+        Assert.Equal([TestNode.Key(1), TestNode.Key(3)], _model.Endpoints.Values.Select(e => e.Key));
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public class SyncTests
         Assert.Equal(count, Sync(2, [.. list.Select((s, i) => s with { Addresses = [TestNode.Ip((i + 1) % count)] })]).Added);
         Assert.InRange(_model.Mark, count, (3 * count) + 8);
         Assert.Equal(count, Sync(3).Removed);
-        Assert.Equal([TestNode.PortName(0)], _model.PortRemovals);
+        Assert.Equal([TestNode.PortName(0)], _model.PortRemovals.Keys);
     }
 
     [Fact]
@@ -135,9 +135,9 @@ public class SyncTests
         judge.Attach(TestNode.Pod(3, 1, port: 3), _context);
         // 1 leaves the common port for one of its own, and 2 can't follow: together they would need three ports.
         var outcome = judge.Sync(TestNode.Sync(5, Child(1, port: 4), Child(2, port: 1) with { Addresses = [TestNode.Ip(3)] }, TestNode.Pod(3, 2, port: 3)), _context);
-        Assert.True(_model.CountPorts() <= 2);
+        Assert.True(_model.Endpoints.CountPorts() <= 2);
         Assert.Equal(2, outcome.Failures.Count);
-        Assert.Equal([TestNode.PortName(1), TestNode.PortName(1), TestNode.PortName(3)], _model.Endpoints.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.PortName));
+        Assert.Equal([TestNode.PortName(1), TestNode.PortName(1), TestNode.PortName(3)], _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.PortName));
 
         static EndpointSpec Child(int number, int port) => TestNode.Pod(number, 1, mac: port, port: port) with { Device = DeviceKind.Ipvlan };
     }
@@ -173,7 +173,7 @@ public class SyncTests
                 }
 
                 Assert.All(after.Keys, k => Assert.Contains(items, i => i.Key == k));
-                Assert.All(model.Endpoints, e => Assert.Null(model.ConflictOf(e)));
+                Assert.All(model.Endpoints.Values, e => Assert.Null(model.Endpoints.ConflictOf(e)));
                 // A list that can be had as a whole is had as a whole.
                 var fits = items.Select(i => i.Addresses[0]).Append(TestNode.Ip(9)).Distinct().Count() == items.Length + 1
                     && items.Select(i => i.Mac).Append(TestNode.Pod(9).Mac).Distinct().Count() == items.Length + 1
@@ -183,9 +183,9 @@ public class SyncTests
         });
 
     private static Dictionary<AttachmentKey, EndpointSpec> Specs(NetworkModel model) =>
-        model.Endpoints.Where(e => e.Spec.Origin == ApiOrigin.Offload).ToDictionary(e => e.Key, e => e.Spec);
+        model.Endpoints.Values.Where(e => e.Spec.Origin == ApiOrigin.Offload).ToDictionary(e => e.Key, e => e.Spec);
 
     private SyncOutcome Sync(ulong sequence, params EndpointSpec[] list) => _judge.Sync(TestNode.Sync(sequence, list), _context);
 
-    private EndpointSpec Held(int number) => _model.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(number)))!.Spec;
+    private EndpointSpec Held(int number) => _model.Endpoints.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(number)))!.Spec;
 }

@@ -147,9 +147,9 @@ public sealed class PackageLimitsTests
         ours.Adapt();
         spec = TestService.Of(2, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
         ours.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
-        uint[] backends = [.. model.Services.All.Values.SelectMany(s => s.Ports[0].Backends).Select(b => b.Id)];
+        uint[] backends = [.. model.Services.Values.SelectMany(s => s.Ports[0].Backends).Select(b => b.Id)];
         Assert.Equal(100, backends.Distinct().Count());
-        Assert.Equal(2, model.Services.All.Values.Select(s => s.Ports[0].Frontends[0].Id).Distinct().Count());
+        Assert.Equal(2, model.Services.Values.Select(s => s.Ports[0].Frontends[0].Id).Distinct().Count());
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class PackageLimitsTests
         var e = Assert.Throws<IntentException>(() => judge.Attach(Vport(254), context));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
         Assert.Equal("device: 254 ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", e.Message);
-        Assert.Equal(254, model.Count);
+        Assert.Equal(254, model.Endpoints.Count);
         // What is there may come again and change, and one more has room when one is gone.
         judge.Attach(Vport(7), context);
         judge.Attach(Vport(7) with { PortName = "other" }, context);

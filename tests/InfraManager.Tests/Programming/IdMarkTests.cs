@@ -158,7 +158,9 @@ public sealed class IdMarkTests
         await core.KillAsync();
         using (var store = SqliteStore.Open(core.DatabasePath, NullLogger.Instance))
         {
-            store.Commit([new StoreChange(new StateKey(StateKind.LastServiceNumber, ""), uint.MaxValue - 1)]);
+            var model = store.Load();
+            model.ServiceIds.SetLast(uint.MaxValue - 1);
+            store.Commit(model);
         }
 
         await core.RestartAsync();

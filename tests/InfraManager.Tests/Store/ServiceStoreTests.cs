@@ -24,12 +24,12 @@ public sealed class ServiceStoreTests : IDisposable
         Set(model, state.Key, state);
         var loaded = Load();
         Assert.Equal(state, loaded.Services.Find(state.Key));
-        Assert.Equal(model.LastServiceNumber, loaded.LastServiceNumber);
+        Assert.Equal(model.ServiceIds.Last, loaded.ServiceIds.Last);
         // What was given out is not given out again, even when its owner is gone.
         Set(loaded, state.Key, null);
         var again = Load();
-        Assert.Empty(again.Services.All);
-        Assert.Equal(model.LastServiceNumber + 1, again.NextServiceNumber());
+        Assert.Empty(again.Services);
+        Assert.Equal(model.ServiceIds.Last + 1, again.ServiceIds.Next());
     }
 
     [Fact]
@@ -37,11 +37,13 @@ public sealed class ServiceStoreTests : IDisposable
     {
         var model = new NetworkModel();
         var state = Plan(model, Spec("web"))!;
-        model.SetService(state.Key, state);
-        Assert.Equal([StateKind.LastServiceNumber, StateKind.Service], model.ChangedKeys().Select(k => k.Kind).OrderDescending());
+        model.Services.Set(state.Key, state);
+        Assert.Equal(["services"], model.ServiceIds.UnsavedKeys);
+        Assert.Equal([state.Key], model.Services.UnsavedKeys);
+        Assert.Equal(["services", "numbers"], model.Tables.Where(t => t.HasUnsaved).Select(t => t.Name));
         model.Undo(0);
-        Assert.Empty(model.Services.All);
-        Assert.True(model.NextServiceNumber() > state.Ports.SelectMany(p => p.Backends).Max(b => b.Id));
+        Assert.Empty(model.Services);
+        Assert.True(model.ServiceIds.Next() > state.Ports.SelectMany(p => p.Backends).Max(b => b.Id));
     }
 
     [Fact]
@@ -60,8 +62,8 @@ public sealed class ServiceStoreTests : IDisposable
             command.ExecuteNonQuery();
         }
         var model = Load();
-        Assert.Equal(["acc1"], model.PortRemovals);
-        Assert.Empty(model.Services.All);
+        Assert.Equal(["acc1"], model.PortRemovals.Keys);
+        Assert.Empty(model.Services);
         var state = Plan(model, Spec("web"))!;
         Set(model, state.Key, state);
         Assert.Equal(state, Load().Services.Find(state.Key));
@@ -98,7 +100,7 @@ public sealed class ServiceStoreTests : IDisposable
         Assert.Equal(StoreFailure.Corrupt, Assert.Throws<StoreException>(store.Load).Failure);
     }
 
-    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.NextServiceNumber, _ => 0, model.Services.NumberOf, model.Services.FrontendNumberOf).Next(null, spec);
+    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.ServiceIds.Next, _ => 0, model.Services.NumberOf, model.Services.FrontendNumberOf).Next(null, spec);
 
     private static ServiceSpec Spec(string name) => new(new ServiceKey("default", name),
     [
@@ -123,9 +125,9 @@ public sealed class ServiceStoreTests : IDisposable
 
     private void Set(NetworkModel model, ServiceKey key, ServiceState? state)
     {
-        model.SetService(key, state);
+        model.Services.Set(key, state);
         using var store = SqliteStore.Open(File, NullLogger.Instance);
-        store.Commit([.. model.ChangedKeys().Append(new StateKey(StateKind.LastServiceNumber, "")).Distinct().Select(k => new StoreChange(k, model.ValueOf(k)))]);
+        store.Commit(model);
         model.Forget();
     }
 }

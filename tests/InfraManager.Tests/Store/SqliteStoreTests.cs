@@ -23,39 +23,45 @@ public sealed class SqliteStoreTests : IDisposable
         var tombstone = new Tombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(3)), "node-1", new RequestStamp(1, 2));
         using (var store = Open())
         {
-            store.Commit(
-            [
-                new(new StateKey(StateKind.Endpoint, 7L), endpoint),
-                new(new StateKey(StateKind.Agent, "node-1"), agent),
-                new(new StateKey(StateKind.Tombstone, tombstone.Address), tombstone),
-                new(new StateKey(StateKind.PortRemoval, "acc1"), true),
-            ]);
+            var written = new NetworkModel();
+            written.Endpoints.Put(endpoint);
+            written.Agents.Set("node-1", agent);
+            written.Tombstones.Put(tombstone);
+            written.PortRemovals.Add("acc1");
+            store.Commit(written);
         }
 
         using var again = Open();
         var model = again.Load();
-        var loaded = Assert.Single(model.Endpoints);
+        var loaded = Assert.Single(model.Endpoints.Values);
         Assert.True(loaded.Spec.SameContent(endpoint.Spec));
         Assert.Equal((endpoint.Id, endpoint.OwnsPort, endpoint.Spec.Stamp), (loaded.Id, loaded.OwnsPort, loaded.Spec.Stamp));
-        Assert.Equal(agent, model.Agent("node-1"));
+        Assert.Equal(agent, model.Agents.Of("node-1"));
         Assert.Equal(tombstone, Assert.Single(model.Tombstones.Values));
-        Assert.Equal("acc1", Assert.Single(model.PortRemovals));
-        Assert.Equal(8, model.NextId());
+        Assert.Equal("acc1", Assert.Single(model.PortRemovals.Keys));
+        Assert.Equal(8, model.Endpoints.NextId());
 
-        foreach (var key in new StateKey[] { new(StateKind.Endpoint, 7L), new(StateKind.Agent, "node-1"), new(StateKind.Tombstone, tombstone.Address), new(StateKind.PortRemoval, "acc1") })
+        Action[] removals =
+        [
+            () => model.Endpoints.Remove(endpoint), () => model.Agents.Remove("node-1"), () => model.Tombstones.Remove(tombstone.Address), () => model.PortRemovals.Remove("acc1"),
+        ];
+        foreach (var remove in removals)
         {
-            again.Commit([new(key, null)]);
+            remove();
+            again.Commit(model);
         }
 
         var empty = again.Load();
-        Assert.Equal((0, 0, 0, 0), (empty.Count, empty.Agents.Count, empty.Tombstones.Count, empty.PortRemovals.Count));
+        Assert.Equal((0, 0, 0, 0), (empty.Endpoints.Count, empty.Agents.Count, empty.Tombstones.Count, empty.PortRemovals.Count));
     }
 
     [Fact]
     public void Files_are_for_their_owner_only()
     {
         using var store = Open();
-        store.Commit([new(new StateKey(StateKind.PortRemoval, "x"), true)]);
+        var model = new NetworkModel();
+        model.PortRemovals.Add("x");
+        store.Commit(model);
         foreach (var file in Directory.GetFiles(Path.GetDirectoryName(DatabasePath)!))
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
@@ -110,7 +116,7 @@ public sealed class SqliteStoreTests : IDisposable
     {
         using (var store = Open())
         {
-            store.Commit([new StoreChange(new StateKey(StateKind.Endpoint, 1L), new Endpoint(1, TestNode.Pod(1), true))]);
+            store.Commit(ModelOf(new Endpoint(1, TestNode.Pod(1), true)));
             store.Checkpoint();
         }
         // What the newer version did at its start: a copy, then its own schema, then its own changes.
@@ -119,14 +125,14 @@ public sealed class SqliteStoreTests : IDisposable
 
         using (var store = Open())
         {
-            Assert.Single(store.Load().Endpoints);
+            Assert.Single(store.Load().Endpoints.Values);
         }
 
         Assert.True(File.Exists(DatabasePath + ".newer"));
         // And again, as any store.
         using (var store = Open())
         {
-            Assert.Single(store.Load().Endpoints);
+            Assert.Single(store.Load().Endpoints.Values);
         }
     }
 
@@ -135,7 +141,7 @@ public sealed class SqliteStoreTests : IDisposable
     {
         using (var store = Open())
         {
-            store.Commit([.. Enumerable.Range(1, 2).Select(i => new StoreChange(new StateKey(StateKind.Endpoint, (long)i), new Endpoint(i, TestNode.Pod(i), true)))]);
+            store.Commit(ModelOf([.. Enumerable.Range(1, 2).Select(i => new Endpoint(i, TestNode.Pod(i), true))]));
         }
 
         Sql("UPDATE endpoints SET mac = 1");
@@ -166,7 +172,7 @@ public sealed class SqliteStoreTests : IDisposable
         using var store = Open();
         for (var i = 0; i < 3000; i++)
         {
-            store.Commit([.. Enumerable.Range(1, 20).Select(k => new StoreChange(new StateKey(StateKind.Endpoint, (long)k), new Endpoint(k, TestNode.Pod(k, (ulong)i + 1), true)))]);
+            store.Commit(ModelOf([.. Enumerable.Range(1, 20).Select(k => new Endpoint(k, TestNode.Pod(k, (ulong)i + 1), true))]));
         }
 
         Assert.InRange(new FileInfo(DatabasePath + "-wal").Length, 0, 5 << 20);
@@ -201,7 +207,7 @@ public sealed class SqliteStoreTests : IDisposable
             }
 
             using var store = Open();
-            Endpoint[] endpoints = [.. store.Load().Endpoints];
+            Endpoint[] endpoints = [.. store.Load().Endpoints.Values];
             Assert.Equal(2, endpoints.Length);
             Assert.Equal(endpoints[0].Spec.Sequence, endpoints[1].Spec.Sequence);
             Assert.InRange(endpoints[0].Spec.Sequence, acknowledged, acknowledged + 1);
@@ -258,7 +264,7 @@ public sealed class SqliteStoreTests : IDisposable
             }
 
             using var again = SqliteStore.Open(path, NullLogger.Instance);
-            Assert.NotNull(again.Load().Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(5000))));
+            Assert.NotNull(again.Load().Endpoints.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(5000))));
         }
         finally
         {
@@ -289,6 +295,17 @@ public sealed class SqliteStoreTests : IDisposable
         using var process = Process.Start(program, arguments);
         await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
+    }
+
+    private static NetworkModel ModelOf(params ReadOnlySpan<Endpoint> endpoints)
+    {
+        var model = new NetworkModel();
+        foreach (var endpoint in endpoints)
+        {
+            model.Endpoints.Put(endpoint);
+        }
+
+        return model;
     }
 
     private SqliteStore Open() => SqliteStore.Open(DatabasePath, NullLogger.Instance);

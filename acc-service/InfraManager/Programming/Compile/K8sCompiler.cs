@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 
@@ -32,11 +33,11 @@ internal sealed class K8sCompiler : ModelCompiler
     /// <summary>The uplink needs the host's port, too.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
+        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
-        OwnerKind.Ids => model.LastServiceNumber == 0 ? null : [Marks.For(model.LastServiceNumber)],
-        _ => _node.Compile(model.Snat),
+        OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [Marks.For(model.ServiceIds.Last)],
+        _ => _node.Compile(model.Snat.Current),
     };
 
-    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) => model.Host is { } host ? portOf(host.Spec.PortName) : null;
+    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) => model.Endpoints.Host is { } host ? portOf(host.Spec.PortName) : null;
 }

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming.Compile.Package;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 
@@ -33,8 +34,8 @@ internal abstract class ModelCompiler(Pipeline pipeline)
 
     /// <summary>Everything that owns entries.</summary>
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
-        model.Endpoints.Select(e => OwnerId.OfEndpoint(e.Id))
-            .Concat(model.Services.All.Values.Select(s => OwnerId.OfService(s.Id)))
+        model.Endpoints.Values.Select(e => OwnerId.OfEndpoint(e.Id))
+            .Concat(model.Services.Values.Select(s => OwnerId.OfService(s.Id)))
             .Append(OwnerId.Node).Append(OwnerId.Ids);
 
     /// <summary>The owner's entries, each key once; null when it is no more, or is an endpoint whose port is not known yet.</summary>

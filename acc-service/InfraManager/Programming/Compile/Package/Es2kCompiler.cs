@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -66,7 +67,7 @@ internal sealed class Es2kCompiler : ModelCompiler
 
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
+        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s, model, portOf) : null,
         _ => [.. Node()],
     };
@@ -96,7 +97,7 @@ internal sealed class Es2kCompiler : ModelCompiler
             foreach (var backend in s.Port.Backends)
             {
                 // A pod that is listed may not be attached yet.
-                var holder = model.HolderOf(backend.Key.Address) ?? (backend.Place == BackendPlace.Host ? model.Host : null);
+                var holder = model.Endpoints.HolderOf(backend.Key.Address) ?? (backend.Place == BackendPlace.Host ? model.Endpoints.Host : null);
                 if (holder is null || portOf(holder.Spec.PortName) is not { } port)
                 {
                     continue;

@@ -2,10 +2,9 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using ACCOffload.InfraManager.State;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.InfraManager.Store;
+namespace ACCOffload.InfraManager.State;
 
 /// <summary>
 /// The durable form of a service: JSON, in which numbers of enumerations and names of properties are part of the schema: they change only with a

@@ -1,4 +1,4 @@
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Values;
 
 /// <summary>The kinds of domain objects that own table entries.</summary>
 internal enum OwnerKind
