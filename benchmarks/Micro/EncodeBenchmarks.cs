@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Wire;
+using ACCOffload.P4Wire;
 using BenchmarkDotNet.Attributes;
 using Google.Protobuf;
 using P4.V1;

@@ -1,5 +1,6 @@
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Wire;
+using ACCOffload.P4Wire;
 using CsCheck;
 using Google.Protobuf;
 using P4.V1;

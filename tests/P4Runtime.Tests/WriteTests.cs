@@ -1,7 +1,7 @@
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
-using ACCOffload.P4Runtime.Wire;
+using ACCOffload.P4Wire;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;

@@ -12,7 +12,7 @@ internal static class EntryLayout
         all.Clear();
         if (field.Kind == MatchKind.Range)
         {
-            BitString.SetAllOnes(all[field.ByteWidth..], field.BitWidth);
+            BitString.FillLow(all[field.ByteWidth..], field.BitWidth);
         }
     }
 }

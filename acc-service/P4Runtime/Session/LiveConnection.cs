@@ -1,5 +1,4 @@
 using ACCOffload.P4Runtime.Channels;
-using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using P4.V1;
 

@@ -1,4 +1,3 @@
-using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 

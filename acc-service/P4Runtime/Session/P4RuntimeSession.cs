@@ -1,7 +1,6 @@
 using System.Text;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Schema;
-using ACCOffload.P4Runtime.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 

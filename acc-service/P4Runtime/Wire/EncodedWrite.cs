@@ -39,12 +39,8 @@ internal sealed class EncodedWrite : IDisposable
         var position = end;
         try
         {
-            var writer = new BackwardWriter(buffer, position);
-            writer.Bytes(role);
-            if (!role.IsEmpty)
-            {
-                writer.Prefix(end, 0x32);
-            }
+            var writer = new BackwardWriter(buffer);
+            writer.Bytes(6, role);
 
             for (var i = updates.Length - 1; i >= 0; i--)
             {
@@ -54,20 +50,17 @@ internal sealed class EncodedWrite : IDisposable
                 {
                     position = writer.Position;
                     Grow(ref buffer, ref position, ref end, UpdateEncoder.MaxSize(entry) + header);
-                    writer = new BackwardWriter(buffer, position);
+                    writer = new BackwardWriter(buffer.AsSpan(0, position));
                 }
 
                 UpdateEncoder.Write(ref writer, kind, entry);
             }
 
-            var idEnd = writer.Position;
-            writer.Varint(electionId.Low);
-            writer.Byte(0x10);
-            writer.Varint(electionId.High);
-            writer.Byte(0x08);
-            writer.Prefix(idEnd, 0x1A);
-            writer.Varint(deviceId);
-            writer.Byte(0x08);
+            var id = writer.Length;
+            writer.Number(2, electionId.Low);
+            writer.Number(1, electionId.High);
+            writer.Message(3, id);
+            writer.Number(1, deviceId);
             return new EncodedWrite(buffer, writer.Position, end);
         }
         catch

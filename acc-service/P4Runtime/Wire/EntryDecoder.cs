@@ -155,11 +155,11 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
     {
         var expected = field.Kind switch
         {
-            MatchKind.Exact => 2,
-            MatchKind.Ternary => 3,
-            MatchKind.Lpm => 4,
-            MatchKind.Range => 6,
-            _ => 7,
+            MatchKind.Exact => 2u,
+            MatchKind.Ternary => 3u,
+            MatchKind.Lpm => 4u,
+            MatchKind.Range => 6u,
+            _ => 7u,
         };
         ReadOnlySpan<byte> body = default;
         var found = false;
@@ -246,7 +246,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
 
     private static void Pack(TableSchema table, string name, ReadOnlySpan<byte> value, int bitWidth, Span<byte> destination)
     {
-        if (value.IsEmpty || !BitString.TryPack(value, bitWidth, destination))
+        if (!BitString.TryPack(value, bitWidth, destination))
         {
             throw new WireException($"table {table.Alias} has an entry whose {name} is empty or does not fit in {bitWidth} bits");
         }

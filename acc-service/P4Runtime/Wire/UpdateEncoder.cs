@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Wire;
 
-/// <summary>Packed entries to <c>p4.v1.Update</c>. Tags are (field number &lt;&lt; 3 | wire type) of p4runtime.proto.</summary>
+/// <summary>Packed entries to <c>p4.v1.Update</c>. Field numbers are those of p4runtime.proto.</summary>
 internal static class UpdateEncoder
 {
     // Tags, lengths and ids around the values of one update, generously.
@@ -21,12 +21,11 @@ internal static class UpdateEncoder
     /// <summary>Writes <c>WriteRequest.updates</c>, tag and length included.</summary>
     public static void Write(ref BackwardWriter writer, UpdateKind kind, Entry entry)
     {
-        var end = writer.Position;
+        var start = writer.Length;
         WriteEntity(ref writer, kind, entry);
-        writer.Prefix(end, 0x12); // Update.entity
-        writer.Byte((byte)kind);
-        writer.Byte(0x08);
-        writer.Prefix(end, 0x22); // WriteRequest.updates
+        writer.Message(2, start); // Update.entity
+        writer.Number(1, (uint)kind);
+        writer.Message(4, start); // WriteRequest.updates
     }
 
     /// <summary>What a Read asks for to get this entry alone.</summary>
@@ -34,28 +33,27 @@ internal static class UpdateEncoder
     {
         var entry = key.ToEntry();
         var buffer = new byte[MaxSize(entry)];
-        var writer = new BackwardWriter(buffer, buffer.Length);
+        var writer = new BackwardWriter(buffer);
         WriteEntity(ref writer, UpdateKind.Delete, entry);
-        return Entity.Parser.ParseFrom(buffer.AsSpan(writer.Position));
+        return Entity.Parser.ParseFrom(writer.Written);
     }
 
     /// <summary>Writes the content of an <c>Entity</c>; of one to delete the key alone.</summary>
     private static void WriteEntity(ref BackwardWriter writer, UpdateKind kind, Entry entry)
     {
-        var end = writer.Position;
+        var start = writer.Length;
         var table = entry.Table;
         var packed = entry.Packed;
         if (table.Kind != TableKind.Table)
         {
             WriteProfile(ref writer, kind, entry, packed);
-            writer.Prefix(end, table.Kind == TableKind.ProfileMembers ? (byte)0x1A : (byte)0x22); // Entity.action_profile_member, _group
+            writer.Message(table.Kind == TableKind.ProfileMembers ? 3u : 4u, start); // Entity.action_profile_member, _group
             return;
         }
 
         if (table.NeedsPriority)
         {
-            writer.Varint((uint)BinaryPrimitives.ReadInt32BigEndian(packed[table.PriorityOffset..]));
-            writer.Byte(0x20);
+            writer.Number(4, (uint)BinaryPrimitives.ReadInt32BigEndian(packed[table.PriorityOffset..]));
         }
 
         if (kind != UpdateKind.Delete)
@@ -68,9 +66,8 @@ internal static class UpdateEncoder
             WriteMatch(ref writer, table.FieldArray[i], packed);
         }
 
-        writer.Varint(table.Id);
-        writer.Byte(0x08);
-        writer.Prefix(end, 0x12); // Entity.table_entry
+        writer.Number(1, table.Id);
+        writer.Message(2, start); // Entity.table_entry
     }
 
     /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>: the profile, the number, then the action or the members.</summary>
@@ -79,53 +76,46 @@ internal static class UpdateEncoder
         var table = entry.Table;
         if (kind != UpdateKind.Delete && table.Kind == TableKind.ProfileMembers)
         {
-            var end = writer.Position;
+            var start = writer.Length;
             WriteDirect(ref writer, entry.Action, packed[table.KeySize..]);
-            writer.Prefix(end, 0x1A);
+            writer.Message(3, start);
         }
         else if (kind != UpdateKind.Delete)
         {
             var members = packed[table.KeySize..];
             var most = members.Length / sizeof(uint);
-            writer.Varint((uint)most);
-            writer.Byte(0x20); // max_size
+            writer.Number(4, (uint)most); // max_size
             for (var i = most - 1; i >= 0 && GroupMembers.At(members, i) is var member and not 0; i--)
             {
-                var end = writer.Position;
-                writer.Byte(1);
-                writer.Byte(0x10); // weight
-                writer.Varint(member);
-                writer.Byte(0x08);
-                writer.Prefix(end, 0x1A);
+                var start = writer.Length;
+                writer.Number(2, 1); // weight
+                writer.Number(1, member);
+                writer.Message(3, start);
             }
         }
 
-        writer.Varint(BinaryPrimitives.ReadUInt32BigEndian(packed));
-        writer.Byte(0x10);
-        writer.Varint(table.Id);
-        writer.Byte(0x08);
+        writer.Number(2, BinaryPrimitives.ReadUInt32BigEndian(packed));
+        writer.Number(1, table.Id);
     }
 
     private static void WriteAction(ref BackwardWriter writer, ActionSchema action, ReadOnlySpan<byte> data)
     {
-        var end = writer.Position;
+        var start = writer.Length;
         switch (action.Kind)
         {
             case ActionKind.ProfileMember:
-                writer.Varint(BinaryPrimitives.ReadUInt32BigEndian(data));
-                writer.Byte(0x10);
+                writer.Number(2, BinaryPrimitives.ReadUInt32BigEndian(data));
                 break;
             case ActionKind.ProfileGroup:
-                writer.Varint(BinaryPrimitives.ReadUInt32BigEndian(data));
-                writer.Byte(0x18);
+                writer.Number(3, BinaryPrimitives.ReadUInt32BigEndian(data));
                 break;
             default:
                 WriteDirect(ref writer, action, data);
-                writer.Prefix(end, 0x0A); // TableAction.action
+                writer.Message(1, start); // TableAction.action
                 break;
         }
 
-        writer.Prefix(end, 0x1A); // TableEntry.action
+        writer.Message(3, start); // TableEntry.action
     }
 
     private static void WriteDirect(ref BackwardWriter writer, ActionSchema action, ReadOnlySpan<byte> data)
@@ -133,28 +123,26 @@ internal static class UpdateEncoder
         for (var i = action.ParamArray.Length - 1; i >= 0; i--)
         {
             var param = action.ParamArray[i];
-            var paramEnd = writer.Position;
-            writer.Value(data.Slice(param.Offset, param.ByteWidth), 0x1A);
-            writer.Varint(param.Id);
-            writer.Byte(0x10);
-            writer.Prefix(paramEnd, 0x22);
+            var parameter = writer.Length;
+            writer.BitString(3, data.Slice(param.Offset, param.ByteWidth));
+            writer.Number(2, param.Id);
+            writer.Message(4, parameter);
         }
 
-        writer.Varint(action.Id);
-        writer.Byte(0x08);
+        writer.Number(1, action.Id);
     }
 
     private static void WriteMatch(ref BackwardWriter writer, MatchFieldSchema field, ReadOnlySpan<byte> packed)
     {
-        var end = writer.Position;
+        var start = writer.Length;
         var width = field.ByteWidth;
         var value = packed.Slice(field.Offset, width);
-        byte tag;
+        uint oneof; // FieldMatch.field_match_type
         switch (field.Kind)
         {
             case MatchKind.Exact:
-                writer.Value(value, 0x0A);
-                tag = 0x12;
+                writer.BitString(1, value);
+                oneof = 2;
                 break;
             case MatchKind.Lpm:
                 var prefix = BinaryPrimitives.ReadUInt16BigEndian(packed[(field.Offset + width)..]);
@@ -163,10 +151,9 @@ internal static class UpdateEncoder
                     return;
                 }
 
-                writer.Varint(prefix);
-                writer.Byte(0x10);
-                writer.Value(value, 0x0A);
-                tag = 0x22;
+                writer.Number(2, prefix);
+                writer.BitString(1, value);
+                oneof = 4;
                 break;
             case MatchKind.Ternary:
                 var mask = packed.Slice(field.Offset + width, width);
@@ -175,9 +162,9 @@ internal static class UpdateEncoder
                     return;
                 }
 
-                writer.Value(mask, 0x12);
-                writer.Value(value, 0x0A);
-                tag = 0x1A;
+                writer.BitString(2, mask);
+                writer.BitString(1, value);
+                oneof = 3;
                 break;
             case MatchKind.Range:
                 var high = packed.Slice(field.Offset + width, width);
@@ -186,9 +173,9 @@ internal static class UpdateEncoder
                     return;
                 }
 
-                writer.Value(high, 0x12);
-                writer.Value(value, 0x0A);
-                tag = 0x32;
+                writer.BitString(2, high);
+                writer.BitString(1, value);
+                oneof = 6;
                 break;
             default:
                 if (packed[field.Offset] == 0)
@@ -196,14 +183,13 @@ internal static class UpdateEncoder
                     return;
                 }
 
-                writer.Value(packed.Slice(field.Offset + 1, width), 0x0A);
-                tag = 0x3A;
+                writer.BitString(1, packed.Slice(field.Offset + 1, width));
+                oneof = 7;
                 break;
         }
 
-        writer.Prefix(end, tag);
-        writer.Varint(field.Id);
-        writer.Byte(0x08);
-        writer.Prefix(end, 0x12); // TableEntry.match
+        writer.Message(oneof, start);
+        writer.Number(1, field.Id);
+        writer.Message(2, start); // TableEntry.match
     }
 }

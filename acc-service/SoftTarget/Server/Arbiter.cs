@@ -23,7 +23,7 @@ internal sealed class Arbiter
     public void Update(StreamSession session, ulong deviceId, MasterArbitrationUpdate update)
     {
         var role = update.Role?.Name ?? "";
-        var id = ElectionId.From(update.ElectionId);
+        var id = ElectionId.FromProto(update.ElectionId);
         if (session.IsLive && session.DeviceId != deviceId)
         {
             throw Outcome.Precondition($"this stream is for device {session.DeviceId}, not {deviceId}").ToException();
@@ -156,7 +156,7 @@ internal sealed class Arbiter
 
         if (!state.Highest.IsZero)
         {
-            update.ElectionId = state.Highest.ToMessage();
+            update.ElectionId = state.Highest.ToProto();
         }
 
         session.Send(new StreamMessageResponse { Arbitration = update });

@@ -1,6 +1,5 @@
 using ACCOffload.SoftTarget.Ports;
 using ACCOffload.SoftTarget.Server.Bind;
-using ACCOffload.SoftTarget.Server.State;
 using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
@@ -90,9 +89,9 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
             }
 
             var value = new byte[(field.Bits + 7) / 8];
-            if (!BitStrings.TryPack(given[0].Value.Span, field.Bits, value))
+            if (!BitString.TryPack(given[0].Value.Span, field.Bits, value))
             {
-                return Outcome.OutOfRange($"packet_out metadata {field.Name}: {BitStrings.Describe(given[0].Value.Span, field.Bits)}");
+                return Outcome.OutOfRange($"packet_out metadata {field.Name}: {BitString.Describe(given[0].Value.Span, field.Bits)}");
             }
 
             for (var i = 0; i < field.Bits; i++, bit++)
@@ -126,7 +125,7 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
             packet.Metadata.Add(new PacketMetadata
             {
                 MetadataId = field.Id,
-                Value = ByteString.CopyFrom(EntryWriter.Canonical(value)),
+                Value = ByteString.CopyFrom(BitString.Canonical(value)),
             });
         }
     }

@@ -1,4 +1,3 @@
-using ACCOffload.SoftTarget.Server.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Server;

@@ -142,7 +142,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     public void SetPipeline(SetForwardingPipelineConfigRequest request)
     {
         CheckDevice(request.DeviceId);
-        var id = ElectionId.From(request.ElectionId);
+        var id = ElectionId.FromProto(request.ElectionId);
         if (id.IsZero)
         {
             throw Outcome.Invalid("election_id is missing or 0").ToException();

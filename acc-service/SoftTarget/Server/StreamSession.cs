@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server;

@@ -1,7 +1,7 @@
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Session;
-using ACCOffload.P4Runtime.Wire;
+using ACCOffload.P4Wire;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;

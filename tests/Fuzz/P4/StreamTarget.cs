@@ -1,6 +1,6 @@
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.P4Runtime.Session;
-using ACCOffload.P4Runtime.Wire;
+using ACCOffload.P4Wire;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.V1;

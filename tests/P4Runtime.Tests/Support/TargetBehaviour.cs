@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using ACCOffload.P4Runtime.Wire;
+using ACCOffload.P4Wire;
 using Grpc.Core;
 using P4.V1;
 

@@ -69,11 +69,11 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
         => Fails(StatusCode.InvalidArgument, "is Exact, not Lpm", Pipeline.Entry("bridge", [Lpm(1, 0x0A00, 48)], Pipeline.Do("flood_drop")));
 
     [Fact]
-    public Task Value_too_wide() => Fails(StatusCode.OutOfRange, "56 bits given", Bridge(Bytes(0x80, 0, 0, 0, 0, 0, 0)));
+    public Task Value_too_wide() => Fails(StatusCode.OutOfRange, "the value has 56 bits", Bridge(Bytes(0x80, 0, 0, 0, 0, 0, 0)));
 
     [Fact]
     public Task Value_one_bit_too_wide_for_a_narrow_field()
-        => Fails(StatusCode.OutOfRange, "13 bits given, the field has 12", Pipeline.Entry("access", [Exact(5, 0x1000)], Pipeline.Do("discard"), 1));
+        => Fails(StatusCode.OutOfRange, "the value has 13 bits, the field has 12", Pipeline.Entry("access", [Exact(5, 0x1000)], Pipeline.Do("discard"), 1));
 
     [Fact]
     public Task Empty_value() => Fails(StatusCode.OutOfRange, "empty", Bridge(ByteString.Empty));

@@ -24,7 +24,7 @@ internal sealed partial class EntryDecoder
             };
             if (kind == EntryActionKind.None)
             {
-                reader.Skip(tag);
+                reader.Skip();
                 continue;
             }
 
@@ -90,7 +90,7 @@ internal sealed partial class EntryDecoder
             }
             else
             {
-                reader.Skip(tag);
+                reader.Skip();
             }
         }
 
@@ -117,7 +117,7 @@ internal sealed partial class EntryDecoder
         {
             if (tag != ((4 << 3) | WireReader.BytesType))
             {
-                reader.Skip(tag);
+                reader.Skip();
                 continue;
             }
 
@@ -150,7 +150,7 @@ internal sealed partial class EntryDecoder
                     value = reader.Bytes();
                     break;
                 default:
-                    reader.Skip(tag);
+                    reader.Skip();
                     break;
             }
         }
@@ -174,10 +174,10 @@ internal sealed partial class EntryDecoder
 
         seen[index] = true;
         var (offset, width) = action.Places[index];
-        return BitStrings.TryPack(value, parameters[index].Bits, data.Slice(offset, width))
+        return BitString.TryPack(value, parameters[index].Bits, data.Slice(offset, width))
             ? Outcome.Ok
             : Outcome.OutOfRange(
-                $"{where}, action {action.Action.Name}, parameter {parameters[index].Name}: {BitStrings.Describe(value, parameters[index].Bits)}");
+                $"{where}, action {action.Action.Name}, parameter {parameters[index].Name}: {BitString.Describe(value, parameters[index].Bits)}");
     }
 
     private Outcome ParseOneShot(ReadOnlySpan<byte> body)

@@ -109,7 +109,7 @@ internal sealed partial class EntryDecoder
                         return false;
                     }
 
-                    reader.Skip(tag);
+                    reader.Skip();
                     break;
             }
         }
@@ -189,7 +189,7 @@ internal sealed partial class EntryDecoder
 
             if (field.Type == P4.Config.V1.MatchField.Types.MatchType.Range)
             {
-                BitStrings.FillLow(_high.AsSpan(field.Offset, field.Bytes), field.Bits);
+                BitString.FillLow(_high.AsSpan(field.Offset, field.Bytes), field.Bits);
             }
         }
 

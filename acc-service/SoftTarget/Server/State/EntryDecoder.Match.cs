@@ -34,7 +34,7 @@ internal sealed partial class EntryDecoder
             };
             if (given == MatchType.Unspecified)
             {
-                reader.Skip(tag);
+                reader.Skip();
                 continue;
             }
 
@@ -91,14 +91,14 @@ internal sealed partial class EntryDecoder
                     prefix = (int)reader.Varint();
                     break;
                 default:
-                    reader.Skip(tag);
+                    reader.Skip();
                     break;
             }
         }
 
         var key = _key.AsSpan(field.Offset, field.Bytes);
         var mask = _mask.AsSpan(field.Offset, field.Bytes);
-        if (!BitStrings.TryPack(first, field.Bits, key))
+        if (!BitString.TryPack(first, field.Bits, key))
         {
             return OutOfRange(field, first);
         }
@@ -109,15 +109,15 @@ internal sealed partial class EntryDecoder
                 mask.Fill(0xFF);
                 return Outcome.Ok;
             case MatchType.Optional:
-                BitStrings.FillLow(mask, field.Bits);
+                BitString.FillLow(mask, field.Bits);
                 return Outcome.Ok;
             case MatchType.Lpm:
                 return FinishLpm(field, prefix, key, mask);
             case MatchType.Ternary:
-                return BitStrings.TryPack(second, field.Bits, mask) ? FinishTernary(field, key, mask) : OutOfRange(field, second);
+                return BitString.TryPack(second, field.Bits, mask) ? FinishTernary(field, key, mask) : OutOfRange(field, second);
             default:
                 var high = _high.AsSpan(field.Offset, field.Bytes);
-                return BitStrings.TryPack(second, field.Bits, high) ? FinishRange(field, key, high) : OutOfRange(field, second);
+                return BitString.TryPack(second, field.Bits, high) ? FinishRange(field, key, high) : OutOfRange(field, second);
         }
     }
 
@@ -134,20 +134,20 @@ internal sealed partial class EntryDecoder
         }
 
         // Above the P4 field's bits are only the zeros that p4c pads with.
-        BitStrings.FillHigh(mask, field.Padding + prefix);
-        return BitStrings.Exceeds(key, mask)
+        BitString.FillHigh(mask, field.Padding + prefix);
+        return BitString.Exceeds(key, mask)
             ? Outcome.Invalid($"{Where(field)}: the value has bits beyond prefix length {prefix}")
             : Outcome.Ok;
     }
 
     private Outcome FinishTernary(BoundField field, Span<byte> key, Span<byte> mask)
     {
-        if (BitStrings.IsZero(mask))
+        if (BitString.IsZero(mask))
         {
             return Outcome.Invalid($"{Where(field)}: a zero mask matches everything and must be left out");
         }
 
-        return BitStrings.Exceeds(key, mask)
+        return BitString.Exceeds(key, mask)
             ? Outcome.Invalid($"{Where(field)}: the value has bits outside the mask")
             : Outcome.Ok;
     }
@@ -160,8 +160,8 @@ internal sealed partial class EntryDecoder
         }
 
         Span<byte> full = stackalloc byte[field.Bytes];
-        BitStrings.FillLow(full, field.Bits);
-        return BitStrings.IsZero(low) && high.SequenceEqual(full)
+        BitString.FillLow(full, field.Bits);
+        return BitString.IsZero(low) && high.SequenceEqual(full)
             ? Outcome.Invalid($"{Where(field)}: the full range matches everything and must be left out")
             : Outcome.Ok;
     }
@@ -169,5 +169,5 @@ internal sealed partial class EntryDecoder
     private string Where(BoundField field) => $"table {Table.Name}, match field {field.Name}";
 
     private Outcome OutOfRange(BoundField field, ReadOnlySpan<byte> value)
-        => Outcome.OutOfRange($"{Where(field)}: {BitStrings.Describe(value, field.Bits)}");
+        => Outcome.OutOfRange($"{Where(field)}: {BitString.Describe(value, field.Bits)}");
 }

@@ -1,5 +1,4 @@
 using ACCOffload.SoftTarget.Server.Bind;
-using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
@@ -21,7 +20,7 @@ internal static class EntryWriter
                 writer.Message(2, start);
                 break;
             case MatchType.Lpm:
-                var prefix = BitStrings.PrefixLength(mask) - field.Padding;
+                var prefix = BitString.PrefixLength(mask) - field.Padding;
                 if (prefix <= 0)
                 {
                     return;
@@ -32,7 +31,7 @@ internal static class EntryWriter
                 writer.Message(4, start);
                 break;
             case MatchType.Ternary:
-                if (BitStrings.IsZero(mask))
+                if (BitString.IsZero(mask))
                 {
                     return;
                 }
@@ -42,7 +41,7 @@ internal static class EntryWriter
                 writer.Message(3, start);
                 break;
             case MatchType.Optional:
-                if (BitStrings.IsZero(mask))
+                if (BitString.IsZero(mask))
                 {
                     return;
                 }
@@ -52,8 +51,8 @@ internal static class EntryWriter
                 break;
             default:
                 Span<byte> full = stackalloc byte[field.Bytes];
-                BitStrings.FillLow(full, field.Bits);
-                if (BitStrings.IsZero(key) && mask.SequenceEqual(full))
+                BitString.FillLow(full, field.Bits);
+                if (BitString.IsZero(key) && mask.SequenceEqual(full))
                 {
                     return;
                 }
@@ -96,18 +95,11 @@ internal static class EntryWriter
             message.Params.Add(new P4.V1.Action.Types.Param
             {
                 ParamId = action.Action.Params[i].Id,
-                Value = ByteString.CopyFrom(Canonical(data.Slice(offset, bytes))),
+                Value = ByteString.CopyFrom(BitString.Canonical(data.Slice(offset, bytes))),
             });
         }
 
         return message;
-    }
-
-    /// <summary>The shortest form of a value.</summary>
-    public static ReadOnlySpan<byte> Canonical(ReadOnlySpan<byte> value)
-    {
-        var first = value.IndexOfAnyExcept((byte)0);
-        return first < 0 ? value[^1..] : value[first..];
     }
 
     public static void Counter(ref BackwardWriter writer, uint field, ulong packets, ulong bytes)

@@ -1,5 +1,4 @@
 using System.Buffers;
-using ACCOffload.SoftTarget.Server.Wire;
 using Grpc.Core;
 
 namespace ACCOffload.SoftTarget.Server.State;

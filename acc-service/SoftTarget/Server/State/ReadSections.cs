@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.SoftTarget.Server.Bind;
-using ACCOffload.SoftTarget.Server.Wire;
 using Google.Protobuf;
 using P4.V1;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Server.Bind;
-using ACCOffload.SoftTarget.Server.Wire;
 using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server.State;

@@ -98,9 +98,9 @@ internal sealed partial class WriteBatch
         }
 
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-        if (!BitStrings.TryPack(entry.Data.Bitstring.Span, register.Bits, bytes))
+        if (!BitString.TryPack(entry.Data.Bitstring.Span, register.Bits, bytes))
         {
-            return Outcome.OutOfRange($"register {register.Name}: {BitStrings.Describe(entry.Data.Bitstring.Span, register.Bits)}");
+            return Outcome.OutOfRange($"register {register.Name}: {BitString.Describe(entry.Data.Bitstring.Span, register.Bits)}");
         }
 
         var value = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes);

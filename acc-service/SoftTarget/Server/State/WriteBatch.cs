@@ -65,7 +65,7 @@ internal sealed partial class WriteBatch
         {
             if (tag != WriteFrame.UpdateTag)
             {
-                reader.Skip(tag);
+                reader.Skip();
                 continue;
             }
 
@@ -117,7 +117,7 @@ internal sealed partial class WriteBatch
                         return Apply(Normalize(update), normalized: true);
                     }
 
-                    reader.Skip(tag);
+                    reader.Skip();
                     break;
             }
         }
@@ -144,7 +144,7 @@ internal sealed partial class WriteBatch
             }
             else
             {
-                reader.Skip(tag);
+                reader.Skip();
             }
         }
 

@@ -68,7 +68,7 @@ internal sealed class WriteFrame : IDisposable
                     Role = Utf8(reader.Bytes());
                     break;
                 default:
-                    reader.Skip(tag);
+                    reader.Skip();
                     break;
             }
         }
@@ -103,7 +103,7 @@ internal sealed class WriteFrame : IDisposable
                     id = id with { Low = reader.Varint() };
                     break;
                 default:
-                    reader.Skip(tag);
+                    reader.Skip();
                     break;
             }
         }
