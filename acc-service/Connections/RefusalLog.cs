@@ -1,4 +1,4 @@
-using ACCOffload.Configuration.Logging;
+using ACCOffload.Logging;
 
 namespace ACCOffload.Connections;
 

@@ -126,7 +126,7 @@ public sealed class SoftTargetHost : IAsyncDisposable
         // Empty: a library takes no configuration from the environment and no address from elsewhere.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggerFactory));
-        builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
+        builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc(grpc =>
         {

@@ -1,6 +1,7 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
+using ACCOffload.Retries;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Acc;
@@ -21,14 +22,14 @@ internal sealed partial class AccLink
 
     private async Task RunAsync(CancellationToken stop)
     {
-        var backoff = FirstBackoff;
+        var backoff = new Backoff(FirstBackoff, LongestBackoff);
         while (!stop.IsCancellationRequested)
         {
             AccConnection? connection = null;
             try
             {
                 connection = await ConnectAsync(stop);
-                backoff = FirstBackoff;
+                backoff.Reset();
                 connection = await ServeAsync(connection, c => connection = c, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -47,8 +48,7 @@ internal sealed partial class AccLink
                     connection.Dispose();
                 }
             }
-            await PauseAsync(backoff * (0.8 + Random.Shared.NextDouble() * 0.4), stop);
-            backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+            await PauseAsync(backoff.Next(), stop);
         }
     }
 

@@ -4,6 +4,7 @@ using System.Text;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Wire;
+using ACCOffload.NativeInterop.Sockets;
 using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
@@ -43,21 +44,13 @@ internal sealed partial class RequestServer : IAsyncDisposable
     /// <exception cref="ConfigurationException">The socket can't be made; the message names it.</exception>
     public static RequestServer Start(string path, Func<AgentRequest, Task<AgentResponse>> handle, ILoggerFactory loggers)
     {
-        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        Socket listener;
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            // Private before it is reachable, and in the old one's place in one step.
-            var fresh = path + ".new";
-            File.Delete(fresh);
-            listener.Bind(new UnixDomainSocketEndPoint(fresh));
-            File.SetUnixFileMode(fresh, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            listener.Listen(Backlog);
-            File.Move(fresh, path, overwrite: true);
+            listener = UnixListener.Replace(path, Backlog);
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
-            listener.Dispose();
             throw new ConfigurationException(new ConfigurationError("configuration", "Agent:Socket", path, e.Message, "stop what uses it, or name another one"));
         }
         var server = new RequestServer(path, listener, handle, loggers);

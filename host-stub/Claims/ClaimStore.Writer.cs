@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Claims;
@@ -107,7 +108,7 @@ internal sealed partial class ClaimStore
             // What failed last is tried again, with nothing that changes anything.
             if (_problem.Length > 0)
             {
-                Execute($"PRAGMA user_version = {SchemaVersion}");
+                _connection.Execute($"PRAGMA user_version = {SchemaVersion}");
             }
 
             return;

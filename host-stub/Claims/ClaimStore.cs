@@ -1,4 +1,5 @@
 using System.Globalization;
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Claims;
@@ -10,6 +11,7 @@ namespace ACCOffload.HostStub.Claims;
 internal sealed partial class ClaimStore : IDisposable
 {
     private const int SchemaVersion = 4;
+    private static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(5);
 
     private readonly SqliteConnection _connection;
     private readonly FileStream _lock;
@@ -38,17 +40,10 @@ internal sealed partial class ClaimStore : IDisposable
         SqliteConnection? connection = null;
         try
         {
-            var directory = System.IO.Path.GetDirectoryName(path)!;
-            if (!Directory.Exists(directory))
-            {
-                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            }
-
+            PrivateDatabase.CreateDirectory(path);
             singleInstance = LockFile(path);
-            CreatePrivate(path);
-            var builder = new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 5 };
-            connection = new SqliteConnection(builder.ConnectionString);
-            connection.Open();
+            PrivateDatabase.Create(path);
+            connection = PrivateDatabase.Open(path, BusyTimeout);
             var store = new ClaimStore(connection, singleInstance) { Path = path };
             store.Prepare();
             store._writer.Start();
@@ -88,18 +83,15 @@ internal sealed partial class ClaimStore : IDisposable
 
     private void Prepare()
     {
-        Execute("PRAGMA journal_mode = WAL");
-        Execute("PRAGMA synchronous = FULL");
-        Execute("PRAGMA locking_mode = EXCLUSIVE");
-        var version = Convert.ToInt32(Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
+        var version = Convert.ToInt32(_connection.Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
         if (version > SchemaVersion)
         {
             throw Unusable(Path, $"schema {version} is newer than this release knows ({SchemaVersion})", "install the newer release again");
         }
 
-        if ((string)Scalar("PRAGMA quick_check(1)")! is var check && check != "ok")
+        if (_connection.FindDamage() is { } damage)
         {
-            throw Unusable(Path, $"damaged ({check})", RepairRemedy);
+            throw Unusable(Path, $"damaged ({damage})", RepairRemedy);
         }
 
         using var transaction = _connection.BeginTransaction();
@@ -127,39 +119,24 @@ internal sealed partial class ClaimStore : IDisposable
         // The databases of the versions before were complete, as far as those knew.
         if (version < 3)
         {
-            Execute($"INSERT INTO state (name, value) VALUES ('complete', {(version == 0 ? 0 : 1)})", transaction);
+            _connection.Execute($"INSERT INTO state (name, value) VALUES ('complete', {(version == 0 ? 0 : 1)})", transaction);
         }
 
         if (version != SchemaVersion)
         {
-            Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
+            _connection.Execute($"PRAGMA user_version = {SchemaVersion}", transaction);
         }
 
         transaction.Commit();
-        IsComplete = Convert.ToInt64(Scalar("SELECT value FROM state WHERE name = 'complete'"), CultureInfo.InvariantCulture) != 0;
+        IsComplete = Convert.ToInt64(_connection.Scalar("SELECT value FROM state WHERE name = 'complete'"), CultureInfo.InvariantCulture) != 0;
     }
 
     private void Execute(string[] statements, SqliteTransaction transaction)
     {
         foreach (var statement in statements)
         {
-            Execute(statement, transaction);
+            _connection.Execute(statement, transaction);
         }
-    }
-
-    private void Execute(string sql, SqliteTransaction? transaction = null)
-    {
-        using var command = _connection.CreateCommand();
-        command.CommandText = sql;
-        command.Transaction = transaction;
-        command.ExecuteNonQuery();
-    }
-
-    private object? Scalar(string sql)
-    {
-        using var command = _connection.CreateCommand();
-        command.CommandText = sql;
-        return command.ExecuteScalar();
     }
 
     private static ConfigurationException Unusable(string path, string reason, string remedy) => new(new ConfigurationError(path, "", null, reason, remedy));
@@ -174,11 +151,5 @@ internal sealed partial class ClaimStore : IDisposable
         {
             throw Unusable($"{path}.lock", $"{e.Message} Another agent seems to run with this store", "stop it, or set Agent:Store");
         }
-    }
-
-    private static void CreatePrivate(string path)
-    {
-        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-        using var file = new FileStream(path, options);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using ACCOffload.Daemon;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Diagnosis;

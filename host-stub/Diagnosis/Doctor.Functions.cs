@@ -1,3 +1,4 @@
+using ACCOffload.Daemon;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using ACCOffload.Daemon;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;

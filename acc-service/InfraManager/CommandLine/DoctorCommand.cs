@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Diagnosis;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
@@ -14,20 +13,6 @@ internal static class RunCommand
         return command;
     }
 
-    public static Task<int> RunAsync(string? file) => Daemon.RunAsync(file, sections: null, async (settings, loggers, signals) =>
-    {
-        try
-        {
-            await using var host = await ServiceHost.StartAsync(settings, loggers, TimeProvider.System, signals.Stopping);
-            signals.Reload += host.ReloadCertificates;
-            await signals.WaitForStopAsync();
-            await host.StopAsync();
-        }
-        catch (StoreException e)
-        {
-            await Console.Error.WriteLineAsync($"inframanager: {e.Message}");
-            return 1;
-        }
-        return 0;
-    });
+    public static Task<int> RunAsync(string? file) =>
+        DaemonCommand.RunAsync(file, sections: null, (settings, loggers) => new ControlPlane(settings, loggers));
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Hosting;
-using ACCOffload.InfraManager.Systemd;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
@@ -31,20 +29,14 @@ internal static class SoftTargetCommand
             return RefuseAsync("--port-namespace", portNamespace, wrong, "give an absolute path");
         }
 
-        return Daemon.RunAsync(file, Sections, async (settings, loggers, signals) =>
+        return DaemonCommand.RunAsync(file, Sections, (settings, loggers) =>
         {
-            var own = settings.SoftTarget with
+            var target = settings.SoftTarget with
             {
                 Listen = listen ?? settings.SoftTarget.Listen,
                 PortNamespace = portNamespace ?? settings.SoftTarget.PortNamespace,
             };
-            await using var host = await SoftTargetProcess.StartAsync(own, settings.Source, loggers, signals.Stopping);
-            using var systemd = new SystemdService(loggers.CreateLogger(Features.Host));
-            systemd.Ready($"Serving P4Runtime on {own.Listen}");
-            systemd.StartWatchdog(() => true, TimeProvider.System);
-            await signals.WaitForStopAsync();
-            systemd.Stopping();
-            return 0;
+            return new StandaloneTarget(target, settings.Source, loggers);
         });
     }
 

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Net;
 using System.Numerics;
+using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
@@ -47,6 +48,20 @@ internal static class SettingsLoader
     {
         _ = Read(ConfigurationTree.Load("/nonexistent/none.json", required: false, new Hashtable(), Foreign), out var reader);
         return reader.Defaults;
+    }
+
+    /// <summary>What reads the configuration again while the process runs.</summary>
+    /// <param name="file">The file that --config named; null for the default one.</param>
+    /// <param name="sections">The sections that must be valid; null for all.</param>
+    /// <param name="started">The settings that the process started with.</param>
+    public static Func<ReloadedConfiguration> ReloadOf(string? file, IReadOnlyCollection<string>? sections, Settings started)
+    {
+        var running = Fingerprint(started);
+        return () =>
+        {
+            var settings = Load(file, Environment.GetEnvironmentVariables(), sections);
+            return new ReloadedConfiguration(settings.Logging, Fingerprint(settings) != running);
+        };
     }
 
     /// <summary>All but the log levels, as one text: equal texts need no restart.</summary>

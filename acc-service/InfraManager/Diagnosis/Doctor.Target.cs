@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.Daemon;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.NativeInterop.Pci;

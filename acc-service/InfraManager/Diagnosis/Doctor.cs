@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;

@@ -1,3 +1,4 @@
+using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
@@ -54,7 +55,7 @@ internal sealed class ApiServer : IAsyncDisposable
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
-        builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
+        builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRoutingCore();
         AddGrpc(builder.Services, settings, core, control, conditions, agents, loggers, refusals, time);
         _door = new ControlSocket(settings.Control.Socket, settings.Source, refusals, time);

@@ -25,11 +25,6 @@ internal static class SoftTargetProcess
         };
         try
         {
-            if (settings.Listen.StartsWith("unix:", StringComparison.Ordinal))
-            {
-                SocketDirectory.Create(settings.Listen["unix:".Length..]);
-            }
-
             return await SoftTargetHost.StartAsync(options, loggers, cancellationToken);
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)

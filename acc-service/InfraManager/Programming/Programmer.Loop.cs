@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
+using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Programming;
 

@@ -1,5 +1,6 @@
 using System.Data;
 using ACCOffload.InfraManager.State;
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
@@ -13,6 +14,8 @@ internal sealed partial class SqliteStore : IDisposable
     // Bounds what a burst leaves behind on the disk.
     private const int WalLimitBytes = 4 << 20;
     private const int CheckpointPages = 512;
+
+    private static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger;
     private SqliteConnection? _connection;
@@ -42,7 +45,7 @@ internal sealed partial class SqliteStore : IDisposable
         var store = new SqliteStore(System.IO.Path.GetFullPath(path), logger);
         try
         {
-            CreatePrivate(store.Path);
+            PrivateDatabase.Create(store.Path);
             store.ConnectOrGoBack();
             return store;
         }
@@ -151,21 +154,6 @@ internal sealed partial class SqliteStore : IDisposable
 
     public void Dispose() => Disconnect();
 
-    // Created empty beforehand: SQLite gives the log the database's mode, but takes the database's from the umask.
-    private static void CreatePrivate(string path)
-    {
-        const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if (System.IO.Path.GetDirectoryName(path) is { } directory && !Directory.Exists(directory))
-        {
-            Directory.CreateDirectory(directory, Owner | UnixFileMode.UserExecute);
-        }
-
-        if (!File.Exists(path))
-        {
-            File.Open(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
-        }
-    }
-
     private SqliteConnection Connected()
     {
         if (_connection is null)
@@ -196,27 +184,16 @@ internal sealed partial class SqliteStore : IDisposable
 
     private void Connect(bool check)
     {
-        // A killed predecessor's lock goes with it; one second covers a predecessor that is just closing.
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = Path,
-            Mode = SqliteOpenMode.ReadWrite,
-            Pooling = false,
-            DefaultTimeout = 1,
-        }.ConnectionString);
+        // The lock of a killed predecessor is gone with it; this covers one that is just closing.
+        var connection = PrivateDatabase.Open(Path, BusyTimeout);
         try
         {
-            connection.Open();
-            Execute(connection, "PRAGMA locking_mode = EXCLUSIVE");
-            Execute(connection, "PRAGMA trusted_schema = OFF");
-            Execute(connection, "PRAGMA journal_mode = WAL");
-            Execute(connection, "PRAGMA synchronous = FULL");
-            Execute(connection, $"PRAGMA journal_size_limit = {WalLimitBytes}");
-            Execute(connection, $"PRAGMA wal_autocheckpoint = {CheckpointPages}");
-            Execute(connection, "PRAGMA temp_store = MEMORY");
-            if (check)
+            connection.Execute($"PRAGMA journal_size_limit = {WalLimitBytes}");
+            connection.Execute($"PRAGMA wal_autocheckpoint = {CheckpointPages}");
+            connection.Execute("PRAGMA temp_store = MEMORY");
+            if (check && connection.FindDamage() is not null)
             {
-                QuickCheck(connection);
+                throw StoreErrors.Damaged(Path);
             }
 
             StoreSchema.Migrate(connection, Path);
@@ -230,28 +207,11 @@ internal sealed partial class SqliteStore : IDisposable
         }
     }
 
-    private void QuickCheck(SqliteConnection connection)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA quick_check(1)";
-        if (command.ExecuteScalar() is not "ok")
-        {
-            throw StoreErrors.Damaged(Path);
-        }
-    }
-
     private void Disconnect()
     {
         _statements?.Dispose();
         _statements = null;
         _connection?.Dispose();
         _connection = null;
-    }
-
-    private static void Execute(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
     }
 }

@@ -1,3 +1,4 @@
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
@@ -8,15 +9,16 @@ namespace ACCOffload.InfraManager.Store;
 /// <param name="Detail">One line on the failure.</param>
 internal sealed record StoreProbe(long Version, StoreFailure? Failure, string Detail)
 {
+    private static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(1);
+
     /// <summary>Reads and checks the database without changing it. A database that another process holds is no damaged one.</summary>
     public static StoreProbe Look(string path)
     {
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false, DefaultTimeout = 1 }.ConnectionString);
-            connection.Open();
-            var version = (long)Scalar(connection, "PRAGMA user_version")!;
-            return Scalar(connection, "PRAGMA quick_check(1)") is "ok" ? new StoreProbe(version, null, "") : Failed(StoreErrors.Damaged(path));
+            using var connection = PrivateDatabase.OpenReadOnly(path, BusyTimeout);
+            var version = (long)connection.Scalar("PRAGMA user_version")!;
+            return connection.FindDamage() is null ? new StoreProbe(version, null, "") : Failed(StoreErrors.Damaged(path));
         }
         catch (SqliteException e)
         {
@@ -25,11 +27,4 @@ internal sealed record StoreProbe(long Version, StoreFailure? Failure, string De
     }
 
     private static StoreProbe Failed(StoreException e) => new(0, e.Failure, e.Message);
-
-    private static object? Scalar(SqliteConnection connection, string text)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = text;
-        return command.ExecuteScalar();
-    }
 }

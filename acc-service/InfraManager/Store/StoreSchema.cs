@@ -1,3 +1,4 @@
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
@@ -90,19 +91,16 @@ internal static class StoreSchema
     /// <summary>Writes the version that is there already: changes nothing, and fails where the store can't be written.</summary>
     public static void Rewrite(SqliteConnection connection, SqliteTransaction transaction)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = $"PRAGMA user_version = {Version}";
-        command.ExecuteNonQuery();
+        connection.Execute($"PRAGMA user_version = {Version}", transaction);
     }
 
     /// <summary>Brings the database to <see cref="Version"/>, one transaction a step.</summary>
     /// <exception cref="StoreException">Newer than we know, or another program's database.</exception>
     public static void Migrate(SqliteConnection connection, string path)
     {
-        var version = Scalar(connection, "PRAGMA user_version");
-        var application = Scalar(connection, "PRAGMA application_id");
-        var isEmpty = Scalar(connection, "SELECT count(*) FROM sqlite_schema") == 0;
+        var version = (long)connection.Scalar("PRAGMA user_version")!;
+        var application = (long)connection.Scalar("PRAGMA application_id")!;
+        var isEmpty = (long)connection.Scalar("SELECT count(*) FROM sqlite_schema")! == 0;
         if (!isEmpty && application != ApplicationId)
         {
             throw StoreErrors.Damaged(path, detail: "another program's database");
@@ -121,18 +119,8 @@ internal static class StoreSchema
         for (; version < Version; version++)
         {
             using var transaction = connection.BeginTransaction(deferred: false);
-            using var command = connection.CreateCommand();
-            command.Transaction = transaction;
-            command.CommandText = $"{Migrations[version]}\nPRAGMA application_id = {ApplicationId};\nPRAGMA user_version = {version + 1};";
-            command.ExecuteNonQuery();
+            connection.Execute($"{Migrations[version]}\nPRAGMA application_id = {ApplicationId};\nPRAGMA user_version = {version + 1};", transaction);
             transaction.Commit();
         }
-    }
-
-    private static long Scalar(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        return (long)command.ExecuteScalar()!;
     }
 }

@@ -1,4 +1,5 @@
 using ACCOffload.P4Runtime.Channels;
+using ACCOffload.Retries;
 using Grpc.Core;
 using P4.V1;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.Connections;
 using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Sockets;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
@@ -76,12 +77,7 @@ internal sealed class ListenAddresses : IDisposable
                 return SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
             }
 
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            socket.Bind(unix);
-
-            // Nobody can connect before listen, so nobody gets in while the mode is still the umask's.
-            File.SetUnixFileMode(unix.ToString(), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            return socket;
+            return UnixListener.Bind(unix.ToString());
         };
 
     public void Dispose()
@@ -100,39 +96,19 @@ internal sealed class ListenAddresses : IDisposable
             throw new ArgumentException($"Listen: {UnixPrefix}{path} is no absolute path");
         }
 
-        RemoveStale(path);
-        _sockets.Add(path);
-    }
-
-    /// <summary>Removes a socket that a dead process left; one that is served stays.</summary>
-    private static void RemoveStale(string path)
-    {
-        if (!File.Exists(path))
-        {
-            return;
-        }
-
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            if (new FileInfo(path).Length > 0)
+            if (!UnixListener.RemoveStale(path))
             {
-                throw new IOException($"Listen: {path} is a file, no socket");
+                throw new IOException($"{path} is served by another process");
             }
-
-            File.Delete(path);
-            return;
         }
-        catch (SocketException e)
+        catch (IOException e)
         {
-            throw new IOException($"Listen: {path}: {e.Message}", e);
+            throw new IOException($"Listen: {e.Message}", e);
         }
 
-        throw new IOException($"Listen: {path} is served by another process");
+        _sockets.Add(path);
     }
 
     private void AddEndPoint(string address, bool hasTls)

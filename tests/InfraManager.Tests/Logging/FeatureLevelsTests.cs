@@ -1,3 +1,4 @@
+using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging;
@@ -44,7 +45,7 @@ public sealed class FeatureLevelsTests
         var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
         var levels = new FeatureLevels(settings.Logging, Features.Log);
         using var log = new LogCapture();
-        using var reloader = new LevelReloader(file, null, settings, levels, TimeProvider.System, log);
+        using var reloader = new LogLevelReloader(file, levels, SettingsLoader.ReloadOf(file, null, settings), TimeProvider.System, log.CreateLogger(Features.Config));
 
         folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Features": { "Api": "Trace" } } }""");
         await Eventually.TrueAsync(() => levels.IsEnabled("Api", LogLevel.Trace), "the level follows the file");

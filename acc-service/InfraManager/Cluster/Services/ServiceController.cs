@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using ACCOffload.InfraManager.State;
-using ACCOffload.P4Runtime.Channels;
+using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
-using ACCOffload.P4Runtime.Channels;
+using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Cluster.Watch;
 

@@ -1,4 +1,4 @@
-namespace ACCOffload.Configuration.Logging;
+namespace ACCOffload.Logging;
 
 /// <summary>The features of a service's log: what a level can be given to.</summary>
 /// <param name="Names">Their names; each is a logger category.</param>

@@ -1,4 +1,4 @@
-namespace ACCOffload.Configuration.Logging;
+namespace ACCOffload.Logging;
 
 /// <summary>The shape of a log line.</summary>
 public enum LogFormat

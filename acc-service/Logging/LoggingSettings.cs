@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.Configuration.Logging;
+namespace ACCOffload.Logging;
 
 /// <summary>The log's shape and levels; the levels follow the file while the service runs.</summary>
 /// <param name="Format">The shape of a line.</param>

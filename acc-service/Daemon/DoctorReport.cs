@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace ACCOffload.Configuration;
+namespace ACCOffload.Daemon;
 
 /// <summary>What `doctor` looked at: each finding is right, doubtful or wrong; what is not right says what to do.</summary>
 public sealed class DoctorReport

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
-using ACCOffload.InfraManager.Systemd;
+using ACCOffload.Daemon.Systemd;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -9,9 +9,9 @@ namespace ACCOffload.InfraManager.Tests.Systemd;
 [CollectionDefinition("environment", DisableParallelization = true)]
 public sealed class EnvironmentFixture;
 
-/// <summary>The service is told of by datagrams, as sd_notify(3) says. They change the process's environment, so they run alone.</summary>
+/// <summary>Notifications are datagrams, as in sd_notify(3). The tests change the process's environment, so they run alone.</summary>
 [Collection("environment")]
-public sealed class SystemdServiceTests : IDisposable
+public sealed class ServiceManagerTests : IDisposable
 {
     private readonly Folder _folder = new();
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
@@ -47,7 +47,7 @@ public sealed class SystemdServiceTests : IDisposable
         using var service = Listen(isAbstract: false);
         var time = new ManualTimer();
         var alive = true;
-        service.StartWatchdog(() => alive, time);
+        service.StartWatchdog(() => ValueTask.FromResult(alive), time);
         Assert.Equal(TimeSpan.FromSeconds(2), time.Period);
         time.Fire();
         Assert.Equal("WATCHDOG=1", Receive());
@@ -66,33 +66,33 @@ public sealed class SystemdServiceTests : IDisposable
     [InlineData("x", null, false)]
     [InlineData("1000000", "1", false)]
     [InlineData("1000000", "", true)]
-    public void Another_processs_watchdog_is_none_of_ours(string? microseconds, string? pid, bool watched)
+    public void The_watchdog_of_another_process_is_ignored(string? microseconds, string? pid, bool watched)
     {
         Environment.SetEnvironmentVariable("WATCHDOG_USEC", microseconds);
         Environment.SetEnvironmentVariable("WATCHDOG_PID", pid);
-        Assert.Equal(watched, SystemdService.WatchdogInterval() is not null);
+        Assert.Equal(watched, ServiceManager.WatchdogInterval() is not null);
     }
 
     [Fact]
     public void Without_systemd_and_with_a_dead_socket_nothing_happens()
     {
-        using (var service = new SystemdService(NullLogger.Instance))
+        using (var service = new ServiceManager(NullLogger.Instance))
         {
             service.Ready("x");
         }
 
         Environment.SetEnvironmentVariable("NOTIFY_SOCKET", _folder.At("gone"));
-        using var dead = new SystemdService(NullLogger.Instance);
+        using var dead = new ServiceManager(NullLogger.Instance);
         dead.Ready("x");
         dead.Stopping();
     }
 
-    private SystemdService Listen(bool isAbstract)
+    private ServiceManager Listen(bool isAbstract)
     {
         var name = isAbstract ? $"\0accoffload-{Guid.NewGuid():N}" : _folder.At("notify");
         _socket.Bind(new UnixDomainSocketEndPoint(name));
         Environment.SetEnvironmentVariable("NOTIFY_SOCKET", isAbstract ? "@" + name[1..] : name);
-        return new SystemdService(NullLogger.Instance);
+        return new ServiceManager(NullLogger.Instance);
     }
 
     private string Receive()

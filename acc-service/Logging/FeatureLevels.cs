@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.Configuration.Logging;
+namespace ACCOffload.Logging;
 
 /// <summary>The level of each feature, changeable while loggers are in use.</summary>
 /// <param name="settings">The levels to begin with.</param>

@@ -1,4 +1,4 @@
-namespace ACCOffload.Configuration.Logging;
+namespace ACCOffload.Logging;
 
 /// <summary>What becomes of a line.</summary>
 public enum LineFate

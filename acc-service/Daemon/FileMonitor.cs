@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
-using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.Configuration;
+namespace ACCOffload.Daemon;
 
 /// <summary>
 /// Calls back when the contents of files change: soon after inotify tells of it, and at the latest after the polling interval,

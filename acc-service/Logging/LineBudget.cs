@@ -1,4 +1,4 @@
-namespace ACCOffload.Configuration.Logging;
+namespace ACCOffload.Logging;
 
 /// <summary>
 /// Bounds the lines that peers can cause in the log, by peer and reason: some with different texts in a while, and then only at 10, 100, 1,000, …

@@ -1,0 +1,192 @@
+using ACCOffload.Daemon;
+using ACCOffload.InfraManager.Arp;
+using ACCOffload.InfraManager.Cluster;
+using ACCOffload.InfraManager.Cluster.Connection;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.Conditions;
+using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Monitoring;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Vports;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
+
+namespace ACCOffload.InfraManager.Hosting;
+
+/// <summary>Creates the parts of the service and starts them in order. What is created goes on the stack, so a failure leaves nothing behind.</summary>
+internal sealed partial class ServiceComposer
+{
+    private readonly Settings _settings;
+    private readonly ILoggerFactory _loggers;
+    private readonly TimeProvider _time;
+    private readonly DisposalStack _parts;
+    private readonly ILogger _logger;
+
+    public ServiceComposer(Settings settings, ILoggerFactory loggers, TimeProvider time, DisposalStack parts)
+    {
+        _settings = settings;
+        _loggers = loggers;
+        _time = time;
+        _parts = parts;
+        _logger = loggers.CreateLogger(Features.Host);
+    }
+
+    // Where a port's number follows from a MAC, every possible port exists already, and none is watched.
+    private bool ArePortsFixed => _settings.Node.Devices.PortRule == PortRule.Mac;
+
+    public async Task<ServiceHost> StartAsync(CancellationToken cancellationToken)
+    {
+        var embedded = _settings.Target.Kind == TargetKind.Embedded
+            ? _parts.Add(new EmbeddedTarget(Task.Run(() => SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, _loggers, cancellationToken), CancellationToken.None)))
+            : null;
+        var artifacts = LoadPipeline();
+        var store = _parts.Add(SqliteStore.Open(_settings.Store.Path, _loggers.CreateLogger(Features.Store)));
+
+        var targetLogger = _loggers.CreateLogger(Features.Target);
+        var endpoint = _settings.Target.EndpointFor(embedded is null ? _settings.Target.P4Runtime : _settings.SoftTarget.Listen);
+        var session = _parts.Add(CreateSession(endpoint, targetLogger));
+        var ports = _parts.Add(new GnmiClient(_settings.Target.EndpointFor(embedded is null ? _settings.Target.Gnmi : _settings.SoftTarget.Listen), _settings.Target.RpcTimeout));
+        var traits = embedded is null ? _settings.Target.Traits : TargetTraits.Soft;
+        var target = _parts.Add(new P4Target(session, ports, artifacts, _settings.Node, traits, _settings.Target.Ports, targetLogger));
+        var programmer = _parts.Add(CreateProgrammer(store, target));
+        programmer.Start();
+
+        var core = new ProgrammerCore(programmer);
+        var portWatch = _parts.Add(new PortWatch(core, () => target.Connection, ports, _time));
+        if (!ArePortsFixed)
+        {
+            core.Obstacle = () => portWatch.Obstacle;
+        }
+
+        var tracer = _parts.Add(new TraceProxy(endpoint.Address));
+        var watch = _settings.Services.Source == ServicesSource.Watch ? _parts.Add(CreateWatch(programmer)) : null;
+        var arp = _settings.ArpProxy.Interface is { } link ? _parts.Add(CreateArpProxy(link, programmer)) : null;
+
+        var conditions = new ConditionSource(core);
+        var name = embedded is null ? endpoint.Address : $"soft target, embedded ({endpoint.Address})";
+        var agents = new Api.AgentLog(_time, _loggers.CreateLogger(Features.Api));
+        var view = new TargetView(target, ports, () => portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
+        var guard = new Api.RpcGuard(_settings.Node.Name, new RefusalLog(_time, _loggers.CreateLogger(Features.Security)), _loggers.CreateLogger(Features.Control));
+        var control = new ControlService(core, view, tracer, watch, arp, OwnVport.Of(_settings), _settings.Node, name, conditions, guard, agents, _time);
+        var api = _parts.Add(new ApiServer(_settings, core, control, conditions, agents, _loggers, _time));
+        AddConditions(conditions, core, target, portWatch, session, watch, api.Trust);
+        await api.StartAsync(cancellationToken);
+        if (ManagerMetrics.Start(_settings, core, view, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
+        {
+            _parts.Add(metrics);
+        }
+
+        if (embedded is not null)
+        {
+            await embedded.WaitForStartAsync();
+        }
+
+        // Nobody waits for the target to connect and load the pipeline: READY is about the store and the API.
+        session.Start();
+        watch?.Start();
+        if (!ArePortsFixed)
+        {
+            portWatch.Start();
+        }
+
+        LogServing(_settings.Node.Name, _settings.Api.Listen, name);
+        return new ServiceHost(_settings.Limits.Shutdown, _parts, programmer, watch, api, _logger);
+    }
+
+    private void AddConditions(ConditionSource conditions, ProgrammerCore core, P4Target target, PortWatch portWatch, P4RuntimeSession session, ClusterWatch? watch, TrustStore trust)
+    {
+        conditions.Add(() => ArePortsFixed
+            ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
+            : PortPoolCondition.Of(target.Traits, _settings.Target.Ports) ?? portWatch.Ports);
+        conditions.Add(() => HostInterfaceCondition.Of(core, _settings.Node, portWatch.Report));
+        if (watch is not null)
+        {
+            var judge = new WatchCondition(_settings.Kubernetes.Kubeconfig, _time);
+            conditions.Add(() => judge.Judge(watch.GetStatus()));
+        }
+        else
+        {
+            conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
+        }
+
+        conditions.Add(() => CertificateCondition.Of(trust, session.CertificateProblem, _time.GetUtcNow()));
+        conditions.AddNotice(() => PortPoolCondition.NoticeOf(core, _settings.Node.Devices));
+        conditions.AddNotice(() => portWatch.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
+    }
+
+    private P4RuntimeSession CreateSession(TargetEndpoint endpoint, ILogger logger) => new(
+        new P4RuntimeSessionOptions
+        {
+            Endpoint = endpoint,
+            DeviceId = _settings.Target.DeviceId,
+            RpcTimeout = _settings.Target.RpcTimeout,
+            MaxUpdatesPerWrite = _settings.Target.BatchSize,
+            TimeProvider = _time,
+        },
+        logger);
+
+    private ArpProxy CreateArpProxy(string link, Programmer programmer) =>
+        new(link, null, _settings.Node.GatewayMac, new ArpSenders(_settings.Node, () => programmer.EndpointsById), _loggers.CreateLogger(Features.ArpProxy));
+
+    private ClusterWatch CreateWatch(Programmer programmer)
+    {
+        var logger = _loggers.CreateLogger(Features.Kubernetes);
+        // While the programmer is stuck, no backend can be reported healthy.
+        var health = _settings.Services.HealthCheckAddress is { } address ? new HealthCheckServer(address, () => programmer.IsHealthy, _loggers, logger) : null;
+        return new ClusterWatch(_settings.Kubernetes, _settings.Node, new ProgrammerServices(programmer), health, new ReflectorOptions(), _time, logger);
+    }
+
+    private Programmer CreateProgrammer(SqliteStore store, P4Target target)
+    {
+        var options = new ProgrammerOptions
+        {
+            QueueIntents = _settings.Limits.QueueIntents,
+            QueueBytes = _settings.Limits.QueueBytes,
+            MaxUpdatesPerWrite = _settings.Target.BatchSize,
+        };
+        try
+        {
+            return new Programmer(_settings.Node, store, target, options, _time, _loggers);
+        }
+        catch (UplinkTakenException e)
+        {
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message, "name the port to the node network, or delete that attachment's pod before"));
+        }
+    }
+
+    /// <summary>The compiled pipeline; null if the target has it already.</summary>
+    private PipelineArtifacts? LoadPipeline()
+    {
+        var pipeline = _settings.Pipeline;
+        try
+        {
+            var artifacts = PipelineArtifacts.Of(pipeline, _settings.Node.Profile);
+            // Checked before it reaches the target, which may accept no other package afterwards.
+            if (artifacts is not null)
+            {
+                _ = ModelCompiler.For(artifacts.Pipeline, _settings.Node);
+            }
+
+            return artifacts;
+        }
+        catch (Exception e) when (pipeline.Package is { } package && e is InvalidDataException or P4InfoException)
+        {
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Package", package, e.Message, $"name the k8s_dp.pb.bin of release 24.01 for {PipelineProfiles.NameOf(_settings.Node.Profile)}, with its p4Info.txt beside it or in Pipeline:P4Info"));
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Directory", pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
+        }
+    }
+
+    [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "Serving node {Node} on {Address}; target: {Target}")]
+    private partial void LogServing(string node, System.Net.IPEndPoint address, string target);
+}
