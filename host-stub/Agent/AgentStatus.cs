@@ -1,16 +1,18 @@
 using System.Buffers;
 using System.Text.Json;
 using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Operations;
+using ACCOffload.HostStub.Reconcile;
 
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>The agent's state for `host-stub status`.</summary>
 internal static class AgentStatus
 {
-    public static byte[] Write(AgentServices services, HostInterface host, Recovery recovery, int requests)
+    public static byte[] Write(AgentServices services, AgentConditions conditions, HostInterface host, Recovery recovery, int requests)
     {
         var acc = services.Acc.State;
         var claims = services.Claims.All();
@@ -21,7 +23,7 @@ internal static class AgentStatus
             WriteAcc(writer, services.Config.Acc.Address.Authority, acc);
             writer.WriteNumber("epoch"u8, services.Claims.Epoch);
             writer.WriteNumber("requests"u8, requests);
-            WriteConditions(writer, services.Conditions?.Take() ?? []);
+            WriteConditions(writer, conditions.Take());
             if (services.Config.HostInterface.Enabled)
             {
                 writer.WriteStartObject("hostInterface"u8);
@@ -54,17 +56,6 @@ internal static class AgentStatus
         }
         return buffer.WrittenSpan.ToArray();
     }
-
-    /// <summary>All that <see cref="StateOf"/> may say.</summary>
-    public static IReadOnlyList<string> States { get; } = ["adding", "attached", "deleting", "released", "vanished"];
-
-    public static string StateOf(Claim claim) => claim.Vanished ? "vanished" : claim.State switch
-    {
-        ClaimState.Adding or ClaimState.Attaching => "adding",
-        ClaimState.Attached => "attached",
-        ClaimState.Deleting => "deleting",
-        _ => "released",
-    };
 
     private static void WriteAcc(Utf8JsonWriter writer, string address, AccState acc)
     {
@@ -117,7 +108,7 @@ internal static class AgentStatus
         writer.WriteString("network"u8, claim.Key.Network);
         writer.WriteString("containerId"u8, claim.Key.ContainerId);
         writer.WriteString("interface"u8, claim.Key.InterfaceName);
-        writer.WriteString("state"u8, StateOf(claim));
+        writer.WriteString("state"u8, claim.StateName);
         writer.WriteString("device"u8, claim.DeviceKind);
         writer.WriteString("port"u8, claim.PortName);
         writer.WriteString("mac"u8, claim.Mac.ToString());

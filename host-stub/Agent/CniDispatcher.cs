@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Text;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Operations;
+using ACCOffload.HostStub.Reconcile;
 using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -32,7 +34,7 @@ internal sealed partial class CniDispatcher
     private readonly GcOperation _gc;
     private readonly StatusOperation _status;
 
-    public CniDispatcher(AgentServices services, Remover remover, Presence presence, PendingRemovals pending)
+    public CniDispatcher(AgentServices services, Remover remover, Presence presence, AgentConditions conditions, PendingRemovals pending)
     {
         _services = services;
         _pending = pending;
@@ -41,7 +43,7 @@ internal sealed partial class CniDispatcher
         _del = new DelOperation(services, remover);
         _check = new CheckOperation(services);
         _gc = new GcOperation(services, remover);
-        _status = new StatusOperation(services);
+        _status = new StatusOperation(services, conditions);
     }
 
     public async Task<AgentResponse> RunAsync(AgentRequest request)
@@ -72,7 +74,7 @@ internal sealed partial class CniDispatcher
         }
         finally
         {
-            ACCOffload.HostStub.Operations.AgentInstruments.Answered(command, isDone, started);
+            AgentInstruments.Answered(command, isDone, started);
         }
     }
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Operations;
 
 namespace ACCOffload.HostStub.Agent;
 
@@ -50,7 +50,7 @@ internal static class DevicesReport
                 writer.WriteString("port"u8, claim.PortName);
                 writer.WriteString("mac"u8, claim.Mac.ToString());
                 writer.WriteString("attachment"u8, claim.Key.ToString());
-                writer.WriteString("state"u8, AgentStatus.StateOf(claim));
+                writer.WriteString("state"u8, claim.StateName);
                 writer.WriteEndObject();
             }
             writer.WriteEndArray();

@@ -1,4 +1,5 @@
 using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
@@ -6,6 +7,7 @@ using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Monitoring;
 using ACCOffload.HostStub.Operations;
+using ACCOffload.HostStub.Reconcile;
 using ACCOffload.HostStub.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -23,6 +25,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly DataPlaneNamespace _dataPlane;
     private readonly AgentServices _services;
     private readonly HostInterface _host;
+    private readonly AgentConditions _conditions;
     private readonly Recovery _recovery;
     private readonly Restoration _restoration;
     private readonly Upkeep _upkeep;
@@ -50,7 +53,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             Acc = new AccLink(config.Acc, claims, time, loggers),
             Ipam = new IpamDelegate(config.IpamTimeout, loggers, ipam),
             Veth = veth,
-            Pools = new DevicePools(claims, DeviceKinds.Make(config, veth, _dataPlane, hardware), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
+            Pools = new DevicePools(claims, DeviceKinds.Make(config.Devices, veth, _dataPlane, hardware), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
             Time = time,
             Loggers = loggers,
             Step = step ?? (static _ => { }),
@@ -58,17 +61,19 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _services.Acc.Adopt = new Adoption(_services).RunAsync;
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
-        _services.Conditions = new AgentConditions(_services, _store, _host);
+        _conditions = new AgentConditions(_services, _store, _host);
         var presence = new Presence(_services);
         _recovery = new Recovery(_services, remover, presence);
         _restoration = new Restoration(_services);
         _upkeep = new Upkeep(_services);
         _departures = new Departures(_services, remover);
         _pending = new PendingRemovals(_services, new DelOperation(_services, remover), PendingDirectories(config));
-        _dispatcher = new CniDispatcher(_services, remover, presence, _pending);
+        _dispatcher = new CniDispatcher(_services, remover, presence, _conditions, _pending);
     }
 
     internal AgentServices Services => _services;
+
+    internal AgentConditions Conditions => _conditions;
 
     /// <summary>The address that metrics are served at; null where they are not served.</summary>
     internal System.Net.IPEndPoint? MetricsAddress => _metrics?.Address;
@@ -95,7 +100,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             await agent._host.EnsureAsync();
             agent._services.Acc.Start();
             agent._pending.Prepare();
-            agent._metrics = AgentMetrics.Start(agent._services);
+            agent._metrics = AgentMetrics.Start(agent._services, agent._conditions);
             agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
             agent._catchingUp = Task.Run(() => agent._pending.RunAsync(agent._stop.Token));
             agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
@@ -153,7 +158,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     {
         AgentRequestKind.Cni => await _dispatcher.RunAsync(request),
         AgentRequestKind.Devices => new AgentResponse(0, DevicesReport.Write(_services), default),
-        _ => new AgentResponse(0, AgentStatus.Write(_services, _host, _recovery, (_server?.Running ?? 1) - 1), default),
+        _ => new AgentResponse(0, AgentStatus.Write(_services, _conditions, _host, _recovery, (_server?.Running ?? 1) - 1), default),
     };
 
     private async Task MaintainAsync(CancellationToken stop)
@@ -170,7 +175,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
                     await _store.FlushAsync();
                 }
 
-                _services.Conditions!.Take();
+                _conditions.Take();
                 await _host.EnsureAsync();
                 await _upkeep.RunAsync();
                 await _restoration.LookAsync();

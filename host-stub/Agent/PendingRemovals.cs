@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Operations;

@@ -32,7 +32,7 @@ internal sealed record Claim
     public string Device { get; init; } = "";
 
     /// <summary>What the device was before, to be made so again; null where it was made for the attachment.</summary>
-    public ACCOffload.HostStub.Claims.LinkOrigin? Origin { get; init; }
+    public LinkOrigin? Origin { get; init; }
 
     /// <summary>Name of the data-plane end, which is the port's name on the target.</summary>
     public required string PortName { get; init; }
@@ -80,6 +80,18 @@ internal sealed record Claim
 
     /// <summary>The claim with the port that the ACC lent it; an ACC of an earlier release lends none.</summary>
     public Claim WithPort(Protos.V1.AttachReply reply) => reply.PortName.Length == 0 || reply.PortName == PortName ? this : this with { PortName = reply.PortName };
+
+    /// <summary>All values of <see cref="StateName"/>.</summary>
+    public static IReadOnlyList<string> StateNames { get; } = ["adding", "attached", "deleting", "released", "vanished"];
+
+    /// <summary>The state as status output and metrics show it.</summary>
+    public string StateName => Vanished ? "vanished" : State switch
+    {
+        ClaimState.Adding or ClaimState.Attaching => "adding",
+        ClaimState.Attached => "attached",
+        ClaimState.Deleting => "deleting",
+        _ => "released",
+    };
 
     public bool IsHost => Key.Network == AttachmentKey.HostNetwork;
 }

@@ -40,11 +40,7 @@ internal sealed record AgentConfig
     /// <summary>How long a device that failed is left alone.</summary>
     public TimeSpan SetAsidePause { get; init; } = TimeSpan.FromSeconds(60);
 
-    public IpvlanConfig Ipvlan { get; init; } = new("", "");
-
-    public VfConfig Vf { get; init; } = new([]);
-
-    public SfConfig Sf { get; init; } = new((ACCOffload.NativeInterop.Pci.DevlinkHandle?)null);
+    public required DeviceSettings Devices { get; init; }
 
     /// <summary>Path of the namespace that holds the data-plane ends, below /run/netns.</summary>
     public required string PortNamespace { get; init; }
@@ -67,5 +63,6 @@ internal sealed record AgentConfig
     public TimeSpan AddTimeout { get; init; } = TimeSpan.FromSeconds(8);
 }
 
-/// <summary>The parent of ipvlan devices: a link of the host, and the name that its port has on the target. Empty: there are none.</summary>
-internal sealed record IpvlanConfig(string Parent, string Port);
+/// <summary>Where metrics are served; a null address means they are not served.</summary>
+/// <remarks>The files are needed only for an address that other hosts can reach: the agent's other certificate is a client certificate.</remarks>
+internal sealed record MetricsConfig(IPEndPoint? Listen, string? CertificateFile, string? KeyFile, string? CaFile);

@@ -43,31 +43,29 @@ internal static class AgentConfigReader
             DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, $"give {DeviceKinds.Names}"),
             DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, ProtocolLimits.MaxAttachments),
             SetAsidePause = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
-            Ipvlan = ReadIpvlan(reader),
-            Vf = ReadVf(reader),
-            Sf = ReadSf(reader),
+            Devices = new DeviceSettings(ReadIpvlan(reader), ReadVf(reader), ReadSf(reader)),
             PortNamespace = reader.Value<string>("Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
             Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
             HostInterface = ReadHostInterface(reader),
             Logging = LoggingSettings.Read(reader, LogFeature.All),
             Metrics = ReadMetrics(reader),
         };
-        if (config.DeviceKind == "ipvlan" && config.Ipvlan.Parent.Length == 0)
+        if (config.DeviceKind == "ipvlan" && config.Devices.Ipvlan.Parent.Length == 0)
         {
             reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that pods share");
         }
 
-        if (config.Ipvlan.Parent.Length > 0 && config.Ipvlan.Port.Length == 0)
+        if (config.Devices.Ipvlan.Parent.Length > 0 && config.Devices.Ipvlan.Port.Length == 0)
         {
             reader.Fail("Device:Ipvlan:Port", null, "is missing: the parent is given", "give the name of the parent's port on the target");
         }
 
-        if (config.DeviceKind == "vf" && config.Vf.PhysicalFunctions.Count == 0)
+        if (config.DeviceKind == "vf" && config.Devices.Vf.PhysicalFunctions.Count == 0)
         {
             reader.Fail("Device:Vf:PhysicalFunctions", null, "is missing: Device:Kind is vf", "name the physical functions by interface, PCI address or vendor:device");
         }
 
-        if (config.DeviceKind == "sf" && config.Sf.Device is null)
+        if (config.DeviceKind == "sf" && config.Devices.Sf.Device is null)
         {
             reader.Fail("Device:Sf:Device", null, "is missing: Device:Kind is sf", "name the devlink device, such as pci/0000:01:00.0");
         }

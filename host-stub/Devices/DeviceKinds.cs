@@ -1,5 +1,3 @@
-using ACCOffload.HostStub.Configuration;
-
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>The kinds that a configuration offers.</summary>
@@ -7,7 +5,7 @@ internal static class DeviceKinds
 {
     public const string Names = "veth, tap, ipvlan, vf or sf";
 
-    public static IReadOnlyList<IDeviceKind> Make(AgentConfig config, VethKind veth, DataPlaneNamespace dataPlane, HostHardware hardware)
+    public static IReadOnlyList<IDeviceKind> Make(DeviceSettings config, VethKind veth, DataPlaneNamespace dataPlane, HostHardware hardware)
     {
         var kinds = new List<IDeviceKind> { veth, new TapKind(dataPlane) };
         if (config.Ipvlan.Parent.Length > 0)

@@ -1,6 +1,5 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Configuration;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 

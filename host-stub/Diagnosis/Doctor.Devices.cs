@@ -18,7 +18,7 @@ internal sealed partial class Doctor
         List<string> has = ["network namespaces"];
         var veth = 0;
         Try("veth", "CONFIG_VETH", () => veth = links.CreateVeth(new VethSpec { Name = "doctor0", PeerName = "doctor1" })!.Index);
-        if (veth > 0 && config.Ipvlan.Parent.Length > 0)
+        if (veth > 0 && config.Devices.Ipvlan.Parent.Length > 0)
         {
             Try("ipvlan", "CONFIG_IPVLAN", () => links.CreateIpvlan(new IpvlanSpec { Name = "doctor2", Parent = veth }));
         }
@@ -63,7 +63,7 @@ internal sealed partial class Doctor
 
     private void Parent(DoctorReport report)
     {
-        var name = config.Ipvlan.Parent;
+        var name = config.Devices.Ipvlan.Parent;
         if (name.Length == 0)
         {
             return;

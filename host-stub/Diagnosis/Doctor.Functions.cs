@@ -12,7 +12,7 @@ internal sealed partial class Doctor
 {
     private void VirtualFunctions(DoctorReport report)
     {
-        foreach (var selector in config.Vf.PhysicalFunctions)
+        foreach (var selector in config.Devices.Vf.PhysicalFunctions)
         {
             var found = VfKind.Select(hardware.Bus, [selector]);
             if (found.Length == 0)
@@ -44,17 +44,17 @@ internal sealed partial class Doctor
             report.Wrong("device", $"{address} ({driver}) can have no virtual functions", "turn SR-IOV on in the firmware; the kernel needs CONFIG_PCI_IOV");
             return;
         }
-        if (config.Vf.Count > sriov.Total)
+        if (config.Devices.Vf.Count > sriov.Total)
         {
-            report.Wrong("device", $"{address} ({driver}) can have {sriov.Total} virtual functions, and Device:Vf:Count is {config.Vf.Count}", $"give {sriov.Total} at most, or more in the firmware");
+            report.Wrong("device", $"{address} ({driver}) can have {sriov.Total} virtual functions, and Device:Vf:Count is {config.Devices.Vf.Count}", $"give {sriov.Total} at most, or more in the firmware");
             return;
         }
-        if (config.Vf.Count > 0 && sriov.Current != config.Vf.Count)
+        if (config.Devices.Vf.Count > 0 && sriov.Current != config.Devices.Vf.Count)
         {
-            report.Doubt("device", $"{address} has {sriov.Current} virtual functions of {config.Vf.Count}", "the agent makes them while no pod has one; journalctl --unit host-stub-agent");
+            report.Doubt("device", $"{address} has {sriov.Current} virtual functions of {config.Devices.Vf.Count}", "the agent makes them while no pod has one; journalctl --unit host-stub-agent");
         }
 
-        if (function.Netdevs.Count == 0 && (config.Vf.HasSettings || config.Vf.Mac == ACCOffload.HostStub.Devices.FunctionMac.Random))
+        if (function.Netdevs.Count == 0 && (config.Devices.Vf.HasSettings || config.Devices.Vf.Mac == ACCOffload.HostStub.Devices.FunctionMac.Random))
         {
             report.Wrong("device", $"the physical function {address} ({driver}) has no interface, so nothing can be set at its virtual ones", "give it back to the host's namespace, or leave Device:Vf:Mac, :Vlan, :Trust, :SpoofCheck and :MaxRateMbit alone");
         }
@@ -79,7 +79,7 @@ internal sealed partial class Doctor
 
     private void Subfunctions(DoctorReport report)
     {
-        if (config.Sf.Device is not { } device)
+        if (config.Devices.Sf.Device is not { } device)
         {
             return;
         }

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using ACCOffload.HostStub.Acc;
-using ACCOffload.HostStub.Agent;
+using ACCOffload.HostStub.Attachments;
+using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Operations;
@@ -17,13 +18,13 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ScrapeServer _server;
 
-    private AgentMetrics(AgentServices services)
+    private AgentMetrics(AgentServices services, AgentConditions conditions)
     {
         var config = services.Config;
         _lines = new LineBudget(services.Time);
         _logger = services.Loggers.CreateLogger(LogFeature.Host);
         var trust = MetricsListen.IsLocal(config.Metrics.Listen!) ? null : Load(config, services.Time);
-        Observe(services);
+        Observe(services, conditions);
         var options = new ScrapeOptions(config.Metrics.Listen!, "configuration") { Terms = trust is null ? null : trust.Terms, Refused = Refused };
         _server = ScrapeServer.Start(options, new MetricExporter(AgentFamilies.All, AgentInstruments.Meter, _meter), _logger);
     }
@@ -33,7 +34,8 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
 
     /// <summary>Starts to serve metrics at the configured address; null where none is configured.</summary>
     /// <exception cref="ConfigurationException">The address can't be bound, or a certificate can't be used.</exception>
-    public static AgentMetrics? Start(AgentServices services) => services.Config.Metrics.Listen is null ? null : new AgentMetrics(services);
+    public static AgentMetrics? Start(AgentServices services, AgentConditions conditions) =>
+        services.Config.Metrics.Listen is null ? null : new AgentMetrics(services, conditions);
 
     public async ValueTask DisposeAsync()
     {
@@ -53,15 +55,15 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
         }
     }
 
-    private void Observe(AgentServices services)
+    private void Observe(AgentServices services, AgentConditions conditions)
     {
         var config = services.Config;
-        CommonFamilies.Observe(_meter, () => (services.Conditions?.Take() ?? []).Select(c => (c.Name, c.Ok)));
+        CommonFamilies.Observe(_meter, () => conditions.Take().Select(c => (c.Name, c.Ok)));
         AgentFamilies.AccConnected.Observe(_meter, () => services.Acc.State.Synced ? 1 : 0);
         AgentFamilies.Attachments.Observe(_meter, () =>
         {
-            var counts = services.Claims.All().Where(c => !c.IsHost).CountBy(AgentStatus.StateOf).ToDictionary();
-            return AgentStatus.States.Select(s => AgentFamilies.Attachments.Measure(counts.GetValueOrDefault(s), s));
+            var counts = services.Claims.All().Where(c => !c.IsHost).CountBy(c => c.StateName).ToDictionary();
+            return Claim.StateNames.Select(s => AgentFamilies.Attachments.Measure(counts.GetValueOrDefault(s), s));
         });
         CommonFamilies.CertificateExpiry.Observe(_meter, () => Expiries(config, services.Time.GetUtcNow()));
     }

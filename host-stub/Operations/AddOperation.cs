@@ -1,9 +1,11 @@
 using System.Net;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
+using ACCOffload.HostStub.Reconcile;
 using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;

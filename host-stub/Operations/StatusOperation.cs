@@ -1,3 +1,4 @@
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 
@@ -7,7 +8,7 @@ namespace ACCOffload.HostStub.Operations;
 /// STATUS. A runtime that hears 50 marks the node as not ready, and healthy pods are evicted; so it is said only when no ADD can
 /// work at all, and not for as long as an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
 /// </summary>
-internal sealed class StatusOperation(AgentServices services)
+internal sealed class StatusOperation(AgentServices services, AgentConditions conditions)
 {
     private static readonly TimeSpan IpamLimit = TimeSpan.FromSeconds(1);
 
@@ -19,7 +20,7 @@ internal sealed class StatusOperation(AgentServices services)
             throw new CniException(CniErrorCode.NotAvailable,
                 $"the ACC at {services.Config.Acc.Address.Authority} can't attach pods since {since:u}", state.Reason);
         }
-        if (services.Conditions?.BlockingFor(services.Config.Acc.StatusGrace) is { } blocking)
+        if (conditions.BlockingFor(services.Config.Acc.StatusGrace) is { } blocking)
         {
             throw new CniException(CniErrorCode.NotAvailable, $"this host can't attach pods since {blocking.Since:u}: {blocking.Condition.Name}", blocking.Condition.Reason);
         }

@@ -149,11 +149,11 @@ public sealed class AccLinkTests
         await Eventually.TrueAsync(() => !link.State.Synced, "the agent sees that the ACC is away");
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => link.State.Synced, "the agent connects with the credentials that it had");
-        Assert.Contains(lab.Agent.Services.Conditions!.Take(), c => c is { Name: "Certificates", Ok: false, PreventsAdds: false } && c.Reason.Contains(file, StringComparison.Ordinal));
+        Assert.Contains(lab.Agent.Conditions.Take(), c => c is { Name: "Certificates", Ok: false, PreventsAdds: false } && c.Reason.Contains(file, StringComparison.Ordinal));
 
         File.WriteAllText(file, good);
         link.RequestResync();
-        await Eventually.TrueAsync(() => lab.Agent.Services.Conditions!.Take().All(c => c.Ok), "all is well again");
+        await Eventually.TrueAsync(() => lab.Agent.Conditions.Take().All(c => c.Ok), "all is well again");
     }
 
     [CniFact]

@@ -1,5 +1,5 @@
-using ACCOffload.HostStub.Agent;
-using ACCOffload.HostStub.Operations;
+using ACCOffload.HostStub.Attachments;
+using ACCOffload.HostStub.Reconcile;
 using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;

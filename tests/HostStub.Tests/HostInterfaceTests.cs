@@ -36,8 +36,8 @@ public sealed class HostInterfaceTests
         other.Device = new Device { Kind = "veth", PortName = "acc00000000099", Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 0x99) };
         lab.Acc.Model.Add(other);
 
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Conditions!.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is noticed");
-        var condition = lab.Agent!.Services.Conditions!.Take().Single(c => c.Name == "HostInterface");
+        await Eventually.TrueAsync(() => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is noticed");
+        var condition = lab.Agent!.Conditions.Take().Single(c => c.Name == "HostInterface");
         Assert.Contains("acc00000000099", condition.Reason, StringComparison.Ordinal);
         Assert.False(condition.PreventsAdds);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
@@ -81,7 +81,7 @@ public sealed class HostInterfaceTests
         // A refused one is tried again now and then, and not with every look.
         Assert.InRange(Syncs() - syncs, 0, 3);
         Assert.DoesNotContain("Attach", model.Calls);
-        var condition = lab.Agent.Services.Conditions!.Take().Single(c => c.Name == "HostInterface");
+        var condition = lab.Agent.Conditions.Take().Single(c => c.Name == "HostInterface");
         Assert.DoesNotContain("another client", condition.Reason, StringComparison.Ordinal);
         Assert.True(lab.Agent.Services.Acc.State.Synced);
         Assert.False(lab.Log.Contains("nother client"));

@@ -1,4 +1,4 @@
-using ACCOffload.HostStub.Operations;
+using ACCOffload.HostStub.Attachments;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ACCOffload.Fuzz.Engine;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Cni;
-using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.Wire;
 

@@ -3,7 +3,7 @@ using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Wire;
 
-namespace ACCOffload.HostStub.Operations;
+namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>One CNI request, checked.</summary>
 internal sealed class CniCall

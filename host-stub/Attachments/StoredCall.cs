@@ -2,7 +2,7 @@ using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Ipam;
 
-namespace ACCOffload.HostStub.Operations;
+namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>The part of an ADD that a claim keeps, so that its address can be given back when the runtime does not ask for it.</summary>
 internal static class StoredCall

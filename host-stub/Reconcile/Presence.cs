@@ -1,10 +1,11 @@
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Operations;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// Compares the claims with the kernel. A device that went without a DEL is reported, and the ACC is told; its claim stays until DEL or GC, or until its namespace has been gone for a while as well. A device whose

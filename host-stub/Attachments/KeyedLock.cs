@@ -1,4 +1,4 @@
-namespace ACCOffload.HostStub.Operations;
+namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>One holder a key at a time, in the order of asking; a key that nobody uses takes no memory.</summary>
 internal sealed class KeyedLock<TKey>

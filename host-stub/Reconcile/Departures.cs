@@ -1,11 +1,11 @@
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.HostStub.Operations;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// Releases attachments whose pod went without a DEL: its namespace and its device are gone, and have been for a while in which the DEL might still have

@@ -1,12 +1,12 @@
 using System.Net;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.HostStub.Operations;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// Gives live pods their devices again: the same address, MAC, MTU and routes. The target was started anew and made them anew, or they went with the

@@ -5,7 +5,7 @@ using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Operations;
+namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>
 /// Takes an attachment away, however far it had come: after DEL, GC, a failed ADD, or a crash. Every step is repeatable; if one

@@ -1,9 +1,10 @@
 using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
-using ACCOffload.HostStub.Operations;
+using ACCOffload.HostStub.Reconcile;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Operations;
 
 /// <summary>The host's own conditions: status, doctor and STATUS go by them. The ACC's are in <see cref="Acc.AccState"/>.</summary>
 internal sealed class AgentConditions(AgentServices services, ClaimStore store, HostInterface host)

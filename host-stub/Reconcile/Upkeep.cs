@@ -1,10 +1,10 @@
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.HostStub.Operations;
 using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>Sees to it that there are the devices that the configuration wants: virtual functions in their number, subfunctions that are warm.</summary>
 internal sealed partial class Upkeep(AgentServices services)

@@ -1,9 +1,9 @@
 using System.Net;
 using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.HostStub.Operations;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -11,7 +11,7 @@ using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging;
 using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// After the agent's database was lost: of the attachments that the ACC holds, those whose devices stand on this host become claims again, so that the first

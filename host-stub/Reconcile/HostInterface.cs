@@ -1,17 +1,17 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.HostStub.Operations;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>The host's own interface into the pipeline: made at the start, and made whole again whenever something of it is missing.</summary>
 internal sealed partial class HostInterface(AgentServices services, Remover remover)

@@ -1,10 +1,10 @@
+using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
-using ACCOffload.HostStub.Operations;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Agent;
+namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// Compares the claims with the kernel: after a start, and again from time to time. Halves are undone, what could not be removed is

@@ -1,5 +1,4 @@
 using ACCOffload.HostStub.Acc;
-using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
@@ -7,7 +6,7 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Ipam;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.HostStub.Operations;
+namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>What the operations share.</summary>
 internal sealed class AgentServices
@@ -37,9 +36,6 @@ internal sealed class AgentServices
     public required TimeProvider Time { get; init; }
 
     public required ILoggerFactory Loggers { get; init; }
-
-    /// <summary>The host's own conditions; null before the agent is put together.</summary>
-    public AgentConditions? Conditions { get; set; }
 
     /// <summary>Called with the name of each step that was just completed; a test ends the process there.</summary>
     public Action<string> Step { get; init; } = static _ => { };
