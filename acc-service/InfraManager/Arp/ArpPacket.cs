@@ -62,3 +62,21 @@ internal static class ArpPacket
     private static ulong MacAt(ReadOnlySpan<byte> frame, int offset) =>
         ((ulong)BinaryPrimitives.ReadUInt16BigEndian(frame[offset..]) << 32) | BinaryPrimitives.ReadUInt32BigEndian(frame[(offset + 2)..]);
 }
+
+/// <summary>What becomes of a frame. The names are those that ctl shows.</summary>
+internal enum ArpVerdict
+{
+    Answered,
+
+    /// <summary>No ARP for IPv4 over Ethernet, or too short for one.</summary>
+    Malformed,
+
+    /// <summary>The sender's addresses are no endpoint's, or not those of the frame.</summary>
+    SpoofedArp,
+
+    /// <summary>An answer, an announcement, or a probe of the sender's own address.</summary>
+    ArpIgnored,
+
+    /// <summary>The link did not take the answer.</summary>
+    NotSent,
+}

@@ -89,3 +89,9 @@ internal sealed class ClusterWatch : IAsyncDisposable
         }
     }
 }
+
+/// <summary>The watch of the cluster, for <c>ctl status</c>.</summary>
+/// <param name="Server">The API server asked last; empty before the first request.</param>
+/// <param name="Kinds">One for each kind that is watched.</param>
+/// <param name="Services">What became of the services.</param>
+internal sealed record ClusterWatchStatus(string Server, IReadOnlyList<ReflectorStatus> Kinds, ServiceControllerStatus Services);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ACCOffload.InfraManager.CommandLine.Ctl;
 using ACCOffload.InfraManager.Configuration;
 
 namespace ACCOffload.InfraManager.CommandLine;

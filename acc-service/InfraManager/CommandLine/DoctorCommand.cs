@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ACCOffload.Daemon;
+using ACCOffload.InfraManager.CommandLine.Ctl;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Diagnosis;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Session;

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using Grpc.Net.Client;

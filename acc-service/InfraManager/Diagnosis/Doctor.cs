@@ -5,7 +5,7 @@ using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;

@@ -75,7 +75,7 @@ internal sealed partial class ServiceComposer
         var agents = new Api.AgentLog(_time, _loggers.CreateLogger(Features.Api));
         var view = new TargetView(target, ports, () => portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
         var guard = new Api.RpcGuard(_settings.Node.Name, new RefusalLog(_time, _loggers.CreateLogger(Features.Security)), _loggers.CreateLogger(Features.Control));
-        var control = new ControlService(core, view, tracer, watch, arp, OwnVport.Of(_settings), _settings.Node, name, conditions, guard, agents, _time);
+        var control = new ControlService(core, view, tracer, watch, arp, OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac), _settings.Node, name, conditions, guard, agents, _time);
         var api = _parts.Add(new ApiServer(_settings, core, control, conditions, agents, _loggers, _time));
         AddConditions(conditions, core, target, portWatch, session, watch, api.Trust);
         await api.StartAsync(cancellationToken);

@@ -76,3 +76,28 @@ internal sealed record SubfunctionSettings(DevlinkHandle Device, ushort PfNumber
 
     public override string ToString() => $"{Device} pf {PfNumber} sf {SfNumber} mac {Mac} queues {Queues}";
 }
+
+/// <summary>A link of the ACC's own, for display.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Mac">Null where the driver gives it.</param>
+/// <param name="Use">What it is for.</param>
+internal sealed record OwnVport(string Name, MacAddress? Mac, string Use)
+{
+    public const string Subfunction = "subfunction", Arp = "arp";
+
+    /// <param name="subfunctions">The configured subfunctions, by the name of their link.</param>
+    /// <param name="arpInterface">The link that answers ARP; null if there is none.</param>
+    /// <param name="gatewayMac">The MAC address of the link that answers ARP.</param>
+    public static IReadOnlyList<OwnVport> Of(
+        IReadOnlyDictionary<string, SubfunctionSettings> subfunctions, string? arpInterface, MacAddress gatewayMac)
+    {
+        var own = subfunctions.Where(s => s.Key != arpInterface).OrderBy(s => s.Key, StringComparer.Ordinal)
+            .Select(s => new OwnVport(s.Key, s.Value.Mac, Subfunction)).ToList();
+        if (arpInterface is not null)
+        {
+            own.Add(new OwnVport(arpInterface, gatewayMac, Arp));
+        }
+
+        return own;
+    }
+}

@@ -4,6 +4,7 @@ using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.CommandLine.Ctl;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Instruments;

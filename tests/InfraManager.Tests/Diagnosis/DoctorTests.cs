@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Diagnosis;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;

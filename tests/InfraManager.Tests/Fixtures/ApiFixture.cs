@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Vports;
@@ -158,7 +159,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
         var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
         Conditions = new ConditionSource(_core);
-        var control = new ControlService(_core, Target, tracer, null, null, OwnVport.Of(Settings), Settings.Node, "test target", Conditions, guard, agents, Time);
+        var control = new ControlService(_core, Target, tracer, null, null, OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target", Conditions, guard, agents, Time);
         Server = new ApiServer(Settings, _core, control, Conditions, agents, Log, Time);
         Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);

@@ -45,3 +45,10 @@ internal sealed record ClusterEvent(ObjectReference Regarding, bool IsWarning, s
     /// <summary>Events of one series: the same but for the note, as in client-go.</summary>
     public (ObjectReference, bool, string, string) Series => (Regarding, IsWarning, Reason, Action);
 }
+
+/// <summary>Names an object of the API that an Event is about. The namespace is empty for what has none, such as a Node.</summary>
+internal sealed record ObjectReference(string ApiVersion, string Kind, string Namespace, string Name, string Uid)
+{
+    /// <summary>Where an Event about it is kept: in its namespace, and in <c>default</c> if it has none.</summary>
+    public string EventNamespace => Namespace.Length == 0 ? "default" : Namespace;
+}

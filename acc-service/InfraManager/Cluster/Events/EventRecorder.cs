@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Threading.Channels;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
@@ -192,4 +193,60 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
 
     // meta/v1 MicroTime.
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+
+    [LoggerMessage(EventId = 4031, Level = LogLevel.Warning, Message = "Event {Reason} on {Kind} {Object} could not be written: {Problem}")]
+    private partial void LogNotWritten(string reason, string kind, ObjectName @object, string problem);
 }
+
+/// <summary>An Event that was told, and how often. Times are the wall clock's, which the API server shows.</summary>
+internal sealed class EventSeries(ClusterEvent first, string name, DateTimeOffset began)
+{
+    public ClusterEvent First { get; } = first;
+
+    /// <summary>Of the object in the API.</summary>
+    public string Name { get; } = name;
+
+    public DateTimeOffset Began { get; } = began;
+
+    public int Count { get; set; } = 1;
+
+    public DateTimeOffset Last { get; set; } = began;
+
+    /// <summary>What the API server has been told.</summary>
+    public int ToldCount { get; set; }
+
+    public DateTimeOffset Told { get; set; } = began;
+}
+
+// events.k8s.io/v1, the fields that are written.
+
+internal sealed record EventDocument(
+    string ApiVersion,
+    string Kind,
+    EventMetadataDocument Metadata,
+    string EventTime,
+    string ReportingController,
+    string ReportingInstance,
+    string Action,
+    string Reason,
+    ReferenceDocument Regarding,
+    string Note,
+    string Type,
+    EventSeriesDocument? Series);
+
+internal sealed record EventMetadataDocument(string Name, string Namespace);
+
+internal sealed record ReferenceDocument(string ApiVersion, string Kind, string? Namespace, string Name, string? Uid);
+
+internal sealed record EventSeriesDocument(int Count, string LastObservedTime);
+
+/// <summary>A merge patch: everything but the series is immutable.</summary>
+internal sealed record EventPatchDocument(EventSeriesDocument Series);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(EventDocument))]
+[JsonSerializable(typeof(EventPatchDocument))]
+internal sealed partial class EventJson : JsonSerializerContext;

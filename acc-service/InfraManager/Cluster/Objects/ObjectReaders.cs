@@ -1,5 +1,9 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
@@ -246,5 +250,48 @@ internal static class ObjectReaders
         {
             Uid = UidHash.Of(endpoint.TargetRef?.Uid),
         };
+    }
+}
+
+/// <summary>One string for the same name in many objects: nodes, zones, ports. Bounded, because what is named is the cluster's users' choice.</summary>
+internal static class NamePool
+{
+    private const int Most = 8192;
+
+    private static readonly ConcurrentDictionary<string, string> Names = new(StringComparer.Ordinal);
+
+    public static string Share(string name)
+    {
+        if (Names.TryGetValue(name, out var shared))
+        {
+            return shared;
+        }
+        // Starting over costs a few repeats; strings in use stay as they are.
+        if (Names.Count >= Most)
+        {
+            Names.Clear();
+        }
+
+        return Names.GetOrAdd(name, name);
+    }
+}
+
+/// <summary>
+/// Eight bytes in place of a UID's 36 characters, for each endpoint of the cluster. The same in every process, as it is kept in the database; only
+/// compared with others of the same address.
+/// </summary>
+internal static class UidHash
+{
+    /// <summary>0 for no UID.</summary>
+    public static ulong Of(string? uid)
+    {
+        if (string.IsNullOrEmpty(uid))
+        {
+            return 0;
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(uid), hash);
+        return Math.Max(1, BinaryPrimitives.ReadUInt64BigEndian(hash));
     }
 }

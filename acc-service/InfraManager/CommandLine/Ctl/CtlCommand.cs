@@ -2,13 +2,13 @@ using System.CommandLine;
 using System.Net.Sockets;
 using System.Text.Json;
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>inframanager ctl: looks into the running service.</summary>
 internal static class CtlCommand
@@ -243,3 +243,6 @@ internal static class CtlCommand
         return null;
     }
 }
+
+/// <summary>Something that ctl tells the user in one line.</summary>
+internal sealed class CtlException(string message) : Exception(message);

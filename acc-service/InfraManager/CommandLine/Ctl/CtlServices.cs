@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>ctl's answers about services, for people and for programs.</summary>
 internal static class CtlServices

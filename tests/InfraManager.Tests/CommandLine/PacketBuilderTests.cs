@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Net;
-using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.CommandLine.Ctl;
 using ACCOffload.NativeInterop.Addresses;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests.Control;
+namespace ACCOffload.InfraManager.Tests.CommandLine;
 
 public sealed class PacketBuilderTests
 {

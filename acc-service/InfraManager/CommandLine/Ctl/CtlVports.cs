@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>The endpoints by port and MAC: what ctl vports shows.</summary>
 internal static class CtlVports

@@ -1,11 +1,10 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Control;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>The options of ctl trace, and the packet that they describe.</summary>
 internal sealed class TraceOptions

@@ -1,8 +1,7 @@
 using System.Text.Json;
-using ACCOffload.InfraManager.Control;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>ctl's answers for programs. Names are those of control.proto in camel case; nothing is left out, and a cell without a label has null.</summary>
 internal static class CtlJson

@@ -4,7 +4,7 @@ using Grpc.Core;
 using ConditionNames = ACCOffload.InfraManager.Conditions.ConditionNames;
 using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>
 /// Waits for what an update is judged by: attachments can be made, tables verified, nothing pending. Conditions that depend on others, such

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>How much of the learned tables each port holds: what ctl shares shows.</summary>
 internal static class CtlShares

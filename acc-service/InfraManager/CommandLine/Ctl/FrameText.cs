@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.InfraManager.Control;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>Says in one line what a frame is. Takes any bytes.</summary>
 internal static class FrameText

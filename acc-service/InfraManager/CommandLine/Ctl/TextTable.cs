@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>Rows of text in aligned columns.</summary>
 internal sealed class TextTable(params string[] header)

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>The commands of ctl that take back what a host told.</summary>
 internal sealed class RepairCommands

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using Grpc.Net.Client;
 
-namespace ACCOffload.InfraManager.Control;
+namespace ACCOffload.InfraManager.ControlProtocol;
 
 /// <summary>A gRPC channel over a unix socket.</summary>
 internal static class UnixChannel

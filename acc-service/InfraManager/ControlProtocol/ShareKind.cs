@@ -1,4 +1,4 @@
-namespace ACCOffload.InfraManager.Control;
+namespace ACCOffload.InfraManager.ControlProtocol;
 
 /// <summary>
 /// A kind of flow, or of client, that the pipeline k8s_dp counts for each port. Limits and periods are compiled into it, and P4Info does not tell them: a test

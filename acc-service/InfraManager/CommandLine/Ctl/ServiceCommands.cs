@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>The commands of ctl about services: what is asked of the service.</summary>
 internal sealed class ServiceCommands

@@ -1,8 +1,7 @@
 using System.Globalization;
-using ACCOffload.InfraManager.Control;
 using ACCOffload.Protos.V1;
 
-namespace ACCOffload.InfraManager.CommandLine;
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>ctl's answers for people.</summary>
 internal static class CtlText
