@@ -76,6 +76,7 @@ public sealed class SoftTargetHost : IAsyncDisposable
             application = Build(options, loggerFactory, services =>
             {
                 services.AddSingleton(options);
+                services.AddSingleton(logger);
                 services.AddSingleton(device);
                 services.AddSingleton(packets);
                 services.AddSingleton(shutdown);

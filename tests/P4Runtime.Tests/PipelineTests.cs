@@ -1,3 +1,4 @@
+using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 using P4.Config.V1;
 

@@ -7,7 +7,7 @@ namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
 /// One table entry, immutable and packed: 40 bytes for up to 16 bytes of key and action data, 56 for up to 32, 56 plus the data (rounded up to 8) above
-/// that. Made by <see cref="TableSchema.NewEntry"/> or by reading the target.
+/// that. Made by <see cref="SchemaEntries.NewEntry"/> or by reading the target.
 /// </summary>
 public abstract class Entry
 {

@@ -1,4 +1,3 @@
-using ACCOffload.P4Runtime.Entries;
 using P4.Config.V1;
 using Action = P4.Config.V1.Action;
 
@@ -10,15 +9,15 @@ namespace ACCOffload.P4Runtime.Schema;
 /// </summary>
 public sealed class ActionProfileSchema
 {
-    // 4096 bits, the widest value that there can be.
-    private const int MostMembersOfGroup = 128;
+    // 128 members of 32 bits are 4096 bits, the widest value supported.
+    private const int MaxMembersPerGroup = 128;
     private const uint GroupAction = uint.MaxValue;
 
     internal ActionProfileSchema(Pipeline pipeline, P4Info info, ActionProfile profile, IReadOnlyDictionary<uint, Action> actions)
     {
         (Id, Name, Alias) = TableDescription.NameOf(profile.Preamble ?? new Preamble());
         HasGroups = profile.WithSelector;
-        MaxGroupSize = Math.Min(MostMembersOfGroup, profile.MaxGroupSize > 0 ? profile.MaxGroupSize : (int)Math.Clamp(profile.Size, 1, MostMembersOfGroup));
+        MaxGroupSize = Math.Min(MaxMembersPerGroup, profile.MaxGroupSize > 0 ? profile.MaxGroupSize : (int)Math.Clamp(profile.Size, 1, MaxMembersPerGroup));
         var members = Describe(profile, "members", "member_id");
         members.ActionRefs.AddRange(info.Tables.Where(t => t.ImplementationId == Id).SelectMany(t => t.ActionRefs).DistinctBy(r => r.Id));
         Members = new TableSchema(pipeline, new TableDescription(members, actions), TableKind.ProfileMembers);
@@ -46,28 +45,8 @@ public sealed class ActionProfileSchema
     /// <summary>The members: the exact field <c>member_id</c>, and the actions of the tables that use the profile.</summary>
     public TableSchema Members { get; }
 
-    /// <summary>The groups: the exact field <c>group_id</c>; see <see cref="NewGroup"/>.</summary>
+    /// <summary>The groups: the exact field <c>group_id</c>.</summary>
     public TableSchema Groups { get; }
-
-    /// <summary>Makes a group. The order of its members is of no account; each counts once.</summary>
-    /// <exception cref="EntryException">More members than <see cref="MaxGroupSize"/>, or a number is 0.</exception>
-    public Entry NewGroup(uint id, IEnumerable<uint> members)
-    {
-        ArgumentNullException.ThrowIfNull(members);
-        var builder = Groups.NewEntry().Exact("group_id", id);
-        uint[] sorted = [.. members.Distinct().Order()];
-        if (id == 0 || sorted.Contains(0u))
-        {
-            throw new EntryException(Groups.Alias, "members", "0 is no number of a group or a member");
-        }
-
-        if (sorted.Length > MaxGroupSize)
-        {
-            throw new EntryException(Groups.Alias, "members", $"{sorted.Length} members, at most {MaxGroupSize}");
-        }
-
-        return builder.Action("members").Param("members", GroupMembers.Pack(sorted)).Build();
-    }
 
     /// <inheritdoc/>
     public override string ToString() => Alias;

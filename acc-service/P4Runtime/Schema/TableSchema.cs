@@ -1,5 +1,3 @@
-using ACCOffload.P4Runtime.Entries;
-
 namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>One table of a pipeline: its key, its actions, and how its entries are packed.</summary>
@@ -109,9 +107,6 @@ public sealed class TableSchema
 
         throw P4InfoException.Missing($"table {Alias}", "match field", name, FieldArray.Select(f => f.Name));
     }
-
-    /// <summary>Starts an entry. A builder can be kept and used for one entry after the other, by one thread.</summary>
-    public EntryBuilder NewEntry() => new(this);
 
     /// <inheritdoc/>
     public override string ToString() => Alias;

@@ -68,7 +68,7 @@ internal sealed partial class P4RuntimeEndpoint
         catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException or RpcException)
         {
             // The stream has ended; whoever reads from it finds out too.
-            LogStreamLost(_logger, e.Message);
+            LogStreamLost(logger, e.Message);
         }
     }
 

@@ -9,13 +9,11 @@ namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>The service p4.v1.P4Runtime, version 1.5.</summary>
 internal sealed partial class P4RuntimeEndpoint(
-    SoftDevice device, PacketGateway packets, ServerShutdown shutdown, ILoggerFactory loggers)
+    SoftDevice device, PacketGateway packets, ServerShutdown shutdown, ILogger logger)
 {
     private const string ApiVersion = "1.5.0";
 
     private static readonly WriteResponse Done = new();
-
-    private readonly ILogger _logger = loggers.CreateLogger(SoftTargetHost.LogCategory);
 
     public Task<WriteResponse> Write(WriteFrame frame, ServerCallContext call)
     {

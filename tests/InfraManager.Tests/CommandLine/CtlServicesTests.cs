@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
 using Grpc.Core;
 

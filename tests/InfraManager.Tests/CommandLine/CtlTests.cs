@@ -8,6 +8,7 @@ using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Ports;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
