@@ -58,7 +58,7 @@ soak: deps publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peer
 
 fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
 	@dotnet build tests/Fuzz -c Release -v quiet -nologo
-	@dotnet tests/Fuzz/bin/Release/net10.0/ACCOffload.Fuzz.dll
+	@dotnet tests/Fuzz/bin/Release/net10.0/ACCOffload.Fuzz.dll fuzz
 
 bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
 	@benchmarks/run

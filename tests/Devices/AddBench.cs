@@ -1,6 +1,5 @@
 using System.Globalization;
 using ACCOffload.Devices.Tests.Machine;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Devices.Tests;
 

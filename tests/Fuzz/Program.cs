@@ -1,12 +1,15 @@
 using System.Globalization;
 using ACCOffload.Fuzz.Engine;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.Fuzz;
 
-/// <summary>The long run: FUZZ_INPUTS, FUZZ_SEED, FUZZ_THREADS, FUZZ_TARGETS (names or their beginnings), FUZZ_EPISODE (repeats one).</summary>
+/// <summary>The test assembly as a program: `fuzz` for the long run (FUZZ_INPUTS, FUZZ_SEED, FUZZ_THREADS, FUZZ_TARGETS (names or their beginnings), FUZZ_EPISODE (repeats one)), or the test runner.</summary>
 internal static class Program
 {
-    private static int Main()
+    private static async Task<int> Main(string[] args) => args is ["fuzz"] ? Run() : await ConsoleRunner.Run(args);
+
+    private static int Run()
     {
         var inputs = (long)Number("FUZZ_INPUTS", 1_000_000);
         var seed = Number("FUZZ_SEED", (ulong)Random.Shared.NextInt64(1, int.MaxValue));

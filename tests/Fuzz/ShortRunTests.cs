@@ -1,5 +1,4 @@
 using ACCOffload.Fuzz.Engine;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Fuzz;
 

@@ -2,17 +2,18 @@ using System.Diagnostics;
 using ACCOffload.HostStub.Agent;
 using ACCOffload.HostStub.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>The test assembly as a program: an agent that is killed right after a step of an operation.</summary>
+/// <summary>The test assembly as a program: an agent that is killed right after a step of an operation, or the test runner.</summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
         if (args is not ["dying-agent", var config, var step])
         {
-            return 2;
+            return await ConsoleRunner.Run(args);
         }
 
         await using var agent = await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, step: reached =>

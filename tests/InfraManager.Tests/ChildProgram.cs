@@ -2,16 +2,17 @@ using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.InfraManager.Tests;
 
-/// <summary>What runs when the test assembly is started as a program: a process to be killed.</summary>
+/// <summary>The test assembly as a program: a process for a test to kill, or the test runner.</summary>
 internal static class ChildProgram
 {
-    public static int Main(string[] args) => args switch
+    public static async Task<int> Main(string[] args) => args switch
     {
         ["store-writer", var path] => WriteForEver(path),
-        _ => 0,
+        _ => await ConsoleRunner.Run(args),
     };
 
     // Two endpoints change in each commit: afterwards, both are of the same commit or the store is torn.

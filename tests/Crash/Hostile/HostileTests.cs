@@ -1,7 +1,6 @@
 using ACCOffload.Crash.Pods;
 using ACCOffload.Crash.Rpc;
 using ACCOffload.Integration;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Crash.Hostile;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using ACCOffload.Integration;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Crash.Pods;
 

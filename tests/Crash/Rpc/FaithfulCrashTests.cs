@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using ACCOffload.Crash.Targets;
 using ACCOffload.Integration;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Crash.Rpc;
 

@@ -2,10 +2,14 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using ACCOffload.Integration.Lab;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.Crash.Soak;
 
-/// <summary>What runs when the test assembly is started as a program: `soak` for SOAK_MINUTES, a line a minute, then the verdict.</summary>
+/// <summary>
+/// The test assembly as a program. `soak` runs for SOAK_MINUTES (60), prints a line a minute, then the verdict; SOAK_HOSTILE=0 goes without hostile peers,
+/// ACCOFFLOAD_TEST_SEED repeats a run. Any other arguments go to the test runner.
+/// </summary>
 internal static class SoakProgram
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMinutes(1);
@@ -14,8 +18,7 @@ internal static class SoakProgram
     {
         if (args is not ["soak"])
         {
-            await Console.Error.WriteLineAsync("usage: ACCOffload.Crash soak, with SOAK_MINUTES (60), SOAK_HOSTILE (0: no hostile peers; or the acts to do) and ACCOFFLOAD_TEST_SEED in the environment");
-            return 64;
+            return await ConsoleRunner.Run(args);
         }
 
         if (!Environment.IsPrivilegedProcess || !File.Exists(Published.InfraManager))

@@ -22,7 +22,7 @@ public sealed class DeviceMachine : IAsyncLifetime
 
     private string ConsoleFile => Path.Combine(_folder, "console.log");
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         if (new VmFactAttribute().Skip is not null)
         {
@@ -59,7 +59,7 @@ public sealed class DeviceMachine : IAsyncLifetime
         await ReadyAsync();
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_process is not null)
         {

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using ACCOffload.Differential.Comparison;
 using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Differential.Headers;
 

@@ -1,6 +1,5 @@
 using ACCOffload.Differential.Coverage;
 using ACCOffload.SoftTarget.Engine;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Differential.K8s;
 

@@ -1,7 +1,6 @@
 using ACCOffload.Differential.Comparison;
 using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Differential.K8s;
 

@@ -2,7 +2,6 @@ using ACCOffload.Differential.Comparison;
 using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
 using ACCOffload.SoftTarget.Engine;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Differential.Tables;
 

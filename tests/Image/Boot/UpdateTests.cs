@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using ACCOffload.Integration.Lab;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Image.Tests.Boot;
 

@@ -1,7 +1,6 @@
 using ACCOffload.Image.Tests.Packages;
 using ACCOffload.Integration.Lab;
 using ACCOffload.Sandbox.Tests.Machine;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Image.Tests.Cluster;
 

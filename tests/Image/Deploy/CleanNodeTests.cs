@@ -1,6 +1,5 @@
 using ACCOffload.Image.Tests.Packages;
 using ACCOffload.Integration.Lab;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Image.Tests.Deploy;
 

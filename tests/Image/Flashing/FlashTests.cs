@@ -14,7 +14,7 @@ public sealed class FlashTests : IAsyncLifetime
 
     private string Image => Path.Combine(_folder, "acc.img");
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         if (new FlashFactAttribute().Skip is not null)
         {
@@ -33,10 +33,10 @@ public sealed class FlashTests : IAsyncLifetime
         await SumAsync(Image);
     }
 
-    public Task DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         Directory.Delete(_folder, recursive: true);
-        return Task.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
     [FlashFact]

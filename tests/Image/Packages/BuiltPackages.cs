@@ -7,12 +7,12 @@ public sealed class BuiltPackages : IAsyncLifetime
 {
     public string Folder { get; } = Directory.CreateTempSubdirectory("accoffload-packages-").FullName;
 
-    public Task InitializeAsync() => PackageFactAttribute.Missing is null ? BuildAsync(Folder) : Task.CompletedTask;
+    public ValueTask InitializeAsync() => PackageFactAttribute.Missing is null ? new(BuildAsync(Folder)) : ValueTask.CompletedTask;
 
-    public Task DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         Directory.Delete(Folder, recursive: true);
-        return Task.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
     internal static Task BuildAsync(string folder, params string[] options) =>

@@ -1,5 +1,3 @@
-using Xunit.Abstractions;
-
 namespace ACCOffload.Image.Tests.Packages;
 
 /// <summary>`make package`: what a .deb, an .rpm and a tarball install into a clean root file system, and what they leave.</summary>

@@ -11,13 +11,13 @@ public sealed class NatTranslationTests : IAsyncLifetime
     private ApiFixture _api = null!;
     private InfraAgent.InfraAgentClient _client = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _api = await ApiFixture.StartAsync(servicesFrom: "agent");
         _client = new InfraAgent.InfraAgentClient(_api.Connect(_api.Pki.IssueHost()));
     }
 
-    public async Task DisposeAsync() => await _api.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
     public async Task A_cluster_ip_becomes_a_service_with_the_backends_given()

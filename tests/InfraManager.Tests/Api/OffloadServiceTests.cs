@@ -12,13 +12,13 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     private ApiFixture _api = null!;
     private Offload.OffloadClient _client = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _api = await ApiFixture.StartAsync();
         _client = new Offload.OffloadClient(_api.Connect(_api.Pki.IssueHost()));
     }
 
-    public async Task DisposeAsync() => await _api.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
     public async Task Attach_becomes_an_intent_with_every_field_and_answers_the_gateway()

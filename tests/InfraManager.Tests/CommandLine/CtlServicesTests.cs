@@ -16,9 +16,9 @@ public sealed class CtlServicesTests : IAsyncLifetime
 {
     private ApiFixture _api = null!;
 
-    public async Task InitializeAsync() => _api = await ApiFixture.StartAsync();
+    public async ValueTask InitializeAsync() => _api = await ApiFixture.StartAsync();
 
-    public async Task DisposeAsync() => await _api.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
     public async Task Services_are_shown_with_frontends_backends_and_packets()

@@ -20,9 +20,9 @@ public sealed class CtlSharesTests : IAsyncLifetime
 
     private ApiFixture _api = null!;
 
-    public async Task InitializeAsync() => _api = await ApiFixture.StartAsync();
+    public async ValueTask InitializeAsync() => _api = await ApiFixture.StartAsync();
 
-    public async Task DisposeAsync() => await _api.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
     public async Task The_port_whose_fullest_kind_is_fullest_comes_first()

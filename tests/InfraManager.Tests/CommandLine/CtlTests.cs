@@ -23,9 +23,9 @@ public sealed class CtlTests : IAsyncLifetime
 {
     private ApiFixture _api = null!;
 
-    public async Task InitializeAsync() => _api = await ApiFixture.StartAsync();
+    public async ValueTask InitializeAsync() => _api = await ApiFixture.StartAsync();
 
-    public async Task DisposeAsync() => await _api.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
     public async Task Status_is_a_table_and_json()

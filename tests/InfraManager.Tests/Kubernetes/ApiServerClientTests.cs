@@ -14,9 +14,9 @@ public sealed class ApiServerClientTests : IAsyncLifetime
 
     private FakeApiServer Server => _cluster.Server;
 
-    public async Task InitializeAsync() => _cluster = await ClusterFixture.StartAsync();
+    public async ValueTask InitializeAsync() => _cluster = await ClusterFixture.StartAsync();
 
-    public async Task DisposeAsync() => await _cluster.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _cluster.DisposeAsync();
 
     [Fact]
     public async Task A_token_is_sent()

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
-public sealed class ReflectorTests : IAsyncLifetime, IDisposable
+public sealed class ReflectorTests : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly RecordingSink _sink = new();
@@ -18,17 +18,13 @@ public sealed class ReflectorTests : IAsyncLifetime, IDisposable
 
     private FakeApiServer Server => _cluster.Server;
 
-    public async Task InitializeAsync() => _cluster = await ClusterFixture.StartAsync();
+    public async ValueTask InitializeAsync() => _cluster = await ClusterFixture.StartAsync();
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
         await _cluster.DisposeAsync();
-    }
-
-    public void Dispose()
-    {
         _client?.Dispose();
         _stop.Dispose();
     }

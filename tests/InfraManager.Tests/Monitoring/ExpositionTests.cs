@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ACCOffload.InfraManager.Tests.Monitoring;
 
 /// <summary>Instruments of a test's own, as a scraper reads them over HTTP.</summary>
-public sealed class ExpositionTests : IAsyncLifetime, IAsyncDisposable
+public sealed class ExpositionTests : IAsyncDisposable
 {
     private static readonly MetricFamily Hits = new("test_hits", MetricKind.Counter, "Hits with \"quotes\", a \\ and\na second line.") { Labels = ["who"], MostSeries = 4, Known = ["nobody"] };
     private static readonly MetricFamily Wait = new("test_wait_seconds", MetricKind.Histogram, "Waits.") { Unit = "seconds", Labels = ["phase"], Buckets = [0.5, 1, 2.5] };
@@ -38,10 +38,6 @@ public sealed class ExpositionTests : IAsyncLifetime, IAsyncDisposable
     }
 
     private int Port => _server.Address.Port;
-
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
 
     public async ValueTask DisposeAsync()
     {

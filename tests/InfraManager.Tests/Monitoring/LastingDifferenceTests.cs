@@ -18,7 +18,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ACCOffload.InfraManager.Tests.Monitoring;
 
 /// <summary>A target that answers OK to a change and does not make it: the metrics name table and row for as long as that lasts.</summary>
-public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
+public sealed class LastingDifferenceTests : IAsyncLifetime
 {
     private const string Port = "TAP1";
     private static readonly string[] Pool = [Port, "TAP2"];
@@ -33,13 +33,11 @@ public sealed class LastingDifferenceTests : IAsyncLifetime, IAsyncDisposable
     private Programmer _programmer = null!;
     private ManagerMetrics? _metrics;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _api = await ApiFixture.StartAsync();
         _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = _api.Folder.At("p4.sock") });
     }
-
-    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
 
     public async ValueTask DisposeAsync()
     {

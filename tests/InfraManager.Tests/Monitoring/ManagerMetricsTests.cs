@@ -14,14 +14,12 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Tests.Monitoring;
 
 /// <summary>inframanager's metrics over HTTP and mutual TLS, of a core and a target of the test's own.</summary>
-public sealed class ManagerMetricsTests : IAsyncLifetime, IAsyncDisposable
+public sealed class ManagerMetricsTests : IAsyncLifetime
 {
     private ApiFixture _api = null!;
     private ManagerMetrics? _metrics;
 
-    public async Task InitializeAsync() => _api = await ApiFixture.StartAsync(revocation: true);
-
-    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+    public async ValueTask InitializeAsync() => _api = await ApiFixture.StartAsync(revocation: true);
 
     public async ValueTask DisposeAsync()
     {

@@ -10,7 +10,7 @@ namespace ACCOffload.InfraManager.Tests.Services;
 /// What happens in a cluster, replayed on an API server: each step is what the cluster holds, beside it what kube-proxy (v1.31, by its documentation) would
 /// do with new flows. Each sequence runs forwards, backwards, with the steps taken at once, and with the connection lost at each step.
 /// </summary>
-public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
+public sealed class ClusterSequenceTests : IAsyncLifetime
 {
     private readonly RecordingServices _sink = new();
     private ClusterFixture _cluster = null!;
@@ -94,21 +94,18 @@ public sealed class ClusterSequenceTests : IAsyncLifetime, IAsyncDisposable
 
     private FakeApiServer Server => _cluster.Server;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _cluster = await ClusterFixture.StartAsync();
         _watch = new ClusterWatch(_cluster.Settings, TestNode.Settings, _sink, null, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
         Server.Put(Kube.Node("node-1", "a"));
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _watch.DisposeAsync();
         await _cluster.DisposeAsync();
     }
-
-    // The one above is xunit's; this one is for the analyzer, and does no harm a second time.
-    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -21,20 +21,20 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>The whole way: an API server, the watch, the programmer with its database, and the soft target's own P4Runtime server.</summary>
-public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
+public sealed class ClusterToTablesTests : IAsyncLifetime
 {
     private readonly Folder _folder = new();
     private ClusterFixture _cluster = null!;
     private SoftTargetHost _target = null!;
     private Life _life = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _cluster = await ClusterFixture.StartAsync();
         _target = await SoftTargetHost.StartAsync(new SoftTargetOptions { Listen = [$"unix:{_folder.At("p4.sock")}"], ServePorts = false }, NullLoggerFactory.Instance);
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_life is not null)
         {
@@ -45,8 +45,6 @@ public sealed class ClusterToTablesTests : IAsyncLifetime, IAsyncDisposable
         await _cluster.DisposeAsync();
         _folder.Dispose();
     }
-
-    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact]
     public async Task What_the_cluster_says_is_in_the_tables_and_a_restart_writes_only_what_changed_meanwhile()

@@ -13,7 +13,7 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>What cannot be applied does not leave the former state on the target, from the cluster's objects to the tables.</summary>
-public sealed class RefusedServiceTests : IAsyncLifetime, IAsyncDisposable
+public sealed class RefusedServiceTests : IAsyncLifetime
 {
     private static readonly ServiceKey Web = new("default", "web");
     private static readonly string[] Served =
@@ -30,7 +30,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime, IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private int _version;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _core = await CoreHarness.StartAsync();
         _controller = new ServiceController(_index, new ProgrammerServices(_core.Programmer), TimeProvider.System, _log.CreateLogger("Kubernetes"));
@@ -38,7 +38,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime, IAsyncDisposable
         _controller.SetSynced();
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
@@ -47,9 +47,6 @@ public sealed class RefusedServiceTests : IAsyncLifetime, IAsyncDisposable
         _log.Dispose();
         _stop.Dispose();
     }
-
-    // The one above is xunit's; this one is for the analyzer.
-    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact]
     public async Task An_access_list_that_makes_no_sense_closes_the_addresses_that_it_guards()

@@ -9,7 +9,7 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
-public sealed class ServiceControllerTests : IAsyncLifetime, IDisposable
+public sealed class ServiceControllerTests : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly LogCapture _log = new();
@@ -19,21 +19,17 @@ public sealed class ServiceControllerTests : IAsyncLifetime, IDisposable
     private Task _running = Task.CompletedTask;
     private int _version;
 
-    public Task InitializeAsync()
+    public ValueTask InitializeAsync()
     {
         _controller = new ServiceController(_index, _sink, TimeProvider.System, _log.CreateLogger("Kubernetes"));
         _running = Task.Run(() => _controller.RunAsync(_stop.Token));
-        return Task.CompletedTask;
+        return ValueTask.CompletedTask;
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
-    }
-
-    public void Dispose()
-    {
         _controller.Dispose();
         _log.Dispose();
         _stop.Dispose();

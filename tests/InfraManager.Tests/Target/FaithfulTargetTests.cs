@@ -14,7 +14,7 @@ using P4.V1;
 namespace ACCOffload.InfraManager.Tests;
 
 /// <summary>The programmer with its session and gNMI client against a server that behaves as infrap4d for P4-DPDK was seen to.</summary>
-public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposable
+public sealed partial class FaithfulTargetTests : IAsyncDisposable
 {
     private static readonly string[] Pool = ["TAP0", "TAP1", "TAP2", "TAP3"];
     private readonly string _folder = Directory.CreateTempSubdirectory("im-faithful-").FullName;
@@ -31,10 +31,6 @@ public sealed partial class FaithfulTargetTests : IAsyncLifetime, IAsyncDisposab
     private GnmiClient _ports = null!;
     private P4Target _view = null!;
     private Programmer _programmer = null!;
-
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
 
     public async ValueTask DisposeAsync()
     {

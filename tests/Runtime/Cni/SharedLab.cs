@@ -3,15 +3,13 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Runtime.Tests.Cni;
 
 /// <summary>One lab for the tests of a class, which run one after the other; made when the first of them needs it.</summary>
-public sealed class SharedLab : IAsyncLifetime
+public sealed class SharedLab : IAsyncDisposable
 {
     private Lab? _lab;
 
     internal async Task<CniRuntime> RuntimeAsync() => new(_lab ??= await Lab.StartAsync());
 
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_lab is not null)
         {

@@ -13,9 +13,9 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     private InstalledNode _node = null!;
 
     // What a test left behind when it failed does not fail the next.
-    public async Task InitializeAsync() => _node = await shared.FreshAsync();
+    public async ValueTask InitializeAsync() => _node = await shared.FreshAsync();
 
-    public Task DisposeAsync() => Task.CompletedTask;
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [MachineFact]
     public async Task The_units_are_watched_and_confined()
@@ -242,15 +242,13 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     /// <summary>One machine for the tests of a class, booted when the first of them runs.</summary>
-    public abstract class SharedNode : IAsyncLifetime
+    public abstract class SharedNode : IAsyncDisposable
     {
         private InstalledNode? _node;
 
         internal abstract TargetKind Kind { get; }
 
-        public Task InitializeAsync() => Task.CompletedTask;
-
-        public async Task DisposeAsync()
+        public async ValueTask DisposeAsync()
         {
             if (_node is not null)
             {

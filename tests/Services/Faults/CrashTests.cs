@@ -3,7 +3,6 @@ using ACCOffload.Crash;
 using ACCOffload.Crash.Watch;
 using ACCOffload.Integration;
 using ACCOffload.Services.Tests.Support;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Services.Tests.Faults;
 

@@ -6,7 +6,6 @@ using ACCOffload.Integration;
 using ACCOffload.Integration.Lab;
 using ACCOffload.PipelineTests.Support;
 using ACCOffload.Services.Tests.Support;
-using Xunit.Abstractions;
 
 namespace ACCOffload.Services.Tests.Floods;
 

@@ -7,7 +7,7 @@ namespace ACCOffload.Services.Tests.Sequences;
 /// The cluster changes while flows run. Connections go on as long as their pod is attached, whatever becomes of its endpoint, of the slice and of the
 /// service: kube-proxy ends none, either. Datagrams of a removed backend go to another one.
 /// </summary>
-public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixture>, IAsyncLifetime, IAsyncDisposable
+public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixture>, IAsyncLifetime
 {
     private readonly List<HeldConnection> _held = [];
     private readonly Dictionary<string, UdpFlow> _datagrams = [];
@@ -16,7 +16,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
 
     public static TheoryData<string> Names => [.. ChangeSequences.All.Keys];
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         if (new Integration.RootFactAttribute().Skip is null)
         {
@@ -24,7 +24,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         }
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         foreach (var held in _held)
         {
@@ -36,9 +36,6 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
             flow.Dispose();
         }
     }
-
-    // The one above is xunit's; this one is for the analyzer, and does no harm a second time.
-    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
 
     [RootTheory]
     [MemberData(nameof(Names))]

@@ -7,7 +7,7 @@ namespace ACCOffload.Services.Tests.Survival;
 /// One node of each side for all scenarios, made when the first asks for it. What is tracked stays from one to the next, so each has addresses and ports
 /// of its own.
 /// </summary>
-public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
+public sealed class BothNodes : IAsyncDisposable
 {
     private readonly Dictionary<Side, IServiceNode> _nodes = [];
 
@@ -25,9 +25,7 @@ public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
     internal static async Task<IServiceNode> StartAsync(Side side, int pods, int speed = 1) =>
         side == Side.Kernel ? await KernelNode.StartAsync(pods, speed) : await ServiceNode.StartAsync(pods, speed: speed);
 
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         foreach (var node in _nodes.Values)
         {
@@ -36,7 +34,4 @@ public sealed class BothNodes : IAsyncLifetime, IAsyncDisposable
 
         _nodes.Clear();
     }
-
-    // The one above is xunit's; this one is for the analyzer, and does no harm a second time.
-    ValueTask IAsyncDisposable.DisposeAsync() => ValueTask.CompletedTask;
 }

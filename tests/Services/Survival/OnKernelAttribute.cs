@@ -1,6 +1,7 @@
 using System.Reflection;
 using ACCOffload.Services.Tests.Kernel;
 using Xunit.Sdk;
+using Xunit.v3;
 
 namespace ACCOffload.Services.Tests.Survival;
 
@@ -9,7 +10,8 @@ namespace ACCOffload.Services.Tests.Survival;
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class OnKernelAttribute(params object[] arguments) : DataAttribute
 {
-    public override string? Skip { get; set; } = KernelNode.Lack;
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([new TheoryDataRow([Side.Kernel, .. arguments]) { Skip = KernelNode.Lack }]);
 
-    public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [[Side.Kernel, .. arguments]];
+    public override bool SupportsDiscoveryEnumeration() => true;
 }

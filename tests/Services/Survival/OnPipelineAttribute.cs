@@ -1,12 +1,13 @@
 using System.Reflection;
 using ACCOffload.Integration;
 using Xunit.Sdk;
+using Xunit.v3;
 
 namespace ACCOffload.Services.Tests.Survival;
 
 /// <summary>
-/// Runs a scenario against the product. A scenario that the product is known to fail has a Skip that names the issue and the reason; whoever mends it takes
-/// that away, and sees until then with <c>ACCOFFLOAD_TEST_KNOWN_FAILURES=1</c> what goes wrong.
+/// Runs a scenario against the product. A scenario that the product is known to fail names the issue and the reason in <see cref="KnownFailure"/>; until it
+/// is fixed, <c>ACCOFFLOAD_TEST_KNOWN_FAILURES=1</c> shows what goes wrong.
 /// </summary>
 /// <param name="arguments">The scenario's, after the side.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
@@ -15,11 +16,11 @@ public sealed class OnPipelineAttribute(params object[] arguments) : DataAttribu
     private static readonly string? Lack = new RootFactAttribute().Skip;
     private static readonly bool RunsAll = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_KNOWN_FAILURES") == "1";
 
-    public override string? Skip
-    {
-        get => Lack ?? (RunsAll ? null : field);
-        set;
-    }
+    /// <summary>Why the scenario is skipped: the issue, and what goes wrong.</summary>
+    public string? KnownFailure { get; set; }
 
-    public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [[Side.Pipeline, .. arguments]];
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([new TheoryDataRow([Side.Pipeline, .. arguments]) { Skip = Lack ?? (RunsAll ? null : KnownFailure) }]);
+
+    public override bool SupportsDiscoveryEnumeration() => true;
 }

@@ -12,9 +12,9 @@ public sealed class GnmiTests : IAsyncLifetime
 
     private gNMI.gNMIClient Client => _target.Client.Gnmi;
 
-    public async Task InitializeAsync() => _target = await TestTarget.StartAsync();
+    public async ValueTask InitializeAsync() => _target = await TestTarget.StartAsync();
 
-    public async Task DisposeAsync() => await _target.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _target.DisposeAsync();
 
     internal static Path PathOf(string port, params string[] rest)
     {

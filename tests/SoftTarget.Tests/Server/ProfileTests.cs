@@ -17,9 +17,9 @@ public sealed class ProfileTests : IAsyncLifetime
 
     private TargetClient Client => _target.Client;
 
-    public async Task InitializeAsync() => _target = await TestTarget.StartAsync(Pipeline);
+    public async ValueTask InitializeAsync() => _target = await TestTarget.StartAsync(Pipeline);
 
-    public async Task DisposeAsync() => await _target.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _target.DisposeAsync();
 
     private static ActionProfileMember Member(uint id, ulong port = 1, uint? profile = null)
         => new() { ActionProfileId = profile ?? Balancer, MemberId = id, Action = Pipeline.Call("out_of", port) };

@@ -39,7 +39,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
     private TestTarget _target = null!;
     private Controller _controller = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _target = await TestTarget.StartAsync(o => o with { ServePorts = true, PortNamespace = "/run/netns/none-such" });
         _controller = await _target.Client.BecomePrimaryAsync();
@@ -47,7 +47,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         await _target.Client.WriteAsync([.. Rows.Select(TargetClient.Insert)]);
     }
 
-    public async Task DisposeAsync() => await _target.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _target.DisposeAsync();
 
     [Fact]
     public async Task What_is_written_is_read_back_and_only_that()

@@ -23,13 +23,13 @@ public sealed class TlsTests : IAsyncLifetime
     private readonly ConcurrentQueue<string> _lines = new();
     private SoftTargetHost _host = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _authority.Write(_directory, "server", server: true);
         _host = await StartAsync(limits => limits);
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _host.DisposeAsync();
         Directory.Delete(_directory, recursive: true);

@@ -25,14 +25,14 @@ public sealed class TraceTests : IAsyncLifetime
 
     private TargetClient Client => _target.Client;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _target = await TestTarget.StartAsync(o => o with { ServePorts = true, PortNamespace = "/run/netns/none-such" });
         _controller = await Client.BecomePrimaryAsync();
         await Client.PushAsync(Pipeline.Config());
     }
 
-    public async Task DisposeAsync() => await _target.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _target.DisposeAsync();
 
     private Task<TraceReply> TraceAsync(uint port = 1)
         => Client.SoftTarget.TraceAsync(new TraceRequest { Port = port, Packet = ByteString.CopyFrom(Packet) }).ResponseAsync;

@@ -5,7 +5,7 @@ public sealed class ConformanceFixture : IAsyncLifetime
 {
     internal TestTarget Target { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Target = await TestTarget.StartAsync(TestPipeline.Conformance);
+    public async ValueTask InitializeAsync() => Target = await TestTarget.StartAsync(TestPipeline.Conformance);
 
-    public async Task DisposeAsync() => await Target.DisposeAsync();
+    public async ValueTask DisposeAsync() => await Target.DisposeAsync();
 }
