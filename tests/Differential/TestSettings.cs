@@ -3,7 +3,7 @@ using System.Globalization;
 namespace ACCOffload.Differential;
 
 /// <summary>
-/// Settings of a run. The seed is fixed unless the environment says otherwise, so that CI is repeatable; a longer search is
+/// Settings of a run. The seed is fixed by default, so that CI is repeatable. For a longer search set
 /// <c>ACCOFFLOAD_DIFFERENTIAL_SEED=random ACCOFFLOAD_DIFFERENTIAL_SCALE=100</c>.
 /// </summary>
 internal static class TestSettings
@@ -21,6 +21,6 @@ internal static class TestSettings
         Environment.GetEnvironmentVariable("ACCOFFLOAD_DIFFERENTIAL_SCALE") is { Length: > 0 } text
             ? int.Parse(text, CultureInfo.InvariantCulture) : 1;
 
-    /// <summary>A specification beside the tests.</summary>
+    /// <summary>Reads a specification from the output folder.</summary>
     public static string Spec(string name) => File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "specs", name));
 }

@@ -5,7 +5,7 @@ namespace ACCOffload.PipelineTests;
 /// <summary>Session affinity by client address.</summary>
 public sealed class AffinityTests : IDisposable
 {
-    // Class 3, two minutes, plus one.
+    // Timeout class 3 (two minutes), plus one.
     private const byte TwoMinutes = 4;
     private readonly Node _node = new();
     private readonly Service _service;
@@ -29,7 +29,7 @@ public sealed class AffinityTests : IDisposable
         => _node.Pass((uint)pod, _service.To(Node.PodAddress(pod), _port++, port: port), Node.UplinkPort).Destination - Node.PodAddress(0x1000);
 
     [Fact]
-    public void A_client_stays_with_its_backend_through_all_frontends_and_other_clients_spread()
+    public void A_client_keeps_its_backend_on_every_frontend_and_clients_are_spread()
     {
         var backends = Enumerable.Range(1, 8).Select(pod => Connect(pod)).ToList();
         Assert.True(backends.Distinct().Count() > 2);
@@ -43,7 +43,7 @@ public sealed class AffinityTests : IDisposable
     }
 
     [Fact]
-    public void It_lasts_as_long_as_new_connections_come_in_time()
+    public void Affinity_lasts_while_new_connections_arrive_within_the_timeout()
     {
         var first = Connect(1);
         for (var i = 0; i < 10; i++)
@@ -51,7 +51,7 @@ public sealed class AffinityTests : IDisposable
             _node.Time.Advance(TimeSpan.FromSeconds(119));
             Assert.Equal(first, Connect(1));
         }
-        // Once it is over the client goes where the buckets say, which others have now.
+        // After the timeout the buckets decide, and they hold other backends by now.
         _service.Fill([.. Enumerable.Repeat(first % 8 + 1, 8)]);
         Assert.Equal(first, Connect(1));
         _node.Time.Advance(TimeSpan.FromSeconds(121));
@@ -61,7 +61,7 @@ public sealed class AffinityTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_client_whose_backend_left_gets_another_and_stays_there(bool drain)
+    public void A_client_whose_backend_is_removed_moves_once(bool drain)
     {
         var first = Connect(1);
         Leave(first, drain);
@@ -72,12 +72,12 @@ public sealed class AffinityTests : IDisposable
             _node.Time.Advance(TimeSpan.FromSeconds(100));
             Assert.Equal(second, Connect(1));
         }
-        // And so on, for as long as there are others.
-        for (var gone = second; _gone.Count < 6;)
+        // The same happens each time, as long as a backend is left.
+        for (var gone = second; _removed.Count < 6;)
         {
             Leave(gone, drain);
             var next = Connect(1);
-            Assert.DoesNotContain(next, _gone);
+            Assert.DoesNotContain(next, _removed);
             for (var i = 0; i < 30; i++)
             {
                 _node.Time.Advance(TimeSpan.FromSeconds(100));
@@ -89,10 +89,10 @@ public sealed class AffinityTests : IDisposable
 
     private void Leave(uint backend, bool drain)
     {
-        var left = Enumerable.Range(1, 8).Select(i => (uint)i).Except(_gone).Where(i => i != backend).ToArray();
-        _gone.Add(backend);
+        var left = Enumerable.Range(1, 8).Select(i => (uint)i).Except(_removed).Where(i => i != backend).ToArray();
+        _removed.Add(backend);
         _service.Fill([.. Enumerable.Range(0, 8).Select(i => left[i % left.Length])]);
-        // Those that drain keep their buckets, and have a substitute.
+        // Draining backends keep their buckets and get a substitute.
         for (var i = 0; i < 8; i++)
         {
             if (_successors[i] == backend && !drain)
@@ -113,7 +113,7 @@ public sealed class AffinityTests : IDisposable
         }
     }
 
-    private readonly List<uint> _gone = [];
+    private readonly List<uint> _removed = [];
     private readonly uint[] _successors = [1, 2, 3, 4, 5, 6, 7, 8];
     private readonly uint[] _substitutes = new uint[8];
 }

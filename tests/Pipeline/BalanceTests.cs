@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>New flows are spread, every packet of a flow goes the same way, and replies come from the service.</summary>
+/// <summary>New flows are spread over the backends, a flow stays on its backend, and replies come from the service address.</summary>
 public sealed class BalanceTests : IDisposable
 {
     private readonly Node _node = new();
@@ -30,7 +30,7 @@ public sealed class BalanceTests : IDisposable
         var random = new Random(buckets);
         for (var i = 0; i < flows; i++)
         {
-            // A pod may have 4,096 connections that nobody answered.
+            // A pod may have 4,096 unanswered connections.
             if (i % 4000 == 3999)
             {
                 _node.Time.Advance(TimeSpan.FromSeconds(61));
@@ -40,7 +40,7 @@ public sealed class BalanceTests : IDisposable
             counts[to] = counts.GetValueOrDefault(to) + 1;
         }
         Assert.Equal(buckets, counts.Count);
-        // Chi-squared, at a level that chance exceeds once in some ten thousand times (Wilson and Hilferty).
+        // Chi-squared test (Wilson-Hilferty approximation): a fair spread fails about once in 10,000 runs.
         var chi = counts.Values.Sum(c => Math.Pow(c - 200, 2) / 200);
         var freedom = Math.Max(1, buckets - 1);
         var limit = freedom * Math.Pow(1 - 2.0 / (9 * freedom) + 4 * Math.Sqrt(2.0 / (9 * freedom)), 3);
@@ -51,11 +51,11 @@ public sealed class BalanceTests : IDisposable
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Sctp)]
-    public void A_flow_is_rewritten_both_ways_and_stays_with_its_backend(byte protocol)
+    public void A_flow_is_rewritten_in_both_directions_and_keeps_its_backend(byte protocol)
     {
         var client = _node.AddPod(1);
         var backend = _node.AddPod(2);
-        // SCTP's checksum covers the ports: they have to be equal.
+        // SCTP's checksum covers the ports, so the backend must use the service port.
         var port = (ushort)(protocol == Frame.Sctp ? 80 : 8080);
         var service = new Service(_node, protocol).Backend(1, backend, port).Backend(2, _node.AddPod(3), port).Fill(1).Frontend(Service.Address, 80);
         var payload = "odd length"u8;
@@ -79,7 +79,7 @@ public sealed class BalanceTests : IDisposable
     }
 
     [Fact]
-    public void Checksums_stay_right_whatever_the_packet_holds()
+    public void Checksums_are_correct_for_any_packet_content()
     {
         var client = _node.AddPod(1);
         var random = new Random(3);
@@ -89,7 +89,7 @@ public sealed class BalanceTests : IDisposable
                 .Frontend(Service.Address, 80, id: protocol);
             for (var i = 0; i < 20_000; i++)
             {
-                // A pod may have 4,096 connections that nobody answered, and 16,384 flows of datagrams.
+                // A pod may have 4,096 unanswered connections and 16,384 datagram flows.
                 if (i % 4000 == 3999)
                 {
                     _node.Time.Advance(TimeSpan.FromSeconds(121));
@@ -97,7 +97,7 @@ public sealed class BalanceTests : IDisposable
 
                 var payload = new byte[random.Next(8)];
                 random.NextBytes(payload);
-                // Node.Send checks.
+                // Node.Send verifies the checksums.
                 var seen = _node.Pass(1, service.To(client, (ushort)random.Next(1, 65536), payload: payload), protocol);
                 random.NextBytes(payload);
                 _node.Pass(protocol, Service.Answer(seen, Frame.Syn | Frame.Ack, payload), 1);
@@ -106,7 +106,7 @@ public sealed class BalanceTests : IDisposable
     }
 
     [Fact]
-    public void UDP_without_a_checksum_keeps_none_and_one_that_comes_out_as_zero_is_written_as_ones()
+    public void UDP_without_a_checksum_stays_so_and_a_computed_zero_is_sent_as_all_ones()
     {
         var client = _node.AddPod(1);
         var backend = _node.AddPod(2);
@@ -115,7 +115,7 @@ public sealed class BalanceTests : IDisposable
         Assert.Equal(0, bare.UdpChecksum);
         Assert.Equal(8080, bare.DestinationPort);
 
-        // The payload that makes the sum of what comes out zero.
+        // A payload for which the translated packet's checksum computes to zero.
         var probe = Frame.Build(Frame.Udp, client, 5000, backend, 8080, [0, 0]);
         byte[] payload = [(byte)(probe.UdpChecksum >> 8), (byte)probe.UdpChecksum];
         var zero = _node.Pass(1, Frame.Build(Frame.Udp, client, 5000, Service.Address, 80, payload), 2);
@@ -123,7 +123,7 @@ public sealed class BalanceTests : IDisposable
     }
 
     [Fact]
-    public void SCTP_keeps_its_checksum_because_only_addresses_change()
+    public void The_SCTP_checksum_is_unchanged()
     {
         var client = _node.AddPod(1);
         var service = new Service(_node, Frame.Sctp).Backend(1, _node.AddPod(2), 80).Fill(1).Frontend(Service.Address, 80);
@@ -131,7 +131,7 @@ public sealed class BalanceTests : IDisposable
     }
 
     [Fact]
-    public void Frontends_share_a_set_and_each_answers_in_its_own_name()
+    public void Frontends_share_backends_and_each_replies_from_its_own_address()
     {
         var client = _node.AddPod(1);
         var service = new Service(_node).Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80).Frontend(Service.Address + 1, 443);
@@ -144,12 +144,12 @@ public sealed class BalanceTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_service_is_left_alone()
+    public void Traffic_to_other_addresses_and_ports_is_not_translated()
     {
         var client = _node.AddPod(1);
         var backend = _node.AddPod(2);
         var service = new Service(_node).Backend(1, backend).Fill(1).Frontend(Service.Address, 80);
-        // To the backend itself, and the way back, with and without a flow of the same client.
+        // Directly to the backend and back, with and without a service flow of the same client.
         for (var i = 0; i < 2; i++)
         {
             var direct = _node.Pass(1, Frame.Build(Frame.Tcp, client, 6000, backend, 8080), 2);
@@ -157,18 +157,18 @@ public sealed class BalanceTests : IDisposable
             Assert.Equal($"{Frame.Text(backend)}:8080 > {Frame.Text(client)}:6000", _node.Pass(2, Service.Answer(direct), 1).Path);
             _node.Pass(1, service.To(client, 5000), 2);
         }
-        // Another port of the address is no service; it goes where the route says.
+        // Another port of the address is not a service; it is routed.
         Assert.Equal(Service.Address, _node.Pass(1, service.To(client, 5000, port: 81), Node.UplinkPort).Destination);
     }
 
     [Fact]
-    public void Clients_are_pods_the_host_and_whoever_is_outside_and_backends_are_anywhere()
+    public void Pods_the_host_and_external_clients_reach_backends_anywhere()
     {
         var pod = _node.AddPod(1);
         const uint remote = 0x0AF40205;
         var service = new Service(_node).Backend(1, remote).Backend(2, Node.Address, 6443).Fill(1).Frontend(Service.Address, 80);
 
-        // A remote pod: its answer comes in at the uplink.
+        // A remote pod: its reply arrives at the uplink.
         var seen = _node.Pass(1, service.To(pod, 5000), Node.UplinkPort);
         Assert.Equal(Service.Address, _node.Pass(Node.UplinkPort, Service.Answer(seen), 1).Source);
         // The host as a client.
@@ -179,14 +179,14 @@ public sealed class BalanceTests : IDisposable
         seen = _node.Pass(1, service.To(pod, 5001), Node.HostPort);
         Assert.Equal((Node.Address, 6443, Node.HostMac), (seen.Destination, seen.DestinationPort, seen.DestinationMac));
         Assert.Equal((Service.Address, 80), (_node.Pass(Node.HostPort, Service.Answer(seen), 1) is var back ? back.Source : 0, back.SourcePort));
-        // From outside there are rows of their own.
+        // External clients match separate rows.
         Assert.Equal(Service.Address, _node.Send(Node.UplinkPort, service.To(0x08080808, 5000))!.Value.Frame.Destination);
         service.Fill(1).Frontend(Service.Address, 80, outside: true);
         Assert.Equal(remote, _node.Send(Node.UplinkPort, service.To(0x08080808, 5001))!.Value.Frame.Destination);
     }
 
     [Fact]
-    public void Source_ranges_hold_for_new_flows()
+    public void Source_ranges_apply_to_new_flows()
     {
         var local = _node.AddPod(2);
         var service = new Service(_node) { Ranges = 7 }.Backend(1, local).Fill(1).Frontend(Service.Address, 80, outside: true);

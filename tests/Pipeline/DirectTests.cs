@@ -2,7 +2,9 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>One source port to a service and straight to its backend: at the backend both would be one flow.</summary>
+/// <summary>
+/// A client uses one source port both for a service and for its backend directly: the backend could not tell the two flows apart.
+/// </summary>
 public sealed class DirectTests : IDisposable
 {
     private readonly Node _node = new();
@@ -26,14 +28,14 @@ public sealed class DirectTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Connections_are_told_apart(bool serviceFirst)
+    public void Connections_to_service_and_backend_are_kept_apart(bool serviceFirst)
     {
         Start(Frame.Tcp);
         var (first, second) = serviceFirst ? (ToService(), ToBackend()) : (ToBackend(), ToService());
         first.Open(2);
         second.Open(2);
         Assert.Equal((_client, 5000), (first.Seen.Source, first.Seen.SourcePort));
-        // The client's own address, and a port of the pool.
+        // The client's own address and a port from the pool.
         Assert.Equal(_client, second.Seen.Source);
         Assert.InRange(second.Seen.SourcePort, 40000, 40000 + 0xFFF);
         foreach (var connection in new[] { first, second, first })
@@ -49,7 +51,7 @@ public sealed class DirectTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Datagrams_are_told_apart(bool serviceFirst)
+    public void Datagrams_to_service_and_backend_are_kept_apart(bool serviceFirst)
     {
         var service = Start(Frame.Udp);
         Frame[] asked = [service.To(_client, 5000), Frame.Build(Frame.Udp, _client, 5000, _backend, 8080)];
@@ -70,7 +72,7 @@ public sealed class DirectTests : IDisposable
     }
 
     [Fact]
-    public void A_direct_connection_keeps_its_port_however_long_it_is_silent()
+    public void An_idle_direct_connection_keeps_its_port()
     {
         Start(Frame.Tcp);
         var direct = ToBackend().Open(2);
@@ -82,7 +84,7 @@ public sealed class DirectTests : IDisposable
     }
 
     [Fact]
-    public void A_direct_connection_that_was_there_before_the_service_is_known_with_its_next_packet()
+    public void A_direct_connection_older_than_the_service_is_learned_from_its_next_packet()
     {
         var direct = ToBackend().Open(2);
         Start(Frame.Tcp);
@@ -95,7 +97,7 @@ public sealed class DirectTests : IDisposable
     }
 
     [Fact]
-    public void What_is_alone_is_not_changed()
+    public void A_direct_flow_without_a_conflict_is_not_translated()
     {
         Start(Frame.Udp);
         for (ushort port = 5000; port < 5100; port++)
@@ -110,7 +112,7 @@ public sealed class DirectTests : IDisposable
     }
 
     [Fact]
-    public void A_full_share_leaves_direct_traffic_alone()
+    public void Direct_traffic_passes_when_the_share_of_its_port_is_full()
     {
         Start(Frame.Udp);
         for (ushort port = 5000; port < 11000; port++)

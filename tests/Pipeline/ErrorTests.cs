@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>ICMP errors about flows that are translated (RFC 5508).</summary>
+/// <summary>ICMP errors about translated flows (RFC 5508).</summary>
 public sealed class ErrorTests : IDisposable
 {
     private const byte Pool = 1;
@@ -26,7 +26,7 @@ public sealed class ErrorTests : IDisposable
 
     public void Dispose() => _node.Dispose();
 
-    // What is quoted is what its sender sent, but for the hops that it came.
+    // The error quotes the packet as it was sent, except for the TTL.
     private static void AssertQuotes(Frame sent, Frame error, int bytes = 28)
     {
         var expected = sent.Ip[..bytes].ToArray();
@@ -43,7 +43,7 @@ public sealed class ErrorTests : IDisposable
     [InlineData(Frame.Sctp, Unreachable, 2)]
     [InlineData(Frame.Udp, TimeExceeded, 1)]
     [InlineData(Frame.Tcp, ParameterProblem, 0)]
-    public void An_error_of_the_backend_quotes_what_the_client_sent(byte protocol, byte type, byte code)
+    public void An_error_from_the_backend_quotes_the_client_packet(byte protocol, byte type, byte code)
     {
         var service = new Service(_node, protocol).Backend(1, _backend, port: protocol == Frame.Sctp ? (ushort)80 : (ushort)8080).Fill(1).Frontend(Service.Address, 80);
         var sent = service.To(_client, 5000, payload: "request"u8);
@@ -58,7 +58,7 @@ public sealed class ErrorTests : IDisposable
     [InlineData(28)]
     [InlineData(35)]
     [InlineData(548)]
-    public void Quotes_of_every_length_have_right_checksums(int quoted)
+    public void Checksums_are_correct_for_quotes_of_any_length(int quoted)
     {
         var service = new Service(_node, Frame.Udp).Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         var sent = service.To(_client, 5000, payload: new byte[577]);
@@ -74,13 +74,13 @@ public sealed class ErrorTests : IDisposable
     {
         const uint remote = 0x0AF40205;
         new Service(_node) { Pool = Pool }.Backend(1, remote).Fill(1).Frontend(Service.Address, 80).Frontend(Node.Address, 30080, outside: true);
-        // The cluster IP, as a pod and the host use it, and the node port.
+        // The cluster IP from a pod and from the host, and the node port.
         foreach (var (port, from, to, toPort) in new[] { (1u, _client, Service.Address, (ushort)80), (Node.HostPort, Node.Address, Service.Address, (ushort)80), (Node.UplinkPort, External, Node.Address, (ushort)30080) })
         {
             var sent = Frame.Build(Frame.Tcp, from, 5000, to, toPort, new byte[1400]);
             var seen = _node.Pass(port, sent, Node.UplinkPort);
             var error = _node.Pass(Node.UplinkPort, Frame.Error(Unreachable, TooBig, Router, seen, mtu: 1300), port);
-            // As with Linux a router behind the service's address shows by that address.
+            // As on Linux, an error from a router behind the service comes from the service address.
             Assert.Equal((to, from), (error.Source, error.Destination));
             Assert.Equal(1300u, error.Sequence & 0xFFFF);
             AssertQuotes(sent, error);
@@ -97,14 +97,14 @@ public sealed class ErrorTests : IDisposable
         var sent = Service.Answer(seen, Frame.Ack, new byte[1400]);
         var reply = _node.Pass(2, sent, Node.UplinkPort);
         var error = _node.Pass(Node.UplinkPort, Frame.Error(Unreachable, TooBig, Router, reply, mtu: 1300), 2);
-        // Whom the node's address hides, it hides here too; else the router shows.
+        // With masquerading the error comes from the node's address, otherwise from the router.
         Assert.Equal((pool == 0 ? Router : Node.Address, _backend), (error.Source, error.Destination));
         Assert.Equal(1300u, error.Sequence & 0xFFFF);
         AssertQuotes(sent, error);
     }
 
     [Fact]
-    public void A_client_that_is_gone_tells_the_backend_so()
+    public void An_error_from_the_client_reaches_the_backend()
     {
         var service = new Service(_node, Frame.Udp).Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
@@ -115,7 +115,7 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
-    public void A_pod_that_reaches_itself_hears_of_errors_on_both_ends()
+    public void A_pod_that_is_its_own_backend_gets_errors_in_both_directions()
     {
         var service = new Service(_node, Frame.Udp).Backend(1, _client).Fill(1).Frontend(Service.Address, 80);
         var sent = service.To(_client, 5000);
@@ -158,7 +158,7 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
-    public void A_flow_that_moved_is_found_at_its_backend_of_now()
+    public void An_error_about_a_moved_flow_comes_from_its_current_backend()
     {
         var other = _node.AddPod(3);
         var service = new Service(_node, Frame.Udp).Backend(1, _backend).Backend(2, other).Fill(1).Frontend(Service.Address, 80);
@@ -172,7 +172,7 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
-    public void An_error_neither_keeps_nor_ends_its_flow()
+    public void An_error_neither_extends_nor_ends_its_flow()
     {
         var service = new Service(_node).Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
@@ -184,11 +184,11 @@ public sealed class ErrorTests : IDisposable
         }
         Assert.Equal((1, 1), (_node.Learned("flows"), _node.Learned("replies")));
         _node.Time.Advance(TimeSpan.FromSeconds(2));
-        // Of no flow now: not translated, and so to an address that nobody has.
+        // The flow has expired: the error is not translated and goes to an unassigned address.
         Assert.Equal(seen.Source, _node.Pass(2, Frame.Error(Unreachable, PortUnreachable, _backend, seen), 1).Destination);
         Assert.Equal(Service.Answer(seen).Source, _node.Pass(2, Service.Answer(seen), 1).Source);
 
-        // A connection with data lives on after any number of errors, and one of its client's about a reply does not shorten it either.
+        // A connection that has carried data survives any number of errors, including a client's errors about replies.
         var connection = new Connection(_node, 1, _client, 5001).Open(2);
         _node.Pass(2, Frame.Error(Unreachable, PortUnreachable, _backend, connection.Ask(2)), 1);
         _node.Pass(1, Frame.Error(Unreachable, PortUnreachable, _client, connection.Answer(2)), 2);
@@ -198,21 +198,21 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
-    public void What_belongs_to_no_flow_is_not_translated()
+    public void An_error_without_a_matching_flow_is_not_translated()
     {
         var service = new Service(_node, Frame.Udp).Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
         var other = Frame.Build(Frame.Udp, seen.Source, 5001, seen.Destination, seen.DestinationPort);
         AssertSame(2, Frame.Error(Unreachable, PortUnreachable, _backend, other), 1);
 
-        // A pod that complains of what was not sent to it, and an error that goes to another than the sender.
+        // An error from a pod that was not the receiver, and an error to a host that was not the sender.
         AssertSame(3, Frame.Error(Unreachable, PortUnreachable, _node.AddPod(3), seen), 1);
         var answer = _node.Pass(2, Service.Answer(seen), 1);
         AssertSame(3, Frame.Error(Unreachable, PortUnreachable, Node.PodAddress(3), Frame.Build(Frame.Udp, answer.Source, 80, _client, 5000)), Node.UplinkPort);
         Assert.Null(_node.Send(3, Frame.Error(Unreachable, PortUnreachable, _backend, seen)));
         Assert.Equal(1ul, _node.Drops(DropReason.SpoofedPod));
 
-        // What is no error, or quotes a later fragment or options.
+        // Not an error, or one that quotes a later fragment or IP options.
         AssertSame(2, Frame.Error(5, 0, _backend, seen), 1);
         seen.Bytes[21] = 1;
         AssertSame(2, Frame.Error(Unreachable, PortUnreachable, _backend, seen), 1);
@@ -229,7 +229,7 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
-    public void An_error_that_quotes_too_little_is_dropped()
+    public void An_error_with_a_truncated_quote_is_dropped()
     {
         var service = new Service(_node, Frame.Udp).Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);

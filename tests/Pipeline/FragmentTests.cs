@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>Packets in fragments: of translated traffic all go where the first one goes.</summary>
+/// <summary>Fragments of translated packets follow the first fragment.</summary>
 public sealed class FragmentTests : IDisposable
 {
     private const byte Pool = 1;
@@ -23,7 +23,7 @@ public sealed class FragmentTests : IDisposable
 
     public void Dispose() => _node.Dispose();
 
-    // All fragments, put together where they arrive.
+    // Sends all fragments and reassembles them at the receiver.
     private Frame PassAll(uint port, Frame frame, uint expectedPort)
     {
         var whole = Frame.Whole([.. frame.Fragments(Size, ++_identification).Select(f => _node.Pass(port, f, expectedPort))]);
@@ -38,7 +38,7 @@ public sealed class FragmentTests : IDisposable
     [InlineData(Frame.Udp, 0)]
     [InlineData(Frame.Udp, Pool)]
     [InlineData(Frame.Tcp, Pool)]
-    public void Requests_and_answers_of_a_service_arrive(byte protocol, byte pool)
+    public void Fragmented_requests_and_replies_of_a_service_arrive(byte protocol, byte pool)
     {
         var service = ServiceOf(protocol, pool);
         if (protocol == Frame.Tcp)
@@ -57,7 +57,7 @@ public sealed class FragmentTests : IDisposable
     [Theory]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Tcp)]
-    public void Masqueraded_traffic_arrives(byte protocol)
+    public void Masqueraded_fragments_arrive(byte protocol)
     {
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         var seen = PassAll(1, Frame.Build(protocol, _client, 5000, External, 53, Large), Node.UplinkPort);
@@ -67,7 +67,7 @@ public sealed class FragmentTests : IDisposable
     }
 
     [Fact]
-    public void A_large_echo_is_masqueraded_whole()
+    public void All_fragments_of_a_large_echo_are_masqueraded()
     {
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         _node.PutPrefix("outgoing", "keep_source", [0x0AF40000], 16);
@@ -81,7 +81,7 @@ public sealed class FragmentTests : IDisposable
     }
 
     [Fact]
-    public void Fragments_that_are_not_translated_are_routed_in_any_order()
+    public void Untranslated_fragments_are_routed_in_any_order()
     {
         var pieces = Frame.Build(Frame.Udp, _client, 5000, _backend, 9999, Large).Fragments(Size, 7);
         foreach (var piece in pieces.Reverse())
@@ -93,7 +93,7 @@ public sealed class FragmentTests : IDisposable
     }
 
     [Fact]
-    public void A_later_fragment_that_comes_first_is_dropped()
+    public void A_later_fragment_that_arrives_before_the_first_is_dropped()
     {
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         _node.PutPrefix("outgoing", "keep_source", [0x0AF40000], 16);
@@ -102,16 +102,16 @@ public sealed class FragmentTests : IDisposable
         Assert.Equal(1ul, _node.Drops(DropReason.ServiceFragment));
         _node.Pass(1, pieces[0], Node.UplinkPort);
         _node.Pass(1, pieces[2], Node.UplinkPort);
-        // Half a minute later the first one is forgotten.
+        // The first fragment is forgotten after 30 seconds.
         _node.Time.Advance(TimeSpan.FromSeconds(31));
         Assert.Null(_node.Send(1, pieces[2]));
         Assert.Equal(2ul, _node.Drops(DropReason.ServiceFragment));
     }
 
     [Fact]
-    public void Packets_of_one_identification_are_not_mixed_up()
+    public void Packets_with_the_same_identification_are_not_mixed_up()
     {
-        // Of two flows between the same hosts: the second packet is lost as a whole, rather than that its end reaches the first one's backend.
+        // Two flows between the same hosts: the whole second packet is lost, so that its tail does not reach the first flow's backend.
         var service = ServiceOf(Frame.Udp);
         var other = new Service(_node, Frame.Udp, set: 2).Backend(2, _node.AddPod(3)).Fill(2).Frontend(Service.Address, 81);
         var one = service.To(_client, 5000, payload: Large).Fragments(Size, 7);
@@ -120,7 +120,7 @@ public sealed class FragmentTests : IDisposable
         Assert.Null(_node.Send(1, two[0]));
         Assert.Equal(1ul, _node.Drops(DropReason.ServiceFragment));
         _node.Pass(1, one[1], 2);
-        // The same flow may use it again at once, and the other one after half a minute.
+        // The same flow may reuse the identification immediately, the other one after 30 seconds.
         _node.Pass(1, one[0], 2);
         _node.Time.Advance(TimeSpan.FromSeconds(31));
         foreach (var piece in two)
@@ -130,15 +130,15 @@ public sealed class FragmentTests : IDisposable
     }
 
     [Fact]
-    public void Fragments_of_what_is_refused_are_dropped()
+    public void Fragments_to_a_service_without_backends_are_dropped()
     {
-        // Without a backend the first one is answered; for the others there is nothing to answer with.
+        // Only the first fragment is rejected with an error; later ones carry no header to quote.
         var service = new Service(_node, Frame.Udp);
         _node.Put("services", "refuse", [0, Service.Address, 80, Frame.Udp], 80, 0);
         var pieces = service.To(_client, 5000, payload: Large).Fragments(Size, 7);
         Assert.Equal(Frame.Icmp, _node.Pass(1, pieces[0], 1).Protocol);
         Assert.Equal(0, _node.Learned("fragments"));
-        // It was served when the first one came.
+        // The service had a backend when the first fragment arrived.
         service.Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         _node.Pass(1, pieces[0], 2);
         _node.Put("services", "refuse", [0, Service.Address, 80, Frame.Udp], 80, 0);
@@ -152,9 +152,9 @@ public sealed class FragmentTests : IDisposable
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Sctp)]
     [InlineData(47)]
-    public void A_first_fragment_that_may_lack_part_of_layer_4_is_dropped(byte protocol)
+    public void A_first_fragment_without_the_whole_layer_4_header_is_dropped(byte protocol)
     {
-        // RFC 1858. Whoever the packet is for: no link makes such fragments.
+        // RFC 1858. Dropped for any destination: no link produces fragments this small.
         var packet = Frame.Build(protocol, _client, 5000, _backend, 80, Large);
         for (var size = 8; size < 44; size += 8)
         {
@@ -168,7 +168,7 @@ public sealed class FragmentTests : IDisposable
     [Theory]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Tcp)]
-    public void A_later_fragment_that_would_overwrite_layer_4_is_dropped(byte protocol)
+    public void A_fragment_that_overlaps_the_layer_4_header_is_dropped(byte protocol)
     {
         // RFC 3128.
         var pieces = Frame.Build(protocol, _client, 5000, _backend, 80, Large).Fragments(8, 7);
@@ -182,7 +182,7 @@ public sealed class FragmentTests : IDisposable
     }
 
     [Fact]
-    public void An_error_in_fragments_is_not_translated()
+    public void A_fragmented_error_is_not_translated()
     {
         var service = ServiceOf(Frame.Udp);
         var seen = _node.Pass(1, service.To(_client, 5000, payload: new byte[1000]), 2);
@@ -192,7 +192,7 @@ public sealed class FragmentTests : IDisposable
     }
 
     [Fact]
-    public void One_pods_fragments_leave_room_for_anothers()
+    public void One_pod_cannot_use_all_fragment_entries()
     {
         var service = ServiceOf(Frame.Udp);
         var other = _node.AddPod(3);

@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>While a row is deleted and inserted again, what would have met it is dropped and counted.</summary>
+/// <summary>While a row is deleted and reinserted, packets that would match it are dropped and counted.</summary>
 public sealed class HeldTests : IDisposable
 {
     private const ulong HeldAddress = 1;
@@ -41,7 +41,7 @@ public sealed class HeldTests : IDisposable
     }
 
     [Fact]
-    public void A_flow_outlasts_the_moment_in_which_its_backend_has_no_row()
+    public void A_flow_survives_the_replacement_of_its_backend_row()
     {
         var pod = _node.AddPod(2);
         var service = new Service(_node).Backend(1, pod).Fill(1).Frontend(Service.Address, 80);
@@ -50,7 +50,7 @@ public sealed class HeldTests : IDisposable
 
         _node.Put("held", "hold", [HeldBackend, 1]);
         _node.Remove("backends", 1);
-        // Neither a reset nor another backend.
+        // The client is neither reset nor moved to another backend.
         Assert.Null(_node.Send(1, data));
         Assert.Equal((1ul, 0ul), (_node.Drops(DropReason.Held), _node.Drops(DropReason.NoFlow)));
 

@@ -3,7 +3,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>Addresses that must not be forwarded to or from, and packets that are shorter than they say.</summary>
+/// <summary>Addresses that are never forwarded to or from, and packets shorter than their headers claim.</summary>
 public sealed class HygieneTests : IDisposable
 {
     private const uint External = 0x08080808;
@@ -21,7 +21,7 @@ public sealed class HygieneTests : IDisposable
     [InlineData(0x7F000001u)]
     [InlineData(0xA9FE0505u)]
     [InlineData(0xA9FEA9FEu)]
-    public void What_is_never_routed_leaves_by_no_port(uint address)
+    public void Packets_to_unroutable_addresses_are_dropped(uint address)
     {
         Assert.Null(_node.Send(1, Frame.Build(Frame.Udp, _client, 5000, address, 53)));
         Assert.Null(_node.Send(Node.HostPort, Frame.Build(Frame.Udp, Node.Address, 5000, address, 53)));
@@ -33,7 +33,7 @@ public sealed class HygieneTests : IDisposable
     [InlineData(0x00000000u)]
     [InlineData(0x7F000001u)]
     [InlineData(0xA9FE0505u)]
-    public void Nobody_speaks_with_such_an_address(uint address)
+    public void Packets_from_unroutable_addresses_are_dropped(uint address)
     {
         Assert.Null(_node.Send(Node.HostPort, Frame.Build(Frame.Udp, address, 5000, External, 53)));
         Assert.Null(_node.Send(Node.UplinkPort, Frame.Build(Frame.Udp, address, 5000, _client, 53)));
@@ -43,7 +43,7 @@ public sealed class HygieneTests : IDisposable
     }
 
     [Fact]
-    public void Nobody_outside_speaks_as_the_node_its_host_or_the_gateway()
+    public void The_uplink_rejects_sources_of_the_node_the_host_and_the_gateway()
     {
         foreach (var address in new[] { Node.Address, Node.HostAddress })
         {
@@ -61,9 +61,9 @@ public sealed class HygieneTests : IDisposable
     [InlineData(Frame.Udp, 8)]
     [InlineData(Frame.Sctp, 12)]
     [InlineData(Frame.Icmp, 8)]
-    public void A_packet_that_ends_within_its_header_is_dropped(byte protocol, int header)
+    public void A_packet_with_a_truncated_layer_4_header_is_dropped(byte protocol, int header)
     {
-        // What follows in the frame is padding, which is not to be taken for a header.
+        // The rest of the frame is padding and must not be parsed as a header.
         var whole = Frame.Build(protocol, _client, 0x0800, External, 0, new byte[40], fragmentField: 0);
         for (var length = 20; length < 20 + header; length++)
         {
@@ -80,7 +80,7 @@ public sealed class HygieneTests : IDisposable
             BinaryPrimitives.WriteUInt16BigEndian(span[16..], (ushort)length);
             BinaryPrimitives.WriteUInt16BigEndian(span[24..], 0);
             BinaryPrimitives.WriteUInt16BigEndian(span[24..], Checksums.Of(span[14..34]));
-            // The sum of the packet as short as it is now.
+            // Recompute the checksum for the shortened packet.
             if (length >= 20 + header)
             {
                 Checksums.Fill(frame);

@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>Flows whose source is rewritten too.</summary>
+/// <summary>Flows whose source address is rewritten as well.</summary>
 public sealed class MasqueradeTests : IDisposable
 {
     private const byte Pool = 1;
@@ -38,9 +38,9 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
-    public void The_node_never_sees_an_address_of_its_own_as_a_source()
+    public void The_node_never_receives_packets_from_its_own_addresses()
     {
-        // A backend on the host network: the node itself reaches it through the gateway's address, others by their own, even where
+        // A backend on the host network: the node reaches it from the gateway's address, other clients keep their own address even if
         // the frontend masquerades.
         var service = new Service(_node) { Pool = Pool }.Backend(1, Node.Address, 6443).Fill(1).Frontend(Service.Address, 80)
             .Frontend(Service.Address, 80, outside: true);
@@ -55,7 +55,7 @@ public sealed class MasqueradeTests : IDisposable
         }
         Assert.Equal(_pod, _node.Pass(1, service.To(_pod, 5000), Node.HostPort).Source);
         Assert.Equal(External, _node.Pass(Node.UplinkPort, service.To(External, 5000), Node.HostPort).Source);
-        // Two flows that would be one.
+        // Two flows with the same tuple at the backend.
         var twin = _node.Pass(1, Frame.Build(Frame.Tcp, _pod, 5000, Service.Address + 1, 81), Node.UplinkPort);
         Assert.Equal(Service.Address + 1, twin.Destination);
         service.Frontend(Service.Address + 1, 81);
@@ -63,7 +63,7 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
-    public void Traffic_from_outside_comes_back_through_the_node()
+    public void Replies_to_external_clients_return_through_the_node()
     {
         const uint remote = 0x0AF40205;
         var service = new Service(_node) { Pool = Pool }.Backend(1, remote).Fill(1);
@@ -74,22 +74,22 @@ public sealed class MasqueradeTests : IDisposable
         Assert.Equal(remote, seen.Destination);
         var back = _node.Pass(Node.UplinkPort, Service.Answer(seen), Node.UplinkPort);
         Assert.Equal($"{Frame.Text(Node.Address)}:30080 > {Frame.Text(External)}:5000", back.Path);
-        // The port is the flow's as long as it lives, whatever becomes of the row.
+        // The flow keeps its port while it lives, even if the row changes.
         _node.Put("services", "refuse", [1, Node.Address, 30080, Frame.Tcp], 30080, 0);
         Assert.Equal(seen.Path, _node.Pass(Node.UplinkPort, Frame.Build(Frame.Tcp, External, 5000, Node.Address, 30080, flags: Frame.Ack), Node.UplinkPort).Path);
         Assert.NotNull(service);
     }
 
     [Fact]
-    public void Flows_that_would_meet_at_their_backend_get_sources_apart()
+    public void Flows_that_would_collide_at_a_backend_get_different_source_ports()
     {
-        // One client port, two services, one pod: at the pod both would be the same flow.
+        // One client port, two services, one pod: the pod could not tell the flows apart.
         var backend = _node.AddPod(2);
         var service = new Service(_node, Frame.Udp).Backend(1, backend).Fill(1).Frontend(Service.Address, 80).Frontend(Service.Address + 1, 81);
         var one = _node.Pass(1, service.To(_pod, 5000), 2);
         var two = _node.Pass(1, Frame.Build(Frame.Udp, _pod, 5000, Service.Address + 1, 81), 2);
         Assert.Equal(_pod, one.Source);
-        // The kernel changes the port alone, too.
+        // Like the kernel, only the port is changed.
         AssertFromPool(two, 40000, 0x1000, _pod);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(one), 1).Source);
         var back = _node.Pass(2, Service.Answer(two), 1);
@@ -98,9 +98,9 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
-    public void Ports_are_shared_out_and_an_exhausted_range_drops_new_flows_only()
+    public void An_exhausted_port_range_drops_only_new_flows()
     {
-        // As many as no power of two has, for one backend.
+        // 19 ports, not a power of two, and a single backend.
         _node.Put("pools", "pool_ports", [Pool], Node.Address, 50000, 19, 0x1F);
         var service = new Service(_node) { Pool = Pool }.Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);
         var used = new Dictionary<ushort, ushort>();
@@ -110,7 +110,7 @@ public sealed class MasqueradeTests : IDisposable
             if (_node.Send(1, service.To(_pod, port)) is { } sent)
             {
                 AssertFromPool(sent.Frame, 50000, 19);
-                Assert.True(used.TryAdd(sent.Frame.SourcePort, port), "a port was given twice");
+                Assert.True(used.TryAdd(sent.Frame.SourcePort, port), "the same port was assigned twice");
             }
             else
             {
@@ -126,7 +126,7 @@ public sealed class MasqueradeTests : IDisposable
             var back = _node.Pass(2, Frame.Build(Frame.Tcp, Node.PodAddress(2), 8080, Node.Address, given, flags: Frame.Ack), 1);
             Assert.Equal(port, back.DestinationPort);
         }
-        // The same range serves another backend, and itself again after a while.
+        // The same range still serves another backend, and this one again after the timeout.
         new Service(_node, set: 2) { Pool = Pool }.Backend(2, _node.AddPod(3)).Fill(2).Frontend(Service.Address + 1, 81);
         _node.Pass(1, Frame.Build(Frame.Tcp, _pod, 5000, Service.Address + 1, 81), 3);
         _node.Time.Advance(TimeSpan.FromMinutes(13 * 60));
@@ -134,7 +134,7 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
-    public void Without_its_pool_a_flow_is_dropped()
+    public void A_flow_without_its_pool_is_dropped()
     {
         var service = new Service(_node) { Pool = 9 }.Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);
         Assert.Null(_node.Send(1, service.To(_pod, 5000)));
@@ -146,7 +146,7 @@ public sealed class MasqueradeTests : IDisposable
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Sctp)]
-    public void What_leaves_the_given_prefixes_gets_the_nodes_address(byte protocol)
+    public void Traffic_leaving_the_cluster_is_masqueraded_with_the_node_address(byte protocol)
     {
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         _node.PutPrefix("outgoing", "keep_source", [0x0AF40000], 16);
@@ -163,14 +163,14 @@ public sealed class MasqueradeTests : IDisposable
         Assert.Equal((External, 53), (seen.Destination, seen.DestinationPort));
         var back = _node.Pass(Node.UplinkPort, Service.Answer(seen, Frame.Syn | Frame.Ack), 1);
         Assert.Equal($"{Frame.Text(External)}:53 > {Frame.Text(_pod)}:5000", back.Path);
-        // Prefixes that keep their source, what is not a pod's, and what answers nobody.
+        // Not masqueraded: excluded prefixes, traffic not from a pod, and unsolicited replies.
         Assert.Equal(_pod, _node.Pass(1, Frame.Build(protocol, _pod, 5000, 0x0AF40207, 53), Node.UplinkPort).Source);
         Assert.Equal(Node.Address, _node.Pass(Node.UplinkPort, Frame.Build(protocol, External, 53, Node.Address, 51999), Node.HostPort).Destination);
         Assert.Equal(7777, _node.Pass(Node.HostPort, Frame.Build(protocol, Node.Address, 7777, External, 53), Node.UplinkPort).SourcePort);
     }
 
     [Fact]
-    public void Echoes_of_one_identifier_get_identifiers_apart()
+    public void Echo_requests_with_the_same_identifier_get_different_ones()
     {
         _node.AddPod(2);
         _node.AddPod(3);
@@ -182,7 +182,7 @@ public sealed class MasqueradeTests : IDisposable
             var ping = _node.Pass(pod, Frame.Echo(Node.PodAddress((int)pod), External, 77), Node.UplinkPort);
             Assert.Equal((Node.Address, External), (ping.Source, ping.Destination));
             Assert.InRange(ping.Identifier, 50000, 50000 + 0x3FF);
-            Assert.True(seen.TryAdd(ping.Identifier, pod), "an identifier was given twice");
+            Assert.True(seen.TryAdd(ping.Identifier, pod), "the same identifier was assigned twice");
             Assert.Equal(ping.Identifier, _node.Pass(pod, Frame.Echo(Node.PodAddress((int)pod), External, 77), Node.UplinkPort).Identifier);
         }
         foreach (var (identifier, pod) in seen)
@@ -193,7 +193,7 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
-    public void An_echo_that_came_in_is_answered_in_the_pods_own_name()
+    public void A_reply_to_an_incoming_echo_keeps_the_pod_address()
     {
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         foreach (var identifier in new ushort[] { 78, 0 })
@@ -201,7 +201,7 @@ public sealed class MasqueradeTests : IDisposable
             var answer = _node.Pass(1, Frame.Echo(_pod, External, identifier, reply: true), Node.UplinkPort);
             Assert.Equal((_pod, identifier), (answer.Source, answer.Identifier));
         }
-        // And one of the pod's own with identifier 0 comes back.
+        // The reply to the pod's own echo with identifier 0 arrives.
         var ping = _node.Pass(1, Frame.Echo(_pod, External, 0), Node.UplinkPort);
         Assert.Equal(0, _node.Pass(Node.UplinkPort, Frame.Echo(External, Node.Address, ping.Identifier, reply: true), 1).Identifier);
     }

@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>What becomes of flows when backends leave, addresses are used again, and entries are missing.</summary>
+/// <summary>Flows when backends leave, addresses are reused and entries are missing.</summary>
 public sealed class PinningTests : IDisposable
 {
     private readonly Node _node = new();
@@ -24,7 +24,7 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
-    public void A_draining_backend_keeps_its_connections_and_gets_no_new_one()
+    public void A_draining_backend_keeps_its_connections_and_gets_no_new_ones()
     {
         var service = ThreeBackends(Frame.Tcp);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
@@ -33,19 +33,19 @@ public sealed class PinningTests : IDisposable
         _node.Pass(1, service.To(_client, 5000, Frame.Ack), 2);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
         _node.Pass(1, service.To(_client, 5001), 3);
-        // Detached: the connection ends with a reset, which looks like the service's.
+        // Detached: the connection is reset, and the reset comes from the service address.
         service.Detach(2);
         var reset = _node.Pass(1, service.To(_client, 5000, Frame.Ack), 1);
         Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(_client)}:5000", reset.Path);
         Assert.Equal((Frame.Rst, 77u), (reset.Flags, reset.Sequence));
         Assert.Equal(1ul, _node.Drops(DropReason.NoFlow));
-        // And the same ports can begin anew.
+        // The same ports can open a new connection.
         _node.Pass(1, service.To(_client, 5000), 3);
         _node.Pass(1, service.To(_client, 5000, Frame.Ack), 3);
     }
 
     [Fact]
-    public void A_new_connection_of_old_ports_leaves_a_draining_backend_and_stays_at_the_new_one()
+    public void A_connection_that_reuses_ports_moves_off_a_draining_backend_once()
     {
         var service = ThreeBackends(Frame.Tcp);
         new Connection(_node, 1, _client, 5000).Open(2);
@@ -55,7 +55,7 @@ public sealed class PinningTests : IDisposable
         service.Fill(4).Frontend(Service.Address, 80);
         connection.Ask(3, Frame.Ack | Frame.Psh, "question");
         Assert.Equal(Service.Address, connection.Answer(3).Source);
-        // An hour later too: both entries of the pair are kept.
+        // Still true an hour later: both entries of the pair are kept.
         for (var i = 0; i < 12; i++)
         {
             _node.Time.Advance(TimeSpan.FromMinutes(5));
@@ -69,7 +69,7 @@ public sealed class PinningTests : IDisposable
     [InlineData(Frame.Udp, true)]
     [InlineData(Frame.Udp, false)]
     [InlineData(Frame.Sctp, false)]
-    public void A_datagram_flow_is_balanced_again_on_its_next_packet_and_stays_there(byte protocol, bool drain)
+    public void A_datagram_flow_is_rebalanced_once_when_its_backend_leaves(byte protocol, bool drain)
     {
         var service = ThreeBackends(protocol);
         _node.Pass(1, service.To(_client, 5000), 2);
@@ -86,14 +86,14 @@ public sealed class PinningTests : IDisposable
 
         var seen = _node.Pass(1, service.To(_client, 5000), 3);
         Assert.Equal(Service.Address, _node.Pass(3, Service.Answer(seen), 1).Source);
-        // A backend that is added moves nothing.
+        // Adding a backend does not move flows.
         service.Fill(4).Frontend(Service.Address, 80);
         for (var i = 0; i < 10; i++)
         {
             _node.Time.Advance(TimeSpan.FromSeconds(29));
             _node.Pass(1, service.To(_client, 5000), 3);
         }
-        // And so on, however many it loses.
+        // The same happens each time a backend is lost.
         service.Succeed(4).Detach(3);
         seen = _node.Pass(1, service.To(_client, 5000), 4);
         Assert.Equal(Service.Address, _node.Pass(4, Service.Answer(seen), 1).Source);
@@ -105,7 +105,7 @@ public sealed class PinningTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_client_that_connects_from_one_port_follows_each_backend_of_a_row(bool afterDetach)
+    public void A_client_that_reuses_a_port_follows_successive_backends(bool afterDetach)
     {
         var service = new Service(_node).Backend(2, _node.AddPod(2), 80).Fill(2).Frontend(Service.Address, 80);
         Connects(2);
@@ -122,7 +122,7 @@ public sealed class PinningTests : IDisposable
             service.Succeed(next).Detach(last);
             if (afterDetach)
             {
-                // Its connection is gone with the backend; another packet of it begins nothing at the next one.
+                // The connection ended with the backend; a late packet must not open one at the next backend.
                 Assert.Equal(Frame.Rst, _node.Pass(1, service.To(_client, 5000, Frame.Ack | Frame.Psh), 1).Flags);
                 Connects(next);
             }
@@ -139,7 +139,7 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
-    public void The_newest_connection_of_a_port_goes_on_however_many_backends_drain_at_once()
+    public void The_newest_connection_of_a_port_survives_any_number_of_draining_backends()
     {
         var service = new Service(_node).Backend(2, _node.AddPod(2), 80).Fill(2).Frontend(Service.Address, 80);
         var connection = new Connection(_node, 1, _client, 5000).Open(2);
@@ -147,11 +147,11 @@ public sealed class PinningTests : IDisposable
         {
             var last = next - 1;
             service.Backend(next, _node.AddPod((int)next), 80).Fill(next).Succeed(last).Substitute(next).Frontend(Service.Address, 80).Drain(last);
-            // Until it begins anew it stays.
+            // It stays until it reconnects.
             connection.Ask(last, Frame.Ack | Frame.Psh, "question");
             connection = new Connection(_node, 1, _client, 5000).Open(next);
             connection.Ask(next, Frame.Ack | Frame.Psh, "question");
-            // Both of its entries live as long as its backend sends.
+            // Traffic from the backend keeps both entries alive.
             for (var i = 0; i < 3; i++)
             {
                 _node.Time.Advance(TimeSpan.FromHours(11));
@@ -161,11 +161,11 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
-    public void A_connection_that_left_one_of_two_draining_backends_stays_at_the_third_until_that_goes()
+    public void A_connection_that_left_a_draining_backend_keeps_its_new_one()
     {
         var service = ThreeBackends(Frame.Tcp);
         _node.Pass(1, service.To(_client, 5000), 2);
-        // Its bucket of the succession is the other one that drains.
+        // Its succession bucket holds the other draining backend.
         service.Drain(2);
         service.Fill(4).Succeed(3).Substitute(4).Frontend(Service.Address, 80).Drain(3);
         _node.Pass(1, service.To(_client, 5000), 4);
@@ -183,9 +183,9 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
-    public void Flows_that_moved_stay_when_others_backends_come_and_go()
+    public void Moved_flows_stay_when_other_backends_change()
     {
-        // Each bucket of the succession has another backend; the flow's own is the one that it goes to.
+        // Each succession bucket holds a different backend; a flow moves to the one in its bucket.
         var service = new Service(_node, Frame.Udp);
         for (uint i = 2; i <= 5; i++)
         {
@@ -210,7 +210,7 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
-    public void A_set_up_SCTP_association_stays_with_a_draining_backend()
+    public void An_established_SCTP_association_stays_with_a_draining_backend()
     {
         var service = ThreeBackends(Frame.Sctp);
         _node.Pass(1, service.To(_client, 5000), 2);
@@ -229,18 +229,18 @@ public sealed class PinningTests : IDisposable
         _node.Put("services", "refuse", [0, Service.Address, 80, Frame.Tcp], 80, 0);
         _node.Pass(1, service.To(_client, 5000, Frame.Ack), 2);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
-        // Without its row the frontend's name is nobody's: the pod answers in its own.
+        // Without the frontend's row replies come from the pod's own address.
         _node.Remove("frontends", 80);
         Assert.Equal(Node.PodAddress(2), _node.Pass(2, Service.Answer(seen), 1).Source);
     }
 
     [Fact]
-    public void A_connection_goes_on_when_its_services_address_is_anothers()
+    public void A_connection_continues_when_another_service_takes_its_address()
     {
         var service = ThreeBackends(Frame.Tcp);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
         service.Drain(2);
-        // The same frontend id: an address has one, whoever has the address.
+        // The same frontend ID: it belongs to the address, not to the service.
         var next = new Service(_node, Frame.Tcp, set: 2).Backend(20, _node.AddPod(5), 80).Fill(20).Frontend(Service.Address, 80);
         _node.Pass(1, service.To(_client, 5000, Frame.Ack), 2);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
@@ -249,20 +249,20 @@ public sealed class PinningTests : IDisposable
     }
 
     [Fact]
-    public void Entries_of_an_address_mean_nothing_to_its_next_owner()
+    public void Entries_of_an_address_do_not_affect_its_next_owner()
     {
         var service = ThreeBackends(Frame.Udp);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
         service.Detach(2);
-        // No backend: what it sends from the same port to the same client is its own.
+        // Not a backend: what it sends from the same port to the same client is not translated.
         Assert.Equal(Node.PodAddress(2), _node.Pass(2, Service.Answer(seen), 1).Source);
-        // Another service's backend.
+        // A backend of another service.
         var other = new Service(_node, Frame.Udp, set: 2).Backend(20, Node.PodAddress(2), 80).Fill(20).Frontend(Service.Address + 9, 80, id: 900);
         Assert.Equal(Node.PodAddress(2), _node.Pass(2, Service.Answer(seen), 1).Source);
         seen = _node.Pass(1, Frame.Build(Frame.Udp, _client, 5000, Service.Address + 9, 80), 2);
         Assert.Equal(Service.Address + 9, _node.Pass(2, Service.Answer(seen), 1).Source);
-        // The old flow finds another backend, not the new owner.
+        // The old flow moves to another backend, not to the new owner.
         service.Fill(3).Frontend(Service.Address, 80);
         _node.Pass(1, service.To(_client, 5000), 3);
         Assert.NotNull(other);
@@ -290,7 +290,7 @@ public sealed class PinningTests : IDisposable
     [InlineData(Frame.Rst | Frame.Ack)]
     [InlineData(Frame.Fin)]
     [InlineData(0)]
-    public void What_must_not_be_answered_is_dropped(byte flags)
+    public void A_packet_that_must_not_be_answered_is_dropped(byte flags)
     {
         Assert.Null(_node.Send(1, ThreeBackends(Frame.Tcp).To(_client, 5000, flags)));
         Assert.Equal(1ul, _node.Drops(DropReason.NoFlow));
@@ -301,7 +301,7 @@ public sealed class PinningTests : IDisposable
     {
         var service = ThreeBackends(Frame.Tcp);
         var connection = new Connection(_node, 1, _client, 5000).Open(2);
-        // As many as fit, of pods that have a share each.
+        // Fill the table, with pods that each use their own share.
         for (var pod = 100; pod < 170; pod++)
         {
             var address = _node.AddPod(pod);
@@ -312,11 +312,11 @@ public sealed class PinningTests : IDisposable
         }
         Assert.True(_node.Statistics.NotLearned > 0);
 
-        // A connection without an entry is reset when it would go on; nobody's packets go astray.
+        // A connection without an entry is reset with its next packet; no packet is misrouted.
         _node.Pass(1, service.To(_client, 5001), 2);
         Assert.Equal(Frame.Rst, _node.Pass(1, service.To(_client, 5001, Frame.Ack), 1).Flags);
         connection.Ask(2, Frame.Ack | Frame.Psh, "question");
-        // What timed out makes room.
+        // Expired entries make room.
         _node.Time.Advance(TimeSpan.FromSeconds(61));
         _node.Pass(1, service.To(_client, 5002), 2);
         _node.Pass(1, service.To(_client, 5002, Frame.Ack), 2);

@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>Services that nobody serves.</summary>
+/// <summary>Services without backends.</summary>
 public sealed class RefusalTests : IDisposable
 {
     private readonly Node _node = new();
@@ -16,7 +16,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Sctp)]
-    public void Without_a_backend_a_client_learns_so_as_from_kube_proxy(byte protocol)
+    public void Clients_of_a_service_without_backends_are_rejected_like_kube_proxy_does(byte protocol)
     {
         var service = new Service(_node, protocol);
         _node.Put("services", "refuse", [0, Service.Address, 80, protocol], 80, 0);
@@ -24,14 +24,14 @@ public sealed class RefusalTests : IDisposable
         var error = _node.Pass(1, frame, 1);
         Assert.Equal((Service.Address, _client, Frame.Icmp, 56), (error.Source, error.Destination, error.Protocol, error.TotalLength));
         Assert.Equal((0x0303, 64, Node.PodMac(1)), (error.SourcePort, error.Ttl, error.DestinationMac));
-        // Quoted as it was sent: the header and eight bytes.
+        // Quotes the packet as sent: the IP header and eight bytes.
         Assert.Equal(frame.Ip[..28].ToArray(), error.Ip[28..56].ToArray());
         Assert.Equal(1ul, _node.Drops(DropReason.NoBackend));
         Assert.Equal(0, _node.Learned("flows") + _node.Learned("replies"));
     }
 
     [Fact]
-    public void A_client_outside_is_answered_through_the_uplink()
+    public void An_external_client_is_rejected_through_the_uplink()
     {
         _node.Put("services", "refuse", [1, Node.Address, 30080, Frame.Tcp], 80, 0);
         var error = _node.Pass(Node.UplinkPort, Frame.Build(Frame.Tcp, 0x08080808, 5000, Node.Address, 30080), Node.UplinkPort);
@@ -39,11 +39,11 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
-    public void A_backend_that_is_missing_refuses_too_and_a_bucket_drops()
+    public void A_missing_backend_row_rejects_and_a_missing_bucket_drops()
     {
         var service = new Service(_node);
         _node.Put("services", "balance", [0, Service.Address, 80, Frame.Tcp], 80, 1, 2, 0, 0, 0, 0);
-        // It is being replaced: the next try finds it.
+        // The bucket is being replaced: the client's retry finds it.
         Assert.Null(_node.Send(1, service.To(_client, 5000)));
         Assert.Equal(1ul, _node.Drops(DropReason.Held));
         service.Fill(9, 9);
@@ -52,7 +52,7 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
-    public void The_policy_Local_without_a_local_backend_drops()
+    public void Policy_Local_without_a_local_backend_drops()
     {
         _node.Put("services", "drop_new", [1, Node.Address, 30080, Frame.Tcp], 80, 0);
         Assert.Null(_node.Send(Node.UplinkPort, Frame.Build(Frame.Tcp, 0x08080808, 5000, Node.Address, 30080)));
@@ -60,7 +60,7 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
-    public void Nobody_speaks_to_a_service_with_an_address_that_is_not_his()
+    public void Spoofed_packets_to_a_service_are_dropped()
     {
         var service = new Service(_node).Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);
         Assert.Null(_node.Send(1, service.To(0x0AF40299, 5000)));

@@ -3,12 +3,12 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>What the virtual router says itself (RFC 1812, 4.3), and what it answers.</summary>
+/// <summary>ICMP messages and echo replies of the virtual router (RFC 1812, 4.3).</summary>
 public sealed class RouterTests : IDisposable
 {
     private const byte Pool = 1;
     private const uint External = 0x08080808;
-    private const uint Nobody = 0x0AF401FE;
+    private const uint Unassigned = 0x0AF401FE;
 
     private readonly Node _node = new();
     private readonly uint _client;
@@ -22,7 +22,7 @@ public sealed class RouterTests : IDisposable
 
     public void Dispose() => _node.Dispose();
 
-    // TTL, identification and checksum, so that the header is right again.
+    // Sets TTL and identification and recomputes the header checksum.
     private static Frame With(Frame frame, byte ttl = 64, ushort identification = 1)
     {
         var span = frame.Bytes.AsSpan();
@@ -33,8 +33,8 @@ public sealed class RouterTests : IDisposable
         return frame;
     }
 
-    // About what was sent, to its sender.
-    private static void AssertSays(Frame message, ushort typeAndCode, uint source, Frame sent)
+    // An ICMP message to the sender that quotes the packet.
+    private static void AssertIcmp(Frame message, ushort typeAndCode, uint source, Frame sent)
     {
         Assert.Equal((Frame.Icmp, typeAndCode), (message.Protocol, message.SourcePort));
         Assert.Equal((source, sent.Source, 56, 64), (message.Source, message.Destination, message.TotalLength, message.Ttl));
@@ -45,13 +45,13 @@ public sealed class RouterTests : IDisposable
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Sctp)]
-    public void Of_a_packet_whose_time_is_over(byte protocol)
+    public void An_expired_packet_is_answered_with_time_exceeded(byte protocol)
     {
         foreach (var ttl in new byte[] { 1, 0 })
         {
             var sent = With(Frame.Build(protocol, _client, 5000, External, 53, "payload"u8), ttl, identification: ttl);
             var message = _node.Pass(1, sent, 1);
-            AssertSays(message, 0x0B00, Node.Gateway, sent);
+            AssertIcmp(message, 0x0B00, Node.Gateway, sent);
             Assert.Equal((Node.GatewayMac, Node.PodMac(1)), (message.SourceMac, message.DestinationMac));
         }
         Assert.Equal(2ul, _node.Drops(DropReason.TtlExpired));
@@ -60,89 +60,89 @@ public sealed class RouterTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Of_an_echo_whose_time_is_over(bool reply)
+    public void An_expired_echo_is_answered_with_time_exceeded(bool reply)
     {
         var sent = With(Frame.Echo(_client, External, 77, reply), ttl: 1);
-        AssertSays(_node.Pass(1, sent, 1), 0x0B00, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(1, sent, 1), 0x0B00, Node.Gateway, sent);
     }
 
     [Fact]
-    public void Of_an_expired_packet_to_a_service_as_of_others()
+    public void An_expired_packet_to_a_service_is_answered_with_time_exceeded()
     {
         var service = new Service(_node).Backend(1, _node.AddPod(2)).Fill(1).Frontend(Service.Address, 80);
         var sent = With(service.To(_client, 5000), ttl: 1);
-        AssertSays(_node.Pass(1, sent, 1), 0x0B00, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(1, sent, 1), 0x0B00, Node.Gateway, sent);
         Assert.Equal(0, _node.Learned("flows"));
     }
 
     [Fact]
-    public void To_the_host_and_beyond_the_uplink_by_the_address_that_it_has_there()
+    public void Messages_to_the_host_and_the_uplink_come_from_the_router_address_there()
     {
         var fromHost = With(Frame.Build(Frame.Udp, Node.Address, 5000, External, 53), ttl: 1);
-        AssertSays(_node.Pass(Node.HostPort, fromHost, Node.HostPort), 0x0B00, Node.Gateway, fromHost);
+        AssertIcmp(_node.Pass(Node.HostPort, fromHost, Node.HostPort), 0x0B00, Node.Gateway, fromHost);
         var fromOutside = With(Frame.Build(Frame.Udp, External, 5000, _client, 53), ttl: 1);
         var message = _node.Pass(Node.UplinkPort, fromOutside, Node.UplinkPort);
-        AssertSays(message, 0x0B00, Node.Address, fromOutside);
+        AssertIcmp(message, 0x0B00, Node.Address, fromOutside);
         Assert.Equal(Node.UplinkMac, message.DestinationMac);
     }
 
     [Fact]
-    public void Of_a_network_without_a_route()
+    public void A_packet_without_a_route_is_answered_with_network_unreachable()
     {
         _node.RemovePrefix("routes", 0, 0);
         var sent = With(Frame.Build(Frame.Udp, _client, 5000, External, 53));
-        AssertSays(_node.Pass(1, sent, 1), 0x0300, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(1, sent, 1), 0x0300, Node.Gateway, sent);
         Assert.Equal(1ul, _node.Drops(DropReason.NoRoute));
     }
 
     [Fact]
-    public void Of_an_address_that_nobody_has()
+    public void A_packet_to_an_unassigned_address_is_answered_with_host_unreachable()
     {
-        foreach (var address in new[] { Nobody, 0x0A600099u })
+        foreach (var address in new[] { Unassigned, 0x0A600099u })
         {
             var sent = With(Frame.Build(Frame.Udp, _client, 5000, address, 53), identification: (ushort)address);
-            AssertSays(_node.Pass(1, sent, 1), 0x0301, Node.Gateway, sent);
+            AssertIcmp(_node.Pass(1, sent, 1), 0x0301, Node.Gateway, sent);
         }
         Assert.Equal(2ul, _node.Drops(DropReason.Unassigned));
-        // It did not go round between node and uplink.
-        var fromOutside = With(Frame.Build(Frame.Udp, External, 5000, Nobody, 53), ttl: 255);
-        AssertSays(_node.Pass(Node.UplinkPort, fromOutside, Node.UplinkPort), 0x0301, Node.Address, fromOutside);
+        // It did not loop between node and uplink.
+        var fromOutside = With(Frame.Build(Frame.Udp, External, 5000, Unassigned, 53), ttl: 255);
+        AssertIcmp(_node.Pass(Node.UplinkPort, fromOutside, Node.UplinkPort), 0x0301, Node.Address, fromOutside);
     }
 
     [Theory]
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Udp)]
-    public void Of_what_is_too_big_for_the_way_as_it_was_before_it_was_translated(byte protocol)
+    public void A_packet_over_the_MTU_is_answered_with_a_quote_of_the_original(byte protocol)
     {
         _node.PutPrefix("routes", "to_narrow_port", [0], 0, Node.UplinkPort, Node.GatewayMac, Node.UplinkMac, 1400);
-        // Not translated; of a size that just fits, too.
+        // Not translated, including a packet that just fits.
         var sent = Frame.Build(protocol, _client, 5000, External, 53, new byte[1381]);
         var message = _node.Pass(1, sent, 1);
-        AssertSays(message, 0x0304, Node.Gateway, sent);
+        AssertIcmp(message, 0x0304, Node.Gateway, sent);
         Assert.Equal(1400u, message.Sequence & 0xFFFF);
-        // No larger than what it is about: it would not get through.
+        // The message is not larger than its cause: a larger one would not get through.
         Assert.Equal(sent.Bytes.Length, message.Bytes.Length);
         _node.Pass(1, Frame.Build(protocol, _client, 5000, External, 53, new byte[1400 - 20 - (protocol == Frame.Tcp ? 20 : 8)]), Node.UplinkPort);
         Assert.Equal(1ul, _node.Drops(DropReason.TooBig));
 
-        // To a backend over there, a reply of one here, and what is masqueraded.
+        // To a remote backend, a reply of a local one, and a masqueraded packet.
         const uint remote = 0x0AF40205;
         var backend = _node.AddPod(2);
         var service = new Service(_node, protocol).Backend(1, remote).Fill(1).Frontend(Service.Address, 80);
         _node.Pass(1, service.To(_client, 5000), Node.UplinkPort);
         sent = service.To(_client, 5000, Frame.Ack, payload: new byte[1400]);
-        AssertSays(_node.Pass(1, sent, 1), 0x0304, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(1, sent, 1), 0x0304, Node.Gateway, sent);
         new Service(_node, protocol, set: 2).Backend(2, backend).Fill(2).Frontend(Node.Address, 30080, outside: true);
         var seen = _node.Pass(Node.UplinkPort, Frame.Build(protocol, External, 5000, Node.Address, 30080), 2);
         sent = Service.Answer(seen, payload: new byte[1400]);
-        AssertSays(_node.Pass(2, sent, 2), 0x0304, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(2, sent, 2), 0x0304, Node.Gateway, sent);
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         sent = With(Frame.Build(protocol, _client, 5001, External, 53, new byte[1400]));
-        AssertSays(_node.Pass(1, sent, 1), 0x0304, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(1, sent, 1), 0x0304, Node.Gateway, sent);
     }
 
     [Fact]
-    public void A_large_datagram_that_is_refused_is_answered_with_no_larger_a_frame()
+    public void The_rejection_of_a_large_datagram_is_not_larger_than_the_datagram()
     {
         var service = new Service(_node, Frame.Udp);
         _node.Put("services", "refuse", [0, Service.Address, 80, Frame.Udp], 80, 0);
@@ -150,15 +150,15 @@ public sealed class RouterTests : IDisposable
         {
             var sent = service.To(_client, 5000, payload: new byte[size]);
             var message = _node.Pass(1, sent, 1);
-            AssertSays(message, 0x0303, Service.Address, sent);
+            AssertIcmp(message, 0x0303, Service.Address, sent);
             Assert.InRange(message.Bytes.Length, 70, 1514);
         }
     }
 
     [Fact]
-    public void Nothing_of_what_must_not_be_answered()
+    public void Packets_that_must_not_be_answered_are_not()
     {
-        // RFC 1812, 4.3.2.7: errors; fragments but the first; broadcasts and multicasts; sources that are nobody's. And what can't be trusted.
+        // RFC 1812, 4.3.2.7: errors, later fragments, broadcast and multicast, invalid sources. Also untrusted packets.
         var quoted = Frame.Build(Frame.Udp, _client, 5000, External, 53);
         AssertSilent(With(Frame.Error(3, 3, _client, Frame.Build(Frame.Udp, External, 53, _client, 5000)), ttl: 1));
         AssertSilent(With(Frame.Error(11, 0, _client, Frame.Build(Frame.Udp, External, 53, _client, 5000)), ttl: 1));
@@ -181,17 +181,17 @@ public sealed class RouterTests : IDisposable
         }
 
         Assert.Equal(5ul, _node.Drops(DropReason.BadSource));
-        // The first one of several is answered.
+        // The first fragment is answered.
         var first = With(Frame.Build(Frame.Udp, _client, 5000, External, 53, new byte[3000]).Fragments(1480, 9)[0], ttl: 1);
-        AssertSays(_node.Pass(1, first, 1), 0x0B00, Node.Gateway, first);
+        AssertIcmp(_node.Pass(1, first, 1), 0x0B00, Node.Gateway, first);
 
         void AssertSilent(Frame frame) => Assert.Null(_node.Send(1, frame));
     }
 
     [Fact]
-    public void Not_more_often_than_is_good()
+    public void Messages_are_rate_limited()
     {
-        // One address gets 16 of a kind in ten seconds, also while others are told.
+        // An address gets 16 messages of a kind in ten seconds, even while others get messages.
         var other = _node.AddPod(2);
         Assert.Equal(16, Messages(1, _client, 400));
         Assert.Equal(16, Messages(2, other, 400));
@@ -199,7 +199,7 @@ public sealed class RouterTests : IDisposable
         _node.Time.Advance(TimeSpan.FromSeconds(11));
         Assert.Equal(16, Messages(1, _client, 400));
 
-        // Beyond the uplink sources may be forged: a limit for all of them.
+        // Sources behind the uplink may be forged: they share one limit.
         var told = 0;
         for (uint i = 0; i < 20_000; i++)
         {
@@ -207,7 +207,7 @@ public sealed class RouterTests : IDisposable
         }
 
         Assert.Equal(8192, told);
-        // No more than those are remembered, so that the table that limits them can't be filled.
+        // Only these are remembered, so that the rate-limit table cannot be filled.
         Assert.InRange(_node.Learned("answers"), 8192, 3 * 8192);
         Assert.Equal(16, Messages(2, other, 400));
 
@@ -224,7 +224,7 @@ public sealed class RouterTests : IDisposable
     }
 
     [Fact]
-    public void Without_an_address_to_say_it_from_it_is_silent()
+    public void Without_a_router_address_no_message_is_sent()
     {
         _node.Remove("pools", 254);
         Assert.Null(_node.Send(1, With(Frame.Build(Frame.Udp, _client, 5000, External, 53), ttl: 1)));
@@ -244,9 +244,9 @@ public sealed class RouterTests : IDisposable
             Assert.Equal(payload, answer.Payload.ToArray());
         }
         Assert.Null(_node.Send(Node.UplinkPort, Frame.Echo(External, Node.Gateway, 77)));
-        // An answer that nobody asked for says as much as a datagram.
+        // An unsolicited echo reply is dropped like a datagram.
         var reply = Frame.Echo(_client, Node.Gateway, 77, reply: true);
-        AssertSays(_node.Pass(1, reply, 1), 0x0303, Node.Gateway, reply);
+        AssertIcmp(_node.Pass(1, reply, 1), 0x0303, Node.Gateway, reply);
         foreach (var piece in Frame.Echo(_client, Node.Gateway, 77, payload: new byte[3000]).Fragments(1480, 9))
         {
             Assert.Null(_node.Send(1, piece));
@@ -259,7 +259,7 @@ public sealed class RouterTests : IDisposable
     public void The_gateway_has_no_ports(byte protocol)
     {
         var sent = Frame.Build(protocol, _client, 5000, Node.Gateway, 53);
-        AssertSays(_node.Pass(1, sent, 1), 0x0303, Node.Gateway, sent);
+        AssertIcmp(_node.Pass(1, sent, 1), 0x0303, Node.Gateway, sent);
         Assert.Equal(1ul, _node.Drops(DropReason.Gateway));
         Assert.Null(_node.Send(Node.UplinkPort, Frame.Build(protocol, External, 5000, Node.Gateway, 53)));
     }

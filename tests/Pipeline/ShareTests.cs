@@ -2,7 +2,7 @@ using ACCOffload.PipelineTests.Support;
 
 namespace ACCOffload.PipelineTests;
 
-/// <summary>What one port may take of the learned tables and the pools' ports.</summary>
+/// <summary>How much of the learned tables and of the port pools one port may use.</summary>
 public sealed class ShareTests : IDisposable
 {
     private const int Unanswered = 4096;
@@ -38,20 +38,20 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void Connections_that_nobody_answers_are_the_pods_own_loss()
+    public void Unanswered_connections_use_only_the_share_of_their_pod()
     {
         var service = Start();
         Assert.Equal(Unanswered, Flood(service, 10_000));
         Assert.Equal(10_000ul - Unanswered, _node.Drops(DropReason.Share));
         new Connection(_node, 2, _other, 5000).Open(3);
-        // A minute later it has its share again.
+        // After a minute the pod has its share back.
         _node.Time.Advance(TimeSpan.FromSeconds(61));
         Assert.Equal(Unanswered, Flood(service, 10_000));
         new Connection(_node, 2, _other, 5001).Open(3);
     }
 
     [Fact]
-    public void What_is_answered_no_longer_counts_as_unanswered_and_what_is_closed_not_at_all()
+    public void Answered_connections_leave_the_unanswered_share_and_closed_ones_leave_all()
     {
         Start();
         for (var i = 0; i < 3 * Connections; i++)
@@ -67,7 +67,7 @@ public sealed class ShareTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Open_connections_have_a_bound(bool reset)
+    public void Open_connections_are_limited(bool reset)
     {
         Start();
         var open = new List<Connection>();
@@ -79,7 +79,7 @@ public sealed class ShareTests : IDisposable
         Assert.Null(_node.Send(1, new Connection(_node, 1, _greedy, 60000).Syn()));
         Assert.Equal(1ul, _node.Drops(DropReason.Share));
         new Connection(_node, 2, _other, 5000).Open(3);
-        // One that ends makes room for one.
+        // A closed connection makes room for a new one.
         if (reset)
         {
             open[0].Ask(3, Frame.Ack | Frame.Rst);
@@ -94,7 +94,7 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void Datagrams_that_are_answered_have_a_bound_of_their_own()
+    public void Answered_datagram_flows_have_their_own_limit()
     {
         var service = Start(Frame.Udp);
         for (var i = 0; i < Datagrams; i++)
@@ -110,7 +110,7 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void A_pod_cannot_take_all_ports_to_a_destination()
+    public void A_pod_cannot_use_all_ports_to_a_destination()
     {
         _node.Put("pools", "pool_ports", [1], Node.Address, 12000, 18000, 0x7FFF);
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, 1);
@@ -126,7 +126,7 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void The_next_pod_of_a_port_begins_anew()
+    public void The_next_pod_on_a_port_starts_with_a_full_share()
     {
         var service = Start();
         Flood(service, Unanswered + 1);
@@ -139,7 +139,7 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void What_comes_from_outside_leaves_most_of_the_table_to_the_pods()
+    public void External_traffic_leaves_most_of_the_table_to_pods()
     {
         var service = Start();
         service.Frontend(Service.Address, 80, outside: true);
@@ -153,7 +153,7 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void Clients_that_stick_to_a_backend_are_bounded_and_the_others_stick_by_their_address()
+    public void Affinity_entries_are_limited_and_further_clients_are_hashed_by_address()
     {
         var service = Start();
         service.Backend(4, _node.AddPod(4)).Fill(3, 4);
@@ -183,13 +183,13 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void Connections_that_outlive_many_newer_ones_are_counted_once()
+    public void Old_connections_are_counted_once_after_their_slots_are_reused()
     {
         const int Slots = 0x40000;
         Start();
         var old = Enumerable.Range(0, 100).Select(i => new Connection(_node, 1, _greedy, (ushort)(1024 + i)).Open(3)).ToList();
         Assert.Equal(100ul, _node.Register("open_connections", 1));
-        // So many of another pod that their slots are given again. They close at once.
+        // Enough connections of another pod to reuse the slots. They close immediately.
         for (var i = 0; i < Slots; i++)
         {
             if (i % 20_000 == 0)
@@ -202,7 +202,7 @@ public sealed class ShareTests : IDisposable
             connection.Answer(3, Frame.Ack | Frame.Fin);
             connection.Ask(3);
         }
-        // They go on, and end, as if nothing had happened.
+        // The old connections continue and close normally.
         foreach (var connection in old)
         {
             connection.Ask(3, Frame.Ack | Frame.Psh, "question");

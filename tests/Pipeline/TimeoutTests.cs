@@ -3,7 +3,7 @@ using ACCOffload.PipelineTests.Support;
 namespace ACCOffload.PipelineTests;
 
 /// <summary>
-/// How long flows are kept. Whether an entry is still there shows where packets go after the buckets have changed.
+/// Flow timeouts. Whether an entry still exists shows in where packets go after the buckets have changed.
 /// </summary>
 public sealed class TimeoutTests : IDisposable
 {
@@ -33,9 +33,9 @@ public sealed class TimeoutTests : IDisposable
 
     private void Wait(double seconds) => _node.Time.Advance(TimeSpan.FromSeconds(seconds));
 
-    // A packet with numbers far off tells without changing anything.
+    // A packet with sequence numbers far outside the window probes the entry without changing it.
     private bool IsKept()
-        => _node.Send(1, _last!.Asking(sequence: _last.ClientNext + 0x40000000, acknowledgment: _last.ServerNext + 0x40000000))!.Value.Port == 2;
+        => _node.Send(1, _last!.BuildRequest(sequence: _last.ClientNext + 0x40000000, acknowledgment: _last.ServerNext + 0x40000000))!.Value.Port == 2;
 
     private void AssertKeptFor(double seconds)
     {
@@ -46,7 +46,7 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_connection_that_nobody_answers_is_kept_for_a_minute_whatever_it_sends()
+    public void An_unanswered_connection_is_kept_for_a_minute_whatever_it_sends()
     {
         var service = TwoBackends();
         var connection = Connection();
@@ -54,32 +54,32 @@ public sealed class TimeoutTests : IDisposable
         service.Fill(3).Frontend(Service.Address, 80);
         foreach (var flags in new byte[] { Frame.Syn, Frame.Ack, Psh, Fin, Frame.Rst })
         {
-            _node.Pass(1, connection.Asking(flags, "data"), 2);
+            _node.Pass(1, connection.BuildRequest(flags, "data"), 2);
         }
 
         AssertKeptFor(60);
     }
 
     [Fact]
-    public void What_doesnt_acknowledge_the_answer_doesnt_open_a_connection()
+    public void A_packet_that_does_not_acknowledge_the_SYN_ACK_does_not_open_a_connection()
     {
         var service = TwoBackends();
         var connection = Connection();
         connection.Begin(2);
         connection.Answer(2, Frame.Syn | Frame.Ack);
         service.Fill(3).Frontend(Service.Address, 80);
-        // Whoever forges the client doesn't see the answer. The server challenges what is out of its window (RFC 9293, 3.10.7.4).
+        // A forger does not see the SYN-ACK. The server sends a challenge ACK for segments outside its window (RFC 9293, 3.10.7.4).
         foreach (var flags in new byte[] { Frame.Ack, Psh, Fin })
         {
-            _node.Pass(1, connection.Asking(flags, "data", acknowledgment: connection.ServerNext + 0x20000), 2);
+            _node.Pass(1, connection.BuildRequest(flags, "data", acknowledgment: connection.ServerNext + 0x20000), 2);
         }
 
-        _node.Pass(2, connection.Answering(), 1);
+        _node.Pass(2, connection.BuildReply(), 1);
         AssertKeptFor(60);
     }
 
     [Fact]
-    public void An_open_connection_is_kept_for_twelve_hours_without_a_byte()
+    public void An_idle_open_connection_is_kept_for_twelve_hours()
     {
         var connection = Open();
         Wait(43_199);
@@ -111,7 +111,7 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_reset_may_follow_data_that_nobody_acknowledged_yet()
+    public void A_reset_may_follow_unacknowledged_data()
     {
         var connection = Open();
         connection.Ask(2, Psh, "question");
@@ -120,19 +120,19 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_host_that_knows_no_connection_resets_it_with_the_number_that_was_acknowledged()
+    public void A_reset_with_the_acknowledged_sequence_number_is_accepted()
     {
-        // RFC 9293, 3.10.7.1: without an ACK of its own.
+        // RFC 9293, 3.10.7.1: a host without the connection sends its reset without ACK.
         var connection = Open();
         connection.Answer(2, Psh, "answer");
-        _node.Pass(1, connection.Asking(Frame.Rst, acknowledgment: 0), 2);
+        _node.Pass(1, connection.BuildRequest(Frame.Rst, acknowledgment: 0), 2);
         AssertKeptFor(10);
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_closed_connection_is_kept_for_a_minute_and_its_last_acknowledgment_does_not_change_that(bool clientFirst)
+    public void A_closed_connection_is_kept_for_a_minute_after_its_last_FIN(bool clientFirst)
     {
         var connection = Open();
         connection.Ask(2, Psh, "question");
@@ -152,10 +152,10 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void Both_ends_may_close_at_once()
+    public void Both_ends_may_close_simultaneously()
     {
         var connection = Open();
-        var (client, server) = (connection.Asking(Fin), connection.Answering(Fin));
+        var (client, server) = (connection.BuildRequest(Fin), connection.BuildReply(Fin));
         _node.Pass(1, client, 2);
         _node.Pass(2, server, 1);
         AssertKeptFor(60);
@@ -166,7 +166,7 @@ public sealed class TimeoutTests : IDisposable
     [InlineData(false)]
     public void A_half_closed_connection_is_kept_like_an_open_one(bool byClient)
     {
-        // The kernel: CLOSE_WAIT, an hour.
+        // Longer than conntrack's CLOSE_WAIT timeout, which kube-proxy sets to an hour.
         var connection = Open();
         if (byClient)
         {
@@ -182,25 +182,25 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_new_connection_of_the_same_ports_is_kept_like_one()
+    public void A_new_connection_on_the_same_ports_has_its_own_timeouts()
     {
         var first = Open();
         first.Ask(2, Fin);
         first.Answer(2, Fin);
-        // The backend is still eligible: the flow stays where it was, and lives again.
+        // The backend is still eligible: the flow stays there and is renewed.
         Connection().Open(2);
         AssertKeptFor(43_200);
     }
 
     [Fact]
-    public void A_client_that_forgot_its_connection_may_begin_another_from_the_same_port()
+    public void A_client_that_lost_its_connection_may_reconnect_from_the_same_port()
     {
         var first = Open();
         var second = Connection();
         second.Begin(2);
-        // The server knows the first: it challenges, the client resets, and begins again (RFC 9293, 3.5.1).
+        // The server still has the first connection: it challenges, the client resets and reconnects (RFC 9293, 3.5.1).
         first.Answer(2);
-        _node.Pass(1, first.Asking(Frame.Rst, acknowledgment: 0), 2);
+        _node.Pass(1, first.BuildRequest(Frame.Rst, acknowledgment: 0), 2);
         second = Connection();
         second.Open(2);
         AssertKeptFor(43_200);
@@ -219,13 +219,13 @@ public sealed class TimeoutTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Forgeries))]
-    public void No_packet_that_doesnt_belong_to_it_shortens_a_connection(byte flags, bool ofClient)
+    public void Forged_packets_do_not_shorten_the_timeout(byte flags, bool ofClient)
     {
         var connection = Open();
         connection.Ask(2, Psh, "question");
         connection.Answer(2, Psh, "answer");
         Forge(connection, flags, ofClient);
-        // Two in a row, of which the second would follow the first.
+        // Two in a row, where the second continues the first.
         foreach (var more in new byte[] { Frame.Rst, Frame.Rst | Frame.Ack, Fin })
         {
             Forge(connection, more, ofClient);
@@ -237,7 +237,7 @@ public sealed class TimeoutTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Forgeries))]
-    public void No_packet_that_doesnt_belong_to_it_lengthens_a_connection(byte flags, bool ofClient)
+    public void Forged_packets_do_not_extend_the_timeout(byte flags, bool ofClient)
     {
         var connection = Open();
         connection.Ask(2, Fin);
@@ -253,7 +253,7 @@ public sealed class TimeoutTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Forgeries))]
-    public void A_forgery_leaves_no_trace_once_the_real_ones_went_on(byte flags, bool ofClient)
+    public void Forged_packets_have_no_effect_after_the_real_ends_continue(byte flags, bool ofClient)
     {
         var connection = Open();
         Forge(connection, flags, ofClient);
@@ -266,33 +266,33 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_reset_in_the_window_but_not_exact_ends_nothing()
+    public void A_reset_inside_the_window_but_not_exact_is_ignored()
     {
-        // RFC 5961, 3.2: it is challenged.
+        // RFC 5961, 3.2: the receiver sends a challenge ACK.
         var connection = Open();
         connection.Ask(2, Psh, "question");
         connection.Answer(2);
         foreach (var off in new uint[] { 1, 1000, unchecked((uint)-1) })
         {
-            _node.Pass(1, connection.Asking(Frame.Rst, sequence: connection.ClientNext + off), 2);
+            _node.Pass(1, connection.BuildRequest(Frame.Rst, sequence: connection.ClientNext + off), 2);
         }
 
         Wait(43_199);
         Assert.True(IsKept());
     }
 
-    // Numbers of which the forger sees none: some way off, and half of all off.
+    // The forger sees no sequence numbers: his are far off, up to half the number space.
     private void Forge(Connection connection, byte flags, bool ofClient)
     {
         foreach (var off in new uint[] { 0x12345678, 0x80000000, 0xF0000000 })
         {
             if (ofClient)
             {
-                _node.Send(1, connection.Asking(flags, "forged", connection.ClientNext + off, connection.ServerNext + off));
+                _node.Send(1, connection.BuildRequest(flags, "forged", connection.ClientNext + off, connection.ServerNext + off));
             }
             else
             {
-                _node.Send(2, connection.Answering(flags, "forged", connection.ServerNext + off, connection.ClientNext + off));
+                _node.Send(2, connection.BuildReply(flags, "forged", connection.ServerNext + off, connection.ClientNext + off));
             }
         }
     }
@@ -308,7 +308,7 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_one_way_UDP_flow_stays_whole_in_both_directions()
+    public void A_one_way_UDP_flow_keeps_both_directions()
     {
         var service = StartDatagrams(out var seen);
         for (var i = 0; i < 40; i++)
@@ -316,9 +316,9 @@ public sealed class TimeoutTests : IDisposable
             Wait(29);
             Assert.True(DatagramIsKept(service));
         }
-        // The first answer after twenty minutes.
+        // The first reply comes after twenty minutes.
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(seen), 1).Source);
-        // And a stream of answers to nothing.
+        // Then only replies.
         for (var i = 0; i < 40; i++)
         {
             Wait(119);
@@ -332,14 +332,14 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void An_unanswered_UDP_flow_is_kept_for_half_a_minute()
+    public void An_unanswered_UDP_flow_is_kept_for_30_seconds()
     {
         var service = StartDatagrams(out _);
         Wait(31);
         Assert.False(DatagramIsKept(service));
     }
 
-    // An association whose ends chose these tags; each sends the other's.
+    // The verification tags that the ends chose; each end sends the other's tag.
     private const uint ClientsTag = 0xC11E0001;
     private const uint ServersTag = 0x5E4E0001;
 
@@ -356,11 +356,11 @@ public sealed class TimeoutTests : IDisposable
         service.Fill(3).Frontend(Service.Address, 80);
     }
 
-    // An INIT tells without changing anything.
+    // An INIT probes the entry without changing it.
     private bool AssociationIsKept() => _node.Send(1, SctpOfClient(0))!.Value.Port == 2;
 
     [Fact]
-    public void An_association_is_kept_for_five_minutes_from_the_last_packet_with_its_tags()
+    public void An_association_is_kept_for_five_minutes_after_the_last_packet_with_its_tags()
     {
         Associate();
         for (var i = 0; i < 3; i++)
@@ -380,7 +380,7 @@ public sealed class TimeoutTests : IDisposable
     [InlineData(0)]
     [InlineData(ServersTag + 1)]
     [InlineData(0xFFFFFFFF)]
-    public void No_packet_with_another_tag_lengthens_an_association(uint tag)
+    public void A_packet_with_a_wrong_tag_does_not_extend_an_association(uint tag)
     {
         // RFC 9260, 8.5.
         Associate();

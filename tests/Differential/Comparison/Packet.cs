@@ -1,7 +1,7 @@
 namespace ACCOffload.Differential.Comparison;
 
-/// <summary>A packet to be sent.</summary>
-/// <param name="Port">Input port.</param>
+/// <summary>A packet and the port at which it enters or leaves.</summary>
+/// <param name="Port">The port.</param>
 /// <param name="Bytes">The frame.</param>
 internal readonly record struct Packet(uint Port, byte[] Bytes)
 {

@@ -8,7 +8,7 @@ internal sealed partial class SideBySide
 {
     private readonly Dictionary<string, ulong> _groups = [];
 
-    /// <summary>Compares all registers but those that are indexed by entry ids, which each side gives as it likes.</summary>
+    /// <summary>Compares all registers except those indexed by entry IDs, which each side assigns differently.</summary>
     public void CompareRegisters(params ReadOnlySpan<string> except)
     {
         foreach (var array in Program.RegisterArrays)
@@ -31,7 +31,7 @@ internal sealed partial class SideBySide
         }
     }
 
-    // Of hundreds of thousands only a few are told. What DPDK has beyond the size is its rounding up to a power of two.
+    // Reports only the first few differences. DPDK has more cells because it rounds the size up to a power of two.
     private static string? RegisterDifference(string answer, ulong[] values)
     {
         var found = new ulong[values.Length];
@@ -52,7 +52,7 @@ internal sealed partial class SideBySide
             + string.Join(' ', different.Take(8).Select(i => $"[{i}] {found[i]}/{values[i]}"));
     }
 
-    /// <summary>Compares the registers that belong to the entries of a table.</summary>
+    /// <summary>Compares the registers indexed by the entry IDs of a table.</summary>
     public void CompareKeyedRegisters(string arrayName, string tableName)
     {
         var array = Program.FindRegisterArray(arrayName)!;
@@ -60,12 +60,12 @@ internal sealed partial class SideBySide
         foreach (var entry in Entries(table))
         {
             Assert.True(Engine.TryGetEntryId(table.Index, entry.Key, entry.Mask, entry.Priority, out var id));
-            // DPDK reads by the id without the 1 that `entryid` adds: see its register and meter access by key.
+            // DPDK's access by key uses the ID without the 1 that `entryid` adds.
             CompareNumbers($"keyed {arrayName} {tableName} {entry.MatchText()}", [Engine.ReadRegister(array.Index, id)]);
         }
     }
 
-    /// <summary>Compares the lookups of all tables and learners, and remembers DPDK's counts of actions.</summary>
+    /// <summary>Compares the lookup counts of all tables and learners and records DPDK's action counts.</summary>
     public void CompareLookups()
     {
         foreach (var table in Program.Tables)
@@ -107,7 +107,7 @@ internal sealed partial class SideBySide
         Command($"write {arrayName} {index} {value}");
     }
 
-    /// <summary>Sets the default action of a learner's misses, a meter, a mirroring session, a timeout.</summary>
+    /// <summary>Sets a meter on both sides.</summary>
     public void SetMeter(string arrayName, uint index, ulong committedRate, ulong peakRate, ulong committedBurst, ulong peakBurst)
     {
         Engine.SetMeter(
@@ -129,7 +129,7 @@ internal sealed partial class SideBySide
         Command($"timeout {learnerName} {timeoutId} {seconds}");
     }
 
-    /// <summary>Sets the members of a group. Groups are made in their order, because DPDK gives the ids.</summary>
+    /// <summary>Sets the members of a group. Groups must be created in ID order, because DPDK assigns the IDs.</summary>
     public void SetGroup(string selectorName, uint group, SwxMember[] members)
     {
         var selector = Program.FindSelector(selectorName)!;
@@ -141,7 +141,7 @@ internal sealed partial class SideBySide
             Command($"group {selectorName} add", $"group {group}");
             _groups[selectorName] = known + 1;
         }
-        // Members keep the order in which they were added, so the group is made anew.
+        // Member order matters, so all members are removed and added again.
         foreach (var member in old)
         {
             Command($"member {selectorName} {group} delete {member.Id}");
@@ -161,7 +161,7 @@ internal sealed partial class SideBySide
         _expected.Add(new Expectation(command, answer =>
         {
             var found = Numbers(answer);
-            // DPDK rounds arrays up to a power of two.
+            // DPDK rounds array sizes up to a power of two.
             return found.Length >= numbers.Length && found.AsSpan(0, numbers.Length).SequenceEqual(numbers)
                 ? null : string.Join(' ', numbers);
         }, null));
@@ -170,7 +170,7 @@ internal sealed partial class SideBySide
     private static ulong[] Numbers(string answer)
         => [.. answer.Split(' ').Skip(1).Select(n => ulong.Parse(n, CultureInfo.InvariantCulture))];
 
-    /// <summary>The packet's way through the engine, as its tables are now.</summary>
+    /// <summary>The engine's trace of the packet with the current table contents.</summary>
     private string Trace(Packet packet)
     {
         var (offset, length) = (Headroom, packet.Bytes.Length);

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace ACCOffload.Differential.Comparison;
 
 /// <summary>
-/// One program in DPDK and in the engine. Everything is done to the engine at once and to DPDK by <see cref="FlushAsync"/>,
-/// which then compares all answers in their order.
+/// One program in DPDK and in the engine. Operations run on the engine immediately and on DPDK in <see cref="FlushAsync"/>,
+/// which compares all answers in order.
 /// </summary>
 internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
 {
@@ -45,7 +45,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
 
     public SwxPipeline Engine { get; }
 
-    /// <summary>Which packets end inside of a header that the program extracts; null where none does.</summary>
+    /// <summary>Tells which packets end inside a header that the program extracts; null if none does.</summary>
     public Func<Packet, bool>? EndsInHeader { get; init; }
 
     public Tally Tally { get; } = new();
@@ -95,7 +95,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         Command($"default {table.Name} {TableEntry.ActionText(action, data)}");
     }
 
-    /// <summary>Publishes the changes: the next table state.</summary>
+    /// <summary>Commits the changes on both sides and starts the next table state.</summary>
     public void Commit()
     {
         using (var update = Update)
@@ -109,7 +109,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     }
 
     /// <summary>Sends a packet.</summary>
-    /// <returns>What came out of the engine, null if nothing did.</returns>
+    /// <returns>The packet that the engine sent; null if it dropped it.</returns>
     public Packet? Send(Packet packet)
     {
         Tally.Packets++;
@@ -126,7 +126,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
         var verdict = _worker.Process(_buffer, ref offset, ref length, packet.Port, out var port);
         if (Engine.Statistics.Truncated != truncated)
         {
-            throw new DifferenceException($"{_name}: the engine finds the end of the packet too early: {packet}");
+            throw new DifferenceException($"{_name}: the engine drops a complete packet as truncated: {packet}");
         }
 
         Command($"packet {packet.Port} {packet.Hex}");
@@ -149,8 +149,8 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     }
 
     /// <summary>
-    /// DPDK extracts beyond the end of a packet without a check and goes on with whatever follows it in the buffer. So only the
-    /// engine has a defined answer: it drops. That is looked at without its effects, which DPDK can't have.
+    /// DPDK extracts beyond the end of a packet without a check and continues with whatever follows it in the buffer. Only the
+    /// engine's result is defined: it must drop the packet. The engine only traces it, so that no state changes that DPDK does not have.
     /// </summary>
     private void Truncated(Packet packet)
     {
@@ -169,14 +169,14 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
 
     void ISwxCloneSink.Clone(ReadOnlySpan<byte> frame, uint port) => _clones.Add($"clone {port} {Convert.ToHexStringLower(frame)}");
 
-    /// <summary>Lets time pass.</summary>
+    /// <summary>Advances the clock on both sides.</summary>
     public void Advance(TimeSpan time)
     {
         _time.Advance(time);
         Command($"advance {(long)time.TotalMilliseconds}");
     }
 
-    /// <summary>Adds a command for DPDK with the answers that are expected.</summary>
+    /// <summary>Queues a command for DPDK and the expected answers.</summary>
     private void Command(string command, params ReadOnlySpan<string> answers)
     {
         _commands.Append(command).Append('\n');
@@ -189,7 +189,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
     private void Expect(string what, string line, Packet? packet = null)
         => _expected.Add(new Expectation(what, answer => answer == line ? null : line, packet));
 
-    /// <summary>Runs all that was done so far on DPDK and compares.</summary>
+    /// <summary>Runs the queued commands on DPDK and compares the answers.</summary>
     public async Task FlushAsync()
     {
         var commands = _commands.ToString();

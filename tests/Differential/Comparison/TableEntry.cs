@@ -3,22 +3,22 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.Comparison;
 
-/// <summary>An entry of a table, packed as the engine takes it.</summary>
+/// <summary>A table entry in the engine's packed form.</summary>
 /// <param name="Table">The table.</param>
-/// <param name="Key">Key fields in their order, big-endian.</param>
+/// <param name="Key">Key fields in declaration order, big-endian.</param>
 /// <param name="Mask">Their masks; empty for an exact table.</param>
-/// <param name="Priority">For a wildcard table; the greater wins.</param>
+/// <param name="Priority">For a wildcard table; the higher value wins.</param>
 /// <param name="Action">The action.</param>
-/// <param name="Data">Its arguments in their order, big-endian.</param>
+/// <param name="Data">The action's arguments in declaration order, big-endian.</param>
 internal sealed record TableEntry(SwxTable Table, byte[] Key, byte[] Mask, uint Priority, SwxAction Action, byte[] Data)
 {
-    /// <summary>DPDK's priorities are the other way round.</summary>
+    /// <summary>In DPDK the lower priority value wins.</summary>
     private const uint PriorityBase = 1 << 20;
 
-    /// <summary>What makes it another entry. DPDK takes two wildcard entries that differ in nothing but the priority for one.</summary>
+    /// <summary>Identifies the entry. DPDK treats two wildcard entries that differ only in priority as one.</summary>
     public string Identity => $"{Convert.ToHexString(Key)}/{Convert.ToHexString(Mask)}";
 
-    /// <summary>The key as DPDK's control library reads it.</summary>
+    /// <summary>The key in the syntax of DPDK's control library.</summary>
     public string MatchText()
     {
         var text = new StringBuilder("match");
@@ -38,10 +38,10 @@ internal sealed record TableEntry(SwxTable Table, byte[] Key, byte[] Mask, uint 
         return text.ToString();
     }
 
-    /// <summary>The whole entry as DPDK's control library reads it.</summary>
+    /// <summary>The entry in the syntax of DPDK's control library.</summary>
     public string Text() => $"{MatchText()} {ActionText(Action, Data)}";
 
-    /// <summary>An action with its arguments as DPDK's control library reads it.</summary>
+    /// <summary>An action with its arguments in the syntax of DPDK's control library.</summary>
     public static string ActionText(SwxAction action, ReadOnlySpan<byte> data)
     {
         var text = new StringBuilder("action ").Append(action.Name);

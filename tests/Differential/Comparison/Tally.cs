@@ -1,6 +1,6 @@
 namespace ACCOffload.Differential.Comparison;
 
-/// <summary>What a run has compared.</summary>
+/// <summary>Counts what a run compared.</summary>
 internal sealed class Tally
 {
     public int States { get; set; }
@@ -11,12 +11,12 @@ internal sealed class Tally
 
     public int Dropped { get; set; }
 
-    /// <summary>Packets that end inside of an extracted header: not defined in DPDK, dropped by the engine.</summary>
+    /// <summary>Packets that end inside an extracted header: undefined in DPDK, dropped by the engine.</summary>
     public int Truncated { get; set; }
 
     public int Clones { get; set; }
 
-    /// <summary>Registers as last compared.</summary>
+    /// <summary>The registers at the last comparison.</summary>
     public Dictionary<string, ulong[]> Registers { get; } = [];
 
     /// <summary>Lookups by table.</summary>
@@ -25,7 +25,7 @@ internal sealed class Tally
     /// <summary>DPDK's counts of the actions that tables ran.</summary>
     public Dictionary<(string Table, string Action), long> Actions { get; } = [];
 
-    /// <summary>Adds what another run has compared; registers stay apart.</summary>
+    /// <summary>Adds the counts of another run; registers are not merged.</summary>
     public void Add(Tally other)
     {
         States += other.States;

@@ -4,28 +4,28 @@ using ACCOffload.Differential.Comparison;
 
 namespace ACCOffload.Differential.Coverage;
 
-/// <summary>What was executed, of what there is.</summary>
+/// <summary>Which instructions of the programs were executed.</summary>
 internal sealed class CoverageReport
 {
     private readonly SortedDictionary<string, ulong> _variants = new(StringComparer.Ordinal);
 
-    /// <summary>Instructions of the text that were executed, of those in it.</summary>
+    /// <summary>Executed instructions and all instructions of the programs.</summary>
     public (int Executed, int Total) Instructions { get; private set; }
 
-    /// <summary>Adds one instruction of a text.</summary>
+    /// <summary>Adds one instruction of a program.</summary>
     public void Instruction(string variant, ulong count)
     {
         _variants[variant] = _variants.GetValueOrDefault(variant) + count;
         Instructions = (Instructions.Executed + (count > 0 ? 1 : 0), Instructions.Total + 1);
     }
 
-    /// <summary>Variants that were executed.</summary>
+    /// <summary>Executed variants.</summary>
     public IReadOnlyCollection<string> Executed => [.. _variants.Where(v => v.Value > 0).Select(v => v.Key)];
 
-    /// <summary>Variants that are in the texts and were not executed.</summary>
+    /// <summary>Variants that occur in the programs but were not executed.</summary>
     public IReadOnlyCollection<string> Missed => [.. _variants.Where(v => v.Value == 0).Select(v => v.Key)];
 
-    /// <summary>The report for people; <c>tests/run</c> shows the first line.</summary>
+    /// <summary>The report as text; <c>tests/run</c> prints its first line.</summary>
     public string Text(string name, Tally tally)
     {
         var text = new StringBuilder();
@@ -33,7 +33,7 @@ internal sealed class CoverageReport
         text.Append(CultureInfo.InvariantCulture, $"executed {Instructions.Executed} of {Instructions.Total} instructions, {Executed.Count} of {_variants.Count} variants, ");
         text.Append(CultureInfo.InvariantCulture, $"{tally.Actions.Count(a => a.Value > 0)} of {tally.Actions.Count} actions, ");
         text.Append(CultureInfo.InvariantCulture, $"tables of {tally.Lookups.Values.Select(l => l.Kind).Distinct().Count()} kinds\n");
-        text.Append(CultureInfo.InvariantCulture, $"instructions: {Instructions.Executed} of {Instructions.Total} executed (both ways of a jump count), ");
+        text.Append(CultureInfo.InvariantCulture, $"instructions: {Instructions.Executed} of {Instructions.Total} executed (both outcomes of a jump count), ");
         text.Append(CultureInfo.InvariantCulture, $"{Executed.Count} of {_variants.Count} variants: {string.Join(", ", Executed)}\n");
         if (Missed.Count > 0)
         {

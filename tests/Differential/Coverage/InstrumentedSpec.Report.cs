@@ -1,9 +1,9 @@
 namespace ACCOffload.Differential.Coverage;
 
-/// <content>What the counters say.</content>
+/// <content>Evaluates the counters.</content>
 internal sealed partial class InstrumentedSpec
 {
-    /// <summary>Adds what the counters say to a report.</summary>
+    /// <summary>Adds the counters' values to a report.</summary>
     public void Report(ReadOnlySpan<ulong> counters, CoverageReport report)
     {
         foreach (var probe in _probes)

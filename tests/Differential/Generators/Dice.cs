@@ -7,16 +7,16 @@ internal sealed class Dice(int seed)
 {
     private readonly Random _random = new(seed);
 
-    /// <summary>A number from 0 up to, but without, a bound.</summary>
+    /// <summary>A number from 0 to <paramref name="bound"/> - 1.</summary>
     public int Below(int bound) => _random.Next(bound);
 
-    /// <summary>Whether something of a given chance in percent happens.</summary>
+    /// <summary>True with the given probability in percent.</summary>
     public bool Percent(int chance) => _random.Next(100) < chance;
 
     /// <summary>One of the choices.</summary>
     public T Pick<T>(params IReadOnlyList<T> choices) => choices[_random.Next(choices.Count)];
 
-    /// <summary>Brings things into a random order.</summary>
+    /// <summary>Shuffles the array in place.</summary>
     public void Shuffle<T>(T[] things) => _random.Shuffle(things);
 
     /// <summary>Random bytes.</summary>
@@ -37,7 +37,7 @@ internal sealed class Dice(int seed)
         return result;
     }
 
-    /// <summary>A value that is often small, so that values meet, and else anything.</summary>
+    /// <summary>A random value, often small so that values coincide.</summary>
     public byte[] Value(int bytes)
     {
         switch (Below(6))

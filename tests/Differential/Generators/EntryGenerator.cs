@@ -3,9 +3,9 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.Generators;
 
-/// <summary>Makes entries for any table, given values for its fields.</summary>
+/// <summary>Generates random entries for any table.</summary>
 /// <param name="dice">Random choices.</param>
-/// <param name="value">A value for a key field or an argument of a name and a width in bytes.</param>
+/// <param name="value">Returns a value for a key field or argument, given its name and width in bytes.</param>
 internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
 {
     private uint _priority;
@@ -29,7 +29,7 @@ internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
         }
 
         var action = dice.Pick([.. table.Actions.Where(a => a.ForEntries)]).Action;
-        // No two priorities are equal: which entry wins then is not defined in DPDK.
+        // Priorities are unique: which of two equal ones wins is undefined in DPDK.
         return new TableEntry(table, key, mask, table.Kind == SwxMatchKind.Wildcard ? ++_priority : 0, action, Data(action));
     }
 
@@ -74,7 +74,7 @@ internal sealed class EntryGenerator(Dice dice, Func<string, int, byte[]> value)
         }
     }
 
-    /// <summary>An entry of given key, mask and arguments; all by name, numbers for what is up to 64 bits.</summary>
+    /// <summary>An entry with the given key fields and arguments, by name; values up to 64 bits.</summary>
     public static TableEntry Entry(
         SwxTable table, SwxAction action, (string Field, ulong Value)[] key, int prefix, params (string Argument, ulong Value)[] arguments)
     {

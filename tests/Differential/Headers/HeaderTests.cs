@@ -5,7 +5,7 @@ using ACCOffload.Differential.Generators;
 
 namespace ACCOffload.Differential.Headers;
 
-/// <summary>Headers that are extracted, pushed, popped, swapped and sent round again.</summary>
+/// <summary>Header extraction, push, pop, reordering and recirculation.</summary>
 public sealed class HeaderTests(ITestOutputHelper output)
 {
     private const int States = 30;
@@ -13,7 +13,7 @@ public sealed class HeaderTests(ITestOutputHelper output)
     private const int Plans = 14;
 
     [DpdkFact]
-    public async Task Headers_move_the_same_way()
+    public async Task Header_operations_give_the_same_packets()
     {
         var spec = TestSettings.Spec("headers.spec");
         var instrumented = new InstrumentedSpec(spec);
@@ -70,7 +70,7 @@ public sealed class HeaderTests(ITestOutputHelper output)
 
     private static byte[] Frame(Dice dice)
     {
-        // A packet that goes round again may have been pushed a header, and is parsed anew: it needs enough bytes.
+        // A recirculated packet may have a pushed header and is parsed again, so it needs enough bytes.
         var bytes = dice.Bytes(130 + dice.Below(60));
         bytes[0] = (byte)dice.Below(Plans);
         bytes[4] = (byte)dice.Below(16);
@@ -80,7 +80,7 @@ public sealed class HeaderTests(ITestOutputHelper output)
         return bytes[0] != 6 && dice.Percent(15) ? bytes[..dice.Below(60)] : bytes;
     }
 
-    /// <summary>What the specification's parser reads, read by hand.</summary>
+    /// <summary>A hand-written model of what the specification's parser reads.</summary>
     private static bool EndsInHeader(Packet packet)
     {
         ReadOnlySpan<byte> bytes = packet.Bytes;

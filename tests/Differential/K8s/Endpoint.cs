@@ -1,6 +1,6 @@
 namespace ACCOffload.Differential.K8s;
 
-/// <summary>What a port of the pipeline is for.</summary>
+/// <summary>The role of a pipeline port.</summary>
 internal enum PortKind
 {
     Pod,
@@ -8,8 +8,8 @@ internal enum PortKind
     Uplink,
 }
 
-/// <summary>One end of the traffic.</summary>
-/// <param name="Kind">Kind of its port.</param>
+/// <summary>A host that sends and receives traffic.</summary>
+/// <param name="Kind">The kind of its port.</param>
 /// <param name="Port">Its port.</param>
 /// <param name="Mac">Its MAC address.</param>
 /// <param name="Addresses">Its IPv4 addresses.</param>

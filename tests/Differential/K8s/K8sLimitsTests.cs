@@ -4,23 +4,23 @@ using ACCOffload.SoftTarget.Engine;
 namespace ACCOffload.Differential.K8s;
 
 /// <summary>
-/// What DPDK 22.11 does wrong without a word, so that no packet may find out. The committed pipeline has to stay clear of it: the
-/// soft target does what the specification says.
+/// DPDK 22.11 silently misexecutes some programs, and a packet test might not notice. The committed pipeline must avoid these
+/// cases: the soft target follows the specification.
 /// </summary>
 public sealed class K8sLimitsTests(ITestOutputHelper output)
 {
-    // Policy, IPv6 and tunnels need 48 of the 256 bytes, and 8 are for what nobody thought of.
+    // Of the 256 bytes, 48 are reserved for policy, IPv6 and tunnels, and 8 are spare.
     private const int MetadataLimit = 200;
 
     private readonly SpecLines _spec = new(TestSettings.Spec("k8s_dp.spec"));
 
     [Fact]
-    public void The_engine_knows_of_no_difference()
+    public void The_engine_reports_no_known_difference()
         => Assert.Empty(SwxProgram.Parse(TestSettings.Spec("k8s_dp.spec")).Warnings);
 
     [Fact]
     public void Operands_are_within_the_first_256_bytes()
-        // Instructions keep an operand's offset in 8 bits.
+        // DPDK stores an operand's offset in 8 bits.
         => Assert.DoesNotContain(_spec.Offsets(), f => f.Offset > 255);
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class K8sLimitsTests(ITestOutputHelper output)
     [Fact]
     public void Hashes_go_to_the_first_32_bytes_of_the_metadata()
     {
-        // The offset is cut to 8 bits while it still counts bits.
+        // DPDK truncates the offset to 8 bits while it is still in bits.
         var metadata = _spec.Offsets().Where(f => f.Struct == _spec.MetadataType).ToDictionary(f => f.Field, f => f.Offset);
         Assert.Empty(_spec.Instructions().Where(i => i[0] == "hash" && metadata[i[2]["m.".Length..]] > 31).Select(i => string.Join(' ', i)));
     }
@@ -42,7 +42,7 @@ public sealed class K8sLimitsTests(ITestOutputHelper output)
     [Fact]
     public void Registers_are_not_written_with_two_immediates()
     {
-        // Such an instruction takes the program's first array, whatever it names.
+        // DPDK executes such an instruction on the program's first array, whichever one it names.
         var first = _spec.Lines.First(l => l is ["regarray", ..])[1];
         Assert.Empty(_spec.Instructions()
             .Where(i => InstructionVariant.Of(i, _spec) is "regadd I I" or "regwr I I" && i[1] != first).Select(i => string.Join(' ', i)));

@@ -3,7 +3,7 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.K8s;
 
-/// <summary>Finds what the P4 source names: p4c puts a number behind a name.</summary>
+/// <summary>Finds tables and actions by their P4 source name: p4c appends a number.</summary>
 internal static partial class K8sNames
 {
     public static SwxTable Table(SwxProgram program, string name) => program.Tables.Single(t => Source(t.Name) == name);

@@ -4,13 +4,13 @@ using ACCOffload.Differential.Generators;
 
 namespace ACCOffload.Differential.K8s;
 
-/// <summary>Packets for the pipeline <c>k8s_dp</c>: most of them valid, the others odd in one or more ways, or cut off.</summary>
+/// <summary>Generates packets for the pipeline <c>k8s_dp</c>: most are valid, others malformed in one or more ways or truncated.</summary>
 internal sealed class K8sPackets(Dice dice, K8sWorld world)
 {
     private readonly List<Packet> _seen = [];
     private Packet? _first;
 
-    /// <summary>Remembers what came out, for its receiver's answer.</summary>
+    /// <summary>Records a sent packet, so that its receiver can reply.</summary>
     public void Answer(Packet? sent)
     {
         if (sent is not { Bytes.Length: > 40 } packet || packet.Bytes[12] != 8 || packet.Bytes[23] is not (1 or 6 or 17 or 132))
@@ -28,7 +28,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         }
     }
 
-    /// <summary>A packet.</summary>
+    /// <summary>The next packet.</summary>
     public Packet Next()
     {
         if (_seen.Count > 0 && dice.Percent(25))
@@ -43,7 +43,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
 
         if (_first is { } first && dice.Percent(4))
         {
-            return Later(first);
+            return LaterFragment(first);
         }
 
         if (world.Attached.Count > 0 && dice.Percent(6))
@@ -60,7 +60,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         var bytes = dice.Percent(10) ? Arp(sender) : IPv4(sender);
         if (dice.Percent(18))
         {
-            bytes = Odd(bytes);
+            bytes = Malform(bytes);
         }
 
         if (dice.Percent(5))
@@ -76,7 +76,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return new Packet(port, bytes);
     }
 
-    /// <summary>Whether the parser of <c>k8s_dp</c> reads a header that the packet does not have whole.</summary>
+    /// <summary>Whether the parser of <c>k8s_dp</c> reads beyond the end of the packet.</summary>
     public static bool EndsInHeader(Packet packet)
     {
         ReadOnlySpan<byte> bytes = packet.Bytes;
@@ -106,12 +106,12 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
                 {
                     return true;
                 }
-                // What is cut out of a large packet for an answer.
+                // The part of a large packet that an ICMP message quotes.
                 if (BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) >= 1024 && header != 0 && !(bytes[23] == 1 && bytes[34] is not (0 or 8)))
                 {
                     return bytes.Length < 34 + header + 28;
                 }
-                // Errors quote a header, and the begin of what follows it.
+                // ICMP errors quote an IP header and the first bytes after it.
                 if (bytes[23] != 1 || bytes[34] is not (3 or 11 or 12))
                 {
                     return false;
@@ -132,7 +132,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         {
             BinaryPrimitives.WriteUInt16BigEndian(content.AsSpan(2), dice.Pick<ushort>(53, 80, 443));
         }
-        // The peer of a sender at the uplink is on the node.
+        // A sender at the uplink only talks to endpoints on the node.
         var receivers = world.Endpoints.Where(e => e != sender && (sender.Kind != PortKind.Uplink || e.Kind != PortKind.Uplink)).ToList();
         var receiver = world.Attached.Count > 1 && dice.Percent(80)
             ? dice.Pick(receivers.Where(world.Attached.Contains).DefaultIfEmpty(receivers[0]).ToList()) : dice.Pick(receivers);
@@ -156,7 +156,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return bytes;
     }
 
-    // Few clients' ports, so that packets meet flows, and flows each other.
+    // Few client ports, so that packets match flows and flows collide.
     private Packet ToService(Endpoint sender)
     {
         var (ip, protocol, port) = dice.Percent(85) ? dice.Pick(world.Frontends) : dice.Pick(world.Backends);
@@ -168,7 +168,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), ip, (ushort)(5000 + dice.Below(3)), port);
         if (dice.Percent(6))
         {
-            // Few identifications, so that fragments meet their first one, and others' ones.
+            // Few identifications, so that fragments match their first fragment and those of others.
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(18), (ushort)dice.Below(3));
             BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(20), dice.Pick<ushort>(0x2000, 0x2000, 0x2000, 0x6000, 0x2008, 0x0010, 0x2003));
             bytes = [.. bytes, .. dice.Bytes(dice.Percent(80) ? 64 : dice.Below(64))];
@@ -187,7 +187,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return new Packet(sender.Port, bytes);
     }
 
-    private Packet Later(Packet first)
+    private Packet LaterFragment(Packet first)
     {
         byte[] bytes = [.. first.Bytes[..34], .. dice.Bytes(8)];
         BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), 28);
@@ -196,7 +196,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return new Packet(first.Port, bytes);
     }
 
-    // What the virtual router answers itself: an expired TTL, nobody's address, its own, too much for the way.
+    // What the virtual router answers: expired TTL, unassigned address, its own address, packet over the MTU.
     private Packet ToRouter(Endpoint sender)
     {
         var destination = dice.Pick(K8sWorld.Gateway, 0x0AF401FEu, 0xC0A80001u, 0x09090909u, 0x0AF40205u, dice.Pick(world.Endpoints).Addresses[0]);
@@ -233,7 +233,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return new Packet(receiver.Port, bytes);
     }
 
-    // About what came out, mostly from its receiver; at times about another flow, which is none.
+    // An ICMP error about a sent packet, mostly from its receiver; sometimes about an unknown flow.
     private Packet Error(Packet seen)
     {
         var receiver = world.Endpoints.FirstOrDefault(e => e.Port == seen.Port) ?? world.Endpoints[0];
@@ -290,7 +290,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return bytes;
     }
 
-    // Numbers close together, so that most packets acknowledge what the other end sent, and some resets are exact.
+    // Close sequence numbers, so that most packets acknowledge what the other end sent and some resets are exact.
     private void Tcp(Span<byte> span)
     {
         span[47] = dice.Pick<byte>(0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x18, 0x12, 0x12, 0x11, 0x04, 0x14, (byte)dice.Below(256));
@@ -322,7 +322,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return bytes;
     }
 
-    private byte[] Odd(byte[] bytes)
+    private byte[] Malform(byte[] bytes)
     {
         var span = bytes.AsSpan();
         var ip = bytes[12] == 8 && bytes[13] == 0;
@@ -347,7 +347,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             case 4:
                 Mac(span[6..], dice.Pick(world.Endpoints).Mac);
                 return bytes;
-            case 5: // options, or a length that is none
+            case 5: // options, or an invalid header length
                 span[14] = dice.Pick<byte>(0x46, 0x4F, 0x44, 0x55, 0x65, 0x00);
                 break;
             case 6: // fragments
@@ -370,7 +370,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             case 11:
                 BinaryPrimitives.WriteUInt16BigEndian(span[16..], dice.Pick<ushort>(0, 19, 20, 21, 0xFFFF));
                 break;
-            default: // checksums with the value that one's complement has twice
+            default: // checksums 0 and 0xFFFF, which one's complement treats as equal
                 BinaryPrimitives.WriteUInt16BigEndian(span[24..], dice.Pick<ushort>(0, 0xFFFF));
                 return bytes;
         }

@@ -11,12 +11,12 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
     private const int PacketsPerState = 60;
 
     [DpdkClockFact]
-    public async Task The_committed_pipeline_is_what_DPDK_makes_of_it()
+    public async Task The_committed_pipeline_behaves_the_same_in_DPDK_and_in_the_engine()
     {
         var spec = TestSettings.Spec("k8s_dp.spec");
         var instrumented = new InstrumentedSpec(spec);
 
-        // As it is, and with a counter before each instruction: the counters also break up what DPDK fuses.
+        // Unchanged, and with a counter before each instruction: the counters also split instructions that DPDK fuses.
         var tally = await RunAsync("k8s_dp", spec, seed: TestSettings.Seed);
         var counted = await RunAsync("k8s_dp-counted", instrumented.Text, seed: TestSettings.Seed + 1);
 
@@ -27,7 +27,7 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
 
         Assert.True(tally.Packets >= 10_000 && tally.States >= 200);
         Assert.True(tally.Transmitted > tally.Packets / 2, $"only {tally.Transmitted} of {tally.Packets} packets came out");
-        // Kinds of instructions: p4c leaves single jumps behind jumps that nothing reaches.
+        // By instruction variant: p4c leaves some unreachable jumps.
         Assert.Empty(report.Missed);
         Assert.All(tally.Lookups, l => Assert.True(l.Value.Hits > 0 && l.Value.Misses > 0, l.Key));
         Assert.Empty(tally.Actions.Where(a => a.Value == 0).Select(a => a.Key));
@@ -46,12 +46,12 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
             {
                 packets.Answer(both.Send(packets.Next()));
             }
-            // The direct counters are long: entry by entry, and as a whole at the end.
+            // The direct counters are large: compare them entry by entry, and completely at the end.
             both.CompareRegisters("service_packets_0", "backend_packets_0");
             both.CompareKeyedRegisters("service_packets_0", "services");
             both.CompareKeyedRegisters("backend_packets_0", "backends");
             both.CompareLookups();
-            // Sixteen seconds: no timeout of a learner ends within DPDK's rounding of a multiple of it.
+            // Multiples of 16 seconds: no learner timeout ends within DPDK's rounding of one.
             if (dice.Percent(30))
             {
                 both.Advance(TimeSpan.FromSeconds(16 * (1 + dice.Below(3))));
@@ -61,7 +61,7 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
         }
         both.CompareRegisters();
         await both.FlushAsync();
-        // The pipeline never touches what a packet does not have.
+        // The pipeline never reads beyond the end of a packet.
         Assert.Equal(0, both.Engine.Statistics.Faulted);
         return both.Tally;
     }

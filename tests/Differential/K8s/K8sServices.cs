@@ -4,8 +4,8 @@ using ACCOffload.Differential.Generators;
 namespace ACCOffload.Differential.K8s;
 
 /// <summary>
-/// Services whose backends come, drain and go, as the manager writes them: some complete, some without a bucket, a backend or a
-/// pool. Chance writes further rows between them.
+/// Services whose backends are added, drained and removed, as InfraManager writes them: some complete, some without a bucket, a
+/// backend or a pool. Random rows are written between them.
 /// </summary>
 internal sealed class K8sServices
 {
@@ -16,7 +16,7 @@ internal sealed class K8sServices
     private readonly List<(uint Id, uint Ip, ushort Port, byte Protocol)> _backends = [];
 
     /// <param name="dice">Random choices.</param>
-    /// <param name="endpoints">Where backends are.</param>
+    /// <param name="endpoints">The endpoints that serve as backends.</param>
     public K8sServices(Dice dice, IReadOnlyList<Endpoint> endpoints)
     {
         _dice = dice;
@@ -26,7 +26,7 @@ internal sealed class K8sServices
             var protocol = protocols[set - 1];
             Frontends.Add((0x0A600000 + set, protocol, 80));
             Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
-            // The same pods serve all sets, so that flows meet at them.
+            // The same pods serve all sets, so that flows collide.
             for (uint i = 1; i <= BackendsPerSet; i++)
             {
                 _backends.Add((set * 10 + i, endpoints[(int)i * 3].Addresses[0], 8080, protocol));
@@ -41,7 +41,7 @@ internal sealed class K8sServices
     /// <summary>Address, protocol and port of each backend.</summary>
     public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Backends => [.. _backends.Select(b => (b.Ip, b.Protocol, b.Port))];
 
-    /// <summary>Writes some of the rows, each in one of the ways it can be.</summary>
+    /// <summary>Writes some of the rows, each in a random variant.</summary>
     public void Change(SideBySide both)
     {
         var program = both.Program;
@@ -76,7 +76,7 @@ internal sealed class K8sServices
                 Set(Row("endpoints", "endpoint", [("remote_ip", ip), ("remote_port", port), ("protocol", protocol)], 32, ("id", id + 100)), _dice.Percent(95));
             }
         }
-        // The shares of new flows, the succession, and who stands in for its draining backends.
+        // Buckets for new flows, succession buckets, and substitutes for draining backends.
         foreach (var bucket in new ulong[] { 0, 0x10000, 0x20000 }.SelectMany(first => Enumerable.Range(0, 8).Select(b => first + (ulong)b)))
         {
             for (ulong set = 1; set <= Sets; set++)
@@ -87,7 +87,7 @@ internal sealed class K8sServices
                 }
             }
         }
-        // While rows are replaced.
+        // Rows that mark a replacement in progress.
         foreach (var (id, _, _, _) in _backends)
         {
             Set(Row("held", "hold", [("kind", 2), ("value", id)], 32), _dice.Percent(10));
@@ -100,18 +100,18 @@ internal sealed class K8sServices
 
         both.Put(Row("pools", "pool_ports", [("pool", 255)], 32, ("ip", 0xC000020A), ("first_port", 40000), ("ports", 0x300), ("port_mask", 0x3FF)));
         Set(Row("pools", "pool_ports", [("pool", 254)], 32, ("ip", 0xA9FE0101), ("first_port", 40000), ("ports", 0x300), ("port_mask", 0x3FF)), _dice.Percent(90));
-        // So few ports that flows run out of them.
+        // So few ports that the pool is exhausted.
         Set(Row("pools", "pool_ports", [("pool", 1)], 32, ("ip", 0xC000020A), ("first_port", 50000), ("ports", 3), ("port_mask", 3)), _dice.Percent(90));
         Set(Row("outgoing", "masquerade_source", [("service_ip", 0)], 0, ("pool", _dice.Pick<ulong>(1, 255))), _dice.Percent(60));
         both.Put(Row("outgoing", "keep_source", [("service_ip", 0x0AF40000)], 16));
         both.Put(Row("source_ranges", "in_range", [("ranges_id", 1), ("client_ip", _dice.Pick<ulong>(0x08000000, 0x0AF40100))], 24));
 
-        // Slots that a newer flow took, and shares that are full.
+        // Slots taken over by a newer flow, and full shares.
         var last = (int)both.Engine.ReadRegister(program.FindRegisterArray("slots_0")!.Index, 0) / 8;
         for (var i = _dice.Below(20); i > 0; i--)
         {
             both.WriteRegister("connections_0", 8 * (uint)Math.Max(1, last - _dice.Below(60)), 1);
-            // And older flows in those that come next, open or closed.
+            // Older flows, open or closed, in the slots that are used next.
             both.WriteRegister("connections_0", (8 * (uint)(last + 1 + _dice.Below(60))) + 1, _dice.Pick<ulong>(0, 12, 16, 28, 31));
         }
         foreach (var (array, limit) in new[] { ("unanswered_0", 4096ul), ("datagrams_0", 16_384ul), ("open_connections_0", 8192ul), ("known_clients_0", 4096ul), ("fragmented_packets_0", 4096ul) })

@@ -5,15 +5,15 @@ using ACCOffload.SoftTarget.Engine;
 namespace ACCOffload.Differential.K8s;
 
 /// <summary>
-/// A node whose endpoints come and go: their rows are what the manager writes, with other rows of random values from the same
-/// pools between them, so that each table, also one that this class has not heard of, has hits and near misses.
+/// A node whose endpoints come and go. Their rows are what InfraManager writes, mixed with random rows from the same value pools,
+/// so that every table, even one unknown to this class, has hits and near misses.
 /// </summary>
 internal sealed class K8sWorld
 {
     public const ulong GatewayMac = 0x02ACC0000001;
     public const uint Gateway = 0xA9FE0101;
 
-    /// <summary>What the way to 9.0.0.0/8 takes.</summary>
+    /// <summary>MTU of the route to 9.0.0.0/8.</summary>
     public const ushort NarrowMtu = 90;
     private const int Pods = 9;
 
@@ -39,16 +39,16 @@ internal sealed class K8sWorld
     /// <summary>All endpoints, attached or not.</summary>
     public List<Endpoint> Endpoints { get; } = [];
 
-    /// <summary>The services' addresses, protocols and ports.</summary>
+    /// <summary>Address, protocol and port of each frontend.</summary>
     public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Frontends => _services.Frontends;
 
-    /// <summary>Who serves them: addresses, protocols and ports.</summary>
+    /// <summary>Address, protocol and port of each backend.</summary>
     public IReadOnlyList<(uint Ip, byte Protocol, ushort Port)> Backends => _services.Backends;
 
-    /// <summary>Those whose rows were written.</summary>
+    /// <summary>Endpoints whose rows were written.</summary>
     public IReadOnlyCollection<Endpoint> Attached => _attached;
 
-    /// <summary>Changes a few rows and publishes them.</summary>
+    /// <summary>Changes a few rows and commits them.</summary>
     public void Change(SideBySide both)
     {
         foreach (var endpoint in Endpoints)
@@ -82,7 +82,7 @@ internal sealed class K8sWorld
             }
         }
         _services.Change(both);
-        // What chance took from attached endpoints comes back before long, so that most packets find their way.
+        // Rows of attached endpoints that random changes removed are restored soon, so that most packets are delivered.
         if (_dice.Percent(50))
         {
             foreach (var row in _attached.SelectMany(e => Rows(e, both.Program)))
@@ -95,8 +95,8 @@ internal sealed class K8sWorld
     }
 
     /// <summary>
-    /// Removes an entry and publishes that. Of one commit DPDK makes the additions before the removals, so that other entry ids
-    /// come free for them, and direct counters show it.
+    /// Removes an entry and commits. In one commit DPDK applies additions before removals, so that other entry IDs would be free for
+    /// them, which direct counters would show.
     /// </summary>
     public static void Remove(SideBySide both, TableEntry entry)
     {
@@ -151,7 +151,7 @@ internal sealed class K8sWorld
             => EntryGenerator.Entry(program.FindTable("routes")!, program.FindAction(action)!, [("dst_ip", network)], prefix, arguments);
     }
 
-    /// <summary>A value for a field from the pools that packets draw from too.</summary>
+    /// <summary>A value for a field, from the pools that packets use too.</summary>
     private byte[] Value(string name, int bytes)
     {
         name = name[(name.LastIndexOf('.') + 1)..];

@@ -5,9 +5,9 @@ using ACCOffload.Differential.Generators;
 namespace ACCOffload.Differential.Learners;
 
 /// <summary>
-/// Learners learn, rearm, forget and time out alike. DPDK keeps deadlines in steps of 2^32 cycles, rounded down: an entry may go
-/// that much too early there. Time passes in tens of seconds here and timeouts end halfway between, so that both agree on any
-/// machine whose counter runs at 1 GHz or more.
+/// Learning, rearming, forgetting and timeouts. DPDK rounds deadlines down to multiples of 2^32 cycles, so an entry may expire
+/// that much too early. Here time advances in steps of ten seconds and timeouts end halfway between, so that both agree on any
+/// machine whose time stamp counter runs at 1 GHz or more.
 /// </summary>
 public sealed class LearnerTests(ITestOutputHelper output)
 {
@@ -15,7 +15,7 @@ public sealed class LearnerTests(ITestOutputHelper output)
     private const int PacketsPerRound = 25;
 
     [DpdkClockFact]
-    public async Task Learners_remember_and_forget_alike()
+    public async Task Learners_learn_and_expire_the_same_entries()
     {
         var spec = TestSettings.Spec("learners.spec");
         var instrumented = new InstrumentedSpec(spec);
@@ -58,7 +58,7 @@ public sealed class LearnerTests(ITestOutputHelper output)
     private static byte[] Frame(Dice dice)
     {
         var command = (byte)(dice.Percent(50) ? 0 : dice.Below(6));
-        // Few flows: most packets meet one that was seen. Four of them share a bucket in DPDK, more would not be learned.
+        // Few flows, so that most packets match a known one. A DPDK bucket has four entries; more would not be learned.
         return [command, (byte)dice.Below(7), 0, (byte)dice.Below(5), 0, 0, 0, (byte)dice.Below(8), .. dice.Bytes(8), .. dice.Bytes(dice.Below(40))];
     }
 }

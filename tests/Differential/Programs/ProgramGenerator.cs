@@ -6,17 +6,17 @@ using ACCOffload.Differential.Generators;
 namespace ACCOffload.Differential.Programs;
 
 /// <summary>
-/// Writes random programs that compute: every arithmetic, move, register, checksum and compare instruction with operands of any
-/// width in headers, metadata and action arguments. Jumps only go forward, so programs end. At their end all metadata is pushed
-/// in front of the packet, so that nothing stays unseen.
+/// Generates random programs with every arithmetic, move, register, checksum and compare instruction, and operands of any
+/// width in headers, metadata and action arguments. Jumps only go forward, so programs terminate. At the end a program pushes
+/// all metadata in front of the packet, so that every result is compared.
 /// </summary>
 internal sealed class ProgramGenerator
 {
     private const int Actions = 3;
     private const int InstructionsPerBlock = 45;
 
-    // The instructions that programs are made of, without their operands.
-    private static readonly string[] Computing = ["mov ", "add ", "sub ", "and ", "or ", "xor ", "shl ", "shr ", "ck", "reg", "jmpeq ",
+    // Prefixes of the instructions that the programs use.
+    private static readonly string[] InstructionPrefixes = ["mov ", "add ", "sub ", "and ", "or ", "xor ", "shl ", "shr ", "ck", "reg", "jmpeq ",
         "jmpneq ", "jmplt ", "jmpgt "];
 
     private readonly Dice _dice;
@@ -27,16 +27,16 @@ internal sealed class ProgramGenerator
     private readonly List<(string Name, int Bits)> _headerFields = [];
     private int _labels;
 
-    /// <summary>Creates a generator, whose programs together use all variants.</summary>
+    /// <summary>Creates a generator whose programs together use all variants.</summary>
     public ProgramGenerator(Dice dice) => _dice = dice;
 
-    /// <summary>The variants that the programs use.</summary>
-    public static IEnumerable<string> Variants => InstructionVariant.All.Where(v => Computing.Any(c => v.StartsWith(c, StringComparison.Ordinal)));
+    /// <summary>The instruction variants that the programs use.</summary>
+    public static IEnumerable<string> Variants => InstructionVariant.All.Where(v => InstructionPrefixes.Any(c => v.StartsWith(c, StringComparison.Ordinal)));
 
-    /// <summary>Bytes of the headers that a program extracts.</summary>
+    /// <summary>Size in bytes of the headers that the last program extracts.</summary>
     public int HeaderBytes { get; private set; }
 
-    /// <summary>Writes a program.</summary>
+    /// <summary>Generates the next program.</summary>
     public string Next()
     {
         _metadata.Clear();
@@ -45,7 +45,7 @@ internal sealed class ProgramGenerator
         var text = new StringBuilder();
         Header(text, "first", withWide: true, 0);
         Header(text, "second", withWide: true, 0);
-        // The checksum instructions add whole headers of 20 bytes, and of others what is a multiple of 4 bytes.
+        // The checksum instructions have a variant for 20-byte headers and one for multiples of 4 bytes.
         Header(text, "twenty", withWide: false, 20);
         Header(text, "words", withWide: false, 4 + _dice.Below(33));
         Metadata(text);
@@ -80,7 +80,7 @@ internal sealed class ProgramGenerator
                 Add($"f{i++}", bits);
             }
         }
-        // At least one field that a checksum can go to.
+        // At least one field that can hold a checksum.
         Add($"f{i++}", 16);
         for (left -= 16; left > 0 && (bytes > 0 || i < 12); i++)
         {
@@ -160,7 +160,7 @@ internal sealed class ProgramGenerator
         text.Append("emit h.pushed\nemit h.first\nemit h.second\nemit h.twenty\nemit h.words\ntx m.port_out\n}\n");
     }
 
-    /// <summary>Instructions, with the action's arguments where there are any.</summary>
+    /// <summary>Appends instructions that use the action's arguments, if any.</summary>
     private void Block(StringBuilder text, List<(string Name, int Bits)> arguments)
     {
         var label = "";
@@ -168,7 +168,7 @@ internal sealed class ProgramGenerator
         {
             var variant = Draw(arguments.Count > 0);
             var parts = variant.Split(' ');
-            // A jump goes over the next one or two instructions.
+            // A jump skips the next one or two instructions.
             var target = "";
             if (variant.StartsWith("jmp", StringComparison.Ordinal))
             {
@@ -195,7 +195,7 @@ internal sealed class ProgramGenerator
         }
     }
 
-    /// <summary>The next variant of a shuffled deck, so that programs together have them all; in actions mostly those with arguments.</summary>
+    /// <summary>Draws the next variant from a shuffled deck, so that the programs cover all; in actions mostly variants with arguments.</summary>
     private string Draw(bool inAction)
     {
         var withArguments = inAction && _dice.Percent(70);
@@ -223,7 +223,7 @@ internal sealed class ProgramGenerator
             case "ckadd struct20":
                 return $"ckadd {Pick(_headerFields, f => f.Bits == 16).Name} h.twenty";
         }
-        // Of two immediates DPDK makes the first array of the program, whatever the name.
+        // With two immediates DPDK uses the program's first array, whichever one is named.
         var array = variant.EndsWith(" I I", StringComparison.Ordinal) ? "small" : _dice.Pick("small", "large");
         switch (parts)
         {
@@ -237,7 +237,7 @@ internal sealed class ProgramGenerator
             case ["regwr" or "regadd", var index, var from]:
                 return $"{parts[0]} {array} {Index(index, arguments)} {Operand(from, arguments)}";
             case ["jmpeq" or "jmpneq" or "jmplt" or "jmpgt", var left, var right]:
-                // Small numbers, so that both ways are gone.
+                // Small numbers, so that both outcomes occur.
                 return $"{parts[0]} {target} {Operand(left, arguments)} {(right == "I" && _dice.Percent(70) ? $"{_dice.Below(2)}" : Operand(right, arguments))}";
             case ["shl" or "shr", var to, "I"]:
                 return $"{parts[0]} {Operand(to, arguments)} {_dice.Below(70)}";
@@ -246,7 +246,7 @@ internal sealed class ProgramGenerator
         }
     }
 
-    /// <summary>An index; immediate ones have 32 bits.</summary>
+    /// <summary>An index operand; immediates have 32 bits.</summary>
     private string Index(string kind, List<(string Name, int Bits)> arguments)
         => kind == "I" ? $"0x{Convert.ToHexString(_dice.Value(4))}" : Operand(kind, arguments);
 

@@ -12,7 +12,7 @@ public sealed class ProgramTests(ITestOutputHelper output)
     private const int PacketsPerState = 40;
 
     [DpdkFact]
-    public async Task Random_programs_compute_the_same()
+    public async Task Random_programs_give_the_same_results()
     {
         var dice = new Dice(TestSettings.Seed);
         var generator = new ProgramGenerator(dice);
@@ -21,7 +21,7 @@ public sealed class ProgramTests(ITestOutputHelper output)
         {
             var text = generator.Next();
             var instrumented = new InstrumentedSpec(text);
-            // Every other one as it is: counters break up what DPDK fuses.
+            // Every other program runs unchanged, because counters split instructions that DPDK fuses.
             var counted = i % 2 == 1;
             await using var both = await SideBySide.StartAsync($"program{i}", counted ? instrumented.Text : text);
             await RunAsync(both, dice, generator.HeaderBytes);
@@ -33,10 +33,10 @@ public sealed class ProgramTests(ITestOutputHelper output)
         }
         output.WriteLine(report.Text("programs", total));
         Assert.Equal(total.Packets, total.Transmitted);
-        Assert.Empty(ProgramGenerator.Variants.SelectMany(BothWays).Except(report.Executed));
+        Assert.Empty(ProgramGenerator.Variants.SelectMany(Outcomes).Except(report.Executed));
     }
 
-    private static IEnumerable<string> BothWays(string variant)
+    private static IEnumerable<string> Outcomes(string variant)
         => InstructionVariant.IsConditional(variant) ? [$"{variant} taken", $"{variant} not taken"] : [variant];
 
     private static async Task RunAsync(SideBySide both, Dice dice, int headerBytes)

@@ -11,13 +11,13 @@ public sealed class TableKindTests(ITestOutputHelper output)
     private const int States = 40;
     private const int PacketsPerState = 50;
 
-    // Values meet: keys of entries and of packets come from the same few.
+    // Entries and packets take their keys from the same few values.
     private static readonly string[] Addresses = ["20010db8000000000000000000000001", "20010db8000000000000000000000002",
         "20010db8000000010000000000000001", "fe800000000000000000000000000001", "00000000000000000000000000000000",
         "ffffffffffffffffffffffffffffffff"];
 
     [DpdkFact]
-    public async Task Every_kind_of_table_looks_up_the_same()
+    public async Task Every_kind_of_table_gives_the_same_lookups()
     {
         var spec = TestSettings.Spec("tables.spec");
         var instrumented = new InstrumentedSpec(spec);
@@ -38,7 +38,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         var dice = new Dice(seed);
         var entries = new EntryGenerator(dice, (field, bytes) => Value(dice, field, bytes));
         await using var both = await SideBySide.StartAsync(name, spec);
-        // A burst that lasts for some packets, and a rate that gives nothing back while time stands still.
+        // The burst lasts for some packets; the rate refills nothing because the clock stands still.
         for (uint i = 0; i < 16; i++)
         {
             both.SetMeter("rates", i, 1, 2, 700 + (100ul * i), 1500);
@@ -67,7 +67,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         await using var both = await SideBySide.StartAsync("counters", TestSettings.Spec("tables.spec"));
         var table = both.Program.FindTable("exact")!;
         var count = both.Program.FindAction("count_exact")!;
-        // One change each time: in a transaction DPDK gives ids in an order of its own.
+        // One change per commit: within a transaction DPDK assigns IDs in its own order.
         for (var state = 0; state < 60; state++)
         {
             if (both.Entries(table).Count < 8 || dice.Percent(60))
@@ -93,7 +93,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
     }
 
     [DpdkClockFact]
-    public async Task Meters_fill_up_again()
+    public async Task Meters_refill()
     {
         var dice = new Dice(TestSettings.Seed);
         await using var both = await SideBySide.StartAsync("meters", TestSettings.Spec("tables.spec"));
@@ -109,7 +109,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
             {
                 both.Send(new Packet(0, Frame(dice)));
             }
-            // Long enough that each bucket is full again: between, rounding to DPDK's update period would show.
+            // Long enough to refill every bucket: partial refills would show DPDK's rounding to its update period.
             both.Advance(TimeSpan.FromSeconds(10));
             await both.FlushAsync();
         }
@@ -120,7 +120,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         for (var i = 0; i < 14; i++)
         {
             var table = dice.Pick([.. both.Program.Tables.Where(t => t.Key.Count > 0)]);
-            // DPDK builds a wildcard table anew for each change: the time and memory grow with its entries.
+            // DPDK rebuilds a wildcard table for each change, in time and memory proportional to its entries.
             if (dice.Percent(70) && both.Entries(table).Count < 40)
             {
                 both.Put(MostlyKept(both, dice, entries.Entry(table)));
@@ -136,13 +136,13 @@ public sealed class TableKindTests(ITestOutputHelper output)
             var action = dice.Pick([.. table.Actions.Where(a => a.ForDefault)]).Action;
             both.SetDefault(table, action, entries.Data(action));
         }
-        // One group each state: the first are made in their order, then any is changed.
+        // One group per state: groups are first created in order, then changed at random.
         Group(both, dice, "choose", groups: 6, membersMax: 16);
         Group(both, dice, "choose_metadata", groups: 6, membersMax: 64);
         both.Commit();
     }
 
-    // Dropped packets show little.
+    // Prefer actions that keep the packet: a dropped one shows little.
     private static TableEntry MostlyKept(SideBySide both, Dice dice, TableEntry entry)
         => entry.Action.Name == "refuse" && dice.Percent(75)
             ? entry with { Action = both.Program.FindAction("note_lpm")!, Data = dice.Bytes(4) } : entry;
@@ -154,7 +154,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         for (var i = 1 + dice.Below(7); i > 0; i--)
         {
             var id = (uint)dice.Below(membersMax);
-            // All weights together, divided by what they share, must not be more than the members of a group.
+            // The sum of the weights, divided by their greatest common divisor, must not exceed the group's size.
             members[id] = new SwxMember(id, dice.Pick<uint>(1, 1, 1, 2));
         }
         if (dice.Percent(50) && members.Count < 4)

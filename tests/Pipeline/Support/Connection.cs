@@ -1,8 +1,8 @@
 namespace ACCOffload.PipelineTests.Support;
 
 /// <summary>
-/// Both ends of a TCP connection through a node, with the sequence numbers that real ones would have. What an end sends counts as received: nothing is lost
-/// here, so each packet acknowledges all that the other end sent before it.
+/// Both ends of a TCP connection through a node, with realistic sequence numbers. Nothing is lost here, so each packet
+/// acknowledges everything that the other end has sent.
 /// </summary>
 internal sealed class Connection
 {
@@ -16,11 +16,11 @@ internal sealed class Connection
     private readonly ushort _servicePort;
 
     /// <param name="node">The node.</param>
-    /// <param name="at">The node's port that the client is at.</param>
-    /// <param name="client">Its address.</param>
-    /// <param name="port">Its TCP port.</param>
-    /// <param name="to">Where it connects to.</param>
-    /// <param name="toPort">The TCP port there.</param>
+    /// <param name="at">The node's port to which the client is attached.</param>
+    /// <param name="client">The client's address.</param>
+    /// <param name="port">The client's TCP port.</param>
+    /// <param name="to">The destination address.</param>
+    /// <param name="toPort">The destination TCP port.</param>
     public Connection(Node node, uint at, uint client, ushort port, uint to = Service.Address, ushort toPort = 80)
     {
         (_node, _clientPort, _client, _port, _service, _servicePort) = (node, at, client, port, to, toPort);
@@ -34,10 +34,10 @@ internal sealed class Connection
     /// <summary>The sequence number of the server's next byte.</summary>
     public uint ServerNext { get; private set; }
 
-    /// <summary>The client's first packet as the server saw it.</summary>
+    /// <summary>The client's first packet as received by the server.</summary>
     public Frame Seen { get; private set; } = null!;
 
-    /// <summary>The three packets that open it; the server is at <paramref name="server"/>.</summary>
+    /// <summary>Completes the handshake with the server at port <paramref name="server"/>.</summary>
     public Connection Open(uint server)
     {
         Begin(server);
@@ -46,7 +46,7 @@ internal sealed class Connection
         return this;
     }
 
-    /// <summary>The client's SYN.</summary>
+    /// <summary>Sends the client's SYN.</summary>
     public Frame Begin(uint server)
     {
         Seen = _node.Pass(_clientPort, Syn(), server);
@@ -54,32 +54,32 @@ internal sealed class Connection
         return Seen;
     }
 
-    /// <summary>The client's SYN, not sent.</summary>
+    /// <summary>Builds the client's SYN without sending it.</summary>
     public Frame Syn() => Frame.Build(Frame.Tcp, _client, _port, _service, _servicePort, sequence: ClientNext);
 
-    /// <summary>A packet of the client, which comes out at the server's port.</summary>
+    /// <summary>Sends a packet of the client, which must leave by the server's port.</summary>
     public Frame Ask(uint server, byte flags = Frame.Ack, string data = "")
     {
-        var sent = _node.Pass(_clientPort, Asking(flags, data), server);
+        var sent = _node.Pass(_clientPort, BuildRequest(flags, data), server);
         ClientNext += Length(flags, data);
         return sent;
     }
 
-    /// <summary>A packet of the client, not sent.</summary>
-    public Frame Asking(byte flags = Frame.Ack, string data = "", uint? sequence = null, uint? acknowledgment = null) => Frame.Build(
+    /// <summary>Builds a packet of the client without sending it.</summary>
+    public Frame BuildRequest(byte flags = Frame.Ack, string data = "", uint? sequence = null, uint? acknowledgment = null) => Frame.Build(
         Frame.Tcp, _client, _port, _service, _servicePort, System.Text.Encoding.ASCII.GetBytes(data), flags, sequence ?? ClientNext,
         acknowledgment ?? ServerNext);
 
-    /// <summary>A packet of the server, which comes out at the client's port.</summary>
+    /// <summary>Sends a packet of the server, which must leave by the client's port.</summary>
     public Frame Answer(uint server, byte flags = Frame.Ack, string data = "")
     {
-        var sent = _node.Pass(server, Answering(flags, data), _clientPort);
+        var sent = _node.Pass(server, BuildReply(flags, data), _clientPort);
         ServerNext += Length(flags, data);
         return sent;
     }
 
-    /// <summary>A packet of the server, not sent.</summary>
-    public Frame Answering(byte flags = Frame.Ack, string data = "", uint? sequence = null, uint? acknowledgment = null) => Frame.Build(
+    /// <summary>Builds a packet of the server without sending it.</summary>
+    public Frame BuildReply(byte flags = Frame.Ack, string data = "", uint? sequence = null, uint? acknowledgment = null) => Frame.Build(
         Frame.Tcp, Seen.Destination, Seen.DestinationPort, Seen.Source, Seen.SourcePort, System.Text.Encoding.ASCII.GetBytes(data), flags,
         sequence ?? ServerNext, acknowledgment ?? ClientNext);
 

@@ -1,6 +1,6 @@
 namespace ACCOffload.PipelineTests.Support;
 
-/// <summary>Indices of the counter <c>drops</c> that services use.</summary>
+/// <summary>Indices of the pipeline's counter <c>drops</c>.</summary>
 internal enum DropReason
 {
     SpoofedIp = 3,

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.PipelineTests.Support;
 
-/// <summary>The committed pipeline on a node: rows are written as the control plane writes them, packets enter at ports.</summary>
+/// <summary>A node that runs the committed pipeline. Rows are written as the control plane writes them; packets enter at ports.</summary>
 internal sealed partial class Node : IDisposable
 {
     public const ulong GatewayMac = 0x02ACC0000001;
@@ -47,7 +47,7 @@ internal sealed partial class Node : IDisposable
 
     public SwxStatistics Statistics => _pipeline.Statistics;
 
-    /// <summary>Attaches pod number n (1 up): port n, address 10.244.1.n.</summary>
+    /// <summary>Attaches pod <paramref name="number"/> (from 1) at the port of that number with address 10.244.1.number.</summary>
     public uint AddPod(int number)
     {
         var (port, mac, address) = ((ulong)number, PodMac(number), PodAddress(number));
@@ -63,7 +63,7 @@ internal sealed partial class Node : IDisposable
 
     public static ulong PodMac(int number) => 0x0A0000000000ul + (ulong)number;
 
-    /// <summary>Inserts an entry or replaces its action. Key fields and parameters in their order; the last key field may be a prefix.</summary>
+    /// <summary>Inserts an entry or replaces its action. Key fields and parameters are in declaration order.</summary>
     public void Put(string table, string action, ulong[] key, params ulong[] parameters) => PutPrefix(table, action, key, 32, parameters);
 
     public void PutPrefix(string table, string action, ulong[] key, int prefix, params ulong[] parameters)
@@ -96,7 +96,7 @@ internal sealed partial class Node : IDisposable
         _pipeline.Commit(update);
     }
 
-    /// <summary>Sends a frame into a port; null if it is dropped. Each frame that comes out has right checksums.</summary>
+    /// <summary>Sends a frame into a port and verifies the checksums of the output. Returns null if it was dropped.</summary>
     public (uint Port, Frame Frame)? Send(uint port, Frame frame, ulong? mac = null)
     {
         var source = mac ?? port switch { HostPort => HostMac, UplinkPort => UplinkMac, _ => PodMac((int)port) };
@@ -115,7 +115,7 @@ internal sealed partial class Node : IDisposable
         return (to, sent);
     }
 
-    /// <summary>Sends a frame that has to come out.</summary>
+    /// <summary>Sends a frame that must leave by the expected port.</summary>
     public Frame Pass(uint port, Frame frame, uint expectedPort)
     {
         var sent = Send(port, frame);
@@ -124,17 +124,17 @@ internal sealed partial class Node : IDisposable
         return sent.Value.Frame;
     }
 
-    /// <summary>A cell of a register array of the program's.</summary>
+    /// <summary>Reads a cell of a register array.</summary>
     public ulong Register(string name, long index)
         => _pipeline.ReadRegister(Program.RegisterArrays.Single(r => Alias(r.Name) == name).Index, index);
 
-    /// <summary>What the counter of drops says.</summary>
+    /// <summary>Packets dropped for a reason.</summary>
     public ulong Drops(DropReason reason) => _pipeline.ReadRegister(Program.FindRegisterArray("drops_0")!.Index, (long)reason);
 
     private IEnumerable<string> Reasons()
         => Enumerable.Range(0, 64).Where(i => Drops((DropReason)i) > 0).Select(i => $"{(DropReason)i} {Drops((DropReason)i)}");
 
-    /// <summary>Packets that an entry's direct counter has seen.</summary>
+    /// <summary>Packets counted by an entry's direct counter.</summary>
     public ulong Counted(string table, string counter, params ulong[] key)
     {
         var (store, packed, mask) = Key(table, key, 32);
@@ -142,7 +142,7 @@ internal sealed partial class Node : IDisposable
         return _pipeline.ReadRegister(Program.RegisterArrays.Single(r => Alias(r.Name) == counter).Index, id);
     }
 
-    /// <summary>Entries that a learner holds.</summary>
+    /// <summary>Number of entries of a learner.</summary>
     public int Learned(string learner)
     {
         var count = 0;
@@ -177,9 +177,9 @@ internal sealed partial class Node : IDisposable
         all[(8 - bytes)..].CopyTo(target);
     }
 
-    /// <summary>A name of the specification without the number that the compiler adds.</summary>
-    private static string Alias(string name) => Decoration().Replace(name, "");
+    /// <summary>A name in the specification without the numeric suffix that p4c adds.</summary>
+    private static string Alias(string name) => CompilerSuffix().Replace(name, "");
 
     [GeneratedRegex("_[0-9]+$")]
-    private static partial Regex Decoration();
+    private static partial Regex CompilerSuffix();
 }

@@ -1,6 +1,6 @@
 namespace ACCOffload.PipelineTests.Support;
 
-/// <summary>A service's rows on a node, in the order of their ranks.</summary>
+/// <summary>Writes a service's rows on a node in dependency order.</summary>
 internal sealed class Service
 {
     public const uint Address = 0x0A600001;
@@ -13,8 +13,8 @@ internal sealed class Service
     private readonly uint _set;
 
     /// <param name="node">The node.</param>
-    /// <param name="protocol">The protocol of all its frontends.</param>
-    /// <param name="set">The id of its set of backends.</param>
+    /// <param name="protocol">The protocol of all frontends.</param>
+    /// <param name="set">The ID of the backend set.</param>
     public Service(Node node, byte protocol = Frame.Tcp, uint set = 1)
     {
         (_node, _protocol, _set) = (node, protocol, set);
@@ -30,7 +30,7 @@ internal sealed class Service
 
     public ushort Succession { get; private set; }
 
-    /// <summary>Adds a backend; the id of its endpoint is 1000 more than its own.</summary>
+    /// <summary>Adds a backend; its endpoint ID is its own ID plus 1000.</summary>
     public Service Backend(uint id, uint ip, ushort port = 8080)
     {
         _backends[id] = (ip, port);
@@ -39,7 +39,7 @@ internal sealed class Service
         return this;
     }
 
-    /// <summary>Fills the buckets, one after the other.</summary>
+    /// <summary>Fills the buckets in order.</summary>
     public Service Fill(params uint[] backends)
     {
         for (var i = 0; i < backends.Length; i++)
@@ -51,7 +51,7 @@ internal sealed class Service
         return this;
     }
 
-    /// <summary>Fills the buckets of flows whose backend takes no more.</summary>
+    /// <summary>Fills the succession buckets, for flows whose backend accepts no new ones.</summary>
     public Service Succeed(params uint[] backends)
     {
         for (var i = 0; i < backends.Length; i++)
@@ -63,7 +63,7 @@ internal sealed class Service
         return this;
     }
 
-    /// <summary>Says who has new connections in place of the draining backends of the succession, from its first bucket on.</summary>
+    /// <summary>Sets the substitutes of draining backends in the succession, from its first bucket.</summary>
     public Service Substitute(params uint[] backends)
     {
         for (var i = 0; i < backends.Length; i++)
@@ -74,7 +74,7 @@ internal sealed class Service
         return this;
     }
 
-    /// <summary>Opens a frontend; its id is its port unless said otherwise.</summary>
+    /// <summary>Adds a frontend; its ID defaults to its port.</summary>
     public Service Frontend(uint ip, ushort port, bool outside = false, uint? id = null)
     {
         _node.Put("frontends", "frontend_address", [id ?? port], ip, port);
@@ -85,23 +85,23 @@ internal sealed class Service
 
     private static ulong OnHost(uint ip) => ip == Node.Address ? 1u : 0u;
 
-    /// <summary>Takes no new flows at a backend, keeps old ones.</summary>
+    /// <summary>Drains a backend: existing flows stay, new ones go elsewhere.</summary>
     public void Drain(uint id) => _node.Put("backends", "drain_backend", [id], _backends[id].Ip, _backends[id].Port, id + 1000, OnHost(_backends[id].Ip));
 
-    /// <summary>The pod is gone.</summary>
+    /// <summary>Removes a backend whose pod is gone.</summary>
     public void Detach(uint id)
     {
         _node.Remove("backends", id);
         _node.Remove("endpoints", _backends[id].Ip, _backends[id].Port, _protocol);
     }
 
-    /// <summary>The frame that a client sends to the frontend.</summary>
+    /// <summary>A frame from a client to the frontend.</summary>
     public Frame To(uint client, ushort clientPort, byte flags = Frame.Syn, ushort port = 80, ReadOnlySpan<byte> payload = default)
         => Frame.Build(
             _protocol, client, clientPort, Address, port, payload, flags, acknowledgment: (flags & Frame.Ack) != 0 ? 77u : 0,
             sequence: _protocol == Frame.Sctp ? 0u : 1000);
 
-    /// <summary>The answer to a frame as its receiver saw it.</summary>
+    /// <summary>The reply to a frame as its receiver saw it.</summary>
     public static Frame Answer(Frame seen, byte flags = Frame.Ack, ReadOnlySpan<byte> payload = default)
         => Frame.Build(seen.Protocol, seen.Destination, seen.DestinationPort, seen.Source, seen.SourcePort, payload, flags);
 }
