@@ -35,7 +35,7 @@ public sealed class MakeKubeconfigTests : IDisposable
     {
         var @out = _folder.At("kubeconfig");
         Assert.Equal((1, "make-kubeconfig: --server is missing: the API server's real address, such as https://192.0.2.1:6443\n"), await RunAsync("--out", @out));
-        Assert.Equal((1, "make-kubeconfig: --server http://x is no https address\n"), await RunAsync("--server", "http://x", "--out", @out));
+        Assert.Equal((1, "make-kubeconfig: --server http://x is not an https address\n"), await RunAsync("--server", "http://x", "--out", @out));
         Assert.Equal((1, "make-kubeconfig: --out needs a value; see --help\n"), await RunAsync("--out"));
         Assert.Contains("is not on PATH", (await RunAsync("--server", "https://x", "--out", @out, "--kubectl", "/nonexistent/kubectl")).Error, StringComparison.Ordinal);
         Assert.False(File.Exists(@out));
