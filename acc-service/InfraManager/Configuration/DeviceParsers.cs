@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>What the rules about devices look like. Each answers null, or why the text is none.</summary>
+/// <summary>Parsers for device kinds, interfaces and ports. Each returns null, or why the text is invalid.</summary>
 internal static class DeviceParsers
 {
     private const int Bits = 48;

@@ -3,17 +3,14 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>What names of nodes, roles and hardware look like. Each answers null, or why the text is none.</summary>
+/// <summary>Parsers for nodes, roles and MAC addresses. Each returns null, or why the text is invalid.</summary>
 internal static class NodeParsers
 {
     public static string? NodeName(string text, out string name)
     {
         name = text;
-        return IsNodeName(text) ? null : "is no node name (lower-case letters, digits, '-' and '.', at most 253)";
+        return State.NodeName.IsValid(text) ? null : "is no node name (lower-case letters, digits, '-' and '.', at most 253)";
     }
-
-    /// <summary>Whether Kubernetes takes the text for a node's name (RFC 1123 subdomain).</summary>
-    public static bool IsNodeName(string text) => text.Length is > 0 and <= 253 && text.Split('.').All(IsLabel);
 
     public static string? Mac(string text, out MacAddress mac)
     {
@@ -30,7 +27,7 @@ internal static class NodeParsers
         return mac.IsZero ? "is the all-zero MAC address" : null;
     }
 
-    /// <summary>A prefix and the MAC address that is next on the way there: <c>prefix via mac</c>.</summary>
+    /// <summary>A prefix and the MAC address of its next hop: <c>prefix via mac</c>.</summary>
     public static string? UplinkRoute(string text, out UplinkRoute route)
     {
         route = default;
@@ -53,14 +50,14 @@ internal static class NodeParsers
         return null;
     }
 
-    /// <summary>A role as the fingerprint map gives it: host:node.</summary>
-    /// <summary>A role as a certificate carries it after its prefix.</summary>
+    /// <summary>A role as a certificate has it after the prefix of the URI.</summary>
     public static string? Role(string text, out string role)
     {
         role = text;
         return text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or ':') ? null : "is not a role name";
     }
 
+    /// <summary>A role in the map of fingerprints: <c>host:node</c>.</summary>
     public static string? HostRole(string text, out string node)
     {
         node = "";
@@ -70,19 +67,13 @@ internal static class NodeParsers
         }
 
         node = text["host:".Length..];
-        return IsNodeName(node) ? null : "names no node after 'host:'";
+        return State.NodeName.IsValid(node) ? null : "names no node after 'host:'";
     }
 
-    /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are left out.</summary>
+    /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are ignored.</summary>
     public static string? Fingerprint(string text) =>
         NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is no SHA-256 fingerprint";
 
     public static string NormalizeFingerprint(string text) =>
         text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();
-
-    // By hand: the names of what the generator of regular expressions makes follow from the folder of the build, and so would the executable's bytes.
-    private static bool IsLabel(string text) =>
-        text.Length > 0 && IsLetterOrDigit(text[0]) && IsLetterOrDigit(text[^1]) && text.All(c => c == '-' || IsLetterOrDigit(c));
-
-    private static bool IsLetterOrDigit(char c) => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c);
 }

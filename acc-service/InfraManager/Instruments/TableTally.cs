@@ -1,11 +1,10 @@
 using System.Collections.Immutable;
-using ACCOffload.InfraManager.Programming;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Instruments;
 
-/// <summary>Counts a <see cref="TableState"/>'s rows by table, and names some of those that trying does not mend. Kept as rows change, since there may be hundreds of thousands.</summary>
+/// <summary>Counts the wanted rows by table, and names some of those that cannot be written. Updated as rows change, since there may be hundreds of thousands.</summary>
 internal sealed class TableTally
 {
     /// <summary>Most rows that are named.</summary>

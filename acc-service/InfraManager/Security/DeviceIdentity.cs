@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Syscalls;
 

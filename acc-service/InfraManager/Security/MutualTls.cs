@@ -1,5 +1,4 @@
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 

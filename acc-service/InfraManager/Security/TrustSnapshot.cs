@@ -1,7 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Security;
 
@@ -135,7 +135,7 @@ internal sealed class TrustSnapshot
             {
                 refusal = $"the role {ConfigurationError.OneLine(roles[0])} may not use this API";
             }
-            else if (!NodeParsers.IsNodeName(node = roles[0][CertificateRoles.Host.Length..]))
+            else if (!NodeName.IsValid(node = roles[0][CertificateRoles.Host.Length..]))
             {
                 refusal = $"the role {ConfigurationError.OneLine(roles[0])} names no node";
             }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.State;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.Protos.Tdi;

@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.P4Runtime.Channels;
 
 namespace ACCOffload.InfraManager.Target;

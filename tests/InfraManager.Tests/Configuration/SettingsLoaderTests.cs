@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging;
 

@@ -8,6 +8,7 @@ using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Vports;
 using Grpc.Net.Client;
 

@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
