@@ -3,15 +3,15 @@ using System.Text;
 
 namespace ACCOffload.Configuration;
 
-/// <summary>One thing that is wrong with the configuration, told in one line.</summary>
+/// <summary>One error of the configuration. Its text is one line: where, what, why, what to do.</summary>
 /// <param name="Source">The file, or the environment variable, that the value comes from.</param>
-/// <param name="Key">The key, with colons between section and name; empty when it is the whole file.</param>
-/// <param name="Value">The value as written; null when there is none.</param>
-/// <param name="Reason">Why it can't be used.</param>
+/// <param name="Key">The key, with colons between section and name; empty if the error is about the whole file.</param>
+/// <param name="Value">The value as written; null if there is none.</param>
+/// <param name="Reason">Why it is invalid.</param>
 /// <param name="Remedy">What to do.</param>
 public sealed record ConfigurationError(string Source, string Key, string? Value, string Reason, string Remedy)
 {
-    private const int LongestValue = 80;
+    private const int MaxValueLength = 80;
 
     /// <inheritdoc/>
     public override string ToString()
@@ -31,17 +31,17 @@ public sealed record ConfigurationError(string Source, string Key, string? Value
     }
 
     /// <summary>
-    /// Keeps a value from breaking the line, changing how it is shown, or hiding the rest of it: control characters, invisible ones and those
-    /// that turn the direction of writing are escaped, and what is too long is cut.
+    /// Makes a value safe to show in one line: control characters, invisible characters and those that change the direction of writing are
+    /// escaped, and long text is cut.
     /// </summary>
     /// <param name="value">Any text.</param>
-    /// <param name="longest">Most characters that are kept.</param>
-    public static string OneLine(string value, int longest = LongestValue)
+    /// <param name="maxLength">The number of characters to keep.</param>
+    public static string OneLine(string value, int maxLength = MaxValueLength)
     {
         var shown = new StringBuilder();
         foreach (var rune in value.EnumerateRunes())
         {
-            if (shown.Length >= longest)
+            if (shown.Length >= maxLength)
             {
                 return shown.Append('…').ToString();
             }
@@ -58,7 +58,7 @@ public sealed record ConfigurationError(string Source, string Key, string? Value
         return shown.ToString();
     }
 
-    // What is no valid UTF-16 is enumerated as U+FFFD.
+    // Invalid UTF-16 is enumerated as U+FFFD.
     private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
         UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
         or UnicodeCategory.OtherNotAssigned or UnicodeCategory.PrivateUse or UnicodeCategory.Surrogate);

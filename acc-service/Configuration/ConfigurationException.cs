@@ -1,18 +1,18 @@
 namespace ACCOffload.Configuration;
 
-/// <summary>The configuration can't be used; every reason is in <see cref="Errors"/>.</summary>
+/// <summary>The configuration is invalid; <see cref="Errors"/> has every error.</summary>
 public sealed class ConfigurationException(IReadOnlyList<ConfigurationError> errors)
     : Exception(string.Join(Environment.NewLine, errors))
 {
-    /// <summary>The exit code that sysexits.h calls EX_CONFIG; systemd shows it by that name.</summary>
+    /// <summary>EX_CONFIG of sysexits.h; systemd shows it by that name.</summary>
     public const int ExitCode = 78;
 
-    /// <summary>One thing is wrong.</summary>
+    /// <summary>The configuration has one error.</summary>
     public ConfigurationException(ConfigurationError error)
         : this([error])
     {
     }
 
-    /// <summary>What is wrong, at least one thing.</summary>
+    /// <summary>The errors, at least one.</summary>
     public IReadOnlyList<ConfigurationError> Errors { get; } = errors;
 }

@@ -3,26 +3,27 @@ using System.Globalization;
 namespace ACCOffload.Configuration;
 
 /// <summary>
-/// Takes typed values out of a <see cref="ConfigurationTree"/>. Every key that is asked for is known; what nobody asked for is
-/// refused at the end. Errors are collected, so that one start shows them all.
+/// Reads typed values from a <see cref="ConfigurationTree"/>. A key is known once it was read; <see cref="RefuseUnknown"/> reports all
+/// others. Errors are collected, so that one start shows them all.
 /// </summary>
 public sealed class ConfigurationReader(ConfigurationTree tree)
 {
-    /// <summary>The reason given for a key that is none.</summary>
-    public const string UnknownKey = "there is no such key";
+    /// <summary>The reason in the error about an unknown key.</summary>
+    public const string UnknownKey = "unknown key";
 
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<string> _maps = [];
     private readonly List<ConfigurationError> _errors = [];
 
-    /// <summary>What is wrong so far.</summary>
+    /// <summary>The errors so far.</summary>
     public IReadOnlyList<ConfigurationError> Errors => _errors;
 
-    /// <summary>The keys asked for so far, with the default of each as text.</summary>
+    /// <summary>The keys that were read so far, with their defaults as text.</summary>
     public Dictionary<string, string> Defaults { get; } = new(StringComparer.Ordinal);
 
     /// <summary>A value that <paramref name="parser"/> accepts; its default is <paramref name="fallback"/>, as text.</summary>
-    public T Value<T>(string key, string fallback, ValueParser<T> parser, string remedy, ConfigurationValueKind kind = ConfigurationValueKind.Text)
+    public T Value<T>(
+        string key, string fallback, ValueParser<T> parser, string remedy, ConfigurationValueKind kind = ConfigurationValueKind.Text)
     {
         Know(key, fallback);
         var value = tree.Find(key);
@@ -45,14 +46,15 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
             }
             else
             {
-                _errors.Add(new ConfigurationError(tree.Home, key, null, text.Length == 0 ? "is missing" : $"its default {text} {problem}", remedy));
+                _errors.Add(new ConfigurationError(
+                    tree.Home, key, null, text.Length == 0 ? "is missing" : $"its default {text} {problem}", remedy));
             }
         }
         return parsed;
     }
 
-    /// <summary>A whole number within bounds.</summary>
-    public long Number(string key, long fallback, long least, long most) =>
+    /// <summary>An integer in a range.</summary>
+    public long Number(string key, long fallback, long min, long max) =>
         Value(
             key,
             fallback.ToString(CultureInfo.InvariantCulture),
@@ -60,12 +62,12 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
             {
                 if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number))
                 {
-                    return "is no whole number";
+                    return "is not an integer";
                 }
 
-                return number < least ? "is too small" : number > most ? "is too large" : null;
+                return number < min ? "is too small" : number > max ? "is too large" : null;
             },
-            $"give a whole number from {least} to {most}",
+            $"give an integer from {min} to {max}",
             ConfigurationValueKind.Number);
 
     /// <summary>true or false.</summary>
@@ -77,12 +79,12 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
             "give true or false",
             ConfigurationValueKind.Flag);
 
-    /// <summary>A list; in the environment its elements are separated by commas.</summary>
+    /// <summary>A list; comma-separated in the environment.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="parser">Reads an element.</param>
-    /// <param name="remedy">What to do about a wrong one.</param>
-    /// <param name="missing">Why there must be an element; null: there need be none.</param>
-    /// <param name="fallback">The default's only element; null: it is empty.</param>
+    /// <param name="parser">Parses an element.</param>
+    /// <param name="remedy">What to do about an invalid one.</param>
+    /// <param name="missing">The error if the list is empty; null if it may be.</param>
+    /// <param name="fallback">The only element of the default; null if the default is empty.</param>
     public IReadOnlyList<T> List<T>(string key, ValueParser<T> parser, string remedy, string? missing = null, string? fallback = null)
     {
         Know(key, fallback is null ? "[]" : $"[\"{fallback}\"]");
@@ -108,13 +110,15 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         }
         else
         {
-            Fail(value, "is no list", $"write [ ] around it; {remedy}");
+            Fail(value, "is not a list", $"write [ ] around it; {remedy}");
             return [];
         }
         var list = new List<T>();
         foreach (var item in items)
         {
-            var problem = item.Kind == ConfigurationValueKind.Text ? parser(item.Text, out var parsed) : Refuse("is no text", out parsed);
+            var problem = item.Kind == ConfigurationValueKind.Text
+                ? parser(item.Text, out var parsed)
+                : Refuse("is not a string", out parsed);
             if (problem is null)
             {
                 list.Add(parsed!);
@@ -132,7 +136,7 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         return list;
     }
 
-    /// <summary>A section whose keys are free, such as one level per feature.</summary>
+    /// <summary>A section with arbitrary keys, such as one log level per feature.</summary>
     public IReadOnlyDictionary<string, T> Map<T>(string key, Func<string, string?> keyCheck, ValueParser<T> parser, string remedy)
     {
         Know(key, "{}");
@@ -142,7 +146,7 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         {
             if (name.Equals(key, StringComparison.OrdinalIgnoreCase) && value.Kind != ConfigurationValueKind.EmptySection)
             {
-                Fail(value, "is no section", $"write {{ }} around it; {remedy}");
+                Fail(value, "is not a section", $"write {{ }} around it; {remedy}");
             }
 
             if (!name.StartsWith(key + ":", StringComparison.OrdinalIgnoreCase))
@@ -171,14 +175,14 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         return map;
     }
 
-    /// <summary>Adds a finding that takes more than one key to see.</summary>
+    /// <summary>Adds an error that concerns more than one key.</summary>
     public void Fail(string key, string? text, string reason, string remedy)
     {
         var value = tree.Find(key);
         _errors.Add(new ConfigurationError(value?.Source ?? tree.Home, key, value?.Text ?? text, reason, remedy));
     }
 
-    /// <summary>Adds an error for each key that was never asked for.</summary>
+    /// <summary>Adds an error for each key that was never read.</summary>
     public void RefuseUnknown()
     {
         foreach (var (name, value) in tree.Values)
@@ -187,14 +191,17 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
             {
                 continue;
             }
-            // {} is what a section with all its defaults may look like.
-            if (value.Kind == ConfigurationValueKind.EmptySection && _known.Any(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)))
+            // A known section may be written as {}.
+            if (value.Kind == ConfigurationValueKind.EmptySection
+                && _known.Any(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)))
             {
                 continue;
             }
 
             var near = _known.MinBy(k => Distance(k, name));
-            var hint = near is not null && Distance(near, name) <= 3 ? $"did you mean {near}?" : "remove it, or see the reference of all keys in docs/configuration.md";
+            var hint = near is not null && Distance(near, name) <= 3
+                ? $"did you mean {near}?"
+                : "remove it, or see the reference of all keys in docs/configuration.md";
             _errors.Add(new ConfigurationError(value.Source, value.Key, value.Text, UnknownKey, hint));
         }
     }
@@ -204,9 +211,9 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         var right = value.Kind == ConfigurationValueKind.Environment || value.Kind == kind;
         reason = right ? "" : kind switch
         {
-            ConfigurationValueKind.Number => "is no number",
+            ConfigurationValueKind.Number => "is not a number",
             ConfigurationValueKind.Flag => "is neither true nor false",
-            _ => "is no text",
+            _ => "is not a string",
         };
         return right;
     }
@@ -226,7 +233,7 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
     private void Fail(ConfigurationValue value, string reason, string remedy) =>
         _errors.Add(new ConfigurationError(value.Source, value.Key, value.Text, reason, remedy));
 
-    /// <summary>Levenshtein's distance, without regard to case.</summary>
+    /// <summary>Levenshtein distance, ignoring case.</summary>
     private static int Distance(string a, string b)
     {
         var row = new int[b.Length + 1];

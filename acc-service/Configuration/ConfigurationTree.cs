@@ -4,12 +4,14 @@ using System.Text.Json;
 
 namespace ACCOffload.Configuration;
 
-/// <summary>Every value of the file and of the environment, by key, with colons between section and name. The environment wins over the file.</summary>
+/// <summary>
+/// All values of the file and the environment by key, with colons between section and name. The environment takes precedence.
+/// </summary>
 public sealed class ConfigurationTree
 {
     private const string Prefix = "ACCOFFLOAD_";
-    private const int LargestFile = 1 << 20;
-    private const int DeepestSection = 8;
+    private const int MaxFileBytes = 1 << 20;
+    private const int MaxDepth = 8;
 
     private readonly Dictionary<string, ConfigurationValue> _values = new(StringComparer.OrdinalIgnoreCase);
 
@@ -18,24 +20,24 @@ public sealed class ConfigurationTree
         File = file;
     }
 
-    /// <summary>The file that was read; null when there was none.</summary>
+    /// <summary>The file that was read; null if there was none.</summary>
     public string? File { get; }
 
-    /// <summary>What errors about a missing value name as the place to write it.</summary>
+    /// <summary>The place that errors about missing values name.</summary>
     public string Home => File ?? "configuration";
 
     /// <summary>All values by key.</summary>
     public IEnumerable<KeyValuePair<string, ConfigurationValue>> Values => _values;
 
-    /// <summary>One key's value; null when it is not given.</summary>
+    /// <summary>The value of a key; null if it is not set.</summary>
     public ConfigurationValue? Find(string key) => _values.GetValueOrDefault(key);
 
     /// <summary>Reads the file, if there is one, and the environment.</summary>
     /// <param name="file">The configuration file.</param>
     /// <param name="required">Whether a missing file is an error.</param>
     /// <param name="environment">The environment's variables.</param>
-    /// <param name="foreign">Sections of other services: on one machine their variables may be in sight too.</param>
-    /// <exception cref="ConfigurationException">The file can't be read, or is no JSON object.</exception>
+    /// <param name="foreign">Sections of other services, whose variables may be in the same environment.</param>
+    /// <exception cref="ConfigurationException">The file can't be read, or is not a JSON object.</exception>
     public static ConfigurationTree Load(string file, bool required, IDictionary environment, IReadOnlyCollection<string> foreign)
     {
         var text = ReadFile(file, required);
@@ -54,9 +56,10 @@ public sealed class ConfigurationTree
         try
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            if (stream.Length > LargestFile)
+            if (stream.Length > MaxFileBytes)
             {
-                throw new ConfigurationException(new ConfigurationError(file, "", null, $"is larger than {LargestFile} bytes", "this is no configuration; pass another with --config"));
+                throw new ConfigurationException(new ConfigurationError(
+                    file, "", null, $"is larger than {MaxFileBytes} bytes", "pass the right file with --config"));
             }
 
             var text = new byte[stream.Length];
@@ -70,11 +73,13 @@ public sealed class ConfigurationTree
                 return null;
             }
 
-            throw new ConfigurationException(new ConfigurationError(file, "", null, "no such file", "create it, or pass another with --config"));
+            throw new ConfigurationException(new ConfigurationError(
+                file, "", null, "no such file", "create it, or pass another with --config"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException(new ConfigurationError(file, "", null, $"cannot be read: {e.Message}", "make it readable for the service's user"));
+            throw new ConfigurationException(new ConfigurationError(
+                file, "", null, $"cannot be read: {e.Message}", "make it readable for the service's user"));
         }
     }
 
@@ -82,18 +87,19 @@ public sealed class ConfigurationTree
     {
         try
         {
-            // A byte order mark is legal in a file and not in what the parser takes.
+            // A byte order mark is legal in a file, but not for the parser.
             ReadOnlyMemory<byte> json = text.AsSpan().StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]) ? text.AsMemory(3) : text;
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions
             {
                 CommentHandling = JsonCommentHandling.Skip,
                 AllowTrailingCommas = true,
                 AllowDuplicateProperties = false,
-                MaxDepth = DeepestSection,
+                MaxDepth = MaxDepth,
             });
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw new ConfigurationException(new ConfigurationError(file, "", null, "is no JSON object", "put the sections between { and }"));
+                throw new ConfigurationException(new ConfigurationError(
+                    file, "", null, "is not a JSON object", "put the sections between { and }"));
             }
 
             AddSection(file, "", document.RootElement);
@@ -132,7 +138,8 @@ public sealed class ConfigurationTree
     {
         if (!_values.TryAdd(key, value))
         {
-            throw new ConfigurationException(new ConfigurationError(file, key, value.Text, "is given twice (keys differ in case only)", "remove one of them"));
+            throw new ConfigurationException(new ConfigurationError(
+                file, key, value.Text, "is given twice (keys differ in case only)", "remove one of them"));
         }
     }
 
@@ -145,7 +152,8 @@ public sealed class ConfigurationTree
             case JsonValueKind.Number:
                 return new ConfigurationValue(file, key, ConfigurationValueKind.Number, element.GetRawText());
             case JsonValueKind.True or JsonValueKind.False:
-                return new ConfigurationValue(file, key, ConfigurationValueKind.Flag, element.ValueKind == JsonValueKind.True ? "true" : "false");
+                return new ConfigurationValue(
+                    file, key, ConfigurationValueKind.Flag, element.ValueKind == JsonValueKind.True ? "true" : "false");
             case JsonValueKind.Array:
                 var items = new List<ConfigurationValue>();
                 foreach (var item in element.EnumerateArray())
@@ -153,14 +161,16 @@ public sealed class ConfigurationTree
                     var itemKey = $"{key}[{items.Count}]";
                     if (item.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
                     {
-                        throw new ConfigurationException(new ConfigurationError(file, itemKey, item.GetRawText(), "is no text and no number", "list plain values"));
+                        throw new ConfigurationException(new ConfigurationError(
+                            file, itemKey, item.GetRawText(), "is neither a string nor a number", "list plain values"));
                     }
 
                     items.Add(ToValue(file, itemKey, item));
                 }
                 return new ConfigurationValue(file, key, ConfigurationValueKind.List, element.GetRawText(), items);
             default:
-                throw new ConfigurationException(new ConfigurationError(file, key, "null", "has no value", "remove the key to get its default"));
+                throw new ConfigurationException(new ConfigurationError(
+                    file, key, "null", "has no value", "remove the key to get its default"));
         }
     }
 
@@ -181,8 +191,9 @@ public sealed class ConfigurationTree
                 continue;
             }
 
-            var value = new ConfigurationValue($"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
-            // Section__Key__0 and so on are the elements of a list.
+            var value = new ConfigurationValue(
+                $"environment {name}", key, ConfigurationValueKind.Environment, (string?)variable.Value ?? "");
+            // Section__Key__0, Section__Key__1, … are the elements of a list.
             var last = key.LastIndexOf(':');
             if (last > 0 && int.TryParse(key.AsSpan(last + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
             {

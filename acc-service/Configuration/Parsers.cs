@@ -6,10 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.Configuration;
 
-/// <summary>What a value of each kind looks like. Each answers null, or why the text is none.</summary>
+/// <summary>Parsers for common values. Each returns null, or why the text is invalid.</summary>
 public static class Parsers
 {
-    private const int LongestUnixPath = 107;
+    private const int MaxUnixPathBytes = 107;
     private const string NotDecimal = "has an IP address that is not four decimal numbers";
 
     /// <summary>A network in CIDR form (RFC 4632) without address bits beyond its prefix length.</summary>
@@ -25,7 +25,7 @@ public static class Parsers
         return IpText.TryParseNetwork(text, out network) ? null : "has address bits set beyond its prefix length";
     }
 
-    /// <summary>An interface's address with its prefix length, such as 192.0.2.1/24.</summary>
+    /// <summary>The address of an interface with its prefix length, such as 192.0.2.1/24.</summary>
     public static string? InterfaceAddress(string text, out (IPAddress Address, int PrefixLength) address)
     {
         address = default;
@@ -45,10 +45,10 @@ public static class Parsers
             return "has no number after the '/'";
         }
 
-        var most = ip.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
-        if (length > most)
+        var max = ip.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
+        if (length > max)
         {
-            return $"has a prefix length beyond {most}";
+            return $"has invalid prefix length {length} (0–{max})";
         }
 
         address = (ip, length);
@@ -57,9 +57,9 @@ public static class Parsers
 
     /// <summary>An IPv4 address in decimal numbers, or an IPv6 address without a zone.</summary>
     public static string? Address(string text, out IPAddress address) =>
-        IpText.TryParse(text, out address!) ? null : "is no IP address";
+        IpText.TryParse(text, out address!) ? null : "is not an IP address";
 
-    /// <summary>address:port; an IPv6 address stands in [ ].</summary>
+    /// <summary>address:port, with an IPv6 address in [ ].</summary>
     public static string? EndPoint(string text, out IPEndPoint endPoint)
     {
         endPoint = null!;
@@ -111,10 +111,10 @@ public static class Parsers
 
         if (text.Contains('\0', StringComparison.Ordinal))
         {
-            return "has a zero byte in it";
+            return "contains a zero byte";
         }
 
-        return text.StartsWith('/') ? null : "is no absolute path";
+        return text.StartsWith('/') ? null : "is not an absolute path";
     }
 
     /// <summary>An IP address, or the empty text for none.</summary>
@@ -135,17 +135,20 @@ public static class Parsers
     public static string? OptionalUri(string text, out string? uri)
     {
         uri = text.Length == 0 ? null : text;
-        return uri is null || Uri.TryCreate(uri, UriKind.Absolute, out _) ? null : "is no URI";
+        return uri is null || Uri.TryCreate(uri, UriKind.Absolute, out _) ? null : "is not an absolute URI";
     }
 
-    /// <summary>A unix socket's path, at most 107 bytes (sockaddr_un, linux/un.h).</summary>
+    /// <summary>The path of a unix socket, at most 107 bytes (sockaddr_un, linux/un.h).</summary>
     public static string? SocketPath(string text, out string path)
     {
         var problem = AbsolutePath(text, out path);
-        return problem ?? (System.Text.Encoding.UTF8.GetByteCount(text) > LongestUnixPath ? $"is longer than the {LongestUnixPath} bytes of a unix socket's path" : null);
+        return problem ?? (
+            System.Text.Encoding.UTF8.GetByteCount(text) > MaxUnixPathBytes
+                ? $"is longer than the {MaxUnixPathBytes} bytes of a unix socket's path"
+                : null);
     }
 
-    /// <summary>unix:/path or https://host:port, as a client dials it.</summary>
+    /// <summary>unix:/path or https://host:port, for a client.</summary>
     public static string? ServerAddress(string text, out string address)
     {
         address = text;
@@ -161,7 +164,7 @@ public static class Parsers
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
         {
-            return "is no address of a server";
+            return "is not a server address";
         }
 
         if (!HasPlainHost(text, uri))
@@ -172,13 +175,14 @@ public static class Parsers
         return uri.PathAndQuery is "/" or "" ? null : "has a path after the port";
     }
 
-    /// <summary>The https address of a server with nothing behind host and port.</summary>
+    /// <summary>An https address without anything after host and port.</summary>
     public static string? HttpsServer(string text, out Uri server)
     {
         server = null!;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.PathAndQuery != "/"
+            || uri.UserInfo.Length > 0)
         {
-            return "is no https address of a server";
+            return "is not the https address of a server";
         }
 
         if (!HasPlainHost(text, uri))
@@ -190,7 +194,7 @@ public static class Parsers
         return null;
     }
 
-    /// <summary>The https address of a Kubernetes API server, perhaps with a path; it ends with a slash.</summary>
+    /// <summary>The https address of a Kubernetes API server, optionally with a path. The result ends with a slash.</summary>
     public static string? ApiServer(string text, out Uri server)
     {
         server = null!;
@@ -199,9 +203,10 @@ public static class Parsers
             return "is not encrypted";
         }
 
-        if (!Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Host.Length == 0)
+        if (!Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps
+            || uri.Host.Length == 0)
         {
-            return "is no https address";
+            return "is not an https address";
         }
 
         if (!HasPlainHost(text, uri))
@@ -218,17 +223,17 @@ public static class Parsers
         return null;
     }
 
-    /// <summary>unix:/path or address:port, as a server listens.</summary>
+    /// <summary>unix:/path or address:port, for a server.</summary>
     public static string? ListenAddress(string text, out string address)
     {
         address = text;
         return text.StartsWith("unix:", StringComparison.Ordinal) ? SocketPath(text["unix:".Length..], out _) : EndPoint(text, out _);
     }
 
-    /// <summary>A log level by its name, without regard to case.</summary>
+    /// <summary>A log level by name, ignoring case.</summary>
     public static string? Level(string text, out LogLevel level)
     {
-        // Enum.TryParse takes numbers and commas as well.
+        // Enum.TryParse would accept numbers and commas.
         foreach (var candidate in Enum.GetValues<LogLevel>())
         {
             if (!text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase))
@@ -240,10 +245,10 @@ public static class Parsers
             return null;
         }
         level = default;
-        return "is no log level";
+        return "is not a log level";
     }
 
-    /// <summary>One of an enumeration's names, without regard to case.</summary>
+    /// <summary>A name of an enumeration, ignoring case.</summary>
     public static string? Name<T>(string text, out T value)
         where T : struct, Enum
     {
@@ -258,10 +263,10 @@ public static class Parsers
             return null;
         }
         value = default;
-        return "is none of the choices";
+        return "is not one of the choices";
     }
 
-    /// <summary>int.TryParse passes over zero bytes at the end.</summary>
+    // int.TryParse ignores zero bytes at the end.
     private static bool TryNumber(ReadOnlySpan<char> text, out int number)
     {
         number = 0;

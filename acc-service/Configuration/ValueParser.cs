@@ -1,4 +1,4 @@
 namespace ACCOffload.Configuration;
 
-/// <summary>Reads one value; null when it can, else the reason why not.</summary>
+/// <summary>Parses a value. Returns null, or why the text is invalid.</summary>
 public delegate string? ValueParser<T>(string text, out T value);

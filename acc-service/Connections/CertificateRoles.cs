@@ -10,13 +10,13 @@ internal static class CertificateRoles
     private const string Prefix = "urn:accoffload:role:";
     private const string AlternativeNames = "2.5.29.17";
 
-    /// <summary>The role of a host's client certificate, before the node's name.</summary>
+    /// <summary>The role of a host, followed by the name of its node.</summary>
     public const string Host = "host:";
 
     /// <summary>The role of a P4Runtime client.</summary>
     public const string P4RuntimeClient = "p4rt-client";
 
-    /// <summary>The roles without their prefix; empty when the certificate carries none.</summary>
+    /// <summary>The roles without the prefix; empty if the certificate has none.</summary>
     /// <exception cref="CryptographicException">The extension is malformed.</exception>
     public static IReadOnlyList<string> Read(X509Certificate2 certificate)
     {

@@ -8,38 +8,43 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Binds a service's methods so that a message which is no protobuf is INVALID_ARGUMENT with the message's name. gRPC's own binding logs a stack
-/// trace and answers "Exception was thrown by handler".
+/// Binds the methods of a service so that a malformed message is answered with INVALID_ARGUMENT and the name of the message. The binding of
+/// gRPC logs a stack trace and answers "Exception was thrown by handler".
 /// </summary>
-internal sealed class CheckedMethods<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(Action<ServiceBinderBase> bind) : IServiceMethodProvider<TService>
+internal sealed class CheckedMethods<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(
+    Action<ServiceBinderBase> bind) : IServiceMethodProvider<TService>
     where TService : class
 {
     public void OnServiceMethodDiscovery(ServiceMethodProviderContext<TService> context) => bind(new Binder(context));
 
     private sealed class Binder(ServiceMethodProviderContext<TService> context) : ServiceBinderBase
     {
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
             context.AddUnaryMethod(Checked(method), [], (_, request, call) =>
             {
                 Arrive(call);
                 return handler!(request, call);
             });
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
             context.AddServerStreamingMethod(Checked(method), [], (_, request, stream, call) =>
             {
                 Arrive(call);
                 return handler!(request, stream, call);
             });
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler) =>
             context.AddClientStreamingMethod(Checked(method), [], (_, stream, call) =>
             {
                 Arrive(call);
                 return handler!(stream, call);
             });
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
             context.AddDuplexStreamingMethod(Checked(method), [], (_, requests, responses, call) =>
             {
                 Arrive(call);
@@ -61,12 +66,15 @@ internal sealed class CheckedMethods<[DynamicallyAccessedMembers(CheckedMethods.
                 }
                 catch (InvalidProtocolBufferException e)
                 {
-                    throw new RpcException(new Status(StatusCode.InvalidArgument, $"{typeof(TRequest).Name}: malformed protobuf: {ConfigurationError.OneLine(e.Message, 200)}"));
+                    throw new RpcException(new Status(
+                        StatusCode.InvalidArgument,
+                        $"{typeof(TRequest).Name}: malformed protobuf: {ConfigurationError.OneLine(e.Message, 200)}"));
                 }
             }
 
             return new Method<TRequest, TResponse>(
-                method.Type, method.ServiceName, method.Name, new Marshaller<TRequest>(inner.ContextualSerializer, Read), method.ResponseMarshaller);
+                method.Type, method.ServiceName, method.Name, new Marshaller<TRequest>(inner.ContextualSerializer, Read),
+                method.ResponseMarshaller);
         }
     }
 }
@@ -76,16 +84,20 @@ internal static class CheckedMethods
 {
     /// <summary>What gRPC asks of a service's type under trimming.</summary>
     public const DynamicallyAccessedMemberTypes GrpcNeeds =
-        DynamicallyAccessedMemberTypes.PublicConstructors | DynamicallyAccessedMemberTypes.PublicMethods | DynamicallyAccessedMemberTypes.NonPublicMethods;
+        DynamicallyAccessedMemberTypes.PublicConstructors | DynamicallyAccessedMemberTypes.PublicMethods
+            | DynamicallyAccessedMemberTypes.NonPublicMethods;
 
-    /// <summary>Takes gRPC's own binding, which would bind every method a second time, out of the services; call it after AddGrpc.</summary>
+    /// <summary>
+    /// Takes gRPC's own binding, which would bind every method a second time, out of the services; call it after AddGrpc.
+    /// </summary>
     public static void RemoveDefaultBinding(IServiceCollection services) => services.RemoveAll(typeof(IServiceMethodProvider<>));
 
     /// <summary>Adds a service.</summary>
     /// <param name="services">Where.</param>
     /// <param name="service">The service itself.</param>
     /// <param name="bind">The generated BindService.</param>
-    public static void Add<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(IServiceCollection services, TService service, Action<ServiceBinderBase, TService> bind)
+    public static void Add<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(
+        IServiceCollection services, TService service, Action<ServiceBinderBase, TService> bind)
         where TService : class
     {
         services.AddSingleton(service);
@@ -103,7 +115,8 @@ internal static class CheckedMethods
         AddMethods(services, bind);
     }
 
-    private static void AddMethods<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(IServiceCollection services, Action<ServiceBinderBase, TService> bind)
+    private static void AddMethods<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(
+        IServiceCollection services, Action<ServiceBinderBase, TService> bind)
         where TService : class
         => services.AddSingleton<IServiceMethodProvider<TService>>(
             provider => new CheckedMethods<TService>(binder => bind(binder, provider.GetRequiredService<TService>())));

@@ -1,23 +1,23 @@
 namespace ACCOffload.Connections;
 
-/// <summary>What the clients of one TLS listener may take.</summary>
+/// <summary>Limits on the clients of a TLS listener.</summary>
 public sealed record ConnectionLimits
 {
-    /// <summary>Most connections whose TLS handshake has not finished.</summary>
+    /// <summary>Maximum number of connections in the TLS handshake.</summary>
     public int MaxHandshakes { get; init; } = 256;
 
-    /// <summary>Most of them from one address.</summary>
+    /// <summary>Maximum number of them from one address.</summary>
     public int MaxHandshakesPerAddress { get; init; } = 128;
 
-    /// <summary>Longest TLS handshake.</summary>
+    /// <summary>Maximum duration of a TLS handshake.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Most authenticated connections of the peers that the listener is for.</summary>
+    /// <summary>Maximum number of authenticated connections of the intended peers.</summary>
     public int MaxConnections { get; init; } = 64;
 
     /// <summary>How long a connection may be open without a request.</summary>
     public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Longest time that a request may take to arrive.</summary>
+    /// <summary>How long a request may take to arrive.</summary>
     public TimeSpan RequestArrival { get; init; } = TimeSpan.FromSeconds(10);
 }

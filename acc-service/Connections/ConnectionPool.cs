@@ -3,18 +3,18 @@ using Microsoft.AspNetCore.Connections;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Established connections, bounded by group: an identity, or an address where there is none. A group at its bound loses its oldest idle
-/// connection to the new one, so that a client which never closes any is still served. Closes what is idle for too long, and aborts
-/// requests that don't arrive.
+/// Established connections, limited per group: an identity, or an address if there is none. At the limit, a new connection replaces the
+/// oldest idle one of its group, so that a client which never closes connections is still served. Closes connections that are idle for too
+/// long, and aborts requests that do not arrive.
 /// </summary>
 internal sealed class ConnectionPool : IDisposable
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a client may take to let go of a connection that was closed gracefully.</summary>
+    // How long a client may keep a connection open after it was closed gracefully.
     private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(5);
 
-    /// <summary>A connection that is younger is about to be used.</summary>
+    // A younger connection is about to be used.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
@@ -33,7 +33,7 @@ internal sealed class ConnectionPool : IDisposable
         _timer = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
     }
 
-    /// <summary>Connections in it, without those that are being closed.</summary>
+    /// <summary>The number of connections, without those that are being closed.</summary>
     public int Count
     {
         get
@@ -45,17 +45,19 @@ internal sealed class ConnectionPool : IDisposable
         }
     }
 
-    /// <summary>Serves a connection if there is room for it.</summary>
+    /// <summary>Serves a connection if the limits allow it.</summary>
     /// <param name="connection">The connection.</param>
-    /// <param name="group">Whose bound it counts against.</param>
-    /// <param name="who">The peer's identity for the log, or empty.</param>
+    /// <param name="group">The group that it counts against.</param>
+    /// <param name="who">The identity of the peer for the log, or empty.</param>
     /// <param name="next">Serves it.</param>
     public async Task RunAsync(ConnectionContext connection, string group, string who, ConnectionDelegate next)
     {
         var tracked = new TrackedConnection(connection, group, _time);
         if (!Enter(tracked))
         {
-            _refusals.Refused(PeerName.Of(connection), who, RefusalReason.Connections, $"there are {_options.MostOf(group)} connections already, with requests open on all of them");
+            _refusals.Refused(
+                PeerName.Of(connection), who, RefusalReason.Connections,
+                $"all {_options.MaxPerGroup(group)} connections of the group are in use");
             connection.Abort();
             return;
         }
@@ -81,12 +83,12 @@ internal sealed class ConnectionPool : IDisposable
         TrackedConnection? victim = null;
         lock (_lock)
         {
-            var full = _open.Count >= _options.Most;
-            if (full || _open.Count(c => c.Group == tracked.Group) >= _options.MostOf(tracked.Group))
+            var full = _open.Count >= _options.MaxConnections;
+            if (full || _open.Count(c => c.Group == tracked.Group) >= _options.MaxPerGroup(tracked.Group))
             {
                 victim = OldestIdle(_open.Where(c => c.Group == tracked.Group))
                     ?? (full ? OldestIdle(_open) : null);
-                // Among connections that are all in use, one that is idle has only just come.
+                // If all others are in use, a connection that is idle has just been opened.
                 if (_options.ClosesBusy && (victim is null || _time.GetElapsedTime(victim.LastUse) < Fresh))
                 {
                     victim = _open.FirstOrDefault(c => c.Group == tracked.Group) ?? _open[0];
@@ -109,15 +111,16 @@ internal sealed class ConnectionPool : IDisposable
         return true;
     }
 
-    private static TrackedConnection? OldestIdle(IEnumerable<TrackedConnection> connections) => connections.Where(c => c.IsIdle).MinBy(c => c.LastUse);
+    private static TrackedConnection? OldestIdle(IEnumerable<TrackedConnection> connections) =>
+        connections.Where(c => c.IsIdle).MinBy(c => c.LastUse);
 
-    /// <summary>Says so to the client first, so that it starts no request that would be lost.</summary>
+    // Tells the client first, so that it does not start a request that would be lost.
     private void Close(TrackedConnection connection)
     {
         var graceful = connection.IsIdle;
         lock (_lock)
         {
-            graceful &= _closing.Count < _options.Most;
+            graceful &= _closing.Count < _options.MaxConnections;
             if (graceful)
             {
                 _closing.Add(connection);
@@ -173,7 +176,9 @@ internal sealed class ConnectionPool : IDisposable
         {
             if (connection.AbortLateRequests(_options.RequestArrival) is { } path)
             {
-                _refusals.Refused(connection.Peer, "", RefusalReason.SlowRequest, $"{path} did not arrive within {_options.RequestArrival.TotalSeconds:0} s");
+                _refusals.Refused(
+                    connection.Peer, "", RefusalReason.SlowRequest,
+                    $"{path} did not arrive within {_options.RequestArrival.TotalSeconds:0} s");
             }
         }
     }

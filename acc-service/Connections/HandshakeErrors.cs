@@ -3,8 +3,8 @@ using System.Security.Authentication;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Kestrel keeps the exception of a failed handshake to itself and logs it; this takes it from there, for the connection whose
-/// handshake runs in the same asynchronous flow. (What TLS versions a client offers is not in the callback's ClientHelloInfo.)
+/// Captures the exception of a failed handshake, which Kestrel only logs, for the connection whose handshake runs in the same asynchronous
+/// flow. (The TLS versions that a client offers are not in ClientHelloInfo.)
 /// </summary>
 internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 {
@@ -12,7 +12,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
     private static readonly AsyncLocal<Note?> Current = new();
 
-    /// <summary>What a handshake left behind.</summary>
+    /// <summary>The error of a handshake.</summary>
     public sealed class Note
     {
         public Exception? Exception { get; set; }
@@ -20,10 +20,10 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
         public bool TimedOut { get; set; }
     }
 
-    /// <summary>Starts to take the errors of this flow.</summary>
+    /// <summary>Starts capturing the errors of this flow.</summary>
     public static Note Begin() => Current.Value = new Note();
 
-    /// <summary>The failure in words for the operator.</summary>
+    /// <summary>Explains the failure to the operator.</summary>
     public static string Explain(Note note)
     {
         if (note.TimedOut || note.Exception is OperationCanceledException)
@@ -42,7 +42,8 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
             root = root.InnerException;
         }
 
-        if (root.Message.Contains("unsupported protocol", StringComparison.Ordinal) || root.Message.Contains("version", StringComparison.Ordinal))
+        if (root.Message.Contains(
+            "unsupported protocol", StringComparison.Ordinal) || root.Message.Contains("version", StringComparison.Ordinal))
         {
             return "it does not offer TLS 1.3";
         }
@@ -62,7 +63,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
     public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
-    /// <summary>The inner factory is its maker's to dispose.</summary>
+    /// <summary>Does nothing: whoever created the inner factory disposes of it.</summary>
     public void Dispose()
     {
     }
@@ -74,7 +75,8 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug || inner.IsEnabled(logLevel);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (Current.Value is { } note)
             {

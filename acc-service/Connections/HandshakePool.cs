@@ -3,16 +3,16 @@ using Microsoft.AspNetCore.Connections;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Connections whose TLS handshake has not finished: a pool of their own, so that clients without a certificate take no room from those with one.
-/// Beyond the bound the oldest one of the same address is closed, silent ones first: an address that only opens connections shuts nobody else
-/// out, and a real handshake, which takes milliseconds, also gets through behind the same address.
+/// Connections in the TLS handshake. They have a pool of their own, so that clients without a certificate do not displace those with one.
+/// Beyond the limit, the oldest connection of the same address is closed, silent ones first: an address that only opens connections does
+/// not lock out others, and a real handshake, which takes milliseconds, succeeds even from the same address.
 /// </summary>
-internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog refusals)
+internal sealed class HandshakePool(int max, int maxPerAddress, RefusalLog refusals)
 {
     private readonly Lock _lock = new();
     private readonly List<Entry> _entries = [];
 
-    /// <summary>One connection that is in its handshake.</summary>
+    /// <summary>A connection in the TLS handshake.</summary>
     public sealed class Entry(ConnectionContext connection)
     {
         public ConnectionContext Connection { get; } = connection;
@@ -22,11 +22,11 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
         /// <summary>Whether the client has sent its ClientHello.</summary>
         public bool Spoke { get; set; }
 
-        /// <summary>Whether the end of the handshake, good or bad, is dealt with.</summary>
+        /// <summary>Whether the end of the handshake, good or bad, has been handled.</summary>
         public bool Settled { get; set; }
     }
 
-    /// <summary>Connections in it.</summary>
+    /// <summary>The number of connections.</summary>
     public int Count
     {
         get
@@ -38,18 +38,18 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
         }
     }
 
-    /// <summary>Takes a new connection in; an older one may be closed for it.</summary>
+    /// <summary>Adds a connection. An older one may be closed for it.</summary>
     public Entry Enter(ConnectionContext connection)
     {
         var entry = new Entry(connection);
         Entry? victim = null;
         lock (_lock)
         {
-            if (_entries.Count(e => e.Address == entry.Address) >= mostPerAddress)
+            if (_entries.Count(e => e.Address == entry.Address) >= maxPerAddress)
             {
                 victim = OldestOf(entry.Address);
             }
-            else if (_entries.Count >= most)
+            else if (_entries.Count >= max)
             {
                 victim = OldestOf(_entries.CountBy(e => e.Address).MaxBy(c => c.Value).Key);
             }
@@ -63,7 +63,9 @@ internal sealed class HandshakePool(int most, int mostPerAddress, RefusalLog ref
         }
         if (victim is not null)
         {
-            refusals.Refused(PeerName.Of(victim.Connection), "", RefusalReason.UnfinishedHandshakes, "its TLS handshake was not finished, and newer connections wait");
+            refusals.Refused(
+                PeerName.Of(victim.Connection), "", RefusalReason.UnfinishedHandshakes,
+                "its TLS handshake was not finished, and newer connections wait");
             victim.Connection.Abort(new ConnectionAbortedException("too many unfinished TLS handshakes"));
         }
         return entry;

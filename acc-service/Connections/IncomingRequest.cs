@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace ACCOffload.Connections;
 
-/// <summary>A request from its first byte to the end of its answer; a feature of its HTTP context.</summary>
+/// <summary>A request, from its first byte to the end of its response. A feature of the HTTP context.</summary>
 /// <param name="path">The method's path.</param>
-/// <param name="lifetime">What aborts it.</param>
-/// <param name="began">Timestamp.</param>
+/// <param name="lifetime">Aborts it.</param>
+/// <param name="began">Timestamp of its start.</param>
 internal sealed class IncomingRequest(string path, IHttpRequestLifetimeFeature? lifetime, long began)
 {
     private volatile bool _arrived;
@@ -14,7 +14,7 @@ internal sealed class IncomingRequest(string path, IHttpRequestLifetimeFeature? 
 
     public long Began { get; } = began;
 
-    /// <summary>Whether the service has got its message; of a client's stream, whether it may begin to read.</summary>
+    /// <summary>Whether the service has received the message, or may start reading a stream of the client.</summary>
     public bool Arrived => _arrived;
 
     public bool Aborted { get; private set; }

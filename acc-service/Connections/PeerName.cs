@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Connections;
 
 namespace ACCOffload.Connections;
 
-/// <summary>A client's address: without the port, which differs each time.</summary>
+/// <summary>The address of a client, without the port, which differs each time.</summary>
 internal static class PeerName
 {
-    private const int SiteBytes = 8;
+    private const int PrefixBytes = 8;
 
     /// <summary>For the log.</summary>
     public static string Of(BaseConnectionContext connection) => connection.RemoteEndPoint switch
@@ -18,18 +18,20 @@ internal static class PeerName
     };
 
     /// <summary>For the log.</summary>
-    public static string Of(IPAddress? address) => address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+    public static string Of(IPAddress? address) =>
+        address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
 
-    /// <summary>What limits by address go by: of IPv6 the first 64 bits, since one machine has all that follow.</summary>
+    /// <summary>The key of limits per address: the first 64 bits of an IPv6 address, since one machine can use all that follow.</summary>
     public static string GroupOf(BaseConnectionContext connection)
     {
-        if (connection.RemoteEndPoint is not IPEndPoint { Address: { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } address })
+        if (connection.RemoteEndPoint is not IPEndPoint { Address: var address }
+            || address is not { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false })
         {
             return Of(connection);
         }
 
         var bytes = address.GetAddressBytes();
-        bytes.AsSpan(SiteBytes).Clear();
+        bytes.AsSpan(PrefixBytes).Clear();
         return $"{new IPAddress(bytes)}/64";
     }
 }

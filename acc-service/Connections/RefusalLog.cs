@@ -2,27 +2,27 @@ using ACCOffload.Logging;
 
 namespace ACCOffload.Connections;
 
-/// <summary>Tells of refused peers, within a <see cref="LineBudget"/>; what they chose is escaped and cut.</summary>
+/// <summary>Logs refused peers within a <see cref="LineBudget"/>. Text that they chose is escaped and cut.</summary>
 internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
 {
-    private const int LongestWho = 120;
-    private const int LongestText = 300;
+    private const int MaxWhoLength = 120;
+    private const int MaxTextLength = 300;
 
     private readonly ILogger _logger = logger;
     private readonly LineBudget _budget = new(time);
 
-    /// <param name="peer">The client's address without the port, which differs each time.</param>
-    /// <param name="who">Its identity, such as the certificate's subject, or empty.</param>
+    /// <param name="peer">The address of the client, without the port, which differs each time.</param>
+    /// <param name="who">Its identity, such as the subject of its certificate, or empty.</param>
     /// <param name="reason">Why, without anything that the client chose.</param>
     /// <param name="text">Why, in words.</param>
     public void Refused(string peer, string who, RefusalReason reason, string text)
     {
-        var name = who.Length == 0 ? "no certificate" : ConfigurationError.OneLine(who, LongestWho);
-        text = ConfigurationError.OneLine(text, LongestText);
-        var verdict = _budget.Judge(peer, reason.ToString(), $"{name} {text}");
-        if (verdict.Untold > 0)
+        var name = who.Length == 0 ? "no certificate" : ConfigurationError.OneLine(who, MaxWhoLength);
+        text = ConfigurationError.OneLine(text, MaxTextLength);
+        var verdict = _budget.Decide(peer, reason.ToString(), $"{name} {text}");
+        if (verdict.Dropped > 0)
         {
-            LogUntold(verdict.Untold);
+            LogUntold(verdict.Dropped);
         }
 
         if (verdict.Fate == LineFate.Counted)
@@ -33,7 +33,7 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
         var level = reason is RefusalReason.Request ? LogLevel.Information : LogLevel.Warning;
         if (verdict.Fate == LineFate.Last)
         {
-            LogFull(LineBudget.MostLines, LineBudget.Window.TotalMinutes);
+            LogFull(LineBudget.MaxLines, LineBudget.Window.TotalMinutes);
         }
         else if (verdict.Suppressed == 0)
         {
@@ -48,11 +48,13 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
     [LoggerMessage(EventId = 2020, Message = "Refused {Peer} ({Who}): {Reason}")]
     private partial void LogRefused(LogLevel level, string peer, string who, string reason);
 
-    [LoggerMessage(EventId = 2021, Message = "Refused {Peer} ({Who}): {Reason} ({Times} more in the last minutes that were not logged)")]
+    [LoggerMessage(EventId = 2021, Message = "Refused {Peer} ({Who}): {Reason} ({Times} more in the last minutes were not logged)")]
     private partial void LogRefusedAgain(LogLevel level, string peer, string who, string reason, long times);
 
-    [LoggerMessage(EventId = 2022, Level = LogLevel.Warning, Message = "{Most} refusals were logged within {Minutes} minutes; further ones are counted only")]
-    private partial void LogFull(int most, double minutes);
+    [LoggerMessage(
+        EventId = 2022, Level = LogLevel.Warning,
+        Message = "{Max} refusals were logged within {Minutes} minutes; further ones are only counted")]
+    private partial void LogFull(int max, double minutes);
 
     [LoggerMessage(EventId = 2023, Level = LogLevel.Warning, Message = "{Count} lines about refusals were not logged")]
     private partial void LogUntold(long count);

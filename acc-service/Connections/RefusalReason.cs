@@ -1,12 +1,12 @@
 namespace ACCOffload.Connections;
 
-/// <summary>Why a peer was refused. With the peer it is the key by which log lines are bounded: never made from what the peer sent.</summary>
+/// <summary>Why a peer was refused. Log lines are limited by peer and reason, so a reason never depends on what the peer sent.</summary>
 internal enum RefusalReason
 {
     /// <summary>The TLS handshake failed or timed out.</summary>
     Handshake,
 
-    /// <summary>Its unfinished handshakes gave way to newer ones.</summary>
+    /// <summary>Its unfinished handshake was closed for a newer one.</summary>
     UnfinishedHandshakes,
 
     /// <summary>Its certificate is not accepted.</summary>
@@ -18,16 +18,16 @@ internal enum RefusalReason
     /// <summary>A request did not arrive in time.</summary>
     SlowRequest,
 
-    /// <summary>A request was refused before a service saw it: malformed, too large, or of no method.</summary>
+    /// <summary>A request was refused before a service saw it: malformed, too large, or for an unknown method.</summary>
     UnreadRequest,
 
-    /// <summary>A request's content was refused.</summary>
+    /// <summary>The content of a request was refused.</summary>
     Request,
 
-    /// <summary>A request failed for a reason of ours.</summary>
+    /// <summary>A request failed because of an internal error.</summary>
     Failure,
 
-    /// <summary>It is of another node.</summary>
+    /// <summary>It belongs to another node.</summary>
     Node,
 
     /// <summary>It may not use the control socket.</summary>

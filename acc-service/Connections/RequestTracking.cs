@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.Connections;
 
-/// <summary>Counts requests on their connections, and tells of those that were refused before any service saw them.</summary>
+/// <summary>Tracks requests on their connections, and logs those that were refused before a service saw them.</summary>
 internal sealed class RequestTracking(RefusalLog refusals)
 {
     private const string StatusHeader = "grpc-status";
@@ -26,12 +26,12 @@ internal sealed class RequestTracking(RefusalLog refusals)
         }
         if (!request.Arrived && !request.Aborted)
         {
-            TellUnread(context, connection, request);
+            LogUnread(context, connection, request);
         }
     }
 
-    /// <summary>Malformed or too large, of no method, or without the right to call.</summary>
-    private void TellUnread(HttpContext context, TrackedConnection connection, IncomingRequest request)
+    /// <summary>The request was malformed, too large, for an unknown method, or not permitted.</summary>
+    private void LogUnread(HttpContext context, TrackedConnection connection, IncomingRequest request)
     {
         var headers = context.Response.Headers;
         if (headers[StatusHeader].ToString() is not { Length: > 0 } status || status == "0")
@@ -40,6 +40,8 @@ internal sealed class RequestTracking(RefusalLog refusals)
         }
 
         var code = int.TryParse(status, out var number) ? ((StatusCode)number).ToString() : status;
-        refusals.Refused(connection.Peer, "", RefusalReason.UnreadRequest, $"{request.Path}: {code}: {Uri.UnescapeDataString(headers["grpc-message"].ToString())}");
+        refusals.Refused(
+            connection.Peer, "", RefusalReason.UnreadRequest,
+            $"{request.Path}: {code}: {Uri.UnescapeDataString(headers["grpc-message"].ToString())}");
     }
 }

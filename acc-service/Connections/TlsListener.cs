@@ -8,16 +8,17 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace ACCOffload.Connections;
 
-/// <summary>A listener for clients with certificates, under TLS 1.3: bounds the handshakes and tells of those that fail.</summary>
+/// <summary>A TLS 1.3 listener for clients with certificates. Limits handshakes and logs those that fail.</summary>
 internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
 {
     private readonly HandshakePool _handshakes = new(limits.MaxHandshakes, limits.MaxHandshakesPerAddress, refusals);
 
     /// <summary>Sets the listener up.</summary>
     /// <param name="listen">Kestrel's listener.</param>
-    /// <param name="hello">What a connection is held to, asked when its ClientHello is there.</param>
+    /// <param name="hello">Provides the requirements for a connection when its ClientHello has arrived.</param>
     /// <param name="authenticated">Runs a connection after its handshake.</param>
-    public void Apply(ListenOptions listen, Func<ConnectionContext, TlsTerms> hello, Func<ConnectionContext, ConnectionDelegate, Task> authenticated)
+    public void Apply(
+        ListenOptions listen, Func<ConnectionContext, TlsTerms> hello, Func<ConnectionContext, ConnectionDelegate, Task> authenticated)
     {
         listen.Protocols = HttpProtocols.Http2;
         listen.Use(next => connection => BeforeTlsAsync(connection, next));
@@ -61,7 +62,7 @@ internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
             ApplicationProtocols = [SslApplicationProtocol.Http2],
             EncryptionPolicy = EncryptionPolicy.RequireEncryption,
             AllowRenegotiation = false,
-            // A resumed session would skip the certificate's judgement.
+            // A resumed session would skip the check of the certificate.
             AllowTlsResume = false,
         };
     }
@@ -79,7 +80,8 @@ internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
         return false;
     }
 
-    private Task AfterTlsAsync(ConnectionContext connection, ConnectionDelegate next, Func<ConnectionContext, ConnectionDelegate, Task> authenticated)
+    private Task AfterTlsAsync(
+        ConnectionContext connection, ConnectionDelegate next, Func<ConnectionContext, ConnectionDelegate, Task> authenticated)
     {
         var entry = connection.Features.Get<HandshakePool.Entry>()!;
         _handshakes.Leave(entry);

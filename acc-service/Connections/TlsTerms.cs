@@ -3,8 +3,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.Connections;
 
-/// <summary>What one connection is held to.</summary>
+/// <summary>TLS requirements for one connection.</summary>
 /// <param name="Server">The server's certificate.</param>
-/// <param name="ChainPolicy">How the client's chain is built.</param>
-/// <param name="Judge">Null when the client's certificate is accepted, else why it is not; the chain has what the client sent.</param>
-internal sealed record TlsTerms(SslStreamCertificateContext Server, X509ChainPolicy ChainPolicy, Func<X509Certificate, X509Chain?, string?> Judge);
+/// <param name="ChainPolicy">The policy for the chain of the client.</param>
+/// <param name="Judge">Returns null if the certificate of the client is accepted, else why not. The chain contains what the client
+/// sent.</param>
+internal sealed record TlsTerms(
+    SslStreamCertificateContext Server, X509ChainPolicy ChainPolicy, Func<X509Certificate, X509Chain?, string?> Judge);

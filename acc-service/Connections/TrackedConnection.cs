@@ -5,19 +5,19 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace ACCOffload.Connections;
 
-/// <summary>An established connection and the requests that are open on it. HTTP/2 pings are no use.</summary>
+/// <summary>An established connection and its open requests. HTTP/2 pings do not count as use.</summary>
 internal sealed class TrackedConnection(ConnectionContext connection, string group, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly List<IncomingRequest> _requests = [];
     private long _lastUse = time.GetTimestamp();
 
-    /// <summary>Whose bound it counts against.</summary>
+    /// <summary>The group that it counts against.</summary>
     public string Group { get; } = group;
 
     public string Peer { get; } = PeerName.Of(connection);
 
-    /// <summary>Timestamp of the newest request's begin or end.</summary>
+    /// <summary>Timestamp of the last start or end of a request.</summary>
     public long LastUse => Volatile.Read(ref _lastUse);
 
     /// <summary>When <see cref="RequestClose"/> was called.</summary>
@@ -36,7 +36,8 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
 
     public IncomingRequest Begin(HttpContext context)
     {
-        var request = new IncomingRequest(context.Request.Path.Value ?? "", context.Features.Get<IHttpRequestLifetimeFeature>(), time.GetTimestamp());
+        var request = new IncomingRequest(
+            context.Request.Path.Value ?? "", context.Features.Get<IHttpRequestLifetimeFeature>(), time.GetTimestamp());
         lock (_lock)
         {
             _requests.Add(request);
@@ -66,7 +67,9 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
 
     public void Abort(string reason) => connection.Abort(new ConnectionAbortedException(reason));
 
-    /// <summary>Aborts the requests that are still arriving after <paramref name="limit"/>; null when there is none, else the path of one.</summary>
+    /// <summary>
+    /// Aborts the requests that are still arriving after <paramref name="limit"/>; null when there is none, else the path of one.
+    /// </summary>
     public string? AbortLateRequests(TimeSpan limit)
     {
         string? path = null;

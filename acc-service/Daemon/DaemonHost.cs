@@ -22,8 +22,8 @@ public static partial class DaemonHost
         builder.Services.AddSingleton(services => create(services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddSingleton<IHostedService>(services => services.GetRequiredService<IDaemon>());
         builder.Services.AddSingleton(services => new ServiceManager(LoggerOf(services, options.Category)));
-        builder.Services.AddSingleton(services =>
-            new LogLevelReloader(options.ConfigurationFile, options.Levels, options.Reload, TimeProvider.System, LoggerOf(services, options.ReloadCategory)));
+        builder.Services.AddSingleton(services => new LogLevelReloader(
+            options.ConfigurationFile, options.Levels, options.Reload, TimeProvider.System, LoggerOf(services, options.ReloadCategory)));
         builder.Services.AddSingleton<IHostLifetime, DaemonLifetime>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.ShutdownTimeout);
 
@@ -54,7 +54,8 @@ public static partial class DaemonHost
         }
     }
 
-    private static ILogger LoggerOf(IServiceProvider services, string category) => services.GetRequiredService<ILoggerFactory>().CreateLogger(category);
+    private static ILogger LoggerOf(IServiceProvider services, string category) =>
+        services.GetRequiredService<ILoggerFactory>().CreateLogger(category);
 
     [LoggerMessage(EventId = 1000, Level = LogLevel.Critical, Message = "Stopped by an error")]
     private static partial void LogCrashed(ILogger logger, Exception exception);

@@ -9,7 +9,8 @@ namespace ACCOffload.Daemon;
 /// stopping.
 /// </summary>
 internal sealed class DaemonLifetime(
-    IHostApplicationLifetime application, IDaemon daemon, LogLevelReloader reloader, ServiceManager systemd, TimeProvider time) : IHostLifetime, IDisposable
+    IHostApplicationLifetime application, IDaemon daemon, LogLevelReloader reloader, ServiceManager systemd, TimeProvider time)
+    : IHostLifetime, IDisposable
 {
     private readonly List<IDisposable> _registrations = [];
 

@@ -1,6 +1,8 @@
 namespace ACCOffload.Daemon;
 
-/// <summary>The parts of a service in the order in which they were made; disposes of them in the reverse order. Used by one thread at a time.</summary>
+/// <summary>
+/// The parts of a service in the order in which they were made; disposes of them in the reverse order. Used by one thread at a time.
+/// </summary>
 public sealed class DisposalStack : IAsyncDisposable
 {
     private readonly List<object> _parts = [];

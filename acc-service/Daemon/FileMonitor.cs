@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 namespace ACCOffload.Daemon;
 
 /// <summary>
-/// Calls back when the contents of files change: soon after inotify tells of it, and at the latest after the polling interval,
-/// which also finds changes that inotify doesn't see (another directory behind a symbolic link).
+/// Calls back when the content of files changes: shortly after an inotify event, and at the latest after the polling interval, which also
+/// finds changes without events (a symbolic link to another directory).
 /// </summary>
 public sealed partial class FileMonitor : IDisposable
 {
-    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(100);
 
     private readonly IReadOnlyList<string> _files;
     private readonly Func<bool> _changed;
@@ -22,10 +22,11 @@ public sealed partial class FileMonitor : IDisposable
     private bool _disposed;
 
     /// <param name="files">The files.</param>
-    /// <param name="changed">Called on a pool thread, one call at a time; when it answers false, it is called again after the interval.</param>
-    /// <param name="interval">Between two looks.</param>
+    /// <param name="changed">Called on a pool thread, one call at a time. If it returns false, it is called again after the
+    /// interval.</param>
+    /// <param name="interval">The polling interval.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where failures go.</param>
+    /// <param name="logger">Logs failures.</param>
     public FileMonitor(IReadOnlyList<string> files, Func<bool> changed, TimeSpan interval, TimeProvider time, ILogger logger)
     {
         _files = files;
@@ -33,17 +34,17 @@ public sealed partial class FileMonitor : IDisposable
         _interval = interval;
         _logger = logger;
         _last = Stamp();
-        _timer = time.CreateTimer(_ => Look(), null, interval, interval);
+        _timer = time.CreateTimer(_ => Check(), null, interval, interval);
         foreach (var directory in files.Select(f => Path.GetDirectoryName(Path.GetFullPath(f))!).Distinct(StringComparer.Ordinal))
         {
             Watch(directory);
         }
     }
 
-    /// <summary>Looks now, for SIGHUP.</summary>
-    public void LookNow() => Look(always: true);
+    /// <summary>Calls back now, on SIGHUP.</summary>
+    public void LookNow() => Check(always: true);
 
-    /// <summary>Stops looking; a call that is under way ends first.</summary>
+    /// <summary>Stops. Waits for a call that is in progress.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -63,13 +64,16 @@ public sealed partial class FileMonitor : IDisposable
     {
         try
         {
-            var watcher = new FileSystemWatcher(directory) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.DirectoryName | NotifyFilters.LastWrite };
-            FileSystemEventHandler soon = (_, _) => Soon();
+            var watcher = new FileSystemWatcher(directory)
+            {
+                NotifyFilter = NotifyFilters.FileName | NotifyFilters.DirectoryName | NotifyFilters.LastWrite,
+            };
+            FileSystemEventHandler soon = (_, _) => CheckSoon();
             watcher.Changed += soon;
             watcher.Created += soon;
             watcher.Deleted += soon;
-            watcher.Renamed += (_, _) => Soon();
-            watcher.Error += (_, _) => Soon();
+            watcher.Renamed += (_, _) => CheckSoon();
+            watcher.Error += (_, _) => CheckSoon();
             watcher.EnableRaisingEvents = true;
             _watchers.Add(watcher);
         }
@@ -79,22 +83,22 @@ public sealed partial class FileMonitor : IDisposable
         }
     }
 
-    private void Soon()
+    private void CheckSoon()
     {
         lock (_lock)
         {
-            // Once: a busy neighbour in the directory must not put the look off again and again.
+            // Once: other files that change in the directory must not delay the check again and again.
             if (_disposed || _soon)
             {
                 return;
             }
 
             _soon = true;
-            _timer.Change(Settle, _interval);
+            _timer.Change(SettleTime, _interval);
         }
     }
 
-    private void Look(bool always = false)
+    private void Check(bool always = false)
     {
         lock (_lock)
         {
@@ -119,7 +123,7 @@ public sealed partial class FileMonitor : IDisposable
             }
             catch (Exception e)
             {
-                // The monitor outlives whatever its callback meets.
+                // A failing callback does not stop the monitor.
                 LogCallbackFailed(e);
             }
         }
@@ -144,7 +148,8 @@ public sealed partial class FileMonitor : IDisposable
         return hash.GetHashAndReset();
     }
 
-    [LoggerMessage(EventId = 2010, Level = LogLevel.Warning, Message = "{Directory} is not watched, changes in it are found by polling: {Reason}")]
+    [LoggerMessage(
+        EventId = 2010, Level = LogLevel.Warning, Message = "{Directory} cannot be watched, changes in it are found by polling: {Reason}")]
     private partial void LogNotWatched(string directory, string reason);
 
     [LoggerMessage(EventId = 2011, Level = LogLevel.Error, Message = "A changed file could not be applied")]

@@ -5,7 +5,9 @@ namespace ACCOffload.Daemon;
 /// <param name="NeedsRestart">Whether anything else has changed; null if that is not known.</param>
 public readonly record struct ReloadedConfiguration(LoggingSettings Logging, bool? NeedsRestart);
 
-/// <summary>Applies the log levels of a changed configuration file. Other changes take effect at the next start, and the log says so.</summary>
+/// <summary>
+/// Applies the log levels of a changed configuration file. Other changes take effect at the next start, and the log says so.
+/// </summary>
 public sealed partial class LogLevelReloader : IDisposable
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
@@ -58,12 +60,15 @@ public sealed partial class LogLevelReloader : IDisposable
         return true;
     }
 
-    [LoggerMessage(EventId = 1020, Level = LogLevel.Information, Message = "Reloaded {File}: the log levels are in force, {Level} where a feature has none")]
+    [LoggerMessage(
+        EventId = 1020, Level = LogLevel.Information,
+        Message = "Reloaded {File}: the log levels are in force, {Level} where a feature has none")]
     private partial void LogReloaded(string file, LogLevel level);
 
     [LoggerMessage(EventId = 1021, Level = LogLevel.Warning, Message = "{File}: {Changes} take effect at the next start")]
     private partial void LogNeedsRestart(string file, string changes);
 
-    [LoggerMessage(EventId = 1022, Level = LogLevel.Error, Message = "Configuration not reloaded, the previous one stays in force: {Problem}")]
+    [LoggerMessage(
+        EventId = 1022, Level = LogLevel.Error, Message = "Configuration not reloaded, the previous one stays in force: {Problem}")]
     private partial void LogNotReloaded(string problem);
 }

@@ -1,33 +1,33 @@
 namespace ACCOffload.Logging;
 
 /// <summary>
-/// Bounds the lines that peers can cause in the log, by peer and reason: some with different texts in a while, and then only at 10, 100, 1,000, …
-/// of those that were not told. There is also a bound on all lines together, so that many peers can't fill the journal either. Thread-safe.
+/// Limits the log lines that peers can cause, by peer and reason: a few different texts in a time window, then only the 10th, 100th,
+/// 1,000th, … suppressed line. The total is limited as well, so that many peers cannot fill the journal either. Thread-safe.
 /// </summary>
 public sealed class LineBudget(TimeProvider time)
 {
-    /// <summary>Different texts of one peer and reason that are told within <see cref="Window"/>.</summary>
-    public const int MostTexts = 5;
+    /// <summary>Different texts of one peer and reason that are written within <see cref="Window"/>.</summary>
+    public const int MaxTexts = 5;
 
-    /// <summary>Lines of all peers within <see cref="Window"/>.</summary>
-    public const int MostLines = 500;
+    /// <summary>Lines of all peers that are written within <see cref="Window"/>.</summary>
+    public const int MaxLines = 500;
 
-    private const int MostKept = 1024;
+    private const int MaxEntries = 1024;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Peer, string Reason), Entry> _entries = [];
     private long _began = time.GetTimestamp();
     private int _lines;
-    private long _untold;
+    private long _dropped;
 
-    /// <summary>How long a text is not repeated.</summary>
+    /// <summary>The time in which a text is not repeated.</summary>
     public static TimeSpan Window { get; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Judges one line.</summary>
+    /// <summary>Decides about one line.</summary>
     /// <param name="peer">Who caused it.</param>
-    /// <param name="reason">Why, without anything that the peer chose: the bound is for each peer and reason.</param>
+    /// <param name="reason">Why, without anything that the peer chose: the limit is per peer and reason.</param>
     /// <param name="text">The line.</param>
-    public LineVerdict Judge(string peer, string reason, string text)
+    public LineDecision Decide(string peer, string reason, string text)
     {
         lock (_lock)
         {
@@ -36,18 +36,18 @@ public sealed class LineBudget(TimeProvider time)
                 return default;
             }
 
-            var untold = 0L;
+            var dropped = 0L;
             if (time.GetElapsedTime(_began) >= Window)
             {
-                (_began, _lines, untold, _untold) = (time.GetTimestamp(), 0, _untold, 0);
+                (_began, _lines, dropped, _dropped) = (time.GetTimestamp(), 0, _dropped, 0);
             }
 
-            if (_lines < MostLines)
+            if (_lines < MaxLines)
             {
                 _lines++;
-                return new LineVerdict(LineFate.Told, suppressed, untold);
+                return new LineDecision(LineFate.Written, suppressed, dropped);
             }
-            return ++_untold == 1 ? new LineVerdict(LineFate.Last, 0, 0) : default;
+            return ++_dropped == 1 ? new LineDecision(LineFate.Last, 0, 0) : default;
         }
     }
 
@@ -62,14 +62,14 @@ public sealed class LineBudget(TimeProvider time)
         }
         if (entry is null)
         {
-            if (_entries.Count >= MostKept)
+            if (_entries.Count >= MaxEntries)
             {
                 _entries.Remove(_entries.MinBy(e => e.Value.Began).Key);
             }
 
             _entries.Add(key, entry = new Entry(time.GetTimestamp()));
         }
-        if (entry.Texts.Count < MostTexts && !entry.Texts.Contains(text))
+        if (entry.Texts.Count < MaxTexts && !entry.Texts.Contains(text))
         {
             entry.Texts.Add(text);
             return true;
@@ -97,3 +97,22 @@ public sealed class LineBudget(TimeProvider time)
         public long Suppressed { get; set; }
     }
 }
+
+/// <summary>What to do with a line.</summary>
+public enum LineFate
+{
+    /// <summary>It is only counted.</summary>
+    Counted,
+
+    /// <summary>It is written.</summary>
+    Written,
+
+    /// <summary>It exceeds the total: a line that says so is written instead.</summary>
+    Last,
+}
+
+/// <summary>The decision of a <see cref="LineBudget"/> about a line.</summary>
+/// <param name="Fate">What to do with it.</param>
+/// <param name="Suppressed">How many lines of the same peer and reason were suppressed.</param>
+/// <param name="Dropped">How many lines of all peers exceeded the total of the previous window; to be logged first.</param>
+public readonly record struct LineDecision(LineFate Fate, long Suppressed, long Dropped);

@@ -3,17 +3,17 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace ACCOffload.Logging;
 
-/// <summary>Writes the log to standard output in the configured shape.</summary>
+/// <summary>Writes the log to standard output in the configured format.</summary>
 public static class LogSetup
 {
-    /// <summary>Adds the console, and the levels as a filter.</summary>
+    /// <summary>Adds the console and filters by the levels.</summary>
     /// <param name="builder">What to configure.</param>
-    /// <param name="levels">The levels; they may change later, the shape may not.</param>
+    /// <param name="levels">The levels, which may change later, and the format, which may not.</param>
     public static void Configure(ILoggingBuilder builder, FeatureLevels levels)
     {
         builder.SetMinimumLevel(LogLevel.Trace);
         builder.AddFilter((category, level) => levels.IsEnabled(category ?? "", level));
-        // It tells of a failed start with a stack trace; the command line says the same in one line.
+        // It logs a failed start with a stack trace; the command line reports it in one line.
         builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         switch (levels.Settings.Format)
         {

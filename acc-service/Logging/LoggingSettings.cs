@@ -2,15 +2,15 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.Logging;
 
-/// <summary>The log's shape and levels; the levels follow the file while the service runs.</summary>
-/// <param name="Format">The shape of a line.</param>
-/// <param name="Level">The least level of what has none of its own.</param>
-/// <param name="Features">The least level by feature, without regard to case.</param>
+/// <summary>Format and levels of the log. The levels follow the configuration file while the daemon runs.</summary>
+/// <param name="Format">The format of a line.</param>
+/// <param name="Level">The minimum level of features without one of their own.</param>
+/// <param name="Features">The minimum level by feature, ignoring case.</param>
 public sealed record LoggingSettings(LogFormat Format, LogLevel Level, IReadOnlyDictionary<string, LogLevel> Features)
 {
     /// <summary>Reads the section Logging.</summary>
-    /// <param name="reader">Where from; it collects what is wrong.</param>
-    /// <param name="features">The features that a level can be given to.</param>
+    /// <param name="reader">The configuration; it collects errors.</param>
+    /// <param name="features">The features that can have a level.</param>
     public static LoggingSettings Read(ConfigurationReader reader, LogFeatures features)
     {
         const string LevelRemedy = "give Trace, Debug, Information, Warning, Error, Critical or None";
@@ -19,8 +19,23 @@ public sealed record LoggingSettings(LogFormat Format, LogLevel Level, IReadOnly
             reader.Value<LogLevel>("Logging:Level", "Information", Parsers.Level, LevelRemedy),
             reader.Map<LogLevel>(
                 "Logging:Features",
-                name => features.Names.Contains(name, StringComparer.OrdinalIgnoreCase) ? null : $"names no feature of {string.Join(", ", features.Names)}",
+                name => features.Names.Contains(name, StringComparer.OrdinalIgnoreCase)
+                    ? null
+                    : $"names no feature of {string.Join(", ", features.Names)}",
                 Parsers.Level,
                 LevelRemedy));
     }
+}
+
+/// <summary>The format of a log line.</summary>
+public enum LogFormat
+{
+    /// <summary>A line with a timestamp.</summary>
+    Text,
+
+    /// <summary>One JSON object per line.</summary>
+    Json,
+
+    /// <summary>A line with a priority for journald.</summary>
+    Systemd,
 }

@@ -3,17 +3,17 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>How long certificates are valid.</summary>
+/// <summary>When certificates expire.</summary>
 public static class CertificateExpiry
 {
-    private const int LargestFile = 1 << 20;
+    private const int MaxFileBytes = 1 << 20;
 
-    /// <summary>Seconds from now until the first certificate of a PEM file expires, negative afterwards; null while there is none to read.</summary>
+    /// <summary>Seconds until the first certificate of a PEM file expires, negative afterwards; null if it cannot be read.</summary>
     public static double? OfFile(string path, DateTimeOffset now)
     {
         try
         {
-            if (new FileInfo(path).Length > LargestFile)
+            if (new FileInfo(path).Length > MaxFileBytes)
             {
                 return null;
             }

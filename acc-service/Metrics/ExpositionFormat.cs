@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>The text formats that a scrape can be answered in.</summary>
+/// <summary>The text formats of a scrape.</summary>
 public enum ExpositionFormat
 {
     /// <summary>Prometheus' text format, version 0.0.4.</summary>
@@ -13,17 +13,17 @@ public enum ExpositionFormat
     OpenMetrics,
 }
 
-/// <summary>Chooses the format that the client likes best.</summary>
+/// <summary>Negotiates the format with the client.</summary>
 internal static class ExpositionFormats
 {
     private const string OpenMetricsType = "application/openmetrics-text";
 
-    /// <summary>What the answer says that it is.</summary>
+    /// <summary>The Content-Type of the response.</summary>
     public static string ContentType(ExpositionFormat format) => format == ExpositionFormat.OpenMetrics
         ? $"{OpenMetricsType}; version=1.0.0; charset=utf-8"
         : "text/plain; version=0.0.4; charset=utf-8";
 
-    /// <summary>By the Accept header. Prometheus' text format where nothing fits, which every scraper reads.</summary>
+    /// <summary>Chooses by the Accept header. The default is Prometheus' text format, which every scraper reads.</summary>
     public static ExpositionFormat Negotiate(string accept)
     {
         double open = 0, text = 0;
@@ -35,7 +35,8 @@ internal static class ExpositionFormats
             }
 
             var quality = wanted.Quality ?? 1;
-            var version = wanted.Parameters.FirstOrDefault(p => p.Name.Equals("version", StringComparison.OrdinalIgnoreCase))?.Value?.Trim('"') ?? "";
+            var version = wanted.Parameters.FirstOrDefault(
+                p => p.Name.Equals("version", StringComparison.OrdinalIgnoreCase))?.Value?.Trim('"') ?? "";
             switch (wanted.MediaType?.ToLower(CultureInfo.InvariantCulture))
             {
                 case OpenMetricsType when version is "" or "1.0.0":

@@ -4,17 +4,17 @@ using System.Text;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>Writes metrics as text for a scraper.</summary>
+/// <summary>Writes metrics in a text format.</summary>
 internal sealed class ExpositionWriter(ExpositionFormat format)
 {
     private readonly ArrayBufferWriter<byte> _buffer = new(16 << 10);
 
     private bool IsOpen => format == ExpositionFormat.OpenMetrics;
 
-    /// <summary>Writes what a metric is; its samples follow.</summary>
+    /// <summary>Writes the header of a metric; its samples follow.</summary>
     public void Begin(MetricFamily family)
     {
-        // OpenMetrics names the metric, the older format its samples.
+        // OpenMetrics names the metric, the older format names its samples.
         var name = IsOpen ? family.Name : family.SampleName;
         Put("# HELP ").Put(name).Put(" ").Escape(family.Help, quotes: IsOpen).Put("\n");
         Put("# TYPE ").Put(name).Put(" ").Put(TypeOf(family.Kind)).Put("\n");
@@ -24,7 +24,7 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
         }
     }
 
-    /// <summary>Writes one series of the metric that was begun last.</summary>
+    /// <summary>Writes a series of the current metric.</summary>
     public void Write(MetricFamily family, string[] labels, Series series)
     {
         if (family.Kind != MetricKind.Histogram)
@@ -43,7 +43,7 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
         Put(family.Name).Put("_sum").PutLabels(family, labels, null).Put(" ").Put(series.Sum).Put("\n");
     }
 
-    /// <summary>Everything that was written.</summary>
+    /// <summary>Ends the output and returns it.</summary>
     public ReadOnlyMemory<byte> End()
     {
         if (IsOpen)
@@ -101,7 +101,7 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
 
     private ExpositionWriter Put(ReadOnlySpan<char> text)
     {
-        // A lone surrogate becomes U+FFFD: the answer is valid UTF-8 whatever the labels are.
+        // A lone surrogate becomes U+FFFD: the output is always valid UTF-8.
         var target = _buffer.GetSpan(Encoding.UTF8.GetMaxByteCount(text.Length));
         _buffer.Advance(Encoding.UTF8.GetBytes(text, target));
         return this;
@@ -127,7 +127,7 @@ internal sealed class ExpositionWriter(ExpositionFormat format)
         Span<char> text = stackalloc char[32];
         value.TryFormat(text, out var length, "R", CultureInfo.InvariantCulture);
         Put(text[..length]);
-        // OpenMetrics wants bounds in one spelling, with a fraction.
+        // OpenMetrics requires bounds with a fraction.
         return isBound && IsOpen && !text[..length].ContainsAny('.', 'E') ? Put(".0") : this;
     }
 }

@@ -1,10 +1,11 @@
 namespace ACCOffload.Metrics;
 
-/// <summary>Finds a series by its label values, or by a measurement's tags without making strings or arrays of them.</summary>
-internal sealed class LabelComparer : IEqualityComparer<string[]>, IAlternateEqualityComparer<ReadOnlySpan<KeyValuePair<string, object?>>, string[]>
+/// <summary>Finds a series by label values, or by the tags of a measurement without allocating.</summary>
+internal sealed class LabelComparer
+    : IEqualityComparer<string[]>, IAlternateEqualityComparer<ReadOnlySpan<KeyValuePair<string, object?>>, string[]>
 {
-    /// <summary>Longest label value; what is beyond is cut.</summary>
-    public const int LongestValue = 256;
+    /// <summary>Maximum length of a label value; longer ones are cut.</summary>
+    public const int MaxValueLength = 256;
 
     public static LabelComparer Instance { get; } = new();
 
@@ -64,6 +65,6 @@ internal sealed class LabelComparer : IEqualityComparer<string[]>, IAlternateEqu
     {
         // All of ours are strings.
         var text = tag.Value as string ?? tag.Value?.ToString();
-        return text.AsSpan()[..Math.Min(text?.Length ?? 0, LongestValue)];
+        return text.AsSpan()[..Math.Min(text?.Length ?? 0, MaxValueLength)];
     }
 }

@@ -2,15 +2,15 @@ using System.Diagnostics.Metrics;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>Keeps what the instruments measure, and tells it to scrapers.</summary>
+/// <summary>Collects measurements and writes them for scrapers.</summary>
 public sealed class MetricExporter : IDisposable
 {
     private readonly Dictionary<string, SeriesTable> _tables;
     private readonly MeterListener _listener = new();
     private readonly SemaphoreSlim _turn = new(1);
 
-    /// <param name="families">All that is exported, in the order in which it is told.</param>
-    /// <param name="meters">Whose instruments are listened to; one whose name is no family's is left out.</param>
+    /// <param name="families">The exported metrics, in the order of the output.</param>
+    /// <param name="meters">The meters to listen to. Instruments without a family are ignored.</param>
     public MetricExporter(IReadOnlyList<MetricFamily> families, params IReadOnlyList<Meter> meters)
     {
         _tables = families.ToDictionary(f => f.Name, f => new SeriesTable(f), StringComparer.Ordinal);
@@ -29,10 +29,10 @@ public sealed class MetricExporter : IDisposable
         _listener.Start();
     }
 
-    /// <summary>Fetches, before each scrape, what has to be asked for; bounded in time, and never throws for what it can't get.</summary>
+    /// <summary>Fetches values before each scrape. It is limited in time and does not throw if a value is unavailable.</summary>
     public Func<CancellationToken, Task> Prepare { get; init; } = static _ => Task.CompletedTask;
 
-    /// <summary>Everything as of now; one scrape after the other.</summary>
+    /// <summary>The current values. Concurrent scrapes run one after the other.</summary>
     public async Task<ReadOnlyMemory<byte>> ScrapeAsync(ExpositionFormat format, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);

@@ -2,31 +2,31 @@ using System.Diagnostics.Metrics;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>One metric, as it is exported. docs/metrics.md has a row for each.</summary>
-/// <param name="Name">Without the suffix that its kind asks for, and with its unit at the end.</param>
-/// <param name="Kind">What it is to a scraper.</param>
-/// <param name="Help">One sentence for the scraper's user.</param>
+/// <summary>An exported metric. docs/metrics.md describes each.</summary>
+/// <param name="Name">Its name, with the unit at the end and without the suffix of its kind.</param>
+/// <param name="Kind">Its type.</param>
+/// <param name="Help">One sentence for users.</param>
 public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
 {
-    /// <summary>The value that stands for all label values beyond <see cref="MostSeries"/>.</summary>
+    /// <summary>Replaces the label values of series beyond <see cref="MaxSeries"/>.</summary>
     public const string Other = "other";
 
-    /// <summary>The unit that the name ends in, such as <c>seconds</c>; empty for a count.</summary>
+    /// <summary>The unit at the end of the name, such as <c>seconds</c>; empty for counts.</summary>
     public string Unit { get; init; } = "";
 
-    /// <summary>The labels, in the order in which a measurement's tags are given.</summary>
+    /// <summary>The labels, in the order of the tags of a measurement.</summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
 
-    /// <summary>Most series. What has other label values when they are used up is counted in one series, with <see cref="Other"/> for each label.</summary>
-    public int MostSeries { get; init; } = 64;
+    /// <summary>The maximum number of series. Further label values share one series, with <see cref="Other"/> for each label.</summary>
+    public int MaxSeries { get; init; } = 64;
 
-    /// <summary>Of a histogram: the upper bounds of its buckets, ascending, without infinity.</summary>
+    /// <summary>The upper bounds of the buckets of a histogram, ascending, without infinity.</summary>
     public IReadOnlyList<double> Buckets { get; init; } = [];
 
-    /// <summary>Values of the only label that are there from the start, at 0, so that the first event is an increase.</summary>
+    /// <summary>Values of the only label that exist from the start, at 0, so that the first event is an increase.</summary>
     public IReadOnlyList<string> Known { get; init; } = [];
 
-    /// <summary>The name of its samples in the text format.</summary>
+    /// <summary>The name of the samples in the text format.</summary>
     public string SampleName => Kind switch
     {
         MetricKind.Counter => Name + "_total",
@@ -34,14 +34,16 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
         _ => Name,
     };
 
-    /// <summary>The instrument that counts it.</summary>
+    /// <summary>Creates the instrument that counts.</summary>
     public Counter<long> Counter(Meter meter) => meter.CreateCounter<long>(Name, null, Help);
 
-    /// <summary>The instrument that observes it.</summary>
+    /// <summary>Creates the instrument that records observations.</summary>
     public Histogram<double> Histogram(Meter meter) =>
         meter.CreateHistogram(Name, Unit, Help, null, new InstrumentAdvice<double> { HistogramBucketBoundaries = Buckets });
 
-    /// <summary>Looks it up at each scrape; series that are not in the answer any more are gone. Of a counter the answer is the total.</summary>
+    /// <summary>
+    /// Calls <paramref name="look"/> at each scrape. Series that it no longer returns disappear. A counter returns its total.
+    /// </summary>
     public void Observe(Meter meter, Func<IEnumerable<Measurement<double>>> look)
     {
         if (Kind == MetricKind.Counter)
@@ -54,10 +56,11 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
         }
     }
 
-    /// <summary>The same for one without labels; null: there is no value now.</summary>
-    public void Observe(Meter meter, Func<double?> look) => Observe(meter, () => look() is { } value ? [new Measurement<double>(value)] : []);
+    /// <summary>The same for a metric without labels; null means that there is no value now.</summary>
+    public void Observe(Meter meter, Func<double?> look) =>
+        Observe(meter, () => look() is { } value ? [new Measurement<double>(value)] : []);
 
-    /// <summary>A measurement with this metric's labels.</summary>
+    /// <summary>A measurement with the labels of this metric.</summary>
     public Measurement<double> Measure(double value, params ReadOnlySpan<string> labels)
     {
         var tags = new KeyValuePair<string, object?>[Labels.Count];
@@ -68,4 +71,20 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
 
         return new Measurement<double>(value, tags);
     }
+}
+
+/// <summary>The type of a metric.</summary>
+public enum MetricKind
+{
+    /// <summary>Only increases; the names of its samples end in <c>_total</c>.</summary>
+    Counter,
+
+    /// <summary>Goes up and down.</summary>
+    Gauge,
+
+    /// <summary>Counts observations by value.</summary>
+    Histogram,
+
+    /// <summary>Information in labels; the names of its samples end in <c>_info</c>, and the value is always 1.</summary>
+    Info,
 }

@@ -2,18 +2,18 @@ using System.Net;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>Where a daemon's metrics are served.</summary>
+/// <summary>Where metrics are served.</summary>
 public static class MetricsListen
 {
     /// <summary>The key.</summary>
     public const string Key = "Metrics:Listen";
 
-    /// <summary>What to do about a wrong one.</summary>
+    /// <summary>What to do about an invalid address.</summary>
     public const string Remedy = "give address:port such as 127.0.0.1:50097, or \"\" for none";
 
-    /// <summary>Reads the address; null where metrics are not served.</summary>
+    /// <summary>Reads the address; null if metrics are not served.</summary>
     public static IPEndPoint? Read(ConfigurationReader reader) => reader.Value<IPEndPoint?>(Key, "", Parsers.OptionalEndPoint, Remedy);
 
-    /// <summary>Whether only this machine can reach it. Any other address is served to clients with a certificate only.</summary>
+    /// <summary>Whether only this machine can reach it. On any other address, clients need a certificate.</summary>
     public static bool IsLocal(IPEndPoint listen) => IPAddress.IsLoopback(listen.Address);
 }

@@ -8,21 +8,23 @@ using System.Text;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>One scraper's connection: at most a TLS handshake, one request and its answer, within a limit.</summary>
+/// <summary>A connection of a scraper: a TLS handshake if configured, one request and its response, within a time limit.</summary>
 internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, MetricExporter exporter)
 {
-    /// <summary>For all of it. Scrapers wait ten seconds as a rule.</summary>
+    // For the whole connection. Scrapers usually wait ten seconds.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     private volatile bool _closed;
     private bool _judged;
 
     /// <summary>The client's address.</summary>
-    public string Peer { get; } = socket.RemoteEndPoint is IPEndPoint { Address: var address } ? (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString() : "unknown";
+    public string Peer { get; } = socket.RemoteEndPoint is IPEndPoint { Address: var address }
+        ? (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString()
+        : "unknown";
 
     public Task Running { get; set; } = Task.CompletedTask;
 
-    /// <summary>Gives way to another one.</summary>
+    /// <summary>Closes it in favour of another one.</summary>
     public void Close()
     {
         _closed = true;
@@ -59,7 +61,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
-            // It went, was too slow, or gave way: nobody waits for an answer.
+            // The client is gone or too slow, or the connection was closed for another one: nobody waits for a response.
             if (!stop.IsCancellationRequested && !_closed && e is OperationCanceledException)
             {
                 options.Refused(Peer, "", false, $"nothing was asked and answered within {Limit.TotalSeconds:0} s");
@@ -67,7 +69,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         }
         catch (Exception e)
         {
-            // Within the bound on lines: such as certificate files that can't be read.
+            // For instance certificate files that can't be read.
             options.Refused(Peer, "", false, $"failed: {e.Message}");
         }
     }
@@ -82,7 +84,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         ApplicationProtocols = [SslApplicationProtocol.Http11],
         EncryptionPolicy = EncryptionPolicy.RequireEncryption,
         AllowRenegotiation = false,
-        // A resumed session would skip the certificate's judgement.
+        // A resumed session would skip the check of the certificate.
         AllowTlsResume = false,
     };
 
@@ -111,7 +113,8 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         };
         var length = body.Length.ToString(CultureInfo.InvariantCulture);
         var allow = status.StartsWith("405", StringComparison.Ordinal) ? "Allow: GET, HEAD\r\n" : "";
-        var head = $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n{allow}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+        var head = $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n{allow}"
+            + "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken);
         if (request?.Method != "HEAD")
         {

@@ -3,27 +3,27 @@ using System.Text;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>The head of a scraper's HTTP/1.1 request: as much of it as matters here.</summary>
+/// <summary>The head of an HTTP/1.1 request, as far as it matters here.</summary>
 /// <param name="Method">As sent.</param>
 /// <param name="Path">Without the query.</param>
 /// <param name="Accept">All Accept headers.</param>
 internal sealed record ScrapeRequest(string Method, string Path, string Accept)
 {
-    /// <summary>Longest head.</summary>
-    public const int MostBytes = 8 << 10;
+    /// <summary>Maximum length of the head.</summary>
+    public const int MaxBytes = 8 << 10;
 
     private static ReadOnlySpan<byte> End => "\r\n\r\n"u8;
 
-    /// <summary>Reads a head; null where the client ends before it does, or sends something else.</summary>
+    /// <summary>Reads a head; null if the client closes the connection early or sends something else.</summary>
     public static async Task<ScrapeRequest?> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(MostBytes);
+        var buffer = ArrayPool<byte>.Shared.Rent(MaxBytes);
         try
         {
             var length = 0;
-            while (length < MostBytes)
+            while (length < MaxBytes)
             {
-                var read = await stream.ReadAsync(buffer.AsMemory(length, MostBytes - length), cancellationToken);
+                var read = await stream.ReadAsync(buffer.AsMemory(length, MaxBytes - length), cancellationToken);
                 if (read == 0)
                 {
                     return null;
@@ -44,7 +44,7 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
         }
     }
 
-    /// <summary>Null for what is no head.</summary>
+    /// <summary>Returns null if the text is not a valid head.</summary>
     internal static ScrapeRequest? Parse(string head)
     {
         var lines = head.Split("\r\n");

@@ -4,13 +4,13 @@ using System.Net.Sockets;
 namespace ACCOffload.Metrics;
 
 /// <summary>
-/// Answers GET /metrics. Both daemons use it, and the agent, whose executable is also the CNI plugin, has no room for a web server. Connections
-/// are bounded in number, time and bytes; each one carries one request.
+/// Serves GET /metrics. Not Kestrel: the agent's executable is also the CNI plugin, which must start fast. Connections are limited in
+/// number, time and bytes; each carries one request.
 /// </summary>
 public sealed partial class ScrapeServer : IAsyncDisposable
 {
-    /// <summary>Connections at a time. Beyond it the oldest one of the address that has most is closed.</summary>
-    public const int MostConnections = 16;
+    /// <summary>Maximum number of connections. Beyond it, the oldest connection of the address with the most is closed.</summary>
+    public const int MaxConnections = 16;
 
     private readonly ScrapeOptions _options;
     private readonly MetricExporter _exporter;
@@ -31,10 +31,10 @@ public sealed partial class ScrapeServer : IAsyncDisposable
         _accepting = Task.Run(AcceptAsync);
     }
 
-    /// <summary>Where it listens, with the port that was chosen for port 0.</summary>
+    /// <summary>The address that it listens on, with the actual port if port 0 was configured.</summary>
     public IPEndPoint Address { get; }
 
-    /// <summary>Listens; the exporter becomes the server's to dispose.</summary>
+    /// <summary>Starts listening. The server disposes of the exporter.</summary>
     /// <exception cref="ConfigurationException">The address can't be bound.</exception>
     public static ScrapeServer Start(ScrapeOptions options, MetricExporter exporter, ILogger logger)
     {
@@ -47,13 +47,15 @@ public sealed partial class ScrapeServer : IAsyncDisposable
         try
         {
             socket.Bind(options.Listen);
-            socket.Listen(MostConnections);
+            socket.Listen(MaxConnections);
         }
         catch (SocketException e)
         {
             socket.Dispose();
             exporter.Dispose();
-            throw new ConfigurationException(new ConfigurationError(options.Source, MetricsListen.Key, options.Listen.ToString(), $"cannot be bound: {e.Message}", "stop what uses it, or change it"));
+            throw new ConfigurationException(new ConfigurationError(
+                options.Source, MetricsListen.Key, options.Listen.ToString(), $"cannot be bound: {e.Message}",
+                "stop what uses it, or change it"));
         }
         var server = new ScrapeServer(options, exporter, socket, logger);
         server.LogServing(server.Address, options.Terms is null ? "to this machine only" : "under mutual TLS");
@@ -85,17 +87,18 @@ public sealed partial class ScrapeServer : IAsyncDisposable
             {
                 Serve(await _listener.AcceptAsync(_stop.Token));
             }
-            catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException or SocketException)
+            catch (Exception e) when (
+                _stop.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException or SocketException)
             {
                 return;
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
             {
-                // It went before it was taken.
+                // The client closed it before it was accepted.
             }
             catch (SocketException e)
             {
-                // Such as no file descriptors left: they come back.
+                // For instance no free file descriptors: they become free again.
                 LogNotAccepted(e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
             }
@@ -108,7 +111,7 @@ public sealed partial class ScrapeServer : IAsyncDisposable
         ScrapeConnection? victim = null;
         lock (_lock)
         {
-            if (_open.Count >= MostConnections)
+            if (_open.Count >= MaxConnections)
             {
                 var crowd = _open.CountBy(c => c.Peer).MaxBy(c => c.Value).Key;
                 victim = _open.Find(c => c.Peer == crowd)!;

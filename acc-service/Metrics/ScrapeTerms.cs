@@ -3,12 +3,14 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>What a scraper's TLS connection is held to.</summary>
+/// <summary>TLS requirements for a scraper.</summary>
 /// <param name="Server">The server's certificate.</param>
-/// <param name="ChainPolicy">How the client's chain is built.</param>
-/// <param name="Judge">Null when the client's certificate is accepted, else why it is not; the chain has what the client sent.</param>
-public sealed record ScrapeTerms(SslStreamCertificateContext Server, X509ChainPolicy ChainPolicy, Func<X509Certificate2, X509Chain?, string?> Judge)
+/// <param name="ChainPolicy">The policy for the chain of the client.</param>
+/// <param name="Judge">Returns null if the certificate of the client is accepted, else why not. The chain contains what the client
+/// sent.</param>
+public sealed record ScrapeTerms(
+    SslStreamCertificateContext Server, X509ChainPolicy ChainPolicy, Func<X509Certificate2, X509Chain?, string?> Judge)
 {
-    /// <summary>The role of a scraper's certificate, without the prefix that all roles have.</summary>
+    /// <summary>The role in the certificate of a scraper, without the common prefix.</summary>
     public const string ClientRole = "metrics";
 }

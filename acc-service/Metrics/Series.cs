@@ -1,15 +1,15 @@
 namespace ACCOffload.Metrics;
 
-/// <summary>The values of one combination of labels. Guarded by its table's lock.</summary>
+/// <summary>The values of one combination of labels. Guarded by the lock of its table.</summary>
 internal sealed class Series(IReadOnlyList<double> bounds)
 {
     private readonly IReadOnlyList<double> _bounds = bounds;
     private readonly long[] _counts = bounds.Count == 0 ? [] : new long[bounds.Count + 1];
 
-    /// <summary>Of a counter or gauge its value, of a histogram the sum of what was observed.</summary>
+    /// <summary>The value of a counter or gauge, or the sum of the observations of a histogram.</summary>
     public double Sum { get; private set; }
 
-    /// <summary>Of a histogram: how many fell into each bucket, not cumulated; the last one is beyond every bound.</summary>
+    /// <summary>The observations in each bucket of a histogram, not cumulative. The last bucket is unbounded.</summary>
     public ReadOnlySpan<long> Counts => _counts;
 
     public void Add(double value)

@@ -1,6 +1,6 @@
 namespace ACCOffload.Metrics;
 
-/// <summary>A metric's series: at most <see cref="MetricFamily.MostSeries"/>, whatever the measurements' labels are. Thread-safe.</summary>
+/// <summary>The series of a metric: at most <see cref="MetricFamily.MaxSeries"/>, whatever labels are measured. Thread-safe.</summary>
 internal sealed class SeriesTable
 {
     private readonly Lock _lock = new();
@@ -17,7 +17,7 @@ internal sealed class SeriesTable
 
     public MetricFamily Family { get; }
 
-    /// <summary>Whether it is measured at each scrape, and empty before that.</summary>
+    /// <summary>Whether it is measured anew at each scrape.</summary>
     public bool IsObserved { get; set; }
 
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
@@ -62,8 +62,8 @@ internal sealed class SeriesTable
         }
 
         series = new Series(Family.Buckets);
-        // The last place is kept for all that have none.
-        if (_series.Count < Family.MostSeries - 1 && tags.Length == Family.Labels.Count)
+        // The last series is reserved for all further label values.
+        if (_series.Count < Family.MaxSeries - 1 && tags.Length == Family.Labels.Count)
         {
             byTags[tags] = series;
             return series;

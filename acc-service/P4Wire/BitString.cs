@@ -19,7 +19,9 @@ internal static class BitString
         };
     }
 
-    /// <summary>Right-aligns a value of any length into a field, padded with zeros. False if it is empty or does not fit in the bits.</summary>
+    /// <summary>
+    /// Right-aligns a value of any length into a field, padded with zeros. False if it is empty or does not fit in the bits.
+    /// </summary>
     public static bool TryPack(ReadOnlySpan<byte> value, int bitWidth, Span<byte> destination)
     {
         if (value.IsEmpty)

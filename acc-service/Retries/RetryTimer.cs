@@ -1,6 +1,8 @@
 namespace ACCOffload.Retries;
 
-/// <summary>When to retry something that a loop looks after: immediately the first time, then after waits that double up to a limit.</summary>
+/// <summary>
+/// When to retry something that a loop looks after: immediately the first time, then after waits that double up to a limit.
+/// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="min">The first wait.</param>
 /// <param name="max">No wait is longer.</param>

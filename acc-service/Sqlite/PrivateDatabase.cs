@@ -19,7 +19,8 @@ public static class PrivateDatabase
     public static void Create(string path)
     {
         CreateDirectory(path);
-        new FileStream(path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
+        new FileStream(
+            path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
     }
 
     /// <summary>Creates the directory of a database, for its owner only, unless it exists.</summary>
@@ -87,7 +88,13 @@ public static class PrivateDatabase
 
     private static SqliteConnection Connect(string path, SqliteOpenMode mode, TimeSpan busyTimeout)
     {
-        var builder = new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false, DefaultTimeout = (int)busyTimeout.TotalSeconds };
+        var builder = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = (int)busyTimeout.TotalSeconds,
+        };
         var connection = new SqliteConnection(builder.ConnectionString);
         try
         {

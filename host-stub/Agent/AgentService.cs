@@ -13,7 +13,8 @@ internal sealed class AgentService(AgentConfig config, ILoggerFactory loggers) :
 
     public string Status => $"Serving CNI requests on {config.Socket}";
 
-    public async Task StartAsync(CancellationToken cancellationToken) => _agent = await HostAgent.StartAsync(config, loggers, TimeProvider.System);
+    public async Task StartAsync(CancellationToken cancellationToken) =>
+        _agent = await HostAgent.StartAsync(config, loggers, TimeProvider.System);
 
     public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
 

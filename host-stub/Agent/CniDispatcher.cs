@@ -172,21 +172,21 @@ internal sealed partial class CniDispatcher
     private void Refused(string command, CniCall? call, CniException e)
     {
         var (shown, key, reason) = (ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText), ConfigurationError.OneLine(e.OneLine, LongestText));
-        var verdict = _lines.Judge(call?.Key.Network ?? "", $"{(call is null ? "" : command)} {e.Code}", $"{key} {reason}");
-        if (verdict.Untold > 0)
+        var verdict = _lines.Decide(call?.Key.Network ?? "", $"{(call is null ? "" : command)} {e.Code}", $"{key} {reason}");
+        if (verdict.Dropped > 0)
         {
-            LogUntold(verdict.Untold);
+            LogUntold(verdict.Dropped);
         }
 
         if (verdict.Fate == LineFate.Last)
         {
-            LogFull(LineBudget.MostLines, LineBudget.Window.TotalMinutes);
+            LogFull(LineBudget.MaxLines, LineBudget.Window.TotalMinutes);
         }
-        else if (verdict.Fate == LineFate.Told && verdict.Suppressed == 0)
+        else if (verdict.Fate == LineFate.Written && verdict.Suppressed == 0)
         {
             LogRefused(shown, key, e.Code, reason);
         }
-        else if (verdict.Fate == LineFate.Told)
+        else if (verdict.Fate == LineFate.Written)
         {
             LogRefusedAgain(shown, key, e.Code, reason, verdict.Suppressed);
         }
@@ -195,7 +195,7 @@ internal sealed partial class CniDispatcher
     /// <summary>Our own fault: with its stack trace, unless the same one was told a moment ago.</summary>
     private void Broken(string command, CniCall? call, Exception e)
     {
-        if (_lines.Judge("", e.GetType().ToString(), call is null ? "" : command) is { Fate: LineFate.Told, Suppressed: 0 })
+        if (_lines.Decide("", e.GetType().ToString(), call is null ? "" : command) is { Fate: LineFate.Written, Suppressed: 0 })
         {
             LogBroken(e, ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText));
         }

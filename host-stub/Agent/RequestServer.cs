@@ -131,7 +131,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         var peer = UnixPeer.GetCredentials(socket);
         if (peer.Uid != 0)
         {
-            if (_lines.Judge($"uid {peer.Uid}", "stranger", "").Fate == LineFate.Told)
+            if (_lines.Decide($"uid {peer.Uid}", "stranger", "").Fate == LineFate.Written)
             {
                 LogStranger(peer.Uid, peer.Pid);
             }
@@ -157,7 +157,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         }
         catch (FrameException e)
         {
-            if (_lines.Judge("", nameof(FrameException), e.Message).Fate == LineFate.Told)
+            if (_lines.Decide("", nameof(FrameException), e.Message).Fate == LineFate.Written)
             {
                 LogBadFrame(peer.Pid, ConfigurationError.OneLine(e.Message, LongestText));
             }

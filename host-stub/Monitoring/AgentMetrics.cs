@@ -83,7 +83,7 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
     {
         var name = who.Length == 0 ? "no certificate" : ConfigurationError.OneLine(who, 120);
         reason = ConfigurationError.OneLine(reason, 300);
-        if (_lines.Judge(peer, isCertificate ? "certificate" : "connection", $"{name} {reason}") is { Fate: LineFate.Told } verdict)
+        if (_lines.Decide(peer, isCertificate ? "certificate" : "connection", $"{name} {reason}") is { Fate: LineFate.Written } verdict)
         {
             LogRefused(peer, name, reason, verdict.Suppressed);
         }

@@ -10,7 +10,9 @@ public static class UnixListener
     private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
-    /// <summary>Binds a stream socket with mode 0600 from its first moment; creates its directory, such as /run/accoffload, if necessary.</summary>
+    /// <summary>
+    /// Binds a stream socket with mode 0600 from its first moment; creates its directory, such as /run/accoffload, if necessary.
+    /// </summary>
     /// <exception cref="SocketException">The path exists, or is too long.</exception>
     /// <exception cref="IOException">The directory cannot be created.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be created.</exception>

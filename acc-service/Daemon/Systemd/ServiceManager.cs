@@ -4,8 +4,8 @@ using Microsoft.Extensions.Hosting.Systemd;
 namespace ACCOffload.Daemon.Systemd;
 
 /// <summary>
-/// Notifies systemd of the state of this service (Type=notify): ready, stopping, alive. Does nothing unless NOTIFY_SOCKET is set. The package
-/// sends neither a status nor watchdog messages, and asks for the parent's name, which is not always "systemd".
+/// Notifies systemd of the state of this service (Type=notify): ready, stopping, alive. Does nothing unless NOTIFY_SOCKET is set. The
+/// package sends neither a status nor watchdog messages, and asks for the parent's name, which is not always "systemd".
 /// </summary>
 internal sealed partial class ServiceManager : IDisposable
 {
@@ -102,7 +102,8 @@ internal sealed partial class ServiceManager : IDisposable
         }
     }
 
-    [LoggerMessage(EventId = 1010, Level = LogLevel.Critical, Message = "The service makes no progress; the watchdog of systemd is not fed")]
+    [LoggerMessage(
+        EventId = 1010, Level = LogLevel.Critical, Message = "The service makes no progress; the watchdog of systemd is not fed")]
     private partial void LogStalled();
 
     [LoggerMessage(EventId = 1011, Level = LogLevel.Warning, Message = "systemd could not be notified: {Reason}")]

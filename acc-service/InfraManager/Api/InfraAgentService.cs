@@ -63,8 +63,8 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
     /// <summary>Bounded by node: a host that gives one device to and fro must not fill the log.</summary>
     private void NoteTakeover(EndpointSpec spec, AttachmentKey previous)
     {
-        var verdict = _takeovers.Judge(spec.Node, nameof(NoteTakeover), $"{spec.PortName} {previous} {spec.Key}");
-        if (verdict.Fate != LineFate.Told)
+        var verdict = _takeovers.Decide(spec.Node, nameof(NoteTakeover), $"{spec.PortName} {previous} {spec.Key}");
+        if (verdict.Fate != LineFate.Written)
         {
             return;
         }

@@ -13,7 +13,8 @@ internal static class DaemonCommand
     /// <param name="sections">The sections that must be valid; null for all.</param>
     /// <param name="create">Creates the daemon.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string? file, IReadOnlyCollection<string>? sections, Func<Settings, ILoggerFactory, IDaemon> create)
+    public static async Task<int> RunAsync(
+        string? file, IReadOnlyCollection<string>? sections, Func<Settings, ILoggerFactory, IDaemon> create)
     {
         try
         {

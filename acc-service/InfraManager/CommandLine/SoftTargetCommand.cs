@@ -10,9 +10,18 @@ internal static class SoftTargetCommand
 
     public static Command Create(Option<string?> config)
     {
-        var listen = new Option<string?>("--listen") { Description = "Where P4Runtime and gNMI are served; default: SoftTarget:Listen of the configuration", HelpName = "unix:/PATH|ADDRESS:PORT" };
-        var portNamespace = new Option<string?>("--port-namespace") { Description = "Network namespace of the ports' links; default: SoftTarget:PortNamespace of the configuration", HelpName = "PATH" };
-        var command = new Command("soft-target", "Runs the soft target alone: a P4Runtime and gNMI server that forwards packets") { listen, portNamespace };
+        var listen = new Option<string?>("--listen")
+        {
+            Description = "Where P4Runtime and gNMI are served; default: SoftTarget:Listen of the configuration",
+            HelpName = "unix:/PATH|ADDRESS:PORT",
+        };
+        var portNamespace = new Option<string?>("--port-namespace")
+        {
+            Description = "Network namespace of the ports' links; default: SoftTarget:PortNamespace of the configuration",
+            HelpName = "PATH",
+        };
+        var command = new Command(
+            "soft-target", "Runs the soft target alone: a P4Runtime and gNMI server that forwards packets") { listen, portNamespace };
         command.SetAction((parsed, _) => RunAsync(parsed.GetValue(config), parsed.GetValue(listen), parsed.GetValue(portNamespace)));
         return command;
     }

@@ -14,27 +14,27 @@ internal static class DeviceParsers
     {
         var found = DeviceKinds.Find(text);
         kind = found ?? default;
-        return found is null ? "is no kind of device" : null;
+        return found is null ? "is an unknown device kind" : null;
     }
 
-    public static string? InterfaceKey(string text) => InterfaceName.IsValid(text) ? null : "is no name of an interface";
+    public static string? InterfaceKey(string text) => InterfaceName.IsValid(text) ? null : "is not an interface name";
 
     public static string? OptionalInterface(string text, out string? name)
     {
         name = text.Length == 0 ? null : text;
-        return text.Length == 0 || InterfaceName.IsValid(text) ? null : "is no name of an interface";
+        return text.Length == 0 || InterfaceName.IsValid(text) ? null : "is not an interface name";
     }
 
     public static string? OptionalPort(string text, out uint? port)
     {
         port = uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
-        return text.Length == 0 || port is not null ? null : "is no number of a port";
+        return text.Length == 0 || port is not null ? null : "is not a port number";
     }
 
     public static string? PortPattern(string text, out string pattern)
     {
         pattern = text;
-        return text.Length == 0 ? "is empty" : text.AsSpan()[..^1].Contains('*') ? "has a * that is not its end" : null;
+        return text.Length == 0 ? "is empty" : text.AsSpan()[..^1].Contains('*') ? "has a * that is not at its end" : null;
     }
 
     public static string? PortName(string text, out string name)
@@ -48,14 +48,15 @@ internal static class DeviceParsers
         range = default;
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         var length = Bits;
-        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > Bits))
+        if (slash >= 0
+            && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > Bits))
         {
             return $"has no prefix length from 0 to {Bits} after the '/'";
         }
 
         if (!MacAddress.TryParse(slash < 0 ? text : text[..slash], out var mac))
         {
-            return "is no MAC address";
+            return "is not a MAC address";
         }
 
         range = new MacRange(mac, length);

@@ -9,14 +9,14 @@ internal static class NodeParsers
     public static string? NodeName(string text, out string name)
     {
         name = text;
-        return State.NodeName.IsValid(text) ? null : "is no node name (lower-case letters, digits, '-' and '.', at most 253)";
+        return State.NodeName.IsValid(text) ? null : "is not a node name (lower-case letters, digits, '-' and '.', at most 253)";
     }
 
     public static string? Mac(string text, out MacAddress mac)
     {
         if (!MacAddress.TryParse(text, out mac))
         {
-            return "is no MAC address";
+            return "is not a MAC address";
         }
 
         if (mac.IsMulticast)
@@ -33,7 +33,7 @@ internal static class NodeParsers
         route = default;
         if (text.Split(" via ", StringSplitOptions.TrimEntries) is not [var prefix, var hop])
         {
-            return "is no prefix 'via' a MAC address";
+            return "is not a prefix 'via' a MAC address";
         }
 
         if (Parsers.Network(prefix, out var destination) is { } wrongPrefix)
@@ -54,7 +54,9 @@ internal static class NodeParsers
     public static string? Role(string text, out string role)
     {
         role = text;
-        return text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or ':') ? null : "is not a role name";
+        return text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or ':')
+            ? null
+            : "is not a role name";
     }
 
     /// <summary>A role in the map of fingerprints: <c>host:node</c>.</summary>
@@ -63,16 +65,16 @@ internal static class NodeParsers
         node = "";
         if (!text.StartsWith("host:", StringComparison.Ordinal))
         {
-            return "is no role that a client of this API can have";
+            return "is not a role of clients of this API";
         }
 
         node = text["host:".Length..];
-        return State.NodeName.IsValid(node) ? null : "names no node after 'host:'";
+        return State.NodeName.IsValid(node) ? null : "has no valid node name after 'host:'";
     }
 
     /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are ignored.</summary>
     public static string? Fingerprint(string text) =>
-        NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is no SHA-256 fingerprint";
+        NormalizeFingerprint(text) is { Length: 64 } hex && hex.All(char.IsAsciiHexDigit) ? null : "is not a SHA-256 fingerprint";
 
     public static string NormalizeFingerprint(string text) =>
         text.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant();

@@ -11,8 +11,8 @@ using ACCOffload.InfraManager.Vports;
 namespace ACCOffload.InfraManager.Configuration;
 
 /// <summary>
-/// The whole configuration of inframanager, checked, and the file that it came from, for errors that show only later. Metrics are served if there
-/// is an address for them.
+/// The whole configuration of inframanager, checked, and the file that it came from, for errors that show only later. Metrics are served if
+/// there is an address for them.
 /// </summary>
 internal sealed record Settings(
     string Source,
@@ -45,7 +45,8 @@ internal enum ServicesSource
 internal sealed record ServicesSettings(ServicesSource Source, IPAddress? HealthCheckAddress);
 
 /// <summary>Where the soft target listens, its certificates for TCP, and the network namespace of its ports.</summary>
-internal sealed record SoftTargetSettings(string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);
+internal sealed record SoftTargetSettings(
+    string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);
 
 /// <summary>Limits on what waits in memory, and on the time to stop.</summary>
 internal sealed record LimitsSettings(int QueueIntents, long QueueBytes, TimeSpan Shutdown);

@@ -43,7 +43,8 @@ internal static class SettingsLoader
         var (settings, errors) = Read(tree, out _);
         var relevant = sections is null
             ? errors
-            : [.. errors.Where(e => e.Reason == ConfigurationReader.UnknownKey || sections.Contains(e.Key.Split(':')[0], StringComparer.OrdinalIgnoreCase))];
+            : [.. errors.Where(e => e.Reason == ConfigurationReader.UnknownKey
+                || sections.Contains(e.Key.Split(':')[0], StringComparer.OrdinalIgnoreCase))];
         return relevant.Count == 0 ? settings : throw new ConfigurationException(relevant);
     }
 
@@ -113,7 +114,8 @@ internal static class SettingsLoader
             settings.MetricsListen);
     }
 
-    private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(ConfigurationTree tree, out ConfigurationReader reader)
+    private static (Settings Settings, IReadOnlyList<ConfigurationError> Errors) Read(
+        ConfigurationTree tree, out ConfigurationReader reader)
     {
         reader = new ConfigurationReader(tree);
         var settings = new Settings(
@@ -123,7 +125,8 @@ internal static class SettingsLoader
             ReadTarget(reader),
             ReadSoftTarget(reader),
             new PipelineSettings(
-                reader.Value<string?>("Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline"),
+                reader.Value<string?>(
+                    "Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline"),
                 reader.Value<string?>("Pipeline:Package", "", Parsers.OptionalPath, PathRemedy),
                 reader.Value<string?>("Pipeline:P4Info", "", Parsers.OptionalPath, PathRemedy)),
             new StoreSettings(reader.Value<string>("Store:Path", "/var/lib/accoffload/inframanager.db", Parsers.AbsolutePath, PathRemedy)),
@@ -136,12 +139,19 @@ internal static class SettingsLoader
             ReadKubernetes(reader),
             new ServicesSettings(
                 reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
-                reader.Value<IPAddress?>("Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
-            new ArpProxySettings(reader.Value<string?>("ArpProxy:Interface", "", DeviceParsers.OptionalInterface, "give the name of an interface of this machine, or \"\" for none")),
-            reader.Map<SubfunctionSettings>("Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape),
+                reader.Value<IPAddress?>(
+                    "Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
+            new ArpProxySettings(reader.Value<string?>(
+                "ArpProxy:Interface", "", DeviceParsers.OptionalInterface,
+                "give the name of an interface of this machine, or \"\" for none")),
+            reader.Map<SubfunctionSettings>(
+                "Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape),
             MetricsListen.Read(reader));
         // No endpoint gets the number that stands for one of the ACC's own.
-        settings = settings with { Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] } };
+        settings = settings with
+        {
+            Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] },
+        };
         settings = settings with { Node = settings.Node with { Devices = settings.Node.Devices with { Pool = LentPorts(settings) } } };
         CheckAddresses(reader, settings.Node);
         CheckOwnApi(reader, settings);
@@ -153,18 +163,25 @@ internal static class SettingsLoader
 
     private static NodeSettings ReadNode(ConfigurationReader reader) => new()
     {
-        Name = reader.Value<string>("Node:Name", Environment.MachineName.ToLowerInvariant(), NodeParsers.NodeName, "give the node's name in Kubernetes"),
-        PodRanges = reader.List<IPNetwork>("Node:PodRanges", Parsers.Network, RangeRemedy, missing: "is missing: the node's pods have no addresses"),
+        Name = reader.Value<string>(
+            "Node:Name", Environment.MachineName.ToLowerInvariant(), NodeParsers.NodeName, "give the node's name in Kubernetes"),
+        PodRanges = reader.List<IPNetwork>(
+            "Node:PodRanges", Parsers.Network, RangeRemedy, missing: "is missing: the node's pods have no addresses"),
         NodeAddresses = reader.List<IPAddress>("Node:NodeAddresses", Parsers.Address, AddressRemedy),
         HostAddresses = reader.List<IPAddress>("Node:HostAddresses", Parsers.Address, AddressRemedy),
         VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, RangeRemedy),
         ExternalRanges = reader.List<IPNetwork>("Node:ExternalRanges", Parsers.Network, RangeRemedy),
-        NodePorts = reader.Value<PortSpan>("Node:NodePorts", "30000-32767", PortSpan.Parse, "give the cluster's range of node ports such as 30000-32767"),
+        NodePorts = reader.Value<PortSpan>(
+            "Node:NodePorts", "30000-32767", PortSpan.Parse, "give the cluster's range of node ports such as 30000-32767"),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, AddressRemedy),
-        GatewayMac = reader.Value<MacAddress>("Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
+        GatewayMac = reader.Value<MacAddress>(
+            "Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "12000-29999", PortRange.Parse, "give ports such as 12000-29999"),
-        Profile = reader.Value<PipelineProfile>("Pipeline:Profile", "k8s_dp", PipelineProfiles.Parse, $"give one of {PipelineProfiles.Names}"),
-        ArpPort = reader.Value<uint?>("ArpProxy:Port", "", DeviceParsers.OptionalPort, "give the number of a port of the target, or \"\" for the one that the profile implies"),
+        Profile = reader.Value<PipelineProfile>(
+            "Pipeline:Profile", "k8s_dp", PipelineProfiles.Parse, $"give one of {PipelineProfiles.Names}"),
+        ArpPort = reader.Value<uint?>(
+            "ArpProxy:Port", "", DeviceParsers.OptionalPort,
+            "give the number of a port of the target, or \"\" for the one that the profile implies"),
         Uplink = ReadUplink(reader),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
         Devices = ReadDevices(reader),
@@ -176,7 +193,10 @@ internal static class SettingsLoader
         var most = (int)reader.Number("Devices:MaxPorts", 0, 0, 65535);
         if (rules.PortRule == PortRule.Mac && most > DeviceRules.MostVports)
         {
-            reader.Fail("Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture), $"is more than {DeviceRules.MostVports}, the most vports that there can be with Target:PortRule mac", $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
+            reader.Fail(
+                "Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture),
+                $"is more than {DeviceRules.MostVports}, the most vports that there can be with Target:PortRule mac",
+                $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
         }
 
         return rules with { MaxPorts = rules.PortRule == PortRule.Mac && most == 0 ? DeviceRules.MostVports : most };
@@ -186,7 +206,9 @@ internal static class SettingsLoader
     {
         Kinds = reader.List<DeviceKind>("Devices:Kinds", DeviceParsers.Kind, $"give one of {DeviceKinds.Names}"),
         Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give a port's name, or its beginning and *"),
-        Macs = reader.List<MacRange>("Devices:Macs", DeviceParsers.MacRange, "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
+        Macs = reader.List<MacRange>(
+            "Devices:Macs", DeviceParsers.MacRange,
+            "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
         PortRule = reader.Value<PortRule>("Target:PortRule", "gnmi", Parsers.Name, "give gnmi or mac"),
     };
 
@@ -198,18 +220,25 @@ internal static class SettingsLoader
 
     private static UplinkSettings? ReadUplink(ConfigurationReader reader)
     {
-        var port = reader.Value("Node:Uplink:Port", "", (string text, out string name) => Any(text, out name), "give the name of the port at the target");
-        var mac = reader.Value("Node:Uplink:Mac", "", (string text, out MacAddress mac) => text.Length == 0 ? Empty(out mac) : NodeParsers.Mac(text, out mac), UplinkMacRemedy);
+        var port = reader.Value(
+            "Node:Uplink:Port", "", (string text, out string name) => Any(text, out name), "give the name of the port at the target");
+        var mac = reader.Value(
+            "Node:Uplink:Mac", "", (string text, out MacAddress mac) => text.Length == 0 ? Empty(out mac) : NodeParsers.Mac(text, out mac),
+            UplinkMacRemedy);
         if (port.Length > 0 && mac.IsZero)
         {
             reader.Fail("Node:Uplink:Mac", "", "is missing: the neighbours have nowhere to send to", UplinkMacRemedy);
         }
 
-        var routes = reader.List<UplinkRoute>("Node:Uplink:Routes", NodeParsers.UplinkRoute, "give a prefix and the next hop's MAC address such as 0.0.0.0/0 via 02:00:00:00:00:01");
+        var routes = reader.List<UplinkRoute>(
+            "Node:Uplink:Routes", NodeParsers.UplinkRoute,
+            "give a prefix and the next hop's MAC address such as 0.0.0.0/0 via 02:00:00:00:00:01");
         var mtu = (int)reader.Number("Node:Uplink:Mtu", 0, 0, 9216);
         if (mtu is > 0 and < 576)
         {
-            reader.Fail("Node:Uplink:Mtu", $"{mtu}", "is too small", "give a whole number from 576 to 9216, or 0 where the uplink takes what endpoints send");
+            reader.Fail(
+                "Node:Uplink:Mtu", $"{mtu}", "is too small",
+                "give an integer from 576 to 9216, or 0 where the uplink takes what endpoints send");
         }
 
         return port.Length == 0 ? null : new UplinkSettings(port, mac, routes, mtu);
@@ -217,12 +246,15 @@ internal static class SettingsLoader
 
     private static ApiSettings ReadApi(ConfigurationReader reader) => new(
         reader.Value<IPEndPoint>("Api:Listen", "0.0.0.0:50002", Parsers.EndPoint, ListenRemedy),
-        reader.Value<IPEndPoint?>("Api:HealthListen", "127.0.0.1:50096", Parsers.OptionalEndPoint, "give address:port such as 127.0.0.1:50096, or \"\" for none"),
+        reader.Value<IPEndPoint?>(
+            "Api:HealthListen", "127.0.0.1:50096", Parsers.OptionalEndPoint, "give address:port such as 127.0.0.1:50096, or \"\" for none"),
         reader.Value<string>("Api:CertificateFile", "/etc/pki/inframanager/server/tls.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Api:KeyFile", "/etc/pki/inframanager/server/tls.key", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Api:CaFile", "/etc/pki/inframanager/server/ca.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string?>("Api:CrlFile", "", Parsers.OptionalPath, "give an absolute path, or \"\" for none"),
-        reader.Map<string>("Api:FingerprintRoles", NodeParsers.Fingerprint, NodeParsers.HostRole, "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
+        reader.Map<string>(
+            "Api:FingerprintRoles", NodeParsers.Fingerprint, NodeParsers.HostRole,
+            "write the certificate's SHA-256 in hex as the key and host:NODE as the value")
             .ToDictionary(e => NodeParsers.NormalizeFingerprint(e.Key), e => e.Value, StringComparer.Ordinal),
         (int)reader.Number("Api:MaxMessageBytes", ProtocolLimits.MaxMessageBytes, 1 << 10, 256 << 20),
         (int)reader.Number("Api:MaxStreams", 100, 1, 10_000),
@@ -245,7 +277,9 @@ internal static class SettingsLoader
         reader.Value<string>("Target:CertificateFile", "/etc/pki/inframanager/client/tls.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Target:KeyFile", "/etc/pki/inframanager/client/tls.key", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Target:CaFile", "/etc/pki/inframanager/client/ca.crt", Parsers.AbsolutePath, PathRemedy),
-        reader.Value("Target:ServerName", "", (string text, out string? name) => Optional(text, out name), "give the name in the server's certificate"),
+        reader.Value(
+            "Target:ServerName", "", (string text, out string? name) => Optional(text, out name),
+            "give the name in the server's certificate"),
         reader.Value<string?>("Target:ServerRole", "", Parsers.OptionalUri, "give the role's URI such as urn:accoffload:role:p4rt-server"),
         (int)reader.Number("Target:BatchSize", 4096, 1, 10_000),
         TimeSpan.FromSeconds(reader.Number("Target:RpcSeconds", 10, 1, 300)),
@@ -260,7 +294,9 @@ internal static class SettingsLoader
         // P4-DPDK builds a pipeline with no other number.
         if (names.Count > 0 && !BitOperations.IsPow2(names.Count))
         {
-            reader.Fail(Key, names.Count.ToString(CultureInfo.InvariantCulture), "is not a power of two: the target would refuse the pipeline", Remedy);
+            reader.Fail(
+                Key, names.Count.ToString(CultureInfo.InvariantCulture), "is not a power of two: the target would refuse the pipeline",
+                Remedy);
         }
 
         if (names.Distinct(StringComparer.Ordinal).Count() != names.Count)
@@ -271,22 +307,29 @@ internal static class SettingsLoader
         return new TargetPorts(names, !reader.Flag("Target:MakePorts", true));
     }
 
-    // With release 24.01's package for P4-DPDK one of them is the ARP responder's. They get their numbers in the order in which they are made.
+    // With release 24.01's package for P4-DPDK one of them is the ARP responder's. They get their numbers in the order in which they are
+    // made.
     private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile == PipelineProfile.Dpdk2401
         ? [.. settings.Target.Ports.Names.Where((_, number) => number != (settings.Node.ArpPort ?? NodeSettings.DpdkArpPort))]
         : settings.Target.Ports.Names;
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
-        reader.Value<string>("SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),
+        reader.Value<string>(
+            "SoftTarget:Listen", "unix:/run/accoffload/p4runtime.sock", Parsers.ListenAddress, "give unix:/path or address:port"),
         reader.Value<string>("SoftTarget:PortNamespace", "/run/netns/accoffload-dp", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string?>("SoftTarget:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:KeyFile", "", Parsers.OptionalPath, PathRemedy),
         reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy),
-        reader.List<string>("SoftTarget:ClientRoles", NodeParsers.Role, "give a role such as p4rt-client, which a certificate has as urn:accoffload:role:p4rt-client", fallback: CertificateRoles.P4RuntimeClient));
+        reader.List<string>(
+            "SoftTarget:ClientRoles", NodeParsers.Role,
+            "give a role such as p4rt-client, which a certificate has as urn:accoffload:role:p4rt-client",
+            fallback: CertificateRoles.P4RuntimeClient));
 
     private static KubernetesSettings ReadKubernetes(ConfigurationReader reader) => new(
         reader.Value<string>("Kubernetes:Kubeconfig", "/etc/accoffload/kubeconfig", Parsers.AbsolutePath, PathRemedy),
-        reader.Value("Kubernetes:Context", "", (string text, out string name) => Any(text, out name), "give the name of a context in the kubeconfig"),
+        reader.Value(
+            "Kubernetes:Context", "", (string text, out string name) => Any(text, out name),
+            "give the name of a context in the kubeconfig"),
         reader.List<Uri>("Kubernetes:Servers", Parsers.ApiServer, "give an address such as https://192.0.2.1:6443"));
 
     private static string? Any(string text, out string value)
@@ -314,7 +357,9 @@ internal static class SettingsLoader
             var range = node.PodRanges[i];
             if (range.Contains(node.Gateway))
             {
-                reader.Fail("Node:Gateway", node.Gateway.ToString(), $"lies in the pod range {range}", "give an address that no pod can have, such as 169.254.1.1");
+                reader.Fail(
+                    "Node:Gateway", node.Gateway.ToString(), $"lies in the pod range {range}",
+                    "give an address that no pod can have, such as 169.254.1.1");
             }
 
             for (var j = 0; j < i; j++)
@@ -326,12 +371,15 @@ internal static class SettingsLoader
             }
             foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
             {
-                reader.Fail("Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}", "give the cluster's service range, which no pod address is in");
+                reader.Fail(
+                    "Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}",
+                    "give the cluster's service range, which no pod address is in");
             }
 
             foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
             {
-                reader.Fail("Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
+                reader.Fail(
+                    "Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
             }
 
             foreach (var address in node.NodeAddresses.Where(range.Contains))
@@ -341,7 +389,9 @@ internal static class SettingsLoader
 
             foreach (var address in node.HostAddresses.Where(range.Contains))
             {
-                reader.Fail("Node:HostAddresses", address.ToString(), $"lies in the pod range {range}", "give the addresses of the host's interface into the pipeline");
+                reader.Fail(
+                    "Node:HostAddresses", address.ToString(), $"lies in the pod range {range}",
+                    "give the addresses of the host's interface into the pipeline");
             }
         }
     }
@@ -355,7 +405,12 @@ internal static class SettingsLoader
         }
 
         var node = settings.Node;
-        foreach (var (key, own) in new[] { ("Api:Listen", settings.Api.Listen), ("Api:HealthListen", settings.Api.HealthListen), (MetricsListen.Key, settings.MetricsListen) })
+        var listeners = new[]
+        {
+            ("Api:Listen", settings.Api.Listen), (
+                "Api:HealthListen", settings.Api.HealthListen), (MetricsListen.Key, settings.MetricsListen),
+        };
+        foreach (var (key, own) in listeners)
         {
             if (own is null || IPAddress.IsLoopback(own.Address))
             {
@@ -364,12 +419,16 @@ internal static class SettingsLoader
 
             if (node.VirtualRanges.Concat(node.ExternalRanges).Any(r => r.Contains(own.Address)))
             {
-                reader.Fail(key, own.ToString(), "lies in Node:VirtualRanges or Node:ExternalRanges, so that a service could take its traffic", "give ranges without the ACC's own address");
+                reader.Fail(
+                    key, own.ToString(), "lies in Node:VirtualRanges or Node:ExternalRanges, so that a service could take its traffic",
+                    "give ranges without the ACC's own address");
             }
 
             if (node.NodeAddresses.Contains(own.Address) && node.NodePorts.Contains((ushort)own.Port))
             {
-                reader.Fail(key, own.ToString(), $"is a port within Node:NodePorts ({node.NodePorts}), so that a service could take its traffic", "give a port outside that range");
+                reader.Fail(
+                    key, own.ToString(), $"is a port within Node:NodePorts ({node.NodePorts}), so that a service could take its traffic",
+                    "give a port outside that range");
             }
         }
     }
@@ -389,7 +448,10 @@ internal static class SettingsLoader
 
         if ((soft.CertificateFile is null) != (soft.KeyFile is null) || (soft.KeyFile is null) != (soft.CaFile is null))
         {
-            reader.Fail("SoftTarget:CertificateFile", soft.CertificateFile, "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given", "give all three, or none for unix sockets and loopback addresses");
+            reader.Fail(
+                "SoftTarget:CertificateFile", soft.CertificateFile,
+                "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given",
+                "give all three, or none for unix sockets and loopback addresses");
         }
     }
 
@@ -404,14 +466,18 @@ internal static class SettingsLoader
 
         if (settings.Pipeline is { Package: null, P4Info: { } info })
         {
-            reader.Fail("Pipeline:P4Info", info, "belongs to a package, and Pipeline:Package names none", "set Pipeline:Package, or remove Pipeline:P4Info");
+            reader.Fail(
+                "Pipeline:P4Info", info, "belongs to a package, and Pipeline:Package names none",
+                "set Pipeline:Package, or remove Pipeline:P4Info");
         }
 
         if (node.Profile == PipelineProfile.K8sDp)
         {
             if (settings.Pipeline.Package is { } package)
             {
-                reader.Fail("Pipeline:Package", package, "is a package of release 24.01, and Pipeline:Profile is k8s_dp, our own pipeline", "set Pipeline:Profile to es2k-24.01 or dpdk-24.01, or remove Pipeline:Package");
+                reader.Fail(
+                    "Pipeline:Package", package, "is a package of release 24.01, and Pipeline:Profile is k8s_dp, our own pipeline",
+                    "set Pipeline:Profile to es2k-24.01 or dpdk-24.01, or remove Pipeline:Package");
             }
 
             return;
@@ -421,17 +487,23 @@ internal static class SettingsLoader
         var rule = node.Profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi;
         if (settings.Target.Kind == TargetKind.Embedded)
         {
-            reader.Fail("Pipeline:Profile", name, "is a package that the embedded target does not run", "set Target:Kind to external, and Target:P4Runtime and Target:Gnmi to the server's addresses");
+            reader.Fail(
+                "Pipeline:Profile", name, "is a package that the embedded target does not run",
+                "set Target:Kind to external, and Target:P4Runtime and Target:Gnmi to the server's addresses");
         }
 
         if (node.Devices.PortRule != rule)
         {
-            reader.Fail("Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}", $"set it to {rule.ToString().ToLowerInvariant()}");
+            reader.Fail(
+                "Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}",
+                $"set it to {rule.ToString().ToLowerInvariant()}");
         }
 
         if (node.Uplink is { } uplink)
         {
-            reader.Fail("Node:Uplink:Port", uplink.Port, $"is not for {name}, which has no uplink of its own: the host forwards", "remove Node:Uplink");
+            reader.Fail(
+                "Node:Uplink:Port", uplink.Port, $"is not for {name}, which has no uplink of its own: the host forwards",
+                "remove Node:Uplink");
         }
     }
 

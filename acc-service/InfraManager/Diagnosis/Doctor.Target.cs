@@ -12,7 +12,7 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Diagnosis;
 
-/// <content>What is programmed: infrap4d and its like, or the soft target with its ports.</content>
+/// <content>The target: infrap4d or another external one, or the soft target with its ports.</content>
 internal sealed partial class Doctor
 {
     private const string FitsRemedy = "systemctl status infrap4d; its certificates and Target:* have to fit";
@@ -37,7 +37,7 @@ internal sealed partial class Doctor
         }
     }
 
-    /// <summary>What infrap4d drives on an E2100: the function 8086:1453, from user space. Other targets have none.</summary>
+    /// <summary>The function 8086:1453 that infrap4d drives from user space on an E2100. Other targets have none.</summary>
     private void Functions(DoctorReport report)
     {
         const string Driver = "vfio-pci";
@@ -50,9 +50,12 @@ internal sealed partial class Doctor
             }
             else
             {
+                var device = $"/sys/bus/pci/devices/{address}";
+                var found = function.Driver is { } other ? $"the driver {other}" : "no driver";
+                var unbind = function.Driver is null ? "" : $"echo {address} >{device}/driver/unbind; ";
                 report.Wrong(
-                    "device", $"{address} (8086:1453) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, infrap4d needs {Driver}",
-                    $"modprobe {Driver}; echo {Driver} >/sys/bus/pci/devices/{address}/driver_override; {(function.Driver is null ? "" : $"echo {address} >/sys/bus/pci/devices/{address}/driver/unbind; ")}echo {address} >/sys/bus/pci/drivers_probe");
+                    "device", $"{address} (8086:1453) has {found}, infrap4d needs {Driver}",
+                    $"modprobe {Driver}; echo {Driver} >{device}/driver_override; {unbind}echo {address} >/sys/bus/pci/drivers_probe");
             }
         }
     }
@@ -79,7 +82,9 @@ internal sealed partial class Doctor
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            report.Wrong("target", $"{target.CertificateFile} and {target.KeyFile} are no pair: {ConfigurationError.OneLine(e.Message)}", "make certs, and put p4rt-client/ of it there");
+            report.Wrong(
+                "target", $"{target.CertificateFile} and {target.KeyFile} are no pair: {ConfigurationError.OneLine(e.Message)}",
+                "make certs, and put p4rt-client/ of it there");
         }
     }
 
@@ -89,11 +94,14 @@ internal sealed partial class Doctor
         ulong? found;
         try
         {
-            found = TargetProbe.GetCookieAsync(target.EndpointFor(target.P4Runtime), target.DeviceId, Patience, CancellationToken.None).GetAwaiter().GetResult();
+            found = TargetProbe.GetCookieAsync(
+                target.EndpointFor(target.P4Runtime), target.DeviceId, Timeout, CancellationToken.None).GetAwaiter().GetResult();
         }
         catch (P4RuntimeException e)
         {
-            report.Wrong("P4Runtime", $"{target.P4Runtime}: {e.Message}", $"start the target (systemctl start infrap4d), or set Target:P4Runtime and Target:DeviceId; {FitsRemedy}");
+            report.Wrong(
+                "P4Runtime", $"{target.P4Runtime}: {e.Message}",
+                $"start the target (systemctl start infrap4d), or set Target:P4Runtime and Target:DeviceId; {FitsRemedy}");
             return;
         }
         try
@@ -112,12 +120,14 @@ internal sealed partial class Doctor
             }
             else
             {
-                report.Doubt("P4Runtime", $"{target.P4Runtime}: runs another pipeline (cookie {found:x16}, ours is {cookie:x16})", "infrap4d takes a pipeline once: systemctl restart infrap4d, before inframanager starts");
+                report.Doubt(
+                    "P4Runtime", $"{target.P4Runtime}: runs another pipeline (cookie {found:x16}, ours is {cookie:x16})",
+                    "infrap4d takes a pipeline once: systemctl restart infrap4d, before inframanager starts");
             }
         }
         catch (InvalidDataException)
         {
-            // Told above, as the pipeline's own finding.
+            // Reported as a finding of the pipeline.
             report.Right("P4Runtime", $"{target.P4Runtime}: reached");
         }
     }
@@ -127,8 +137,8 @@ internal sealed partial class Doctor
         var target = settings.Target;
         try
         {
-            using var limit = new CancellationTokenSource(Patience);
-            var client = new GnmiClient(target.EndpointFor(target.Gnmi), Patience);
+            using var limit = new CancellationTokenSource(Timeout);
+            var client = new GnmiClient(target.EndpointFor(target.Gnmi), Timeout);
             var ports = client.GetPortsAsync(limit.Token).GetAwaiter().GetResult();
             client.DisposeAsync().AsTask().GetAwaiter().GetResult();
             report.Right("gNMI", $"{target.Gnmi}: reached, {ports.Count} ports");
@@ -139,7 +149,8 @@ internal sealed partial class Doctor
         }
         catch (P4RuntimeException e)
         {
-            report.Wrong("gNMI", $"{target.Gnmi}: {e.Message}", $"start the target (systemctl start infrap4d), or set Target:Gnmi; {FitsRemedy}");
+            report.Wrong(
+                "gNMI", $"{target.Gnmi}: {e.Message}", $"start the target (systemctl start infrap4d), or set Target:Gnmi; {FitsRemedy}");
         }
     }
 
@@ -148,11 +159,14 @@ internal sealed partial class Doctor
         var ports = settings.SoftTarget.PortNamespace;
         if (!File.Exists(ports))
         {
-            report.Wrong("target", $"{ports} is not there", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
+            report.Wrong(
+                "target", $"{ports} is not there", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
         }
         else if (settings.Node.Uplink is { } uplink && !Links(ports).Contains(uplink.Port))
         {
-            report.Wrong("target", $"there is no interface {uplink.Port} in {ports}", $"move it there (ip link set {uplink.Port} netns {Path.GetFileName(ports)}), or set Node:Uplink:Port");
+            report.Wrong(
+                "target", $"there is no interface {uplink.Port} in {ports}",
+                $"move it there (ip link set {uplink.Port} netns {Path.GetFileName(ports)}), or set Node:Uplink:Port");
         }
         else
         {

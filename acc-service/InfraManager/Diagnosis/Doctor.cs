@@ -16,14 +16,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Diagnosis;
 
-/// <summary>Looks at everything that inframanager needs, with the service running or not, and changes nothing.</summary>
+/// <summary>Checks everything that inframanager needs, whether the service runs or not, and changes nothing.</summary>
 /// <param name="settings">The configuration.</param>
 /// <param name="time">The clock.</param>
-/// <param name="root">/, or where a test has the system's files.</param>
+/// <param name="root">The root of the file system; another directory in tests.</param>
 internal sealed partial class Doctor(Settings settings, TimeProvider time, string root = "/")
 {
-    private const long LeastSpace = 64L << 20;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private const long MinFreeBytes = 64L << 20;
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     private GetStatusReply? _running;
 
@@ -32,7 +32,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         var report = new DoctorReport();
         report.Right("configuration", settings.Source);
         report.Check("service", () => Service(report));
-        report.Check("clock", () => report.CheckClock(time.GetUtcNow(), File.GetLastWriteTimeUtc(Environment.ProcessPath!), Path.Combine(root, "run")));
+        report.Check(
+            "clock",
+            () => report.CheckClock(time.GetUtcNow(), File.GetLastWriteTimeUtc(Environment.ProcessPath!), Path.Combine(root, "run")));
         report.Check("certificate", () => Certificate(report));
         report.Check("API", () => Port(report, "API", settings.Api.Listen, "Api:Listen"));
         if (settings.Api.HealthListen is { } health)
@@ -64,17 +66,20 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         try
         {
             using var channel = UnixChannel.Create(settings.Control.Socket);
-            _running = new Protos.V1.Control.ControlClient(channel).GetStatus(new GetStatusRequest(), deadline: DateTime.UtcNow + Patience);
+            _running = new Protos.V1.Control.ControlClient(channel).GetStatus(new GetStatusRequest(), deadline: DateTime.UtcNow + Timeout);
         }
         catch (RpcException e)
         {
             if (e.StatusCode == StatusCode.DeadlineExceeded)
             {
-                report.Wrong("service", $"{settings.Control.Socket} does not answer within {Patience.TotalSeconds:0} s", "journalctl --unit inframanager; systemctl restart inframanager");
+                report.Wrong(
+                    "service", $"{settings.Control.Socket} does not answer within {Timeout.TotalSeconds:0} s",
+                    "journalctl --unit inframanager; systemctl restart inframanager");
             }
             else
             {
-                report.Doubt("service", $"nobody serves {settings.Control.Socket}", "systemctl start inframanager, once nothing is wrong here");
+                report.Doubt(
+                    "service", $"nobody serves {settings.Control.Socket}", "systemctl start inframanager, once nothing is wrong here");
             }
 
             return;
@@ -86,7 +91,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
 
         foreach (var condition in _running.Conditions.Where(c => !c.Ok))
         {
-            report.Wrong("service", $"{condition.Name}: {condition.Reason}{(condition.PreventsAdds ? " (no pod can be attached)" : "")}", ConditionRemedies.For(condition.Name));
+            report.Wrong(
+                "service", $"{condition.Name}: {condition.Reason}{(condition.PreventsAdds ? " (no pod can be attached)" : "")}",
+                ConditionRemedies.For(condition.Name));
         }
 
         foreach (var notice in _running.Notices)
@@ -110,7 +117,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         using var leaf = X509CertificateLoader.LoadCertificateFromFile(api.CertificateFile);
         if (!CertificateRoles.Read(leaf).Contains("acc"))
         {
-            report.Doubt("certificate", $"{api.CertificateFile} does not carry the role urn:accoffload:role:acc", "host-stub refuses such a server: make certs, or make-certs --request");
+            report.Doubt(
+                "certificate", $"{api.CertificateFile} does not carry the role urn:accoffload:role:acc",
+                "host-stub refuses such a server: make certs, or make-certs --request");
         }
 
         report.CheckExpiry("certificate", api.CertificateFile, leaf.NotAfter.ToUniversalTime(), time.GetUtcNow());
@@ -129,7 +138,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             }
             else
             {
-                report.Wrong(what, $"the service runs, and nobody listens on {listen}", "systemctl restart inframanager: it was started with another configuration");
+                report.Wrong(
+                    what, $"the service runs, and nobody listens on {listen}",
+                    "systemctl restart inframanager: it was started with another configuration");
             }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
@@ -140,7 +151,8 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             }
             else
             {
-                report.Wrong(what, $"{listen} is in use by another program", $"find it with 'ss --listening --tcp --processes', or set {key}");
+                report.Wrong(
+                    what, $"{listen} is in use by another program", $"find it with 'ss --listening --tcp --processes', or set {key}");
             }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
@@ -161,7 +173,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             }
             else if (_running is { Cookie: not 0 } && _running.Cookie != artifacts.Cookie)
             {
-                report.Wrong("pipeline", $"the target has another {name} than {place}", "systemctl restart inframanager; where the target is infrap4d, restart that before");
+                report.Wrong(
+                    "pipeline", $"the target has another {name} than {place}",
+                    "systemctl restart inframanager; where the target is infrap4d, restart that before");
             }
             else
             {
@@ -170,7 +184,11 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         }
         catch (InvalidDataException e)
         {
-            report.Wrong("pipeline", e.Message, settings.Pipeline.Package is null ? "install the package again, or set Pipeline:Directory" : "set Pipeline:Package and Pipeline:P4Info");
+            report.Wrong(
+                "pipeline", e.Message,
+                settings.Pipeline.Package is null
+                    ? "install the package again, or set Pipeline:Directory"
+                    : "set Pipeline:Package and Pipeline:P4Info");
         }
     }
 
@@ -189,7 +207,9 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             report.CheckKeyMode("cluster", file);
             foreach (var server in kubeconfig.Servers)
             {
-                report.CheckReach("cluster", server.Host, server.Port, Patience, $"check the way to the API server, and the address in {file} or Kubernetes:Servers: it has to be a real one, no cluster IP");
+                report.CheckReach(
+                    "cluster", server.Host, server.Port, Timeout,
+                    $"check the route to the API server, and the address in {file} or Kubernetes:Servers, which must not be a cluster IP");
             }
         }
         catch (KubeconfigException e)
@@ -204,18 +224,20 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         var folder = Path.GetDirectoryName(path)!;
         if (!Directory.Exists(folder))
         {
-            report.Doubt("store", $"{folder} is not there yet", "the unit makes it when it starts");
+            report.Doubt("store", $"{folder} does not exist yet", "the unit creates it when it starts");
             return;
         }
         var space = new DriveInfo(folder).AvailableFreeSpace;
-        if (space < LeastSpace)
+        if (space < MinFreeBytes)
         {
-            report.Wrong("store", $"{folder} has {space >> 20} MiB left", $"free some: {LeastSpace >> 20} MiB are needed to hold what is acknowledged");
+            report.Wrong(
+                "store", $"{folder} has {space >> 20} MiB left",
+                $"free some: {MinFreeBytes >> 20} MiB are needed to hold what is acknowledged");
         }
 
         if (_running is not null)
         {
-            // It holds the database for itself, and its own word on it is the condition Store.
+            // The service has locked the database and reports on it with the condition Store.
             if (_running.Conditions.All(c => c.Ok || c.Name != ConditionNames.Store))
             {
                 report.Right("store", $"{path}, in use by the running service, {space >> 20} MiB left");
@@ -225,13 +247,15 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         }
         if (!File.Exists(path))
         {
-            report.Right("store", $"{path} is made at the first start");
+            report.Right("store", $"{path} is created at the first start");
             return;
         }
         switch (StoreProbe.Look(path))
         {
             case { Failure: StoreFailure.InUse }:
-                report.Doubt("store", $"{path} is in use by another process, so it was not looked into", $"find it with 'fuser {path}'; the database itself is not at fault");
+                report.Doubt(
+                    "store", $"{path} is in use by another process, so it was not checked",
+                    $"find it with 'fuser {path}'; the database itself is not at fault");
                 break;
             case { Failure: StoreFailure.Corrupt } damaged:
                 report.Wrong("store", damaged.Detail, "restore a backup, or move it away: it is filled again by the host's Sync");
@@ -240,7 +264,8 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
                 report.Wrong("store", unreadable.Detail, "run doctor as root, and check the file's permissions and its disk");
                 break;
             case { Version: var version } when version > StoreSchema.Version:
-                report.Wrong("store", $"{path} has schema {version}, this version knows {StoreSchema.Version}", "start the newer version again");
+                report.Wrong(
+                    "store", $"{path} has schema {version}, this version knows {StoreSchema.Version}", "start the newer version again");
                 break;
             case { Version: var version }:
                 report.Right("store", $"{path}, schema {version}, {space >> 20} MiB left");

@@ -11,12 +11,12 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>Serves the three doors: the mutual TLS API, plain health, and ctl's socket.</summary>
+/// <summary>Serves the mutual TLS API, plain health, and the socket of ctl.</summary>
 internal sealed class ApiServer : IAsyncDisposable
 {
     private const int ControlMessageBytes = 1 << 20;
-    private const int MostHealthConnections = 64;
-    private const int MostHealthConnectionsPerAddress = 16;
+    private const int MaxHealthConnections = 64;
+    private const int MaxHealthConnectionsPerAddress = 16;
 
     private readonly string _source;
     private readonly WebApplication _app;
@@ -24,14 +24,16 @@ internal sealed class ApiServer : IAsyncDisposable
     private readonly PeerConnections _connections;
     private readonly MutualTls _tls;
     private readonly ConnectionPool _healthConnections;
-    private readonly ControlSocket _door;
+    private readonly ControlSocket _controlSocket;
     private readonly RequestGate _gate;
     private readonly FileMonitor _monitor;
     private readonly HealthServiceImpl _health = new();
     private readonly HealthPublisher _publisher;
 
-    /// <exception cref="CertificateFileException">A certificate can't be used.</exception>
-    public ApiServer(Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, TimeProvider time)
+    /// <exception cref="CertificateFileException">A certificate is unusable.</exception>
+    public ApiServer(
+        Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers,
+        TimeProvider time)
     {
         _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
@@ -43,8 +45,8 @@ internal sealed class ApiServer : IAsyncDisposable
         _healthConnections = new ConnectionPool(
             new ConnectionPoolOptions
             {
-                MostOf = _ => MostHealthConnectionsPerAddress,
-                Most = MostHealthConnections,
+                MaxPerGroup = _ => MaxHealthConnectionsPerAddress,
+                MaxConnections = MaxHealthConnections,
                 Idle = settings.Api.Connections.Idle,
                 RequestArrival = settings.Api.Connections.RequestArrival,
                 ClosesBusy = true,
@@ -58,7 +60,7 @@ internal sealed class ApiServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRoutingCore();
         AddGrpc(builder.Services, settings, core, control, conditions, agents, loggers, refusals, time);
-        _door = new ControlSocket(settings.Control.Socket, settings.Source, refusals, time);
+        _controlSocket = new ControlSocket(settings.Control.Socket, settings.Source, refusals, time);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -82,11 +84,13 @@ internal sealed class ApiServer : IAsyncDisposable
             {
                 Tag(listen, ListenerKind.Control);
                 listen.Protocols = HttpProtocols.Http2;
-                listen.Use(next => connection => _door.RunAsync(connection, next));
+                listen.Use(next => connection => _controlSocket.RunAsync(connection, next));
             });
         });
         builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = endPoint =>
-            endPoint is System.Net.Sockets.UnixDomainSocketEndPoint ? _door.Bind() : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
+            endPoint is System.Net.Sockets.UnixDomainSocketEndPoint
+                ? _controlSocket.Bind()
+                : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
 
         _app = builder.Build();
         var tracking = new RequestTracking(refusals);
@@ -100,7 +104,7 @@ internal sealed class ApiServer : IAsyncDisposable
         _app.MapGrpcService<ControlService>();
     }
 
-    /// <summary>The addresses in use, for a Listen with port 0.</summary>
+    /// <summary>The addresses that it listens on, with the actual port if port 0 was configured.</summary>
     public IEnumerable<string> Addresses => _app.Urls;
 
     /// <summary>The certificates in force.</summary>
@@ -119,11 +123,13 @@ internal sealed class ApiServer : IAsyncDisposable
         }
         catch (IOException e)
         {
-            throw new ConfigurationException(new ConfigurationError(_source, "Api", null, $"an address cannot be bound: {e.Message}", "stop what uses it, or change Api:Listen or Api:HealthListen"));
+            throw new ConfigurationException(new ConfigurationError(
+                _source, "Api", null, $"an address cannot be bound: {e.Message}",
+                "stop the program that uses it, or change Api:Listen or Api:HealthListen"));
         }
     }
 
-    /// <summary>Accepts nothing more and lets what runs end, until the token is cancelled.</summary>
+    /// <summary>Accepts nothing more and waits for running requests until the token is cancelled.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _publisher.StopAsync();
@@ -133,11 +139,11 @@ internal sealed class ApiServer : IAsyncDisposable
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // The connections are aborted; that is what the limit is for.
+            // Time is up: the remaining connections are aborted.
         }
     }
 
-    /// <summary>Reads the certificates again, for SIGHUP.</summary>
+    /// <summary>Reads the certificates again, on SIGHUP.</summary>
     public void ReloadCertificates() => _monitor.LookNow();
 
     public async ValueTask DisposeAsync()
@@ -148,11 +154,13 @@ internal sealed class ApiServer : IAsyncDisposable
         await _app.DisposeAsync();
         _tls.Dispose();
         _healthConnections.Dispose();
-        _door.Dispose();
+        _controlSocket.Dispose();
         _gate.Dispose();
     }
 
-    private void AddGrpc(IServiceCollection services, Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
+    private void AddGrpc(
+        IServiceCollection services, Settings settings, IProgrammer core, ControlService control, ConditionSource conditions,
+        AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
     {
         services.AddGrpc(o =>
         {
@@ -160,14 +168,16 @@ internal sealed class ApiServer : IAsyncDisposable
             o.EnableDetailedErrors = false;
         }).AddServiceOptions<ControlService>(o =>
         {
-            // A table may have hundreds of thousands of rows; who asks is root on this machine.
+            // A table may have hundreds of thousands of rows, and the client is root on this machine.
             o.MaxSendMessageSize = null;
             o.MaxReceiveMessageSize = ControlMessageBytes;
         });
         var api = loggers.CreateLogger(Features.Api);
         var guard = new RpcGuard(settings.Node.Name, refusals, api);
         CheckedMethods.RemoveDefaultBinding(services);
-        CheckedMethods.Add(services, new OffloadService(core, settings.Node, conditions, guard, agents), (binder, service) => Protos.V1.Offload.BindService(binder, service));
+        CheckedMethods.Add(
+            services, new OffloadService(core, settings.Node, conditions, guard, agents),
+            (binder, service) => Protos.V1.Offload.BindService(binder, service));
         var infra = new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, time, api);
         CheckedMethods.Add(services, infra, (binder, service) => Protos.Infra.InfraAgent.BindService(binder, service));
         conditions.AddNotice(() => infra.PolicyNotice);

@@ -6,14 +6,24 @@ using Microsoft.AspNetCore.Connections.Features;
 
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>The unix socket of ctl. Only root can use it: by the mode of the file, and by the peer credentials of each connection.</summary>
+/// <summary>
+/// The unix socket of ctl. Only root can use it: by the mode of the file, and by the peer credentials of each connection.
+/// </summary>
 internal sealed partial class ControlSocket(string path, string source, RefusalLog refusals, TimeProvider time) : IDisposable
 {
-    private const int MostConnections = 16;
+    private const int MaxConnections = 16;
 
     // A connection in use is not closed: a trace or a watch may run for hours.
     private readonly ConnectionPool _pool = new(
-        new ConnectionPoolOptions { MostOf = _ => MostConnections, Most = MostConnections, Idle = TimeSpan.FromMinutes(5), RequestArrival = TimeSpan.FromSeconds(10) }, refusals, time);
+        new ConnectionPoolOptions
+        {
+            MaxPerGroup = _ => MaxConnections,
+            MaxConnections = MaxConnections,
+            Idle = TimeSpan.FromMinutes(5),
+            RequestArrival = TimeSpan.FromSeconds(10),
+        },
+        refusals,
+        time);
 
     /// <summary>Binds the socket with mode 0600; a stale one is replaced.</summary>
     /// <exception cref="ConfigurationException">Another inframanager serves it, or it can't be created.</exception>
@@ -21,7 +31,9 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
     {
         try
         {
-            return UnixListener.RemoveStale(path) ? UnixListener.Bind(path) : throw Fault("is served by another inframanager", "stop that one, or name another socket");
+            return UnixListener.RemoveStale(path)
+                ? UnixListener.Bind(path)
+                : throw Fault("is served by another inframanager", "stop that one, or name another socket");
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
@@ -36,7 +48,8 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
         // The service's own user can do what the service can, and need not be root.
         if (peer is not { } caller || (caller.Uid != 0 && caller.Uid != EffectiveUserId()))
         {
-            refusals.Refused(path, peer is null ? "" : $"uid {peer.Value.Uid}", RefusalReason.ControlCaller, "only root may use the control socket");
+            refusals.Refused(
+                path, peer is null ? "" : $"uid {peer.Value.Uid}", RefusalReason.ControlCaller, "only root may use the control socket");
             connection.Abort();
             return;
         }
@@ -45,7 +58,8 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
 
     public void Dispose() => _pool.Dispose();
 
-    private ConfigurationException Fault(string reason, string remedy) => new(new ConfigurationError(source, "Control:Socket", path, reason, remedy));
+    private ConfigurationException Fault(string reason, string remedy) =>
+        new(new ConfigurationError(source, "Control:Socket", path, reason, remedy));
 
     [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUserId();

@@ -5,18 +5,18 @@ using static Grpc.Health.V1.HealthCheckResponse.Types;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// grpc.health.v1: SERVING while every condition holds, for the services that depend on that. "liveness" is SERVING as long as the API is served:
-/// restarting this process brings back neither a target nor a host.
+/// grpc.health.v1: SERVING while every condition is met, for the services that depend on that. "liveness" is SERVING as long as the API is
+/// served: a restart of this process would not bring back a target or a host.
 /// </summary>
 internal sealed class HealthPublisher : IAsyncDisposable
 {
-    /// <summary>The service name for a probe that restarts what it finds unhealthy.</summary>
+    /// <summary>The service name for a liveness probe.</summary>
     public const string Liveness = "liveness";
 
-    /// <summary>How long a condition may fail before health says so: a short reconnect is no event.</summary>
+    /// <summary>How long a condition may fail before health reports it: a short reconnect is not reported.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
 
-    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly string[] Ready = ["", "accoffload.v1.Offload", "infra.InfraAgent"];
 
     private readonly HealthServiceImpl _health;
@@ -34,15 +34,15 @@ internal sealed class HealthPublisher : IAsyncDisposable
         _time = time;
     }
 
-    /// <summary>Publishes what holds now, and keeps doing so.</summary>
+    /// <summary>Publishes the current status and follows it.</summary>
     public void Start()
     {
         _health.SetStatus(Liveness, ServingStatus.Serving);
-        Look();
+        Update();
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Tells everyone that nothing more is accepted.</summary>
+    /// <summary>Publishes that nothing more is accepted.</summary>
     public async Task StopAsync()
     {
         await _stop.CancelAsync();
@@ -64,8 +64,8 @@ internal sealed class HealthPublisher : IAsyncDisposable
         {
             while (true)
             {
-                await Task.Delay(Every, _time, _stop.Token);
-                Look();
+                await Task.Delay(Interval, _time, _stop.Token);
+                Update();
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -74,7 +74,7 @@ internal sealed class HealthPublisher : IAsyncDisposable
         }
     }
 
-    private void Look()
+    private void Update()
     {
         if (_conditions.Take().Ready)
         {

@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>The door that a connection came through; set on each connection.</summary>
+/// <summary>The listener that accepted a connection; set on each connection.</summary>
 internal enum ListenerKind
 {
     /// <summary>The mutual TLS port.</summary>
@@ -13,5 +13,5 @@ internal enum ListenerKind
     Control,
 }
 
-/// <summary>Carries the kind in a connection's features.</summary>
+/// <summary>The kind as a feature of a connection.</summary>
 internal sealed record Listener(ListenerKind Kind);

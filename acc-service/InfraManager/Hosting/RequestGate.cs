@@ -4,15 +4,15 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// The first thing every request meets: a door serves its own services only, and the mutual TLS door only while the client's certificate
-/// holds. What it doesn't know, it refuses.
+/// The first middleware of every request: a listener serves its own services only, and the mutual TLS listener only while the client's
+/// certificate is valid. Anything unknown is refused.
 /// </summary>
 internal sealed class RequestGate(PeerConnections connections, string node) : IDisposable
 {
     private const string Sync = "/accoffload.v1.Offload/Sync";
-    private static readonly TimeSpan SyncPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SyncTimeout = TimeSpan.FromSeconds(5);
 
-    // A Sync is the only request of megabytes. One at a time of this node, and one of all others, bounds what they may hold in memory.
+    // A Sync is the only request of megabytes. One at a time for this node, and one for all others, limits their memory.
     private readonly SemaphoreSlim _own = new(1);
     private readonly SemaphoreSlim _others = new(1);
 
@@ -38,11 +38,11 @@ internal sealed class RequestGate(PeerConnections connections, string node) : ID
                     return OneByOneAsync(context, next, identity.Node == node ? _own : _others);
                 }
 
-                return Serve(context, next, Has(path, Offload) || Has(path, InfraAgent) || Has(path, Health));
+                return Serve(context, next, IsOf(path, Offload) || IsOf(path, InfraAgent) || IsOf(path, Health));
             case ListenerKind.Health:
-                return Serve(context, next, Has(path, Health));
+                return Serve(context, next, IsOf(path, Health));
             case ListenerKind.Control:
-                return Serve(context, next, Has(path, Control));
+                return Serve(context, next, IsOf(path, Control));
             default:
                 return Refuse(context, StatusCode.Unauthenticated, "unknown listener");
         }
@@ -56,9 +56,11 @@ internal sealed class RequestGate(PeerConnections connections, string node) : ID
 
     private static async Task OneByOneAsync(HttpContext context, RequestDelegate next, SemaphoreSlim turn)
     {
-        if (!await turn.WaitAsync(SyncPatience, context.RequestAborted))
+        if (!await turn.WaitAsync(SyncTimeout, context.RequestAborted))
         {
-            await Refuse(context, StatusCode.ResourceExhausted, $"other Syncs of this node have been under way for {SyncPatience.TotalSeconds:0} s, try again later");
+            await Refuse(
+                context, StatusCode.ResourceExhausted,
+                $"other Syncs of this node have been running for {SyncTimeout.TotalSeconds:0} s; try again later");
             return;
         }
         try
@@ -71,12 +73,12 @@ internal sealed class RequestGate(PeerConnections connections, string node) : ID
         }
     }
 
-    private static bool Has(string path, string service) => path.StartsWith(service, StringComparison.Ordinal);
+    private static bool IsOf(string path, string service) => path.StartsWith(service, StringComparison.Ordinal);
 
     private static Task Serve(HttpContext context, RequestDelegate next, bool offered) =>
-        offered ? next(context) : Refuse(context, StatusCode.Unimplemented, "there is no such service here");
+        offered ? next(context) : Refuse(context, StatusCode.Unimplemented, "unknown service");
 
-    /// <summary>A gRPC reply that is a status only.</summary>
+    /// <summary>Replies with a gRPC status only.</summary>
     private static Task Refuse(HttpContext context, StatusCode code, string message)
     {
         context.Response.ContentType = "application/grpc";

@@ -21,7 +21,9 @@ using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>Creates the parts of the service and starts them in order. What is created goes on the stack, so a failure leaves nothing behind.</summary>
+/// <summary>
+/// Creates the parts of the service and starts them in order. What is created goes on the stack, so a failure leaves nothing behind.
+/// </summary>
 internal sealed partial class ServiceComposer
 {
     private readonly Settings _settings;
@@ -45,7 +47,9 @@ internal sealed partial class ServiceComposer
     public async Task<ServiceHost> StartAsync(CancellationToken cancellationToken)
     {
         var embedded = _settings.Target.Kind == TargetKind.Embedded
-            ? _parts.Add(new EmbeddedTarget(Task.Run(() => SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, _loggers, cancellationToken), CancellationToken.None)))
+            ? _parts.Add(new EmbeddedTarget(Task.Run(
+                () => SoftTargetProcess.StartAsync(_settings.SoftTarget, _settings.Source, _loggers, cancellationToken),
+                CancellationToken.None)))
             : null;
         var artifacts = LoadPipeline();
         var store = _parts.Add(SqliteStore.Open(_settings.Store.Path, _loggers.CreateLogger(Features.Store)));
@@ -53,7 +57,9 @@ internal sealed partial class ServiceComposer
         var targetLogger = _loggers.CreateLogger(Features.Target);
         var endpoint = _settings.Target.EndpointFor(embedded is null ? _settings.Target.P4Runtime : _settings.SoftTarget.Listen);
         var session = _parts.Add(CreateSession(endpoint, targetLogger));
-        var ports = _parts.Add(new GnmiClient(_settings.Target.EndpointFor(embedded is null ? _settings.Target.Gnmi : _settings.SoftTarget.Listen), _settings.Target.RpcTimeout));
+        var ports = _parts.Add(new GnmiClient(
+            _settings.Target.EndpointFor(embedded is null ? _settings.Target.Gnmi : _settings.SoftTarget.Listen),
+            _settings.Target.RpcTimeout));
         var traits = embedded is null ? _settings.Target.Traits : TargetTraits.Soft;
         var target = _parts.Add(new P4Target(session, ports, artifacts, _settings.Node, traits, _settings.Target.Ports, targetLogger));
         var programmer = _parts.Add(CreateProgrammer(store, target));
@@ -74,8 +80,11 @@ internal sealed partial class ServiceComposer
         var name = embedded is null ? endpoint.Address : $"soft target, embedded ({endpoint.Address})";
         var agents = new Api.AgentLog(_time, _loggers.CreateLogger(Features.Api));
         var view = new TargetView(target, ports, () => portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
-        var guard = new Api.RpcGuard(_settings.Node.Name, new RefusalLog(_time, _loggers.CreateLogger(Features.Security)), _loggers.CreateLogger(Features.Control));
-        var control = new ControlService(core, view, tracer, watch, arp, OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac), _settings.Node, name, conditions, guard, agents, _time);
+        var guard = new Api.RpcGuard(
+            _settings.Node.Name, new RefusalLog(_time, _loggers.CreateLogger(Features.Security)), _loggers.CreateLogger(Features.Control));
+        var control = new ControlService(
+            core, view, tracer, watch, arp, OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
+            _settings.Node, name, conditions, guard, agents, _time);
         var api = _parts.Add(new ApiServer(_settings, core, control, conditions, agents, _loggers, _time));
         AddConditions(conditions, core, target, portWatch, session, watch, api.Trust);
         await api.StartAsync(cancellationToken);
@@ -101,7 +110,9 @@ internal sealed partial class ServiceComposer
         return new ServiceHost(_settings.Limits.Shutdown, _parts, programmer, watch, api, _logger);
     }
 
-    private void AddConditions(ConditionSource conditions, ProgrammerCore core, P4Target target, PortWatch portWatch, P4RuntimeSession session, ClusterWatch? watch, TrustStore trust)
+    private void AddConditions(
+        ConditionSource conditions, ProgrammerCore core, P4Target target, PortWatch portWatch, P4RuntimeSession session,
+        ClusterWatch? watch, TrustStore trust)
     {
         conditions.Add(() => ArePortsFixed
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
@@ -134,14 +145,19 @@ internal sealed partial class ServiceComposer
         logger);
 
     private ArpProxy CreateArpProxy(string link, Programmer programmer) =>
-        new(link, null, _settings.Node.GatewayMac, new ArpSenders(_settings.Node, () => programmer.EndpointsById), _loggers.CreateLogger(Features.ArpProxy));
+        new(
+            link, null, _settings.Node.GatewayMac, new ArpSenders(_settings.Node, () => programmer.EndpointsById),
+            _loggers.CreateLogger(Features.ArpProxy));
 
     private ClusterWatch CreateWatch(Programmer programmer)
     {
         var logger = _loggers.CreateLogger(Features.Kubernetes);
         // While the programmer is stuck, no backend can be reported healthy.
-        var health = _settings.Services.HealthCheckAddress is { } address ? new HealthCheckServer(address, () => programmer.IsHealthy, _loggers, logger) : null;
-        return new ClusterWatch(_settings.Kubernetes, _settings.Node, new ProgrammerServices(programmer), health, new ReflectorOptions(), _time, logger);
+        var health = _settings.Services.HealthCheckAddress is { } address
+            ? new HealthCheckServer(address, () => programmer.IsHealthy, _loggers, logger)
+            : null;
+        return new ClusterWatch(
+            _settings.Kubernetes, _settings.Node, new ProgrammerServices(programmer), health, new ReflectorOptions(), _time, logger);
     }
 
     private Programmer CreateProgrammer(SqliteStore store, P4Target target)
@@ -158,7 +174,9 @@ internal sealed partial class ServiceComposer
         }
         catch (UplinkTakenException e)
         {
-            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message, "name the port to the node network, or delete that attachment's pod before"));
+            throw new ConfigurationException(new ConfigurationError(
+                _settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message,
+                "name the port to the node network, or delete that attachment's pod before"));
         }
     }
 
@@ -179,11 +197,16 @@ internal sealed partial class ServiceComposer
         }
         catch (Exception e) when (pipeline.Package is { } package && e is InvalidDataException or P4InfoException)
         {
-            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Package", package, e.Message, $"name the k8s_dp.pb.bin of release 24.01 for {PipelineProfiles.NameOf(_settings.Node.Profile)}, with its p4Info.txt beside it or in Pipeline:P4Info"));
+            var profile = PipelineProfiles.NameOf(_settings.Node.Profile);
+            throw new ConfigurationException(new ConfigurationError(
+                _settings.Source, "Pipeline:Package", package, e.Message,
+                $"name the k8s_dp.pb.bin of release 24.01 for {profile}, with its p4Info.txt beside it or in Pipeline:P4Info"));
         }
         catch (InvalidDataException e)
         {
-            throw new ConfigurationException(new ConfigurationError(_settings.Source, "Pipeline:Directory", pipeline.Directory, e.Message, "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
+            throw new ConfigurationException(new ConfigurationError(
+                _settings.Source, "Pipeline:Directory", pipeline.Directory, e.Message,
+                "name the folder of the compiled pipeline, or \"\" for the one beside the executable"));
         }
     }
 

@@ -7,7 +7,9 @@ using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>The running service: the embedded target, the programmer, the API and what watches them. Stops and disposes of them in order.</summary>
+/// <summary>
+/// The running service: the embedded target, the programmer, the API and what watches them. Stops and disposes of them in order.
+/// </summary>
 internal sealed partial class ServiceHost : IAsyncDisposable
 {
     // Every request is answered by then; only streams that end with their client, such as a health Watch, are still open.
@@ -20,7 +22,8 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private readonly ApiServer _api;
     private readonly ILogger _logger;
 
-    public ServiceHost(TimeSpan shutdownLimit, DisposalStack parts, Programmer programmer, ClusterWatch? watch, ApiServer api, ILogger logger)
+    public ServiceHost(
+        TimeSpan shutdownLimit, DisposalStack parts, Programmer programmer, ClusterWatch? watch, ApiServer api, ILogger logger)
     {
         _shutdownLimit = shutdownLimit;
         _parts = parts;
@@ -36,7 +39,8 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     /// <summary>Returns when the store is open and the API is served. It does not wait for the target.</summary>
     /// <exception cref="ConfigurationException">Something that the configuration names can't be used.</exception>
     /// <exception cref="StoreException">The store can't be opened or read.</exception>
-    public static async Task<ServiceHost> StartAsync(Settings settings, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<ServiceHost> StartAsync(
+        Settings settings, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken)
     {
         var parts = new DisposalStack();
         try

@@ -8,12 +8,13 @@ namespace ACCOffload.InfraManager.Hosting;
 internal static class SoftTargetProcess
 {
     /// <param name="settings">What to run.</param>
-    /// <param name="source">Where the settings come from, for the error.</param>
-    /// <param name="loggers">Where it tells.</param>
-    /// <param name="cancellationToken">Gives up starting.</param>
-    /// <returns>What stops it when it is disposed.</returns>
-    /// <exception cref="ConfigurationException">Its address can't be served.</exception>
-    public static async Task<IAsyncDisposable> StartAsync(SoftTargetSettings settings, string source, ILoggerFactory loggers, CancellationToken cancellationToken)
+    /// <param name="source">Where the settings come from, for errors.</param>
+    /// <param name="loggers">Create its loggers.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <returns>Stops it when disposed of.</returns>
+    /// <exception cref="ConfigurationException">It cannot listen on its address.</exception>
+    public static async Task<IAsyncDisposable> StartAsync(
+        SoftTargetSettings settings, string source, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var options = new SoftTargetOptions
         {
@@ -21,7 +22,13 @@ internal static class SoftTargetProcess
             PortNamespace = settings.PortNamespace,
             Tls = settings.CertificateFile is null
                 ? null
-                : new SoftTargetTlsOptions { CertificateFile = settings.CertificateFile, KeyFile = settings.KeyFile!, CaFile = settings.CaFile!, ClientRoles = settings.ClientRoles },
+                : new SoftTargetTlsOptions
+                {
+                    CertificateFile = settings.CertificateFile,
+                    KeyFile = settings.KeyFile!,
+                    CaFile = settings.CaFile!,
+                    ClientRoles = settings.ClientRoles,
+                },
         };
         try
         {
@@ -29,7 +36,9 @@ internal static class SoftTargetProcess
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException(new ConfigurationError(source, "SoftTarget:Listen", settings.Listen, $"cannot be served: {e.Message.ReplaceLineEndings(" ")}", "stop what uses it, or name another address"));
+            throw new ConfigurationException(new ConfigurationError(
+                source, "SoftTarget:Listen", settings.Listen, $"cannot be served: {e.Message.ReplaceLineEndings(" ")}",
+                "stop what uses it, or name another address"));
         }
     }
 }

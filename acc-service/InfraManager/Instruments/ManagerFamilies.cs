@@ -2,40 +2,98 @@ using ACCOffload.Metrics;
 
 namespace ACCOffload.InfraManager.Instruments;
 
-/// <summary>The metrics of inframanager; docs/metrics.md tells what each means.</summary>
+/// <summary>The metrics of inframanager; docs/metrics.md describes each.</summary>
 internal static class ManagerFamilies
 {
-    public static MetricFamily TargetConnected { get; } = new("accoffload_target_connected", MetricKind.Gauge, "1 while this service is the target's primary controller, else 0.");
+    public static MetricFamily TargetConnected { get; } = new(
+        "accoffload_target_connected", MetricKind.Gauge, "1 while this service is the target's primary controller, else 0.");
 
-    public static MetricFamily Drops { get; } = new("accoffload_drops", MetricKind.Counter, "Packets that the pipeline dropped, since the target loaded it.") { Labels = ["reason"], MostSeries = 32 };
+    public static MetricFamily Drops { get; } = new(
+        "accoffload_drops", MetricKind.Counter,
+        "Packets that the pipeline dropped, since the target loaded it.")
+    {
+        Labels = ["reason"],
+        MaxSeries = 32,
+    };
 
-    public static MetricFamily Services { get; } = new("accoffload_services", MetricKind.Gauge, "Services by what became of them.") { Labels = ["state"], MostSeries = 8 };
+    public static MetricFamily Services { get; } = new(
+        "accoffload_services", MetricKind.Gauge, "Services by what became of them.")
+    {
+        Labels = ["state"],
+        MaxSeries = 8,
+    };
 
-    public static MetricFamily TableEntries { get; } = new("accoffload_table_entries", MetricKind.Gauge, "Entries that the table is to hold; what the data plane learns is not among them.") { Labels = ["table"] };
+    public static MetricFamily TableEntries { get; } = new(
+        "accoffload_table_entries", MetricKind.Gauge,
+        "Entries that the table is to hold; what the data plane learns is not among them.")
+    {
+        Labels = ["table"],
+    };
 
-    public static MetricFamily TableCapacity { get; } = new("accoffload_table_capacity", MetricKind.Gauge, "Entries that the table is made for.") { Labels = ["table"] };
+    public static MetricFamily TableCapacity { get; } = new(
+        "accoffload_table_capacity", MetricKind.Gauge, "Entries that the table is made for.")
+    {
+        Labels = ["table"],
+    };
 
-    public static MetricFamily Differences { get; } = new("accoffload_reconcile_differences", MetricKind.Gauge, "Entries that the target does not hold as wanted, as far as is known.") { Labels = ["table"] };
+    public static MetricFamily Differences { get; } = new(
+        "accoffload_reconcile_differences", MetricKind.Gauge,
+        "Entries that the target does not hold as wanted, as far as is known.")
+    {
+        Labels = ["table"],
+    };
 
-    public static MetricFamily Difference { get; } =
-        new("accoffload_reconcile_difference", MetricKind.Info, "A row that is not as wanted although it was written: refused, or acknowledged and not done.") { Labels = ["table", "row", "kind"], MostSeries = TableTally.MostRows + 1 };
+    public static MetricFamily Difference { get; } = new(
+        "accoffload_reconcile_difference", MetricKind.Info,
+        "A row that is not as wanted although it was written: refused, or acknowledged and not done.")
+    {
+        Labels = ["table", "row", "kind"],
+        MaxSeries = TableTally.MostRows + 1,
+    };
 
-    public static MetricFamily Writes { get; } = new("accoffload_writes", MetricKind.Counter, "P4Runtime Writes by their outcome.") { Labels = ["result"], MostSeries = 8, Known = WriteResults.Names };
+    public static MetricFamily Writes { get; } = new(
+        "accoffload_writes", MetricKind.Counter,
+        "P4Runtime Writes by their outcome.")
+    {
+        Labels = ["result"],
+        MaxSeries = 8,
+        Known = WriteResults.Names,
+    };
 
-    public static MetricFamily WriteSeconds { get; } = new("accoffload_write_seconds", MetricKind.Histogram, "Time of a P4Runtime Write that was sent, until its answer.") { Unit = "seconds", Buckets = CommonFamilies.Seconds };
+    public static MetricFamily WriteSeconds { get; } = new(
+        "accoffload_write_seconds", MetricKind.Histogram,
+        "Time of a P4Runtime Write that was sent, until its answer.")
+    {
+        Unit = "seconds",
+        Buckets = CommonFamilies.Seconds,
+    };
 
-    public static MetricFamily QueueDepth { get; } = new("accoffload_queue_depth", MetricKind.Gauge, "Requests that wait for the programmer.");
+    public static MetricFamily QueueDepth { get; } = new(
+        "accoffload_queue_depth", MetricKind.Gauge, "Requests that wait for the programmer.");
 
-    public static MetricFamily AttachSeconds { get; } =
-        new("accoffload_attach_seconds", MetricKind.Histogram, "Time of an attachment in each phase; the phases follow each other.") { Unit = "seconds", Labels = ["phase"], MostSeries = 4, Buckets = CommonFamilies.Seconds };
+    public static MetricFamily AttachSeconds { get; } = new(
+        "accoffload_attach_seconds", MetricKind.Histogram, "Time of an attachment in each phase; the phases follow each other.")
+    {
+        Unit = "seconds",
+        Labels = ["phase"],
+        MaxSeries = 4,
+        Buckets = CommonFamilies.Seconds,
+    };
 
-    public static MetricFamily WatchAge { get; } =
-        new("accoffload_watch_age_seconds", MetricKind.Gauge, "Time since the API server last told anything of these objects.") { Unit = "seconds", Labels = ["kind"], MostSeries = 8 };
+    public static MetricFamily WatchAge { get; } = new(
+        "accoffload_watch_age_seconds", MetricKind.Gauge,
+        "Time since the API server last told anything of these objects.")
+    {
+        Unit = "seconds",
+        Labels = ["kind"],
+        MaxSeries = 8,
+    };
 
-    /// <summary>In the order in which they are told.</summary>
+    /// <summary>In the order of the output.</summary>
     public static IReadOnlyList<MetricFamily> All { get; } =
     [
-        CommonFamilies.Build, CommonFamilies.Ready, CommonFamilies.Condition, TargetConnected, Drops, Services, TableEntries, TableCapacity, Differences, Difference,
+        CommonFamilies.Build, CommonFamilies.Ready, CommonFamilies.Condition, TargetConnected, Drops, Services, TableEntries, TableCapacity,
+        Differences, Difference,
         Writes, WriteSeconds, QueueDepth, AttachSeconds, CommonFamilies.CertificateExpiry, WatchAge,
     ];
 }

@@ -4,7 +4,7 @@ using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Instruments;
 
-/// <summary>What is measured where it happens. It costs next to nothing while nobody listens.</summary>
+/// <summary>Instruments for events. They cost next to nothing while nobody listens.</summary>
 internal static class ManagerInstruments
 {
     private static readonly Counter<long> Writes;
@@ -20,10 +20,10 @@ internal static class ManagerInstruments
         AttachSeconds = ManagerFamilies.AttachSeconds.Histogram(Meter);
     }
 
-    /// <summary>The process's.</summary>
+    /// <summary>The meter of the process.</summary>
     public static Meter Meter { get; }
 
-    /// <summary>Measures a Write that was just begun; one that is cancelled has an unknown outcome.</summary>
+    /// <summary>Measures a Write that has just started. The outcome of a cancelled one is unknown.</summary>
     public static async Task<WriteResult> MeasureAsync(Task<WriteResult> write)
     {
         var start = Stopwatch.GetTimestamp();
@@ -46,4 +46,32 @@ internal static class ManagerInstruments
 
     public static void AttachTook(AttachPhase phase, TimeSpan time) =>
         AttachSeconds.Record(time.TotalSeconds, new KeyValuePair<string, object?>("phase", Phases[(int)phase]));
+}
+
+/// <summary>The consecutive phases of an attachment.</summary>
+internal enum AttachPhase
+{
+    /// <summary>Waiting for the programmer.</summary>
+    Queue,
+
+    /// <summary>Checked and committed with its batch.</summary>
+    Commit,
+
+    /// <summary>Writing port and table entries to the target.</summary>
+    Program,
+}
+
+/// <summary>The names of Write outcomes in metrics.</summary>
+internal static class WriteResults
+{
+    public static IReadOnlyList<string> Names { get; } = [.. Enum.GetValues<WriteOutcome>().Select(NameOf)];
+
+    public static string NameOf(WriteOutcome outcome) => outcome switch
+    {
+        WriteOutcome.Applied => "applied",
+        WriteOutcome.Failed => "failed",
+        WriteOutcome.Rejected => "rejected",
+        WriteOutcome.NotSent => "not_sent",
+        _ => "unknown",
+    };
 }

@@ -4,7 +4,10 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Instruments;
 
-/// <summary>Counts the wanted rows by table, and names some of those that cannot be written. Updated as rows change, since there may be hundreds of thousands.</summary>
+/// <summary>
+/// Counts the wanted rows by table, and names some of those that cannot be written. Updated as rows change, since there may be hundreds of
+/// thousands.
+/// </summary>
 internal sealed class TableTally
 {
     /// <summary>Most rows that are named.</summary>
@@ -15,7 +18,8 @@ internal sealed class TableTally
 
     /// <summary>By table, in the order of their names: every table that ever had a row.</summary>
     public ImmutableArray<TableCounts> Tables =>
-        [.. _tables.Select(t => new TableCounts(t.Key.Alias, t.Value.Wanted, t.Value.Differences)).OrderBy(t => t.Table, StringComparer.Ordinal)];
+        [.. _tables.Select(
+            t => new TableCounts(t.Key.Alias, t.Value.Wanted, t.Value.Differences)).OrderBy(t => t.Table, StringComparer.Ordinal)];
 
     /// <summary>Rows that were written, and are not as wanted all the same; at most <see cref="MostRows"/>.</summary>
     public ImmutableArray<RowDifference> Rows => [.. _rows.Values];
@@ -40,7 +44,8 @@ internal sealed class TableTally
     {
         if (_rows.Count < MostRows)
         {
-            _rows.TryAdd(key, new RowDifference(key.Table.Alias, key.ToString(), !isWanted ? "unwanted" : isThere ? "different" : "missing"));
+            _rows.TryAdd(
+                key, new RowDifference(key.Table.Alias, key.ToString(), !isWanted ? "unwanted" : isThere ? "different" : "missing"));
         }
     }
 

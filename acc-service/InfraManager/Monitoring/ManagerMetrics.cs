@@ -10,13 +10,15 @@ using ACCOffload.Metrics;
 
 namespace ACCOffload.InfraManager.Monitoring;
 
-/// <summary>inframanager's metrics: what is looked up at each scrape, and the listener for scrapers.</summary>
+/// <summary>The metrics of inframanager: values that are read at each scrape, and the server for scrapers.</summary>
 internal sealed class ManagerMetrics : IAsyncDisposable
 {
     private readonly Meter _meter = new("ACCOffload.InfraManager.Host");
     private readonly ScrapeServer _server;
 
-    private ManagerMetrics(Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time)
+    private ManagerMetrics(
+        Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust,
+        ILoggerFactory loggers, TimeProvider time)
     {
         var drops = new TargetDrops(target, () => IsConnected(core.Status));
         Observe(core, target, conditions, drops);
@@ -31,26 +33,29 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         var options = new ScrapeOptions(settings.MetricsListen!, settings.Source)
         {
             Terms = MetricsListen.IsLocal(settings.MetricsListen!) ? null : () => TermsOf(trust.Current, time.GetUtcNow()),
-            Refused = (peer, who, isCertificate, reason) => refusals.Refused(peer, who, isCertificate ? RefusalReason.Certificate : RefusalReason.Handshake, reason),
+            Refused = (peer, who, isCertificate, reason) => refusals.Refused(
+                peer, who, isCertificate ? RefusalReason.Certificate : RefusalReason.Handshake, reason),
         };
         var exporter = new MetricExporter(ManagerFamilies.All, ManagerInstruments.Meter, _meter) { Prepare = drops.ReadAsync };
         _server = ScrapeServer.Start(options, exporter, loggers.CreateLogger(Features.Host));
     }
 
-    /// <summary>Where they are served.</summary>
+    /// <summary>The address that they are served on.</summary>
     public System.Net.IPEndPoint Address => _server.Address;
 
-    /// <summary>Starts to serve metrics at the configured address; null where none is configured.</summary>
-    /// <param name="settings">Say where.</param>
-    /// <param name="core">Holds what is programmed.</param>
-    /// <param name="target">Asked for drops.</param>
-    /// <param name="conditions">What status shows.</param>
-    /// <param name="watch">The watch of the cluster; null where there is none.</param>
-    /// <param name="trust">The API's certificate, and whose scrapers are let in.</param>
-    /// <param name="loggers">Where it tells.</param>
+    /// <summary>Serves metrics on the configured address; null if none is configured.</summary>
+    /// <param name="settings">Have the address.</param>
+    /// <param name="core">The programmer.</param>
+    /// <param name="target">Has the drop counters.</param>
+    /// <param name="conditions">The conditions of readiness.</param>
+    /// <param name="watch">The watch of the cluster; null if there is none.</param>
+    /// <param name="trust">The certificate of the API, and the trust for scrapers.</param>
+    /// <param name="loggers">Create its loggers.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="ConfigurationException">The address can't be bound.</exception>
-    public static ManagerMetrics? Start(Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust, ILoggerFactory loggers, TimeProvider time) =>
+    public static ManagerMetrics? Start(
+        Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust,
+        ILoggerFactory loggers, TimeProvider time) =>
         settings.MetricsListen is null ? null : new ManagerMetrics(settings, core, target, conditions, watch, trust, loggers, time);
 
     public async ValueTask DisposeAsync()
@@ -70,10 +75,15 @@ internal sealed class ManagerMetrics : IAsyncDisposable
             var states = core.Services.Values.CountBy(s => s.StateName).ToDictionary();
             return ServiceView.StateNames.Select(n => ManagerFamilies.Services.Measure(states.GetValueOrDefault(n), n));
         });
-        ManagerFamilies.TableCapacity.Observe(_meter, () => target.Pipeline.Tables.Where(t => !t.IsConst).Select(t => ManagerFamilies.TableCapacity.Measure(t.Size, t.Alias)));
-        ManagerFamilies.TableEntries.Observe(_meter, () => core.Status.Tables.Select(t => ManagerFamilies.TableEntries.Measure(t.Wanted, t.Table)));
-        ManagerFamilies.Differences.Observe(_meter, () => core.Status.Tables.Select(t => ManagerFamilies.Differences.Measure(t.Differences, t.Table)));
-        ManagerFamilies.Difference.Observe(_meter, () => core.Status.Differences.Select(d => ManagerFamilies.Difference.Measure(1, d.Table, d.Row, d.Kind)));
+        ManagerFamilies.TableCapacity.Observe(
+            _meter,
+            () => target.Pipeline.Tables.Where(t => !t.IsConst).Select(t => ManagerFamilies.TableCapacity.Measure(t.Size, t.Alias)));
+        ManagerFamilies.TableEntries.Observe(
+            _meter, () => core.Status.Tables.Select(t => ManagerFamilies.TableEntries.Measure(t.Wanted, t.Table)));
+        ManagerFamilies.Differences.Observe(
+            _meter, () => core.Status.Tables.Select(t => ManagerFamilies.Differences.Measure(t.Differences, t.Table)));
+        ManagerFamilies.Difference.Observe(
+            _meter, () => core.Status.Differences.Select(d => ManagerFamilies.Difference.Measure(1, d.Table, d.Row, d.Kind)));
     }
 
     private static bool IsConnected(ProgrammerStatus status) => status.TargetState is not (TargetState.Away or TargetState.Backup);
@@ -82,8 +92,8 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     {
         foreach (var kind in watch.GetStatus().Kinds)
         {
-            // Nothing heard yet is no age: the condition Watch tells of that.
-            if ((kind.LastEvent is { } heard && kind.LastList is { } listed ? heard > listed ? heard : listed : kind.LastEvent ?? kind.LastList) is { } last)
+            // Without any event there is no age: the condition Watch reports that.
+            if (new[] { kind.LastEvent, kind.LastList }.Max() is { } last)
             {
                 yield return ManagerFamilies.WatchAge.Measure((now - last).TotalSeconds, kind.Kind);
             }
@@ -93,7 +103,8 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     private static IEnumerable<Measurement<double>> ExpiriesOf(Settings settings, TrustStore trust, DateTimeOffset now)
     {
         yield return CommonFamilies.CertificateExpiry.Measure((trust.Current.NotAfter - now).TotalSeconds, "api");
-        if (settings.Target.Kind == TargetKind.External && settings.Target.P4Runtime.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
+        if (settings.Target.Kind == TargetKind.External
+            && settings.Target.P4Runtime.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
             && CertificateExpiry.OfFile(settings.Target.CertificateFile, now) is { } target)
         {
             yield return CommonFamilies.CertificateExpiry.Measure(target, "target");
@@ -101,5 +112,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     }
 
     private static ScrapeTerms TermsOf(TrustSnapshot trust, DateTimeOffset now) =>
-        new(trust.Server, trust.ChainPolicy(now), (certificate, chain) => trust.RefusalOf(ClientCertificate.From(certificate, chain), ScrapeTerms.ClientRole, now));
+        new(
+            trust.Server, trust.ChainPolicy(now),
+            (certificate, chain) => trust.RefusalOf(ClientCertificate.From(certificate, chain), ScrapeTerms.ClientRole, now));
 }

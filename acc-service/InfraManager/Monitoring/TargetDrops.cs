@@ -3,7 +3,10 @@ using ACCOffload.P4Runtime.Channels;
 
 namespace ACCOffload.InfraManager.Monitoring;
 
-/// <summary>Reads the pipeline's drop counters at a scrape. What the target does not tell in time is left out: an old number would look like no drops.</summary>
+/// <summary>
+/// Reads the drop counters of the pipeline at a scrape. Values that the target does not return in time are left out: an old value would
+/// look as if nothing was dropped.
+/// </summary>
 internal sealed class TargetDrops(ITargetView target, Func<bool> isConnected)
 {
     /// <summary>How long a scrape waits for the target.</summary>
@@ -11,7 +14,7 @@ internal sealed class TargetDrops(ITargetView target, Func<bool> isConnected)
 
     private const string NoReason = "none";
 
-    /// <summary>Packets by reason, as last read; empty where that failed.</summary>
+    /// <summary>Packets by reason, as last read; empty if that failed.</summary>
     public IReadOnlyList<(string Reason, long Packets)> Cells { get; private set; } = [];
 
     public async Task ReadAsync(CancellationToken cancellationToken)
@@ -27,11 +30,13 @@ internal sealed class TargetDrops(ITargetView target, Func<bool> isConnected)
         try
         {
             var cells = await target.ReadCountersAsync(counter, limit.Token).WaitAsync(limit.Token);
-            Cells = [.. cells.Select(c => (Reason: DropReasons.Label(counter.Alias, c.Index), c.Packets)).Where(c => c.Reason is not ("" or NoReason))];
+            Cells = [.. cells.Select(
+                c => (Reason: DropReasons.Label(counter.Alias, c.Index), c.Packets)).Where(c => c.Reason is not ("" or NoReason))];
         }
-        catch (Exception e) when (e is P4RuntimeException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (
+            e is P4RuntimeException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // The target's own metrics tell that it is away.
+            // The metric for the connection reports that the target is unavailable.
         }
     }
 }

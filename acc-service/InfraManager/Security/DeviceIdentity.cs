@@ -5,10 +5,10 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>The server's key and certificate as files: the key is made here and stays here.</summary>
+/// <summary>The key and certificate of the server as files. The key is created here and never leaves.</summary>
 internal sealed class DeviceIdentity(ApiSettings files)
 {
-    /// <summary>The name that a host looks for by default, whatever the address is.</summary>
+    /// <summary>The name that a host expects by default, whatever the address.</summary>
     public const string DefaultName = "accoffload-acc";
 
     private const string Role = "urn:accoffload:role:acc";
@@ -18,12 +18,12 @@ internal sealed class DeviceIdentity(ApiSettings files)
 
     private string RequestFile => Path.ChangeExtension(files.CertificateFile, ".csr");
 
-    /// <summary>Makes a key where there is none, and writes a request for it with the ACC's role.</summary>
-    /// <param name="names">DNS names and addresses.</param>
+    /// <summary>Creates a key unless there is one, and writes a certificate signing request with the ACC's role.</summary>
+    /// <param name="names">DNS names and IP addresses.</param>
     /// <returns>The request, PEM.</returns>
     public string Request(IReadOnlyList<string> names)
     {
-        using var key = LoadOrMakeKey();
+        using var key = LoadOrCreateKey();
         var alternatives = new SubjectAlternativeNameBuilder();
         foreach (var name in names.Distinct(StringComparer.OrdinalIgnoreCase))
         {
@@ -37,7 +37,9 @@ internal sealed class DeviceIdentity(ApiSettings files)
             }
             else
             {
-                throw new CertificateFileException("--name", RequestFile, $"'{ConfigurationError.OneLine(name)}' is neither a DNS name nor an address", "give another --name");
+                throw new CertificateFileException(
+                    "--name", RequestFile, $"'{ConfigurationError.OneLine(name)}' is neither a DNS name nor an address",
+                    "give another --name");
             }
         }
         alternatives.AddUri(new Uri(Role));
@@ -50,9 +52,11 @@ internal sealed class DeviceIdentity(ApiSettings files)
         return pem;
     }
 
-    /// <summary>Checks what was issued, and puts it into place: the authorities first, so that the pair is never one that can't be trusted.</summary>
-    /// <returns>A line that says what was installed.</returns>
-    /// <exception cref="CertificateFileException">It does not fit; nothing was changed.</exception>
+    /// <summary>
+    /// Checks the issued certificate and installs it: the authorities first, so that the installed pair is always trusted.
+    /// </summary>
+    /// <returns>One line about what was installed.</returns>
+    /// <exception cref="CertificateFileException">The certificate does not fit; nothing was changed.</exception>
     public string Install(string certificateFile, string authoritiesFile, DateTimeOffset now)
     {
         var chain = Read(certificateFile);
@@ -63,31 +67,41 @@ internal sealed class DeviceIdentity(ApiSettings files)
         {
             if (issued is null || !issued.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo()))
             {
-                throw Refuse(certificateFile, $"it was not issued for this device's key ({files.KeyFile})", "have the request of 'inframanager certs request' signed");
+                throw Refuse(
+                    certificateFile, $"it was not issued for this device's key ({files.KeyFile})",
+                    "have the request of 'inframanager certs request' signed");
             }
         }
         if (!CertificateRoles.Read(leaf).Contains("acc"))
         {
-            throw Refuse(certificateFile, $"it does not carry the role {Role}", "sign the request with its alternative names (rootfs/pki/make-certs --request)");
+            throw Refuse(
+                certificateFile, $"it does not carry the role {Role}",
+                "sign the request with its alternative names (rootfs/pki/make-certs --request)");
         }
 
         if (leaf.NotAfter.ToUniversalTime() <= now.UtcDateTime)
         {
-            throw Refuse(certificateFile, $"it expired on {leaf.NotAfter.ToUniversalTime():u}; the clock says {now:u}", "have a new one issued, or set the clock");
+            throw Refuse(
+                certificateFile, $"it expired on {leaf.NotAfter.ToUniversalTime():u}; the clock says {now:u}",
+                "have a new one issued, or set the clock");
         }
 
-        using var judge = new X509Chain();
-        judge.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        judge.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        judge.ChainPolicy.DisableCertificateDownloads = true;
-        // On a first boot the clock may be behind the certificate's first second; inframanager judges that each time it is used.
-        judge.ChainPolicy.VerificationTime = (leaf.NotBefore.ToUniversalTime() > now.UtcDateTime ? leaf.NotBefore.AddSeconds(1) : now.LocalDateTime);
-        judge.ChainPolicy.CustomTrustStore.AddRange(authorities);
-        judge.ChainPolicy.ExtraStore.AddRange(chain);
-        judge.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
-        if (!judge.Build(leaf))
+        using var verifier = new X509Chain();
+        verifier.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        verifier.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        verifier.ChainPolicy.DisableCertificateDownloads = true;
+        // On first boot the clock may be behind the start of the validity; inframanager checks that whenever it uses the certificate.
+        verifier.ChainPolicy.VerificationTime = (
+            leaf.NotBefore.ToUniversalTime() > now.UtcDateTime ? leaf.NotBefore.AddSeconds(1) : now.LocalDateTime);
+        verifier.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        verifier.ChainPolicy.ExtraStore.AddRange(chain);
+        verifier.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerAuthentication));
+        if (!verifier.Build(leaf))
         {
-            throw Refuse(certificateFile, $"{authoritiesFile} does not lead to it ({judge.ChainStatus.FirstOrDefault().StatusInformation.Trim()})", "give the authority that signed it with --ca");
+            throw Refuse(
+                certificateFile,
+                $"{authoritiesFile} does not lead to it ({verifier.ChainStatus.FirstOrDefault().StatusInformation.Trim()})",
+                "give the authority that signed it with --ca");
         }
 
         Write(files.CaFile, File.ReadAllText(authoritiesFile), ForAll);
@@ -95,7 +109,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
         return $"{files.CertificateFile}: {leaf.Subject}, valid until {leaf.NotAfter.ToUniversalTime():u}";
     }
 
-    private ECDsa LoadOrMakeKey()
+    private ECDsa LoadOrCreateKey()
     {
         if (File.Exists(files.KeyFile))
         {
@@ -123,7 +137,9 @@ internal sealed class DeviceIdentity(ApiSettings files)
                 throw;
             }
 
-            throw new CertificateFileException("Api:KeyFile", files.KeyFile, e is IOException ? "there is no key" : "it is not an elliptic curve's key in PEM", "run 'inframanager certs request'");
+            throw new CertificateFileException(
+                "Api:KeyFile", files.KeyFile, e is IOException ? "there is no key" : "it is not an elliptic curve's key in PEM",
+                "run 'inframanager certs request'");
         }
     }
 
@@ -143,17 +159,22 @@ internal sealed class DeviceIdentity(ApiSettings files)
 
     private static CertificateFileException Refuse(string file, string reason, string remedy) => new("certs", file, reason, remedy);
 
-    /// <summary>Whole or not at all, also when the power fails; owned like the folder, so that root may do it for the service's user.</summary>
+    // Atomic even if the power fails. The owner is that of the directory, so that root may run it for the user of the service.
     private static void Write(string file, string text, UnixFileMode mode)
     {
         var fresh = file + ".new";
         File.Delete(fresh);
-        using (var stream = new FileStream(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))
+        using (var stream = new FileStream(fresh, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = mode,
+        }))
         {
             stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
             stream.Flush(flushToDisk: true);
         }
-        // The process's umask may have taken more than it should.
+        // The umask may have removed more permissions than intended.
         File.SetUnixFileMode(fresh, mode);
         FileOwner.CopyFrom(Path.GetDirectoryName(file)!, fresh);
         File.Move(fresh, file, overwrite: true);

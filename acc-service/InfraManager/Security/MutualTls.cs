@@ -4,34 +4,35 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>Makes a listener one that only clients with a valid certificate and role get through, under TLS 1.3.</summary>
+/// <summary>Restricts a listener to clients with a valid certificate and role, under TLS 1.3.</summary>
 /// <param name="settings">The limits.</param>
-/// <param name="node">The node whose host has the connections of <see cref="ApiSettings.Connections"/> to itself.</param>
-/// <param name="trust">Judges certificates.</param>
-/// <param name="connections">Judges them again while they are connected.</param>
-/// <param name="refusals">Tells of those that were refused.</param>
+/// <param name="node">The node whose host may use all of <see cref="ApiSettings.Connections"/>.</param>
+/// <param name="trust">Checks certificates.</param>
+/// <param name="connections">Checks them again while they are connected.</param>
+/// <param name="refusals">Logs refused clients.</param>
 /// <param name="time">The clock.</param>
-internal sealed class MutualTls(ApiSettings settings, string node, TrustStore trust, PeerConnections connections, RefusalLog refusals, TimeProvider time) : IDisposable
+internal sealed class MutualTls(
+    ApiSettings settings, string node, TrustStore trust, PeerConnections connections, RefusalLog refusals, TimeProvider time) : IDisposable
 {
     private const string ThisNode = "this node";
     private const string OtherNodes = "other nodes";
 
-    /// <summary>Connections with certificates of other nodes, which are told that they are wrong here.</summary>
-    private const int MostOfOtherNodes = 8;
+    /// <summary>Connections of other nodes, which are answered that this ACC is not theirs.</summary>
+    private const int MaxOfOtherNodes = 8;
 
     private readonly TlsListener _listener = new(settings.Connections, refusals);
     private readonly ConnectionPool _pool = new(
         new ConnectionPoolOptions
         {
-            MostOf = group => group == ThisNode ? settings.Connections.MaxConnections : MostOfOtherNodes,
-            Most = settings.Connections.MaxConnections + MostOfOtherNodes,
+            MaxPerGroup = group => group == ThisNode ? settings.Connections.MaxConnections : MaxOfOtherNodes,
+            MaxConnections = settings.Connections.MaxConnections + MaxOfOtherNodes,
             Idle = settings.Connections.Idle,
             RequestArrival = settings.Connections.RequestArrival,
         },
         refusals,
         time);
 
-    /// <summary>What the handshake found out, for the parts of the connection after it.</summary>
+    /// <summary>The result of the handshake, for what handles the connection afterwards.</summary>
     private sealed class Handshake
     {
         public required TrustSnapshot Trust { get; init; }
@@ -47,10 +48,12 @@ internal sealed class MutualTls(ApiSettings settings, string node, TrustStore tr
 
     private TlsTerms OnHello(ConnectionContext connection)
     {
-        // One connection is judged by one snapshot, and again by the newest one once it stands.
+        // A handshake is checked against one snapshot, and the connection against the newest one once it is established.
         var handshake = new Handshake { Trust = trust.Current };
         connection.Features.Set(handshake);
-        return new TlsTerms(handshake.Trust.Server, handshake.Trust.ChainPolicy(time.GetUtcNow()), (certificate, chain) => Judge(handshake, certificate, chain));
+        return new TlsTerms(
+            handshake.Trust.Server, handshake.Trust.ChainPolicy(time.GetUtcNow()),
+            (certificate, chain) => Judge(handshake, certificate, chain));
     }
 
     private string? Judge(Handshake handshake, X509Certificate certificate, X509Chain? chain)
@@ -62,7 +65,7 @@ internal sealed class MutualTls(ApiSettings settings, string node, TrustStore tr
 
     private async Task AfterTlsAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        // Nothing without an identity goes on, whatever the TLS layer let through.
+        // Without an identity nothing continues, whatever the TLS layer accepted.
         if (connection.Features.Get<Handshake>() is not { Certificate: { } certificate, Identity: { } identity } handshake)
         {
             connection.Abort();
@@ -73,7 +76,7 @@ internal sealed class MutualTls(ApiSettings settings, string node, TrustStore tr
         connections.Add(peer);
         try
         {
-            // The trust may have changed while the handshake ran; the sweep didn't see this connection then.
+            // The trust may have changed during the handshake, when the sweep did not see this connection.
             if (connections.Admit(peer) is not null)
             {
                 await _pool.RunAsync(connection, identity.Node == node ? ThisNode : OtherNodes, identity.Subject, next);

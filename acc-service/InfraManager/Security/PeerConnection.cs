@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Connections;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>An established connection on the mutual TLS port, with its verdict under the newest trust.</summary>
+/// <summary>An established connection on the mutual TLS port, and whether the newest trust accepts it.</summary>
 internal sealed class PeerConnection(ConnectionContext connection, ClientCertificate certificate, ClientIdentity identity, long generation)
 {
-    // Judged anew at most once per generation; the requests of one connection come on several threads.
+    // Checked at most once per generation. The requests of a connection run on several threads.
     private readonly Lock _lock = new();
     private long _generation = generation;
     private ClientIdentity? _identity = identity;
@@ -15,7 +15,7 @@ internal sealed class PeerConnection(ConnectionContext connection, ClientCertifi
 
     public string Subject { get; } = identity.Subject;
 
-    /// <summary>Who the client is now; null, with the reason, once its certificate doesn't hold any more. That is final.</summary>
+    /// <summary>The client's identity; null, with the reason, once its certificate is no longer valid. That is final.</summary>
     public ClientIdentity? Verify(TrustSnapshot trust, DateTimeOffset now, out string? refusal)
     {
         lock (_lock)
@@ -35,6 +35,6 @@ internal sealed class PeerConnection(ConnectionContext connection, ClientCertifi
         }
     }
 
-    /// <summary>Ends the connection with every RPC on it.</summary>
+    /// <summary>Aborts the connection with every RPC on it.</summary>
     public void Close(string reason) => connection.Abort(new ConnectionAbortedException(reason));
 }

@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>Every established connection on the mutual TLS port. Closes those whose certificate stops holding: by a changed bundle or revocation list, or by expiry.</summary>
+/// <summary>
+/// The established connections on the mutual TLS port. Closes those whose certificate becomes invalid: by a changed bundle or revocation
+/// list, or by expiry.
+/// </summary>
 internal sealed partial class PeerConnections : IDisposable
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
@@ -28,7 +31,9 @@ internal sealed partial class PeerConnections : IDisposable
 
     public void Remove(PeerConnection connection) => _connections.TryRemove(connection, out _);
 
-    /// <summary>Whether the connection may serve a request now; when not, it is closed.</summary>
+    /// <summary>
+    /// The identity for a request on the connection; null if its certificate is no longer valid, and the connection is closed.
+    /// </summary>
     public ClientIdentity? Admit(PeerConnection connection)
     {
         var identity = connection.Verify(_trust.Current, _time.GetUtcNow(), out var refusal);
@@ -56,7 +61,7 @@ internal sealed partial class PeerConnections : IDisposable
 
     private void Close(PeerConnection connection, string reason)
     {
-        // Whoever removes it is the one to tell.
+        // Whoever removes it logs it.
         if (_connections.TryRemove(connection, out _))
         {
             LogClosed(connection.Peer, ConfigurationError.OneLine(connection.Subject), ConfigurationError.OneLine(reason, 300));

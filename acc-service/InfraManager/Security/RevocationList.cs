@@ -25,7 +25,7 @@ internal sealed class RevocationList
 
     public DateTimeOffset ThisUpdate { get; private set; }
 
-    /// <summary>When the next list was promised; null when it was not.</summary>
+    /// <summary>When the next list is due; null if unspecified.</summary>
     public DateTimeOffset? NextUpdate { get; private set; }
 
     public int Count => _serials.Count;
@@ -33,8 +33,8 @@ internal sealed class RevocationList
     public bool Contains(X509Certificate2 certificate) =>
         _serials.Contains(new BigInteger(certificate.SerialNumberBytes.Span, isUnsigned: false, isBigEndian: true));
 
-    /// <summary>Reads every list of a file, PEM or DER.</summary>
-    /// <exception cref="CryptographicException">It is none.</exception>
+    /// <summary>Reads all lists of a file, PEM or DER.</summary>
+    /// <exception cref="CryptographicException">The file is malformed, or a list is not supported.</exception>
     public static IReadOnlyList<RevocationList> ReadAll(ReadOnlySpan<byte> file)
     {
         if (file.IndexOf("-----BEGIN"u8) < 0)
@@ -57,7 +57,7 @@ internal sealed class RevocationList
         return lists.Count > 0 ? lists : throw new CryptographicException("has no block of \"X509 CRL\" in it");
     }
 
-    /// <summary>Whether <paramref name="issuer"/>'s key signed the list.</summary>
+    /// <summary>Whether the key of <paramref name="issuer"/> signed the list.</summary>
     public bool IsSignedBy(X509Certificate2 issuer)
     {
         if (!Issuer.RawData.AsSpan().SequenceEqual(issuer.SubjectName.RawData))
@@ -76,7 +76,8 @@ internal sealed class RevocationList
             "1.2.840.10045.4.3.2" or "1.2.840.113549.1.1.11" => HashAlgorithmName.SHA256,
             "1.2.840.10045.4.3.3" or "1.2.840.113549.1.1.12" => HashAlgorithmName.SHA384,
             "1.2.840.10045.4.3.4" or "1.2.840.113549.1.1.13" => HashAlgorithmName.SHA512,
-            _ => throw new CryptographicException($"is signed with the algorithm {_algorithm}, which is not supported (ECDSA or RSA with SHA-2 is)"),
+            _ => throw new CryptographicException(
+                $"is signed with the algorithm {_algorithm}, which is not supported (ECDSA or RSA with SHA-2 is)"),
         };
         if (_algorithm.StartsWith("1.2.840.10045.", StringComparison.Ordinal))
         {
@@ -148,7 +149,7 @@ internal sealed class RevocationList
         }
     }
 
-    /// <summary>A delta or partial list says so in a critical extension; taken for a full one it would let revoked certificates in.</summary>
+    /// <summary>A delta or partial list has a critical extension. Treated as a full list, it would accept revoked certificates.</summary>
     private static void RefuseUnknownCritical(AsnReader extensions)
     {
         while (extensions.HasData)
@@ -157,12 +158,14 @@ internal sealed class RevocationList
             var id = extension.ReadObjectIdentifier();
             if (extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && extension.ReadBoolean())
             {
-                throw new CryptographicException($"has the critical extension {id}, which is not supported (delta, indirect and partial lists are not)");
+                throw new CryptographicException(
+                    $"has the critical extension {id}, which is not supported (delta, indirect and partial lists are not)");
             }
         }
     }
 
-    private static bool IsTime(Asn1Tag tag) => tag.HasSameClassAndValue(Asn1Tag.UtcTime) || tag.HasSameClassAndValue(Asn1Tag.GeneralizedTime);
+    private static bool IsTime(Asn1Tag tag) =>
+        tag.HasSameClassAndValue(Asn1Tag.UtcTime) || tag.HasSameClassAndValue(Asn1Tag.GeneralizedTime);
 
     private static DateTimeOffset ReadTime(AsnReader reader) =>
         reader.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) ? reader.ReadUtcTime() : reader.ReadGeneralizedTime();

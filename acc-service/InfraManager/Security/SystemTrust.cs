@@ -3,17 +3,17 @@ using System.Runtime.InteropServices;
 namespace ACCOffload.InfraManager.Security;
 
 /// <summary>
-/// The system's certificate authorities, whom nobody here believes: every connection has a bundle of its own. The framework reads all of them
-/// nevertheless, with the first certificate chain that it looks at, and that is half of a cold start.
+/// The certificate authorities of the system. They are unused: every connection has its own trust bundle. Still, the framework reads all of
+/// them when it checks the first certificate chain, which would be half of a cold start.
 /// </summary>
 internal static partial class SystemTrust
 {
     private const string Nowhere = "/nonexistent";
 
-    /// <summary>Points OpenSSL's variables at nothing, whatever they were. Before any other thread is there.</summary>
+    /// <summary>Points the variables of OpenSSL to a nonexistent path. Call it before any other thread exists.</summary>
     public static void LeaveUnread()
     {
-        // Not Environment.SetEnvironmentVariable: native code does not see that one.
+        // Native code does not see what Environment.SetEnvironmentVariable sets.
         _ = SetEnvironment("SSL_CERT_DIR", Nowhere, overwrite: 1);
         _ = SetEnvironment("SSL_CERT_FILE", Nowhere, overwrite: 1);
     }

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>The server's certificate and what it trusts, as the files were at one moment.</summary>
+/// <summary>The certificate of the server and its trust, as read from the files at one time.</summary>
 internal sealed class TrustSnapshot
 {
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
@@ -28,16 +28,16 @@ internal sealed class TrustSnapshot
         _fingerprintRoles = fingerprintRoles;
     }
 
-    /// <summary>Grows with each change of the files.</summary>
+    /// <summary>Increases with each change of the files.</summary>
     public long Generation { get; }
 
     /// <summary>The server's certificate with its chain.</summary>
     public SslStreamCertificateContext Server { get; }
 
-    /// <summary>Until when the server's certificate is valid.</summary>
+    /// <summary>When the certificate of the server expires.</summary>
     public DateTimeOffset NotAfter => Server.TargetCertificate.NotAfter.ToUniversalTime();
 
-    /// <summary>How a chain is built: to the configured authorities, and never over the network.</summary>
+    /// <summary>The policy for chains: only the configured authorities are trusted, and nothing is fetched over the network.</summary>
     public X509ChainPolicy ChainPolicy(DateTimeOffset now)
     {
         var policy = new X509ChainPolicy
@@ -52,11 +52,12 @@ internal sealed class TrustSnapshot
         return policy;
     }
 
-    /// <summary>Judges a client's certificate.</summary>
-    /// <returns>Who it is; or null and the reason for the refusal.</returns>
-    public ClientIdentity? Judge(ClientCertificate presented, DateTimeOffset now, out string? refusal) => Judge(presented, now, Identify, out refusal);
+    /// <summary>Checks the certificate of a host.</summary>
+    /// <returns>The identity, or null and the reason for the refusal.</returns>
+    public ClientIdentity? Judge(ClientCertificate presented, DateTimeOffset now, out string? refusal) =>
+        Judge(presented, now, Identify, out refusal);
 
-    /// <summary>Judges the certificate of a client that is no host, by its role.</summary>
+    /// <summary>Checks the certificate and role of a client that is not a host.</summary>
     /// <returns>Null, or the reason for the refusal.</returns>
     public string? RefusalOf(ClientCertificate presented, string role, DateTimeOffset now)
     {
@@ -66,10 +67,15 @@ internal sealed class TrustSnapshot
         ClientIdentity? Has(X509Certificate2 leaf, DateTimeOffset notAfter, out string? refusal)
         {
             var roles = CertificateRoles.Read(leaf);
-            refusal = roles is [var only] && only == role ? null : $"the certificate's role is {(roles.Count == 0 ? "none" : ConfigurationError.OneLine(string.Join(", ", roles)))}, not {role}";
+            refusal = roles is [var only] && only == role
+                ? null
+                : $"the certificate's role is {Name(roles)}, not {role}";
             return null;
         }
     }
+
+    private static string Name(IReadOnlyList<string> roles) =>
+        roles.Count == 0 ? "none" : ConfigurationError.OneLine(string.Join(", ", roles));
 
     private delegate ClientIdentity? Identification(X509Certificate2 leaf, DateTimeOffset notAfter, out string? refusal);
 
@@ -125,7 +131,8 @@ internal sealed class TrustSnapshot
             var roles = CertificateRoles.Read(leaf);
             if (roles.Count == 0)
             {
-                refusal = $"the certificate has no role in its subject alternative names, and Api:FingerprintRoles has none for {fingerprint}";
+                refusal = "the certificate has no role in its subject alternative names, "
+                    + $"and Api:FingerprintRoles has none for {fingerprint}";
             }
             else if (roles.Count > 1)
             {
@@ -156,10 +163,15 @@ internal sealed class TrustSnapshot
             return "the certificate's key usage does not allow signatures";
         }
 
-        return leaf.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority) ? "the certificate is that of an authority" : null;
+        return leaf.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority)
+            ? "the certificate is that of an authority"
+            : null;
     }
 
-    /// <summary>Looks each certificate of the chain up in its issuer's list. With lists configured, an issuer without a current one is not trusted.</summary>
+    /// <summary>
+    /// Checks each certificate of the chain against the list of its issuer. If lists are configured, an issuer without a current one is not
+    /// trusted.
+    /// </summary>
     private string? CheckRevocation(X509Chain chain, DateTimeOffset now)
     {
         if (_revocations is null)
@@ -205,7 +217,7 @@ internal sealed class TrustSnapshot
         var flags = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, s) => all | s.Status);
         if ((flags & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0)
         {
-            return $"the certificate's issuer ({leaf.Issuer}) is none that Api:CaFile trusts";
+            return $"the certificate's issuer ({leaf.Issuer}) is not trusted by Api:CaFile";
         }
 
         return flags.HasFlag(X509ChainStatusFlags.NotValidForUsage)

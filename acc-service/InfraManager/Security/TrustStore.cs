@@ -4,10 +4,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>Keeps the certificate files loaded. A change that can't be used leaves the last good state in force.</summary>
+/// <summary>Loads the certificate files and follows their changes. After an invalid change the last good state stays in force.</summary>
 internal sealed partial class TrustStore
 {
-    private const int LargestFile = 16 << 20;
+    private const int MaxFileBytes = 16 << 20;
 
     private readonly ApiSettings _settings;
     private readonly TimeProvider _time;
@@ -28,10 +28,12 @@ internal sealed partial class TrustStore
 
     public TrustSnapshot Current => _current;
 
-    /// <summary>Where the server's certificate is read from.</summary>
+    /// <summary>The file of the server certificate.</summary>
     public string CertificateFile => _settings.CertificateFile;
 
-    /// <summary>Why the files, as they are now, can't be used, with the file named; empty while they can. The state in force is the last good one.</summary>
+    /// <summary>
+    /// Why the current files are unusable, with the name of the file; empty if they are valid. Meanwhile the last good state is in force.
+    /// </summary>
     public string Problem => Volatile.Read(ref _lastProblem) ?? "";
 
     /// <summary>The files that <see cref="Reload"/> reads.</summary>
@@ -42,7 +44,7 @@ internal sealed partial class TrustStore
     public event Action? Changed;
 
     /// <summary>Reads the files again.</summary>
-    /// <returns>Whether the state in force is that of the files.</returns>
+    /// <returns>Whether the files are in force.</returns>
     public bool Reload()
     {
         lock (_lock)
@@ -60,7 +62,7 @@ internal sealed partial class TrustStore
             }
             catch (CertificateFileException e)
             {
-                // Half-written files are read again soon; a lasting problem is told once.
+                // Half-written files are read again soon; a persistent problem is logged once.
                 if (_lastProblem != e.Message)
                 {
                     LogNotReloaded(e.Message);
@@ -102,22 +104,28 @@ internal sealed partial class TrustStore
         X509Certificate2 server;
         try
         {
-            // A certificate's key may be in a file of its own, or, as openssl writes them, in one of several blocks.
+            // The key may be in a file of its own, or in one of several blocks, as openssl writes them.
             server = X509Certificate2.CreateFromPem(Pem(certificate), Pem(key));
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            throw new CertificateFileException("Api:KeyFile", _settings.KeyFile, $"holds no private key of the certificate in {_settings.CertificateFile} ({e.Message})", "give the key that the certificate was made for, PEM, without a password");
+            throw new CertificateFileException(
+                "Api:KeyFile", _settings.KeyFile, $"holds no private key of the certificate in {_settings.CertificateFile} ({e.Message})",
+                "give the key that the certificate was made for, PEM, without a password");
         }
         var now = _time.GetUtcNow().UtcDateTime;
         if (server.NotAfter.ToUniversalTime() < now)
         {
-            throw new CertificateFileException("Api:CertificateFile", _settings.CertificateFile, $"the certificate expired on {server.NotAfter.ToUniversalTime():u}", "renew it");
+            throw new CertificateFileException(
+                "Api:CertificateFile", _settings.CertificateFile, $"the certificate expired on {server.NotAfter.ToUniversalTime():u}",
+                "renew it");
         }
 
         if (server.NotBefore.ToUniversalTime() > now)
         {
-            throw new CertificateFileException("Api:CertificateFile", _settings.CertificateFile, $"the certificate is not valid before {server.NotBefore.ToUniversalTime():u}", "check this machine's clock, or wait");
+            throw new CertificateFileException(
+                "Api:CertificateFile", _settings.CertificateFile,
+                $"the certificate is not valid before {server.NotBefore.ToUniversalTime():u}", "check this machine's clock, or wait");
         }
 
         chain.RemoveAt(0);
@@ -131,7 +139,9 @@ internal sealed partial class TrustStore
         {
             if (!authority.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority))
             {
-                throw new CertificateFileException("Api:CaFile", _settings.CaFile, $"{authority.Subject} is no authority", "list the certificates of the authorities that sign the hosts' certificates");
+                throw new CertificateFileException(
+                    "Api:CaFile", _settings.CaFile, $"{authority.Subject} is not an authority",
+                    "list the certificates of the authorities that sign the hosts' certificates");
             }
         }
         return authorities;
@@ -145,7 +155,8 @@ internal sealed partial class TrustStore
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {
-            throw new CertificateFileException("Api:CrlFile", _settings.CrlFile!, e.Message, "give the authorities' revocation lists, PEM or one in DER");
+            throw new CertificateFileException(
+                "Api:CrlFile", _settings.CrlFile!, e.Message, "give the authorities' revocation lists, PEM or one in DER");
         }
     }
 
@@ -160,7 +171,9 @@ internal sealed partial class TrustStore
         {
             throw new CertificateFileException(key, file, $"is corrupt: {e.Message}", "give a certificate in PEM");
         }
-        return collection.Count > 0 ? collection : throw new CertificateFileException(key, file, "has no certificate in it", "give a certificate in PEM");
+        return collection.Count > 0
+            ? collection
+            : throw new CertificateFileException(key, file, "contains no certificate", "give a certificate in PEM");
     }
 
     private static string Pem(byte[] text) => System.Text.Encoding.UTF8.GetString(text);
@@ -170,9 +183,9 @@ internal sealed partial class TrustStore
         try
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            if (stream.Length > LargestFile)
+            if (stream.Length > MaxFileBytes)
             {
-                throw new CertificateFileException(key, file, $"is larger than {LargestFile} bytes", "give a file in PEM");
+                throw new CertificateFileException(key, file, $"is larger than {MaxFileBytes} bytes", "give a file in PEM");
             }
 
             var bytes = new byte[stream.Length];
@@ -185,7 +198,15 @@ internal sealed partial class TrustStore
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CertificateFileException(key, file, $"cannot be read: {e.Message}", "make it readable for the user that runs inframanager");
+            throw new CertificateFileException(
+                key, file, $"cannot be read: {e.Message}", "make it readable for the user that runs inframanager");
         }
     }
+
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Information, Message = "Certificates reloaded (generation {Generation})")]
+    private partial void LogReloaded(long generation);
+
+    [LoggerMessage(
+        EventId = 2002, Level = LogLevel.Error, Message = "Certificates not reloaded, the previous ones stay in force: {Problem}")]
+    private partial void LogNotReloaded(string problem);
 }

@@ -27,7 +27,7 @@ internal sealed class ControllerDoor : IDisposable
         _tls = options.Tls is null ? null : new TlsIdentity(options.Tls, logger);
         _listener = new TlsListener(_limits, refusals);
         _pool = new ConnectionPool(
-            new ConnectionPoolOptions { MostOf = _ => _limits.MaxConnections, Most = _limits.MaxConnections, Idle = _limits.Idle, RequestArrival = _limits.RequestArrival },
+            new ConnectionPoolOptions { MaxPerGroup = _ => _limits.MaxConnections, MaxConnections = _limits.MaxConnections, Idle = _limits.Idle, RequestArrival = _limits.RequestArrival },
             refusals,
             options.TimeProvider);
     }

@@ -38,7 +38,7 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         { "add_request.netns: empty", r => r.AddRequest.Netns = "" },
         { "add_request.interface_name: empty", r => r.AddRequest.InterfaceName = "" },
         { "add_request.container_ips: empty", r => r.AddRequest.ContainerIps.Clear() },
-        { "add_request.container_ips[0].address: \"x/24\" is no IP address", r => r.AddRequest.ContainerIps[0].Address = "x/24" },
+        { "add_request.container_ips[0].address: \"x/24\" is not an IP address", r => r.AddRequest.ContainerIps[0].Address = "x/24" },
         { "add_request.container_ips[0].address: \"10.244.1.2/999\" has no valid prefix length", r => r.AddRequest.ContainerIps[0].Address = "10.244.1.2/999" },
         { "host_if_name: empty", r => r.HostIfName = "" },
         { "mac_addr: empty", r => r.MacAddr = "" },
@@ -120,7 +120,7 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         Assert.True((await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "10.244.1.99" })).Successful);
         Assert.Equal(3, _api.Core.Intents.Count);
         await RefusedAsync(StatusCode.InvalidArgument, "del_request: missing, and so is ipv4_addr", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest()));
-        await RefusedAsync(StatusCode.InvalidArgument, "ipv4_addr: \"zz\" is no IP address", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" }));
+        await RefusedAsync(StatusCode.InvalidArgument, "ipv4_addr: \"zz\" is not an IP address", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" }));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         {
             (new SetupHostInterfaceRequest(), "if_name: empty"),
             (new SetupHostInterfaceRequest { IfName = "tap0" }, "mac_addr: empty"),
-            (new SetupHostInterfaceRequest { IfName = "tap0", MacAddr = "02:00:00:00:00:02", Ipv4Addr = "1.2.3" }, "ipv4_addr: \"1.2.3\" is no IP address"),
+            (new SetupHostInterfaceRequest { IfName = "tap0", MacAddr = "02:00:00:00:00:02", Ipv4Addr = "1.2.3" }, "ipv4_addr: \"1.2.3\" is not an IP address"),
         })
         {
             await RefusedAsync(StatusCode.InvalidArgument, message, async () => await _client.SetupHostInterfaceAsync(request));

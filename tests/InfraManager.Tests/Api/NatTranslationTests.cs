@@ -74,7 +74,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     {
         { "endpoint: missing", r => r.Endpoint = null },
         { "endpoint.ipv4_addr: empty", r => r.Endpoint.Ipv4Addr = "" },
-        { "endpoint.ipv4_addr: \"web\" is no IP address", r => r.Endpoint.Ipv4Addr = "web" },
+        { "endpoint.ipv4_addr: \"web\" is not an IP address", r => r.Endpoint.Ipv4Addr = "web" },
         { "endpoint.port: 0 is outside 1..65535", r => r.Endpoint.Port = 0 },
         { "endpoint.port: 65536 is outside 1..65535", r => r.Endpoint.Port = 65536 },
         { "proto: empty", r => r.Proto = "" },
@@ -174,10 +174,10 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [Fact]
     public async Task Wrong_source_nat_is_refused_with_the_field()
     {
-        await RefusedAsync("snat_ipv4: \"node\" is no IP address", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
+        await RefusedAsync("snat_ipv4: \"node\" is not an IP address", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "node" }));
         await RefusedAsync("snat_ipv6: this pipeline carries IPv4 only", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = "192.0.2.2", SnatIpv6 = "fd00::1" }));
         await RefusedAsync("prefix: empty", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true }));
-        await RefusedAsync("prefix: \"10.244.0.0/33\" has a prefix length beyond 32", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
+        await RefusedAsync("prefix: \"10.244.0.0/33\" has invalid prefix length 33 (0–32)", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { IsAdd = true, Prefix = "10.244.0.0/33" }));
         Assert.Empty(_api.Core.Intents);
     }
 

@@ -247,7 +247,7 @@ public sealed class DoctorTests : IDisposable
             """);
         File.SetUnixFileMode(At("kubeconfig"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
         await WrongAsync("cluster", "can be read or written by others");
-        await WrongAsync("cluster", "is not reached");
+        await WrongAsync("cluster", "is not reachable");
     }
 
     [Fact]

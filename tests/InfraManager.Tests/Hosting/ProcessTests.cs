@@ -53,7 +53,7 @@ public sealed class ProcessTests : IDisposable
         var (code, output, error) = await RunAsync(command, "--config", file);
         Assert.Equal(78, code);
         Assert.Equal("", output);
-        Assert.Equal($"{file}: Logging:Level = \"Loud\": is no log level; give Trace, Debug, Information, Warning, Error, Critical or None\n", error);
+        Assert.Equal($"{file}: Logging:Level = \"Loud\": is not a log level; give Trace, Debug, Information, Warning, Error, Critical or None\n", error);
     }
 
     [Fact]

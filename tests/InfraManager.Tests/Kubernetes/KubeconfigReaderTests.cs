@@ -64,7 +64,7 @@ public sealed class KubeconfigReaderTests : IDisposable
 
     [Theory]
     [InlineData("server: http://192.0.2.1", "cluster.server: \"http://192.0.2.1\" is not encrypted; give the API server's real address")]
-    [InlineData("server: 192.0.2.1", "cluster.server: \"192.0.2.1\" is no https address")]
+    [InlineData("server: 192.0.2.1", "cluster.server: \"192.0.2.1\" is not an https address")]
     [InlineData("server: https://u:p@192.0.2.1", "has more than a host, a port and a path")]
     [InlineData("", "cluster.server: is missing")]
     [InlineData("server: https://192.0.2.1, insecure-skip-tls-verify: true", "cluster.insecure-skip-tls-verify: is set; remove it")]

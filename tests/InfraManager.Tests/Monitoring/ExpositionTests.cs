@@ -11,9 +11,9 @@ namespace ACCOffload.InfraManager.Tests.Monitoring;
 /// <summary>Instruments of a test's own, as a scraper reads them over HTTP.</summary>
 public sealed class ExpositionTests : IAsyncDisposable
 {
-    private static readonly MetricFamily Hits = new("test_hits", MetricKind.Counter, "Hits with \"quotes\", a \\ and\na second line.") { Labels = ["who"], MostSeries = 4, Known = ["nobody"] };
+    private static readonly MetricFamily Hits = new("test_hits", MetricKind.Counter, "Hits with \"quotes\", a \\ and\na second line.") { Labels = ["who"], MaxSeries = 4, Known = ["nobody"] };
     private static readonly MetricFamily Wait = new("test_wait_seconds", MetricKind.Histogram, "Waits.") { Unit = "seconds", Labels = ["phase"], Buckets = [0.5, 1, 2.5] };
-    private static readonly MetricFamily Level = new("test_level", MetricKind.Gauge, "Levels.") { Labels = ["tank"], MostSeries = 3 };
+    private static readonly MetricFamily Level = new("test_level", MetricKind.Gauge, "Levels.") { Labels = ["tank"], MaxSeries = 3 };
     private static readonly MetricFamily Thing = new("test_thing", MetricKind.Info, "A thing.") { Labels = ["name"] };
     private static readonly MetricFamily Seen = new("test_seen", MetricKind.Counter, "Counted elsewhere.");
     private static readonly MetricFamily Silent = new("test_silent", MetricKind.Gauge, "Nobody measures it.");
@@ -209,7 +209,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     public async Task Silent_connections_give_way_to_a_scraper()
     {
         var silent = new List<TcpClient>();
-        for (var i = 0; i < 3 * ScrapeServer.MostConnections; i++)
+        for (var i = 0; i < 3 * ScrapeServer.MaxConnections; i++)
         {
             var client = new TcpClient();
             await client.ConnectAsync(IPAddress.Loopback, Port);

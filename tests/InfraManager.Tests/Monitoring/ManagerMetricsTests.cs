@@ -98,7 +98,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     [InlineData(Client.Host, "the certificate's role is host:node-1, not metrics")]
     [InlineData(Client.Target, "the certificate's role is p4rt-client, not metrics")]
     [InlineData(Client.TwoRoles, "the certificate's role is metrics, host:node-1, not metrics")]
-    [InlineData(Client.Foreign, "is none that Api:CaFile trusts")]
+    [InlineData(Client.Foreign, "is not trusted by Api:CaFile")]
     [InlineData(Client.Expired, "the certificate expired on")]
     [InlineData(Client.Revoked, "the certificate is revoked")]
     [InlineData(Client.Plain, "the TLS handshake failed")]

@@ -48,7 +48,7 @@ public sealed class RefusalLogTests
             refusals.Refused($"peer {i}", "", RefusalReason.Handshake, "why");
         }
 
-        Assert.Equal(LineBudget.MostLines + 1, log.Lines.Count);
+        Assert.Equal(LineBudget.MaxLines + 1, log.Lines.Count);
         time.Now += TimeSpan.FromMinutes(11).Ticks;
         refusals.Refused("peer 0", "", RefusalReason.Handshake, "why");
         Assert.Contains("2500 lines about refusals were not logged", log.Lines[^2], StringComparison.Ordinal);

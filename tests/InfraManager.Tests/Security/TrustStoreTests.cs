@@ -28,9 +28,9 @@ public sealed class TrustStoreTests : IDisposable
     [InlineData("tls.key", null, "Api:KeyFile", "no such file")]
     [InlineData("ca.crt", null, "Api:CaFile", "no such file")]
     [InlineData("ca.crl", null, "Api:CrlFile", "no such file")]
-    [InlineData("tls.crt", "nonsense", "Api:CertificateFile", "has no certificate in it")]
+    [InlineData("tls.crt", "nonsense", "Api:CertificateFile", "contains no certificate")]
     [InlineData("tls.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "Api:CertificateFile", "is corrupt")]
-    [InlineData("ca.crt", "", "Api:CaFile", "has no certificate in it")]
+    [InlineData("ca.crt", "", "Api:CaFile", "contains no certificate")]
     [InlineData("tls.key", "nonsense", "Api:KeyFile", "holds no private key of the certificate")]
     [InlineData("ca.crl", "nonsense", "Api:CrlFile", "is no revocation list")]
     public void A_bad_file_is_named_with_its_key(string file, string? contents, string key, string reason)
@@ -67,7 +67,7 @@ public sealed class TrustStoreTests : IDisposable
     public void What_is_no_authority_is_no_bundle()
     {
         Write(_pki.IssueServer(), _pki.IssueHost());
-        Assert.Equal("CN=node-1 is no authority", Assert.Throws<CertificateFileException>(Load).Reason);
+        Assert.Equal("CN=node-1 is not an authority", Assert.Throws<CertificateFileException>(Load).Reason);
     }
 
     [Fact]

@@ -23,7 +23,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
     public const string Controller = "accoffload-inframanager";
 
     private const int MostWaiting = 1000;
-    private const int MostSeries = 4096;
+    private const int MaxSeries = 4096;
     private const int Tries = 3;
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
@@ -92,7 +92,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             return;
         }
 
-        if (_series.Count >= MostSeries && series is null)
+        if (_series.Count >= MaxSeries && series is null)
         {
             _series.Remove(_series.MinBy(s => s.Value.Last).Key);
         }
@@ -140,7 +140,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
                 {
                     var regarding = series.First.Regarding;
                     var problem = ApiServerClient.Describe(e);
-                    if (_lines.Judge(regarding.EventNamespace, "event", problem).Fate == LineFate.Told)
+                    if (_lines.Decide(regarding.EventNamespace, "event", problem).Fate == LineFate.Written)
                     {
                         LogNotWritten(series.First.Reason, regarding.Kind, new ObjectName(regarding.Namespace, regarding.Name), problem);
                     }

@@ -268,8 +268,8 @@ internal sealed partial class ServiceController : IDisposable
     /// <summary>Bounded by namespace: who may write one's services can't fill the journal. <c>ctl services</c> shows all.</summary>
     private void Tell(string kind, ServiceKey key, string text, Action<ServiceKey, string> log)
     {
-        var verdict = _lines.Judge(key.Namespace, kind, $"{key} {text}");
-        if (verdict.Fate == LineFate.Told)
+        var verdict = _lines.Decide(key.Namespace, kind, $"{key} {text}");
+        if (verdict.Fate == LineFate.Written)
         {
             log(key, verdict.Suppressed == 0 ? text : $"{text} ({verdict.Suppressed} more of this namespace were not logged)");
         }
