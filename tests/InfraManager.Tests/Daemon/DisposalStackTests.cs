@@ -1,0 +1,35 @@
+using ACCOffload.Daemon;
+
+namespace ACCOffload.InfraManager.Tests;
+
+public sealed class DisposalStackTests
+{
+    [Fact]
+    public async Task Parts_are_disposed_of_in_reverse_order_and_once()
+    {
+        var order = new List<string>();
+        var stack = new DisposalStack();
+        stack.Add(new Part("store", order));
+        var watch = stack.Add(new AsyncPart("watch", order));
+        stack.Add(new Part("api", order));
+        await stack.DisposeEarlyAsync(watch);
+        await stack.DisposeEarlyAsync(watch);
+        await stack.DisposeAsync();
+        await stack.DisposeAsync();
+        Assert.Equal(["watch", "api", "store"], order);
+    }
+
+    private sealed class Part(string name, List<string> order) : IDisposable
+    {
+        public void Dispose() => order.Add(name);
+    }
+
+    private sealed class AsyncPart(string name, List<string> order) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            order.Add(name);
+            return ValueTask.CompletedTask;
+        }
+    }
+}
