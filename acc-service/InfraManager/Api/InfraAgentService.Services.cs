@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;
 
@@ -13,14 +14,13 @@ internal sealed partial class InfraAgentService
         () =>
         {
             var spec = NatTranslations.ToSpec(request, settings);
-            ServiceClaims.Check(spec, settings, "endpoint", a => NatTranslations.BackendField(request, a));
-            settings.Package?.Demand(spec);
-            return core.SetServiceAsync(new ServiceIntent(NatTranslations.KeyOf(request), spec), context.CancellationToken);
+            var claim = new ServiceClaim("endpoint", a => NatTranslations.BackendField(request, a));
+            return core.SubmitAsync(new ServiceIntent(NatTranslations.KeyOf(request), spec) { Claim = claim }, context.CancellationToken);
         });
 
     /// <summary>What is not there is success: 24.01's agent deletes again after a failure.</summary>
     public override Task<Reply> NatTranslationDelete(NatTranslation request, ServerCallContext context) => ChangeServicesAsync(
-        context, () => core.SetServiceAsync(new ServiceIntent(NatTranslations.KeyOf(request), null), context.CancellationToken));
+        context, () => core.SubmitAsync(new ServiceIntent(NatTranslations.KeyOf(request), null), context.CancellationToken));
 
     /// <summary>The source of what is masqueraded on its way out of the cluster; no address at all ends it.</summary>
     public override Task<Reply> SetSnatAddress(SetSnatAddressRequest request, ServerCallContext context) => AnswerAsync(context, _ =>
@@ -31,20 +31,12 @@ internal sealed partial class InfraAgentService
         }
 
         var address = request.SnatIpv4.Length > 0 ? InfraAgentRequests.ToAddress("snat_ipv4", request.SnatIpv4) : null;
-        var intent = new SnatAddressIntent(address);
-        SnatRules.Check(intent, settings, "snat_ipv4");
-        return core.SetSnatAsync(intent, context.CancellationToken);
+        return core.SubmitAsync(new SnatAddressIntent(address) { Field = "snat_ipv4" }, context.CancellationToken);
     });
 
     /// <summary>Adds or removes a prefix within which pods keep their own address.</summary>
     public override Task<Reply> AddDelSnatPrefix(AddDelSnatPrefixRequest request, ServerCallContext context) => AnswerAsync(
-        context,
-        _ =>
-        {
-            var intent = new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd);
-            SnatRules.Check(intent, settings);
-            return core.SetSnatAsync(intent, context.CancellationToken);
-        });
+        context, _ => core.SubmitAsync(new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd), context.CancellationToken));
 
     private Task<Reply> ChangeServicesAsync(ServerCallContext context, Func<Task> change) => AnswerAsync(context, _ =>
         takesServices

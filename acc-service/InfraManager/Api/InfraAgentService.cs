@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;
 
@@ -24,7 +25,7 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
     {
         var spec = InfraAgentRequests.ToSpec(guard.RequireNode(context), request);
         var previous = HolderOf(spec);
-        await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
+        await core.SubmitAsync(new AttachIntent(spec), context.CancellationToken);
         if (previous is { } over)
         {
             NoteTakeover(spec, over);
@@ -39,14 +40,14 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
         // CNI's DEL is idempotent: nothing there is success, although 24.01's manager said otherwise.
         if (FindKey(node, request) is { } key)
         {
-            await core.DetachAsync(new DetachIntent(node, ApiOrigin.InfraAgent, key, 0, 0), context.CancellationToken);
+            await core.SubmitAsync(new DetachIntent(node, ApiOrigin.InfraAgent, key, 0, 0), context.CancellationToken);
         }
 
         return new DelReply { Successful = true };
     });
 
     public override Task<Reply> SetupHostInterface(SetupHostInterfaceRequest request, ServerCallContext context) => AnswerAsync(
-        context, node => core.AttachAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken));
+        context, node => core.SubmitAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken));
 
     private Task<Reply> AnswerAsync(ServerCallContext context, Func<string, Task> call) => guard.RunAsync(context, async () =>
     {
@@ -54,7 +55,7 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
         return new Reply { Successful = true };
     });
 
-    /// <summary>The other pod's attachment that has the device; the judge ends it when the device is given on.</summary>
+    /// <summary>The other pod's attachment that has the device; admission ends it when the device is given on.</summary>
     private AttachmentKey? HolderOf(EndpointSpec spec) => core.Endpoints
         .Select(v => v.Endpoint.Spec)
         .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == spec.Node && s.Kind == EndpointKind.Pod && s.PortName == spec.PortName && s.Key != spec.Key)
@@ -84,9 +85,7 @@ internal sealed partial class InfraAgentService(IProgrammer core, RpcGuard guard
     {
         if (request.DelRequest is { Netns.Length: > 0, InterfaceName.Length: > 0 } del)
         {
-            var key = InfraAgentRequests.ToKey("del_request", del.Netns, del.InterfaceName);
-            EndpointRules.CheckKey(key);
-            return key;
+            return InfraAgentRequests.ToKey("del_request", del.Netns, del.InterfaceName);
         }
         if (request.Ipv4Addr.Length == 0)
         {

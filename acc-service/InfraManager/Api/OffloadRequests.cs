@@ -18,7 +18,7 @@ internal static class OffloadRequests
         {
             Node = node,
             Origin = ApiOrigin.Offload,
-            Key = ToUsableKey(request.Key),
+            Key = ToKey(request.Key),
             Kind = request.Kind switch
             {
                 Protos.V1.EndpointKind.Pod => ACCOffload.InfraManager.State.EndpointKind.Pod,
@@ -47,19 +47,6 @@ internal static class OffloadRequests
             ? throw IntentException.Invalid("key", "missing")
             : new ACCOffload.InfraManager.State.AttachmentKey(key.Network, key.ContainerId, key.InterfaceName);
 
-    /// <summary>Null where nothing can be held under the key.</summary>
-    public static ACCOffload.InfraManager.State.AttachmentKey? UsableKey(Protos.V1.AttachmentKey? key)
-    {
-        try
-        {
-            return ToUsableKey(key);
-        }
-        catch (IntentException)
-        {
-            return null;
-        }
-    }
-
     /// <summary>An endpoint as the request that would make it.</summary>
     public static AttachRequest FromSpec(EndpointSpec spec)
     {
@@ -83,13 +70,6 @@ internal static class OffloadRequests
         new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
 
     public static ByteString ToBytes(IPAddress address) => ByteString.CopyFrom(address.GetAddressBytes());
-
-    private static ACCOffload.InfraManager.State.AttachmentKey ToUsableKey(Protos.V1.AttachmentKey? key)
-    {
-        var usable = ToKey(key);
-        EndpointRules.CheckKey(usable);
-        return usable;
-    }
 
     private static MacAddress ToMac(ByteString mac) =>
         mac.Length == MacAddress.Length

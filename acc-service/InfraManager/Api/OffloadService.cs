@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -12,8 +13,7 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
     public override Task<BeginReply> Begin(BeginRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
-        EndpointRules.CheckAgentName(request.Agent);
-        var outcome = await core.BeginAsync(new BeginIntent(caller, request.Agent), context.CancellationToken);
+        var outcome = await core.SubmitAsync(new BeginIntent(caller, request.Agent), context.CancellationToken);
         agents.Began(request.Agent, outcome);
         var reply = new BeginReply { Epoch = outcome.Epoch };
         reply.Attachments.AddRange(outcome.Held.Select(OffloadRequests.FromSpec));
@@ -23,7 +23,7 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
     public override Task<AttachReply> Attach(AttachRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var spec = OffloadRequests.ToSpec(guard.RequireNode(context), request);
-        var outcome = await core.AttachAsync(new AttachIntent(spec), context.CancellationToken);
+        var outcome = await core.SubmitAsync(new AttachIntent(spec), context.CancellationToken);
         var reply = new AttachReply
         {
             GatewayMac = Google.Protobuf.ByteString.CopyFrom(node.GatewayMac.ToArray()),
@@ -43,15 +43,13 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
     {
         var caller = guard.RequireNode(context);
         var key = OffloadRequests.ToKey(request.Key);
-        EndpointRules.CheckKey(key);
-        var outcome = await core.DetachAsync(new DetachIntent(caller, ApiOrigin.Offload, key, request.Epoch, request.Sequence), context.CancellationToken);
+        var outcome = await core.SubmitAsync(new DetachIntent(caller, ApiOrigin.Offload, key, request.Epoch, request.Sequence), context.CancellationToken);
         return new DetachReply { Removed = outcome.Removed };
     });
 
     public override Task<SyncReply> Sync(SyncRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
-        EndpointRules.CheckListLength(request.Attachments.Count);
         var attachments = new List<EndpointSpec>(request.Attachments.Count);
         var unreadable = new List<SyncItemFailure>();
         for (var i = 0; i < request.Attachments.Count; i++)
@@ -62,11 +60,11 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
             }
             catch (IntentException e)
             {
-                unreadable.Add(new SyncItemFailure(OffloadRequests.UsableKey(request.Attachments[i].Key), i, e));
+                unreadable.Add(new SyncItemFailure(request.Attachments[i].Key is { } key ? OffloadRequests.ToKey(key) : null, i, e));
             }
         }
         var intent = new SyncIntent(caller, request.Epoch, request.Sequence, attachments) { Unreadable = unreadable };
-        var outcome = await core.SyncAsync(intent, context.CancellationToken);
+        var outcome = await core.SubmitAsync(intent, context.CancellationToken);
         var reply = new SyncReply { Kept = (uint)outcome.Kept, Added = (uint)outcome.Added, Removed = (uint)outcome.Removed };
         foreach (var failure in outcome.Failures)
         {

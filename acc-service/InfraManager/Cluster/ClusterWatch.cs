@@ -3,6 +3,7 @@ using ACCOffload.InfraManager.Cluster.Events;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Cluster.Watch;
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Cluster;
@@ -26,18 +27,18 @@ internal sealed class ClusterWatch : IAsyncDisposable
 
     /// <param name="settings">How the API server is reached.</param>
     /// <param name="node">The node.</param>
-    /// <param name="sink">Who makes services so.</param>
+    /// <param name="programmer">Applies service changes.</param>
     /// <param name="health">Answers load balancers' health checks; null for nobody. Disposed with the watch.</param>
     /// <param name="options">Limits.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where failures go.</param>
-    public ClusterWatch(KubernetesSettings settings, NodeSettings node, IServiceSink sink, HealthCheckServer? health, ReflectorOptions options, TimeProvider time, ILogger logger)
+    public ClusterWatch(KubernetesSettings settings, NodeSettings node, IProgrammer programmer, HealthCheckServer? health, ReflectorOptions options, TimeProvider time, ILogger logger)
     {
         _time = time;
         _health = health;
         _client = new ApiServerClient(settings, options, time, logger);
         var index = new ServiceIndex(ServiceContext.Of(node));
-        _controller = new ServiceController(index, sink, time, logger);
+        _controller = new ServiceController(index, programmer, time, logger);
         if (health is not null)
         {
             _controller.ServiceSet += health.Set;

@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
@@ -12,11 +13,11 @@ internal sealed partial class ControlService
     public override Task<RemoveEndpointsReply> RemoveEndpoints(RemoveEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var intent = new RemoveEndpointsIntent { Key = KeyOf(request), Address = AddressOf(request.Address), Mac = MacOf(request.Mac) };
-        return ToReply(await core.RemoveAsync(intent, context.CancellationToken));
+        return ToReply(await core.SubmitAsync(intent, context.CancellationToken));
     });
 
     public override Task<RemoveEndpointsReply> ResetHost(ResetHostRequest request, ServerCallContext context) =>
-        guard.RunAsync(context, async () => ToReply(await core.ResetAsync(new ResetHostIntent(node.Name), context.CancellationToken)));
+        guard.RunAsync(context, async () => ToReply(await core.SubmitAsync(new ResetHostIntent(node.Name), context.CancellationToken)));
 
     private static ACCOffload.InfraManager.State.AttachmentKey? KeyOf(RemoveEndpointsRequest request)
     {
@@ -25,9 +26,7 @@ internal sealed partial class ControlService
             return null;
         }
 
-        var key = new ACCOffload.InfraManager.State.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
-        EndpointRules.CheckKey(key);
-        return key;
+        return new ACCOffload.InfraManager.State.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
     }
 
     private static IPAddress? AddressOf(string text)

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
@@ -44,9 +45,8 @@ internal sealed partial class ControlService
 
         var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
         var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
-        ServiceClaims.Check(spec, node, "address", a => $"backends[{backends.IndexOf(a)}]");
-        node.Package?.Demand(spec);
-        await core.SetServiceAsync(new ServiceIntent(key, spec), context.CancellationToken);
+        var claim = new ServiceClaim("address", a => $"backends[{backends.IndexOf(a)}]");
+        await core.SubmitAsync(new ServiceIntent(key, spec) { Claim = claim }, context.CancellationToken);
         return new AddServiceReply();
     });
 
@@ -55,7 +55,7 @@ internal sealed partial class ControlService
         RequireAgent();
         var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
         var was = core.Services.TryGetValue(key, out var view) && view.State.Spec.Ports.Count > 0;
-        await core.SetServiceAsync(new ServiceIntent(key, null), context.CancellationToken);
+        await core.SubmitAsync(new ServiceIntent(key, null), context.CancellationToken);
         return new RemoveServiceReply { Removed = was };
     });
 

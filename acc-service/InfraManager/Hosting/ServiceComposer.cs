@@ -65,30 +65,29 @@ internal sealed partial class ServiceComposer
         var programmer = _parts.Add(CreateProgrammer(store, target));
         programmer.Start();
 
-        var core = new ProgrammerCore(programmer);
-        var portWatch = _parts.Add(new PortWatch(core, () => target.Connection, ports, _time));
+        var portWatch = _parts.Add(new PortWatch(programmer, () => target.Connection, ports, _time));
         if (!ArePortsFixed)
         {
-            core.Obstacle = () => portWatch.Obstacle;
+            programmer.AttachObstacle = () => portWatch.Obstacle;
         }
 
         var tracer = _parts.Add(new TraceProxy(endpoint.Address));
         var watch = _settings.Services.Source == ServicesSource.Watch ? _parts.Add(CreateWatch(programmer)) : null;
         var arp = _settings.ArpProxy.Interface is { } link ? _parts.Add(CreateArpProxy(link, programmer)) : null;
 
-        var conditions = new ConditionSource(core);
+        var conditions = new ConditionSource(programmer);
         var name = embedded is null ? endpoint.Address : $"soft target, embedded ({endpoint.Address})";
         var agents = new Api.AgentLog(_time, _loggers.CreateLogger(Features.Api));
         var view = new TargetView(target, ports, () => portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
         var guard = new Api.RpcGuard(
             _settings.Node.Name, new RefusalLog(_time, _loggers.CreateLogger(Features.Security)), _loggers.CreateLogger(Features.Control));
         var control = new ControlService(
-            core, view, tracer, watch, arp, OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
+            programmer, view, tracer, watch, arp, OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
             _settings.Node, name, conditions, guard, agents, _time);
-        var api = _parts.Add(new ApiServer(_settings, core, control, conditions, agents, _loggers, _time));
-        AddConditions(conditions, core, target, portWatch, session, watch, api.Trust);
+        var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, _loggers, _time));
+        AddConditions(conditions, programmer, target, portWatch, session, watch, api.Trust);
         await api.StartAsync(cancellationToken);
-        if (ManagerMetrics.Start(_settings, core, view, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
+        if (ManagerMetrics.Start(_settings, programmer, view, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
         {
             _parts.Add(metrics);
         }
@@ -111,13 +110,13 @@ internal sealed partial class ServiceComposer
     }
 
     private void AddConditions(
-        ConditionSource conditions, ProgrammerCore core, P4Target target, PortWatch portWatch, P4RuntimeSession session,
+        ConditionSource conditions, IProgrammer programmer, P4Target target, PortWatch portWatch, P4RuntimeSession session,
         ClusterWatch? watch, TrustStore trust)
     {
         conditions.Add(() => ArePortsFixed
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
             : PortPoolCondition.Of(target.Traits, _settings.Target.Ports) ?? portWatch.Ports);
-        conditions.Add(() => HostInterfaceCondition.Of(core, _settings.Node, portWatch.Report));
+        conditions.Add(() => HostInterfaceCondition.Of(programmer, _settings.Node, portWatch.Report));
         if (watch is not null)
         {
             var judge = new WatchCondition(_settings.Kubernetes.Kubeconfig, _time);
@@ -129,7 +128,7 @@ internal sealed partial class ServiceComposer
         }
 
         conditions.Add(() => CertificateCondition.Of(trust, session.CertificateProblem, _time.GetUtcNow()));
-        conditions.AddNotice(() => PortPoolCondition.NoticeOf(core, _settings.Node.Devices));
+        conditions.AddNotice(() => PortPoolCondition.NoticeOf(programmer, _settings.Node.Devices));
         conditions.AddNotice(() => portWatch.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
 
@@ -157,7 +156,7 @@ internal sealed partial class ServiceComposer
             ? new HealthCheckServer(address, () => programmer.IsHealthy, _loggers, logger)
             : null;
         return new ClusterWatch(
-            _settings.Kubernetes, _settings.Node, new ProgrammerServices(programmer), health, new ReflectorOptions(), _time, logger);
+            _settings.Kubernetes, _settings.Node, programmer, health, new ReflectorOptions(), _time, logger);
     }
 
     private Programmer CreateProgrammer(SqliteStore store, P4Target target)

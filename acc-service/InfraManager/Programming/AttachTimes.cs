@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using ACCOffload.InfraManager.Instruments;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Programming;
 
@@ -27,7 +27,7 @@ internal sealed class AttachTimes
         }
     }
 
-    /// <summary>From now on the time goes into this; a phase may be entered again, when the batch is judged once more.</summary>
+    /// <summary>From now on the time goes into this; a phase may be entered again, when the batch is decided once more.</summary>
     public void Enter(AttachPhase phase)
     {
         var now = Stopwatch.GetTimestamp();

@@ -12,9 +12,6 @@ internal sealed class BatchRun(List<PendingIntent> batch)
 
     public List<PendingIntent> Batch { get; } = batch;
 
-    /// <summary>By intent: an outcome, or the <see cref="IntentException"/> that it fails with.</summary>
-    public object[] Verdicts { get; } = new object[batch.Count];
-
     /// <summary>Null, or why nothing can be added any more in this batch.</summary>
     public IntentException? AddsRefused { get; set; }
 
@@ -32,12 +29,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Services among them.</summary>
     public HashSet<ServiceKey> Services { get; } = [];
 
-    public IEnumerable<string> NewPortNames() => Batch.SelectMany(p => p.Intent switch
-    {
-        AttachIntent attach => [attach.Spec.PortName],
-        SyncIntent sync => sync.Attachments.Select(a => a.PortName),
-        _ => Enumerable.Empty<string>(),
-    }).Distinct();
+    public IEnumerable<string> NewPortNames() => Batch.SelectMany(p => p.Intent.PortNames).Distinct();
 
     public IntentException? FailureOf(int index) => _failed.GetValueOrDefault(index);
 
@@ -46,10 +38,10 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Starts another round of judging.</summary>
     public void Begin() => _changedBy.Clear();
 
-    /// <param name="index">Whose doing it is.</param>
+    /// <param name="index">The intent that changed it.</param>
     /// <param name="owner">What was changed.</param>
     /// <param name="key">Which of a Sync's attachments.</param>
-    public void Changed(int index, OwnerId owner, AttachmentKey key = default) => _changedBy[owner] = (index, key);
+    public void Changed(int index, OwnerId owner, AttachmentKey key) => _changedBy[owner] = (index, key);
 
     /// <summary>Takes in what the round changed.</summary>
     public void Collect(NetworkModel model)
@@ -71,7 +63,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
                 continue;
             }
 
-            any |= Batch[who.Index].Intent is SyncIntent ? _failedItems.TryAdd(who, error) : _failed.TryAdd(who.Index, error);
+            any |= Batch[who.Index].Intent.FailsByAttachment ? _failedItems.TryAdd(who, error) : _failed.TryAdd(who.Index, error);
         }
 
         return any;
@@ -80,12 +72,9 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Everything that was not refused for its own sake fails.</summary>
     public void FailAll(IntentException error)
     {
-        for (var i = 0; i < Verdicts.Length; i++)
+        foreach (var pending in Batch.Where(p => p.Refusal is null))
         {
-            if (Verdicts[i] is not IntentException)
-            {
-                Verdicts[i] = error;
-            }
+            pending.Refuse(error);
         }
 
         Touched.Clear();

@@ -3,7 +3,7 @@ namespace ACCOffload.InfraManager.Programming;
 /// <summary>The instants between which a batch changes something outside memory. Tests stop the process at each of them.</summary>
 internal enum CrashPoint
 {
-    AfterJudge,
+    AfterAdmission,
     AfterCommit,
     AfterPorts,
     BeforeWrite,

@@ -1,6 +1,6 @@
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.State.Values;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -8,7 +8,7 @@ namespace ACCOffload.InfraManager.Programming;
 internal sealed partial class Programmer
 {
     /// <summary>
-    /// Judge, commit, realise, answer. What the target refuses fails its own request: the batch is judged again without it, and the difference to
+    /// Admit, commit, realise, answer. What the target refuses fails its own request: the batch is decided again without it, and the difference to
     /// that, on the target and in the store, is the rollback. The store comes first both ways, so that a crash in between is repaired from it.
     /// </summary>
     private async Task ProcessAsync(List<PendingIntent> batch)
@@ -36,7 +36,7 @@ internal sealed partial class Programmer
         for (var round = 0; ; round++)
         {
             times.Enter(AttachPhase.Commit);
-            JudgeAll(run, round);
+            AdmitAll(run, round);
             if (!Commit(run, round))
             {
                 if (round == 0)
@@ -69,21 +69,20 @@ internal sealed partial class Programmer
         }
 
         times.End();
-        _model.Forget();
-        _judge.Pool.Forget();
+        _admission.Forget();
         Publish(run);
         Hook(CrashPoint.BeforeComplete);
-        Answer(run, additions: true);
+        Answer(run, removals: false);
         if (!run.DeviceLost)
         {
             await _device.RemovePortsAsync(_abort.Token);
         }
 
-        Answer(run, additions: false);
+        Answer(run, removals: true);
         Hook(CrashPoint.AfterComplete);
         if (_logger.IsEnabled(LogLevel.Debug))
         {
-            var failed = run.Verdicts.Count(v => v is IntentException);
+            var failed = batch.Count(p => p.Refusal is not null);
             var elapsed = _time.GetElapsedTime(start);
             LogBatch(batch.Count, run.Touched.Count, failed, elapsed);
         }
@@ -93,22 +92,29 @@ internal sealed partial class Programmer
         }
     }
 
-    private void JudgeAll(BatchRun run, int round)
+    private void AdmitAll(BatchRun run, int round)
     {
-        _model.Undo(0);
-        _judge.Pool.Undo();
+        _admission.Undo();
         run.Begin();
         for (var i = 0; i < run.Batch.Count; i++)
         {
             Progress();
-            try
+            var pending = run.Batch[i];
+            if (run.FailureOf(i) is { } known)
             {
-                run.Verdicts[i] = run.FailureOf(i) ?? JudgeOne(run, i);
+                pending.Refuse(known);
+                continue;
             }
-            catch (IntentException e)
+
+            var index = i;
+            pending.Admit(_admission, new AdmissionContext
             {
-                run.Verdicts[i] = e;
-            }
+                AddsRefused = run.AddsRefused,
+                IsForeignPort = _device.IsForeignPort,
+                KnownFailure = key => run.FailureOf(index, key),
+                Changed = (owner, key) => run.Changed(index, owner, key),
+                Progress = Progress,
+            });
         }
 
         if (round > 0)
@@ -127,44 +133,10 @@ internal sealed partial class Programmer
         }
 
         run.Collect(_model);
-        Hook(CrashPoint.AfterJudge);
+        Hook(CrashPoint.AfterAdmission);
     }
 
-    private object JudgeOne(BatchRun run, int index)
-    {
-        var context = new JudgeContext
-        {
-            AddsRefused = run.AddsRefused,
-            IsForeignPort = _device.IsForeignPort,
-            KnownFailure = key => run.FailureOf(index, key),
-            Changed = (id, key) => run.Changed(index, OwnerId.OfEndpoint(id), key),
-        };
-        var mark = _model.Mark;
-        object outcome = run.Batch[index].Intent switch
-        {
-            AttachIntent attach => _judge.Attach(attach.Spec, context),
-            DetachIntent detach => new DetachOutcome(_judge.Detach(detach)),
-            SyncIntent sync => _judge.Sync(sync, context),
-            BeginIntent begin => _judge.Begin(begin),
-            RemoveEndpointsIntent remove => _judge.Remove(remove),
-            ResetHostIntent reset => _judge.Reset(reset),
-            ServiceIntent service => _serviceJudge.Set(service, run.AddsRefused, owner => run.Changed(index, owner)),
-            EndDrainsIntent => EndDrains(),
-            SnatIntent snat => _serviceJudge.Set(snat, run.AddsRefused, owner => run.Changed(index, owner)),
-            _ => throw new InvalidOperationException("an intent of an unknown kind"),
-        };
-        // What follows for services is nobody's request: if the target refuses it, it is tried again.
-        _serviceJudge.Follow(mark, Progress);
-        return outcome;
-    }
-
-    private ServiceOutcome EndDrains()
-    {
-        _serviceJudge.EndOverdueDrains(Progress);
-        return new ServiceOutcome(null);
-    }
-
-    /// <summary>Makes the judged state durable. False when that failed: then the batch is judged once more (or, in round 0, given up).</summary>
+    /// <summary>Makes the admitted state durable. False when that failed: then the batch is decided once more (or, in round 0, given up).</summary>
     private bool Commit(BatchRun run, int round)
     {
         // After a failure in this batch, what is true now is committed later.
@@ -223,28 +195,11 @@ internal sealed partial class Programmer
         }
     }
 
-    private void Answer(BatchRun run, bool additions)
+    private void Answer(BatchRun run, bool removals)
     {
-        for (var i = 0; i < run.Batch.Count; i++)
+        foreach (var pending in run.Batch.Where(p => p.Intent.RemovesPorts == removals))
         {
-            var pending = run.Batch[i];
-            if (pending.Intent is not (DetachIntent or SyncIntent or RemoveEndpointsIntent or ResetHostIntent) != additions)
-            {
-                continue;
-            }
-
-            switch (run.Verdicts[i])
-            {
-                case IntentException e:
-                    pending.Fail(e);
-                    break;
-                case Endpoint endpoint:
-                    pending.Complete(new AttachOutcome(endpoint, _device.PortOf(endpoint.Spec.PortName)));
-                    break;
-                case { } outcome:
-                    pending.Complete(outcome);
-                    break;
-            }
+            pending.Answer(_device.PortOf);
         }
     }
 }

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.Retries;
@@ -53,7 +54,7 @@ internal sealed partial class Programmer
                     Drain(batch);
                     if (batch.Count == 0 && AreDrainsOver())
                     {
-                        batch.Add(new PendingIntent(new EndDrainsIntent()));
+                        batch.Add(new PendingIntent<ServiceOutcome>(new EndDrainsIntent()));
                     }
 
                     if (batch.Count > 0)
@@ -122,7 +123,7 @@ internal sealed partial class Programmer
         }
 
         _drainsLooked = _time.GetTimestamp();
-        return _serviceJudge.HasOverdueDrains;
+        return _admission.Services.HasOverdueDrains;
     }
 
     private async Task HousekeepAsync()
@@ -254,8 +255,7 @@ internal sealed partial class Programmer
         {
             _model = _store.Load();
             _model.Configure(_node);
-            _judge = new Judge(_model, _node);
-            _serviceJudge = NewServiceJudge();
+            _admission = NewAdmission();
             _device.Restart(_model);
             _mustReload = false;
             PublishAll();
@@ -292,7 +292,7 @@ internal sealed partial class Programmer
         IReadOnlySet<OwnerId> changed = new HashSet<OwnerId>();
         if (_trustedNumber is { } trusted && mark > trusted)
         {
-            changed = _serviceJudge.GoOnFrom(mark, trusted);
+            changed = _admission.Services.GoOnFrom(mark, trusted);
         }
         else if (mark > IdMark.Covering(last))
         {
@@ -300,7 +300,7 @@ internal sealed partial class Programmer
         }
         else if (mark == 0 && isPipelineNew && last >= RenewAfter && !isInBatch)
         {
-            changed = _serviceJudge.BeginAnew();
+            changed = _admission.Services.BeginAnew();
         }
 
         _trustedNumber = null;

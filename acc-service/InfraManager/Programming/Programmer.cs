@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Schema;
@@ -8,10 +9,10 @@ using ACCOffload.P4Runtime.Session;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
-/// The one that changes the tables. Callers post intents; a single loop drains them in batches: judge → one durable commit → write the difference →
+/// The one that changes the tables. Callers post intents; a single loop drains them in batches: admit → one durable commit → write the difference →
 /// answer. Start, reconnect and lost replies are the same difference against what the target is read to hold.
 /// </summary>
-internal sealed partial class Programmer : IAsyncDisposable
+internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
 {
     private readonly NodeSettings _node;
     private readonly SqliteStore _store;
@@ -24,8 +25,7 @@ internal sealed partial class Programmer : IAsyncDisposable
     private readonly Lock _leftovers = new();
     private readonly DeviceSync _device;
     private NetworkModel _model;
-    private Judge _judge;
-    private ServiceJudge _serviceJudge;
+    private AdmissionControl _admission;
     private Task? _loop;
     private volatile bool _finished;
     private long _lastProgress;
@@ -49,8 +49,7 @@ internal sealed partial class Programmer : IAsyncDisposable
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = store.Load();
         _model.Configure(node);
-        _judge = new Judge(_model, node);
-        _serviceJudge = NewServiceJudge();
+        _admission = NewAdmission();
         _device = new DeviceSync(_model, target, node, options, time, loggers.CreateLogger("Programmer"), Progress)
         {
             PortRemoved = OnPortRemoved,
@@ -83,128 +82,59 @@ internal sealed partial class Programmer : IAsyncDisposable
         _loop = Task.Run(LoopAsync);
     }
 
-    /// <summary>Creates, repeats or changes an attachment. Returns when it holds durably and on the target.</summary>
-    /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<AttachOutcome> SubmitAsync(AttachIntent intent, CancellationToken cancellationToken)
+    /// <summary>Why no attachment can be made although the target takes it: its ports pass no packets. Empty for none. Any thread.</summary>
+    public Func<string> AttachObstacle { get; set; } = static () => "";
+
+    public async Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
-        EndpointRules.Check(intent.Spec, _node);
-        if (_target.Connection is { IsPrimary: false } connection)
+        if (intent.NeedsTarget && AttachObstacle() is { Length: > 0 } obstacle)
+        {
+            throw IntentException.Away($"no port passes packets: {obstacle}");
+        }
+
+        var valid = intent.Validate(_node);
+        if (intent.NeedsTarget && _target.Connection is { IsPrimary: false } connection)
         {
             throw IntentException.Away($"the target is away: {connection.Reason}");
         }
 
-        return (AttachOutcome)await PostAsync(intent, cancellationToken);
-    }
-
-    /// <summary>Removes an attachment. Returns when that is durable, and done on the target if it can be reached.</summary>
-    /// <exception cref="IntentException">Refused or failed.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<DetachOutcome> SubmitAsync(DetachIntent intent, CancellationToken cancellationToken)
-    {
-        EndpointRules.CheckKey(intent.Key);
-        return (DetachOutcome)await PostAsync(intent, cancellationToken);
-    }
-
-    /// <summary>Makes the node's attachments those that are listed.</summary>
-    /// <exception cref="IntentException">Refused or failed as a whole.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<SyncOutcome> SubmitAsync(SyncIntent intent, CancellationToken cancellationToken)
-    {
-        EndpointRules.Check(intent);
-        return (SyncOutcome)await PostAsync(intent, cancellationToken);
-    }
-
-    /// <summary>Hands out the node's next epoch. Returns when it is durable; the target need not be there.</summary>
-    /// <exception cref="IntentException">Refused or failed; the epoch is the same as before.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<BeginOutcome> SubmitAsync(BeginIntent intent, CancellationToken cancellationToken)
-    {
-        EndpointRules.CheckAgentName(intent.Agent);
-        return (BeginOutcome)await PostAsync(intent, cancellationToken);
-    }
-
-    /// <summary>Removes the endpoints that match. Returns when that is durable, and done on the target if it can be reached.</summary>
-    /// <exception cref="IntentException">Refused or failed.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<RemovalOutcome> SubmitAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken)
-    {
-        if (intent is { Key: null, Address: null, Mac: null })
-        {
-            throw IntentException.Invalid("key", "missing, and so are address and mac");
-        }
-
-        return (RemovalOutcome)await PostAsync(intent, cancellationToken);
-    }
-
-    /// <summary>Forgets everything that a node's host told. Returns when that is durable, and done on the target if it can be reached.</summary>
-    /// <exception cref="IntentException">Refused or failed.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<RemovalOutcome> SubmitAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
-        (RemovalOutcome)await PostAsync(intent, cancellationToken);
-
-    /// <summary>Makes a service what is wanted, or removes it. Returns when that holds durably and, if it can be reached, on the target.</summary>
-    /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<ServiceOutcome> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
-    {
-        if (intent.Spec is { } spec)
-        {
-            ServiceRules.Check(spec, _node);
-            if (_node.Package?.Limit(spec) is { } limited)
-            {
-                intent = intent with { Spec = limited };
-            }
-        }
-        else
-        {
-            ServiceRules.CheckKey(intent.Key);
-        }
-
-        return (ServiceOutcome)await PostAsync(intent, cancellationToken);
-    }
-
-    /// <summary>Changes what is masqueraded. Returns when that holds durably and on the target.</summary>
-    /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the intent was drained already, it takes its course.</exception>
-    public async Task<SnatOutcome> SubmitAsync(SnatIntent intent, CancellationToken cancellationToken)
-    {
-        SnatRules.Check(intent, _node);
-        return (SnatOutcome)await PostAsync(intent, cancellationToken);
+        return await PostAsync(valid, cancellationToken);
     }
 
     /// <summary>Returns once the target is primary and what it holds was compared with the model.</summary>
     public async Task WaitReadyAsync(CancellationToken cancellationToken)
     {
-        while (!GetStatus().Ready)
+        while (!Status.Ready)
         {
             await _ready.Task.WaitAsync(cancellationToken);
         }
     }
 
-    /// <summary>A consistent snapshot of the last batch; the queue and the connection are those of now.</summary>
-    public ProgrammerStatus GetStatus()
+    public ProgrammerStatus Status
     {
-        var status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
-        return _target.Connection switch
+        get
         {
-            { State: SessionState.Disconnected } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Away, TargetReason = c.Reason, PipelineProblem = "" },
-            { State: SessionState.Backup } c => status with { Ready = false, Reconciled = false, TargetState = TargetState.Backup, TargetReason = c.Reason, PipelineProblem = "" },
-            _ => status,
-        };
+            var status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
+            return _target.Connection switch
+            {
+                { State: SessionState.Disconnected } c => NotReady(TargetState.Away, c.Reason),
+                { State: SessionState.Backup } c => NotReady(TargetState.Backup, c.Reason),
+                _ => status,
+            };
+
+            ProgrammerStatus NotReady(TargetState state, string reason) =>
+                status with { Ready = false, Reconciled = false, TargetState = state, TargetReason = reason, PipelineProblem = "" };
+        }
     }
 
-    /// <summary>The endpoints as of the last batch, oldest first.</summary>
-    public IReadOnlyList<EndpointView> GetEndpoints() => [.. _views.Values];
+    public IReadOnlyList<EndpointView> Endpoints => [.. _views.Values];
 
     /// <summary>The same by id: another object whenever something changed.</summary>
     public ImmutableSortedDictionary<long, EndpointView> EndpointsById => _views;
 
-    /// <summary>The services as of the last batch.</summary>
-    public ImmutableDictionary<ServiceKey, ServiceView> GetServices() => _services;
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
 
-    /// <summary>What is masqueraded, as of the last batch.</summary>
-    public SnatState GetSnat() => _snat;
+    public SnatState Snat => _snat;
 
     /// <summary>Accepts nothing more, works off what is queued within the limit, answers every caller, and checkpoints the store. Entries stay.</summary>
     public async Task StopAsync(TimeSpan limit)
@@ -236,10 +166,10 @@ internal sealed partial class Programmer : IAsyncDisposable
         _abort.Dispose();
     }
 
-    private async Task<object> PostAsync(Intent intent, CancellationToken cancellationToken)
+    private async Task<TOutcome> PostAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var pending = new PendingIntent(intent);
+        var pending = new PendingIntent<TOutcome>(intent);
         switch (_queue.TryEnqueue(pending, pending.Bytes))
         {
             case EnqueueResult.Full:
@@ -266,13 +196,13 @@ internal sealed partial class Programmer : IAsyncDisposable
         }
     }
 
-    private ServiceJudge NewServiceJudge()
+    private AdmissionControl NewAdmission()
     {
-        var judge = new ServiceJudge(_model, _node, _time);
-        judge.Adapt();
+        var admission = new AdmissionControl(_model, _node, _time);
+        admission.Services.Adapt();
         _model.Forget();
         _trustedNumber = _model.ServiceIds.Trusted ?? _model.ServiceIds.Last;
-        return judge;
+        return admission;
     }
 
     private static IntentException ShuttingDown() => IntentException.Away("shutting down");

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.Fuzz.Doors;
 
@@ -16,21 +17,7 @@ internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
 
     public SnatState Snat => Do(() => inner.Snat);
 
-    public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) => Do(() => inner.AttachAsync(intent, cancellationToken));
-
-    public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) => Do(() => inner.DetachAsync(intent, cancellationToken));
-
-    public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) => Do(() => inner.SyncAsync(intent, cancellationToken));
-
-    public Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken) => Do(() => inner.BeginAsync(intent, cancellationToken));
-
-    public Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken) => Do(() => inner.RemoveAsync(intent, cancellationToken));
-
-    public Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken) => Do(() => inner.ResetAsync(intent, cancellationToken));
-
-    public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) => Do(() => inner.SetServiceAsync(intent, cancellationToken));
-
-    public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) => Do(() => inner.SetSnatAsync(intent, cancellationToken));
+    public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken) => Do(() => inner.SubmitAsync(intent, cancellationToken));
 
     private T Do<T>(Func<T> work)
     {

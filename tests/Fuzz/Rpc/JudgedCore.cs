@@ -2,23 +2,22 @@ using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>The core without its store and target: the product's model and its judge.</summary>
+/// <summary>The core without its store and target: the product's model and its admission.</summary>
 internal sealed class JudgedCore : IProgrammer
 {
-    private readonly Judge _judge;
-    private readonly ServiceJudge _services;
-    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+    private readonly AdmissionControl _admission;
+    private readonly AdmissionContext _context = new();
 
     public JudgedCore()
     {
-        _judge = new Judge(Model, Node);
-        _judge.Begin(new BeginIntent(Node.Name, "agent"));
-        Model.Forget();
-        _services = new ServiceJudge(Model, Node);
+        _admission = new AdmissionControl(Model, Node);
+        _admission.Admit(new BeginIntent(Node.Name, "agent"), _context);
+        _admission.Forget();
     }
 
     /// <summary>Ranges that overlap with all that no pod may have.</summary>
@@ -61,39 +60,16 @@ internal sealed class JudgedCore : IProgrammer
 
     public SyncOutcome? LastSync { get; private set; }
 
-    public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(new AttachOutcome(Judged(intent, () => _judge.Attach(intent.Spec, _context)), 7));
-
-    public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(new DetachOutcome(Judged(intent, () => _judge.Detach(intent))));
-
-    public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(LastSync = Judged(intent, () => _judge.Sync(intent, _context)));
-
-    public Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(Judged(intent, () => _judge.Begin(intent)));
-
-    public Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(Judged(intent, () => _judge.Remove(intent)));
-
-    public Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(Judged(intent, () => _judge.Reset(intent)));
-
-    public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(Judged(intent, () => _services.Set(intent, null, _ => { })));
-
-    public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) =>
-        Task.FromResult(Judged(intent, () => _services.Set(intent, null, _ => { })));
-
-    private T Judged<T>(Intent intent, Func<T> judge)
+    public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
         FuzzFailure.Unless(intent.EstimatedBytes > 0, "an intent that costs nothing");
         try
         {
-            var outcome = judge();
-            _services.Follow(0);
-            Model.Forget();
-            return outcome;
+            var valid = intent.Validate(Node);
+            var outcome = valid.Complete(_admission.Admit(valid, _context), _ => 7);
+            _admission.Forget();
+            LastSync = outcome as SyncOutcome ?? LastSync;
+            return Task.FromResult(outcome);
         }
         catch (IntentException)
         {

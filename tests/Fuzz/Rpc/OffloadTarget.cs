@@ -3,6 +3,7 @@ using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.Fuzz.Rpc;
 

@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Api;

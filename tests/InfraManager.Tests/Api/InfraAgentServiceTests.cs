@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;

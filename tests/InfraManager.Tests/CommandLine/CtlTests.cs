@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.NativeInterop.Addresses;

@@ -75,6 +75,7 @@ internal sealed class ApiFixture : IAsyncDisposable
             """;
         var settings = SettingsLoader.Load(folder.Write("inframanager.json", text), new Dictionary<string, string>());
         fixture.Settings = change is null ? settings : settings with { Api = change(settings.Api) };
+        fixture.Core.Node = settings.Node;
         await fixture.ServeAsync();
         return fixture;
     }

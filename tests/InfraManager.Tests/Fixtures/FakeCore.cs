@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;
 
@@ -47,30 +48,26 @@ internal sealed class FakeCore : IProgrammer
 
     public SnatState Snat { get; set; } = SnatState.None;
 
-    public Task<AttachOutcome> AttachAsync(AttachIntent intent, CancellationToken cancellationToken) =>
-        Answer(intent, new AttachOutcome(new Endpoint(1, intent.Spec, true), 7));
+    /// <summary>The settings that intents are checked against; null: they are not checked.</summary>
+    public NodeSettings? Node { get; set; }
 
-    public Task<DetachOutcome> DetachAsync(DetachIntent intent, CancellationToken cancellationToken) => Answer(intent, new DetachOutcome(true));
-
-    public Task<SyncOutcome> SyncAsync(SyncIntent intent, CancellationToken cancellationToken) =>
-        Answer(intent, new SyncOutcome(intent.Attachments.Count, 0, 1, [.. intent.Unreadable, new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]));
-
-    public Task<BeginOutcome> BeginAsync(BeginIntent intent, CancellationToken cancellationToken) =>
-        Answer(intent, new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]));
-
-    public Task<RemovalOutcome> RemoveAsync(RemoveEndpointsIntent intent, CancellationToken cancellationToken) =>
-        Answer(intent, new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(intent.Matches)]));
-
-    public Task<RemovalOutcome> ResetAsync(ResetHostIntent intent, CancellationToken cancellationToken) =>
-        Answer(intent, new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]));
-
-    public Task<ServiceOutcome> SetServiceAsync(ServiceIntent intent, CancellationToken cancellationToken) => Answer(intent, new ServiceOutcome(null));
-
-    public Task<SnatOutcome> SetSnatAsync(SnatIntent intent, CancellationToken cancellationToken) => Answer(intent, new SnatOutcome(Snat = intent.Apply(Snat)));
-
-    private Task<T> Answer<T>(Intent intent, T outcome)
+    public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
-        _intents.Enqueue(intent);
-        return Refusal is null ? Task.FromResult(outcome) : throw Refusal;
+        var valid = Node is null ? intent : intent.Validate(Node);
+        _intents.Enqueue(valid);
+        object outcome = Refusal is not null ? throw Refusal : valid switch
+        {
+            AttachIntent attach => new AttachOutcome(new Endpoint(1, attach.Spec, true), 7),
+            DetachIntent => new DetachOutcome(true),
+            SyncIntent sync => new SyncOutcome(
+                sync.Attachments.Count, 0, 1, [.. sync.Unreadable, new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]),
+            BeginIntent => new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]),
+            RemoveEndpointsIntent remove => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
+            ResetHostIntent => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]),
+            ServiceIntent => new ServiceOutcome(null),
+            SnatIntent snat => new SnatOutcome(Snat = snat.Apply(Snat)),
+            _ => throw new NotSupportedException(intent.GetType().Name),
+        };
+        return Task.FromResult((TOutcome)outcome);
     }
 }

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -8,7 +9,7 @@ namespace ACCOffload.InfraManager.Tests;
 public class DeviceRulesTests
 {
     private readonly NetworkModel _model = new();
-    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+    private readonly AdmissionContext _context = new();
 
     [Fact]
     public void Children_of_one_parent_share_its_port_and_mac_and_the_port_goes_with_the_last()
@@ -106,7 +107,7 @@ public class DeviceRulesTests
     private static EndpointSpec Child(int number) =>
         TestNode.Pod(number, (ulong)number) with { Device = DeviceKind.Ipvlan, PortName = TestNode.PortName(1), Mac = TestNode.Pod(1).Mac };
 
-    private static void Detach(Judge judge, Endpoint endpoint, ulong sequence) =>
+    private static void Detach(EndpointAdmission judge, Endpoint endpoint, ulong sequence) =>
         Assert.True(judge.Detach(new DetachIntent(endpoint.Spec.Node, endpoint.Spec.Origin, endpoint.Key, 1, sequence)));
 
     private static IntentException Refused(IntentError code, Action action)
@@ -121,9 +122,9 @@ public class DeviceRulesTests
 
     private static void Accepts(DeviceRules rules, EndpointSpec spec) => EndpointRules.Check(spec, TestNode.Settings with { Devices = rules });
 
-    private Judge NewJudge(DeviceRules? rules = null)
+    private EndpointAdmission NewJudge(DeviceRules? rules = null)
     {
-        var judge = new Judge(_model, TestNode.Settings with { Devices = rules ?? DeviceRules.None });
+        var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = rules ?? DeviceRules.None });
         if (_model.Agents.Of("node-1").Epoch == 0)
         {
             judge.Begin(TestNode.Begin);

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -7,10 +8,10 @@ public class EpochTests
 {
     private const ulong Most = ulong.MaxValue;
     private readonly NetworkModel _model = new();
-    private readonly Judge _judge;
-    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+    private readonly EndpointAdmission _judge;
+    private readonly AdmissionContext _context = new();
 
-    public EpochTests() => _judge = new Judge(_model, TestNode.Settings);
+    public EpochTests() => _judge = new EndpointAdmission(_model, TestNode.Settings);
 
     [Fact]
     public void Each_begin_is_one_more_and_tells_what_is_held()

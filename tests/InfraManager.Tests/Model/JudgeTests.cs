@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -6,12 +7,12 @@ namespace ACCOffload.InfraManager.Tests;
 public class JudgeTests
 {
     private readonly NetworkModel _model = new();
-    private readonly Judge _judge;
-    private readonly JudgeContext _context = new() { IsForeignPort = n => n.StartsWith("foreign", StringComparison.Ordinal), Changed = (_, _) => { } };
+    private readonly EndpointAdmission _judge;
+    private readonly AdmissionContext _context = new() { IsForeignPort = n => n.StartsWith("foreign", StringComparison.Ordinal) };
 
     public JudgeTests()
     {
-        _judge = new Judge(_model, TestNode.Settings);
+        _judge = new EndpointAdmission(_model, TestNode.Settings);
         _judge.Begin(TestNode.Begin);
         _model.Forget();
     }
@@ -181,7 +182,7 @@ public class JudgeTests
     public void While_the_target_is_away_sync_removes_and_adds_fail()
     {
         Attach(TestNode.Pod(1, 1));
-        JudgeContext away = new() { IsForeignPort = _ => false, Changed = (_, _) => { }, AddsRefused = IntentException.Away("away") };
+        AdmissionContext away = new() { AddsRefused = IntentException.Away("away") };
         var outcome = _judge.Sync(TestNode.Sync(10, TestNode.Pod(2, 2)), away);
         Assert.Equal((0, 0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
         Refused(IntentError.Unavailable, () => _judge.Attach(TestNode.Pod(3, 20), away));
@@ -233,7 +234,11 @@ public class JudgeTests
         return e;
     }
 
-    private Endpoint Attach(EndpointSpec spec) => _judge.Attach(spec, _context);
+    private Endpoint Attach(EndpointSpec spec)
+    {
+        new AttachIntent(spec).Validate(TestNode.Settings);
+        return _judge.Attach(spec, _context);
+    }
 
     private SyncOutcome Sync(ulong sequence, params EndpointSpec[] list) => _judge.Sync(TestNode.Sync(sequence, list), _context);
 

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -7,13 +8,15 @@ namespace ACCOffload.InfraManager.Tests;
 public class PortPoolTests
 {
     private static readonly string[] Names = ["TAP0", "TAP1", "TAP2", "TAP3"];
+    private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Names, Ports = ["nothing"] } };
+
     private readonly NetworkModel _model = new();
-    private readonly Judge _judge;
-    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+    private readonly EndpointAdmission _judge;
+    private readonly AdmissionContext _context = new();
 
     public PortPoolTests()
     {
-        _judge = new Judge(_model, TestNode.Settings with { Devices = new DeviceRules { Pool = Names, Ports = ["nothing"] } });
+        _judge = new EndpointAdmission(_model, Node);
         _judge.Begin(TestNode.Begin);
     }
 
@@ -83,7 +86,7 @@ public class PortPoolTests
     public void A_sync_keeps_stated_ports_and_lends_to_the_rest()
     {
         var rules = new DeviceRules { Pool = Names };
-        var judge = new Judge(_model, TestNode.Settings with { Devices = rules });
+        var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = rules });
         // The one that names its port comes after one that would be lent it.
         var outcome = judge.Sync(TestNode.Sync(9, Tap(1, 1), Tap(2, 2) with { PortName = "TAP0" }, Tap(3, 3)), _context);
         Assert.Equal((3, 0), (outcome.Added, outcome.Failures.Count));
@@ -97,7 +100,11 @@ public class PortPoolTests
 
     private static EndpointSpec Tap(int number, ulong sequence = 0, int? mac = null) => TestNode.Pod(number, sequence, mac: mac) with { Device = DeviceKind.Tap };
 
-    private Endpoint Attach(EndpointSpec spec) => _judge.Attach(spec, _context);
+    private Endpoint Attach(EndpointSpec spec)
+    {
+        new AttachIntent(spec).Validate(Node);
+        return _judge.Attach(spec, _context);
+    }
 
     private string Held(int number) => _model.Endpoints.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(number)))!.Spec.PortName;
 }

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 
@@ -7,12 +8,12 @@ namespace ACCOffload.InfraManager.Tests;
 public class SyncTests
 {
     private readonly NetworkModel _model = new();
-    private readonly Judge _judge;
-    private readonly JudgeContext _context = new() { IsForeignPort = _ => false, Changed = (_, _) => { } };
+    private readonly EndpointAdmission _judge;
+    private readonly AdmissionContext _context = new();
 
     public SyncTests()
     {
-        _judge = new Judge(_model, TestNode.Settings);
+        _judge = new EndpointAdmission(_model, TestNode.Settings);
         _judge.Begin(TestNode.Begin);
     }
 
@@ -129,7 +130,7 @@ public class SyncTests
     [Fact]
     public void Ports_beyond_the_limit_are_taken_from_who_came_last()
     {
-        var judge = new Judge(_model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
+        var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
         judge.Attach(Child(1, port: 1), _context);
         judge.Attach(Child(2, port: 1), _context);
         judge.Attach(TestNode.Pod(3, 1, port: 3), _context);
@@ -148,7 +149,7 @@ public class SyncTests
         Gen.Select(Gen.Int[0, 7], Gen.Int[0, 9], Gen.Int[0, 9], Gen.Int[0, 9]).Array[0, 8].Array[1, 6].Sample(lists =>
         {
             var model = new NetworkModel();
-            var judge = new Judge(model, TestNode.Settings);
+            var judge = new EndpointAdmission(model, TestNode.Settings);
             judge.Begin(TestNode.Begin);
             judge.Attach(TestNode.Pod(9) with { Origin = ApiOrigin.InfraAgent }, _context);
             ulong sequence = 1;

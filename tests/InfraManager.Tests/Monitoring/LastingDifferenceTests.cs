@@ -1,9 +1,9 @@
 using System.Net;
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -96,11 +96,11 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     private async Task<Scrape> ScrapeAsync(Func<Scrape, bool> condition)
     {
         Scrape? last = null;
-        await Eventually.TrueAsync(async () => condition(last = await Scrape.GetAsync(_metrics!.Address.Port)), () => $"it is told; {_programmer.GetStatus()}\n{last?.Text}");
+        await Eventually.TrueAsync(async () => condition(last = await Scrape.GetAsync(_metrics!.Address.Port)), () => $"it is told; {_programmer.Status}\n{last?.Text}");
         return last!;
     }
 
-    private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.GetStatus().Ready, () => $"ready: {_programmer.GetStatus()}");
+    private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.Status.Ready, () => $"ready: {_programmer.Status}");
 
     private void Open(TargetTraits traits, NodeSettings node)
     {
@@ -112,9 +112,8 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, MadeByOthers: false), NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
-        var core = new ProgrammerCore(_programmer);
         var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Loopback, 0) };
-        _metrics = ManagerMetrics.Start(settings, core, new TargetView(_view, _gnmi, () => PortReport.Fine, "k8s_dp"), _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time);
+        _metrics = ManagerMetrics.Start(settings, _programmer, new TargetView(_view, _gnmi, () => PortReport.Fine, "k8s_dp"), _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time);
         _session.Start();
         _programmer.Start();
     }

@@ -88,7 +88,7 @@ public sealed class DpdkPackageTests
         Assert.Equal(2, harness.Server.Lines("write_dest_ip_table").Intersect(rows).Count());
         Assert.Empty(harness.Server.Refused);
 
-        uint Of(ProtocolType protocol) => harness.Programmer.GetServices()[TestService.Key(1)].State.Ports.Single(p => p.Protocol == protocol).Backends[0].Id;
+        uint Of(ProtocolType protocol) => harness.Programmer.Services[TestService.Key(1)].State.Ports.Single(p => p.Protocol == protocol).Backends[0].Id;
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class DpdkPackageTests
         }
 
         await using var harness = await PackageHarness.StartAsync(PipelineProfile.Dpdk2401, info, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.GetStatus().TargetReason.Contains(text, StringComparison.Ordinal), () => harness.Programmer.GetStatus().TargetReason);
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains(text, StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         Assert.Equal(0, harness.Server.Writes);
     }
 
@@ -144,11 +144,11 @@ public sealed class DpdkPackageTests
     {
         await using var harness = await PackageHarness.StartAsync(PipelineProfile.Dpdk2401, PackageInfo.Es2k(), wait: false);
         await Eventually.TrueAsync(
-            () => harness.Programmer.GetStatus().TargetReason.StartsWith("the target's pipeline is not that of dpdk-24.01: pipeline k8s_dp has no table 'k8s_dp_control.arpt_to_port_table'", StringComparison.Ordinal),
-            () => harness.Programmer.GetStatus().TargetReason);
+            () => harness.Programmer.Status.TargetReason.StartsWith("the target's pipeline is not that of dpdk-24.01: pipeline k8s_dp has no table 'k8s_dp_control.arpt_to_port_table'", StringComparison.Ordinal),
+            () => harness.Programmer.Status.TargetReason);
     }
 
     private static Task<PackageHarness> StartAsync() => PackageHarness.StartAsync(PipelineProfile.Dpdk2401, PackageInfo.Dpdk());
 
-    private static PortState State(PackageHarness harness, int service) => harness.Programmer.GetServices()[TestService.Key(service)].State.Ports[0];
+    private static PortState State(PackageHarness harness, int service) => harness.Programmer.Services[TestService.Key(service)].State.Ports[0];
 }

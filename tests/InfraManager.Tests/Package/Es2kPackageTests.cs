@@ -181,7 +181,7 @@ public sealed class Es2kPackageTests
     public async Task The_server_may_come_late_and_restart()
     {
         await using var harness = await PackageHarness.StartAsync(PipelineProfile.Es2k2401, null, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.GetStatus().TargetReason.Contains("no pipeline is set", StringComparison.Ordinal), () => harness.Programmer.GetStatus().TargetReason);
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("no pipeline is set", StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));
         harness.Server.Load(PackageInfo.Es2k());
         await harness.ReadyAsync();
@@ -236,8 +236,8 @@ public sealed class Es2kPackageTests
         }
 
         await using var harness = await PackageHarness.StartAsync(PipelineProfile.Es2k2401, info, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.GetStatus().TargetReason.Contains("is not that of es2k-24.01", StringComparison.Ordinal), () => harness.Programmer.GetStatus().TargetReason);
-        Assert.Contains(text, harness.Programmer.GetStatus().TargetReason, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("is not that of es2k-24.01", StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
+        Assert.Contains(text, harness.Programmer.Status.TargetReason, StringComparison.Ordinal);
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));
         Assert.Equal(IntentError.Unavailable, e.Code);
         Assert.Contains(text, e.Message, StringComparison.Ordinal);
@@ -280,7 +280,7 @@ public sealed class Es2kPackageTests
 
     private static (uint Frontend, uint First, uint Second) Numbers(PackageHarness harness, int service)
     {
-        var port = harness.Programmer.GetServices()[TestService.Key(service)].State.Ports[0];
+        var port = harness.Programmer.Services[TestService.Key(service)].State.Ports[0];
         return (port.Frontends[0].Id, port.Backends[0].Id, port.Backends[1].Id);
     }
 

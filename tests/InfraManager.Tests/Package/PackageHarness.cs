@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -103,7 +104,7 @@ internal sealed class PackageHarness : IAsyncDisposable
     }
 
     /// <summary>Nothing is left to write.</summary>
-    public Task SettledAsync() => Eventually.TrueAsync(() => Programmer.GetStatus() is { Ready: true, PendingEntries: 0 }, () => $"settled: {Programmer.GetStatus()}; {string.Join('\n', Server.Refused)}");
+    public Task SettledAsync() => Eventually.TrueAsync(() => Programmer.Status is { Ready: true, PendingEntries: 0 }, () => $"settled: {Programmer.Status}; {string.Join('\n', Server.Refused)}");
 
     public Task<AttachOutcome> AttachAsync(EndpointSpec spec) => Programmer.SubmitAsync(new AttachIntent(spec), default);
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -91,7 +92,7 @@ public sealed class PackageLimitsTests
             await harness.SetAsync(TestService.Of(1));
         }
 
-        var used = harness.Programmer.GetServices()[TestService.Key(1)].State.Ports.SelectMany(p => p.Backends).Select(b => b.Id).ToList();
+        var used = harness.Programmer.Services[TestService.Key(1)].State.Ports.SelectMany(p => p.Backends).Select(b => b.Id).ToList();
         Assert.All(used, id => Assert.InRange(id, 1u, 4095u));
         Assert.Equal(used.Count, used.Distinct().Count());
 
@@ -112,7 +113,7 @@ public sealed class PackageLimitsTests
 
         Assert.Equal(IntentError.ResourceExhausted, refusal!.Code);
         Assert.Contains("all 4095 row numbers of es2k-24.01 are in use", refusal.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(TestService.Key(service), harness.Programmer.GetServices().Keys);
+        Assert.DoesNotContain(TestService.Key(service), harness.Programmer.Services.Keys);
 
         static ServicePortSpec Port(int from, int to) =>
             TestService.Port(1 + (from / 1000), ProtocolType.Tcp, (ushort)(80 + (from % 1000)), [.. Enumerable.Range(from + 1, to - from).Select(p => TestService.Pod(1, port: (ushort)p))]);
@@ -130,7 +131,7 @@ public sealed class PackageLimitsTests
         harness.Open();
         await harness.ReadyAsync();
         // The one that fits stays; the other is learned from the cluster again.
-        Assert.Equal([TestService.Key(2)], harness.Programmer.GetServices().Keys);
+        Assert.Equal([TestService.Key(2)], harness.Programmer.Services.Keys);
         await harness.AttachAsync(PackageHarness.Pod(2));
         await harness.SettledAsync();
         Assert.Equal(64, harness.Server.Lines("tx_balance").Length);
@@ -140,13 +141,13 @@ public sealed class PackageLimitsTests
     public void Numbers_of_a_package_are_given_to_nobody_else_when_our_own_pipeline_follows()
     {
         var model = new NetworkModel();
-        var package = new ServiceJudge(model, TestNode.Settings with { Profile = PipelineProfile.Dpdk2401 });
+        var package = new ServiceAdmission(model, TestNode.Settings with { Profile = PipelineProfile.Dpdk2401 });
         var spec = TestService.Of(1, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
-        package.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
-        var ours = new ServiceJudge(model, TestNode.Settings);
+        package.Set(new ServiceIntent(spec.Key, spec), new AdmissionContext());
+        var ours = new ServiceAdmission(model, TestNode.Settings);
         ours.Adapt();
         spec = TestService.Of(2, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
-        ours.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+        ours.Set(new ServiceIntent(spec.Key, spec), new AdmissionContext());
         uint[] backends = [.. model.Services.Values.SelectMany(s => s.Ports[0].Backends).Select(b => b.Id)];
         Assert.Equal(100, backends.Distinct().Count());
         Assert.Equal(2, model.Services.Values.Select(s => s.Ports[0].Frontends[0].Id).Distinct().Count());
@@ -165,8 +166,8 @@ public sealed class PackageLimitsTests
     public void The_255th_vport_is_refused_until_one_is_free()
     {
         var model = new NetworkModel();
-        var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
-        var judge = new Judge(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MostVports } });
+        var context = new AdmissionContext();
+        var judge = new EndpointAdmission(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MostVports } });
         for (var i = 0; i < 254; i++)
         {
             judge.Attach(Vport(i), context);
@@ -189,8 +190,8 @@ public sealed class PackageLimitsTests
     public void The_limit_may_be_lower_and_children_of_one_port_count_once()
     {
         var model = new NetworkModel();
-        var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
-        var judge = new Judge(model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
+        var context = new AdmissionContext();
+        var judge = new EndpointAdmission(model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
         var parent = TestNode.Pod(1) with { Device = DeviceKind.Ipvlan };
         judge.Attach(parent, context);
         judge.Attach(TestNode.Pod(2) with { Device = DeviceKind.Ipvlan, Mac = parent.Mac, PortName = parent.PortName }, context);
@@ -203,13 +204,13 @@ public sealed class PackageLimitsTests
     public void The_ACCs_own_vports_are_nobodys()
     {
         var model = new NetworkModel();
-        var context = new JudgeContext { IsForeignPort = _ => false, Changed = (_, _) => { } };
+        var context = new AdmissionContext();
         var node = TestNode.Settings with { OwnMacs = [MacAddress.Parse("00:09:00:00:03:14")], Devices = new DeviceRules { PortRule = PortRule.Mac } };
         var taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
-        var e = Assert.Throws<IntentException>(() => new Judge(model, node).Attach(taker, context));
+        var e = Assert.Throws<IntentException>(() => new EndpointAdmission(model, node).Attach(taker, context));
         Assert.Equal("device.mac: 02:09:00:00:00:01 stands for port 25, which is the ACC's own", e.Message);
         // Where the target gives numbers, a MAC stands for none.
-        new Judge(model, node with { Devices = DeviceRules.None }).Attach(taker, context);
+        new EndpointAdmission(model, node with { Devices = DeviceRules.None }).Attach(taker, context);
     }
 
     private static Task<PackageHarness> StartAsync(PipelineProfile profile) =>

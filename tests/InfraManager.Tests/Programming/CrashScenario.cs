@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 
@@ -70,7 +70,7 @@ internal static class CrashScenario
             await core.RestartTargetAsync();
             core.Hook = Hook;
             await core.RestartAsync(ready: false);
-            await Eventually.TrueAsync(() => core.Programmer.Completion.IsCompleted || core.Programmer.GetStatus() is { Ready: true, Reconciled: true }, "it has compared the tables");
+            await Eventually.TrueAsync(() => core.Programmer.Completion.IsCompleted || core.Programmer.Status is { Ready: true, Reconciled: true }, "it has compared the tables");
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
             var writes = core.Writes;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -40,7 +41,7 @@ public sealed class DrainTests
         await core.RemoveAsync(TestService.Key(1));
         Assert.Single(Backends(core, 1));
         core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain + 1);
-        await core.UntilAsync(() => core.Programmer.GetServices().IsEmpty, "the service is gone");
+        await core.UntilAsync(() => core.Programmer.Services.Count == 0, "the service is gone");
         await core.SettledAsync();
         Assert.Equal("", ServiceTables.Render(core.Target.Rows));
     }
@@ -85,27 +86,27 @@ public sealed class DrainTests
     {
         var model = new NetworkModel();
         var time = new ShiftedTime();
-        var judge = new ServiceJudge(model, TestNode.Settings, time);
+        var judge = new ServiceAdmission(model, TestNode.Settings, time);
         Set(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
         Set(TestService.Of(1, TestService.RemotePod(2)));
         time.Shift = TimeSpan.FromSeconds(10);
         Set(TestService.Of(1));
         time.Shift = TimeSpan.FromSeconds(20);
-        Backend[] many = [.. Enumerable.Range(10, ServiceJudge.MostDrains - 2).Select(i => TestService.RemotePod(i))];
+        Backend[] many = [.. Enumerable.Range(10, ServiceAdmission.MostDrains - 2).Select(i => TestService.RemotePod(i))];
         Set(TestService.Of(2, many));
         Set(TestService.Of(2));
-        Assert.Equal(ServiceJudge.MostDrains, model.Services.Drains.Count);
+        Assert.Equal(ServiceAdmission.MostDrains, model.Services.Drains.Count);
         Assert.Equal(2, model.Services.Find(TestService.Key(1))!.Ports[0].Backends.Count);
         Set(TestService.Of(3, TestService.RemotePod(3)));
         time.Shift = TimeSpan.FromSeconds(30);
         Set(TestService.Of(3));
-        Assert.Equal(ServiceJudge.MostDrains, model.Services.Drains.Count);
+        Assert.Equal(ServiceAdmission.MostDrains, model.Services.Drains.Count);
         Assert.Equal(TestService.RemotePod(2).Key, Assert.Single(model.Services.Find(TestService.Key(1))!.Ports[0].Backends).Key);
 
         void Set(ServiceSpec spec)
         {
             var mark = model.Mark;
-            judge.Set(new ServiceIntent(spec.Key, spec), null, _ => { });
+            judge.Set(new ServiceIntent(spec.Key, spec), new AdmissionContext());
             judge.Follow(mark);
             model.Forget();
         }

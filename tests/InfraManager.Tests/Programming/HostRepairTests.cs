@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
 
@@ -36,7 +37,7 @@ public class HostRepairTests
         core.Target.Disconnect();
         var epoch = (await core.BeginAsync()).Epoch;
         await core.RestartAsync(ready: false);
-        Assert.Equal((epoch, "agent-1"), (core.Programmer.GetStatus().Agent.Epoch, core.Programmer.GetStatus().Agent.Name));
+        Assert.Equal((epoch, "agent-1"), (core.Programmer.Status.Agent.Epoch, core.Programmer.Status.Agent.Name));
         Assert.Equal(epoch + 1, (await core.BeginAsync()).Epoch);
         core.Target.Connect();
     }

@@ -30,7 +30,7 @@ public sealed class IdMarkTests
         Assert.Equal([2 * IdMark.Step], Marks(core));
         // Nor does reading back.
         await Task.Delay(100);
-        Assert.InRange(core.Programmer.GetStatus().LastServiceNumber, 4200u, 4220u);
+        Assert.InRange(core.Programmer.Status.LastServiceNumber, 4200u, 4220u);
         await core.SettledAsync();
     }
 
@@ -44,7 +44,7 @@ public sealed class IdMarkTests
         {
             await core.RestartAsync();
             await core.SettledAsync();
-            Assert.Equal(0, core.Programmer.GetStatus().LastReconcile.Total);
+            Assert.Equal(0, core.Programmer.Status.LastReconcile.Total);
         }
 
         Assert.Equal(updates, core.Target.Updates);
@@ -107,14 +107,14 @@ public sealed class IdMarkTests
         await core.RestartAsync(ready: false);
         // Both services get another incarnation of the address, the same one.
         await core.DetachAsync(TestNode.Pod(1));
-        var early = core.Programmer.GetServices()[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId;
+        var early = core.Programmer.Services[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId;
         Assert.Contains(early, given);
         // Another start does not make them better known.
         await core.RestartAsync(ready: false);
-        Assert.Contains(core.Programmer.GetServices()[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId, given);
+        Assert.Contains(core.Programmer.Services[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId, given);
         core.Target.Connect();
         await core.SettledAsync();
-        ServiceState[] states = [.. core.Programmer.GetServices().Values.Select(s => s.State)];
+        ServiceState[] states = [.. core.Programmer.Services.Values.Select(s => s.State)];
         Assert.Equal(2, states.Length);
         Assert.Single(states.Select(s => s.Ports[0].Backends[0].EndpointId).Distinct());
         Assert.All(states, s => Assert.DoesNotContain(s.Ports[0].Backends[0].EndpointId, given));
@@ -122,7 +122,7 @@ public sealed class IdMarkTests
         Assert.Equal(ServiceTables.Expect(states.Select(s => s.Spec)), ServiceTables.Render(core.Target.Rows));
         await core.RestartAsync();
         await core.SettledAsync();
-        Assert.Equal(states.OrderBy(s => s.Key), core.Programmer.GetServices().Values.Select(s => s.State).OrderBy(s => s.Key));
+        Assert.Equal(states.OrderBy(s => s.Key), core.Programmer.Services.Values.Select(s => s.State).OrderBy(s => s.Key));
     }
 
     [Fact]
@@ -178,7 +178,7 @@ public sealed class IdMarkTests
         Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Remote(1)), TestService.Of(2, TestService.Remote(2))]), ServiceTables.Render(core.Target.Rows));
         await core.RestartAsync();
         await core.SettledAsync();
-        Assert.InRange(core.Programmer.GetStatus().LastServiceNumber, 1u, IdMark.Step);
+        Assert.InRange(core.Programmer.Status.LastServiceNumber, 1u, IdMark.Step);
     }
 
     [Theory]

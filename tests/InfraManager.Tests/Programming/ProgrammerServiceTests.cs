@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
@@ -147,7 +148,7 @@ public sealed class ProgrammerServiceTests
         using var holds = new ManualResetEventSlim();
         core.Hook = p =>
         {
-            if (p != CrashPoint.AfterJudge || holds.IsSet)
+            if (p != CrashPoint.AfterAdmission || holds.IsSet)
             {
                 return;
             }
@@ -186,7 +187,7 @@ public sealed class ProgrammerServiceTests
         Assert.Equal(frontends, Rows(core, "frontends"));
         await core.DetachAsync(TestNode.Pod(1));
         Assert.Equal(frontends, Rows(core, "frontends"));
-        Assert.Single(core.Programmer.GetServices());
+        Assert.Single(core.Programmer.Services);
         await core.SettledAsync();
     }
 
@@ -225,7 +226,7 @@ public sealed class ProgrammerServiceTests
         await core.SettledAsync();
         Assert.Equal("", ServiceTables.Render(core.Target.Rows));
         Assert.Empty(Rows(core, "frontends"));
-        Assert.Empty(core.Programmer.GetServices());
+        Assert.Empty(core.Programmer.Services);
     }
 
     [Fact]
@@ -309,9 +310,9 @@ public sealed class ProgrammerServiceTests
     public async Task Many_services_at_once_are_one_commit()
     {
         await using var core = await CoreHarness.StartAsync();
-        var commits = core.Programmer.GetStatus().Commits;
+        var commits = core.Programmer.Status.Commits;
         await Task.WhenAll(Enumerable.Range(1, 500).Select(i => core.SetAsync(TestService.Of(i, TestService.Remote(i)))));
-        Assert.True(core.Programmer.GetStatus().Commits - commits < 100, $"{core.Programmer.GetStatus().Commits - commits} commits");
+        Assert.True(core.Programmer.Status.Commits - commits < 100, $"{core.Programmer.Status.Commits - commits} commits");
         await core.SettledAsync();
     }
 

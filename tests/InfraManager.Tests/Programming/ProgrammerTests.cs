@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
@@ -46,12 +47,12 @@ public class ProgrammerTests
         Assert.Equal(core.Target.Ports[TestNode.PortName(1)], outcome.Port);
         Assert.Null(core.Difference());
         Assert.Equal(5, core.EndpointRows.Count);
-        Assert.True(Assert.Single(core.Programmer.GetEndpoints()).Programmed);
+        Assert.True(Assert.Single(core.Programmer.Endpoints).Programmed);
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
         Assert.Empty(core.EndpointRows);
         Assert.Empty(core.Target.Ports);
         Assert.False((await core.DetachAsync(TestNode.Pod(1), 3)).Removed);
-        Assert.Equal((true, true, 0), (core.Programmer.GetStatus().Ready, core.Programmer.GetStatus().Reconciled, core.Programmer.GetStatus().Endpoints));
+        Assert.Equal((true, true, 0), (core.Programmer.Status.Ready, core.Programmer.Status.Reconciled, core.Programmer.Status.Endpoints));
     }
 
     [Fact]
@@ -110,7 +111,7 @@ public class ProgrammerTests
         await core.RestartAsync();
         Assert.Equal(251, (await core.SettledAsync()).Count);
         Assert.Equal(writes, core.Target.Writes);
-        Assert.Equal(ReconcileCounts.None, core.Programmer.GetStatus().LastReconcile);
+        Assert.Equal(ReconcileCounts.None, core.Programmer.Status.LastReconcile);
         Assert.Equal(1, core.Target.Pushes);
     }
 
@@ -123,7 +124,7 @@ public class ProgrammerTests
         var before = core.Target.Ports[TestNode.PortName(1)];
         core.Target.Restart();
         await core.SettledAsync();
-        Assert.NotEqual(before, core.Programmer.GetEndpoints()[0].Port);
+        Assert.NotEqual(before, core.Programmer.Endpoints[0].Port);
         Assert.Equal(2, core.Target.Pushes);
     }
 
@@ -147,7 +148,7 @@ public class ProgrammerTests
         });
         core.Target.Connect();
         await core.SettledAsync();
-        Assert.Equal(new ReconcileCounts(1, 1, 1), core.Programmer.GetStatus().LastReconcile);
+        Assert.Equal(new ReconcileCounts(1, 1, 1), core.Programmer.Status.LastReconcile);
         Assert.True(core.Target.Ports.ContainsKey("uplink0"));
     }
 
@@ -167,7 +168,7 @@ public class ProgrammerTests
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 5)).Removed);
         var sync = await core.SyncAsync(TestNode.Sync(6, TestNode.Pod(2, 2), TestNode.Pod(5, 5)));
         Assert.Equal((1, 0, 1, 1), (sync.Kept, sync.Added, sync.Removed, sync.Failures.Count));
-        Assert.Equal(TargetState.Away, core.Programmer.GetStatus().TargetState);
+        Assert.Equal(TargetState.Away, core.Programmer.Status.TargetState);
         Assert.Equal(15, core.EndpointRows.Count);
         await core.RestartAsync(ready: false);
         core.Target.Connect();
@@ -253,7 +254,7 @@ public class ProgrammerTests
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
         Assert.Equal(5, core.EndpointRows.Count);
         Assert.Single(core.Target.Ports);
-        Assert.False(core.Programmer.GetStatus().Reconciled);
+        Assert.False(core.Programmer.Status.Reconciled);
         core.Target.Refuses = _ => StatusCode.OK;
         await core.SettledAsync();
         await core.UntilAsync(() => core.Target.Ports.Count == 0, "port removed");
@@ -316,7 +317,7 @@ public class ProgrammerTests
         var gate = new ManualResetEventSlim();
         core.Hook = p =>
         {
-            if (p == CrashPoint.AfterJudge)
+            if (p == CrashPoint.AfterAdmission)
             {
                 gate.Wait();
             }
@@ -324,7 +325,7 @@ public class ProgrammerTests
         using var first = new CancellationTokenSource();
         using var second = new CancellationTokenSource();
         Task late = core.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), first.Token);
-        await core.UntilAsync(() => core.Programmer.GetStatus().QueueLength == 0, "drained");
+        await core.UntilAsync(() => core.Programmer.Status.QueueLength == 0, "drained");
         Task early = core.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(2, 2)), second.Token);
         await first.CancelAsync();
         await second.CancelAsync();
@@ -344,7 +345,7 @@ public class ProgrammerTests
         var thrown = false;
         core.Hook = p =>
         {
-            if (p == CrashPoint.AfterJudge && !thrown)
+            if (p == CrashPoint.AfterAdmission && !thrown)
             {
                 thrown = true;
                 throw new InvalidOperationException("a bug");
@@ -353,7 +354,7 @@ public class ProgrammerTests
         var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
         Assert.Equal(IntentError.Internal, e.Code);
         await core.ReadyAsync();
-        await core.UntilAsync(() => core.Programmer.GetStatus().Ready, "ready");
+        await core.UntilAsync(() => core.Programmer.Status.Ready, "ready");
         await core.AttachAsync(TestNode.Pod(3, 3));
         Assert.Equal(2, (await core.SettledAsync()).Count);
         Assert.True(core.Programmer.IsHealthy);
@@ -368,12 +369,12 @@ public class ProgrammerTests
         var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
         Assert.Equal((IntentError.ResourceExhausted, "store x: the disk is full"), (e.Code, e.Message));
         await Assert.ThrowsAsync<IntentException>(() => core.DetachAsync(TestNode.Pod(1), 3));
-        Assert.Equal("store x: the disk is full", core.Programmer.GetStatus().StoreProblem);
-        Assert.Single(core.Programmer.GetEndpoints());
+        Assert.Equal("store x: the disk is full", core.Programmer.Status.StoreProblem);
+        Assert.Single(core.Programmer.Endpoints);
         core.Store.BeforeCommit = null;
         await core.AttachAsync(TestNode.Pod(2, 4));
         Assert.Equal(2, (await core.SettledAsync()).Count);
-        Assert.Equal("", core.Programmer.GetStatus().StoreProblem);
+        Assert.Equal("", core.Programmer.Status.StoreProblem);
     }
 
     /// <summary>Posts calls such that they are one batch.</summary>
@@ -388,7 +389,7 @@ public class ProgrammerTests
             }
         };
         var first = core.DetachAsync(TestNode.Pod(999));
-        await core.UntilAsync(() => core.Programmer.GetStatus().QueueLength == 0, "drained");
+        await core.UntilAsync(() => core.Programmer.Status.QueueLength == 0, "drained");
         Task<AttachOutcome>[] running = [.. calls.Select(c => c())];
         core.Hook = _ => { };
         gate.Set();

@@ -147,7 +147,7 @@ public sealed class ServiceFaultTests
     private async Task CheckAsync(CoreHarness core)
     {
         await core.SettledAsync();
-        var there = core.Programmer.GetServices().Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0).ToDictionary(s => s.Key);
+        var there = core.Programmer.Services.Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0).ToDictionary(s => s.Key);
         foreach ((var key, var allowed) in _allowed)
         {
             Assert.Contains(there.GetValueOrDefault(key), allowed);

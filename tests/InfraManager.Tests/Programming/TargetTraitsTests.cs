@@ -77,8 +77,8 @@ public class TargetTraitsTests
         core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
         core.Target.Restart();
 
-        await core.UntilAsync(() => core.Programmer.GetStatus() is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 }, "one entry is pending");
-        var row = Assert.Single(core.Programmer.GetStatus().Differences);
+        await core.UntilAsync(() => core.Programmer.Status is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 }, "one entry is pending");
+        var row = Assert.Single(core.Programmer.Status.Differences);
         Assert.Equal(("pods", "missing"), (row.Table, row.Kind));
         Assert.Equal($"pods dst_ip={TestNode.Ip(1)}", row.Row);
 
@@ -94,7 +94,7 @@ public class TargetTraitsTests
 
         await core.AttachAsync(TestNode.Pod(1, 1));
 
-        Assert.True(core.Programmer.GetStatus().Reconciled);
+        Assert.True(core.Programmer.Status.Reconciled);
     }
 
     [Fact]
@@ -109,8 +109,8 @@ public class TargetTraitsTests
         // After 1, 2, 4, … ms: ten tries take a second, thirty a week; with RetryMax alone there would be a hundred.
         await Task.Delay(200);
         Assert.InRange(core.Target.Log.Count(u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"), 2, 30);
-        Assert.False(core.Programmer.GetStatus().Reconciled);
-        Assert.Equal(new RowDifference("pods", $"pods dst_ip={TestNode.Ip(1)}", "unwanted"), Assert.Single(core.Programmer.GetStatus().Differences));
+        Assert.False(core.Programmer.Status.Reconciled);
+        Assert.Equal(new RowDifference("pods", $"pods dst_ip={TestNode.Ip(1)}", "unwanted"), Assert.Single(core.Programmer.Status.Differences));
         core.Target.Refuses = _ => StatusCode.OK;
     }
 

@@ -1,10 +1,9 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
-using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -76,7 +75,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime
         _life = new Life(_folder, _cluster);
         await Eventually.TrueAsync(() => _life.Watch.GetStatus().Services is { Synced: true, HandedOver: 2 }, "not handed over");
         Assert.Equal(rows, (await _life.RowsAsync()).Select(r => r.ToString()).Order(StringComparer.Ordinal));
-        Assert.Equal((0L, true), (_life.Programmer.GetStatus().UpdatesSent, _life.Programmer.GetStatus().Reconciled));
+        Assert.Equal((0L, true), (_life.Programmer.Status.UpdatesSent, _life.Programmer.Status.Reconciled));
         await _life.DisposeAsync();
 
         // A service went, an endpoint changed.
@@ -154,7 +153,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime
             _target = new P4Target(Session, _ports, TestPipeline.Artifacts, TestNode.Settings, TargetTraits.Soft, TargetPorts.None, NullLogger.Instance);
             var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), WriteLimit = TimeSpan.FromSeconds(30), OutcomeLimit = TimeSpan.FromSeconds(30) };
             Programmer = new Programmer(TestNode.Settings, _store, _target, options, TimeProvider.System, NullLoggerFactory.Instance);
-            Watch = new ClusterWatch(cluster.Settings, TestNode.Settings, new ProgrammerServices(Programmer), null, cluster.Options, TimeProvider.System, cluster.Log.CreateLogger("Kubernetes"));
+            Watch = new ClusterWatch(cluster.Settings, TestNode.Settings, Programmer, null, cluster.Options, TimeProvider.System, cluster.Log.CreateLogger("Kubernetes"));
             Programmer.Start();
             Session.Start();
             Watch.Start();

@@ -1,22 +1,29 @@
 using System.Collections.Concurrent;
-using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>Stands for the programmer: keeps the services that are set, and fails when told.</summary>
-internal sealed class RecordingServices : IServiceSink
+internal sealed class RecordingServices : IProgrammer
 {
-    private readonly ConcurrentDictionary<ServiceKey, ServiceSpec?> _services = new();
+    private readonly ConcurrentDictionary<ServiceKey, ServiceView> _services = new();
 
     public ConcurrentQueue<ServiceIntent> Intents { get; } = new();
 
     /// <summary>Called for each intent before it holds; throws what it fails with.</summary>
     public Func<ServiceIntent, Task> OnSubmit { get; set; } = _ => Task.CompletedTask;
 
-    public IReadOnlyCollection<ServiceKey> Known => [.. _services.Keys];
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
 
-    public string Text => ServiceRendering.Render(_services.Values.OfType<ServiceSpec>());
+    public ProgrammerStatus Status => throw new NotSupportedException();
+
+    public IReadOnlyList<EndpointView> Endpoints => [];
+
+    public SnatState Snat => SnatState.None;
+
+    public string Text => ServiceRendering.Render(_services.Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0 || s.IsUnserved));
 
     public int InFlight { get; private set; }
 
@@ -25,35 +32,39 @@ internal sealed class RecordingServices : IServiceSink
     {
         foreach (var key in keys)
         {
-            _services[key] = null;
+            _services[key] = View(new ServiceSpec(key, []));
         }
     }
 
     public bool IsKnown(ServiceKey key) => _services.ContainsKey(key);
 
-    public ServiceSpec? Held(ServiceKey key) => _services.GetValueOrDefault(key);
-
-    public async Task<ServiceSpec?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
+    public async Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
+        var service = Assert.IsType<ServiceIntent>(intent);
         InFlight++;
         try
         {
-            await OnSubmit(intent).WaitAsync(cancellationToken);
+            await OnSubmit(service).WaitAsync(cancellationToken);
         }
         finally
         {
             InFlight--;
         }
-        Intents.Enqueue(intent);
-        if (intent.Spec is { } spec)
+        Intents.Enqueue(service);
+        var outcome = new ServiceOutcome(null);
+        if (service.Spec is { } spec)
         {
-            _services[intent.Key] = spec;
+            var view = View(spec);
+            _services[service.Key] = view;
+            outcome = new ServiceOutcome(view.State);
         }
         else
         {
-            _services.TryRemove(intent.Key, out _);
+            _services.TryRemove(service.Key, out _);
         }
 
-        return intent.Spec;
+        return (TOutcome)(object)outcome;
     }
+
+    private static ServiceView View(ServiceSpec spec) => new(new ServiceState(1, spec, [], []), true);
 }

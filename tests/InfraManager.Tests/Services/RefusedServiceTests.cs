@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
-using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
@@ -33,7 +32,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _core = await CoreHarness.StartAsync();
-        _controller = new ServiceController(_index, new ProgrammerServices(_core.Programmer), TimeProvider.System, _log.CreateLogger("Kubernetes"));
+        _controller = new ServiceController(_index, _core.Programmer, TimeProvider.System, _log.CreateLogger("Kubernetes"));
         _running = Task.Run(() => _controller.RunAsync(_stop.Token));
         _controller.SetSynced();
     }
@@ -163,9 +162,9 @@ public sealed class RefusedServiceTests : IAsyncLifetime
             .With("spec.loadBalancerSourceRanges", new JsonArray(ranges));
     }
 
-    private string State() => _core.Programmer.GetServices().TryGetValue(Web, out var view) ? view.StateName : "none";
+    private string State() => _core.Programmer.Services.TryGetValue(Web, out var view) ? view.StateName : "none";
 
-    private ServiceSpec Spec() => _core.Programmer.GetServices()[Web].State.Spec;
+    private ServiceSpec Spec() => _core.Programmer.Services[Web].State.Spec;
 
     private async Task HoldsAsync(string[] expected)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
@@ -256,10 +257,10 @@ public sealed class SqliteStoreTests : IDisposable
                 Assert.Equal(IntentError.ResourceExhausted, error?.Code);
                 Assert.Contains("the disk is full", error!.Message, StringComparison.Ordinal);
                 Assert.True(programmer.IsHealthy);
-                Assert.Equal(held, programmer.GetEndpoints().Count);
+                Assert.Equal(held, programmer.Endpoints.Count);
                 File.Delete(Path.Combine(mount, "filler"));
                 await programmer.SubmitAsync(new AttachIntent(TestNode.Pod(5000, 5000)), limit.Token);
-                Assert.Equal(held + 1, programmer.GetEndpoints().Count);
+                Assert.Equal(held + 1, programmer.Endpoints.Count);
                 await programmer.StopAsync(TimeSpan.FromSeconds(10));
             }
 

@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.Protos;
@@ -148,7 +149,7 @@ internal sealed class CoreHarness : ICrashHarness
         }
     }
 
-    public Task ReadyAsync() => UntilAsync(() => Programmer.GetStatus().Ready, "ready");
+    public Task ReadyAsync() => UntilAsync(() => Programmer.Status.Ready, "ready");
 
     public async Task UntilAsync(Func<bool> condition, string what)
     {
@@ -157,7 +158,7 @@ internal sealed class CoreHarness : ICrashHarness
         {
             if (TimeProvider.System.GetElapsedTime(start) > Limit)
             {
-                throw new TimeoutException($"not within {Limit.TotalSeconds:0} s: {what}; {Programmer.GetStatus()}");
+                throw new TimeoutException($"not within {Limit.TotalSeconds:0} s: {what}; {Programmer.Status}");
             }
 
             await Task.Delay(1);
@@ -180,17 +181,17 @@ internal sealed class CoreHarness : ICrashHarness
     /// <summary>Waits until nothing is left to do, then demands that tables and ports are what the endpoints compile to, and the store holds the same.</summary>
     public async Task<IReadOnlyList<EndpointView>> SettledAsync()
     {
-        await UntilAsync(() => Difference() is null && Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }, "settled: " + Difference());
+        await UntilAsync(() => Difference() is null && Programmer.Status is { Reconciled: true, PendingEntries: 0 }, "settled: " + Difference());
         Assert.Null(Difference());
-        var status = Programmer.GetStatus();
+        var status = Programmer.Status;
         Assert.Equal((status.TableEntries, status.PendingEntries), (status.Tables.Sum(t => t.Wanted), status.Tables.Sum(t => t.Differences)));
-        return Programmer.GetEndpoints();
+        return Programmer.Endpoints;
     }
 
     /// <summary>Null, or how the target differs from the endpoints.</summary>
     public string? Difference()
     {
-        var endpoints = Programmer.GetEndpoints();
+        var endpoints = Programmer.Endpoints;
         var ports = Target.Ports;
         var compiler = new EndpointCompiler(Target.Pipeline, TestNode.Settings);
         var wanted = new Dictionary<EntryKey, Entry>();

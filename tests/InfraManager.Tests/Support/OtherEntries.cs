@@ -11,9 +11,9 @@ internal static class OtherEntries
     {
         var pipeline = TestPipeline.Artifacts.Pipeline;
         var services = new ServiceCompiler(pipeline);
-        var last = programmer.GetStatus().LastServiceNumber;
-        return programmer.GetServices().Values.SelectMany(s => services.Compile(s.State))
-            .Concat(new NodeCompiler(pipeline, TestNode.Settings).Compile(programmer.GetSnat()))
+        var last = programmer.Status.LastServiceNumber;
+        return programmer.Services.Values.SelectMany(s => services.Compile(s.State))
+            .Concat(new NodeCompiler(pipeline, TestNode.Settings).Compile(programmer.Snat))
             .Concat(last == 0 ? [] : [new IdMark(pipeline).For(last)]);
     }
 }

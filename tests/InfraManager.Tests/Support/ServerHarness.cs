@@ -92,23 +92,23 @@ internal sealed class ServerHarness : IAsyncDisposable
     public async Task<IReadOnlyList<EndpointView>> SettledAsync()
     {
         var start = TimeProvider.System.GetTimestamp();
-        while (!(Programmer.GetStatus() is { Reconciled: true, PendingEntries: 0 }) || Difference() is not null)
+        while (!(Programmer.Status is { Reconciled: true, PendingEntries: 0 }) || Difference() is not null)
         {
             if (TimeProvider.System.GetElapsedTime(start) > Limit)
             {
-                throw new TimeoutException($"not settled: {Difference()}; {Programmer.GetStatus()}");
+                throw new TimeoutException($"not settled: {Difference()}; {Programmer.Status}");
             }
 
             await Task.Delay(2);
         }
 
-        return Programmer.GetEndpoints();
+        return Programmer.Endpoints;
     }
 
     /// <summary>Null, or how the server differs from the endpoints.</summary>
     public string? Difference()
     {
-        var endpoints = Programmer.GetEndpoints();
+        var endpoints = Programmer.Endpoints;
         var ports = Server.Ports;
         if (!ports.Keys.ToHashSet().SetEquals(endpoints.Select(e => e.Endpoint.Spec.PortName)))
         {

@@ -12,7 +12,7 @@ internal static class ServerRows
     public static string? Difference(Programmer programmer, NodeSettings node, IReadOnlyDictionary<string, uint> ports, IEnumerable<P4.V1.TableEntry> rows)
     {
         var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, node);
-        HashSet<string> wanted = [.. programmer.GetEndpoints().SelectMany(e => compiler.Compile(e.Endpoint, ports[e.Endpoint.Spec.PortName])).Concat(OtherEntries.Of(programmer)).Select(Text)];
+        HashSet<string> wanted = [.. programmer.Endpoints.SelectMany(e => compiler.Compile(e.Endpoint, ports[e.Endpoint.Spec.PortName])).Concat(OtherEntries.Of(programmer)).Select(Text)];
         HashSet<string> actual = [.. rows.Select(Text)];
         return wanted.SetEquals(actual) ? null : $"missing {string.Join(", ", wanted.Except(actual))}, foreign {string.Join(", ", actual.Except(wanted))}";
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Support;

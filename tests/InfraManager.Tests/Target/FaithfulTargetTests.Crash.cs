@@ -85,7 +85,7 @@ public sealed partial class FaithfulTargetTests
             await node.ReconciledAsync();
             await Eventually.TrueAsync(() => Difference() is null, () => $"as wanted: {Difference()}");
             CheckLife();
-            return node._programmer.GetEndpoints();
+            return node._programmer.Endpoints;
         }
 
         public ValueTask DisposeAsync() => node.DisposeAsync();

@@ -1,5 +1,5 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using P4.V1;
 using Kind = P4.V1.Update.Types.Type;

@@ -1,5 +1,6 @@
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Package;
@@ -25,10 +26,10 @@ public sealed partial class FaithfulTargetTests
 
         Open(Package);
         await ReconciledAsync();
-        Assert.Equal((1, 0L), (_target.Pushes, _programmer.GetStatus().LastReconcile.Total));
+        Assert.Equal((1, 0L), (_target.Pushes, _programmer.Status.LastReconcile.Total));
 
         await _target.RestartAsync();
-        await Eventually.TrueAsync(() => _target.Pushes == 2 && _programmer.GetStatus() is { Ready: true, Reconciled: true }, "it is programmed again");
+        await Eventually.TrueAsync(() => _target.Pushes == 2 && _programmer.Status is { Ready: true, Reconciled: true }, "it is programmed again");
         Assert.Single(Rows("ipv4_to_port_table"));
     }
 
@@ -41,7 +42,7 @@ public sealed partial class FaithfulTargetTests
 
         _node = PackageNode;
         Open(Package);
-        await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
+        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
         Assert.Equal((1, true), (_target.Pushes, _target.IsAlive));
     }
 
@@ -77,7 +78,7 @@ public sealed partial class FaithfulTargetTests
 
         Open(Package);
         await ReconciledAsync();
-        Assert.Equal((0, 0L), (_target.Updates.Count, _programmer.GetStatus().LastReconcile.Total));
+        Assert.Equal((0, 0L), (_target.Updates.Count, _programmer.Status.LastReconcile.Total));
     }
 
     private static NodeSettings PackageNode => Node with { Profile = PipelineProfile.Dpdk2401, Devices = new DeviceRules { Pool = [.. Pool.Skip(1)] } };

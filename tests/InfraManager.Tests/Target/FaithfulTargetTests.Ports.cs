@@ -39,7 +39,7 @@ public sealed partial class FaithfulTargetTests
         // The chassis configuration has it. A LINK would be answered with OK and not made, and either way its number would be told as 0: another port's.
         await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, "TAP9"));
 
-        Assert.Equal(0, _programmer.GetStatus().Endpoints);
+        Assert.Equal(0, _programmer.Status.Endpoints);
         Assert.Empty(Rows("pods"));
     }
 
@@ -53,7 +53,7 @@ public sealed partial class FaithfulTargetTests
         var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
 
         Assert.Contains("gives it no number", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(0, _programmer.GetStatus().Endpoints);
+        Assert.Equal(0, _programmer.Status.Endpoints);
     }
 
     [Fact]

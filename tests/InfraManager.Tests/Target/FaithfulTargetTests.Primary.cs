@@ -23,7 +23,7 @@ public sealed partial class FaithfulTargetTests
         await using (var other = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint, TakeOver = true }, NullLogger.Instance))
         {
             other.Start();
-            await Eventually.TrueAsync(() => other.State == SessionState.Primary && _programmer.GetStatus().TargetState == TargetState.Backup, "the other one is primary");
+            await Eventually.TrueAsync(() => other.State == SessionState.Primary && _programmer.Status.TargetState == TargetState.Backup, "the other one is primary");
 
             var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(2, "TAP2"));
 

@@ -1,5 +1,5 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;
 using P4.V1;
@@ -46,7 +46,7 @@ public sealed partial class FaithfulTargetTests
         Open();
         await ReconciledAsync();
 
-        Assert.Equal((0, 0L), (_target.Updates.Count, _programmer.GetStatus().LastReconcile.Total));
+        Assert.Equal((0, 0L), (_target.Updates.Count, _programmer.Status.LastReconcile.Total));
         Assert.Single(Rows("flows"));
     }
 

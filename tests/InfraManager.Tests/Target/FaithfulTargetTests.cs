@@ -1,6 +1,7 @@
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -121,7 +122,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         var pushes = _target.Pushes;
 
         await _target.RestartAsync();
-        await Eventually.TrueAsync(() => _target.Pushes > pushes && _programmer.GetStatus() is { Ready: true, Reconciled: true }, "it is programmed again");
+        await Eventually.TrueAsync(() => _target.Pushes > pushes && _programmer.Status is { Ready: true, Reconciled: true }, "it is programmed again");
 
         Assert.Equal(Pool.Order(), _target.Ports.Keys.Order());
         // To the same port, whose number was 0 for as long as it was not made.
@@ -142,7 +143,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         Open();
         await ReconciledAsync();
 
-        Assert.Equal((0, 0, 0L), (_target.Pushes, _target.Updates.Count, _programmer.GetStatus().LastReconcile.Total));
+        Assert.Equal((0, 0, 0L), (_target.Pushes, _target.Updates.Count, _programmer.Status.LastReconcile.Total));
     }
 
     [Fact]
@@ -156,9 +157,9 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         // The same pipeline under another cookie.
         var other = PipelineArtifacts.Create(TestPipeline.Artifacts.Pipeline.Info, [1], TestPipeline.Artifacts.DeviceConfig);
         Open(other);
-        await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
+        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
 
-        Assert.False(_programmer.GetStatus().Ready);
+        Assert.False(_programmer.Status.Ready);
         Assert.True(_target.IsAlive);
         Assert.Equal(pushes, _target.Pushes);
     }
@@ -173,7 +174,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         {
             // Two of them would do for a pipeline: a power of two.
             var missing = string.Join(", ", Pool[made..]);
-            await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains($"not there ({missing})", StringComparison.Ordinal), () => $"status names {missing}: {_programmer.GetStatus()}");
+            await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains($"not there ({missing})", StringComparison.Ordinal), () => $"status names {missing}: {_programmer.Status}");
             Assert.Equal((made, 0), (_target.Ports.Count, _target.Pushes));
             await others.AddPortAsync(Pool[made], P4Target.TapAttributes(1500), default);
         }
@@ -187,10 +188,10 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     {
         await StartAsync(new FaithfulBehaviours(), pool: []);
 
-        await Eventually.TrueAsync(() => _programmer.GetStatus().PipelineProblem.Contains("Target:Ports", StringComparison.Ordinal), "status says what is missing");
+        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("Target:Ports", StringComparison.Ordinal), "status says what is missing");
 
         Assert.True(_target.IsAlive);
-        Assert.False(_programmer.GetStatus().Ready);
+        Assert.False(_programmer.Status.Ready);
     }
 
     [Fact]
@@ -231,7 +232,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
 
         Assert.Contains("an attachment of the kind tap gets one of those", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(0, _programmer.GetStatus().Endpoints);
+        Assert.Equal(0, _programmer.Status.Endpoints);
     }
 
     [Fact]
@@ -321,9 +322,9 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         _store = null;
     }
 
-    private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.GetStatus().Ready, () => $"ready: {_programmer.GetStatus()}");
+    private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.Status.Ready, () => $"ready: {_programmer.Status}");
 
-    private Task ReconciledAsync() => Eventually.TrueAsync(() => _programmer.GetStatus() is { Ready: true, Reconciled: true }, () => $"reconciled: {_programmer.GetStatus()}");
+    private Task ReconciledAsync() => Eventually.TrueAsync(() => _programmer.Status is { Ready: true, Reconciled: true }, () => $"reconciled: {_programmer.Status}");
 
     private Task<AttachOutcome> AttachAsync(int pod, string port) => _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, (ulong)pod) with { PortName = port }), default);
 

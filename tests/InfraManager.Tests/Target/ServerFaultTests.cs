@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;
@@ -64,14 +65,14 @@ public class ServerFaultTests
         var generation = harness.Target.Connection.Generation;
         await harness.Server.RestartAsync(empty);
         var start = TimeProvider.System.GetTimestamp();
-        while (harness.Target.Connection.Generation == generation || !harness.Programmer.GetStatus().Ready)
+        while (harness.Target.Connection.Generation == generation || !harness.Programmer.Status.Ready)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not back");
             await Task.Delay(2);
         }
 
         oracle.Check(await harness.SettledAsync());
-        Assert.Equal(250, harness.Programmer.GetEndpoints().Count(e => e.Programmed));
+        Assert.Equal(250, harness.Programmer.Endpoints.Count(e => e.Programmed));
         Assert.Equal(empty ? 2 : 1, harness.Server.Pushes);
         if (!empty)
         {
@@ -102,7 +103,7 @@ public class ServerFaultTests
         await harness.ReadyAsync();
         await harness.Server.StopAsync();
         var start = TimeProvider.System.GetTimestamp();
-        while (harness.Programmer.GetStatus().TargetState != TargetState.Away)
+        while (harness.Programmer.Status.TargetState != TargetState.Away)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not noticed");
             await Task.Delay(2);
@@ -111,6 +112,6 @@ public class ServerFaultTests
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), default));
         Assert.Equal(IntentError.Unavailable, e.Code);
         Assert.True(harness.Programmer.IsHealthy);
-        Assert.NotEqual("", harness.Programmer.GetStatus().TargetReason);
+        Assert.NotEqual("", harness.Programmer.Status.TargetReason);
     }
 }

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
@@ -21,7 +23,7 @@ internal sealed partial class ServiceController : IDisposable
     private static readonly TimeSpan RefusedAgainAfter = TimeSpan.FromMinutes(1);
 
     private readonly ServiceIndex _index;
-    private readonly IServiceSink _sink;
+    private readonly IProgrammer _programmer;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly LineBudget _lines;
@@ -36,10 +38,10 @@ internal sealed partial class ServiceController : IDisposable
     private TimeSpan _retryAfter;
     private long _handedOver;
 
-    public ServiceController(ServiceIndex index, IServiceSink sink, TimeProvider time, ILogger logger)
+    public ServiceController(ServiceIndex index, IProgrammer programmer, TimeProvider time, ILogger logger)
     {
         _index = index;
-        _sink = sink;
+        _programmer = programmer;
         _time = time;
         _lines = new LineBudget(time);
         _logger = logger;
@@ -69,7 +71,7 @@ internal sealed partial class ServiceController : IDisposable
         try
         {
             await _synced.Task.WaitAsync(cancellationToken);
-            var known = _sink.Known;
+            List<ServiceKey> known = [.. _programmer.Services.Keys];
             // Those of a former life: what the cluster still has is compared, the rest goes.
             _index.Touch(known);
             await FlushAsync(cancellationToken);
@@ -185,10 +187,10 @@ internal sealed partial class ServiceController : IDisposable
         try
         {
             // Of a service that never was, there is nothing to remove.
-            if (intent.Spec is not null || _set.ContainsKey(intent.Key) || _sink.IsKnown(intent.Key))
+            if (intent.Spec is not null || _set.ContainsKey(intent.Key) || _programmer.Services.ContainsKey(intent.Key))
             {
                 // The one that is held anyway is kept here, too: after a restart it is another object.
-                if (await _sink.SubmitAsync(intent, either.Token) is { } held && held == intent.Spec)
+                if ((await _programmer.SubmitAsync(intent, either.Token)).State?.Spec is { } held && held == intent.Spec)
                 {
                     intent = intent with { Spec = held };
                 }
@@ -234,11 +236,11 @@ internal sealed partial class ServiceController : IDisposable
         var start = _time.GetTimestamp();
         try
         {
-            foreach (var lesser in intent.Spec is { } wanted ? ServiceFallback.Of(wanted, _sink.Held(intent.Key), refusal.Message) : [])
+            foreach (var lesser in intent.Spec is { } wanted ? ServiceFallback.Of(wanted, _programmer.Services.GetValueOrDefault(intent.Key)?.State.Spec, refusal.Message) : [])
             {
                 try
                 {
-                    await _sink.SubmitAsync(new ServiceIntent(intent.Key, lesser), either.Token);
+                    await _programmer.SubmitAsync(new ServiceIntent(intent.Key, lesser), either.Token);
                     Done(new ServiceIntent(intent.Key, lesser), _time.GetElapsedTime(start));
                     break;
                 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

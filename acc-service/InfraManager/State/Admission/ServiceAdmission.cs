@@ -2,13 +2,13 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Values;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Decides intents about services against the model, as <see cref="Judge"/> does those about endpoints: each either changes it as asked, wholly, or throws
+/// Decides intents about services against the model, as <see cref="EndpointAdmission"/> does those about endpoints: each either changes it as asked, wholly, or throws
 /// and leaves it as it was. And keeps services true to the pods that come and go.
 /// </summary>
-internal sealed class ServiceJudge
+internal sealed class ServiceAdmission
 {
     /// <summary>Backends of other nodes that drain, of all services. The oldest give way to new ones.</summary>
     public const int MostDrains = 16384;
@@ -22,7 +22,7 @@ internal sealed class ServiceJudge
     /// <param name="model">What is decided against.</param>
     /// <param name="node">The node.</param>
     /// <param name="time">The clock; null for the system's.</param>
-    public ServiceJudge(NetworkModel model, NodeSettings node, TimeProvider? time = null)
+    public ServiceAdmission(NetworkModel model, NodeSettings node, TimeProvider? time = null)
     {
         _model = model;
         _node = node;
@@ -81,19 +81,15 @@ internal sealed class ServiceJudge
         return Renumber(0);
     }
 
-    /// <param name="intent">What the service is from now on.</param>
-    /// <param name="refused">Null while the target can be programmed; else why nothing can be set. What is removed is removed all the same.</param>
-    /// <param name="changed">Told the owner of the service's entries.</param>
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
-    public ServiceOutcome Set(ServiceIntent intent, IntentException? refused, Action<OwnerId> changed)
+    public ServiceOutcome Set(ServiceIntent intent, AdmissionContext context)
     {
         var former = _model.Services.Find(intent.Key);
         if (intent.Spec is { } spec)
         {
-            ServiceRules.Check(spec, _node);
             CheckFrontends(spec);
             CheckBackends(spec);
-            if (refused is not null)
+            if (context.AddsRefused is { } refused)
             {
                 throw refused;
             }
@@ -122,22 +118,21 @@ internal sealed class ServiceJudge
         _model.Services.Set(intent.Key, next);
         if ((next ?? former) is { } state && intent.Spec is not null)
         {
-            changed(OwnerId.OfService(state.Id));
+            context.Changed(OwnerId.OfService(state.Id), default);
         }
 
         return new ServiceOutcome(next);
     }
 
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
-    public SnatOutcome Set(SnatIntent intent, IntentException? refused, Action<OwnerId> changed)
+    public SnatOutcome Set(SnatIntent intent, AdmissionContext context)
     {
-        SnatRules.Check(intent, _node);
-        if (_node.Package is { } package && intent is SnatAddressIntent { Address: not null } or SnatPrefixIntent { IsAdded: true })
+        if (_node.Package is { } package && !intent.IsRemoval)
         {
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
         }
 
-        if (refused is not null)
+        if (context.AddsRefused is { } refused)
         {
             throw refused;
         }
@@ -149,7 +144,7 @@ internal sealed class ServiceJudge
         }
 
         _model.Snat.Set(next);
-        changed(OwnerId.Node);
+        context.Changed(OwnerId.Node, default);
         return new SnatOutcome(_model.Snat.Current);
     }
 

@@ -1,4 +1,4 @@
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
 /// Lends the ports of Target:Ports to attachments. Who holds one is in the model; here is only whose turn it is, so that a port is used again as late as

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using ACCOffload.Protos;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
 /// The rules that need no other endpoint: what a request must look like, and which addresses this node's endpoints may have. Field names
@@ -21,6 +21,13 @@ internal static class EndpointRules
     public static void Check(EndpointSpec spec, NodeSettings node)
     {
         CheckKey(spec.Key);
+        CheckContents(spec, node);
+    }
+
+    /// <summary>Checks everything but the key.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void CheckContents(EndpointSpec spec, NodeSettings node)
+    {
         if (!Enum.IsDefined(spec.Kind))
         {
             throw IntentException.Invalid("kind", "neither pod nor host");
@@ -48,31 +55,34 @@ internal static class EndpointRules
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void CheckKey(AttachmentKey key)
     {
-        CheckText("key.network", key.Network, ProtocolLimits.MaxNameBytes);
-        CheckText("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes);
-        CheckText("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
+        if (WhyNoKey(key) is { } refusal)
+        {
+            throw refusal;
+        }
     }
+
+    /// <summary>Null, or why nothing can be held under the key: INVALID_ARGUMENT, with the field.</summary>
+    public static IntentException? WhyNoKey(AttachmentKey key) =>
+        WhyNotText("key.network", key.Network, ProtocolLimits.MaxNameBytes)
+        ?? WhyNotText("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes)
+        ?? WhyNotText("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
 
     /// <summary>Checks a Sync as a whole; what is wrong with one attachment only is that attachment's failure.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(SyncIntent sync)
     {
-        CheckListLength(sync.Attachments.Count + sync.Unreadable.Count);
+        var count = sync.Attachments.Count + sync.Unreadable.Count;
+        if (count > ProtocolLimits.MaxAttachments)
+        {
+            throw IntentException.Invalid("attachments", $"{count} attachments, at most {ProtocolLimits.MaxAttachments}");
+        }
+
         for (var i = 0; i < sync.Attachments.Count; i++)
         {
             if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
             {
                 throw IntentException.Invalid($"attachments[{i}]", "belongs to another node or API than the Sync");
             }
-        }
-    }
-
-    /// <exception cref="IntentException">INVALID_ARGUMENT: more than a node may have.</exception>
-    public static void CheckListLength(int count)
-    {
-        if (count > ProtocolLimits.MaxAttachments)
-        {
-            throw IntentException.Invalid("attachments", $"{count} attachments, at most {ProtocolLimits.MaxAttachments}");
         }
     }
 
@@ -88,28 +98,25 @@ internal static class EndpointRules
 
     private static void CheckText(string field, string? text, int limit, bool mayBeEmpty = false)
     {
+        if (WhyNotText(field, text, limit, mayBeEmpty) is { } refusal)
+        {
+            throw refusal;
+        }
+    }
+
+    private static IntentException? WhyNotText(string field, string? text, int limit, bool mayBeEmpty = false)
+    {
         if (string.IsNullOrEmpty(text))
         {
-            if (mayBeEmpty && text is not null)
-            {
-                return;
-            }
-
-            throw IntentException.Invalid(field, "empty");
+            return mayBeEmpty && text is not null ? null : IntentException.Invalid(field, "empty");
         }
 
         if (text.Length > limit || Encoding.UTF8.GetByteCount(text) > limit)
         {
-            throw IntentException.Invalid(field, $"longer than {limit} bytes");
+            return IntentException.Invalid(field, $"longer than {limit} bytes");
         }
 
-        foreach (var c in text)
-        {
-            if (char.IsControl(c))
-            {
-                throw IntentException.Invalid(field, "holds a control character");
-            }
-        }
+        return text.Any(char.IsControl) ? IntentException.Invalid(field, "holds a control character") : null;
     }
 
     private static void CheckPortName(string name)

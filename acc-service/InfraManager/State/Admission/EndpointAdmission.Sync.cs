@@ -1,16 +1,17 @@
-namespace ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
+
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <content>
 /// Sync. What changes is taken out of the model first, so that addresses, MACs and ports may move among the listed in any way, and then put in
 /// again as listed, each once. An item that fails gets back what it had; who took something of that fails as well and gets back his own. Nothing
 /// fails twice, so the work grows with the list and not with its square.
 /// </content>
-internal sealed partial class Judge
+internal sealed partial class EndpointAdmission
 {
     /// <exception cref="IntentException">Not of the current epoch, or older than a Sync already seen; the model is unchanged.</exception>
-    public SyncOutcome Sync(SyncIntent sync, JudgeContext context)
+    public SyncOutcome Sync(SyncIntent sync, AdmissionContext context)
     {
-        EndpointRules.Check(sync);
         CheckEpoch(sync.Node, ApiOrigin.Offload, sync.Epoch);
         var agent = model.Agents.Of(sync.Node);
         if (sync.Sequence < agent.Sequence)
@@ -20,7 +21,8 @@ internal sealed partial class Judge
 
         var listed = CountKeys(sync);
         var removed = RemoveUnlisted(sync, listed);
-        var failures = new List<SyncItemFailure>(sync.Unreadable);
+        // Nothing can be held under an invalid key, so the answer does not repeat it.
+        List<SyncItemFailure> failures = [.. sync.Unreadable.Select(u => u with { Key = Usable(u.Key) })];
         List<ListedChange> changes = [];
         var kept = 0;
         foreach ((var index, var item) in Indexed(sync))
@@ -38,7 +40,7 @@ internal sealed partial class Judge
             }
             catch (IntentException e)
             {
-                failures.Add(new SyncItemFailure(item.Key, index, e));
+                failures.Add(new SyncItemFailure(Usable(item.Key), index, e));
             }
         }
 
@@ -77,6 +79,8 @@ internal sealed partial class Judge
         }
     }
 
+    private static AttachmentKey? Usable(AttachmentKey? key) => key is { } known && EndpointRules.WhyNoKey(known) is null ? known : null;
+
     private int RemoveUnlisted(SyncIntent sync, Dictionary<AttachmentKey, int> listed)
     {
         List<Endpoint> gone = [.. model.Endpoints.Values.Where(e => e.Spec.Origin == ApiOrigin.Offload && e.Spec.Node == sync.Node
@@ -86,7 +90,7 @@ internal sealed partial class Judge
     }
 
     /// <returns>Null when all is as listed, or newer.</returns>
-    private ListedChange? FindChange(int index, EndpointSpec item, int times, SyncIntent sync, JudgeContext context)
+    private ListedChange? FindChange(int index, EndpointSpec item, int times, SyncIntent sync, AdmissionContext context)
     {
         EndpointRules.CheckKey(item.Key);
         if (times > 1)
@@ -112,7 +116,7 @@ internal sealed partial class Judge
             throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
         }
 
-        EndpointRules.Check(item, node);
+        EndpointRules.CheckContents(item, node);
         if (context.AddsRefused is { } refused)
         {
             throw refused;
@@ -121,7 +125,7 @@ internal sealed partial class Judge
         return new ListedChange(index, item.Stamp > sync.Stamp ? item with { Epoch = sync.Epoch, Sequence = sync.Sequence } : item, existing);
     }
 
-    private void Apply(List<ListedChange> changes, JudgeContext context)
+    private void Apply(List<ListedChange> changes, AdmissionContext context)
     {
         foreach (var change in changes)
         {
@@ -162,7 +166,7 @@ internal sealed partial class Judge
 
             model.PortRemovals.Remove(endpoint.Spec.PortName);
             model.Tombstones.Remove(endpoint.Address);
-            context.Changed(endpoint.Id, endpoint.Key);
+            context.Changed(OwnerId.OfEndpoint(endpoint.Id), endpoint.Key);
             if (change.Before is { OwnsPort: true } before && model.Endpoints.HolderOfPort(before.Spec.PortName) is null)
             {
                 model.PortRemovals.Add(before.Spec.PortName);

@@ -1,4 +1,4 @@
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>The attachment holds: durably and on the target.</summary>
 /// <param name="Endpoint">As the model holds it.</param>

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>The rules that need no other service: what a service must look like for the pipeline to serve it. Field names are those of the specification.</summary>
 internal static class ServiceRules
@@ -9,8 +9,11 @@ internal static class ServiceRules
     public const int MaxAffinitySeconds = 86400;
     private const int MaxName = 253;
 
+    /// <param name="spec">The service.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="claim">Names the request's fields where the host sets the service, which may not have every address; null where the cluster does.</param>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
-    public static void Check(ServiceSpec spec, NodeSettings node)
+    public static void Check(ServiceSpec spec, NodeSettings node, ServiceClaim? claim = null)
     {
         CheckKey(spec.Key);
         if (spec.Ports.Count == 0 && !spec.IsUnserved)
@@ -49,8 +52,8 @@ internal static class ServiceRules
                 throw IntentException.Invalid($"{field}.affinity", $"{port.AffinitySeconds} s is outside 0..{MaxAffinitySeconds}");
             }
 
-            CheckFrontends(field, port, node, frontends);
-            CheckBackends(field, port);
+            CheckFrontends(field, port, node, frontends, claim);
+            CheckBackends(field, port, node, claim);
         }
     }
 
@@ -90,16 +93,17 @@ internal static class ServiceRules
         return null;
     }
 
-    private static void CheckFrontends(string field, ServicePortSpec port, NodeSettings node, HashSet<FrontendKey> seen)
+    private static void CheckFrontends(string field, ServicePortSpec port, NodeSettings node, HashSet<FrontendKey> seen, ServiceClaim? claim)
     {
         for (var i = 0; i < port.Frontends.Count; i++)
         {
             var frontend = port.Frontends[i];
             var mine = $"{field}.frontends[{i}]";
             var key = new FrontendKey(frontend.Address, port.Protocol, frontend.Port);
-            if (WhyNoFrontend(frontend.Address, node) is { } reason)
+            var reason = WhyNoFrontend(frontend.Address, node) ?? (claim is null ? null : ServiceClaim.WhyNoFrontend(frontend.Address, frontend.Port, node));
+            if (reason is not null)
             {
-                throw IntentException.Invalid($"{mine}.address", reason);
+                throw IntentException.Invalid(claim?.FrontendField ?? $"{mine}.address", reason);
             }
 
             CheckPort($"{mine}.port", frontend.Port);
@@ -133,13 +137,18 @@ internal static class ServiceRules
         }
     }
 
-    private static void CheckBackends(string field, ServicePortSpec port)
+    private static void CheckBackends(string field, ServicePortSpec port, NodeSettings node, ServiceClaim? claim)
     {
         var seen = new HashSet<BackendKey>();
         for (var i = 0; i < port.Backends.Count; i++)
         {
             var backend = port.Backends[i];
             var mine = $"{field}.backends[{i}]";
+            if (claim is not null && ServiceClaim.WhyNoBackend(backend.Address, node) is { } notClaimed)
+            {
+                throw IntentException.Invalid(claim.BackendField(backend.Address), notClaimed);
+            }
+
             if (backend.Address.AddressFamily != AddressFamily.InterNetwork)
             {
                 throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not IPv4; this pipeline carries IPv4 only");

@@ -1,4 +1,4 @@
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
 /// Numbers for rows that a package's tables are pointed to by. There are few, so they are given out again, but late: what the data plane learned of a former

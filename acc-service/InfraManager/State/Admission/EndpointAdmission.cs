@@ -1,31 +1,16 @@
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos;
 
-namespace ACCOffload.InfraManager.State;
-
-/// <summary>What a judgement depends on besides the model.</summary>
-internal sealed class JudgeContext
-{
-    /// <summary>Null while the target can be programmed; else why nothing can be added.</summary>
-    public IntentException? AddsRefused { get; init; }
-
-    /// <summary>Ports that were on the target before us and are not ours to remove.</summary>
-    public required Func<string, bool> IsForeignPort { get; init; }
-
-    /// <summary>Why an attachment of the Sync at hand is known to fail, because the target refused it; null if it is not.</summary>
-    public Func<AttachmentKey, IntentException?> KnownFailure { get; init; } = _ => null;
-
-    /// <summary>The endpoints that were added or changed, to find who is at fault when the target refuses an entry.</summary>
-    public required Action<long, AttachmentKey> Changed { get; init; }
-}
+namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>Decides intents against the model, one after the other: each either changes it as asked, wholly, or throws and leaves it as it was.</summary>
-internal sealed partial class Judge(NetworkModel model, NodeSettings node)
+internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings node)
 {
     /// <summary>The ports that are lent.</summary>
     public PortPool Pool { get; } = new(model, node);
 
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
-    public Endpoint Attach(EndpointSpec spec, JudgeContext context)
+    public Endpoint Attach(EndpointSpec spec, AdmissionContext context)
     {
         var existing = model.Endpoints.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
@@ -45,12 +30,11 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
             // A repeat that is newer must outlive an older Sync, so its stamp counts.
             if (spec.Stamp <= existing!.Spec.Stamp)
             {
-                context.Changed(existing.Id, existing.Key);
+                context.Changed(OwnerId.OfEndpoint(existing.Id), existing.Key);
                 return existing;
             }
         }
 
-        EndpointRules.Check(spec, node);
         return Apply(Pool.Lend(spec), existing, context);
     }
 
@@ -127,7 +111,7 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
         }
     }
 
-    private Endpoint Apply(EndpointSpec spec, Endpoint? existing, JudgeContext context)
+    private Endpoint Apply(EndpointSpec spec, Endpoint? existing, AdmissionContext context)
     {
         var over = EndedBy(spec, existing);
         CheckFree(spec, existing, over);
@@ -151,14 +135,14 @@ internal sealed partial class Judge(NetworkModel model, NodeSettings node)
 
         model.PortRemovals.Remove(spec.PortName);
         model.Tombstones.Remove(endpoint.Address);
-        context.Changed(endpoint.Id, endpoint.Key);
+        context.Changed(OwnerId.OfEndpoint(endpoint.Id), endpoint.Key);
         return endpoint;
     }
 
     /// <summary>Whether the model holds it as the request has it. A name that is made up where a port is to be lent is of no use to either.</summary>
     private bool IsAsHeld(EndpointSpec spec, Endpoint existing) => existing.Spec.SameContent(spec) && !node.Devices.IsLentTo(spec);
 
-    private bool OwnsPort(EndpointSpec spec, Endpoint? existing, JudgeContext context) =>
+    private bool OwnsPort(EndpointSpec spec, Endpoint? existing, AdmissionContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName
             ? existing.OwnsPort
             : !node.Devices.Pool.Contains(spec.PortName) && (model.PortRemovals.ContainsKey(spec.PortName) || !context.IsForeignPort(spec.PortName));

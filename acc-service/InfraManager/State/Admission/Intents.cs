@@ -1,0 +1,269 @@
+using System.Net;
+using ACCOffload.NativeInterop.Addresses;
+
+namespace ACCOffload.InfraManager.State.Admission;
+
+/// <summary>A request to change the model. Immutable.</summary>
+internal abstract record Intent
+{
+    /// <summary>What the intent costs in memory while it is queued, in bytes, roughly.</summary>
+    public abstract int EstimatedBytes { get; }
+
+    /// <summary>Whether it can only be carried out while the target can be reached and its ports pass packets.</summary>
+    public virtual bool NeedsTarget => false;
+
+    /// <summary>Whether the target's refusal of one attachment fails that attachment only, and not the whole intent.</summary>
+    public virtual bool FailsByAttachment => false;
+
+    /// <summary>Whether the caller is answered only after an attempt to remove the ports that it no longer needs.</summary>
+    public virtual bool RemovesPorts => false;
+
+    /// <summary>The ports that it may put into use.</summary>
+    public virtual IEnumerable<string> PortNames => [];
+}
+
+/// <summary>A request that is answered with an outcome of its own kind.</summary>
+internal abstract record Intent<TOutcome> : Intent
+{
+    /// <summary>Checks everything that needs the node's settings only. Called once, before the intent is queued; what follows relies on it.</summary>
+    /// <returns>The intent to admit: without what the pipeline can't do.</returns>
+    /// <exception cref="IntentException">Refused, mostly INVALID_ARGUMENT, with the field.</exception>
+    public virtual Intent<TOutcome> Validate(NodeSettings node) => this;
+
+    /// <summary>Decides the intent against the model. Called by <see cref="AdmissionControl"/> only.</summary>
+    /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
+    public abstract TOutcome Admit(AdmissionControl admission, AdmissionContext context);
+
+    /// <summary>Adds to the outcome what is known only after the target was programmed.</summary>
+    public virtual TOutcome Complete(TOutcome outcome, Func<string, uint?> portOf) => outcome;
+}
+
+/// <summary>Create, repeat or change an attachment.</summary>
+internal sealed record AttachIntent(EndpointSpec Spec) : Intent<AttachOutcome>
+{
+    public override int EstimatedBytes => Spec.EstimatedBytes;
+
+    public override bool NeedsTarget => true;
+
+    public override IEnumerable<string> PortNames => [Spec.PortName];
+
+    public override Intent<AttachOutcome> Validate(NodeSettings node)
+    {
+        EndpointRules.Check(Spec, node);
+        return this;
+    }
+
+    public override AttachOutcome Admit(AdmissionControl admission, AdmissionContext context) => new(admission.Endpoints.Attach(Spec, context), null);
+
+    public override AttachOutcome Complete(AttachOutcome outcome, Func<string, uint?> portOf) =>
+        outcome with { Port = portOf(outcome.Endpoint.Spec.PortName) };
+}
+
+/// <summary>Remove an attachment, if it is there and not newer than the intent.</summary>
+internal sealed record DetachIntent(string Node, ApiOrigin Origin, AttachmentKey Key, ulong Epoch, ulong Sequence) : Intent<DetachOutcome>
+{
+    public RequestStamp Stamp => new(Epoch, Sequence);
+
+    public override int EstimatedBytes => 192 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length));
+
+    public override bool RemovesPorts => true;
+
+    public override Intent<DetachOutcome> Validate(NodeSettings node)
+    {
+        EndpointRules.CheckKey(Key);
+        return this;
+    }
+
+    public override DetachOutcome Admit(AdmissionControl admission, AdmissionContext context) => new(admission.Endpoints.Detach(this));
+}
+
+/// <summary>
+/// Every attachment that the node's agent has: what the model holds beyond the list, of this node and the Offload API, and not newer than
+/// (<paramref name="Epoch"/>, <paramref name="Sequence"/>), goes.
+/// </summary>
+internal sealed record SyncIntent(string Node, ulong Epoch, ulong Sequence, IReadOnlyList<EndpointSpec> Attachments) : Intent<SyncOutcome>
+{
+    public RequestStamp Stamp => new(Epoch, Sequence);
+
+    /// <summary>Items that could not be read: each is a failure, and what the model holds under its key stays.</summary>
+    public IReadOnlyList<SyncItemFailure> Unreadable { get; init; } = [];
+
+    public override int EstimatedBytes => 192 + Attachments.Sum(a => a.EstimatedBytes) + (Unreadable.Count * 512);
+
+    public override bool FailsByAttachment => true;
+
+    public override bool RemovesPorts => true;
+
+    public override IEnumerable<string> PortNames => Attachments.Select(a => a.PortName);
+
+    /// <summary>Checks the list as a whole. Each attachment is checked when it is admitted, and only if the model does not hold it already.</summary>
+    public override Intent<SyncOutcome> Validate(NodeSettings node)
+    {
+        EndpointRules.Check(this);
+        return this;
+    }
+
+    public override SyncOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Sync(this, context);
+}
+
+/// <summary>An agent's process starts, or has lost its epoch: it gets the next one.</summary>
+/// <param name="Node">The agent's node.</param>
+/// <param name="Agent">The name that the process gives itself.</param>
+internal sealed record BeginIntent(string Node, string Agent) : Intent<BeginOutcome>
+{
+    public override int EstimatedBytes => 192 + (2 * (Node.Length + Agent.Length));
+
+    public override Intent<BeginOutcome> Validate(NodeSettings node)
+    {
+        EndpointRules.CheckAgentName(Agent);
+        return this;
+    }
+
+    public override BeginOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Begin(this);
+}
+
+/// <summary>The operator removes the endpoints that match, whichever API they came through. What is not given matches all.</summary>
+internal sealed record RemoveEndpointsIntent : Intent<RemovalOutcome>
+{
+    public AttachmentKey? Key { get; init; }
+
+    public IPAddress? Address { get; init; }
+
+    public MacAddress? Mac { get; init; }
+
+    public override int EstimatedBytes => 1024;
+
+    public override bool RemovesPorts => true;
+
+    public override Intent<RemovalOutcome> Validate(NodeSettings node)
+    {
+        if (this is { Key: null, Address: null, Mac: null })
+        {
+            throw IntentException.Invalid("key", "missing, and so are address and mac");
+        }
+
+        if (Key is { } key)
+        {
+            EndpointRules.CheckKey(key);
+        }
+
+        return this;
+    }
+
+    public override RemovalOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Remove(this);
+
+    public bool Matches(EndpointSpec spec) =>
+        (Key is not { } key || spec.Key == key) && (Address is null || spec.Addresses.Contains(Address)) && (Mac is not { } mac || spec.Mac == mac);
+}
+
+/// <summary>The operator forgets everything that the node's host stated, and ends its epoch.</summary>
+internal sealed record ResetHostIntent(string Node) : Intent<RemovalOutcome>
+{
+    public override int EstimatedBytes => 192;
+
+    public override bool RemovesPorts => true;
+
+    public override RemovalOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Reset(this);
+}
+
+/// <summary>The desired state of a service as a whole, whatever it was before; or that it is gone.</summary>
+/// <param name="Key">Which service.</param>
+/// <param name="Spec">Null: removed.</param>
+internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent<ServiceOutcome>
+{
+    /// <summary>
+    /// Set where the node's agent or an operator asks for the service, which may then claim configured addresses only and has to be served in full; null where the
+    /// cluster's API server states it.
+    /// </summary>
+    public ServiceClaim? Claim { get; init; }
+
+    public override int EstimatedBytes => Spec?.EstimatedBytes ?? 128 + (2 * (Key.Namespace.Length + Key.Name.Length));
+
+    public override Intent<ServiceOutcome> Validate(NodeSettings node)
+    {
+        if (Spec is not { } spec)
+        {
+            ServiceRules.CheckKey(Key);
+            return this;
+        }
+
+        ServiceRules.Check(spec, node, Claim);
+        if (node.Package is not { } package)
+        {
+            return this;
+        }
+
+        if (Claim is not null)
+        {
+            package.Demand(spec);
+        }
+
+        return this with { Spec = package.Limit(spec) };
+    }
+
+    public override ServiceOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Services.Set(this, context);
+}
+
+/// <summary>Ends the backends that have drained for as long as they may. The programmer's own.</summary>
+internal sealed record EndDrainsIntent : Intent<ServiceOutcome>
+{
+    public override int EstimatedBytes => 128;
+
+    public override ServiceOutcome Admit(AdmissionControl admission, AdmissionContext context)
+    {
+        admission.Services.EndOverdueDrains(context.Progress);
+        return new ServiceOutcome(null);
+    }
+}
+
+/// <summary>A change of what is masqueraded on its way out of the cluster.</summary>
+internal abstract record SnatIntent : Intent<SnatOutcome>
+{
+    public override int EstimatedBytes => 128;
+
+    /// <summary>Whether it only takes away, which every pipeline can do.</summary>
+    public abstract bool IsRemoval { get; }
+
+    public abstract SnatState Apply(SnatState state);
+
+    public override SnatOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Services.Set(this, context);
+}
+
+/// <summary>Sets the source that pods' traffic gets; null: it keeps its own.</summary>
+internal sealed record SnatAddressIntent(IPAddress? Address) : SnatIntent
+{
+    /// <summary>The address's field in the request.</summary>
+    public string Field { get; init; } = "address";
+
+    public override bool IsRemoval => Address is null;
+
+    public override Intent<SnatOutcome> Validate(NodeSettings node)
+    {
+        if (Address is { } address)
+        {
+            SnatRules.CheckAddress(address, node, Field);
+        }
+
+        return this;
+    }
+
+    public override SnatState Apply(SnatState state) => state with { Address = Address };
+}
+
+/// <summary>Adds or removes a prefix whose destinations see a pod's own address.</summary>
+internal sealed record SnatPrefixIntent(IPNetwork Prefix, bool IsAdded) : SnatIntent
+{
+    public override bool IsRemoval => !IsAdded;
+
+    public override Intent<SnatOutcome> Validate(NodeSettings node)
+    {
+        SnatRules.CheckPrefix(Prefix, IsAdded);
+        return this;
+    }
+
+    public override SnatState Apply(SnatState state)
+    {
+        var others = state.Prefixes.Where(p => p != Prefix);
+        return state with { Prefixes = [.. (IsAdded ? others.Append(Prefix) : others).OrderBy(p => p.ToString(), StringComparer.Ordinal)] };
+    }
+}

@@ -1,0 +1,61 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace ACCOffload.InfraManager.State.Admission;
+
+/// <summary>The rules for masquerading that need no other state.</summary>
+internal static class SnatRules
+{
+    public const int MaxPrefixes = 1024;
+
+    private const int ShortestPrefix = 8;
+
+    /// <param name="address">The source that pods' traffic is to get.</param>
+    /// <param name="node">Whose addresses it may be.</param>
+    /// <param name="field">The address in the request.</param>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void CheckAddress(IPAddress address, NodeSettings node, string field)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        if (address.AddressFamily != AddressFamily.InterNetwork)
+        {
+            throw IntentException.Invalid(field, $"{address} is not IPv4; this pipeline carries IPv4 only");
+        }
+
+        if (!address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224)
+        {
+            throw IntentException.Invalid(field, $"{address} is no unicast address");
+        }
+
+        // Replies to another host's address would go to that host, and its replies would come here.
+        if (!node.NodeAddresses.Contains(address) && !node.HostAddresses.Contains(address))
+        {
+            throw IntentException.Invalid(field, $"{address} is none of this node's addresses (Node:NodeAddresses, Node:HostAddresses)");
+        }
+    }
+
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void CheckPrefix(IPNetwork prefix, bool isAdded)
+    {
+        if (prefix.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+        {
+            throw IntentException.Invalid("prefix", $"{prefix} is not IPv4; this pipeline carries IPv4 only");
+        }
+
+        // A prefix that was accepted once can always be removed.
+        if (!isAdded)
+        {
+            return;
+        }
+
+        if (prefix.PrefixLength < ShortestPrefix)
+        {
+            throw IntentException.Invalid("prefix", $"{prefix} is larger than any cluster's range, at least /{ShortestPrefix}");
+        }
+
+        if (prefix.BaseAddress.GetAddressBytes()[0] is 0 or 127 or >= 224)
+        {
+            throw IntentException.Invalid("prefix", $"{prefix} holds no unicast addresses");
+        }
+    }
+}
