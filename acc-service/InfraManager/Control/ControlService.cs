@@ -19,7 +19,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 namespace ACCOffload.InfraManager.Control;
 
 /// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(IProgrammer core, ITargetView target, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
+internal sealed partial class ControlService(IProgrammer core, ITargetView target, Func<PortReport> ports, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
 {
     private const int ShortestFrame = 14;
     private const int LongestFrame = 9600;
@@ -168,7 +168,7 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
         }
 
         info.State = view.Programmed ? "programmed" : "pending";
-        info.PortProblem = target.Ports.ProblemOf(view.Endpoint.Spec.PortName) ?? "";
+        info.PortProblem = ports().ProblemOf(view.Endpoint.Spec.PortName) ?? "";
         return info;
     }
 
@@ -255,7 +255,7 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
 
         try
         {
-            return await target.GetPortAsync(text, cancellationToken)
+            return await target.FindPortAsync(text, cancellationToken)
                 ?? throw new RpcException(new Status(StatusCode.NotFound, $"port: the target has none of the name {ConfigurationError.OneLine(text)}"));
         }
         catch (P4RuntimeException e)

@@ -78,16 +78,16 @@ internal sealed partial class ServiceComposer
         var conditions = new ConditionSource(programmer);
         var name = embedded is null ? endpoint.Address : $"soft target, embedded ({endpoint.Address})";
         var agents = new Api.AgentLog(_time, _loggers.CreateLogger(Features.Api));
-        var view = new TargetView(target, ports, () => portWatch.Report, PipelineProfiles.NameOf(_settings.Node.Profile));
         var guard = new Api.RpcGuard(
             _settings.Node.Name, new RefusalLog(_time, _loggers.CreateLogger(Features.Security)), _loggers.CreateLogger(Features.Control));
         var control = new ControlService(
-            programmer, view, tracer, watch, arp, OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
+            programmer, target, () => portWatch.Report, tracer, watch, arp,
+            OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
             _settings.Node, name, conditions, guard, agents, _time);
         var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, _loggers, _time));
         AddConditions(conditions, programmer, target, portWatch, session, watch, api.Trust);
         await api.StartAsync(cancellationToken);
-        if (ManagerMetrics.Start(_settings, programmer, view, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
+        if (ManagerMetrics.Start(_settings, programmer, target, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
         {
             _parts.Add(metrics);
         }

@@ -6,17 +6,16 @@ using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>What ctl reads back from the target; the tests put their own behind it.</summary>
+/// <summary>What ctl and the metrics read from the target.</summary>
 internal interface ITargetView
 {
-    /// <summary>The pipeline that the service programs.</summary>
+    /// <summary>The pipeline that is programmed; without any table while it is not known.</summary>
     Pipeline Pipeline { get; }
 
+    /// <summary>The pipeline's name in the configuration.</summary>
     string PipelineName { get; }
 
-    /// <summary>Which ports pass no packets, as last looked at.</summary>
-    PortReport Ports { get; }
-
+    /// <summary>Tells compiled pipelines apart; 0 while the pipeline is not known, or has none.</summary>
     ulong Cookie { get; }
 
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
@@ -25,7 +24,7 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken);
 
-    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
     Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken);
 
     /// <summary>All cells of a register array, by index.</summary>
@@ -40,6 +39,7 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The port's number on the target; null when there is no such port.</summary>
-    Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken);
+    /// <summary>The number of a port; null when there is no such port.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
+    Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken);
 }

@@ -11,8 +11,11 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Target;
 
 /// <summary>A target behind P4Runtime and gNMI: infrap4d or the soft target, it can't tell which.</summary>
-internal sealed partial class P4Target : ITarget, IDisposable
+internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 {
+    private static readonly Pipeline Unknown = Pipeline.FromP4Info(new P4.Config.V1.P4Info());
+
+    private readonly P4RuntimeSession _session;
     private readonly GnmiClient _ports;
     private readonly PipelineArtifacts? _artifacts;
     private readonly NodeSettings _node;
@@ -36,7 +39,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     /// <param name="logger">Where pushes are told of.</param>
     public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, TargetPorts pool, ILogger logger)
     {
-        Session = session;
+        _session = session;
         _ports = ports;
         _artifacts = artifacts;
         _node = node;
@@ -51,16 +54,16 @@ internal sealed partial class P4Target : ITarget, IDisposable
 
     public event Action? ConnectionChanged;
 
-    /// <summary>For reads of tables and counters by others.</summary>
-    public P4RuntimeSession Session { get; }
-
     public TargetConnection Connection => _connection;
 
     public TargetTraits Traits => _traits;
 
     public Pipeline? Pipeline => _artifacts?.Pipeline ?? Volatile.Read(ref _fetched)?.Pipeline;
 
-    /// <summary>Of the pipeline; 0 while that is not known, or has none.</summary>
+    Pipeline ITargetView.Pipeline => Pipeline ?? Unknown;
+
+    public string PipelineName => PipelineProfiles.NameOf(_node.Profile);
+
     public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
 
     /// <summary>The ports of the pool are there: with the pipeline that the target runs since it was last reached.</summary>
@@ -75,7 +78,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
             return;
         }
 
-        var version = await Session.GetApiVersionAsync(cancellationToken);
+        var version = await _session.GetApiVersionAsync(cancellationToken);
         var found = TargetTraits.Of(version, _node.Profile);
         if (!ReferenceEquals(found, _traits))
         {
@@ -96,7 +99,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     {
         if (_artifacts is null)
         {
-            (var pipeline, var cookie) = await Session.FetchPipelineAsync(cancellationToken);
+            (var pipeline, var cookie) = await _session.FetchPipelineAsync(cancellationToken);
             if (!ReferenceEquals(Interlocked.Exchange(ref _fetched, new FetchedPipeline(pipeline, cookie))?.Pipeline, pipeline))
             {
                 LogFetched(pipeline.Name, pipeline.Tables.Count, cookie);
@@ -108,7 +111,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
         PipelineCheck check;
         try
         {
-            check = await Session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
+            check = await _session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
                 ;
         }
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
@@ -124,12 +127,29 @@ internal sealed partial class P4Target : ITarget, IDisposable
         return check.Pushed;
     }
 
-    public IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken) => Session.ReadTablesAsync(tables, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken) => _session.ReadTablesAsync(tables, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) => Session.ReadEntriesAsync(keys, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) => _session.ReadEntriesAsync(keys, cancellationToken);
+
+    public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken) => _session.ReadTableAsync(table, cancellationToken);
+
+    public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
+        _session.ReadCountersAsync(counter, byIndex: !_traits.ReadsWholeCounters, cancellationToken);
+
+    public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) => _traits.ReadsRowCounters
+        ? _session.ReadRowCountersAsync(table, cancellationToken)
+        : throw new P4RuntimeException(StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({_traits.Name})");
+
+    public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) => _traits.ReadsRegisters
+        ? _session.ReadRegistersAsync(register, cancellationToken)
+        : throw new P4RuntimeException(StatusCode.Unimplemented, $"registers are not available on this target ({_traits.Name})");
+
+    public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => _ports.GetLossesAsync(cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => _ports.GetPortStatesAsync(cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
-        ManagerInstruments.MeasureAsync(Session.WriteAsync(updates, cancellationToken));
+        ManagerInstruments.MeasureAsync(_session.WriteAsync(updates, cancellationToken));
 
     public async Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken)
     {
@@ -238,7 +258,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     public static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
         [new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"), new("port-type", "TAP")];
 
-    public void Dispose() => Session.StateChanged -= OnStateChanged;
+    public void Dispose() => _session.StateChanged -= OnStateChanged;
 
     private sealed record FetchedPipeline(Pipeline Pipeline, ulong Cookie);
 
@@ -253,7 +273,7 @@ internal sealed partial class P4Target : ITarget, IDisposable
     {
         lock (_gate)
         {
-            var state = Session.State;
+            var state = _session.State;
             _connection = new TargetConnection(
                 state,
                 state == SessionState.Primary ? "" : reason.Length > 0 ? reason : "not connected",

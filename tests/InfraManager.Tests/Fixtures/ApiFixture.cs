@@ -161,7 +161,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
         var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
         Conditions = new ConditionSource(_core);
-        var control = new ControlService(_core, Target, tracer, null, null, OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target", Conditions, guard, agents, Time);
+        var control = new ControlService(_core, Target, () => Target.Ports, tracer, null, null, OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target", Conditions, guard, agents, Time);
         Server = new ApiServer(Settings, _core, control, Conditions, agents, Log, Time);
         Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);

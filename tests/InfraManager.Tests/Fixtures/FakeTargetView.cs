@@ -65,5 +65,5 @@ internal sealed class FakeTargetView : ITargetView
 
     public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyDictionary<string, PortStatus>?>(States);
 
-    public Task<uint?> GetPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
 }

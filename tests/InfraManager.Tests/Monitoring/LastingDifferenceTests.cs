@@ -113,7 +113,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Loopback, 0) };
-        _metrics = ManagerMetrics.Start(settings, _programmer, new TargetView(_view, _gnmi, () => PortReport.Fine, "k8s_dp"), _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time);
+        _metrics = ManagerMetrics.Start(settings, _programmer, _view, _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time);
         _session.Start();
         _programmer.Start();
     }
