@@ -12,7 +12,7 @@ namespace ACCOffload.HostStub.Agent;
 /// <summary>The agent's state for `host-stub status`.</summary>
 internal static class AgentStatus
 {
-    public static byte[] Write(AgentServices services, AgentConditions conditions, HostInterface host, Recovery recovery, int requests)
+    public static byte[] Write(AgentServices services, AgentConditions conditions, HostInterface host, Reconciler reconciler, int requests)
     {
         var acc = services.Acc.State;
         var claims = services.Claims.All();
@@ -28,7 +28,7 @@ internal static class AgentStatus
             {
                 writer.WriteStartObject("hostInterface"u8);
                 writer.WriteString("name"u8, services.Config.HostInterface.Name);
-                writer.WriteString("failure"u8, host.Failure);
+                writer.WriteString("failure"u8, host.Problem);
                 writer.WriteEndObject();
             }
             writer.WriteStartArray("attachments"u8);
@@ -39,14 +39,14 @@ internal static class AgentStatus
 
             writer.WriteEndArray();
             writer.WriteStartArray("unknownDevices"u8);
-            foreach (var orphan in recovery.Orphans)
+            foreach (var port in reconciler.UnknownPorts)
             {
-                writer.WriteStringValue(orphan);
+                writer.WriteStringValue(port);
             }
 
             writer.WriteEndArray();
             writer.WriteStartArray("setAside"u8);
-            foreach (var device in services.Pools.SetAside.All())
+            foreach (var device in services.Pools.Quarantine.All())
             {
                 writer.WriteStringValue($"{device.Kind} {device.Device}: {device.Reason}");
             }

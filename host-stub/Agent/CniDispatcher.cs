@@ -34,12 +34,12 @@ internal sealed partial class CniDispatcher
     private readonly GcOperation _gc;
     private readonly StatusOperation _status;
 
-    public CniDispatcher(AgentServices services, Remover remover, Presence presence, AgentConditions conditions, PendingRemovals pending)
+    public CniDispatcher(AgentServices services, Remover remover, Reconciler reconciler, AgentConditions conditions, PendingRemovals pending)
     {
         _services = services;
         _pending = pending;
         _logger = services.Loggers.CreateLogger(LogFeature.Cni);
-        _add = new AddOperation(services, remover, presence);
+        _add = new AddOperation(services, remover, reconciler);
         _del = new DelOperation(services, remover);
         _check = new CheckOperation(services);
         _gc = new GcOperation(services, remover);

@@ -5,7 +5,7 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Agent;
 
-/// <summary>What `host-stub devices` shows: the pools, and who has what.</summary>
+/// <summary>The report of `host-stub devices`: the pools, and which attachment has which device.</summary>
 internal static class DevicesReport
 {
     public static byte[] Write(AgentServices services)
@@ -29,7 +29,7 @@ internal static class DevicesReport
 
                 writer.WriteEndArray();
                 writer.WriteStartArray("setAside"u8);
-                foreach (var device in pool.SetAside)
+                foreach (var device in pool.Quarantined)
                 {
                     writer.WriteStartObject();
                     writer.WriteString("device"u8, device.Device);

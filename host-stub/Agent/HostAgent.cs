@@ -26,16 +26,13 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly AgentServices _services;
     private readonly HostInterface _host;
     private readonly AgentConditions _conditions;
-    private readonly Recovery _recovery;
-    private readonly Restoration _restoration;
-    private readonly Upkeep _upkeep;
-    private readonly Departures _departures;
+    private readonly Reconciler _reconciler;
     private readonly PendingRemovals _pending;
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
     private AgentMetrics? _metrics;
     private Task _maintenance = Task.CompletedTask;
-    private Task _recovering = Task.CompletedTask;
+    private Task _removing = Task.CompletedTask;
     private Task _catchingUp = Task.CompletedTask;
     private long _lastLook;
 
@@ -45,15 +42,18 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _store = ClaimStore.Open(config.Store);
         var claims = new ClaimTable(_store);
         _dataPlane = new DataPlaneNamespace(config.PortNamespace);
-        var veth = new VethKind(_dataPlane, config.PortNamespace);
         _services = new AgentServices
         {
             Config = config,
             Claims = claims,
             Acc = new AccLink(config.Acc, claims, time, loggers),
             Ipam = new IpamDelegate(config.IpamTimeout, loggers, ipam),
-            Veth = veth,
-            Pools = new DevicePools(claims, DeviceKinds.Make(config.Devices, veth, _dataPlane, hardware), config.DeviceKind, config.DeviceLimit, new SetAsideList(time, config.SetAsidePause)),
+            Pools = new DevicePools(
+                claims,
+                DeviceKinds.Create(config.Devices, _dataPlane, hardware),
+                config.DeviceKind,
+                config.DeviceLimit,
+                new DeviceQuarantine(time, config.QuarantineTime)),
             Time = time,
             Loggers = loggers,
             Step = step ?? (static _ => { }),
@@ -62,13 +62,9 @@ internal sealed partial class HostAgent : IAsyncDisposable
         var remover = new Remover(_services);
         _host = new HostInterface(_services, remover);
         _conditions = new AgentConditions(_services, _store, _host);
-        var presence = new Presence(_services);
-        _recovery = new Recovery(_services, remover, presence);
-        _restoration = new Restoration(_services);
-        _upkeep = new Upkeep(_services);
-        _departures = new Departures(_services, remover);
+        _reconciler = new Reconciler(_services, remover);
         _pending = new PendingRemovals(_services, new DelOperation(_services, remover), PendingDirectories(config));
-        _dispatcher = new CniDispatcher(_services, remover, presence, _conditions, _pending);
+        _dispatcher = new CniDispatcher(_services, remover, _reconciler, _conditions, _pending);
     }
 
     internal AgentServices Services => _services;
@@ -94,9 +90,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step, ipam);
         try
         {
-            // Before the first look, so that what a restart of the host took is there again.
-            await agent._upkeep.RunAsync();
-            agent._recovering = await agent._recovery.StartAsync();
+            agent._removing = await agent._reconciler.StartAsync();
             await agent._host.EnsureAsync();
             agent._services.Acc.Start();
             agent._pending.Prepare();
@@ -143,7 +137,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         }
 
         await _maintenance;
-        await _recovering;
+        await _removing;
         await _catchingUp;
         await _services.Acc.DisposeAsync();
         _store.Dispose();
@@ -158,7 +152,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     {
         AgentRequestKind.Cni => await _dispatcher.RunAsync(request),
         AgentRequestKind.Devices => new AgentResponse(0, DevicesReport.Write(_services), default),
-        _ => new AgentResponse(0, AgentStatus.Write(_services, _conditions, _host, _recovery, (_server?.Running ?? 1) - 1), default),
+        _ => new AgentResponse(0, AgentStatus.Write(_services, _conditions, _host, _reconciler, (_server?.Running ?? 1) - 1), default),
     };
 
     private async Task MaintainAsync(CancellationToken stop)
@@ -177,13 +171,11 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
                 _conditions.Take();
                 await _host.EnsureAsync();
-                await _upkeep.RunAsync();
-                await _restoration.LookAsync();
-                await _departures.LookAsync();
+                await _reconciler.RunAsync();
                 await _services.Claims.CatchUpAsync();
                 if (round % RetryEvery == 0)
                 {
-                    await _recovery.RetryAsync();
+                    await _reconciler.RetryAsync();
                 }
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -5,7 +5,7 @@ using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Attachments;
 
-/// <summary>One CNI request, checked.</summary>
+/// <summary>A valid CNI request.</summary>
 internal sealed class CniCall
 {
     private readonly StringBuilder _errorText = new();
@@ -24,15 +24,15 @@ internal sealed class CniCall
 
     public CniArgs Args { get; }
 
-    /// <summary>Everything that the runtime gave the plugin; a delegated plugin gets the same.</summary>
+    /// <summary>All variables that the runtime passed to the plugin; delegated plugins get the same.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; }
 
     public AttachmentKey Key => new(Config.Name, Environment.ContainerId, Environment.InterfaceName);
 
-    /// <summary>A DEL of names under which nothing can exist.</summary>
+    /// <summary>A DEL of a name that no attachment can have.</summary>
     public bool IsVoid => Environment.NothingExists.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
 
-    /// <summary>What delegated plugins wrote for people to read.</summary>
+    /// <summary>What delegated plugins wrote to standard error.</summary>
     public string ErrorText
     {
         get
@@ -53,7 +53,7 @@ internal sealed class CniCall
         {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the network name \"{config.Name}\" is reserved for the host's own interface");
         }
-        // A DEL must not fail for what only ADD makes use of.
+        // A DEL must not fail because of a value that only ADD uses.
         var args = environment.Command == "ADD" ? CniArgs.Parse(environment.Args) : default;
         return new CniCall(environment, config, args, request.Environment);
     }
@@ -66,7 +66,7 @@ internal sealed class CniCall
         }
     }
 
-    /// <param name="ownResult">What the plugin had returned, for its CHECK.</param>
+    /// <param name="ownResult">What the plugin's ADD returned, for its CHECK.</param>
     public IpamRequest ToIpam(CniResult? ownResult = null) =>
         new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult) { Network = Config.Name, OwnResult = ownResult };
 }

@@ -1,12 +1,12 @@
 namespace ACCOffload.HostStub.Attachments;
 
-/// <summary>One holder a key at a time, in the order of asking; a key that nobody uses takes no memory.</summary>
+/// <summary>A lock for each key, granted in the order of the requests; a key that is not in use takes no memory.</summary>
 internal sealed class KeyedLock<TKey>
     where TKey : notnull
 {
     private readonly Dictionary<TKey, Entry> _entries = [];
 
-    /// <returns>What releases the key, or null when the limit was over first.</returns>
+    /// <returns>Disposing it releases the key; null when the time limit expired first.</returns>
     public async Task<IDisposable?> AcquireAsync(TKey key, TimeSpan limit)
     {
         Entry entry;

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>
-/// Takes an attachment away, however far it had come: after DEL, GC, a failed ADD, or a crash. Every step is repeatable; if one
-/// fails the claim stays as being deleted, and is tried again. The caller holds the attachment's lock.
+/// Removes an attachment in whatever state it is: after DEL, GC, a failed ADD, or a crash. Every step can be repeated. If one fails, the claim stays as being
+/// deleted, and the removal is retried. The caller holds the attachment's lock.
 /// </summary>
 internal sealed partial class Remover(AgentServices services)
 {
@@ -18,23 +18,23 @@ internal sealed partial class Remover(AgentServices services)
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
     /// <param name="key">The attachment.</param>
-    /// <param name="claim">Its claim, or null when there is none (then what its name implies is removed all the same).</param>
-    /// <param name="ipam">How to give the addresses back; null: nobody gave any.</param>
-    /// <param name="otherIpam">What to try where that fails, because the configuration may have been repaired since; null: nothing.</param>
-    /// <param name="accTold">False when the ACC can't know of it.</param>
-    /// <param name="ipamMayFail">There is nothing to suggest that an address was given: the plugin's refusal is told, and is no failure.</param>
-    /// <returns>What delegated plugins wrote.</returns>
-    /// <exception cref="CniException">The first step that failed; the others were done.</exception>
+    /// <param name="claim">Its claim; null when there is none (then whatever its name implies is removed).</param>
+    /// <param name="ipam">How to release the addresses; null when none were assigned.</param>
+    /// <param name="otherIpam">Tried when that fails, because the configuration may have been fixed since; null for nothing.</param>
+    /// <param name="accTold">False when the ACC can't know of the attachment.</param>
+    /// <param name="ipamMayFail">Nothing suggests that an address was assigned: the plugin's refusal is reported, but is no failure.</param>
+    /// <returns>What delegated plugins wrote to standard error.</returns>
+    /// <exception cref="CniException">The first step that failed; the others completed.</exception>
     public async Task<string> RemoveAsync(AttachmentKey key, Claim? claim, IpamRequest? ipam, IpamRequest? otherIpam = null, bool accTold = true, bool ipamMayFail = false)
     {
         var failures = new List<Exception>();
-        // On disk before the address is free for somebody else: a restart in between must not state the old holder.
+        // On disk before the address is free for another attachment: after a restart in between, the Sync must not list the old holder.
         var recorded = claim is null ? Task.CompletedTask : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
         var rules = RemoveRulesAsync(claim);
         var detached = accTold ? DetachAsync(key, claim, device) : Task.FromResult(true);
-        // On a full disk the removal goes on: it is what frees resources. The table writes it down as soon as it can, and a restart before that finds a claim
-        // whose device is gone, which is not stated to the ACC and released after a while.
+        // The removal continues on a full disk, because it frees resources. The table writes the record as soon as it can. A restart before that finds a claim
+        // whose device is missing, which the Sync omits, and which is released after a while.
         await TryAsync(recorded, [], "record");
         await TryAsync(rules, failures, "remove the pod's routing rules");
         var confirmed = await detached;
@@ -57,8 +57,8 @@ internal sealed partial class Remover(AgentServices services)
             }
         }
         services.Step("del.released");
-        var away = await IsAwayAsync(device);
-        if (!away)
+        var notReturned = await IsNotReturnedAsync(device);
+        if (!notReturned)
         {
             await TryAsync(device, failures, "remove the device");
         }
@@ -67,26 +67,26 @@ internal sealed partial class Remover(AgentServices services)
         {
             throw ToCni(failures[0]);
         }
-        // Not waited for: a restart finds it as being deleted and does all this again, to no effect.
-        // What is still away has its claim, which says what it was, until it is back.
-        if (claim is not null && !away)
+        // Not awaited: after a restart the claim is still being deleted, and repeating the removal has no effect.
+        // The claim of a device that is not back yet is kept, because it has the device's original state.
+        if (claim is not null && !notReturned)
         {
             _ = confirmed ? services.Claims.RemoveAsync(key) : services.Claims.PutAsync(claim with { State = ClaimState.Released });
         }
-        // Also when a Sync is just under way: it may have been stated before the claim was released.
+        // Also while a Sync is running: it may have listed the claim before it was released.
         if (!confirmed)
         {
             services.Acc.RequestResync();
         }
 
         services.Step("del.done");
-        LogRemoved(key, away ? "; its device is not back yet" : confirmed ? "" : "; the ACC learns of it at the next Sync");
+        LogRemoved(key, notReturned ? "; its device is not back yet" : confirmed ? "" : "; the next Sync tells the ACC");
         return errorText;
     }
 
     private async Task<bool> DetachAsync(AttachmentKey key, Claim? claim, Task device)
     {
-        if (claim is not null && services.Pools.Find(claim.DeviceKind) is { } kind && kind.IsLent(claim))
+        if (claim is not null && services.Pools.Find(claim.DeviceKind) is { } kind && kind.IsLeased(claim))
         {
             await device.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -106,7 +106,7 @@ internal sealed partial class Remover(AgentServices services)
         }
     }
 
-    private static async Task<bool> IsAwayAsync(Task device)
+    private static async Task<bool> IsNotReturnedAsync(Task device)
     {
         try
         {
@@ -115,12 +115,12 @@ internal sealed partial class Remover(AgentServices services)
         }
         catch (Exception e)
         {
-            return e is DeviceAwayException;
+            return e is DeviceNotReturnedException;
         }
     }
 
-    // Only a second interface has any; the namespaces of the others are not entered.
-    private Task RemoveRulesAsync(Claim? claim) => claim is not { SourceTable: not 0 } ? Task.CompletedTask : services.OnDevicesAsync(() =>
+    // Only a second interface has rules; the namespaces of other pods are not entered.
+    private Task RemoveRulesAsync(Claim? claim) => claim is not { SourceTable: not 0 } ? Task.CompletedTask : services.RunOnHostAsync(() =>
     {
         SourceRouting.Remove(claim);
         return true;
@@ -130,15 +130,15 @@ internal sealed partial class Remover(AgentServices services)
     {
         if (claim is null)
         {
-            return services.Veth.DeleteAsync(PortName.For(key));
+            return services.Pools.DeleteDataPlaneEndAsync(PortName.For(key));
         }
 
         return services.Pools.Find(claim.DeviceKind) is { } kind
-            ? services.Pools.IsOver(claim) ? Task.CompletedTask : kind.DeleteAsync(claim)
-            : Task.FromException(new CniException(CniErrorCode.TryAgainLater, $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration does not offer any more", "offer it until the pod is gone"));
+            ? services.Pools.IsDeviceReleased(claim) ? Task.CompletedTask : kind.DeleteAsync(claim)
+            : Task.FromException(new CniException(CniErrorCode.TryAgainLater, $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration no longer enables", "enable it until the pod is gone"));
     }
 
-    // Also what is marked already: the mark may be in memory only, where the disk was full before.
+    // Also a claim that is marked already: the mark may be in memory only, if the disk was full.
     private Task MarkAsync(ref Claim claim)
     {
         claim = claim with { State = ClaimState.Deleting };
@@ -159,7 +159,7 @@ internal sealed partial class Remover(AgentServices services)
     }
 
     private static CniException ToCni(Exception e) =>
-        e as CniException ?? new CniException(CniErrorCode.IoFailure, "the attachment could not be removed entirely, try again", e.Message);
+        e as CniException ?? new CniException(CniErrorCode.IoFailure, "the attachment could not be removed completely, try again", e.Message);
 
     [LoggerMessage(LogLevel.Information, "Removed {Key}{Remark}")]
     private partial void LogRemoved(AttachmentKey key, string remark);

@@ -4,14 +4,14 @@ using ACCOffload.HostStub.Ipam;
 
 namespace ACCOffload.HostStub.Attachments;
 
-/// <summary>The part of an ADD that a claim keeps, so that its address can be given back when the runtime does not ask for it.</summary>
+/// <summary>The part of an ADD that a claim keeps, so that the agent can release its address without a DEL.</summary>
 internal static class StoredCall
 {
     public static string Variables(CniCall call) =>
         string.Join('\n', call.Variables.Where(v => (v.Key.StartsWith("CNI_", StringComparison.Ordinal) || v.Key == "PATH") && !v.Value.Contains('\n')).Select(v => $"{v.Key}={v.Value}"));
 
-    /// <summary>A claim that was adopted has no configuration of its own: that of the call which removes it says who gave its address.</summary>
-    /// <returns>Null when the claim is no such one, or the call's configuration delegates to nobody.</returns>
+    /// <summary>An adopted claim has no configuration: that of the call which removes it names the IPAM plugin.</summary>
+    /// <returns>Null when the claim has its own configuration, or the call's delegates to no plugin.</returns>
     public static IpamRequest? ToIpam(CniCall call, Claim claim)
     {
         if (!claim.Config.IsEmpty || call.Config.IpamType.Length == 0)
@@ -28,7 +28,7 @@ internal static class StoredCall
         return new IpamRequest(call.Config.IpamType, call.Environment.Path, variables, call.Config.Version, call.Config.Raw, null);
     }
 
-    /// <returns>Null when the claim's configuration delegates to nobody.</returns>
+    /// <returns>Null when the claim's configuration delegates to no plugin.</returns>
     public static IpamRequest? ToIpam(Claim claim)
     {
         if (claim.Config.IsEmpty)

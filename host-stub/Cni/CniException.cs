@@ -3,7 +3,7 @@ namespace ACCOffload.HostStub.Cni;
 /// <summary>A failure that the runtime is told as a CNI error object.</summary>
 internal sealed class CniException : Exception
 {
-    private const int LongestLine = 400;
+    private const int MaxLine = 400;
 
     public CniException(CniErrorCode code, string message, string details = "")
         : this((int)code, message, details)
@@ -29,5 +29,8 @@ internal sealed class CniException : Exception
     public bool OfDelegate { get; init; }
 
     /// <summary>Message and details on one line, for the log: escaped and cut, since they may quote what a network's author or a plugin wrote.</summary>
-    public string OneLine => ConfigurationError.OneLine(Details.Length == 0 ? Message : $"{Message}: {Details}", LongestLine);
+    public string OneLine => ConfigurationError.OneLine(Details.Length == 0 ? Message : $"{Message}: {Details}", MaxLine);
+
+    /// <summary>Why something failed, in one line.</summary>
+    public static string ReasonOf(Exception e) => e is CniException cni ? cni.OneLine : e.Message;
 }

@@ -38,7 +38,7 @@ internal sealed record AgentConfig
     public int DeviceLimit { get; init; }
 
     /// <summary>How long a device that failed is left alone.</summary>
-    public TimeSpan SetAsidePause { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan QuarantineTime { get; init; } = TimeSpan.FromSeconds(60);
 
     public required DeviceSettings Devices { get; init; }
 

@@ -42,7 +42,7 @@ internal static class AgentConfigReader
             AddTimeout = TimeSpan.FromSeconds(reader.Number("Agent:AddTimeoutSeconds", 8, 1, 30)),
             DeviceKind = reader.Value<string>("Device:Kind", "veth", DeviceKind, $"give {DeviceKinds.Names}"),
             DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, ProtocolLimits.MaxAttachments),
-            SetAsidePause = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
+            QuarantineTime = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
             Devices = new DeviceSettings(ReadIpvlan(reader), ReadVf(reader), ReadSf(reader)),
             PortNamespace = reader.Value<string>("Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
             Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),

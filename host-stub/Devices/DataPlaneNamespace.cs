@@ -4,14 +4,16 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// The namespace that holds the data-plane ends. No IP stack of the host may answer beside the pipeline, so it is one of its
-/// own; it is made when it is not there, and opened anew when somebody else made it anew.
+/// The namespace of the data-plane ends. It is separate because no IP stack of the host may answer in place of the pipeline. It is created when it does
+/// not exist, and opened again when something else recreated it.
 /// </summary>
 internal sealed class DataPlaneNamespace(string path) : IDisposable
 {
     private readonly Lock _lock = new();
     private NetNamespace? _namespace;
     private RouteNetlink? _links;
+
+    public string Path => path;
 
     /// <summary>Runs code with the namespace and a netlink socket in it, one caller at a time.</summary>
     public T Use<T>(Func<NetNamespace, RouteNetlink, T> code)
@@ -23,7 +25,7 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         }
     }
 
-    /// <summary>A netlink socket of the caller's own in the namespace.</summary>
+    /// <summary>Opens a separate netlink socket in the namespace.</summary>
     public RouteNetlink OpenLinks()
     {
         lock (_lock)
@@ -62,25 +64,26 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTTY or Errno.EINVAL)
         {
-            // EINVAL, ENOTTY: a plain file, which is what a crash between creating and mounting leaves.
+            // EINVAL, ENOTTY: a plain file, left by a crash between creating and mounting.
             return Create(replace: e.Errno != Errno.ENOENT);
         }
     }
 
     private NetNamespace Create(bool replace)
     {
+        var name = System.IO.Path.GetFileName(path);
         try
         {
             if (replace)
             {
-                NetNamespace.DeleteNamed(Path.GetFileName(path));
+                NetNamespace.DeleteNamed(name);
             }
 
-            return NetNamespace.OpenOrCreateNamed(Path.GetFileName(path));
+            return NetNamespace.OpenOrCreateNamed(name);
         }
         catch (LinuxException e) when (e.Errno is Errno.EPERM or Errno.EACCES)
         {
-            // In a unit's sandbox a mount is refused, and one made there nobody else would see.
+            // The unit's sandbox refuses the mount, and other processes would not see one made inside it.
             throw new LinuxException($"{e.Operation}, which host-stub-ports.service does outside of the agent's sandbox (restart it, or run 'host-stub prepare')", e.Errno);
         }
     }

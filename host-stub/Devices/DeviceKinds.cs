@@ -1,30 +1,28 @@
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>The kinds that a configuration offers.</summary>
+/// <summary>The known device kinds.</summary>
 internal static class DeviceKinds
 {
     public const string Names = "veth, tap, ipvlan, vf or sf";
 
-    public static IReadOnlyList<IDeviceKind> Make(DeviceSettings config, VethKind veth, DataPlaneNamespace dataPlane, HostHardware hardware)
+    private static readonly string[] Known = ["veth", "tap", "ipvlan", "vf", "sf"];
+
+    /// <summary>The kinds that the configuration enables.</summary>
+    public static IReadOnlyList<IDeviceKind> Create(DeviceSettings settings, DataPlaneNamespace dataPlane, HostHardware hardware)
     {
-        var kinds = new List<IDeviceKind> { veth, new TapKind(dataPlane) };
-        if (config.Ipvlan.Parent.Length > 0)
-        {
-            kinds.Add(new IpvlanKind(config.Ipvlan));
-        }
-
-        if (config.Vf.PhysicalFunctions.Count > 0)
-        {
-            kinds.Add(new VfKind(config.Vf, hardware));
-        }
-
-        if (config.Sf.Device is not null)
-        {
-            kinds.Add(new SfKind(config.Sf, hardware));
-        }
-
-        return kinds;
+        IDeviceKind?[] kinds =
+        [
+            new VethKind(dataPlane),
+            new TapKind(dataPlane),
+            settings.Ipvlan.Parent.Length > 0 ? new IpvlanKind(settings.Ipvlan) : null,
+            settings.Vf.PhysicalFunctions.Count > 0 ? new VfKind(settings.Vf, hardware) : null,
+            settings.Sf.Device is not null ? new SfKind(settings.Sf, hardware) : null,
+        ];
+        return [.. kinds.OfType<IDeviceKind>()];
     }
 
-    public static bool IsKnown(string kind) => kind is "veth" or "tap" or "ipvlan" or "vf" or "sf";
+    public static bool IsKnown(string kind) => Known.Contains(kind);
+
+    /// <summary>The kind that a runtime's device ID names: a PCI address is that of a virtual function.</summary>
+    public static string OfDeviceId(string id) => SfKind.IsDeviceId(id) ? "sf" : "vf";
 }

@@ -5,80 +5,76 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>One kind's share: what there is, what is in use.</summary>
-internal sealed record PoolState(string Kind, int Limit, int InUse, IReadOnlyList<string> Free, IReadOnlyList<SetAsideDevice> SetAside);
+/// <summary>The state of one kind's pool.</summary>
+internal sealed record PoolState(string Kind, int Limit, int InUse, IReadOnlyList<string> Free, IReadOnlyList<QuarantinedDevice> Quarantined);
 
 /// <summary>
-/// Gives each attachment its device. What is free is not remembered but seen: devices that are there and that no claim names. Only what failed is kept in
-/// memory, so a restart tries it again.
+/// Assigns devices to attachments. Free devices are not recorded but observed: a device is free when it exists and no claim names it. Only failures are kept,
+/// in memory, so that a restart tries those devices again.
 /// </summary>
-internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> kinds, string defaultKind, int limit, SetAsideList setAside)
+internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> kinds, string defaultKind, int limit, DeviceQuarantine quarantine)
 {
     private readonly Lock _lock = new();
 
-    public SetAsideList SetAside { get; } = setAside;
+    public DeviceQuarantine Quarantine { get; } = quarantine;
 
-    /// <summary>The kind of a claim, which may be of a time when the configuration offered it; null: nobody knows it.</summary>
+    /// <summary>The kind of a claim; null when the configuration no longer enables it.</summary>
     public IDeviceKind? Find(string kind) => kinds.FirstOrDefault(k => k.Kind == kind);
 
-    /// <exception cref="CniException">Error 7: the configuration has no such kind.</exception>
-    public IDeviceKind For(string asked, string device)
+    /// <exception cref="CniException">Error 7: the configuration does not enable the kind.</exception>
+    public IDeviceKind For(string requested, string device)
     {
-        var name = asked.Length > 0 ? asked : device.Length == 0 ? defaultKind : device.Contains("/sf", StringComparison.Ordinal) ? "sf" : "vf";
+        var name = requested.Length > 0 ? requested : device.Length > 0 ? DeviceKinds.OfDeviceId(device) : defaultKind;
         if (Find(name) is { } kind)
         {
             return kind;
         }
 
-        var where = asked.Length > 0 ? $"deviceKind \"{asked}\"" : $"deviceID \"{device}\"";
+        var where = requested.Length > 0 ? $"deviceKind \"{requested}\"" : $"deviceID \"{device}\"";
         throw new CniException(CniErrorCode.InvalidNetworkConfig, $"{where} in the network configuration: the agent has no devices of the kind {name}",
             $"it has {string.Join(", ", kinds.Select(k => k.Kind))}; see Device in its configuration");
     }
 
-    /// <summary>Chooses a device and records the claim, in one step: nobody else gets it.</summary>
+    /// <summary>Chooses a device and records the claim in one step, so that no other attachment gets the device.</summary>
     /// <param name="kind">The kind.</param>
     /// <param name="key">The attachment.</param>
-    /// <param name="wanted">The device that the runtime names; empty: any.</param>
-    /// <param name="make">Makes the claim.</param>
-    /// <param name="mac">The MAC that the runtime wants; null: any.</param>
-    /// <exception cref="CniException">Error 11: all are in use; 7: the wanted one is none of ours.</exception>
-    public (Claim Claim, Task Recorded) Reserve(IDeviceKind kind, AttachmentKey key, string wanted, Func<DevicePlan, Claim> make, MacAddress? mac = null)
+    /// <param name="wanted">The device that the runtime asks for; empty for any.</param>
+    /// <param name="toClaim">Turns the plan into the claim.</param>
+    /// <param name="mac">The MAC that the runtime asks for; null for any.</param>
+    /// <exception cref="CniException">Error 11: all are in use; 7: the requested one does not belong to this agent.</exception>
+    public (Claim Claim, Task Recorded) Reserve(IDeviceKind kind, AttachmentKey key, string wanted, Func<DevicePlan, Claim> toClaim, MacAddress? mac = null)
     {
         lock (_lock)
         {
-            // One is kept for the host's own interface, whatever the kinds' limits allow together: the ACC takes no longer list.
+            // One is reserved for the host's own interface, whatever the kinds' limits add up to: the ACC accepts no longer list.
             if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"the node has {ProtocolLimits.MaxAttachments - 1} attachments, which is all that there may be", "a pod has to go first");
+                throw new CniException(CniErrorCode.TryAgainLater, $"the node has the maximum of {ProtocolLimits.MaxAttachments - 1} attachments", "remove a pod first");
             }
 
             var holders = HoldersOf(kind.Kind);
-            var most = LimitOf(kind);
-            if (holders.Count >= most)
+            var max = LimitOf(kind);
+            if (holders.Count >= max)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"all {most} devices of the kind {kind.Kind} are in use", "Device:Limit is the most that there may be; a pod has to go first");
+                throw new CniException(CniErrorCode.TryAgainLater, $"all {max} devices of the kind {kind.Kind} are in use", "Device:Limit sets the maximum; remove a pod first");
             }
 
-            var inUse = holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
-            var claim = make(kind.Plan(new PlanRequest(key, wanted, inUse, SetAside.Names(kind.Kind)) { Mac = mac }));
+            var claim = toClaim(kind.Plan(new PlanRequest(key, wanted, DevicesOf(holders), Quarantine.Names(kind.Kind)) { Mac = mac }));
             return (claim, claims.PutAsync(claim));
         }
     }
 
-    /// <summary>The attachment's device is given back already, or another one's by now: there is nothing to take away.</summary>
-    public bool IsOver(Claim claim) =>
-        claim.PodGone || Find(claim.DeviceKind) is { Pooled: true } && HoldersOf(claim.DeviceKind).Exists(c => c.Device == claim.Device && c.Key != claim.Key && c.State != ClaimState.Deleting);
+    /// <summary>The attachment's device is already back in the pool, or another attachment has it: there is nothing to remove.</summary>
+    public bool IsDeviceReleased(Claim claim) =>
+        claim.PodGone || Find(claim.DeviceKind) is { IsPooled: true }
+        && HoldersOf(claim.DeviceKind).Exists(c => c.Device == claim.Device && c.Key != claim.Key && c.State != ClaimState.Deleting);
 
-    /// <summary>What the kinds have to do to have the devices that the configuration wants.</summary>
-    public IReadOnlyList<(string Kind, UpkeepStep Step)> Upkeep()
+    /// <summary>Changes needed to have the devices that the configuration asks for.</summary>
+    public IReadOnlyList<(string Kind, PoolStep Step)> Steps()
     {
         lock (_lock)
         {
-            return [.. kinds.SelectMany(kind =>
-            {
-                var inUse = HoldersOf(kind.Kind).Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
-                return kind.Upkeep(inUse, SetAside.Names(kind.Kind)).Select(step => (kind.Kind, step));
-            })];
+            return [.. kinds.SelectMany(kind => kind.PoolSteps(DevicesOf(HoldersOf(kind.Kind)), Quarantine.Names(kind.Kind)).Select(step => (kind.Kind, step)))];
         }
     }
 
@@ -89,20 +85,19 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
             return [.. kinds.Select(kind =>
             {
                 var holders = HoldersOf(kind.Kind);
-                var aside = SetAside.Of(kind.Kind);
-                var taken = holders.Select(h => h.Device).Concat(aside.Select(a => a.Device)).ToHashSet();
-                return new PoolState(kind.Kind, LimitOf(kind), holders.Count, [.. kind.Devices().Where(d => !taken.Contains(d))], aside);
+                var quarantined = Quarantine.Of(kind.Kind);
+                var taken = holders.Select(h => h.Device).Concat(quarantined.Select(a => a.Device)).ToHashSet();
+                return new PoolState(kind.Kind, LimitOf(kind), holders.Count, [.. kind.Devices().Where(d => !taken.Contains(d))], quarantined);
             })];
         }
     }
 
-    /// <summary>The claims whose device is not where it has to be.</summary>
+    /// <summary>The claims whose device is not in its place. A claim of a kind that is no longer enabled can't be looked at, and is not among them.</summary>
     public IReadOnlySet<AttachmentKey> Missing(IReadOnlyList<Claim> some)
     {
         var missing = new HashSet<AttachmentKey>();
         foreach (var group in some.GroupBy(c => c.DeviceKind))
         {
-            // A kind that the configuration does not offer any more can't be looked for.
             if (Find(group.Key) is not { } kind)
             {
                 continue;
@@ -114,6 +109,14 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
         }
         return missing;
     }
+
+    /// <summary>All data-plane ends that this agent created, whoever they belong to.</summary>
+    public IReadOnlyList<PortInfo> DataPlaneEnds() => [.. kinds.SelectMany(k => k.DataPlaneEnds())];
+
+    /// <summary>Deletes a data-plane end of whatever kind. Succeeds when there is none.</summary>
+    public Task DeleteDataPlaneEndAsync(string portName) => Task.WhenAll(kinds.Select(k => k.DeleteDataPlaneEndAsync(portName)));
+
+    private static HashSet<string> DevicesOf(IEnumerable<Claim> holders) => holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
 
     private List<Claim> HoldersOf(string kind) => [.. claims.All().Where(c => c.DeviceKind == kind && !c.IsHost && !c.PodGone && c.State != ClaimState.Released)];
 

@@ -2,110 +2,172 @@ using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
+using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>Which device an attachment is to get. <paramref name="Device"/> names one that is there before and after; empty for one that is made for the attachment.</summary>
-/// <remarks>A MAC of zero: the device's own, which is known only when it is made.</remarks>
+/// <summary>
+/// The device chosen for an attachment. <paramref name="Device"/> names one that outlives the attachment; it is empty for a device that is created for it.
+/// </summary>
+/// <remarks>A MAC of zero stands for the device's own, which is known only once the device exists.</remarks>
 internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac)
 {
-    /// <summary>What the device was before; null: it is made for the attachment.</summary>
+    /// <summary>The device's state before the attachment; null for a device that is created for it.</summary>
     public LinkOrigin? Origin { get; init; }
 }
 
-/// <summary>A device that was made.</summary>
+/// <summary>A device that was created or moved into a pod.</summary>
 /// <param name="Index">The interface's index in the pod's namespace.</param>
 /// <param name="Mac">The interface's MAC.</param>
 internal readonly record struct MadePort(int Index, MacAddress Mac);
 
-/// <summary>Something that a kind does beside the requests, about one device.</summary>
-internal sealed record UpkeepStep(string Device, Action Run);
+/// <summary>A change that a kind wants to make to its pool, outside of any request.</summary>
+/// <param name="Target">What is changed: a device, or the physical function that devices come from.</param>
+/// <param name="Run">Makes the change.</param>
+internal sealed record PoolStep(string Target, Action Run)
+{
+    /// <summary>The target is a device of the pool, which is quarantined if the change fails through its own fault.</summary>
+    public bool IsDevice { get; init; }
+}
 
-/// <summary>What a device kind is asked to make.</summary>
+/// <summary>What a device kind is asked to create.</summary>
 internal sealed record PortRequest(string Device, string PortName, MacAddress Mac, int Mtu, string Alias)
 {
-    /// <summary>The MAC is the runtime's wish: a driver that refuses it is not broken.</summary>
-    public bool MacIsWanted { get; init; }
+    /// <summary>The runtime asked for the MAC. A driver that refuses it is not faulty.</summary>
+    public bool IsMacRequested { get; init; }
 
-    /// <summary>Runs what gives the device its MAC.</summary>
-    /// <exception cref="CniException">Error 2: the runtime wants the MAC, and the driver does not take it.</exception>
-    public T GiveMac<T>(Func<T> code)
+    /// <summary>Runs the code that sets the device's MAC.</summary>
+    /// <exception cref="CniException">Error 2: the runtime asked for the MAC, and the driver refuses it.</exception>
+    public T SetMac<T>(Func<T> code)
     {
         try
         {
             return code();
         }
-        catch (NetlinkException e) when (MacIsWanted && e.Errno is Errno.EOPNOTSUPP or Errno.EPERM or Errno.EACCES or Errno.EINVAL or Errno.EADDRNOTAVAIL)
+        catch (NetlinkException e) when (IsMacRequested && e.Errno is Errno.EOPNOTSUPP or Errno.EPERM or Errno.EACCES or Errno.EINVAL or Errno.EADDRNOTAVAIL)
         {
-            throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field runtimeConfig.mac = {Mac} in the network configuration", $"the driver of {Device} does not take it: {e.Message}");
+            throw new CniException(
+                CniErrorCode.UnsupportedField,
+                $"unsupported field runtimeConfig.mac = {Mac} in the network configuration",
+                $"the driver of {Device} refuses it: {e.Message}");
         }
     }
 
     public static PortRequest Of(Claim claim) => new(claim.Device, claim.PortName, claim.Mac, claim.Mtu, Devices.PortName.Alias(claim.Key));
 }
 
-/// <summary>A data-plane end as the kernel has it.</summary>
+/// <summary>A data-plane end as the kernel reports it.</summary>
 internal sealed record PortInfo(string Name, bool IsUp, string Alias);
 
-/// <summary>What a kind knows while it chooses a device.</summary>
+/// <summary>The input to choosing a device.</summary>
 /// <param name="Key">The attachment.</param>
-/// <param name="Wanted">The device that the runtime names; empty: any.</param>
-/// <param name="InUse">Devices that attachments of this kind have.</param>
-/// <param name="SetAside">Devices that failed and are not to be tried yet.</param>
-internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySet<string> InUse, IReadOnlySet<string> SetAside)
+/// <param name="Wanted">The device that the runtime asks for; empty for any.</param>
+/// <param name="InUse">Devices of this kind that attachments have.</param>
+/// <param name="Quarantined">Devices that failed and must not be tried yet.</param>
+internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySet<string> InUse, IReadOnlySet<string> Quarantined)
 {
-    /// <summary>The MAC that the runtime wants; null: any.</summary>
+    /// <summary>The MAC that the runtime asks for; null for any.</summary>
     public MacAddress? Mac { get; init; }
 }
 
-/// <summary>A kind of device between a namespace and the pipeline.</summary>
+/// <summary>
+/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here, so that a new kind is one class and one line in
+/// <see cref="DeviceKinds"/>. Unless a member says otherwise, its default suits a device that is wholly inside the pod's namespace.
+/// </summary>
 internal interface IDeviceKind
 {
     /// <summary>The name in the configuration, in claims and on the wire.</summary>
     string Kind { get; }
 
-    /// <summary>Most attachments at once where the configuration does not say.</summary>
+    /// <summary>Maximum number of attachments where the configuration sets none.</summary>
     int DefaultLimit { get; }
 
-    /// <summary>The target makes the device when it is told of the attachment, so that it can be taken only then, and again after the target restarted.</summary>
-    bool MadeByTarget { get; }
+    /// <summary>The devices outlive their attachments, and the next attachment may get the same one.</summary>
+    bool IsPooled => false;
 
-    /// <summary>The device is there before and after the attachment, and may be another's afterwards.</summary>
-    bool Pooled => false;
+    /// <summary><see cref="Plan"/> reads the host's state, so that it blocks.</summary>
+    bool PlanBlocks => true;
 
-    /// <summary>The ACC lends the claim's port, and may lend it to another attachment as soon as this one is detached: its device goes first.</summary>
-    bool IsLent(Claim claim) => false;
+    /// <summary>All devices of the pool, free or not; empty for a kind whose devices are created for each attachment.</summary>
+    IReadOnlyList<string> Devices() => [];
 
-    /// <summary>The interface may get another MAC while it is in use, as soon as the ACC is told of it.</summary>
-    bool FollowsMac => false;
-
-    /// <summary>The devices that there are, free or not; empty for a kind whose devices are made for each attachment.</summary>
-    IReadOnlyList<string> Devices();
+    /// <summary>Changes needed to have the devices that the configuration asks for. One caller at a time; the steps run outside of requests, once each.</summary>
+    IReadOnlyList<PoolStep> PoolSteps(IReadOnlySet<string> inUse, IReadOnlySet<string> quarantined) => [];
 
     /// <summary>Chooses the device. One caller at a time.</summary>
-    /// <exception cref="CniException">Error 11: none is free; 7: the wanted one is none of ours.</exception>
+    /// <exception cref="CniException">Error 11: none is free; 7: the requested one does not belong to this agent.</exception>
     DevicePlan Plan(PlanRequest request);
 
-    /// <summary>Makes the device, or takes it, and puts its near end into the pod as the interface; both ends up.</summary>
+    /// <summary>Creates the device, or takes it from the pool, and puts its near end into the pod as the interface; both ends are up.</summary>
     MadePort Create(PortRequest request, PodNetwork pod);
 
-    /// <summary>Removes the device, or gives it back as it was before. No error when there is none.</summary>
-    /// <exception cref="DeviceAwayException">It has to be looked for again.</exception>
+    /// <summary>As <see cref="Create"/>, before the ACC knows of the attachment.</summary>
+    /// <returns>Null when the device exists only after the ACC was told; <see cref="Create"/> is called then.</returns>
+    MadePort? CreateBeforeAttach(PortRequest request, PodNetwork pod) => Create(request, pod);
+
+    /// <summary>Removes the device, or returns it to the pool in its original state. Succeeds when there is none.</summary>
+    /// <exception cref="DeviceNotReturnedException">The device is not back yet; try again.</exception>
     Task DeleteAsync(Claim claim);
 
-    /// <summary>Those of the claims whose device is where it has to be.</summary>
-    IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims);
+    /// <summary>The ACC leases the claim's port and may lease it to another attachment right after this one is detached: the device must go first.</summary>
+    bool IsLeased(Claim claim) => false;
 
-    /// <summary>Whether the device is where it is when nobody has it. The kernel takes a moment to bring it back from a namespace that ended.</summary>
-    bool IsHome(Claim claim) => true;
+    /// <summary>The claims whose device is in its place. One that can't be looked at counts as present.</summary>
+    IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
-    /// <summary>Whether a pod that lives and lost its interface can get it again now.</summary>
+    /// <summary>Whether the pod of a claim is gone. A failure to look is not: then the pod may live.</summary>
+    bool IsPodGone(Claim claim) => PodDevices.IsPodGone(claim);
+
+    /// <summary>Whether a pool's device is back on the host. The kernel takes a moment to return it from a namespace that ended.</summary>
+    bool IsReturned(Claim claim) => true;
+
+    /// <summary>Whether a live pod lost its interface and can get it back now.</summary>
     bool CanRestore(Claim claim) => false;
 
-    /// <summary>What has to be done to have the devices that the configuration wants. One caller at a time; the steps run beside the requests, and each once.</summary>
-    IReadOnlyList<UpkeepStep> Upkeep(IReadOnlySet<string> inUse, IReadOnlySet<string> setAside) => [];
+    /// <summary>The routes that a claim keeps, to add them again with a restored device.</summary>
+    IReadOnlyList<CniRoute> RoutesToRestore(IReadOnlyList<CniRoute> routes) => routes;
 
-    /// <summary>What is wrong with the attachment's device outside of the pod; null: nothing.</summary>
+    /// <summary>The candidates whose device is found on this host, completed with what was found. For a database that was lost.</summary>
+    /// <exception cref="LinuxException">The host's devices can't be read, which says nothing about what is there.</exception>
+    IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates) =>
+        PodDevices.FindAttached(candidates, static (claim, path, _) => claim with { NetNs = path, Device = "" });
+
+    /// <summary>What is wrong with the attachment's device outside of the pod; null when nothing is.</summary>
     string? Problem(Claim claim);
+
+    /// <summary>Checks a pod's interface whose MAC is not the claim's.</summary>
+    /// <exception cref="CniException">Error 999: the device must keep its MAC.</exception>
+    void CheckChangedMac(Claim claim, LinkInfo link) => throw new CniException(
+        CniErrorCode.Internal,
+        $"interface {link.Name} has the MAC {link.Mac}, but the {Kind} was given {claim.Mac}",
+        "no packet passes; a plugin later in the chain must not change it: request a MAC by capabilities.mac");
+
+    /// <summary>Checks whether a bandwidth limit can be applied.</summary>
+    /// <exception cref="CniException">Error 2: not on this kind; 7: a burst is smaller than a packet.</exception>
+    void CheckBandwidth(CniBandwidth bandwidth, int mtu) => throw new CniException(
+        CniErrorCode.UnsupportedField,
+        $"unsupported field {CniBandwidth.Field} in the network configuration",
+        $"the bandwidth of a {Kind} can't be limited, only that of a veth");
+
+    /// <summary>Applies a bandwidth limit that <see cref="CheckBandwidth"/> has accepted.</summary>
+    /// <exception cref="CniException">Error 2: the kernel does not support it.</exception>
+    void LimitBandwidth(string portName, PodNetwork pod, int index, CniBandwidth bandwidth)
+    {
+    }
+
+    /// <summary>What is wrong with the limits; null when nothing is.</summary>
+    string? BandwidthProblem(string portName, PodNetwork pod, int index, CniBandwidth bandwidth) => null;
+
+    /// <summary>Whether the host interface's link was created for this claim, even if its MAC differs, as after the loss of the database.</summary>
+    bool OwnsHostLink(Claim claim, LinkInfo? link) => link?.Alias == PortName.Alias(claim.Key);
+
+    /// <summary>Whether the data-plane end that belongs to the device exists; true for a kind without one of its own.</summary>
+    bool HasDataPlaneEnd(Claim claim) => true;
+
+    /// <summary>All data-plane ends that this agent created, whoever they belong to.</summary>
+    IReadOnlyList<PortInfo> DataPlaneEnds() => [];
+
+    /// <summary>Deletes a data-plane end. Succeeds when there is none.</summary>
+    Task DeleteDataPlaneEndAsync(string portName) => Task.CompletedTask;
 }

@@ -6,8 +6,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// An ipvlan link in layer 2 and VEPA on a parent of the host: all pods of it have the parent's MAC and port, and reach each other through the pipeline.
-/// Layer 3 is not offered: what one such pod sends another never leaves the parent, and no policy sees it.
+/// An ipvlan link in layer 2 and VEPA mode on a parent link of the host: all its pods share the parent's MAC and port, and reach each other through the
+/// pipeline. Layer 3 mode is not offered: traffic between two such pods never leaves the parent, where no policy applies to it.
 /// </summary>
 internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
 {
@@ -15,16 +15,12 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
 
     public int DefaultLimit => 4096;
 
-    public bool MadeByTarget => false;
-
-    public IReadOnlyList<string> Devices() => [];
-
     public DevicePlan Plan(PlanRequest request)
     {
-        // It is everybody's device, so nobody gets one while it is set aside.
-        if (request.SetAside.Contains(config.Parent))
+        // All pods share the parent, so none gets a device while it is quarantined.
+        if (request.Quarantined.Contains(config.Parent))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} of ipvlan devices is set aside", "host-stub devices tells why, and until when");
+            throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} of ipvlan devices is set aside", "host-stub devices shows why, and until when");
         }
 
         using var host = RouteNetlink.Open();
@@ -43,14 +39,14 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         var parent = Parent(host);
         if (parent.Mac != request.Mac)
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} got another MAC just now", $"{parent.Mac}, not {request.Mac}");
+            throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} has just got another MAC", $"{parent.Mac}, not {request.Mac}");
         }
 
         if (!parent.IsUp)
         {
             host.SetUp(parent.Index);
         }
-        // A NIC finishes checksums and cuts segments. A veth hands them on as they are, and the pipeline at its other end takes whole packets.
+        // A NIC completes checksums and segments packets. A veth passes them on unfinished, and the pipeline at its other end needs complete packets.
         if (parent.Kind == "veth")
         {
             host.DisableOffloads(parent.Name);
@@ -62,7 +58,7 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         return new MadePort(link.Index, request.Mac);
     }
 
-    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.ForRemoval(claim, static (pod, link) =>
+    public Task DeleteAsync(Claim claim) => Task.Run(() => PodDevices.UseForRemoval(claim, static (pod, link) =>
     {
         if (link.Kind == "ipvlan")
         {
@@ -70,10 +66,13 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         }
     }));
 
-    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
-
     public bool CanRestore(Claim claim)
     {
+        if (!PodDevices.HasLostDevice(claim))
+        {
+            return false;
+        }
+
         using var host = RouteNetlink.Open();
         return host.GetLink(config.Parent)?.Mac == claim.Mac;
     }
@@ -85,5 +84,5 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
     }
 
     private LinkInfo Parent(RouteNetlink host) =>
-        host.GetLink(config.Parent) ?? throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} of ipvlan devices is not there", "Device:Ipvlan:Parent names it");
+        host.GetLink(config.Parent) ?? throw new CniException(CniErrorCode.TryAgainLater, $"the parent {config.Parent} of ipvlan devices does not exist", "Device:Ipvlan:Parent names it");
 }

@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>Compares a pod's namespace with the result that the runtime kept, which later plugins may have changed.</summary>
+/// <summary>Compares a pod's namespace with the result that the runtime stored, which later plugins may have changed.</summary>
 internal static class PodCheck
 {
     /// <exception cref="CniException">Names what is missing or different.</exception>
@@ -40,10 +40,10 @@ internal static class PodCheck
         {
             throw Missing($"interface {link.Name} has the MAC {link.Mac}, not {expected.Mac}", sandbox);
         }
-        // A smaller one is a later plugin's choice, which not all of them write into the result; packets beyond the port's own are lost.
+        // A later plugin may lower it, and not all of them update the result. Packets larger than the port's MTU would be lost.
         if (link.Mtu > claim.Mtu)
         {
-            throw Missing($"interface {link.Name} has the MTU {link.Mtu}, more than the {claim.Mtu} of its port", sandbox);
+            throw Missing($"interface {link.Name} has the MTU {link.Mtu}, larger than the {claim.Mtu} of its port", sandbox);
         }
     }
 
@@ -59,7 +59,7 @@ internal static class PodCheck
         }
     }
 
-    // Ours are those by the gateway of our own addresses, and the way to that; other plugins' are theirs to check. The sbr plugin moves them into tables of its own.
+    // Only routes to and through the gateway of our addresses: other plugins check theirs. The sbr plugin moves ours into its own tables.
     private static void CheckRoutes(PodNetwork pod, CniResult expected, int index, string sandbox, IReadOnlyList<RoutingRule> rules)
     {
         var gateways = AddressesOf(expected, index).Select(a => a.Gateway).OfType<IPAddress>().ToHashSet();
@@ -83,7 +83,7 @@ internal static class PodCheck
         {
             if (!rules.Any(r => r.Source.Equals(address) && HasDefaultRoute(pod, link, address, r.Table)))
             {
-                throw Missing($"no routing rule leads packets from {address} out by {link.Name}", sandbox);
+                throw Missing($"no routing rule sends packets from {address} out by {link.Name}", sandbox);
             }
         }
     }
@@ -91,7 +91,7 @@ internal static class PodCheck
     private static bool HasDefaultRoute(PodNetwork pod, LinkInfo link, IPAddress address, int table) =>
         pod.Links.GetRoutes(link.Index, table).Any(r => r.Destination.PrefixLength == 0 && r.Destination.BaseAddress.AddressFamily == address.AddressFamily);
 
-    // Without an index it is of the only interface there is.
+    // Without an index it belongs to the only interface.
     private static IEnumerable<CniAddress> AddressesOf(CniResult expected, int index) =>
         expected.Addresses.Where(a => a.Interface is { } of ? of == index : expected.Interfaces.Count == 1);
 

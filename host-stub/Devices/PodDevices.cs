@@ -5,14 +5,14 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>Devices that are wholly in the pods' namespaces: found by the claim's namespace, interface and MAC.</summary>
+/// <summary>Devices that are wholly inside the pods' namespaces, identified by the claim's namespace, interface and MAC.</summary>
 internal static class PodDevices
 {
-    /// <summary>Runs code on the attachment's interface; not at all when the namespace or the interface is gone, or is somebody else's by now.</summary>
+    /// <summary>Runs code on the attachment's interface, unless the namespace or the interface is gone or belongs to another attachment by now.</summary>
     /// <returns>Whether the interface was there.</returns>
-    /// <exception cref="CniException">Error 8: the namespace may be there but can't be looked into.</exception>
-    /// <exception cref="LinuxException">The kernel refused to tell of the interface, or what <paramref name="code"/> did.</exception>
-    public static bool With(Claim claim, Action<PodNetwork, LinkInfo> code)
+    /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
+    /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
+    public static bool TryUse(Claim claim, Action<PodNetwork, LinkInfo> code)
     {
         if (claim.NetNs.Length == 0)
         {
@@ -41,20 +41,96 @@ internal static class PodDevices
     }
 
     /// <summary>
-    /// As <see cref="With"/>, for a DEL: a path that is there and is no namespace, as an unmounted one leaves it, has no interface either. Without a DEL
-    /// that is no proof, because a mount may not reach this process.
+    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is no namespace, as an unmounted one leaves behind, has no interface either. Without a DEL
+    /// that is no proof, because a mount may not be visible to this process.
     /// </summary>
-    /// <exception cref="CniException">Error 8: the namespace may be there but can't be looked into.</exception>
-    /// <exception cref="LinuxException">The kernel refused to tell of the interface, or what <paramref name="code"/> did.</exception>
-    public static void ForRemoval(Claim claim, Action<PodNetwork, LinkInfo> code)
+    /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
+    /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
+    public static void UseForRemoval(Claim claim, Action<PodNetwork, LinkInfo> code)
     {
         try
         {
-            With(claim, code);
+            TryUse(claim, code);
         }
         catch (CniException) when (IsNoNamespace(claim.NetNs))
         {
             // Nothing to remove.
+        }
+    }
+
+    /// <summary>The claims whose interface exists, or whose namespace can't be opened: a failure to look is not absence.</summary>
+    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
+
+    /// <summary>
+    /// The candidates whose interface is in one of the host's named namespaces, by its name, MAC and alias: which namespace a pod has was in the database.
+    /// </summary>
+    /// <param name="candidates">Attachments that the ACC holds.</param>
+    /// <param name="complete">Completes a claim with the namespace's path and the link that were found; null when the device can't be identified.</param>
+    /// <exception cref="LinuxException">A namespace can't be read, which says nothing about what is in it.</exception>
+    public static IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates, Func<Claim, string, LinkInfo, Claim?> complete)
+    {
+        var unmatched = candidates.ToLookup(c => (c.Key.InterfaceName, c.Mac));
+        var found = new Dictionary<AttachmentKey, Claim>();
+        var directory = Path.GetDirectoryName(NetNamespace.NamedPath("x"))!;
+        foreach (var path in Directory.Exists(directory) ? Directory.GetFiles(directory) : [])
+        {
+            foreach (var link in LinksIn(path))
+            {
+                foreach (var claim in unmatched[(link.Name, link.Mac)].Where(c => string.IsNullOrEmpty(link.Alias) || link.Alias == PortName.Alias(c.Key)))
+                {
+                    if (complete(claim, path, link) is { } completed)
+                    {
+                        found.TryAdd(claim.Key, completed);
+                    }
+                }
+            }
+        }
+        return [.. found.Values];
+    }
+
+    /// <summary>True when the pod's namespace no longer exists. A failure to look is not: then the pod may live.</summary>
+    public static bool IsPodGone(Claim claim)
+    {
+        try
+        {
+            using var pod = NetNamespace.Open(claim.NetNs);
+            // A path below /proc may belong to another process by now.
+            using var own = NetNamespace.OpenCurrent();
+            return pod.IsSameAs(own);
+        }
+        catch (LinuxException e)
+        {
+            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>True when the namespace exists and the interface does not: the pod lives but lost its device.</summary>
+    public static bool HasLostDevice(Claim claim)
+    {
+        try
+        {
+            using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
+            return pod.Find() is null;
+        }
+        catch (CniException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsPresent(Claim claim)
+    {
+        try
+        {
+            return TryUse(claim, static (_, _) => { });
+        }
+        catch (Exception e) when (e is CniException or LinuxException)
+        {
+            return true;
         }
     }
 
@@ -71,52 +147,18 @@ internal static class PodDevices
         }
     }
 
-    /// <summary>Those whose interface is there, or whose namespace can't be looked into: what can't be seen is not taken to be gone.</summary>
-    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
-
-    private static bool IsPresent(Claim claim)
+    private static IReadOnlyList<LinkInfo> LinksIn(string path)
     {
         try
         {
-            return With(claim, static (_, _) => { });
+            using var ns = NetNamespace.Open(path);
+            using var links = RouteNetlink.Open(ns);
+            return links.GetLinks();
         }
-        catch (Exception e) when (e is CniException or LinuxException)
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTTY or Errno.EINVAL)
         {
-            return true;
-        }
-    }
-
-    /// <summary>True when the pod's namespace is not there any more. A failure to look is none: then it may live.</summary>
-    public static bool IsPodGone(Claim claim)
-    {
-        try
-        {
-            using var pod = NetNamespace.Open(claim.NetNs);
-            // A path below /proc may be another process's by now.
-            using var own = NetNamespace.OpenCurrent();
-            return pod.IsSameAs(own);
-        }
-        catch (LinuxException e)
-        {
-            return e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ESRCH;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>True while the namespace is there and the interface is not: the pod lives without it.</summary>
-    public static bool IsBereft(Claim claim)
-    {
-        try
-        {
-            using var pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: false);
-            return pod.Find() is null;
-        }
-        catch (CniException)
-        {
-            return false;
+            // Just removed, or no namespace.
+            return [];
         }
     }
 }

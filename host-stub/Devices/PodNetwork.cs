@@ -7,10 +7,10 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>A pod's network namespace with a netlink socket in it, for one request and one interface name.</summary>
+/// <summary>A pod's network namespace with a netlink socket in it, for one request and one interface.</summary>
 internal sealed class PodNetwork : IDisposable
 {
-    private const int BehindOthers = 1000;
+    private const int LowPriority = 1000;
 
     private readonly NetNamespace _namespace;
 
@@ -30,8 +30,8 @@ internal sealed class PodNetwork : IDisposable
     /// <summary>Opens CNI_NETNS.</summary>
     /// <param name="path">The runtime's path.</param>
     /// <param name="interfaceName">CNI_IFNAME.</param>
-    /// <param name="allowHost">The runtime says that the host's own namespace is meant.</param>
-    /// <exception cref="CniException">Error 8: no such namespace, none at all, or the host's own.</exception>
+    /// <param name="allowHost">The runtime really means the host's own namespace.</param>
+    /// <exception cref="CniException">Error 8: the path does not exist, is no network namespace, or is the host's own.</exception>
     public static PodNetwork Open(string path, string interfaceName, bool allowHost)
     {
         NetNamespace? ns = null;
@@ -79,10 +79,10 @@ internal sealed class PodNetwork : IDisposable
 
     public void DisableOffloads() => Links.DisableOffloads(InterfaceName);
 
-    /// <summary>Gives the interface its addresses, each alone on it, and sets it up.</summary>
+    /// <summary>Adds the addresses, each as a host prefix, and sets the interface up.</summary>
     public void Configure(int index, IReadOnlyList<IPAddress> addresses)
     {
-        // A link-local address that nobody can reach would only send solicitations into the pipeline.
+        // A link-local address would only send solicitations that the pipeline can't answer.
         if (!addresses.Any(a => a.AddressFamily == AddressFamily.InterNetworkV6))
         {
             Links.SetIPv6AddrGenModeNone(index);
@@ -96,8 +96,8 @@ internal sealed class PodNetwork : IDisposable
         Links.SetUp(index);
     }
 
-    /// <summary>Adds routes; one that another interface already gives stays.</summary>
-    /// <returns>Those that are there now by us.</returns>
+    /// <summary>Adds routes. A route that exists through another interface stays.</summary>
+    /// <returns>The routes that were added.</returns>
     public IReadOnlyList<CniRoute> AddRoutes(int index, IReadOnlyList<CniRoute> routes)
     {
         var added = new List<CniRoute>(routes.Count);
@@ -108,11 +108,11 @@ internal sealed class PodNetwork : IDisposable
                 added.Add(route);
                 continue;
             }
-            // A second attachment of the pod: the first one's routes are the pod's. But each interface has its way to the gateway, told apart by its index.
-            var behind = route with { Priority = BehindOthers + index };
-            if (route.Gateway is null && TryAddRoute(behind, index))
+            // A second attachment of the pod: the first one's routes stay. But each interface needs its own route to the gateway, with a priority derived from its index.
+            var fallback = route with { Priority = LowPriority + index };
+            if (route.Gateway is null && TryAddRoute(fallback, index))
             {
-                added.Add(behind);
+                added.Add(fallback);
             }
         }
         return added;

@@ -5,7 +5,7 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>Names of data-plane ends: "acc" and eleven hexadecimal digits of a hash, so that a name follows from the attachment alone.</summary>
+/// <summary>Names of data-plane ends: "acc" and eleven hexadecimal digits of a hash, derived from the attachment alone.</summary>
 internal static class PortName
 {
     public static string For(AttachmentKey key)
@@ -15,7 +15,7 @@ internal static class PortName
         return AgentPortName.Prefix + Convert.ToHexStringLower(hash)[..AgentPortName.Digits];
     }
 
-    /// <summary>What an operator sees at the link (`ip link`); the kernel takes 255 bytes.</summary>
+    /// <summary>The link's alias, which `ip link` shows; the kernel accepts 255 bytes.</summary>
     public static string Alias(AttachmentKey key)
     {
         var alias = $"accoffload:{key}";

@@ -1,19 +1,19 @@
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// Removes data-plane ends, all that wait together: a removal takes the kernel tens of milliseconds, one of many hardly more. It has a
-/// netlink socket of its own, so that nobody who makes a device waits for it.
+/// Removes data-plane ends in batches: the kernel takes tens of milliseconds for one removal, and hardly longer for many. It uses a separate netlink
+/// socket, so that the creation of devices need not wait for it.
 /// </summary>
 internal sealed class PortRemoval(DataPlaneNamespace dataPlane)
 {
-    // Of the data plane's namespace, where every other link is in group 0.
+    // In the data plane's namespace every other link is in group 0.
     private const int Group = 0x00acc0ff;
 
     private readonly Lock _lock = new();
     private List<Removal> _waiting = [];
     private bool _running;
 
-    /// <summary>Ends when the link is gone, or with the kernel's error.</summary>
+    /// <summary>Completes when the link is gone, or with the kernel's error.</summary>
     public Task RemoveAsync(string name)
     {
         var removal = new Removal(name);

@@ -9,21 +9,22 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// Subfunctions of one devlink device, made on demand. One is free that has a number of the configured range, is not active or has its interface in the
-/// host's namespace, and that no claim names.
+/// Subfunctions of one devlink device, created on demand. A subfunction is free when its number is in the configured range, it is inactive or has its
+/// interface in the host's namespace, and no claim names it.
 /// </summary>
 internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : IDeviceKind
 {
     private readonly Lock _lock = new();
-    private readonly HashSet<uint> _making = [];
+    private readonly HashSet<uint> _creating = [];
 
     public string Kind => "sf";
 
     public int DefaultLimit => 254;
 
-    public bool MadeByTarget => false;
+    public bool IsPooled => true;
 
-    public bool Pooled => true;
+    /// <summary>Whether a runtime's device ID names a subfunction: the devlink device, and "/sf" with the number.</summary>
+    public static bool IsDeviceId(string id) => id.Contains("/sf", StringComparison.Ordinal);
 
     public IReadOnlyList<string> Devices()
     {
@@ -37,12 +38,12 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         using var host = hardware.OpenLinks();
         var ports = Ports();
         var links = Links(host);
-        var number = request.Wanted.Length > 0 ? Wanted(request, ports, links) : Any(request, ports, links);
+        var number = request.Wanted.Length > 0 ? ChooseWanted(request, ports, links) : ChooseAny(request, ports, links);
         var port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
         var link = links.GetValueOrDefault(number);
         return new DevicePlan(NameOf(number), port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default))
         {
-            Origin = new LinkOrigin(OwnName(number), link?.Mtu ?? 0, default),
+            Origin = new LinkOrigin(InterfaceNameOf(number), link?.Mtu ?? 0, default),
         };
     }
 
@@ -50,9 +51,9 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     {
         var number = NumberOf(request.Device);
         using var host = hardware.OpenLinks();
-        var link = Make(number, request.Mac, host, request);
+        var link = Activate(number, request.Mac, host, request);
         var mac = request.Mac == default ? link.Mac : request.Mac;
-        var index = LentLink.Lend(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
+        var index = LeasedLink.MoveToPod(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
         return new MadePort(index, mac);
     }
 
@@ -62,14 +63,14 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         if (config.Reuse)
         {
             using var host = hardware.OpenLinks();
-            var home = LentLink.TakeBack(
+            var isBack = LeasedLink.MoveBack(
                 host,
                 claim,
                 l => l.ParentDevice is { } parent ? hardware.Bus.AuxiliaryDevices(config.Device!, number).Any(a => a.Name == parent) : null,
                 () => LinkOf(number, host),
                 static (_, _) => { });
-            // What did not become whole is better made anew.
-            if (home)
+            // A subfunction that did not come back is deleted, to be created again.
+            if (isBack)
             {
                 return;
             }
@@ -81,9 +82,10 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         }
     });
 
-    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+    // Nothing in the pod tells which subfunction its interface belongs to, so that it could not be returned.
+    public IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates) => [];
 
-    public bool IsHome(Claim claim)
+    public bool IsReturned(Claim claim)
     {
         var number = NumberOf(claim.Device);
         using var host = hardware.OpenLinks();
@@ -96,9 +98,14 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         return PortOf(devlink, number) is null or { FunctionActive: false };
     }
 
-    // By its number it is made again where it is gone.
+    // A subfunction that no longer exists is created again with the same number.
     public bool CanRestore(Claim claim)
     {
+        if (!PodDevices.HasLostDevice(claim))
+        {
+            return false;
+        }
+
         using var devlink = hardware.OpenDevlink();
         return devlink.GetDevices().Contains(config.Device!);
     }
@@ -112,51 +119,51 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             : null;
     }
 
-    private uint Any(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
+    private uint ChooseAny(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
     {
         lock (_lock)
         {
-            bool IsOpen(uint number) => !_making.Contains(number) && !request.InUse.Contains(NameOf(number)) && !request.SetAside.Contains(NameOf(number));
+            bool IsAvailable(uint number) => !_creating.Contains(number) && !request.InUse.Contains(NameOf(number)) && !request.Quarantined.Contains(NameOf(number));
             foreach (var port in ports)
             {
-                if (IsOpen(port.SfNumber!.Value) && IsUsable(port, links))
+                if (IsAvailable(port.SfNumber!.Value) && IsUsable(port, links))
                 {
                     return port.SfNumber.Value;
                 }
             }
-            return Unused(ports, IsOpen)
-                ?? throw new CniException(CniErrorCode.TryAgainLater, $"no subfunction is free: all numbers of {config.Numbers} are in use or set aside", "host-stub devices shows them; Device:Sf:Numbers says which pods may have");
+            return UnusedNumber(ports, IsAvailable)
+                ?? throw new CniException(CniErrorCode.TryAgainLater, $"no subfunction is free: all numbers of {config.Numbers} are in use or set aside", "host-stub devices shows them; Device:Sf:Numbers sets the range");
         }
     }
 
-    private uint Wanted(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
+    private uint ChooseWanted(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
     {
         if (!TryParse(request.Wanted, out var number) || ports.FirstOrDefault(p => p.SfNumber == number) is not { } port)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf", $"one is named {NameOf(config.Numbers.First)}");
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf", $"a valid name is {NameOf(config.Numbers.First)}");
         }
 
         if (request.InUse.Contains(NameOf(number)))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by whom");
+            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by which pod");
         }
 
-        if (request.SetAside.Contains(NameOf(number)))
+        if (request.Quarantined.Contains(NameOf(number)))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is set aside", "host-stub devices tells why, and until when");
+            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is set aside", "host-stub devices shows why, and until when");
         }
 
         return IsUsable(port, links)
             ? number
-            : throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} has no interface in the host's namespace", "somebody took it, or its driver is not there");
+            : throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} has no interface in the host's namespace", "another program moved it, or its driver is missing");
     }
 
-    /// <summary>Makes and activates what is not there yet, and waits for its interface, which then has the name that is ours.</summary>
-    private LinkInfo Make(uint number, MacAddress mac, RouteNetlink host, PortRequest? request = null)
+    /// <summary>Creates and activates the subfunction where needed, and waits for its interface, which is then renamed to the agent's name for it.</summary>
+    private LinkInfo Activate(uint number, MacAddress mac, RouteNetlink host, PortRequest? request = null)
     {
         using var devlink = hardware.OpenDevlink();
         var port = PortOf(devlink, number);
-        var made = port is null;
+        var created = port is null;
         port ??= devlink.CreateSubfunction(new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
         if (mac != default && port.FunctionActive != true && port.FunctionMac != mac)
         {
@@ -165,17 +172,17 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
                 devlink.SetFunction(config.Device!, port.Index, new FunctionChange { Mac = mac });
                 return true;
             }
-            _ = request is null ? SetMac() : request.GiveMac(SetMac);
+            _ = request is null ? SetMac() : request.SetMac(SetMac);
         }
         var link = port.FunctionActive == true ? LinkOf(number, host) : null;
         if (link is null)
         {
             try
             {
-                // By its index: udev may be renaming it.
+                // By index: udev may be renaming it.
                 link = host.GetLink(devlink.ActivateSubfunction(config.Device!, port.Index, config.Activation, CancellationToken.None).NetdevIndex);
             }
-            catch when (made)
+            catch when (created)
             {
                 devlink.DeletePort(config.Device!, port.Index);
                 throw;
@@ -186,22 +193,22 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             throw new LinuxException($"find the interface of the subfunction {NameOf(number)}", Errno.ENODEV);
         }
 
-        if (link.Name == OwnName(number) || host.GetLink(OwnName(number)) is not null)
+        if (link.Name == InterfaceNameOf(number) || host.GetLink(InterfaceNameOf(number)) is not null)
         {
             return link;
         }
 
         host.SetLink(link.Index, new LinkChange { Up = false });
-        host.SetLink(link.Index, new LinkChange { Name = OwnName(number) });
-        return link with { Name = OwnName(number), IsUp = false };
+        host.SetLink(link.Index, new LinkChange { Name = InterfaceNameOf(number) });
+        return link with { Name = InterfaceNameOf(number), IsUp = false };
     }
 
-    private uint? Unused(IReadOnlyList<DevlinkPort> ports, Func<uint, bool> isOpen)
+    private uint? UnusedNumber(IReadOnlyList<DevlinkPort> ports, Func<uint, bool> isAvailable)
     {
-        var there = ports.Select(p => p.SfNumber!.Value).ToHashSet();
+        var existing = ports.Select(p => p.SfNumber!.Value).ToHashSet();
         for (var number = config.Numbers.First; number <= config.Numbers.Last; number++)
         {
-            if (!there.Contains(number) && isOpen(number))
+            if (!existing.Contains(number) && isAvailable(number))
             {
                 return number;
             }
@@ -222,7 +229,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     private static bool IsUsable(DevlinkPort port, IReadOnlyDictionary<uint, LinkInfo> links) => port.FunctionActive == false || links.ContainsKey(port.SfNumber!.Value);
 
-    /// <summary>The interfaces of all subfunctions in the host's namespace, by their number.</summary>
+    /// <summary>The interfaces of all subfunctions that are in the host's namespace, by number.</summary>
     private Dictionary<uint, LinkInfo> Links(RouteNetlink host)
     {
         var links = new Dictionary<uint, LinkInfo>();
@@ -241,7 +248,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     private string NameOf(uint number) => string.Create(CultureInfo.InvariantCulture, $"{config.Device}/sf{number}");
 
-    private static string OwnName(uint number) => string.Create(CultureInfo.InvariantCulture, $"accsf{number}");
+    private static string InterfaceNameOf(uint number) => string.Create(CultureInfo.InvariantCulture, $"accsf{number}");
 
     private uint NumberOf(string device) => TryParse(device, out var number) ? number : throw new LinuxException($"find the subfunction {device}", Errno.ENODEV);
 

@@ -7,25 +7,25 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A pod's second interface: the default route is the first one's, so answers from the second one's addresses would leave by the wrong interface, where nobody lets
-/// them pass. A rule for each of these addresses leads to a table of the interface's own. Routes go with the interface; rules stay until they are removed.
+/// Routing for a pod's second interface. The default route belongs to the first interface, so replies from the second one's addresses would leave by the wrong
+/// interface and be dropped. A rule for each of these addresses selects a table of the interface's own. The kernel deletes routes with the interface, but not rules.
 /// </summary>
 internal static class SourceRouting
 {
-    /// <summary>Beyond what people number, and what the sbr plugin counts from (100).</summary>
+    /// <summary>Above the numbers that administrators use, and those of the sbr plugin (from 100).</summary>
     private const int FirstTable = 0x0acc_0000;
 
-    /// <summary>Before the main table's rule, and behind the local table's.</summary>
+    /// <summary>Between the rules of the local and the main table.</summary>
     private const int Priority = 1000;
 
-    /// <summary>The interface's own table; no other interface of the namespace has it.</summary>
+    /// <summary>The interface's own table, unique in the namespace.</summary>
     public static int TableOf(int index) => checked(FirstTable + index);
 
-    /// <summary>True when a default route that was wanted is another interface's.</summary>
+    /// <summary>True when another interface already has a default route that was requested.</summary>
     public static bool IsNeeded(IReadOnlyList<CniRoute> wanted, IReadOnlyList<CniRoute> added) =>
         wanted.Any(r => r.Destination.PrefixLength == 0 && r.Table is null && !added.Any(a => a.Destination.Equals(r.Destination)));
 
-    /// <summary>Makes table and rules; what is there already stays.</summary>
+    /// <summary>Adds the table and the rules; existing ones stay.</summary>
     public static void Add(PodNetwork pod, int index, int table, IReadOnlyList<IPAddress> addresses, IReadOnlyList<IPAddress> gateways)
     {
         foreach (var route in PodRoutes.For(addresses, gateways, []))
@@ -37,7 +37,7 @@ internal static class SourceRouting
                 InterfaceIndex = index,
                 Scope = route.Scope is { } scope ? (RouteScope)scope : null,
                 Table = table,
-                // The main table may know the gateway behind another interface.
+                // The main table may have the gateway behind another interface.
                 OnLink = route.Gateway is not null,
             }, replace: true);
         }
@@ -47,7 +47,7 @@ internal static class SourceRouting
         }
     }
 
-    /// <summary>Removes the rules; no error when the namespace is gone, and they with it.</summary>
+    /// <summary>Removes the rules. Succeeds when the namespace is gone, and the rules with it.</summary>
     /// <exception cref="LinuxException">The kernel refuses.</exception>
     public static void Remove(Claim claim)
     {

@@ -9,8 +9,8 @@ using ACCOffload.Protos;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A TAP that the target makes in the ports' namespace: with the attachment, and then it goes to the pod, or before its pipeline, and then the ACC lends
-/// it (<see cref="LentTap"/>). It exists in the kernel of the process that opens it, so the target runs on the host.
+/// A TAP that the target creates in the ports' namespace. A target that creates it with the attachment hands it over to the pod; one that creates its TAPs
+/// before its pipeline starts has the ACC lease them (<see cref="LeasedTap"/>). A TAP exists on the machine of the process that opens it, so the target runs on the host.
 /// </summary>
 internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
@@ -20,20 +20,19 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 
     public int DefaultLimit => 254;
 
-    public bool MadeByTarget => true;
-
-    public bool FollowsMac => true;
-
-    public IReadOnlyList<string> Devices() => [];
+    public bool PlanBlocks => false;
 
     public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), request.Mac ?? MacAddress.Random());
+
+    // The target creates the TAP when the ACC attaches it.
+    public MadePort? CreateBeforeAttach(PortRequest request, PodNetwork pod) => null;
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
         var index = WaitForLink(request.PortName);
-        if (IsLent(request.PortName))
+        if (IsLeased(request.PortName))
         {
-            return dataPlane.Use((_, links) => LentTap.Lend(links, index, request, pod));
+            return dataPlane.Use((_, links) => LeasedTap.MoveToPod(links, index, request, pod));
         }
 
         dataPlane.Use((_, links) =>
@@ -48,41 +47,44 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
-        // The target takes its TAP away with the port, but may not hear of it for a while. A lent one is not in the pod.
-        PodDevices.ForRemoval(claim, static (pod, link) =>
+        // The target deletes its TAP with the port, but may learn of that later. A leased TAP is not in the pod.
+        PodDevices.UseForRemoval(claim, static (pod, link) =>
         {
             if (link.Kind is "tun" or "macvlan")
             {
                 pod.Links.DeleteLink(link.Index);
             }
         });
-        if (IsLent(claim))
+        if (IsLeased(claim))
         {
             dataPlane.Use((_, links) =>
             {
-                LentTap.TakeBack(links, claim);
+                LeasedTap.Release(links, claim);
                 return true;
             });
         }
     });
 
-    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+    // The target creates it when it learns of the attachment again.
+    public bool CanRestore(Claim claim) => PodDevices.HasLostDevice(claim);
 
-    // As soon as the target is told of the attachment again.
-    public bool CanRestore(Claim claim) => true;
+    // The ACC learns of the new MAC.
+    public void CheckChangedMac(Claim claim, LinkInfo link)
+    {
+    }
 
-    // An opened TAP has a carrier.
+    // A TAP has a carrier while a process has it open.
     public string? Problem(Claim claim)
     {
         var problem = $"{claim.Key.InterfaceName} of {claim.Key} is gone";
-        PodDevices.With(claim, (_, link) => problem = link.IsUp && !link.HasCarrier ? $"{claim.Key.InterfaceName} of {claim.Key} has no carrier: its target is gone" : null);
+        PodDevices.TryUse(claim, (_, link) => problem = link.IsUp && !link.HasCarrier ? $"{claim.Key.InterfaceName} of {claim.Key} has no carrier: its target is not running" : null);
         return problem;
     }
 
-    public bool IsLent(Claim claim) => IsLent(claim.PortName);
+    public bool IsLeased(Claim claim) => IsLeased(claim.PortName);
 
-    // A name of the agent's own making is one that the target made the TAP for.
-    private static bool IsLent(string portName) => !AgentPortName.Is(portName);
+    // Under a name that the agent chose, the target created the TAP for this attachment.
+    private static bool IsLeased(string portName) => !AgentPortName.Is(portName);
 
     private int WaitForLink(string name)
     {
@@ -101,7 +103,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
             var left = TargetLimit - Stopwatch.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"the target did not make the TAP {name}", "device kind tap needs a target on this machine, in the namespace of Device:PortNamespace");
+                throw new CniException(CniErrorCode.TryAgainLater, $"the target did not create the TAP {name}", "device kind tap needs a target on this machine, in the namespace of Device:PortNamespace");
             }
 
             epoll.Wait(events, (int)Math.Ceiling(left.TotalMilliseconds));

@@ -8,29 +8,25 @@ using ACCOffload.Protos;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.</summary>
-internal sealed partial class VethKind(DataPlaneNamespace dataPlane, string dataPlanePath) : IDeviceKind
+internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
     private readonly PortRemoval _removal = new(dataPlane);
 
     public string Kind => "veth";
 
-    // As many as a Sync may state.
+    // The largest number of attachments that a Sync may list.
     public int DefaultLimit => 4096;
 
-    public bool MadeByTarget => false;
-
-    public bool FollowsMac => true;
-
-    public IReadOnlyList<string> Devices() => [];
+    public bool PlanBlocks => false;
 
     public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), request.Mac ?? MacAddress.Random());
 
     public MadePort Create(PortRequest request, PodNetwork pod)
     {
-        // The lock is not held over what needs no data-plane socket: it is the slow part.
+        // The lock is not held while the pair is created: that is the slow part, and needs no data-plane socket.
         var ns = dataPlane.Use((ns, links) =>
         {
-            // Left behind by a claim of the same name that could not be undone. It is nobody's any more.
+            // Left behind by an earlier claim of the same name that could not be undone.
             if (links.GetLink(request.PortName) is { } stale)
             {
                 links.DeleteLink(stale.Index);
@@ -45,7 +41,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane, string data
             Mtu = request.Mtu,
             PeerName = request.PortName,
             PeerNamespace = ns,
-        }) ?? throw new InvalidOperationException("the kernel made the near end elsewhere");
+        }) ?? throw new InvalidOperationException("the kernel created the near end in another namespace");
         try
         {
             dataPlane.Use((_, links) => Prepare(request, links));
@@ -59,32 +55,55 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane, string data
         }
     }
 
-    public Task DeleteAsync(Claim claim) => DeleteAsync(claim.PortName);
+    /// <summary>Deletes the pair by its far end, without entering the pod's namespace.</summary>
+    public Task DeleteAsync(Claim claim) => DeleteDataPlaneEndAsync(claim.PortName);
 
-    /// <summary>Those that are asked for at the same time go together. The pod's namespace is never entered: the device goes by its far end.</summary>
-    public Task DeleteAsync(string portName) => _removal.RemoveAsync(portName);
+    // Concurrent deletions are batched.
+    public Task DeleteDataPlaneEndAsync(string portName) => _removal.RemoveAsync(portName);
 
-    public PortInfo? Find(string portName) =>
-        dataPlane.Use((_, links) => links.GetLink(portName) is { } link ? Describe(link) : null);
-
-    /// <summary>All data-plane ends that are ours.</summary>
-    public IReadOnlyList<PortInfo> List() =>
+    public IReadOnlyList<PortInfo> DataPlaneEnds() =>
         dataPlane.Use((_, links) => links.GetLinks().Where(l => l.Kind == "veth" && AgentPortName.Is(l.Name)).Select(Describe).ToArray());
+
+    public bool HasDataPlaneEnd(Claim claim) => Find(claim.PortName) is not null;
+
+    // The near end has no alias, but nothing else creates a far end of this name.
+    public bool OwnsHostLink(Claim claim, LinkInfo? link) => HasDataPlaneEnd(claim);
 
     public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims)
     {
-        var names = List().Select(p => p.Name).ToHashSet();
+        var names = DataPlaneEnds().Select(p => p.Name).ToHashSet();
         return claims.Where(c => names.Contains(c.PortName)).Select(c => c.Key).ToHashSet();
+    }
+
+    // A claim that was adopted after the loss of the database has no namespace's path: only the far end shows whether the pod lives.
+    public bool IsPodGone(Claim claim) => claim.NetNs.Length == 0 ? !HasDataPlaneEnd(claim) : PodDevices.IsPodGone(claim);
+
+    // A pair is never created again for a live pod.
+    public IReadOnlyList<CniRoute> RoutesToRestore(IReadOnlyList<CniRoute> routes) => [];
+
+    public IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates)
+    {
+        // The alias is compared, too: the name is a hash, and another attachment may have got the same one since.
+        var ports = DataPlaneEnds().ToDictionary(p => p.Name, p => p.Alias);
+        return [.. candidates.Where(c => c.PortName == PortName.For(c.Key) && ports.GetValueOrDefault(c.PortName) == PortName.Alias(c.Key))];
+    }
+
+    // The ACC learns of the new MAC.
+    public void CheckChangedMac(Claim claim, LinkInfo link)
+    {
     }
 
     public string? Problem(Claim claim) => Find(claim.PortName) switch
     {
-        null => $"the data-plane end {claim.PortName} of {claim.Key} is gone from {dataPlanePath}",
-        { IsUp: false } => $"the data-plane end {claim.PortName} of {claim.Key} is down in {dataPlanePath}",
+        null => $"the data-plane end {claim.PortName} of {claim.Key} is gone from {dataPlane.Path}",
+        { IsUp: false } => $"the data-plane end {claim.PortName} of {claim.Key} is down in {dataPlane.Path}",
         _ => null,
     };
 
-    // Neither address nor router solicitation may come from this end: the pod would see it.
+    private PortInfo? Find(string portName) =>
+        dataPlane.Use((_, links) => links.GetLink(portName) is { } link ? Describe(link) : null);
+
+    // The pod would see address and router solicitations from this end.
     private static bool Prepare(PortRequest request, RouteNetlink links)
     {
         var port = links.GetLink(request.PortName) ?? throw new LinuxException($"find {request.PortName} in the data plane's namespace", Errno.ENODEV);

@@ -9,24 +9,22 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// SR-IOV virtual functions: the function's own interface goes to the pod. One is free that is of a configured physical function, has its interface
-/// in the host's namespace, and that no claim names.
+/// SR-IOV virtual functions: the function's own interface moves to the pod. A function is free when it belongs to a configured physical function, has its
+/// interface in the host's namespace, and no claim names it.
 /// </summary>
 internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
 {
-    private static readonly TimeSpan HomeLimit = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan ReturnLimit = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _lock = new();
     private string[]? _physical;
 
     public string Kind => "vf";
 
-    // As many as the hardware of release 24.01 has ports for.
+    // The number of ports that the hardware of release 24.01 supports.
     public int DefaultLimit => 254;
 
-    public bool MadeByTarget => false;
-
-    public bool Pooled => true;
+    public bool IsPooled => true;
 
     public IReadOnlyList<string> Devices()
     {
@@ -38,7 +36,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         using var host = hardware.OpenLinks();
         var functions = Functions();
-        var (function, link) = request.Wanted.Length > 0 ? Wanted(request, functions, host) : Any(request, functions, host);
+        var (function, link) = request.Wanted.Length > 0 ? ChooseWanted(request, functions, host) : ChooseAny(request, functions, host);
         var port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
         return new DevicePlan(function.Function.Address, port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac))
         {
@@ -50,11 +48,11 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         using var host = hardware.OpenLinks();
         var function = Functions().FirstOrDefault(f => f.Function.Address == request.Device)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows those that are there");
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows the existing ones");
         var link = LinkOf(function, host)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} has no interface in the host's namespace", "its driver is not bound, or another program moved it");
         var physical = PhysicalLink(function.Physical, host);
-        // Down, a physical function carries nothing for its virtual ones, and hears nothing from them.
+        // While a physical function is down, its virtual functions carry no traffic.
         if (physical is { IsUp: false })
         {
             host.SetUp(physical.Index);
@@ -65,30 +63,33 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             Configure(function, physical, host);
         }
 
-        return new MadePort(LentLink.Lend(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
+        return new MadePort(LeasedLink.MoveToPod(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
         using var host = hardware.OpenLinks();
         PooledFunction? function = null;
-        var home = LentLink.TakeBack(
+        var isBack = LeasedLink.MoveBack(
             host,
             claim,
             l => l.ParentDevice is { } parent ? parent == claim.Device : null,
-            () => (function = FindHome(claim.Device, host)) is null ? null : LinkOf(function, host),
+            () => (function = FindReturned(claim.Device, host)) is null ? null : LinkOf(function, host),
             (l, mac) => SetMac(function!, PhysicalLink(function!.Physical, host), host, l, mac));
-        if (!home && function is not null && HasNetworkDriver(claim.Device))
+        if (!isBack && function is not null && HasNetworkDriver(claim.Device))
         {
-            throw new DeviceAwayException(claim.Device);
+            throw new DeviceNotReturnedException(claim.Device);
         }
     });
 
-    public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
+    // A function that can't be identified could not be returned.
+    public IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates) => PodDevices.FindAttached(
+        candidates,
+        static (claim, path, link) => link.ParentDevice is { Length: > 0 } device ? claim with { NetNs = path, Device = device } : null);
 
-    public bool CanRestore(Claim claim) => IsHome(claim);
+    public bool CanRestore(Claim claim) => PodDevices.HasLostDevice(claim) && IsReturned(claim);
 
-    public bool IsHome(Claim claim)
+    public bool IsReturned(Claim claim)
     {
         using var host = hardware.OpenLinks();
         return Functions().FirstOrDefault(f => f.Function.Address == claim.Device) is { } function && LinkOf(function, host) is not null;
@@ -112,8 +113,8 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             : null;
     }
 
-    // The kernel brings a device back from a namespace that ended, but not at once.
-    private PooledFunction? FindHome(string address, RouteNetlink host)
+    // The kernel returns a device from a namespace that ended, but takes a moment.
+    private PooledFunction? FindReturned(string address, RouteNetlink host)
     {
         PooledFunction? Find() => Functions().FirstOrDefault(f => f.Function.Address == address);
         if (Find() is not { } function || LinkOf(function, host) is not null || !HasNetworkDriver(address))
@@ -123,22 +124,22 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
 
         try
         {
-            hardware.Bus.WaitForNetdev(address, HomeLimit);
+            hardware.Bus.WaitForNetdev(address, ReturnLimit);
         }
         catch (LinuxException)
         {
-            // Who asked looks for himself.
+            // The caller sees whether it is there.
         }
         return Find();
     }
 
     private bool HasNetworkDriver(string address) => hardware.Bus.Get(address)?.Driver is not (null or "vfio-pci");
 
-    private static (PooledFunction, LinkInfo) Any(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
+    private static (PooledFunction, LinkInfo) ChooseAny(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
     {
         foreach (var function in functions)
         {
-            if (!request.InUse.Contains(function.Function.Address) && !request.SetAside.Contains(function.Function.Address) && LinkOf(function, host) is { } link)
+            if (!request.InUse.Contains(function.Function.Address) && !request.Quarantined.Contains(function.Function.Address) && LinkOf(function, host) is { } link)
             {
                 return (function, link);
             }
@@ -147,67 +148,67 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         throw new CniException(
             CniErrorCode.TryAgainLater,
             functions.Count == 0 ? "there are no virtual functions" : $"no virtual function is free: {used} of {functions.Count} are in use",
-            "host-stub devices shows them; Device:Vf says where they come from and how many there are to be");
+            "host-stub devices shows them; Device:Vf sets their physical functions and their number");
     }
 
-    private static (PooledFunction, LinkInfo) Wanted(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
+    private static (PooledFunction, LinkInfo) ChooseWanted(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
     {
         var function = functions.FirstOrDefault(f => f.Function.Address == request.Wanted)
-            ?? throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf", "the runtime's device plugin and the agent's configuration have to name the same physical functions");
+            ?? throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf", "the runtime's device plugin and the agent's configuration must name the same physical functions");
         if (request.InUse.Contains(request.Wanted))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is in use", "host-stub devices shows by whom");
+            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is in use", "host-stub devices shows by which pod");
         }
 
-        if (request.SetAside.Contains(request.Wanted))
+        if (request.Quarantined.Contains(request.Wanted))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is set aside", "host-stub devices tells why, and until when");
+            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is set aside", "host-stub devices shows why, and until when");
         }
 
         return LinkOf(function, host) is { } link
             ? (function, link)
-            : throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} has no interface in the host's namespace", "its driver is not bound, or somebody took it");
+            : throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} has no interface in the host's namespace", "its driver is not bound, or another program moved it");
     }
 
-    // A function changes its MAC itself where its driver lets it; the physical function's word then makes it the only one that the pod may send from.
-    // Drivers differ: some take that word for a change and reset the function's own, some (igb, ixgbe) refuse every change of a function's own as long
-    // as there is such a word, and take none (zero) for its end.
+    // The function's MAC is set on its own link where the driver permits that. The administrative MAC, set through the physical function, then makes it the only
+    // one that the pod may send from. Drivers differ: some apply the administrative MAC to the link and reset it; some (igb, ixgbe) refuse every change
+    // on the link while an administrative MAC is set, and clear that by a MAC of zero.
     private static void SetMac(PooledFunction function, LinkInfo? physical, RouteNetlink host, LinkInfo link, MacAddress mac)
     {
-        NetlinkException? Own() => host.GetLink(link.Index) is { } now && now.Mac == mac ? null : Try(() => host.SetLink(link.Index, new LinkChange { Mac = mac }));
-        NetlinkException? Word(MacAddress word) => physical is null ? null : Try(() => host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = word }));
+        NetlinkException? SetOnLink() => host.GetLink(link.Index) is { } now && now.Mac == mac ? null : TryChange(() => host.SetLink(link.Index, new LinkChange { Mac = mac }));
+        NetlinkException? SetAdministrative(MacAddress administrative) => physical is null ? null : TryChange(() => host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = administrative }));
 
-        if (Own() is not { } own)
+        if (SetOnLink() is not { } failure)
         {
-            Word(mac);
+            SetAdministrative(mac);
             return;
         }
         if (physical is null)
         {
-            throw own;
+            throw failure;
         }
 
-        if (Word(mac) is { } refused)
+        if (SetAdministrative(mac) is { } refused)
         {
             throw refused;
         }
 
-        if (Own() is null)
+        if (SetOnLink() is null)
         {
             return;
         }
 
-        Word(default);
-        if (Own() is { } last)
+        SetAdministrative(default);
+        if (SetOnLink() is { } last)
         {
             throw last;
         }
 
-        Word(mac);
+        SetAdministrative(mac);
     }
 
-    // Null, or the refusal.
-    private static NetlinkException? Try(Action change)
+    // Null, or the kernel's refusal.
+    private static NetlinkException? TryChange(Action change)
     {
         try
         {
@@ -238,7 +239,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
 
     private LinkInfo? PhysicalLink(string physical, RouteNetlink host) => HostHardware.FirstLink(hardware.Bus.Get(physical)?.Netdevs ?? [], host);
 
-    // A name in sysfs may be of another namespace by now.
+    // sysfs may list a link that is in another namespace by now.
     private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;
 
     private List<PooledFunction> Functions() =>

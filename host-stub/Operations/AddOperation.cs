@@ -15,16 +15,16 @@ using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// ADD. The claim is on disk before anything is made, and marked as attached only when everything stands, so that a restart
-/// at any step finds either a whole attachment or one to undo.
+/// ADD. The claim is on disk before anything is created, and becomes attached only when everything is complete, so that a restart at any step finds either
+/// a complete attachment or one to undo.
 /// </summary>
-internal sealed partial class AddOperation(AgentServices services, Remover remover, Presence presence)
+internal sealed partial class AddOperation(AgentServices services, Remover remover, Reconciler reconciler)
 {
-    /// <summary>How long to wait for an ACC that is away; the rest of the ADD's time is for the work.</summary>
-    private static readonly TimeSpan AccPatience = TimeSpan.FromSeconds(5);
+    /// <summary>How long to wait for an unreachable ACC; the rest of the ADD's time is for the work.</summary>
+    private static readonly TimeSpan AccWait = TimeSpan.FromSeconds(5);
 
-    /// <summary>Most bytes of an IPAM plugin's result that a claim keeps.</summary>
-    private const int MostIpamResult = 256 * 1024;
+    /// <summary>Maximum size in bytes of an IPAM plugin's result, which the claim keeps.</summary>
+    private const int MaxIpamResult = 256 * 1024;
 
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
@@ -32,16 +32,16 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     public async Task<CniResult> RunAsync(CniCall call)
     {
         var deadline = DateTime.UtcNow + services.Config.AddTimeout;
-        var patience = AccPatience < services.Config.AddTimeout ? AccPatience : services.Config.AddTimeout;
-        // Before anything is made, because without the plugin nothing could be undone either.
+        var wait = AccWait < services.Config.AddTimeout ? AccWait : services.Config.AddTimeout;
+        // Before anything is created: without the plugin it could not be undone.
         IpamDelegate.Require(call.ToIpam());
-        await services.Acc.WaitOpenAsync(patience, CancellationToken.None);
+        await services.Acc.WaitOpenAsync(wait, CancellationToken.None);
         await ClearOldAsync(call);
 
         var times = new OperationTimes();
         var kind = services.Pools.For(call.Config.DeviceKind, call.Config.DeviceId);
         CheckCapabilities(call, kind);
-        // On its way to the disk while we look at the pod. A look that fails has made nothing, so there is nothing to undo but the claim.
+        // The claim is written while the pod is opened. If that fails, there is nothing to undo but the claim.
         var (claim, recording) = await ReserveAsync(call, kind);
         var claimed = times.OfAsync(OperationPhase.Store, recording);
         using var pod = await OpenPodAsync(call, times);
@@ -51,69 +51,65 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             await claimed;
             services.Step("add.claimed");
 
-            // Starting a process blocks for a moment: not before the device is begun.
+            // Starting a process blocks for a moment, which must not delay the device.
             var ipam = times.OfAsync(OperationPhase.Ipam, Task.Run(() => services.Ipam.RunAsync("ADD", call.ToIpam())));
-            var device = kind.MadeByTarget ? Task.FromResult(default(MadePort)) : OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod));
-            // Both to their end, also when one fails: what is undone afterwards must not still be in the making.
-            var made = Task.WhenAll(ipam, device);
-            await made.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var early = OnLinksAsync(times, call.Config.Name, () => Create(call, kind.CreateBeforeAttach, claim, pod));
+            // Both run to completion, even if one fails: otherwise the undo could overlap with the creation.
+            var both = Task.WhenAll(ipam, early);
+            await both.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             refused = ipam.Exception?.InnerException is CniException { OfDelegate: true };
-            await made;
-            var index = device.Result.Index;
+            await both;
+            var device = early.Result;
             call.AddErrorText(ipam.Result.ErrorText);
             services.Step("add.made");
 
             var addresses = ipam.Result.Result.Addresses.Select(a => a.Address).ToArray();
             if (addresses.Length == 0)
             {
-                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave no address");
+                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} returned no address");
             }
 
             if (addresses.Length > ProtocolLimits.MaxAddresses)
             {
-                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} gave {addresses.Length} addresses", $"an attachment has {ProtocolLimits.MaxAddresses} at most");
+                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} returned {addresses.Length} addresses", $"an attachment has {ProtocolLimits.MaxAddresses} at most");
             }
 
             var (epoch, sequence) = services.Claims.NextSequence();
             claim = claim with { IpamResult = Bounded(call, ipam.Result.Result) };
-            claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = kind.MadeByTarget ? claim.Mac : device.Result.Mac };
+            claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = device?.Mac ?? claim.Mac };
             services.Claims.PutInMemory(claim);
             accTold = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
-            var configured = kind.MadeByTarget ? Task.FromResult(true) : OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses));
+            var configured = device is { } made ? OnLinksAsync(times, call.Config.Name, () => Configure(call, kind, claim, pod, made.Index, addresses)) : Task.FromResult(true);
             await Task.WhenAll(attach, configured);
             var reply = attach.Result;
             claim = claim.WithPort(reply);
-            if (kind.MadeByTarget)
-            {
-                index = (await OnLinksAsync(times, call.Config.Name, () => Create(call, kind, claim, pod))).Index;
-                await OnLinksAsync(times, call.Config.Name, () => Configure(call, claim, pod, index, addresses));
-            }
+            var index = device?.Index ?? await CreateAfterAttachAsync(call, kind, claim, pod, addresses, times);
             services.Step("add.attached");
 
             var routes = PodRoutes.For(claim.Addresses, PodRoutes.Gateways(reply), ipam.Result.Result.Routes);
             int? mtu = reply.Mtu != 0 && reply.Mtu != claim.Mtu ? (int)reply.Mtu : null;
-            claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = ReferenceEquals(kind, services.Veth) ? [] : routes };
+            claim = claim with { State = ClaimState.Attached, Mtu = mtu ?? claim.Mtu, Routes = kind.RoutesToRestore(routes) };
             var recorded = times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
             var routed = OnLinksAsync(times, call.Config.Name, () => AddRoutes(pod, index, mtu, routes));
             await Task.WhenAll(recorded, routed);
             if (SourceRouting.IsNeeded(routes, routed.Result))
             {
                 claim = claim with { SourceTable = SourceRouting.TableOf(index) };
-                // First on disk: the rule would stay where the interface goes.
+                // On disk first: the rules remain when the interface is deleted.
                 await times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
                 await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply)));
             }
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
             LogTimes(claim.Key, times);
-            ACCOffload.HostStub.Operations.AgentInstruments.Added(times);
+            AgentInstruments.Added(times);
             return ResultOf(call, claim, reply, routed.Result, ipam.Result.Result);
         }
         catch (Exception e)
         {
             await UndoAsync(call, claim, accTold, refused, e);
-            throw Named(call, e as CniException ?? ToCni(e));
+            throw WithField(call, e as CniException ?? ToCni(e));
         }
     }
 
@@ -130,7 +126,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
-    private Task<T> OnLinksAsync<T>(OperationTimes times, string network, Func<T> code) => services.OnDevicesAsync(() => times.Of(OperationPhase.Links, code), network);
+    private Task<T> OnLinksAsync<T>(OperationTimes times, string network, Func<T> code) => services.RunOnHostAsync(() => times.Of(OperationPhase.Links, code), network);
 
     private void LogTimes(AttachmentKey key, OperationTimes times)
     {
@@ -152,7 +148,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         throw new CniException(CniErrorCode.Internal, $"interface {call.Environment.InterfaceName} already exists in {call.Environment.NetNs}");
     }
 
-    // A claim under the same name whose device is gone, or that waits to be undone, must not stand in the way.
+    // An earlier claim under the same name whose device is missing, or that is yet to be undone, must not prevent the ADD.
     private async Task ClearOldAsync(CniCall call)
     {
         if (services.Claims.Get(call.Key) is not { } old)
@@ -160,9 +156,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             return;
         }
 
-        if (old.State == ClaimState.Attached && (await services.OnDevicesAsync(() => services.Pools.Missing([old]))).Count == 0)
+        if (old.State == ClaimState.Attached && (await services.RunOnHostAsync(() => services.Pools.Missing([old]))).Count == 0)
         {
-            throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is attached to {old.Key.Network} already as {old.Key.InterfaceName}", "DEL comes first");
+            throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is already attached to {old.Key.Network} as {old.Key.InterfaceName}", "send DEL first");
         }
 
         try
@@ -171,48 +167,49 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
         catch (CniException e)
         {
-            // What is in the way, not what an earlier ADD had failed for.
-            throw new CniException(CniErrorCode.TryAgainLater, $"an earlier attachment of {old.Key} is not removed entirely yet, so it can't be added again", e.OneLine);
+            // Report what prevents this ADD, not why an earlier one failed.
+            throw new CniException(CniErrorCode.TryAgainLater, $"an earlier attachment of {old.Key} is not completely removed yet, so it can't be added again", e.OneLine);
         }
     }
 
-    // What chooses among devices looks at the kernel, which blocks.
     private async Task<(Claim Claim, Task Recorded)> ReserveAsync(CniCall call, IDeviceKind kind)
     {
         (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan), call.Config.Mac);
-        if (ReferenceEquals(kind, services.Veth))
-        {
-            return Reserve();
-        }
-
         try
         {
-            return await services.OnDevicesAsync(Reserve, call.Config.Name);
+            return kind.PlanBlocks ? await services.RunOnHostAsync(Reserve, call.Config.Name) : Reserve();
         }
         catch (CniException e) when (e.Code == (int)CniErrorCode.TryAgainLater)
         {
-            // Pods may have gone without a DEL since the last look.
-            if (!await presence.LookAsync(kind.Kind))
+            // Pods may have disappeared without a DEL since the last look.
+            if (!await reconciler.FindMissingAsync(kind.Kind))
             {
                 throw;
             }
 
-            return await services.OnDevicesAsync(Reserve, call.Config.Name);
+            return await services.RunOnHostAsync(Reserve, call.Config.Name);
         }
     }
 
-    private MadePort Create(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod)
+    private async Task<int> CreateAfterAttachAsync(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod, IPAddress[] addresses, OperationTimes times)
+    {
+        var device = await OnLinksAsync(times, call.Config.Name, () => Create(call, kind.Create, claim, pod));
+        await OnLinksAsync(times, call.Config.Name, () => Configure(call, kind, claim, pod, device.Index, addresses));
+        return device.Index;
+    }
+
+    private T Create<T>(CniCall call, Func<PortRequest, PodNetwork, T> create, Claim claim, PodNetwork pod)
     {
         try
         {
-            return kind.Create(PortRequest.Of(claim) with { MacIsWanted = call.Config.Mac is not null }, pod);
+            return create(PortRequest.Of(claim) with { IsMacRequested = call.Config.Mac is not null }, pod);
         }
         catch (Exception e) when (claim.Device.Length > 0 && DeviceFault.IsOfDevice(e))
         {
-            // The next one who asks gets another device; this one is tried again later.
-            var reason = e is CniException cni ? cni.OneLine : e.Message;
-            services.Pools.SetAside.Add(claim.DeviceKind, claim.Device, reason);
-            LogSetAside(claim.DeviceKind, claim.Device, reason);
+            // The next request gets another device; this one is tried again later.
+            var reason = CniException.ReasonOf(e);
+            services.Pools.Quarantine.Add(claim.DeviceKind, claim.Device, reason);
+            LogQuarantined(claim.DeviceKind, claim.Device, reason);
             throw new CniException(CniErrorCode.TryAgainLater, $"the {claim.DeviceKind} {claim.Device} can't be configured and is set aside", reason);
         }
     }
@@ -239,39 +236,32 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
     private void CheckCapabilities(CniCall call, IDeviceKind kind)
     {
-        if (call.Config.Bandwidth is not { } bandwidth)
+        if (call.Config.Bandwidth is { } bandwidth)
         {
-            return;
+            kind.CheckBandwidth(bandwidth, MtuOf(call));
         }
-
-        if (!ReferenceEquals(kind, services.Veth))
-        {
-            throw new CniException(CniErrorCode.UnsupportedField, $"unsupported field {CniBandwidth.Field} in the network configuration", $"the bandwidth of a {kind.Kind} can't be limited, only that of a veth");
-        }
-
-        bandwidth.CheckBursts(MtuOf(call));
     }
 
     private int MtuOf(CniCall call) => call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu;
 
     private static CniResult Bounded(CniCall call, CniResult result) =>
-        CniResultWriter.Write(result, CniVersion.V110).Length <= MostIpamResult
+        CniResultWriter.Write(result, CniVersion.V110).Length <= MaxIpamResult
             ? result
-            : throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} answered with a result of more than {MostIpamResult / 1024} KiB");
+            : throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} returned a result of more than {MaxIpamResult / 1024} KiB");
 
-    // The ACC knows its own fields only; the one that it complains of is the runtime's.
-    private static CniException Named(CniCall call, CniException e) =>
+    // The ACC names its own field; the value came from the runtime.
+    private static CniException WithField(CniCall call, CniException e) =>
         call.Config.Mac is { } mac && e.Details.Contains("device.mac", StringComparison.Ordinal)
             ? new CniException(CniErrorCode.InvalidNetworkConfig, $"runtimeConfig.mac {mac} is refused", $"{e.Message}: {e.Details}")
             : e;
 
-    private bool Configure(CniCall call, Claim claim, PodNetwork pod, int index, IPAddress[] addresses)
+    private static bool Configure(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod, int index, IPAddress[] addresses)
     {
         pod.Configure(index, addresses);
-        // Before the first packet: the target binds the port about now.
+        // Before the first packet: the target is binding the port at about this time.
         if (call.Config.Bandwidth is { } bandwidth)
         {
-            services.Veth.LimitRates(claim.PortName, pod, index, bandwidth);
+            kind.LimitBandwidth(claim.PortName, pod, index, bandwidth);
         }
 
         return true;
@@ -295,21 +285,21 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
     private async Task UndoAsync(CniCall call, Claim claim, bool accTold, bool refused, Exception failure)
     {
-        LogFailed(claim.Key, failure is CniException cni ? cni.OneLine : failure.Message);
+        LogFailed(claim.Key, CniException.ReasonOf(failure));
         try
         {
             call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold: accTold, ipamMayFail: refused));
         }
         catch (CniException e)
         {
-            // The ADD's own failure is what the runtime hears of; this is tried again on its DEL and from time to time.
+            // The runtime gets the ADD's own failure. The undo is retried on its DEL, and by the reconciler.
             LogUndoFailed(claim.Key, e.OneLine);
         }
     }
 
     private static CniException ToCni(Exception e) => e switch
     {
-        LinuxException linux => new CniException(CniErrorCode.Internal, "the network device could not be made", linux.Message),
+        LinuxException linux => new CniException(CniErrorCode.Internal, "the device could not be created", linux.Message),
         Microsoft.Data.Sqlite.SqliteException sqlite => new CniException(CniErrorCode.IoFailure, "the claim could not be recorded", sqlite.Message),
         _ => new CniException(CniErrorCode.Internal, "ADD failed", e.Message),
     };
@@ -341,15 +331,15 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     [LoggerMessage(LogLevel.Information, "Added {Key} for pod {PodNamespace}/{PodName}: {Addresses} on port {Port}")]
     private partial void LogAdded(AttachmentKey key, string podNamespace, string podName, string addresses, uint port);
 
-    [LoggerMessage(LogLevel.Debug, "ADD of {Key}: {All:0.00} ms, {Others:0.00} of them with the IPAM plugin or links at work; IPAM {Ipam:0.00}, links {Links:0.00}, ACC {Acc:0.00}, store {Store:0.00}")]
+    [LoggerMessage(LogLevel.Debug, "ADD of {Key}: {All:0.00} ms, {Others:0.00} of them in the IPAM plugin or link operations; IPAM {Ipam:0.00}, links {Links:0.00}, ACC {Acc:0.00}, store {Store:0.00}")]
     private partial void LogTimes(AttachmentKey key, double all, double others, double ipam, double links, double acc, double store);
 
     [LoggerMessage(LogLevel.Error, "The {Kind} {Device} is set aside: {Reason}")]
-    private partial void LogSetAside(string kind, string device, string reason);
+    private partial void LogQuarantined(string kind, string device, string reason);
 
-    [LoggerMessage(LogLevel.Debug, "ADD of {Key} failed and is undone: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "ADD of {Key} failed, undoing it: {Reason}")]
     private partial void LogFailed(AttachmentKey key, string reason);
 
-    [LoggerMessage(LogLevel.Error, "ADD of {Key} could not be undone entirely, it will be tried again: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "ADD of {Key} could not be undone completely, trying again later: {Reason}")]
     private partial void LogUndoFailed(AttachmentKey key, string reason);
 }

@@ -6,16 +6,16 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Operations;
 
-/// <summary>The host's own conditions: status, doctor and STATUS go by them. The ACC's are in <see cref="Acc.AccState"/>.</summary>
+/// <summary>The host's conditions, for status, doctor and STATUS. The ACC's are in <see cref="AccState"/>.</summary>
 internal sealed class AgentConditions(AgentServices services, ClaimStore store, HostInterface host)
 {
-    /// <summary>How long a host interface that somebody else changed counts as such.</summary>
-    public static readonly TimeSpan ConflictShown = TimeSpan.FromMinutes(1);
+    /// <summary>How long a conflict over the host interface is reported.</summary>
+    public static readonly TimeSpan ConflictDuration = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, DateTimeOffset> _since = new(StringComparer.Ordinal);
 
-    /// <summary>The conditions as of now. Called regularly, so that it is known since when one does not hold.</summary>
+    /// <summary>The current conditions. Called regularly, to record since when a condition has not held.</summary>
     public IReadOnlyList<AgentCondition> Take()
     {
         var config = services.Config;
@@ -25,11 +25,11 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
             AgentCondition.Of("Acc", acc.Synced ? "" : acc.Reason.Length > 0 ? acc.Reason : "not connected", preventsAdds: true),
             AgentCondition.Of("Store", store.Problem, preventsAdds: true),
             AgentCondition.Of("Ports", PortsProblem(config.PortNamespace), preventsAdds: true),
-            AgentCondition.Of("Certificates", services.Acc.CertificateProblem is { Length: > 0 } problem ? $"{problem}; the files read before stay in use until they expire" : ""),
+            AgentCondition.Of("Certificates", services.Acc.CertificateProblem is { Length: > 0 } problem ? $"{problem}; the previous files stay in use until they expire" : ""),
         };
         if (config.HostInterface.Enabled)
         {
-            conditions.Add(AgentCondition.Of("HostInterface", host.Failure.Length > 0 ? host.Failure : Conflict(acc)));
+            conditions.Add(AgentCondition.Of("HostInterface", host.Problem.Length > 0 ? host.Problem : Conflict(acc)));
         }
 
         var now = services.Time.GetUtcNow();
@@ -50,11 +50,11 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
         return conditions;
     }
 
-    /// <summary>What has kept every ADD from working for longer than a limit, beside the ACC's side; null for nothing.</summary>
+    /// <summary>A condition of the host that has made every ADD fail for longer than a limit; null for none.</summary>
     public (AgentCondition Condition, DateTimeOffset Since)? BlockingFor(TimeSpan limit)
     {
         var now = services.Time.GetUtcNow();
-        // The ACC's own absence has a rule of its own, which also knows whether it was ever there.
+        // STATUS treats an unreachable ACC separately, depending on whether it was ever reached.
         foreach (var condition in Take().Where(c => c.PreventsAdds && c.Name != "Acc"))
         {
             lock (_lock)
@@ -68,7 +68,7 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
         return null;
     }
 
-    // A file alone is not enough: what can't be opened as a namespace takes no port.
+    // The file alone is not enough: it must be a namespace.
     private static string PortsProblem(string path)
     {
         try
@@ -78,10 +78,10 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
         }
         catch (LinuxException e)
         {
-            return $"{(e.Errno == Errno.ENOENT ? $"{path} is not there" : e.Message)}: host-stub-ports.service makes it";
+            return $"{(e.Errno == Errno.ENOENT ? $"{path} does not exist" : e.Message)}: host-stub-ports.service creates it";
         }
     }
 
-    private string Conflict(Acc.AccState acc) =>
-        acc.HostConflictSeen is { } seen && services.Time.GetUtcNow() - seen < ConflictShown ? $"{acc.HostConflict} (seen {seen:u})" : "";
+    private string Conflict(AccState acc) =>
+        acc.HostConflictSeen is { } seen && services.Time.GetUtcNow() - seen < ConflictDuration ? $"{acc.HostConflict} (seen {seen:u})" : "";
 }

@@ -5,25 +5,25 @@ using ACCOffload.HostStub.Ipam;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// DEL: succeeds however little is left, while the ACC is away, and whatever the configuration has become since the ADD. What is to be removed is in the
-/// claim; the request's configuration only helps where there is none. The namespace is never entered: the device goes by its far end.
+/// DEL: succeeds no matter how much of the attachment is left, while the ACC is unreachable, and however the configuration has changed since the ADD. The claim
+/// says what to remove; the request's configuration matters only where there is no claim. A veth is deleted by its far end, without entering the namespace.
 /// </summary>
 internal sealed class DelOperation(AgentServices services, Remover remover)
 {
     /// <summary>The caller holds the attachment's lock.</summary>
     public async Task RunAsync(CniCall call)
     {
-        var given = call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0 ? call.ToIpam() : null;
+        var requested = call.Config.IpamType.Length > 0 && call.Environment.Path.Length > 0 ? call.ToIpam() : null;
         if (services.Claims.Get(call.Key) is not { } claim)
         {
-            // Never added, undone, or removed before. The address is given back all the same, in case the claim was lost.
-            call.AddErrorText(await remover.RemoveAsync(call.Key, null, given, ipamMayFail: true));
+            // Never added, undone, or already removed. The address is released anyway, in case the claim was lost.
+            call.AddErrorText(await remover.RemoveAsync(call.Key, null, requested, ipamMayFail: true));
             return;
         }
-        call.AddErrorText(await remover.RemoveAsync(call.Key, claim, Stored(claim, call) ?? given, given));
+        call.AddErrorText(await remover.RemoveAsync(call.Key, claim, Stored(claim, call) ?? requested, requested));
     }
 
-    // Plugins may have moved since the ADD.
+    // Plugins may have been moved since the ADD.
     private static IpamRequest? Stored(Claim claim, CniCall call) =>
         StoredCall.ToIpam(claim) is { } stored ? stored with { Path = $"{stored.Path}:{call.Environment.Path}" } : null;
 }

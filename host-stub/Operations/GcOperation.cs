@@ -9,14 +9,14 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Operations;
 
-/// <summary>GC: removes what its own network has beyond the runtime's list, goes on after failures, and tells them at the end.</summary>
+/// <summary>GC: removes what its network has beyond the runtime's list, continues after failures, and reports them at the end.</summary>
 internal sealed partial class GcOperation(AgentServices services, Remover remover)
 {
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(5);
 
-    // Removals are begun for so long; one takes seconds at most. What is left is for the runtime's next GC.
-    private static readonly TimeSpan RemoveFor = TimeSpan.FromSeconds(12);
-    private const int AtOnce = 8;
+    // No removal starts later than this; each takes seconds at most. The runtime's next GC handles the rest.
+    private static readonly TimeSpan RemovalTime = TimeSpan.FromSeconds(12);
+    private const int Parallelism = 8;
 
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
@@ -25,13 +25,13 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         var valid = call.Config.ValidAttachments!.Select(a => new AttachmentKey(call.Config.Name, a.ContainerId, a.InterfaceName)).ToHashSet();
         var started = Stopwatch.GetTimestamp();
         var failures = new List<CniException>();
-        // What is just being added is not on the list yet, and not stale.
+        // An attachment that is just being added is not on the list yet.
         var stale = services.Claims.All()
             .Where(c => c.Key.Network == call.Config.Name && !valid.Contains(c.Key) && c.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released));
         var late = 0;
-        await Parallel.ForEachAsync(stale, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (seen, _) =>
+        await Parallel.ForEachAsync(stale, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (seen, _) =>
         {
-            if (Stopwatch.GetElapsedTime(started) < RemoveFor)
+            if (Stopwatch.GetElapsedTime(started) < RemovalTime)
             {
                 await TryAsync(() => RemoveAsync(call, seen), failures);
             }
@@ -42,10 +42,10 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         });
         if (late > 0)
         {
-            failures.Add(new CniException(CniErrorCode.TryAgainLater, $"there was no time for {late} more attachments"));
+            failures.Add(new CniException(CniErrorCode.TryAgainLater, $"no time was left for {late} more attachments"));
         }
 
-        await TryAsync(() => RemoveOrphansAsync(call.Config.Name, valid), failures);
+        await TryAsync(() => RemoveUnknownPortsAsync(call.Config.Name, valid), failures);
         if (call.Config.IpamType.Length > 0)
         {
             await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam(), RequestLimits.OfAgent("GC") - Stopwatch.GetElapsedTime(started)), failures);
@@ -63,7 +63,7 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         using var holder = await services.Locks.AcquireAsync(seen.Key, LockLimit)
             ?? throw new CniException(CniErrorCode.TryAgainLater, $"{seen.Key} is busy");
         var claim = services.Claims.Get(seen.Key);
-        // Only what it was: the runtime may have removed it, or added it anew, while we waited.
+        // Only if it is still the same: the runtime may have removed it, or added it again, in the meantime.
         if (claim is null || claim.State is not (ClaimState.Attached or ClaimState.Deleting) || claim.Created != seen.Created)
         {
             return;
@@ -73,16 +73,16 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim) ?? StoredCall.ToIpam(call, claim)));
     }
 
-    // Devices without a claim come from a database that was lost. Their alias says whose they were.
-    private async Task RemoveOrphansAsync(string network, HashSet<AttachmentKey> valid)
+    // Data-plane ends without a claim remain from a database that was lost. Their alias names the attachment.
+    private async Task RemoveUnknownPortsAsync(string network, HashSet<AttachmentKey> valid)
     {
         var names = valid.Select(PortName.For).Concat(services.Claims.All().Select(c => c.PortName)).ToHashSet();
         var prefix = $"accoffload:{network}/";
-        var orphans = await services.OnDevicesAsync(services.Veth.List);
-        foreach (var orphan in orphans.Where(o => o.Alias.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(o.Name)))
+        var ports = await services.RunOnHostAsync(services.Pools.DataPlaneEnds);
+        foreach (var port in ports.Where(p => p.Alias.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(p.Name)))
         {
-            LogOrphan(orphan.Name, orphan.Alias);
-            await services.Veth.DeleteAsync(orphan.Name);
+            LogUnknownPort(port.Name, port.Alias);
+            await services.Pools.DeleteDataPlaneEndAsync(port.Name);
         }
     }
 
@@ -104,6 +104,6 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
     [LoggerMessage(LogLevel.Information, "{Key} is not among the runtime's valid attachments")]
     private partial void LogStale(AttachmentKey key);
 
-    [LoggerMessage(LogLevel.Warning, "Removing the device {Device}, which no claim knows ({Alias})")]
-    private partial void LogOrphan(string device, string alias);
+    [LoggerMessage(LogLevel.Warning, "Removing the data-plane end {Port}, which no claim names ({Alias})")]
+    private partial void LogUnknownPort(string port, string alias);
 }

@@ -5,8 +5,8 @@ using ACCOffload.HostStub.Cni;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// STATUS. A runtime that hears 50 marks the node as not ready, and healthy pods are evicted; so it is said only when no ADD can
-/// work at all, and not for as long as an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
+/// STATUS. On error 50 a runtime marks the node as not ready, and healthy pods are evicted. It is therefore returned only when no ADD can succeed at all,
+/// and for longer than an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
 /// </summary>
 internal sealed class StatusOperation(AgentServices services, AgentConditions conditions)
 {
@@ -15,17 +15,17 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
     public async Task RunAsync(CniCall call)
     {
         var state = services.Acc.State;
-        if (state.UnusableSince is { } since && !IsGraceful(state.EverUsable, since))
+        if (state.UnusableSince is { } since && !IsWithinGrace(state.EverUsable, since))
         {
             throw new CniException(CniErrorCode.NotAvailable,
-                $"the ACC at {services.Config.Acc.Address.Authority} can't attach pods since {since:u}", state.Reason);
+                $"the ACC at {services.Config.Acc.Address.Authority} has been unable to attach pods since {since:u}", state.Reason);
         }
         if (conditions.BlockingFor(services.Config.Acc.StatusGrace) is { } blocking)
         {
-            throw new CniException(CniErrorCode.NotAvailable, $"this host can't attach pods since {blocking.Since:u}: {blocking.Condition.Name}", blocking.Condition.Reason);
+            throw new CniException(CniErrorCode.NotAvailable, $"this host has been unable to attach pods since {blocking.Since:u}: {blocking.Condition.Name}", blocking.Condition.Reason);
         }
 
-        foreach (var device in services.Pools.SetAside.All())
+        foreach (var device in services.Pools.Quarantine.All())
         {
             call.AddErrorText($"host-stub: {device.Kind} {device.Device} is set aside until {device.Until:u}: {device.Reason}\n");
         }
@@ -36,7 +36,7 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
         }
     }
 
-    // A plugin that is slow to answer may give addresses all the same; one that answers with an error is believed.
+    // A plugin that is slow to answer may still assign addresses; an error that it returns counts.
     private async Task AskIpamAsync(CniCall call)
     {
         try
@@ -49,8 +49,8 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
         }
     }
 
-    // On a node without pods that never reached its ACC there is nobody to evict, and much to schedule elsewhere.
-    private bool IsGraceful(bool everUsable, DateTimeOffset since)
+    // A node without pods that never reached its ACC has no pods to evict, and new ones are better scheduled elsewhere.
+    private bool IsWithinGrace(bool everUsable, DateTimeOffset since)
     {
         var pods = services.Claims.All().Any(c => !c.IsHost && c.State == ClaimState.Attached);
         return (everUsable || pods) && services.Time.GetUtcNow() - since < services.Config.Acc.StatusGrace;

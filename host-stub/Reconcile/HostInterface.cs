@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Reconcile;
 
-/// <summary>The host's own interface into the pipeline: made at the start, and made whole again whenever something of it is missing.</summary>
+/// <summary>The host's own interface into the pipeline: created at the start, and repaired whenever part of it is missing.</summary>
 internal sealed partial class HostInterface(AgentServices services, Remover remover)
 {
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
@@ -21,12 +21,12 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Device);
     private readonly HostInterfaceConfig _config = services.Config.HostInterface;
     private IPAddress _gateway = PodRoutes.DefaultGateway;
-    private string _lastFailure = "";
+    private string _problem = "";
 
-    /// <summary>One line; empty while it stands.</summary>
-    public string Failure => Volatile.Read(ref _lastFailure);
+    /// <summary>What is wrong, in one line; empty while nothing is.</summary>
+    public string Problem => Volatile.Read(ref _problem);
 
-    /// <summary>Looks and repairs; a failure is logged once and tried again the next time.</summary>
+    /// <summary>Looks and repairs. A failure is logged once, and tried again the next time.</summary>
     public async Task EnsureAsync()
     {
         try
@@ -38,15 +38,15 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
 
             if (_config.Enabled)
             {
-                await EnsureOneAsync(AttachmentKey.ForHost(_config.Name));
+                await EnsureWantedAsync(AttachmentKey.ForHost(_config.Name));
             }
 
-            Volatile.Write(ref _lastFailure, "");
+            Volatile.Write(ref _problem, "");
         }
         catch (Exception e)
         {
-            var reason = e is CniException cni ? cni.OneLine : e.Message;
-            if (reason != Interlocked.Exchange(ref _lastFailure, reason))
+            var reason = CniException.ReasonOf(e);
+            if (reason != Interlocked.Exchange(ref _problem, reason))
             {
                 LogFailed(_config.Name, reason);
             }
@@ -66,12 +66,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
 
     private async Task RemoveAsync(Claim claim)
     {
-        // A veth goes by its far end; nothing else knows where the link of another kind is.
-        if (claim.DeviceKind != services.Veth.Kind)
-        {
-            await services.OnDevicesAsync(() => DeleteLink(claim));
-        }
-
+        await services.RunOnHostAsync(() => DeleteLink(claim));
         await remover.RemoveAsync(claim.Key, claim, ipam: null);
     }
 
@@ -81,7 +76,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         return host.Find() is { } link && link.Mac == claim.Mac && host.Links.DeleteLink(link.Index);
     }
 
-    private async Task EnsureOneAsync(AttachmentKey key)
+    private async Task EnsureWantedAsync(AttachmentKey key)
     {
         using var holder = await services.Locks.AcquireAsync(key, LockLimit) ?? throw new TimeoutException($"{key} is busy");
         var addresses = _config.Addresses.Select(a => a.Address).ToArray();
@@ -92,57 +87,57 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             await RemoveAsync(claim);
             claim = null;
         }
-        var fresh = claim is null;
+        var isNew = claim is null;
         if (claim is null)
         {
             claim = Plan(key, addresses);
             await services.Claims.PutAsync(claim);
         }
-        // A TAP is there only after the ACC was told.
-        var isVeth = claim.DeviceKind == services.Veth.Kind;
-        var missing = isVeth ? await EnsureVethAsync(claim) : !await services.OnDevicesAsync(() => RepairIfThere(claim));
-        if (!isVeth && missing && !fresh && !services.Acc.State.Synced)
+        var kind = services.Pools.Find(claim.DeviceKind) ?? throw new InvalidOperationException($"the device kind {claim.DeviceKind} is not enabled");
+        var isMissing = !await services.RunOnHostAsync(() => RepairExisting(kind, claim));
+        var isCreated = isMissing && await services.RunOnHostAsync(() => CreateBeforeAttach(kind, claim));
+        if (isMissing && !isCreated && !isNew && !services.Acc.State.Synced)
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"{_config.Name} is made when the ACC has given it a port", services.Acc.State.Reason);
+            throw new CniException(CniErrorCode.TryAgainLater, $"{_config.Name} is created once the ACC has assigned a port", services.Acc.State.Reason);
         }
-        // With a newer stamp than that of whoever changed it on the ACC.
-        if (!fresh && !missing && !services.Acc.State.HostDiffers)
+
+        if (isCreated)
+        {
+            LogCreated(_config.Name, string.Join(", ", addresses.AsEnumerable()));
+        }
+        else if (!isNew && !isMissing && !services.Acc.State.HostDiffers)
         {
             return;
         }
-        // Stated by the next Sync at the latest; now, if the ACC is there.
+        // The sequence number must be newer than that of a client that changed the endpoint on the ACC.
         var (epoch, sequence) = services.Claims.NextSequence();
         claim = claim with { State = ClaimState.Attached, Epoch = epoch, Sequence = sequence, Vanished = false };
         await services.Claims.PutAsync(claim);
-        if (isVeth)
-        {
-            LogMade(_config.Name, string.Join(", ", addresses.AsEnumerable()));
-        }
-
         if (!services.Acc.State.Synced)
         {
+            // The next Sync states it.
             services.Acc.RequestResync();
             return;
         }
-        claim = await AttachAsync(claim);
-        if (!isVeth && missing)
+        claim = await AttachAsync(kind, claim);
+        if (isMissing && !isCreated)
         {
-            await services.OnDevicesAsync(() => Make(claim));
-            LogMade(_config.Name, string.Join(", ", addresses.AsEnumerable()));
+            await services.RunOnHostAsync(() => Create(kind, claim));
+            LogCreated(_config.Name, string.Join(", ", addresses.AsEnumerable()));
         }
     }
 
-    /// <returns>The claim with the port that it has now.</returns>
-    private async Task<Claim> AttachAsync(Claim claim)
+    /// <returns>The claim with its current port.</returns>
+    private async Task<Claim> AttachAsync(IDeviceKind kind, Claim claim)
     {
-        var (lent, reply) = await services.AttachAsync(claim);
+        var (attached, reply) = await services.AttachAsync(claim);
         var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork) ?? PodRoutes.DefaultGateway;
         if (!gateway.Equals(_gateway))
         {
             _gateway = gateway;
-            await services.OnDevicesAsync(() => RepairIfThere(lent));
+            await services.RunOnHostAsync(() => RepairExisting(kind, attached));
         }
-        return lent;
+        return attached;
     }
 
     private Claim Plan(AttachmentKey key, IPAddress[] addresses) => new()
@@ -158,32 +153,21 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         Created = services.Time.GetUtcNow(),
     };
 
-    /// <returns>True when the device had to be made.</returns>
-    private async Task<bool> EnsureVethAsync(Claim claim)
-    {
-        if (await services.OnDevicesAsync(() => RepairIfThere(claim)))
-        {
-            return false;
-        }
-
-        await services.Veth.DeleteAsync(claim.PortName);
-        return await services.OnDevicesAsync(() => Make(claim));
-    }
-
-    private bool RepairIfThere(Claim claim)
+    /// <returns>False when the interface has to be created.</returns>
+    private bool RepairExisting(IDeviceKind kind, Claim claim)
     {
         using var host = PodNetwork.OpenHost(_config.Name);
         var link = host.Find();
-        var isVeth = claim.DeviceKind == services.Veth.Kind;
-        var isWhole = !isVeth || services.Veth.Find(claim.PortName) is not null;
-        // After the database was lost ours has another address than the new claim.
-        var isOurs = isVeth ? isWhole : link?.Alias == PortName.Alias(claim.Key);
-        if (link is not null && link.Mac != claim.Mac && !isOurs)
+        // After the loss of the database the agent's own link has another MAC than the new claim.
+        if (link is not null && link.Mac != claim.Mac && !kind.OwnsHostLink(claim, link))
         {
-            throw new CniException(CniErrorCode.Internal, $"the host has an interface {_config.Name} that is not ours", $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
+            throw new CniException(
+                CniErrorCode.Internal,
+                $"the host has an interface {_config.Name} that is not the agent's",
+                $"rename it, or set HostInterface:Name in {AgentConfigReader.DefaultFile}");
         }
 
-        if (link is null || link.Mac != claim.Mac || !isWhole)
+        if (link is null || link.Mac != claim.Mac || !kind.HasDataPlaneEnd(claim))
         {
             return false;
         }
@@ -192,15 +176,27 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         return true;
     }
 
-    private bool Make(Claim claim)
+    /// <returns>False when the kind can create the device only after the ACC was told.</returns>
+    private bool CreateBeforeAttach(IDeviceKind kind, Claim claim)
     {
         using var host = PodNetwork.OpenHost(_config.Name);
-        if (host.Find() is { } half)
+        return kind.CreateBeforeAttach(PortRequest.Of(claim), host) is not null && SetUp(host);
+    }
+
+    private bool Create(IDeviceKind kind, Claim claim)
+    {
+        using var host = PodNetwork.OpenHost(_config.Name);
+        if (host.Find() is { } incomplete)
         {
-            host.Links.DeleteLink(half.Index);
+            host.Links.DeleteLink(incomplete.Index);
         }
 
-        services.Pools.Find(claim.DeviceKind)!.Create(PortRequest.Of(claim), host);
+        kind.Create(PortRequest.Of(claim), host);
+        return SetUp(host);
+    }
+
+    private bool SetUp(PodNetwork host)
+    {
         var link = host.Find() ?? throw new LinuxException($"find {_config.Name}", Errno.ENODEV);
         host.Links.SetIPv6AddrGenModeNone(link.Index);
         Repair(host, link);
@@ -223,7 +219,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             }
         }
         var routes = host.Links.GetRoutes(link.Index);
-        // Who reaches a program of the node through a service may be seen with the gateway's address, where the node would take its own for a forgery.
+        // A client that reaches a program of the node through a service may appear with the gateway's address, which the node would otherwise drop as spoofed.
         var gateway = new IPNetwork(_gateway, _gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
         if (!routes.Any(r => r.Destination.Equals(gateway)))
         {
@@ -239,9 +235,9 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Made the host interface {Name} with {Addresses}")]
-    private partial void LogMade(string name, string addresses);
+    [LoggerMessage(LogLevel.Information, "Created the host interface {Name} with {Addresses}")]
+    private partial void LogCreated(string name, string addresses);
 
-    [LoggerMessage(LogLevel.Error, "The host interface {Name} is not in order, trying again: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The host interface {Name} can't be brought into its configured state, trying again: {Reason}")]
     private partial void LogFailed(string name, string reason);
 }

@@ -20,7 +20,7 @@ public sealed class BlameTests
             (await Task.Run(() => lab.Agent.Run("ADD", pod, environment: e => e["CNI_IFNAME"] = name))).Failed(4);
         }
 
-        await NothingIsSetAsideAsync(lab, kind, pod);
+        await AssertNothingQuarantinedAsync(lab, kind, pod);
     }
 
     [CniTheory]
@@ -41,7 +41,7 @@ public sealed class BlameTests
             (await Task.Run(() => lab.Agent.Request("ADD", "c1", "/run/netns/there-is-none"))).Failed(8);
         }
 
-        await NothingIsSetAsideAsync(lab, kind, pod);
+        await AssertNothingQuarantinedAsync(lab, kind, pod);
     }
 
     [CniTheory]
@@ -63,14 +63,14 @@ public sealed class BlameTests
     {
         Assert.True(DeviceFault.IsOfDevice(new LinuxException("activate", Errno.ETIMEDOUT)));
         Assert.True(DeviceFault.IsOfDevice(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));
-        Assert.False(DeviceFault.IsOfDevice(new CniException(CniErrorCode.InvalidNetworkConfig, "mtu 9000 is not one that v0 can have")));
+        Assert.False(DeviceFault.IsOfDevice(new CniException(CniErrorCode.InvalidNetworkConfig, "v0 does not support mtu 9000")));
         foreach (var errno in (Errno[])[Errno.EMFILE, Errno.ENOMEM, Errno.ENOBUFS, Errno.EPERM, Errno.EEXIST])
         {
             Assert.False(DeviceFault.IsOfDevice(new LinuxException("open a socket", errno)));
         }
     }
 
-    private static async Task NothingIsSetAsideAsync(FunctionLab lab, string kind, Pod pod)
+    private static async Task AssertNothingQuarantinedAsync(FunctionLab lab, string kind, Pod pod)
     {
         Assert.Empty(lab.Pool(kind)["setAside"]!.AsArray());
         if (kind == "vf")

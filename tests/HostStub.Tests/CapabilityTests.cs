@@ -55,7 +55,7 @@ public sealed class CapabilityTests
         Assert.Contains("runtimeConfig.mac", (await lab.RunAsync("ADD", pod, change: Ipvlan)).Failed(2).Message, StringComparison.Ordinal);
 
         lab.AssertNothingLeft();
-        Assert.Empty(lab.Agent!.Services.Pools.SetAside.All());
+        Assert.Empty(lab.Agent!.Services.Pools.Quarantine.All());
     }
 
     [CniFact]

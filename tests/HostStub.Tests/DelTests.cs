@@ -131,7 +131,7 @@ public sealed class DelTests
 
         var claim = Assert.Single(lab.Agent!.Services.Claims.All());
         Assert.True(claim.Vanished);
-        Assert.True(lab.Log.Contains("went without a DEL"));
+        Assert.True(lab.Log.Contains("disappeared without a DEL"));
         Assert.Empty(lab.Acc.Model.Pods);
         Assert.Single(lab.ReservedAddresses());
         (await lab.RunAsync("DEL", pod)).Succeeded();

@@ -84,14 +84,14 @@ public sealed class DepartureTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
         await VanishAsync(lab, pod);
 
-        var departures = await LookAsync(lab);
+        var reconciler = await LookAsync(lab);
         time.Skip(TimeSpan.FromMinutes(30));
-        await departures.LookAsync();
+        await reconciler.ReleaseAbandonedAsync();
         Assert.True(Assert.Single(lab.Agent!.Services.Claims.All()).Vanished);
         Assert.Single(lab.ReservedAddresses());
 
         time.Skip(TimeSpan.FromMinutes(31));
-        await departures.LookAsync();
+        await reconciler.ReleaseAbandonedAsync();
         if (grace > 0)
         {
             await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
@@ -99,8 +99,8 @@ public sealed class DepartureTests
             return;
         }
         time.Skip(TimeSpan.FromHours(12));
-        await departures.LookAsync();
-        await departures.LookAsync();
+        await reconciler.ReleaseAbandonedAsync();
+        await reconciler.ReleaseAbandonedAsync();
         Assert.Equal(Claims.ClaimState.Attached, Assert.Single(lab.Agent.Services.Claims.All()).State);
         Assert.Single(lab.ReservedAddresses());
     }
@@ -127,13 +127,13 @@ public sealed class DepartureTests
         Assert.Equal(["", ""], lab.Agent!.Services.Claims.All().Select(c => c.NetNs));
         await VanishAsync(lab, gone);
 
-        var departures = await LookAsync(lab);
+        var reconciler = await LookAsync(lab);
         time.Skip(TimeSpan.FromMinutes(30));
-        await departures.LookAsync();
+        await reconciler.ReleaseAbandonedAsync();
         Assert.Equal(2, lab.Agent.Services.Claims.All().Count);
 
         time.Skip(TimeSpan.FromMinutes(31));
-        await departures.LookAsync();
+        await reconciler.ReleaseAbandonedAsync();
         await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 1, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
         Assert.Equal(lives.ContainerId, lab.Agent.Services.Claims.All()[0].Key.ContainerId);
         await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the one that lives");
@@ -151,10 +151,10 @@ public sealed class DepartureTests
     }
 
     // Beside the agent's own looks, so that it is known that there were some: this one sees what is gone for the first time.
-    private static async Task<Departures> LookAsync(AgentLab lab)
+    private static async Task<Reconciler> LookAsync(AgentLab lab)
     {
-        var departures = new Departures(lab.Agent!.Services, new Remover(lab.Agent.Services));
-        await departures.LookAsync();
-        return departures;
+        var reconciler = new Reconciler(lab.Agent!.Services, new Remover(lab.Agent.Services));
+        await reconciler.ReleaseAbandonedAsync();
+        return reconciler;
     }
 }

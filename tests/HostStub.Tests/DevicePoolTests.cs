@@ -61,7 +61,7 @@ public sealed class DevicePoolTests : IDisposable
                     break;
                 case < 75 when _kind.Dead.Count > 0:
                     var late = _claims.Get(_kind.Dead.First())!;
-                    Assert.True(_pools.IsOver(late), "a late DEL takes nothing away from who has the device now");
+                    Assert.True(_pools.IsDeviceReleased(late), "a late DEL takes nothing away from who has the device now");
                     _kind.Dead.Remove(late.Key);
                     await _claims.RemoveAsync(late.Key);
                     break;
@@ -116,14 +116,14 @@ public sealed class DevicePoolTests : IDisposable
     public void A_device_that_failed_is_tried_again_later()
     {
         _kind.Names = ["d0"];
-        _pools.SetAside.Add("fake", "d0", "it burns");
+        _pools.Quarantine.Add("fake", "d0", "it burns");
         Assert.Throws<CniException>(() => Reserve(new AttachmentKey("net", "a", "eth0")));
         var state = Assert.Single(_pools.States());
-        Assert.Equal(("d0", "it burns"), (Assert.Single(state.SetAside).Device, state.SetAside[0].Reason));
+        Assert.Equal(("d0", "it burns"), (Assert.Single(state.Quarantined).Device, state.Quarantined[0].Reason));
         Assert.Empty(state.Free);
         _time.Advance(TimeSpan.FromSeconds(60));
         Assert.Equal("d0", Reserve(new AttachmentKey("net", "a", "eth0")).Device);
-        Assert.Empty(_pools.States()[0].SetAside);
+        Assert.Empty(_pools.States()[0].Quarantined);
     }
 
     private void Add(AttachmentKey key, HashSet<string> free, Dictionary<AttachmentKey, string> model)
@@ -165,7 +165,7 @@ public sealed class DevicePoolTests : IDisposable
         }
 
         var claim = Reserve(key);
-        _pools.SetAside.Add("fake", claim.Device, "failed by the test");
+        _pools.Quarantine.Add("fake", claim.Device, "failed by the test");
         aside[claim.Device] = _time.GetUtcNow() + TimeSpan.FromSeconds(60);
         await _claims.RemoveAsync(key);
     }
@@ -210,8 +210,8 @@ public sealed class DevicePoolTests : IDisposable
 
         var state = Assert.Single(_pools.States());
         Assert.Equal(model.Count, state.InUse);
-        Assert.Equal(aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.SetAside.Select(s => s.Device).Order());
-        Assert.Equal(_kind.Names.Except(model.Values).Except(state.SetAside.Select(s => s.Device)).Order(), state.Free.Order());
+        Assert.Equal(aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.Quarantined.Select(s => s.Device).Order());
+        Assert.Equal(_kind.Names.Except(model.Values).Except(state.Quarantined.Select(s => s.Device)).Order(), state.Free.Order());
     }
 
     private Claim Reserve(AttachmentKey key) => _pools.Reserve(_kind, key, "", plan => Plan(key, plan)).Claim;
@@ -252,7 +252,7 @@ public sealed class DevicePoolTests : IDisposable
     {
         var store = ClaimStore.Open(Path.Combine(_directory, "agent.db"));
         var claims = new ClaimTable(store);
-        return (store, claims, new DevicePools(claims, [_kind], "fake", limit, new SetAsideList(_time, TimeSpan.FromSeconds(60))));
+        return (store, claims, new DevicePools(claims, [_kind], "fake", limit, new DeviceQuarantine(_time, TimeSpan.FromSeconds(60))));
     }
 
     /// <summary>Devices that are only names.</summary>
@@ -262,18 +262,16 @@ public sealed class DevicePoolTests : IDisposable
 
         public HashSet<AttachmentKey> Dead { get; } = [];
 
-        public bool Pooled => true;
+        public bool IsPooled => true;
 
         public string Kind => "fake";
 
         public int DefaultLimit => 254;
 
-        public bool MadeByTarget => false;
-
         public IReadOnlyList<string> Devices() => Names;
 
         public DevicePlan Plan(PlanRequest request) =>
-            Names.FirstOrDefault(n => !request.InUse.Contains(n) && !request.SetAside.Contains(n)) is { } free
+            Names.FirstOrDefault(n => !request.InUse.Contains(n) && !request.Quarantined.Contains(n)) is { } free
                 ? new DevicePlan(free, PortName.For(request.Key), MacAddress.Random())
                 : throw new CniException(CniErrorCode.TryAgainLater, "no device is free");
 

@@ -178,7 +178,7 @@ public sealed class EpochTests
         var kept = Assert.Single(lab.Acc.Model.Pods);
         Assert.Equal((before.Key, before.Device, before.Mtu, before.PodName), (kept.Key, kept.Device, kept.Mtu, kept.PodName));
         Assert.Equal(before.Addresses, kept.Addresses);
-        Assert.True(lab.Log.Contains("1 of 2 attachments that the ACC holds stand on this host"));
+        Assert.True(lab.Log.Contains("1 of 2 attachments that the ACC holds are on this host"));
         // Known again: a second ADD is refused, a DEL takes everything away.
         (await lab.RunAsync("ADD", stays)).Failed(999);
         (await lab.RunAsync("DEL", stays)).Succeeded();

@@ -64,7 +64,7 @@ public sealed class GcTests
         await lab.StopAgentAsync();
         File.Delete(lab.At("host-stub.db"));
         await lab.StartAgentAsync();
-        Assert.True(lab.Log.Contains("No claim knows the device"));
+        Assert.True(lab.Log.Contains("No claim names the data-plane end"));
 
         (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
 

@@ -133,7 +133,7 @@ public sealed class HostInterfaceTests
 
         await lab.StartAgentAsync();
 
-        Assert.True(lab.Log.Contains("is not ours"));
+        Assert.True(lab.Log.Contains("is not the agent's"));
         Assert.Equal(foreign.Index, links.GetLink(lab.HostInterfaceName)!.Index);
     }
 

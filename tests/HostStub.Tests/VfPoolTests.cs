@@ -204,7 +204,7 @@ public sealed class VfPoolTests
         await lab.Agent.StartAgentAsync();
         Assert.Equal(2, lab.Physical.Functions.Count);
         Assert.NotNull(FunctionLab.PodLink(pod));
-        Assert.Contains(lab.Agent.Log.Lines, l => l.Contains("which has 2 and pods that use them: they have to go first", StringComparison.Ordinal));
+        Assert.Contains(lab.Agent.Log.Lines, l => l.Contains("which has 2 that pods use: remove these pods first", StringComparison.Ordinal));
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
         await Eventually.TrueAsync(() => lab.Free("vf").Length == 5, () => string.Join('\n', lab.Agent.Log.Lines));

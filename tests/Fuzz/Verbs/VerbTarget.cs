@@ -184,7 +184,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             var claim = _lab.Agent!.Services.Claims.Get(key);
             FuzzFailure.Unless(claim is null or { State: ClaimState.Released }, $"{key} is left as {claim?.State}");
             FuzzFailure.Unless(!_leases.Has(key.Network, key.ContainerId, key.InterfaceName), $"the address of {key} is left");
-            FuzzFailure.Unless(_lab.Agent.Services.Veth.Find(PortName.For(key)) is null, $"the device of {key} is left");
+            FuzzFailure.Unless(DataPlaneEnd(key) is null, $"the device of {key} is left");
         }
 
         // A GC that reports failures has done the rest.
@@ -213,6 +213,8 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : "";
         }
 
+        private PortInfo? DataPlaneEnd(AttachmentKey key) => _lab.Agent!.Services.Pools.DataPlaneEnds().FirstOrDefault(p => p.Name == PortName.For(key));
+
         private void OthersStand()
         {
             var told = _lab.Acc.Model.Pods.Select(e => new AttachmentKey(e.Key.Network, e.Key.ContainerId, e.Key.InterfaceName)).ToHashSet();
@@ -221,7 +223,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
                 FuzzFailure.Unless(_lab.Agent!.Services.Claims.Get(key) is { State: ClaimState.Attached, Vanished: false }, $"the claim of {key} is gone");
                 FuzzFailure.Unless(_leases.Has(key.Network, key.ContainerId, key.InterfaceName), $"the address of {key} is gone");
                 FuzzFailure.Unless(told.Contains(key), $"the ACC has lost {key}");
-                FuzzFailure.Unless(_lab.Agent.Services.Veth.Find(PortName.For(key)) is { IsUp: true }, $"the device of {key} is gone");
+                FuzzFailure.Unless(DataPlaneEnd(key) is { IsUp: true }, $"the device of {key} is gone");
             }
 
             FuzzFailure.Unless(_leases.Count == _attached.Count, $"{_leases.Count} addresses, {_attached.Count} attachments");

@@ -8,25 +8,25 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A link of the host that a pod has for a while. It goes to the pod's namespace and comes back with the name, the MAC and the MTU that it had; when
-/// the namespace ends without us the kernel brings it back, down and under the pod's name. Every step can be repeated.
+/// A link of the host that a pod uses for a while. It moves to the pod's namespace, and back with its original name, MAC and MTU. When the namespace ends
+/// first, the kernel moves the link back, down and under the pod's name. Every step can be repeated.
 /// </summary>
-internal static class LentLink
+internal static class LeasedLink
 {
     /// <summary>Moves the link into the pod as the interface.</summary>
     /// <param name="host">A socket in the host's namespace.</param>
     /// <param name="link">The link, there.</param>
-    /// <param name="request">What the pod is to see.</param>
+    /// <param name="request">What the pod is to get.</param>
     /// <param name="pod">The pod.</param>
-    /// <param name="setMac">Gives the link the MAC, while it is down.</param>
+    /// <param name="setMac">Sets the link's MAC while it is down.</param>
     /// <returns>The interface's index in the pod's namespace.</returns>
-    public static int Lend(RouteNetlink host, LinkInfo link, PortRequest request, PodNetwork pod, Action<LinkInfo, MacAddress> setMac)
+    public static int MoveToPod(RouteNetlink host, LinkInfo link, PortRequest request, PodNetwork pod, Action<LinkInfo, MacAddress> setMac)
     {
-        // Down first: older kernels neither rename a link that is up nor let every driver change its MAC.
+        // Down first: older kernels can't rename a link that is up, and some drivers can't change its MAC.
         host.SetLink(link.Index, new LinkChange { Up = false, Alias = request.Alias });
         if (link.Mac != request.Mac)
         {
-            request.GiveMac(() =>
+            request.SetMac(() =>
             {
                 setMac(link, request.Mac);
                 return true;
@@ -42,41 +42,16 @@ internal static class LentLink
         return moved.Index;
     }
 
-    private static void SetMtu(RouteNetlink host, LinkInfo link, int mtu)
-    {
-        try
-        {
-            host.SetMtu(link.Index, mtu);
-        }
-        catch (NetlinkException e) when (e.Errno is Errno.EINVAL or Errno.ERANGE or Errno.EMSGSIZE)
-        {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"mtu {mtu} is not one that {link.Name} can have", e.Message);
-        }
-    }
-
-    // The name was free a moment ago, and is one that the kernel takes.
-    private static void Move(RouteNetlink host, LinkInfo link, PodNetwork pod)
-    {
-        try
-        {
-            host.MoveToNamespace(link.Index, pod.Namespace, pod.InterfaceName);
-        }
-        catch (NetlinkException e) when (e.Errno == Errno.EEXIST)
-        {
-            throw new CniException(CniErrorCode.Internal, $"interface {pod.InterfaceName} already exists in {pod.Namespace.Path}", e.Message);
-        }
-    }
-
-    /// <summary>Brings the link back and makes it what it was.</summary>
+    /// <summary>Moves the link back to the host and restores its original state.</summary>
     /// <param name="host">A socket in the host's namespace.</param>
-    /// <param name="claim">Whose it is.</param>
-    /// <param name="isIt">Tells the device by what the pod can't change; null from it: the kernel does not say.</param>
+    /// <param name="claim">The claim that has it.</param>
+    /// <param name="isDevice">Recognizes the device by something that the pod can't change; returns null when the kernel does not tell.</param>
     /// <param name="findInHost">Looks for it in the host's namespace.</param>
-    /// <param name="setMac">Gives the link the MAC, while it is down.</param>
+    /// <param name="setMac">Sets the link's MAC while it is down.</param>
     /// <returns>False when it is not in the host's namespace.</returns>
-    public static bool TakeBack(RouteNetlink host, Claim claim, Func<LinkInfo, bool?> isIt, Func<LinkInfo?> findInHost, Action<LinkInfo, MacAddress> setMac)
+    public static bool MoveBack(RouteNetlink host, Claim claim, Func<LinkInfo, bool?> isDevice, Func<LinkInfo?> findInHost, Action<LinkInfo, MacAddress> setMac)
     {
-        TakeOut(claim, isIt, host);
+        MoveOutOfPod(claim, isDevice);
         if (findInHost() is not { } link)
         {
             return false;
@@ -90,7 +65,32 @@ internal static class LentLink
         return true;
     }
 
-    private static void TakeOut(Claim claim, Func<LinkInfo, bool?> isIt, RouteNetlink host)
+    private static void SetMtu(RouteNetlink host, LinkInfo link, int mtu)
+    {
+        try
+        {
+            host.SetMtu(link.Index, mtu);
+        }
+        catch (NetlinkException e) when (e.Errno is Errno.EINVAL or Errno.ERANGE or Errno.EMSGSIZE)
+        {
+            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"{link.Name} does not support mtu {mtu}", e.Message);
+        }
+    }
+
+    // The name was valid and free a moment ago.
+    private static void Move(RouteNetlink host, LinkInfo link, PodNetwork pod)
+    {
+        try
+        {
+            host.MoveToNamespace(link.Index, pod.Namespace, pod.InterfaceName);
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.EEXIST)
+        {
+            throw new CniException(CniErrorCode.Internal, $"interface {pod.InterfaceName} already exists in {pod.Namespace.Path}", e.Message);
+        }
+    }
+
+    private static void MoveOutOfPod(Claim claim, Func<LinkInfo, bool?> isDevice)
     {
         if (claim.NetNs.Length == 0)
         {
@@ -108,22 +108,22 @@ internal static class LentLink
         }
         using (pod)
         {
-            if (pod.Links.GetLinks().FirstOrDefault(l => isIt(l) ?? (l.Name == claim.Key.InterfaceName && l.Mac == claim.Mac)) is not { } link)
+            if (pod.Links.GetLinks().FirstOrDefault(l => isDevice(l) ?? (l.Name == claim.Key.InterfaceName && l.Mac == claim.Mac)) is not { } link)
             {
                 return;
             }
 
             pod.Links.SetLink(link.Index, new LinkChange { Up = false });
             using var ns = NetNamespace.OpenCurrent();
-            // Under a name that nobody has; its own it gets there, where a name that is taken is no reason to leave it with the pod.
+            // Under a unique name: it is renamed once it is there, so that a conflict over its original name can't keep it in the pod.
             pod.Links.MoveToNamespace(link.Index, ns, PortName.For(claim.Key));
         }
     }
 
     private static void Restore(RouteNetlink host, LinkInfo link, LinkOrigin origin, Action<LinkInfo, MacAddress> setMac)
     {
-        var named = link.Name == origin.Name || (host.GetLink(origin.Name) is { } other && other.Index != link.Index);
-        if (named && string.IsNullOrEmpty(link.Alias) && Same(link, origin))
+        var keepName = link.Name == origin.Name || (host.GetLink(origin.Name) is { } other && other.Index != link.Index);
+        if (keepName && string.IsNullOrEmpty(link.Alias) && HasOriginalMacAndMtu(link, origin))
         {
             return;
         }
@@ -140,7 +140,7 @@ internal static class LentLink
 
         var change = new LinkChange
         {
-            Name = named ? null : origin.Name,
+            Name = keepName ? null : origin.Name,
             Mtu = origin.Mtu != 0 && link.Mtu != origin.Mtu ? origin.Mtu : null,
             Alias = "",
         };
@@ -148,13 +148,13 @@ internal static class LentLink
         {
             host.SetLink(link.Index, change);
         }
-        catch (NetlinkException e) when (e.Errno == Errno.EEXIST && !named && host.RemoveAlternativeName(link.Index, origin.Name))
+        catch (NetlinkException e) when (e.Errno == Errno.EEXIST && !keepName && host.RemoveAlternativeName(link.Index, origin.Name))
         {
-            // udev gives a link that came the name it would have chosen as an alternative one, which is in the way of the name itself.
+            // udev gave the link its usual name as an alternative name when it appeared, which blocks the name itself.
             host.SetLink(link.Index, change);
         }
     }
 
-    private static bool Same(LinkInfo link, LinkOrigin origin) =>
+    private static bool HasOriginalMacAndMtu(LinkInfo link, LinkOrigin origin) =>
         (origin.Mac == default || link.Mac == origin.Mac) && (origin.Mtu == 0 || link.Mtu == origin.Mtu);
 }

@@ -1,23 +1,26 @@
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>A device that failed.</summary>
-internal sealed record SetAsideDevice(string Kind, string Device, string Reason, DateTimeOffset Until);
+internal sealed record QuarantinedDevice(string Kind, string Device, string Reason, DateTimeOffset Until);
 
-/// <summary>Devices that could not be configured: nobody gets them for a while, then they are tried again.</summary>
-internal sealed class SetAsideList(TimeProvider time, TimeSpan pause)
+/// <summary>
+/// Devices that could not be configured: no attachment gets them for a while, then they are tried again. The configuration, messages and reports call them
+/// "set aside".
+/// </summary>
+internal sealed class DeviceQuarantine(TimeProvider time, TimeSpan duration)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Kind, string Device), SetAsideDevice> _devices = [];
+    private readonly Dictionary<(string Kind, string Device), QuarantinedDevice> _devices = [];
 
     public void Add(string kind, string device, string reason)
     {
         lock (_lock)
         {
-            _devices[(kind, device)] = new SetAsideDevice(kind, device, reason, time.GetUtcNow() + pause);
+            _devices[(kind, device)] = new QuarantinedDevice(kind, device, reason, time.GetUtcNow() + duration);
         }
     }
 
-    public IReadOnlyList<SetAsideDevice> All()
+    public IReadOnlyList<QuarantinedDevice> All()
     {
         lock (_lock)
         {
@@ -31,7 +34,7 @@ internal sealed class SetAsideList(TimeProvider time, TimeSpan pause)
         }
     }
 
-    public IReadOnlyList<SetAsideDevice> Of(string kind) => [.. All().Where(d => d.Kind == kind)];
+    public IReadOnlyList<QuarantinedDevice> Of(string kind) => [.. All().Where(d => d.Kind == kind)];
 
     public IReadOnlySet<string> Names(string kind) => All().Where(d => d.Kind == kind).Select(d => d.Device).ToHashSet();
 }

@@ -6,16 +6,17 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <content>
-/// A pod's bandwidth. What the pod gets is limited where the target sends it, at the data-plane end. What the pod sends is limited at its own interface: at the
-/// data-plane end the target's packet socket has a packet before any filter there. Both limits go with the pair.
+/// A pod's bandwidth. Traffic to the pod is limited where the target sends it, at the data-plane end. Traffic from the pod is limited at its own interface: at
+/// the data-plane end the target's packet socket gets a packet before any filter does. Both limits go with the pair.
 /// </content>
 internal sealed partial class VethKind
 {
-    // As the reference plugin has it: beside the burst, this much of the rate may wait.
+    // As in the reference plugin: beyond the burst, packets of this duration at the given rate may wait.
     private const ulong LatencyMilliseconds = 25;
 
-    /// <exception cref="CniException">Error 2: the kernel can't.</exception>
-    public void LimitRates(string portName, PodNetwork pod, int index, CniBandwidth bandwidth)
+    public void CheckBandwidth(CniBandwidth bandwidth, int mtu) => bandwidth.CheckBursts(mtu);
+
+    public void LimitBandwidth(string portName, PodNetwork pod, int index, CniBandwidth bandwidth)
     {
         try
         {
@@ -39,8 +40,7 @@ internal sealed partial class VethKind
         }
     }
 
-    /// <summary>What is wrong with the limits; null: nothing.</summary>
-    public string? RateProblem(string portName, PodNetwork pod, int index, CniBandwidth bandwidth)
+    public string? BandwidthProblem(string portName, PodNetwork pod, int index, CniBandwidth bandwidth)
     {
         if (bandwidth.EgressRate > 0 && pod.Links.GetTokenBucketRate(index) is var egress && egress != bandwidth.EgressRate / 8)
         {

@@ -4,10 +4,10 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <content>Which physical functions there are, and that they have as many virtual ones as configured.</content>
+/// <content>Finds the physical functions, and creates the configured number of virtual ones.</content>
 internal sealed partial class VfKind
 {
-    public IReadOnlyList<UpkeepStep> Upkeep(IReadOnlySet<string> inUse, IReadOnlySet<string> setAside)
+    public IReadOnlyList<PoolStep> PoolSteps(IReadOnlySet<string> inUse, IReadOnlySet<string> quarantined)
     {
         lock (_lock)
         {
@@ -19,7 +19,7 @@ internal sealed partial class VfKind
             return [];
         }
 
-        var steps = new List<UpkeepStep>();
+        var steps = new List<PoolStep>();
         foreach (var physical in Physical())
         {
             if (hardware.Bus.Sriov(physical) is not { } state || state.Current == config.Count)
@@ -29,17 +29,17 @@ internal sealed partial class VfKind
 
             if (state.Total < config.Count)
             {
-                steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Total} at most (Device:Vf:Count)", Errno.EINVAL)));
+                steps.Add(new PoolStep(physical, () => throw new LinuxException($"create {config.Count} virtual functions on {physical}, which supports {state.Total} at most (Device:Vf:Count)", Errno.EINVAL)));
                 continue;
             }
-            // The kernel changes a number only by way of none at all, and pods would lose theirs.
+            // The kernel can change the number only after removing all of them, which would take those of pods away.
             if (state.Current > 0 && hardware.Bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
             {
-                steps.Add(new UpkeepStep(physical, () => throw new LinuxException($"make {config.Count} virtual functions of {physical}, which has {state.Current} and pods that use them: they have to go first", Errno.EBUSY)));
+                steps.Add(new PoolStep(physical, () => throw new LinuxException($"create {config.Count} virtual functions on {physical}, which has {state.Current} that pods use: remove these pods first", Errno.EBUSY)));
             }
             else
             {
-                steps.Add(new UpkeepStep(physical, () => hardware.Bus.SetVfCount(physical, config.Count)));
+                steps.Add(new PoolStep(physical, () => hardware.Bus.SetVfCount(physical, config.Count)));
             }
         }
         return steps;
@@ -58,7 +58,7 @@ internal sealed partial class VfKind
         }
     }
 
-    /// <summary>The addresses of the physical functions that are named.</summary>
+    /// <summary>The addresses of the physical functions that the selectors match.</summary>
     internal static string[] Select(PciBus bus, IReadOnlyList<string> selectors)
     {
         var all = new Lazy<IReadOnlyList<PciDevice>>(bus.All);
