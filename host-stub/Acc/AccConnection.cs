@@ -11,8 +11,8 @@ using Grpc.Net.Client;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>
-/// One TLS connection to the ACC, and never a second one behind it: a request that meets a lost connection fails instead
-/// of silently travelling over a new one that no Sync has gone before.
+/// A single TLS connection to the ACC, which is never replaced internally: a request on a lost connection fails instead of being sent over
+/// a new one on which no Sync has been made.
 /// </summary>
 internal sealed class AccConnection : IDisposable
 {
@@ -54,23 +54,30 @@ internal sealed class AccConnection : IDisposable
                 AllowTlsResume = false,
             },
         };
-        // The name, not the address: the handler checks the certificate against what the channel is for, and sends it as SNI.
+        // By name instead of address: the handler verifies the certificate against the channel's host name, and sends that as SNI.
         var name = new UriBuilder(config.Address) { Host = config.ServerName }.Uri;
-        _channel = GrpcChannel.ForAddress(name, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = ProtocolLimits.MaxMessageBytes });
+        _channel = GrpcChannel.ForAddress(
+            name,
+            new GrpcChannelOptions
+            {
+                HttpHandler = handler,
+                DisposeHttpClient = true,
+                MaxReceiveMessageSize = ProtocolLimits.MaxMessageBytes,
+            });
         Client = new Offload.OffloadClient(_channel);
     }
 
     public Offload.OffloadClient Client { get; }
 
-    /// <summary>Cancelled when the connection is gone.</summary>
+    /// <summary>Cancelled when the connection is lost.</summary>
     public CancellationToken Lost { get; }
 
-    /// <summary>Why the peer was refused; null while it was not.</summary>
+    /// <summary>Why the peer was refused; null if it was not.</summary>
     public string? Refusal => _refusal;
 
     public string CredentialStamp => _credentials.Stamp;
 
-    /// <summary>What went wrong, in words for an operator.</summary>
+    /// <summary>What went wrong, for an operator.</summary>
     public string Explain(RpcException e)
     {
         if (_refusal is { } refusal)
@@ -89,7 +96,7 @@ internal sealed class AccConnection : IDisposable
 
     public void Dispose()
     {
-        // First: a request that fails because of this is to see a lost connection.
+        // First, so that a request that fails because of this finds the connection lost.
         SignalLost();
         _channel.Dispose();
         _credentials.Dispose();
@@ -116,6 +123,21 @@ internal sealed class AccConnection : IDisposable
         }
     }
 
-    // Not inline: whoever waits for it must not run inside the HTTP stack's clean-up.
+    // Not inline: continuations must not run inside the HTTP stack's cleanup.
     private void SignalLost() => _ = _lost.CancelAsync();
+}
+
+/// <summary>A connection's stream that reports when its owner closes it, which HTTP/2 does as soon as the connection is lost.</summary>
+internal sealed class WatchedStream(Socket socket, Action onClosed) : NetworkStream(socket, ownsSocket: true)
+{
+    private int _closed;
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (Interlocked.Exchange(ref _closed, 1) == 0)
+        {
+            onClosed();
+        }
+    }
 }

@@ -2,10 +2,10 @@ using ACCOffload.HostStub.Configuration;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>The texts of the certificate files as they were at one moment.</summary>
-/// <param name="Certificate">Our chain, the leaf first.</param>
-/// <param name="Key">Our private key.</param>
-/// <param name="Ca">The authorities that may sign the ACC's certificate.</param>
+/// <summary>The contents of the certificate files at one moment.</summary>
+/// <param name="Certificate">The agent's certificate chain, leaf first.</param>
+/// <param name="Key">The agent's private key.</param>
+/// <param name="Ca">The CAs that may sign the ACC's certificate.</param>
 /// <param name="Stamp">Changes when one of the files does.</param>
 internal sealed record AccCredentialFiles(string Certificate, string Key, string Ca, string Stamp)
 {

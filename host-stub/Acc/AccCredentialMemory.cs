@@ -3,42 +3,42 @@ using ACCOffload.HostStub.Configuration;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>
-/// Our credentials, and the last good ones while the files are half written, damaged or gone: a connection that is lost meanwhile is made again
-/// with those, until they expire. Used by the link's loop; the problem may be read by anybody.
+/// Loads the credentials, and falls back to the last valid ones while the files are incomplete, damaged or missing: a lost connection is
+/// opened again with those until they expire. Not thread-safe, except for <see cref="Problem"/>.
 /// </summary>
 internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
 {
-    private AccCredentialFiles? _good;
+    private AccCredentialFiles? _lastValid;
     private volatile string _problem = "";
 
-    /// <summary>Why the files can't be used as they are now, with the file named; empty while they can.</summary>
+    /// <summary>Why the current files can't be used, naming the file; empty while they can.</summary>
     public string Problem => _problem;
 
-    /// <summary>The files' credentials, or the last good ones.</summary>
-    /// <exception cref="AccException">Neither can be used; names the file and what is wrong with it.</exception>
+    /// <summary>The credentials in the files, or the last valid ones.</summary>
+    /// <exception cref="AccException">Neither can be used; the message names the file and what is wrong with it.</exception>
     public AccCredentials Load()
     {
         try
         {
             var read = AccCredentialFiles.Read(config);
             var credentials = AccCredentials.From(config, read, time);
-            (_good, _problem) = (read, "");
+            (_lastValid, _problem) = (read, "");
             return credentials;
         }
         catch (AccException e)
         {
             _problem = e.Message;
-            if (_good is null)
+            if (_lastValid is null)
             {
                 throw;
             }
 
-            return AccCredentials.From(config, _good, time);
+            return AccCredentials.From(config, _lastValid, time);
         }
     }
 
-    /// <summary>Whether the files are good, and others than those of a stamp.</summary>
-    public bool HasOther(string stamp)
+    /// <summary>Whether the files are valid, and differ from those of a stamp.</summary>
+    public bool HasChanged(string stamp)
     {
         if (AccCredentials.StampOf(config) == stamp)
         {
@@ -52,7 +52,7 @@ internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
         }
         catch (AccException)
         {
-            // The last good ones have expired; the connection says so when it is made again.
+            // The last valid ones have expired; the next connection attempt reports it.
             return false;
         }
     }

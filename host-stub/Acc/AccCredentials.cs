@@ -5,7 +5,7 @@ using ACCOffload.HostStub.Configuration;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>Our certificate and the authorities that may sign the ACC's, as the files are now.</summary>
+/// <summary>The agent's certificate, and the CAs that may sign the ACC's.</summary>
 internal sealed class AccCredentials : IDisposable
 {
     private readonly X509Certificate2Collection _all = [];
@@ -24,10 +24,10 @@ internal sealed class AccCredentials : IDisposable
     /// <summary>Changes when one of the files does.</summary>
     public string Stamp { get; }
 
-    /// <exception cref="AccException">Names the file and what is wrong with it.</exception>
+    /// <exception cref="AccException">A file is not valid; the message names it.</exception>
     public static AccCredentials Load(AccConfig config, TimeProvider time) => From(config, AccCredentialFiles.Read(config), time);
 
-    /// <exception cref="AccException">Names the file and what is wrong with it.</exception>
+    /// <exception cref="AccException">A file is not valid; the message names it.</exception>
     public static AccCredentials From(AccConfig config, AccCredentialFiles files, TimeProvider time)
     {
         var authorities = LoadAll(config.CaFile, files.Ca);
@@ -39,7 +39,7 @@ internal sealed class AccCredentials : IDisposable
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            throw new AccException($"{config.KeyFile}: not the private key of {config.CertificateFile}: {FirstLine(e)}");
+            throw new AccException($"{config.KeyFile}: not the private key for {config.CertificateFile}: {FirstLine(e)}");
         }
         var now = time.GetUtcNow();
         if (now > leaf.NotAfter.ToUniversalTime() || now < leaf.NotBefore.ToUniversalTime())
@@ -57,7 +57,7 @@ internal sealed class AccCredentials : IDisposable
         return credentials;
     }
 
-    /// <summary>Cheap to ask often: size and time of each file.</summary>
+    /// <summary>Made from the size and time of each file, so that it can be computed often.</summary>
     public static string StampOf(AccConfig config) =>
         string.Join(';', StampOf(config.CertificateFile), StampOf(config.KeyFile), StampOf(config.CaFile));
 
@@ -73,7 +73,7 @@ internal sealed class AccCredentials : IDisposable
     {
         try
         {
-            // A rotation often swaps a symbolic link.
+            // A rotation often replaces a symbolic link.
             FileSystemInfo file = new FileInfo(path);
             file = file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
             return file.Exists ? $"{file.FullName},{file.LastWriteTimeUtc.Ticks},{((FileInfo)file).Length}" : "-";
@@ -95,7 +95,7 @@ internal sealed class AccCredentials : IDisposable
         {
             throw new AccException($"{path}: {FirstLine(e)}");
         }
-        return certificates.Count > 0 ? certificates : throw new AccException($"{path}: holds no certificate in PEM form");
+        return certificates.Count > 0 ? certificates : throw new AccException($"{path}: contains no PEM certificate");
     }
 
     private static string FirstLine(Exception e) => e.Message.AsSpan().SplitFirstLine();

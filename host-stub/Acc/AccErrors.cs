@@ -3,7 +3,7 @@ using Grpc.Core;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>What the ACC answered, as a CNI error.</summary>
+/// <summary>Turns the ACC's errors into CNI errors.</summary>
 internal static class AccErrors
 {
     public static CniException ToCni(string what, RpcException e)
@@ -11,7 +11,8 @@ internal static class AccErrors
         var detail = Sentence(e);
         return e.StatusCode switch
         {
-            StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted or StatusCode.FailedPrecondition =>
+            StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted
+                or StatusCode.FailedPrecondition =>
                 new CniException(CniErrorCode.TryAgainLater, $"the ACC could not {what}, try again later", detail),
             StatusCode.ResourceExhausted =>
                 new CniException(CniErrorCode.TryAgainLater, $"the ACC could not {what} now", detail),
@@ -21,10 +22,10 @@ internal static class AccErrors
         };
     }
 
-    /// <summary>The ACC's own words; where it had none, what the status means.</summary>
+    /// <summary>The ACC's message, or what the status means if there is none.</summary>
     public static string Sentence(RpcException e)
     {
-        // gRPC's client makes up a detail that only repeats the code.
+        // gRPC's client generates a detail that only repeats the code.
         if (e.Status.Detail.Length > 0 && e.Status.Detail != e.StatusCode.ToString())
         {
             return e.Status.Detail;
@@ -35,16 +36,19 @@ internal static class AccErrors
             StatusCode.DeadlineExceeded => "the ACC did not answer in time",
             StatusCode.Unavailable => "the connection to the ACC was lost before it answered",
             StatusCode.Cancelled => "the request to the ACC was cancelled before it answered",
-            StatusCode.Aborted => "the ACC gave the request up",
+            StatusCode.Aborted => "the ACC aborted the request",
             StatusCode.Unimplemented => "the ACC does not know this request: agent and ACC come from different releases",
-            StatusCode.PermissionDenied or StatusCode.Unauthenticated => "the ACC does not let this host make the request",
-            StatusCode.ResourceExhausted => "the ACC has no room for it",
+            StatusCode.PermissionDenied or StatusCode.Unauthenticated => "the ACC does not permit this host to make the request",
+            StatusCode.ResourceExhausted => "the ACC has reached a limit",
             var code => $"the ACC answered with {code} and no reason",
         };
     }
 
-    /// <summary>The request can't have had an effect: the ACC read it and said no.</summary>
+    /// <summary>The ACC refused the request, so that it can't have had an effect.</summary>
     public static bool IsDefinite(StatusCode code) =>
         code is StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.PermissionDenied or StatusCode.ResourceExhausted
             or StatusCode.Unauthenticated or StatusCode.Unimplemented or StatusCode.OutOfRange or StatusCode.FailedPrecondition;
 }
+
+/// <summary>The ACC can't be reached, failed verification, or closed the connection; the message says which.</summary>
+internal sealed class AccException(string message) : Exception(message);

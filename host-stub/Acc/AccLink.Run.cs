@@ -3,18 +3,20 @@ using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using ACCOffload.Retries;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
+using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <content>The life of the channel.</content>
+/// <content>The loop that keeps the channel open.</content>
 internal sealed partial class AccLink
 {
-    private static readonly TimeSpan ProbeEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan SyncLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan RetryFailedSync = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FailedSyncRetry = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetireAfter = TimeSpan.FromSeconds(15);
 
     private string _lastLogged = "";
@@ -22,7 +24,7 @@ internal sealed partial class AccLink
 
     private async Task RunAsync(CancellationToken stop)
     {
-        var backoff = new Backoff(FirstBackoff, LongestBackoff);
+        var backoff = new Backoff(FirstBackoff, MaxBackoff);
         while (!stop.IsCancellationRequested)
         {
             AccConnection? connection = null;
@@ -38,7 +40,7 @@ internal sealed partial class AccLink
             }
             catch (Exception e)
             {
-                NoteFailure(connection, e);
+                RecordFailure(connection, e);
             }
             finally
             {
@@ -52,7 +54,7 @@ internal sealed partial class AccLink
         }
     }
 
-    // Connects, asks for the state, syncs; what comes back is open for attachments.
+    // Connects, asks for the state and synchronizes: the connection that is returned admits attachments.
     private async Task<AccConnection> ConnectAsync(CancellationToken stop)
     {
         var connection = new AccConnection(_config, _credentials.Load());
@@ -104,12 +106,12 @@ internal sealed partial class AccLink
             }
             catch (RpcException) when (++missed < 2 && !connection.Lost.IsCancellationRequested)
             {
-                // Once may be a busy moment.
+                // One failure may just be a busy moment.
             }
         }
     }
 
-    // Until the connection is lost, somebody wants something, or it is time to look again.
+    // Until the connection is lost, a request needs attention, or the next probe is due.
     private async Task WaitAsync(AccConnection connection, CancellationToken stop)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, connection.Lost);
@@ -117,12 +119,12 @@ internal sealed partial class AccLink
         {
             if (!_resync)
             {
-                await _wake.WaitAsync(ProbeEvery, either.Token);
+                await _wake.WaitAsync(ProbeInterval, either.Token);
             }
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            // Lost: the caller sees it.
+            // The connection was lost, which the caller sees.
         }
     }
 
@@ -130,7 +132,7 @@ internal sealed partial class AccLink
     {
         try
         {
-            // Requests that wait for the ACC shorten the pause, but not to nothing.
+            // Requests that wait for the ACC shorten the pause, but not below the first backoff.
             await Task.Delay(pause < FirstBackoff ? pause : FirstBackoff, _time, stop);
             if (pause > FirstBackoff)
             {
@@ -146,20 +148,21 @@ internal sealed partial class AccLink
     private async Task ProbeAsync(AccConnection connection, CancellationToken stop)
     {
         var host = _claims.AttachedHost();
-        var reply = await connection.Client.StatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop);
+        var reply = await connection.Client.StatusAsync(
+            new StatusRequest(), deadline: DateTime.UtcNow + ProbeLimit, cancellationToken: stop);
         if (_epoch.IsHeld && reply.Epoch != _claims.Epoch)
         {
-            LoseEpoch($"the ACC's is {reply.Epoch}");
+            LoseEpoch($"the ACC's epoch is {reply.Epoch}");
             RequestResync();
         }
-        NoteHost(reply, host);
+        CheckHostEndpoint(reply, host);
         lock (_lock)
         {
             if (_state.Ready != reply.Ready && _state.Synced)
             {
                 LogReadiness(reply.Ready ? "ready" : $"not ready: {reply.Reason}");
             }
-            // What could not be applied without the target can be now.
+            // Failures due to the missing target may succeed now.
             if (reply.Ready && !_state.Ready && _state.SyncFailures.Count > 0)
             {
                 _resync = true;
@@ -179,24 +182,25 @@ internal sealed partial class AccLink
         }
     }
 
-    // Whoever has a copy of our certificate can replace the host's endpoint, and nothing on this host would show it.
-    private void NoteHost(StatusReply reply, Claim? host)
+    // A client with a copy of this node's certificate can replace the host's endpoint, which nothing on this host would show.
+    private void CheckHostEndpoint(StatusReply reply, Claim? host)
     {
-        // An ACC of an earlier release does not say; while not synced, or without its target, it need not hold it yet; and what we changed meanwhile proves nothing.
+        // An ACC of an earlier release does not report it; while not synchronized, or without its target, it need not hold it yet; and the
+        // claim may have changed since.
         if (reply.Conditions.Count == 0 || !reply.Ready || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
         {
             return;
         }
 
         var held = reply.HostEndpoint is { } endpoint
-            ? $"the ACC holds port {endpoint.PortName}, MAC {(endpoint.Mac.Length == MacAddress.Length ? new MacAddress(endpoint.Mac.Span).ToString() : "?")}, not {host.PortName}, {host.Mac}"
+            ? $"the ACC holds port {endpoint.PortName}, MAC {MacOf(endpoint.Mac.Span)}, not {host.PortName}, {host.Mac}"
             : "the ACC holds none";
         var same = reply.HostEndpoint is { } it && it.PortName == host.PortName && it.Mac.Span.SequenceEqual(host.Mac.ToArray());
         bool isNew;
         lock (_lock)
         {
-            // What the ACC refused was not taken away by somebody; it is stated again by the Sync that failures bring about.
-            var refused = _state.SyncFailures.Any(f => f.StartsWith($"{ACCOffload.HostStub.Cni.AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
+            // An endpoint that the ACC refused was not replaced by another client. The Sync that retries failures states it again.
+            var refused = _state.SyncFailures.Any(f => f.StartsWith($"{AttachmentKey.HostNetwork}/", StringComparison.Ordinal));
             if (_open is null || same || refused)
             {
                 _hostDifference = null;
@@ -207,7 +211,7 @@ internal sealed partial class AccLink
 
                 return;
             }
-            // While our own statement of it is under way the ACC holds what was before, or a port that it lent and we do not know of yet.
+            // While the agent is stating it, the ACC has the previous endpoint, or a port that it assigned and the agent does not know yet.
             if (_hostDifference is not { } seen || !ReferenceEquals(seen.Host, host) || seen.Held != held)
             {
                 _hostDifference = seen = new HostDifference(host, held, _time.GetTimestamp());
@@ -219,7 +223,12 @@ internal sealed partial class AccLink
             }
 
             isNew = !_state.HostDiffers;
-            _state = _state with { HostDiffers = true, HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}", HostConflictSeen = _time.GetUtcNow() };
+            _state = _state with
+            {
+                HostDiffers = true,
+                HostConflict = $"another client with this node's certificate changed the host's endpoint: {held}",
+                HostConflictSeen = _time.GetUtcNow(),
+            };
         }
         if (isNew)
         {
@@ -227,12 +236,14 @@ internal sealed partial class AccLink
         }
     }
 
-    /// <summary>Begins an epoch if there is none, then states all attachments. Only then the gate opens.</summary>
+    private static string MacOf(ReadOnlySpan<byte> mac) => mac.Length == MacAddress.Length ? new MacAddress(mac).ToString() : "?";
+
+    /// <summary>Begins an epoch if there is none, then states all attachments. Only then are new attachments admitted.</summary>
     private async Task SynchronizeAsync(AccConnection connection, CancellationToken stop)
     {
         if (_overtakenAgain)
         {
-            LoseEpoch("requests of this agent are older than what it holds, again and again");
+            LoseEpoch("requests of this agent are repeatedly older than what the ACC has");
         }
 
         if (!_epoch.IsHeld)
@@ -246,7 +257,7 @@ internal sealed partial class AccLink
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {
-            // Epoch or number: a number beyond ours that somebody else sent ends with the epoch.
+            // Epoch or sequence number: a higher number that another client sent becomes void with the epoch.
             LoseEpoch(e.Status.Detail);
             await BeginAsync(connection, stop);
             await SyncAsync(connection, stop);
@@ -268,9 +279,10 @@ internal sealed partial class AccLink
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {
-            throw new AccException($"the ACC at {_config.Address.Authority} is of an older release than this agent and hands out no epochs: update inframanager there; attachments that exist keep working");
+            throw new AccException($"the ACC at {_config.Address.Authority} runs a release that is older than this agent and assigns "
+                + "no epochs: update inframanager there; existing attachments keep working");
         }
-        // What can't be looked for is not taken for absent: without the look nothing is stated.
+        // A failure to look is not absence: then no Sync is made.
         await Adopt(reply.Attachments);
         _claims.BeginEpoch(reply.Epoch);
         _epoch.Begun();
@@ -283,8 +295,13 @@ internal sealed partial class AccLink
         _epoch.Lost();
         lock (_lock)
         {
-            CloseGate($"the ACC does not take this agent's epoch any more ({reason})");
-            _state = _state with { Synced = false, Reason = $"the ACC does not take this agent's epoch any more ({reason})", UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
+            CloseGate($"the ACC no longer accepts this agent's epoch ({reason})");
+            _state = _state with
+            {
+                Synced = false,
+                Reason = $"the ACC no longer accepts this agent's epoch ({reason})",
+                UnusableSince = _state.UnusableSince ?? _time.GetUtcNow(),
+            };
         }
         LogEpochLost(_claims.Epoch, reason, _epoch.Wait);
     }
@@ -296,15 +313,15 @@ internal sealed partial class AccLink
         var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop);
         _claims.Confirm(snapshot);
         string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
-        NoteSynced(reply, failures);
-        // Something asked again while we were at it: stay closed.
+        RecordSync(reply, failures);
+        // Another resync was requested in the meantime: stay closed.
         if (!_resync)
         {
             OpenGate(connection);
         }
     }
 
-    private void NoteSynced(SyncReply reply, string[] failures)
+    private void RecordSync(SyncReply reply, string[] failures)
     {
         lock (_lock)
         {
@@ -329,14 +346,15 @@ internal sealed partial class AccLink
     private bool RetryIsDue()
     {
         var state = State;
-        return state.SyncFailures.Count > 0 && _time.GetUtcNow() - state.LastSync > RetryFailedSync;
+        return state.SyncFailures.Count > 0 && _time.GetUtcNow() - state.LastSync > FailedSyncRetry;
     }
 
-    // New certificates: the new connection is made before the old one goes, unless the new ones say that the old one is not to be trusted.
+    // Opens a connection with the new certificates before the old one is closed, unless the new certificates show that the old peer is not
+    // trusted.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
         var renewed = _credentials.HasOther(connection.CredentialStamp);
-        // Half written, or wrong: said once.
+        // Incomplete or not valid: logged once.
         if (_credentials.Problem is { Length: > 0 } problem && problem != _badCredentials)
         {
             LogBadCredentials(problem);
@@ -354,11 +372,11 @@ internal sealed partial class AccLink
 
     private string _badCredentials = "";
 
-    // Requests on their way over the old connection may finish.
+    // Requests that are running on the old connection may complete.
     private static void RetireLater(AccConnection connection) =>
         _ = Task.Delay(RetireAfter, CancellationToken.None).ContinueWith(_ => connection.Dispose(), TaskScheduler.Default);
 
-    private void NoteFailure(AccConnection? connection, Exception e)
+    private void RecordFailure(AccConnection? connection, Exception e)
     {
         var reason = e is RpcException rpc && connection is not null ? connection.Explain(rpc) : e.Message;
         lock (_lock)
@@ -375,6 +393,43 @@ internal sealed partial class AccLink
         LogUnreachable(_config.Address.Authority, reason);
     }
 
-    /// <summary>Since when the ACC holds something else for the host than this claim.</summary>
+    /// <summary>Since when the ACC's host endpoint has differed from this claim.</summary>
     private sealed record HostDifference(Claim Host, string Held, long Since);
+
+    [LoggerMessage(
+        LogLevel.Information, "Synchronized with the ACC at {Address}: {Kept} kept, {Added} added, {Removed} removed, {Failed} failed")]
+    private partial void LogSynced(string address, uint kept, uint added, uint removed, int failed);
+
+    [LoggerMessage(LogLevel.Error, "The ACC could not apply an attachment: {Failure}")]
+    private partial void LogSyncFailure(string failure);
+
+    [LoggerMessage(LogLevel.Warning, "The ACC at {Address} is unreachable: {Reason}")]
+    private partial void LogUnreachable(string address, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The ACC is {State}")]
+    private partial void LogReadiness(string state);
+
+    [LoggerMessage(LogLevel.Warning, "Detach of {Key} is delayed until the next Sync: {Reason}")]
+    private partial void LogDetachFailed(AttachmentKey key, string reason);
+
+    [LoggerMessage(LogLevel.Information, "The ACC assigned epoch {Epoch} to this agent, {Agent}; it has {Held} attachments of this host")]
+    private partial void LogBegan(string agent, ulong epoch, int held);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The ACC no longer accepts epoch {Epoch} ({Reason}): the operator reset the host, the ACC's database was lost, or another "
+            + "agent uses this node's certificate. Requesting a new one in {Wait}")]
+    private partial void LogEpochLost(ulong epoch, string reason, TimeSpan wait);
+
+    [LoggerMessage(LogLevel.Error, "The certificate files changed but can't be used, the old ones stay in use: {Reason}")]
+    private partial void LogBadCredentials(string reason);
+
+    [LoggerMessage(
+        LogLevel.Error,
+        "Another client with this node's certificate changed the host's endpoint: {Held}. The agent states it again; if that client is "
+            + "not yours, replace the certificate and revoke the old one")]
+    private partial void LogHostConflict(string held);
+
+    [LoggerMessage(LogLevel.Information, "The certificate files changed: reconnecting")]
+    private partial void LogRotation();
 }

@@ -1,6 +1,7 @@
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.HostStub.Logging;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -9,15 +10,15 @@ using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>
-/// The one warm channel to the ACC. It connects, states all attachments by Sync, and only then lets new ones pass; it does
-/// so again after every loss, after every request whose outcome is unknown, and when the certificates on disk change.
+/// The persistent channel to the ACC. It connects, states all attachments by Sync, and only then admits new ones. It repeats this after
+/// every connection loss, after every request whose outcome is unknown, and when the certificates on disk change.
 /// </summary>
 internal sealed partial class AccLink : IAsyncDisposable
 {
-    /// <summary>How long an attachment that is stated outside of an ADD may wait for its answer.</summary>
+    /// <summary>Time limit for an attachment that is stated outside of an ADD.</summary>
     public static readonly TimeSpan RestateLimit = TimeSpan.FromSeconds(5);
 
-    private const int MostOvertaken = 3;
+    private const int MaxOvertaken = 3;
 
     private readonly AccConfig _config;
     private readonly ClaimTable _claims;
@@ -41,7 +42,7 @@ internal sealed partial class AccLink : IAsyncDisposable
         _claims = claims;
         _time = time;
         _epoch = new EpochHolder(time);
-        _logger = loggers.CreateLogger(Logging.LogFeature.Acc);
+        _logger = loggers.CreateLogger(LogFeature.Acc);
         _credentials = new AccCredentialMemory(config, time);
         _state = new AccState { Reason = "not connected yet", UnusableSince = time.GetUtcNow() };
     }
@@ -57,15 +58,17 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
     }
 
-    /// <summary>Called with what the ACC holds of this host, before the first Sync of an epoch. While it fails nothing is stated.</summary>
+    /// <summary>
+    /// Called with the attachments of this host that the ACC holds, before the first Sync of an epoch. No Sync is made while it fails.
+    /// </summary>
     public Func<IReadOnlyList<AttachRequest>, Task> Adopt { get; set; } = static _ => Task.CompletedTask;
 
-    /// <summary>Why the certificate files can't be used as they are now, with the file named; empty while they can.</summary>
+    /// <summary>Why the current certificate files can't be used, naming the file; empty while they can.</summary>
     public string CertificateProblem => _credentials.Problem;
 
     public void Start() => _run = Task.Run(() => RunAsync(_stop.Token));
 
-    /// <summary>Waits until attachments may pass.</summary>
+    /// <summary>Waits until new attachments are admitted.</summary>
     /// <exception cref="CniException">Error 11 after the limit, with the reason.</exception>
     public async Task WaitOpenAsync(TimeSpan limit, CancellationToken cancel)
     {
@@ -86,10 +89,10 @@ internal sealed partial class AccLink : IAsyncDisposable
     }
 
     /// <summary>
-    /// Attaches; waits while the channel is being re-made, and repeats what a lost connection swallowed or a Sync overtook, each time as a new
-    /// request: the ACC refuses one that is older than a Sync it has seen.
+    /// Attaches. Waits while the channel reconnects, and repeats a request that was lost with the connection or overtaken by a Sync, each
+    /// time with a new sequence number: the ACC refuses a request that is older than the last Sync.
     /// </summary>
-    /// <exception cref="CniException">The ACC refused, or the time is over.</exception>
+    /// <exception cref="CniException">The ACC refused, or the deadline passed.</exception>
     public async Task<AttachReply> AttachAsync(Claim claim, DateTime deadline, CancellationToken cancel)
     {
         for (var overtaken = 0; ;)
@@ -113,7 +116,7 @@ internal sealed partial class AccLink : IAsyncDisposable
             }
             catch (RpcException e)
             {
-                // Once a Sync may have been faster. A second time the number is of no use, whatever the ACC holds.
+                // A Sync may have been faster once. If it happens again, the ACC has a higher number than this agent can have sent.
                 if (e.StatusCode == StatusCode.FailedPrecondition && overtaken > 0)
                 {
                     _overtakenAgain = true;
@@ -128,7 +131,7 @@ internal sealed partial class AccLink : IAsyncDisposable
                 {
                     Close(connection, "the connection was lost");
                 }
-                else if (e.StatusCode != StatusCode.FailedPrecondition || ++overtaken > MostOvertaken)
+                else if (e.StatusCode != StatusCode.FailedPrecondition || ++overtaken > MaxOvertaken)
                 {
                     throw AccErrors.ToCni($"attach {claim.Key.ContainerId}/{claim.Key.InterfaceName}", e);
                 }
@@ -140,8 +143,9 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
     }
 
-    /// <summary>States an attachment once more if the ACC can be reached now.</summary>
-    /// <returns>False when there is no telling: the ACC is away, is being synchronized, or can't program its target. The next Sync states it.</returns>
+    /// <summary>States an attachment again if the ACC can be reached now.</summary>
+    /// <returns>False when the outcome is unknown: the ACC is unreachable, is being synchronized, or can't program its target. The next
+    /// Sync states it.</returns>
     /// <exception cref="CniException">The ACC refused the attachment.</exception>
     public async Task<bool> TryAttachAsync(Claim claim, TimeSpan limit)
     {
@@ -156,7 +160,8 @@ internal sealed partial class AccLink : IAsyncDisposable
             await connection.Client.AttachAsync(claim.ToProto(epoch, sequence), deadline: DateTime.UtcNow + limit);
             return true;
         }
-        catch (RpcException e) when (AccErrors.IsDefinite(e.StatusCode) && e.StatusCode is not (StatusCode.FailedPrecondition or StatusCode.ResourceExhausted))
+        catch (RpcException e) when (AccErrors.IsDefinite(e.StatusCode)
+            && e.StatusCode is not (StatusCode.FailedPrecondition or StatusCode.ResourceExhausted))
         {
             throw AccErrors.ToCni($"attach {claim.Key.ContainerId}/{claim.Key.InterfaceName}", e);
         }
@@ -171,8 +176,8 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
     }
 
-    /// <summary>Detaches now if the ACC can be reached.</summary>
-    /// <returns>False when the ACC still has to be told: the next Sync will.</returns>
+    /// <summary>Detaches if the ACC can be reached now.</summary>
+    /// <returns>False when the next Sync has to tell the ACC.</returns>
     public async Task<bool> TryDetachAsync(AttachmentKey key, TimeSpan limit)
     {
         if (Current() is not { } connection)
@@ -183,7 +188,8 @@ internal sealed partial class AccLink : IAsyncDisposable
         var (epoch, sequence) = _claims.NextSequence();
         try
         {
-            await connection.Client.DetachAsync(new DetachRequest { Key = key.ToProto(), Epoch = epoch, Sequence = sequence }, deadline: DateTime.UtcNow + limit);
+            await connection.Client.DetachAsync(
+                new DetachRequest { Key = key.ToProto(), Epoch = epoch, Sequence = sequence }, deadline: DateTime.UtcNow + limit);
             return true;
         }
         catch (RpcException e)
@@ -198,7 +204,7 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
     }
 
-    /// <summary>No new attachment passes until all of them have been stated again.</summary>
+    /// <summary>Admits no new attachment until all have been stated again.</summary>
     public void RequestResync()
     {
         _resync = true;
@@ -248,7 +254,7 @@ internal sealed partial class AccLink : IAsyncDisposable
         }
         catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
         {
-            // Two at once, or at the end: awake anyway.
+            // Already awake, or stopping.
         }
     }
 

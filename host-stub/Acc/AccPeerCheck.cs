@@ -5,7 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>Is the other end the ACC: our authority's signature, the configured name, and the role in the certificate.</summary>
+/// <summary>
+/// Verifies that the peer is the ACC: signed by a trusted CA, with the configured name and the ACC's role in its certificate.
+/// </summary>
 internal static class AccPeerCheck
 {
     public const string Role = "urn:accoffload:role:acc";
@@ -18,7 +20,7 @@ internal static class AccPeerCheck
         var policy = new X509ChainPolicy
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
-            // The default asks the internet, which a data plane's start must not wait for.
+            // The default contacts revocation servers, which must not delay the start of a data plane.
             RevocationMode = X509RevocationMode.NoCheck,
             DisableCertificateDownloads = true,
         };
@@ -27,12 +29,12 @@ internal static class AccPeerCheck
         return policy;
     }
 
-    /// <returns>Null, or why the peer is refused.</returns>
+    /// <returns>Why the peer is refused; null when it is not.</returns>
     public static string? Refusal(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, string serverName)
     {
         if (certificate is not X509Certificate2 server)
         {
-            return "the ACC showed no certificate";
+            return "the ACC sent no certificate";
         }
 
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
@@ -53,7 +55,7 @@ internal static class AccPeerCheck
         return HasRole(server, Role) ? null : $"the ACC's certificate ({server.Subject}) does not have the role {Role}";
     }
 
-    /// <summary>What is wrong with a chain, in words.</summary>
+    /// <summary>What is wrong with a chain.</summary>
     public static string Reasons(X509Chain? chain) =>
         chain is null ? "no chain" : string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()).Distinct());
 

@@ -1,44 +1,55 @@
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>What the agent knows of the ACC; replaced as a whole.</summary>
+/// <summary>What the agent knows about the ACC. Immutable.</summary>
 internal sealed record AccState
 {
-    /// <summary>Connected and synced: attachments go through.</summary>
+    /// <summary>Connected and synchronized: new attachments are accepted.</summary>
     public bool Synced { get; init; }
 
-    /// <summary>The ACC says that it can program its target.</summary>
+    /// <summary>The ACC reports that it can program its target.</summary>
     public bool Ready { get; init; }
 
-    /// <summary>Why it can't, in its own words.</summary>
+    /// <summary>Why it can't, as the ACC reports it.</summary>
     public string NotReady { get; init; } = "";
 
-    /// <summary>One line; empty when all is well.</summary>
+    /// <summary>Why the ACC can't be used, in one line; empty if it can.</summary>
     public string Reason { get; init; } = "";
 
     public string Version { get; init; } = "";
 
     public uint Endpoints { get; init; }
 
-    /// <summary>The ACC's conditions; empty from an earlier release.</summary>
-    public IReadOnlyList<ACCOffload.HostStub.Acc.AgentCondition> Conditions { get; init; } = [];
+    /// <summary>The ACC's conditions; an earlier release reports none.</summary>
+    public IReadOnlyList<AgentCondition> Conditions { get; init; } = [];
 
-    /// <summary>What the ACC last said of the host's endpoint is not what we stated.</summary>
+    /// <summary>The host's endpoint that the ACC last reported is not the one that the agent stated.</summary>
     public bool HostDiffers { get; init; }
 
-    /// <summary>The last difference, one line.</summary>
+    /// <summary>The last such difference, in one line.</summary>
     public string HostConflict { get; init; } = "";
 
-    /// <summary>When it was last seen; null for never.</summary>
+    /// <summary>When it was last seen; null if never.</summary>
     public DateTimeOffset? HostConflictSeen { get; init; }
 
-    /// <summary>Since when no ADD can work; null while it can.</summary>
+    /// <summary>Since when no ADD can succeed; null while it can.</summary>
     public DateTimeOffset? UnusableSince { get; init; }
 
-    /// <summary>Was usable at least once since the agent's start.</summary>
+    /// <summary>Whether the ACC was usable at least once since the agent's start.</summary>
     public bool EverUsable { get; init; }
 
     public DateTimeOffset? LastSync { get; init; }
 
     /// <summary>Attachments that the last Sync could not apply, with the reason.</summary>
     public IReadOnlyList<string> SyncFailures { get; init; } = [];
+}
+
+/// <summary>A condition for packets to pass, on the host or on the ACC.</summary>
+/// <param name="Name">Such as Store, Ports, Certificates.</param>
+/// <param name="Ok">Whether the condition holds.</param>
+/// <param name="Reason">Why it does not hold, or a remark if it does; one line.</param>
+/// <param name="PreventsAdds">Every ADD fails until it holds; false while it does.</param>
+internal sealed record AgentCondition(string Name, bool Ok, string Reason, bool PreventsAdds)
+{
+    public static AgentCondition Of(string name, string problem, bool preventsAdds = false) =>
+        new(name, problem.Length == 0, problem, problem.Length > 0 && preventsAdds);
 }

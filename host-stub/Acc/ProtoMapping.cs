@@ -4,10 +4,10 @@ using Google.Protobuf;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>Claims as messages of accoffload.v1.</summary>
+/// <summary>Converts claims to messages of accoffload.v1.</summary>
 internal static class ProtoMapping
 {
-    public static Protos.V1.AttachmentKey ToProto(this ACCOffload.HostStub.Cni.AttachmentKey key) =>
+    public static Protos.V1.AttachmentKey ToProto(this Cni.AttachmentKey key) =>
         new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
 
     public static AttachRequest ToProto(this Claim claim, ulong epoch, ulong sequence)

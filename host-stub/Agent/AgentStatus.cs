@@ -9,7 +9,7 @@ using ACCOffload.HostStub.Reconcile;
 
 namespace ACCOffload.HostStub.Agent;
 
-/// <summary>The agent's state for `host-stub status`.</summary>
+/// <summary>Writes the agent's state for `host-stub status`.</summary>
 internal static class AgentStatus
 {
     public static byte[] Write(AgentServices services, AgentConditions conditions, HostInterface host, Reconciler reconciler, int requests)

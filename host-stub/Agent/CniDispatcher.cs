@@ -11,21 +11,21 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;
 
-/// <summary>Turns a request into one operation under its attachment's lock, and the outcome into what the plugin prints.</summary>
+/// <summary>Runs the operation of a request under its attachment's lock, and turns the outcome into the plugin's output.</summary>
 internal sealed partial class CniDispatcher
 {
-    // A DEL waits for its ADD, including what a failed ADD still undoes.
+    // A DEL waits for its ADD, and for the undo of a failed ADD.
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(30);
 
-    private const int LongestText = 300;
+    private const int MaxText = 300;
 
-    // Requests under way at once, and those of one network.
-    private const int MostRequests = 512;
-    private const int MostOfNetwork = 256;
+    // Concurrent requests, in total and for each network.
+    private const int MaxRequests = 512;
+    private const int MaxPerNetwork = 256;
 
     private readonly AgentServices _services;
     private readonly PendingRemovals _pending;
-    private readonly NetworkSlots _slots = new(MostRequests, MostOfNetwork);
+    private readonly NetworkSlots _slots = new(MaxRequests, MaxPerNetwork);
     private readonly LineBudget _lines = new(TimeProvider.System);
     private readonly ILogger _logger;
     private readonly AddOperation _add;
@@ -34,7 +34,8 @@ internal sealed partial class CniDispatcher
     private readonly GcOperation _gc;
     private readonly StatusOperation _status;
 
-    public CniDispatcher(AgentServices services, Remover remover, Reconciler reconciler, AgentConditions conditions, PendingRemovals pending)
+    public CniDispatcher(
+        AgentServices services, Remover remover, Reconciler reconciler, AgentConditions conditions, PendingRemovals pending)
     {
         _services = services;
         _pending = pending;
@@ -51,34 +52,38 @@ internal sealed partial class CniDispatcher
         var started = Stopwatch.GetTimestamp();
         string version = "", command = request.Environment.GetValueOrDefault("CNI_COMMAND", "");
         CniCall? call = null;
-        var isDone = false;
+        var succeeded = false;
         try
         {
-            // First, so that whatever else is wrong is told in the request's own version.
-            version = (command == "DEL" ? CniNetworkHeader.ReadForRemoval(request.Stdin.Span) : CniNetworkHeader.Read(request.Stdin.Span)).Version;
+            // First, so that errors are reported in the request's version.
+            var header = command == "DEL" ? CniNetworkHeader.ReadForRemoval(request.Stdin.Span) : CniNetworkHeader.Read(request.Stdin.Span);
+            version = header.Version;
             call = CniCall.Read(request);
             var output = await WithinLimitAsync(call);
-            isDone = true;
+            succeeded = true;
             LogDone(command, call.Key, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             return new AgentResponse(0, output, Encoding.UTF8.GetBytes(call.ErrorText));
         }
         catch (CniException e)
         {
-            Refused(command, call, e);
-            return Failure(version, e.Code, e.Message, e.Details, call) with { ExitCode = e.NotTaken ? AgentResponse.NotTaken : (byte)1 };
+            LogRefusal(command, call, e);
+            return Failure(version, e.Code, e.Message, e.Details, call) with
+            {
+                ExitCode = e.NotStarted ? AgentResponse.NotStarted : (byte)1,
+            };
         }
         catch (Exception e)
         {
-            Broken(command, call, e);
+            LogInternalError(command, call, e);
             return Failure(version, (int)CniErrorCode.Internal, $"{command} failed", e.Message, call);
         }
         finally
         {
-            AgentInstruments.Answered(command, isDone, started);
+            AgentInstruments.RecordRequest(command, succeeded, started);
         }
     }
 
-    // Answered in time whatever happens. What takes longer goes on, and keeps its attachment's lock.
+    // Always answers in time. Work that takes longer continues, and keeps its attachment's lock.
     private async Task<byte[]> WithinLimitAsync(CniCall call)
     {
         if (call.IsVoid)
@@ -87,8 +92,8 @@ internal sealed partial class CniDispatcher
         }
 
         var command = call.Environment.Command;
-        // A network's STATUS must not hang on its other requests.
-        var slot = command == "STATUS" ? null : _slots.TryEnter(call.Config.Name) ?? throw Crowded(call.Config.Name);
+        // A network's STATUS must not wait for its other requests.
+        var slot = command == "STATUS" ? null : _slots.TryEnter(call.Config.Name) ?? throw TooManyRequests(call.Config.Name);
         var work = RunAsync(call, slot);
         var limit = RequestLimits.OfAgent(command);
         try
@@ -97,15 +102,29 @@ internal sealed partial class CniDispatcher
         }
         catch (TimeoutException) when (!work.IsCompleted)
         {
-            _ = work.ContinueWith(w => LogLate(command, call.Key, w.Exception?.InnerException?.Message ?? "done"), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            throw new CniException(CniErrorCode.TryAgainLater, $"{command} of {call.Key} takes longer than {limit.TotalSeconds:0} s", "it goes on in the agent; the log says how it ends") { NotTaken = command == "DEL" };
+            _ = work.ContinueWith(
+                w => LogLate(command, call.Key, w.Exception?.InnerException?.Message ?? "done"),
+                CancellationToken.None,
+                TaskContinuationOptions.None,
+                TaskScheduler.Default);
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"{command} of {call.Key} takes longer than {limit.TotalSeconds:0} s",
+                "it continues in the agent, which logs the outcome")
+            {
+                NotStarted = command == "DEL",
+            };
         }
     }
 
-    private CniException Crowded(string network)
+    private CniException TooManyRequests(string network)
     {
-        var message = $"the network {network} has {_slots.RunningOf(network)} requests under way, try again later";
-        return new CniException(CniErrorCode.TryAgainLater, message, $"the agent does {MostOfNetwork} of one network and {MostRequests} of all at once") { NotTaken = true };
+        var message = $"the network {network} has {_slots.RunningOf(network)} requests in progress, try again later";
+        return new CniException(
+            CniErrorCode.TryAgainLater, message, $"the limits are {MaxPerNetwork} for one network and {MaxRequests} for all")
+        {
+            NotStarted = true,
+        };
     }
 
     private async Task<byte[]> RunAsync(CniCall call, IDisposable? slot)
@@ -125,20 +144,20 @@ internal sealed partial class CniDispatcher
             case "DEL":
                 return await LockedAsync(call, () => DeleteAsync(call));
             case "CHECK":
-                return await LockedAsync(call, () => NothingAsync(_check.RunAsync(call)));
+                return await LockedAsync(call, () => WithoutOutputAsync(_check.RunAsync(call)));
             case "GC":
-                return await NothingAsync(_gc.RunAsync(call));
+                return await WithoutOutputAsync(_gc.RunAsync(call));
             case "STATUS":
-                return await NothingAsync(_status.RunAsync(call));
+                return await WithoutOutputAsync(_status.RunAsync(call));
             default:
                 return CniErrorJson.Versions(call.Config.Version.Text());
         }
     }
 
-    // A removal that waits for its turn is of an earlier attachment under the same names: done now, it can't hit this one.
+    // A pending removal concerns an earlier attachment of the same name. Executed now, it can't remove the new one.
     private async Task<CniResult> AddAsync(CniCall call)
     {
-        await _pending.DoNowAsync(call.Key);
+        await _pending.ExecuteNowAsync(call.Key);
         return await _add.RunAsync(call);
     }
 
@@ -152,11 +171,11 @@ internal sealed partial class CniDispatcher
     private async Task<T> LockedAsync<T>(CniCall call, Func<Task<T>> operation)
     {
         using var holder = await _services.Locks.AcquireAsync(call.Key, LockLimit)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running") { NotTaken = true };
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running") { NotStarted = true };
         return await operation();
     }
 
-    private static async Task<byte[]> NothingAsync(Task operation)
+    private static async Task<byte[]> WithoutOutputAsync(Task operation)
     {
         await operation;
         return [];
@@ -166,21 +185,25 @@ internal sealed partial class CniDispatcher
         new(1, CniErrorJson.Error(version, code, message, details), Encoding.UTF8.GetBytes(call?.ErrorText ?? ""));
 
     [LoggerMessage(LogLevel.Debug, "{Command} of {Key} took {Milliseconds:0.0} ms")]
-    private partial void LogDone(string command, ACCOffload.HostStub.Cni.AttachmentKey key, double milliseconds);
+    private partial void LogDone(string command, AttachmentKey key, double milliseconds);
 
-    /// <summary>By network and error: who may write a network's configuration can't fill the journal, nor deface it.</summary>
-    private void Refused(string command, CniCall? call, CniException e)
+    /// <summary>
+    /// Limits the lines by network and error, so that the author of a network configuration can't flood the journal. Escapes what is shown.
+    /// </summary>
+    private void LogRefusal(string command, CniCall? call, CniException e)
     {
-        var (shown, key, reason) = (ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText), ConfigurationError.OneLine(e.OneLine, LongestText));
+        var shown = ConfigurationError.OneLine(command);
+        var key = ConfigurationError.OneLine(call?.Key.ToString() ?? "", MaxText);
+        var reason = ConfigurationError.OneLine(e.OneLine, MaxText);
         var verdict = _lines.Decide(call?.Key.Network ?? "", $"{(call is null ? "" : command)} {e.Code}", $"{key} {reason}");
         if (verdict.Dropped > 0)
         {
-            LogUntold(verdict.Dropped);
+            LogUnlogged(verdict.Dropped);
         }
 
         if (verdict.Fate == LineFate.Last)
         {
-            LogFull(LineBudget.MaxLines, LineBudget.Window.TotalMinutes);
+            LogLimitReached(LineBudget.MaxLines, LineBudget.Window.TotalMinutes);
         }
         else if (verdict.Fate == LineFate.Written && verdict.Suppressed == 0)
         {
@@ -192,29 +215,31 @@ internal sealed partial class CniDispatcher
         }
     }
 
-    /// <summary>Our own fault: with its stack trace, unless the same one was told a moment ago.</summary>
-    private void Broken(string command, CniCall? call, Exception e)
+    /// <summary>Logs an internal error with its stack trace, unless the same one was logged a moment ago.</summary>
+    private void LogInternalError(string command, CniCall? call, Exception e)
     {
         if (_lines.Decide("", e.GetType().ToString(), call is null ? "" : command) is { Fate: LineFate.Written, Suppressed: 0 })
         {
-            LogBroken(e, ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", LongestText));
+            LogFailed(e, ConfigurationError.OneLine(command), ConfigurationError.OneLine(call?.Key.ToString() ?? "", MaxText));
         }
     }
-    [LoggerMessage(LogLevel.Warning, "{Command} of {Key}, which took longer than its limit, ended: {Outcome}")]
-    private partial void LogLate(string command, ACCOffload.HostStub.Cni.AttachmentKey key, string outcome);
+
+    [LoggerMessage(LogLevel.Warning, "{Command} of {Key}, which exceeded its time limit, ended: {Outcome}")]
+    private partial void LogLate(string command, AttachmentKey key, string outcome);
 
     [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason}")]
     private partial void LogRefused(string command, string key, int code, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason} ({Times} more in the last minutes that were not logged)")]
+    [LoggerMessage(
+        LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason} ({Times} more in the last minutes were not logged)")]
     private partial void LogRefusedAgain(string command, string key, int code, string reason, long times);
 
-    [LoggerMessage(LogLevel.Warning, "{Most} refusals were logged within {Minutes} minutes; further ones are counted only")]
-    private partial void LogFull(int most, double minutes);
+    [LoggerMessage(LogLevel.Warning, "{Max} refusals were logged within {Minutes} minutes; further ones are only counted")]
+    private partial void LogLimitReached(int max, double minutes);
 
     [LoggerMessage(LogLevel.Warning, "{Count} lines about refusals were not logged")]
-    private partial void LogUntold(long count);
+    private partial void LogUnlogged(long count);
 
     [LoggerMessage(LogLevel.Error, "{Command} {Key} failed")]
-    private partial void LogBroken(Exception e, string command, string key);
+    private partial void LogFailed(Exception e, string command, string key);
 }

@@ -9,15 +9,16 @@ using ACCOffload.HostStub.Monitoring;
 using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.Reconcile;
 using ACCOffload.HostStub.Wire;
+using ACCOffload.NativeInterop.Syscalls;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;
 
-/// <summary>The agent, put together: store, device kind, channel to the ACC, recovery, socket, and what is looked after from time to time.</summary>
+/// <summary>The agent: creates and connects its parts, serves the plugin, and reconciles periodically.</summary>
 internal sealed partial class HostAgent : IAsyncDisposable
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
-    private const int RetryEvery = 6;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    private const int RetryRounds = 6;
 
     private readonly CancellationTokenSource _stop = new();
     private readonly ILogger _logger;
@@ -33,10 +34,11 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private AgentMetrics? _metrics;
     private Task _maintenance = Task.CompletedTask;
     private Task _removing = Task.CompletedTask;
-    private Task _catchingUp = Task.CompletedTask;
-    private long _lastLook;
+    private Task _pendingRemovals = Task.CompletedTask;
+    private long _lastRound;
 
-    private HostAgent(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step, IpamRun? ipam)
+    private HostAgent(
+        AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware hardware, Action<string>? step, IpamRun? ipam)
     {
         _logger = loggers.CreateLogger(LogFeature.Host);
         _store = ClaimStore.Open(config.Store);
@@ -71,20 +73,27 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
     internal AgentConditions Conditions => _conditions;
 
-    /// <summary>The address that metrics are served at; null where they are not served.</summary>
+    /// <summary>The address that metrics are served at; null when they are not served.</summary>
     internal System.Net.IPEndPoint? MetricsAddress => _metrics?.Address;
 
-    /// <summary>Starts everything; when it returns, plugins are served.</summary>
+    /// <summary>Starts the agent. It serves plugins when this returns.</summary>
     /// <param name="config">The checked configuration.</param>
-    /// <param name="loggers">Where to log to.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="hardware">The host's buses; null: this machine's.</param>
-    /// <param name="step">Told of each completed step of an operation; for crash tests.</param>
-    /// <param name="ipam">Runs IPAM plugins; null: as processes.</param>
+    /// <param name="hardware">The host's buses; null for this machine's.</param>
+    /// <param name="step">Called with each completed step of an operation, for crash tests.</param>
+    /// <param name="ipam">Runs IPAM plugins; null to run them as processes.</param>
     /// <exception cref="ConfigurationException">Store, namespace or socket can't be used.</exception>
-    public static async Task<HostAgent> StartAsync(AgentConfig config, ILoggerFactory loggers, TimeProvider time, HostHardware? hardware = null, Action<string>? step = null, IpamRun? ipam = null)
+    public static async Task<HostAgent> StartAsync(
+        AgentConfig config,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        HostHardware? hardware = null,
+        Action<string>? step = null,
+        IpamRun? ipam = null)
     {
-        // Kernel calls block pool threads for moments; the default of one a processor would make requests wait for each other.
+        // Kernel calls block pool threads for short times; with the default of one thread per processor, requests would wait for each
+        // other.
         ThreadPool.GetMinThreads(out var workers, out var completions);
         ThreadPool.SetMinThreads(Math.Max(workers, 24), completions);
         var agent = new HostAgent(config, loggers, time, hardware ?? HostHardware.OfThisMachine, step, ipam);
@@ -96,7 +105,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             agent._pending.Prepare();
             agent._metrics = AgentMetrics.Start(agent._services, agent._conditions);
             agent._server = RequestServer.Start(config.Socket, agent.HandleAsync, loggers);
-            agent._catchingUp = Task.Run(() => agent._pending.RunAsync(agent._stop.Token));
+            agent._pendingRemovals = Task.Run(() => agent._pending.RunAsync(agent._stop.Token));
             agent._maintenance = Task.Run(() => agent.MaintainAsync(agent._stop.Token));
             agent.LogStarted(config.Socket, agent._services.Claims.All().Count);
             return agent;
@@ -104,17 +113,20 @@ internal sealed partial class HostAgent : IAsyncDisposable
         catch (Exception e)
         {
             await agent.DisposeAsync();
-            throw e is ACCOffload.NativeInterop.Syscalls.LinuxException ? new ConfigurationException(new ConfigurationError("configuration", "Device:PortNamespace", config.PortNamespace, e.Message, "remove what is there, or name another one")) : e;
+            throw e is LinuxException
+                ? new ConfigurationException(new ConfigurationError(
+                    "configuration", "Device:PortNamespace", config.PortNamespace, e.Message, "remove it, or configure another one"))
+                : e;
         }
     }
 
-    /// <summary>Alive means: requests are accepted, claims can be written, the periodic look goes on.</summary>
+    /// <summary>Whether claims can be written and the periodic reconciliation is running.</summary>
     public async Task<bool> IsAliveAsync(TimeSpan limit)
     {
         try
         {
             await _store.FlushAsync().WaitAsync(limit);
-            return _services.Time.GetElapsedTime(Volatile.Read(ref _lastLook)) < LookEvery * 12;
+            return _services.Time.GetElapsedTime(Volatile.Read(ref _lastRound)) < Interval * 12;
         }
         catch (Exception e) when (e is TimeoutException or ObjectDisposedException)
         {
@@ -122,7 +134,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops serving, lets running requests end; attachments stay.</summary>
+    /// <summary>Stops serving and waits for running requests. Attachments stay.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -138,15 +150,17 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
         await _maintenance;
         await _removing;
-        await _catchingUp;
+        await _pendingRemovals;
         await _services.Acc.DisposeAsync();
         _store.Dispose();
         _dataPlane.Dispose();
         _stop.Dispose();
     }
 
-    // A plugin whose network doesn't name the directory keeps its DEL beside the socket, whatever the agent's configuration says.
-    private static string[] PendingDirectories(AgentConfig config) => [.. new[] { config.Pending, Cni.CniNetworkHeader.PendingFor(config.Socket) }.Distinct()];
+    // A plugin whose network configuration does not name the directory stores DELs next to the socket, whatever the agent's configuration
+    // says.
+    private static string[] PendingDirectories(AgentConfig config) =>
+        [.. new[] { config.Pending, Cni.CniNetworkHeader.PendingFor(config.Socket) }.Distinct()];
 
     private async Task<AgentResponse> HandleAsync(AgentRequest request) => request.Kind switch
     {
@@ -157,13 +171,13 @@ internal sealed partial class HostAgent : IAsyncDisposable
 
     private async Task MaintainAsync(CancellationToken stop)
     {
-        Volatile.Write(ref _lastLook, _services.Time.GetTimestamp());
+        Volatile.Write(ref _lastRound, _services.Time.GetTimestamp());
         for (var round = 1; !stop.IsCancellationRequested; round++)
         {
             try
             {
-                await Task.Delay(LookEvery, _services.Time, stop);
-                // A store that failed is tried without a request too: while STATUS says so, none may come.
+                await Task.Delay(Interval, _services.Time, stop);
+                // Retry a failed store without waiting for a request: while STATUS reports the failure, none may come.
                 if (_store.Problem.Length > 0)
                 {
                     await _store.FlushAsync();
@@ -173,7 +187,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
                 await _host.EnsureAsync();
                 await _reconciler.RunAsync();
                 await _services.Claims.CatchUpAsync();
-                if (round % RetryEvery == 0)
+                if (round % RetryRounds == 0)
                 {
                     await _reconciler.RetryAsync();
                 }
@@ -184,15 +198,15 @@ internal sealed partial class HostAgent : IAsyncDisposable
             }
             catch (Exception e)
             {
-                LogLookFailed(e.Message);
+                LogRoundFailed(e.Message);
             }
-            Volatile.Write(ref _lastLook, _services.Time.GetTimestamp());
+            Volatile.Write(ref _lastRound, _services.Time.GetTimestamp());
         }
     }
 
     [LoggerMessage(LogLevel.Information, "Serving plugins on {Socket}, {Claims} claims")]
     private partial void LogStarted(string socket, int claims);
 
-    [LoggerMessage(LogLevel.Error, "The periodic look at the devices failed: {Reason}")]
-    private partial void LogLookFailed(string reason);
+    [LoggerMessage(LogLevel.Error, "The periodic reconciliation failed: {Reason}")]
+    private partial void LogRoundFailed(string reason);
 }

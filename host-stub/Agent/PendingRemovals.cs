@@ -10,27 +10,27 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Agent;
 
 /// <summary>
-/// Does the DELs that the plugin kept while the agent was away: a file each, removed when the removal is durable. A later ADD of the same attachment does
-/// its file first, so that no old DEL undoes it.
+/// Executes the DELs that the plugin stored while the agent was not running. Each is a file, which is deleted when the removal is on disk.
+/// A later ADD of the same attachment executes its file first, so that the old DEL can't undo it.
 /// </summary>
-/// <param name="services">The agent's.</param>
-/// <param name="del">Does a removal.</param>
-/// <param name="directories">Where removals may wait: the agent's own directory first, then where a plugin keeps them that was told of no other.</param>
+/// <param name="services">The agent's services.</param>
+/// <param name="del">Executes a removal.</param>
+/// <param name="directories">Directories with stored DELs: the agent's own first, then the plugin's default.</param>
 internal sealed partial class PendingRemovals(AgentServices services, DelOperation del, IReadOnlyList<string> directories)
 {
-    private const int AtOnce = 4;
-    private const int MostRejected = 16;
-    private const string Rejected = ".rejected-";
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
+    private const int Parallelism = 4;
+    private const int MaxRejected = 16;
+    private const string RejectedPrefix = ".rejected-";
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan UnfinishedFor = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan UnfinishedLimit = TimeSpan.FromMinutes(10);
 
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
     private readonly ConcurrentDictionary<string, Attempt> _failed = new();
     private readonly Dictionary<string, string> _problems = [];
 
-    /// <summary>Makes the agent's own directory, so that it has the right owner before the plugin needs it.</summary>
+    /// <summary>Creates the agent's directory, so that it has the right owner before the plugin needs it.</summary>
     public void Prepare()
     {
         try
@@ -39,12 +39,12 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The plugin makes it when it needs it.
-            Tell(directories[0], e.Message);
+            // The plugin creates it when it needs it.
+            Report(directories[0], e.Message);
         }
     }
 
-    /// <summary>Looks until it is stopped.</summary>
+    /// <summary>Executes stored DELs until it is stopped.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
@@ -56,7 +56,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
                     await LookAsync(directory, stop);
                 }
 
-                await Task.Delay(LookEvery, services.Time, stop);
+                await Task.Delay(Interval, services.Time, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -65,9 +65,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         }
     }
 
-    /// <summary>Does the attachment's removal, if one waits. The caller holds the attachment's lock and is about to add it.</summary>
-    /// <exception cref="CniException">Error 11: it could not be done.</exception>
-    public async Task DoNowAsync(AttachmentKey key)
+    /// <summary>
+    /// Executes the attachment's stored DEL, if there is one. The caller holds the attachment's lock and is about to add it.
+    /// </summary>
+    /// <exception cref="CniException">Error 11: it could not be executed.</exception>
+    public async Task ExecuteNowAsync(AttachmentKey key)
     {
         foreach (var file in FilesOf(key))
         {
@@ -82,12 +84,13 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             }
             catch (CniException e)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"an earlier DEL of {key} waits and can't be done yet, so it can't be added again", e.OneLine);
+                throw new CniException(
+                    CniErrorCode.TryAgainLater, $"an earlier DEL of {key} can't be executed yet, so it can't be added again", e.OneLine);
             }
         }
     }
 
-    /// <summary>The attachment was removed: nothing waits for it any more.</summary>
+    /// <summary>Deletes the stored DEL of an attachment that was removed.</summary>
     public void Forget(AttachmentKey key)
     {
         foreach (var file in FilesOf(key))
@@ -99,14 +102,14 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Done once more by the next look, to no effect. Without the directory there is nothing.
+                // Executed again in the next round, with no effect. Without the directory there is no file.
             }
         }
     }
 
     private IEnumerable<string> FilesOf(AttachmentKey key)
     {
-        var name = PendingName.For(key.Network, key.ContainerId, key.InterfaceName);
+        var name = PendingFiles.NameOf(key.Network, key.ContainerId, key.InterfaceName);
         return directories.Select(d => Path.Combine(d, name));
     }
 
@@ -115,7 +118,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         string[] due;
         try
         {
-            due = [.. Directory.EnumerateFiles(directory).Where(IsDue).Take(PendingName.MostFiles)];
+            due = [.. Directory.EnumerateFiles(directory).Where(IsDue).Take(PendingFiles.MaxFiles)];
             _problems.Remove(directory);
         }
         catch (DirectoryNotFoundException)
@@ -124,20 +127,22 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Tell(directory, e.Message);
+            Report(directory, e.Message);
             return;
         }
-        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop }, async (file, _) => await TryAsync(file))
-            ;
+        await Parallel.ForEachAsync(
+            due,
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = stop },
+            async (file, _) => await TryAsync(file));
     }
 
     private bool IsDue(string file)
     {
         var name = Path.GetFileName(file);
-        if (name.StartsWith(PendingName.Unfinished, StringComparison.Ordinal))
+        if (name.StartsWith(PendingFiles.UnfinishedPrefix, StringComparison.Ordinal))
         {
-            // Its plugin died.
-            if (DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > UnfinishedFor)
+            // Its plugin was killed.
+            if (DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > UnfinishedLimit)
             {
                 File.Delete(file);
             }
@@ -158,7 +163,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
             using var holder = await services.Locks.AcquireAsync(call.Key, LockLimit)
                 ?? throw new CniException(CniErrorCode.TryAgainLater, $"another request for {call.Key} is still running");
-            // Whoever had the lock may have done it.
+            // The previous holder of the lock may have executed it.
             if (!File.Exists(file))
             {
                 _failed.TryRemove(file, out _);
@@ -168,9 +173,9 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         }
         catch (Exception e)
         {
-            var reason = e is CniException cni ? cni.OneLine : e.Message;
+            var reason = CniException.ReasonOf(e);
             var before = _failed.GetValueOrDefault(file);
-            var pause = before is null ? LookEvery : before.Pause * 2 < LongestPause ? before.Pause * 2 : LongestPause;
+            var pause = before is null ? Interval : before.Pause * 2 < MaxPause ? before.Pause * 2 : MaxPause;
             _failed[file] = new Attempt(services.Time.GetTimestamp(), pause, reason);
             if (before?.Reason != reason)
             {
@@ -185,10 +190,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         {
             await del.RunAsync(call);
         }
-        // The file is the only durable trace of the DEL until the store has one.
+        // Until the store has a record of the DEL, the file is the only one on disk.
         if (!await services.Claims.CatchUpAsync())
         {
-            throw new CniException(CniErrorCode.IoFailure, $"{call.Key} is removed, which can't be written to {services.Config.Store} yet");
+            throw new CniException(
+                CniErrorCode.IoFailure, $"{call.Key} is removed, but this can't be written to {services.Config.Store} yet");
         }
 
         File.Delete(file);
@@ -196,12 +202,13 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         LogDone(call.Key);
     }
 
-    // Null: it was no request, and is out of the way.
+    // Null when the file is not a valid request and was moved away.
     private CniCall? Read(string file)
     {
         try
         {
-            if (new FileInfo(file) is { LinkTarget: not null } or { Length: < AgentRequest.LengthPrefix or > AgentRequest.LengthPrefix + AgentRequest.MaxBody })
+            const int MaxLength = AgentRequest.LengthPrefix + AgentRequest.MaxBody;
+            if (new FileInfo(file) is { LinkTarget: not null } or { Length: < AgentRequest.LengthPrefix or > MaxLength })
             {
                 throw new FrameException("it is a link, empty or too large");
             }
@@ -209,7 +216,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             var frame = File.ReadAllBytes(file);
             if (BinaryPrimitives.ReadInt32BigEndian(frame) != frame.Length - AgentRequest.LengthPrefix)
             {
-                throw new FrameException("it is cut short");
+                throw new FrameException("it is truncated");
             }
 
             var request = AgentRequest.Decode(frame.AsSpan(AgentRequest.LengthPrefix));
@@ -219,7 +226,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             }
 
             var call = CniCall.Read(request);
-            return FilesOf(call.Key).Contains(file) ? call : throw new FrameException("its name is not its attachment's");
+            return FilesOf(call.Key).Contains(file) ? call : throw new FrameException("its name does not match its attachment");
         }
         catch (FileNotFoundException)
         {
@@ -237,17 +244,17 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         var directory = Path.GetDirectoryName(file)!;
         _failed.TryRemove(file, out _);
         LogRejected(Path.GetFileName(file), reason);
-        if (Directory.EnumerateFiles(directory, $"{Rejected}*").Count() >= MostRejected)
+        if (Directory.EnumerateFiles(directory, $"{RejectedPrefix}*").Count() >= MaxRejected)
         {
             File.Delete(file);
         }
         else
         {
-            File.Move(file, Path.Combine(directory, $"{Rejected}{Guid.NewGuid():N}"));
+            File.Move(file, Path.Combine(directory, $"{RejectedPrefix}{Guid.NewGuid():N}"));
         }
     }
 
-    private void Tell(string directory, string problem)
+    private void Report(string directory, string problem)
     {
         if (_problems.GetValueOrDefault(directory) == problem)
         {
@@ -260,15 +267,15 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private sealed record Attempt(long At, TimeSpan Pause, string Reason);
 
-    [LoggerMessage(LogLevel.Information, "Removed {Key}, whose DEL came while the agent was away")]
+    [LoggerMessage(LogLevel.Information, "Removed {Key}, whose DEL came while the agent was not running")]
     private partial void LogDone(AttachmentKey key);
 
-    [LoggerMessage(LogLevel.Warning, "The DEL {Name}, kept while the agent was away, can't be done yet, trying again: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "The stored DEL {Name} can't be executed yet, trying again: {Reason}")]
     private partial void LogFailed(string name, string reason);
 
-    [LoggerMessage(LogLevel.Error, "{Name} among the DELs that were kept is none, and is set aside: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The stored DEL {Name} is not valid and is set aside: {Reason}")]
     private partial void LogRejected(string name, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The DELs kept in {Directory} can't be read: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The stored DELs in {Directory} can't be read: {Reason}")]
     private partial void LogUnreadable(string directory, string reason);
 }

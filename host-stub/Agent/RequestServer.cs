@@ -10,17 +10,17 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;
 
-/// <summary>The agent's unix socket: root only, one request a connection, a bounded number at once.</summary>
+/// <summary>The agent's unix socket: for root only, one request per connection, a limited number of connections.</summary>
 internal sealed partial class RequestServer : IAsyncDisposable
 {
-    // Connections, of which the dispatcher serves fewer at once: it knows whose they are.
-    private const int MostRequests = 1024;
+    // The dispatcher has lower limits, by network.
+    private const int MaxConnections = 1024;
     private const int Backlog = 512;
     private static readonly TimeSpan ReceiveLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(15);
 
-    private const int LongestText = 200;
+    private const int MaxText = 200;
 
     private readonly string _path;
     private readonly LineBudget _lines = new(TimeProvider.System);
@@ -41,7 +41,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
 
     public int Running => Volatile.Read(ref _running);
 
-    /// <exception cref="ConfigurationException">The socket can't be made; the message names it.</exception>
+    /// <exception cref="ConfigurationException">The socket can't be created; the message names it.</exception>
     public static RequestServer Start(string path, Func<AgentRequest, Task<AgentResponse>> handle, ILoggerFactory loggers)
     {
         Socket listener;
@@ -51,14 +51,15 @@ internal sealed partial class RequestServer : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException(new ConfigurationError("configuration", "Agent:Socket", path, e.Message, "stop what uses it, or name another one"));
+            throw new ConfigurationException(new ConfigurationError(
+                "configuration", "Agent:Socket", path, e.Message, "stop the process that uses it, or configure another path"));
         }
         var server = new RequestServer(path, listener, handle, loggers);
         server._accepting = Task.Run(server.AcceptAsync);
         return server;
     }
 
-    /// <summary>Stops accepting, lets running requests end within a limit.</summary>
+    /// <summary>Stops accepting connections, and waits for running requests for a limited time.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -89,7 +90,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
             }
             catch (SocketException e)
             {
-                // Out of descriptors, or a peer that gave up: a moment later it may be better.
+                // Out of descriptors, or the peer gave up: try again a moment later.
                 LogAcceptFailed(e.Message);
                 await Task.Delay(100);
             }
@@ -104,7 +105,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
             using var owned = socket;
             var stream = new NetworkStream(socket, ownsSocket: false);
             await using var closing = stream;
-            var response = await AnswerAsync(socket, stream, running > MostRequests);
+            var response = await AnswerAsync(socket, stream, running > MaxConnections);
             if (response is { } answer)
             {
                 using var limit = new CancellationTokenSource(SendLimit);
@@ -113,12 +114,12 @@ internal sealed partial class RequestServer : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
         {
-            // The runtime gave up on its plugin. What was done stays done; it will send DEL.
-            LogPeerGone(e.Message);
+            // The runtime killed its plugin. The work stays done: the runtime will send DEL.
+            LogPeerClosed(e.Message);
         }
         catch (Exception e)
         {
-            LogBroken(e);
+            LogFailed(e);
         }
         finally
         {
@@ -131,12 +132,12 @@ internal sealed partial class RequestServer : IAsyncDisposable
         var peer = UnixPeer.GetCredentials(socket);
         if (peer.Uid != 0)
         {
-            if (_lines.Decide($"uid {peer.Uid}", "stranger", "").Fate == LineFate.Written)
+            if (_lines.Decide($"uid {peer.Uid}", "not root", "").Fate == LineFate.Written)
             {
-                LogStranger(peer.Uid, peer.Pid);
+                LogNotRoot(peer.Uid, peer.Pid);
             }
 
-            return Failure(CniErrorCode.Internal, "only root may talk to the agent");
+            return Failure(CniErrorCode.Internal, "only root may use the agent's socket");
         }
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
         try
@@ -150,7 +151,11 @@ internal sealed partial class RequestServer : IAsyncDisposable
 
             if (busy)
             {
-                return Failure(CniErrorCode.TryAgainLater, $"the agent has {MostRequests} requests to do already, try again later") with { ExitCode = AgentResponse.NotTaken };
+                return Failure(
+                    CniErrorCode.TryAgainLater, $"the agent already has {MaxConnections} requests in progress, try again later") with
+                {
+                    ExitCode = AgentResponse.NotStarted,
+                };
             }
 
             return await _handle(AgentRequest.Decode(body));
@@ -159,7 +164,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         {
             if (_lines.Decide("", nameof(FrameException), e.Message).Fate == LineFate.Written)
             {
-                LogBadFrame(peer.Pid, ConfigurationError.OneLine(e.Message, LongestText));
+                LogBadFrame(peer.Pid, ConfigurationError.OneLine(e.Message, MaxText));
             }
 
             return Failure(CniErrorCode.IoFailure, "the request to the agent is malformed", e.Message);
@@ -176,15 +181,15 @@ internal sealed partial class RequestServer : IAsyncDisposable
     [LoggerMessage(LogLevel.Warning, "Accepting a connection failed: {Reason}")]
     private partial void LogAcceptFailed(string reason);
 
-    [LoggerMessage(LogLevel.Debug, "A plugin went away before its answer: {Reason}")]
-    private partial void LogPeerGone(string reason);
+    [LoggerMessage(LogLevel.Debug, "A plugin closed its connection before the response: {Reason}")]
+    private partial void LogPeerClosed(string reason);
 
-    [LoggerMessage(LogLevel.Warning, "Refused a request of uid {Uid} (pid {Pid}): only root may talk to the agent")]
-    private partial void LogStranger(uint uid, int pid);
+    [LoggerMessage(LogLevel.Warning, "Refused a request from uid {Uid} (pid {Pid}): only root may use the agent's socket")]
+    private partial void LogNotRoot(uint uid, int pid);
 
-    [LoggerMessage(LogLevel.Warning, "A malformed request of pid {Pid}: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "Malformed request from pid {Pid}: {Reason}")]
     private partial void LogBadFrame(int pid, string reason);
 
     [LoggerMessage(LogLevel.Error, "Serving a connection failed")]
-    private partial void LogBroken(Exception e);
+    private partial void LogFailed(Exception e);
 }

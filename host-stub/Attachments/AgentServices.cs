@@ -61,7 +61,8 @@ internal sealed class AgentServices
     public async Task<T> RunOnHostAsync<T>(Func<T> code, string network = "")
     {
         using var slot = await _slots.EnterAsync(network, SlotLimit)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {network} has {_slots.RunningOf(network)} device operations running, try again later",
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {network} has {_slots.RunningOf(network)} device "
+                + "operations running, try again later",
                 $"none completed within {SlotLimit.TotalSeconds:0} s");
         return await Task.Run(code);
     }

@@ -30,7 +30,7 @@ internal sealed class CniCall
     public AttachmentKey Key => new(Config.Name, Environment.ContainerId, Environment.InterfaceName);
 
     /// <summary>A DEL of a name that no attachment can have.</summary>
-    public bool IsVoid => Environment.NothingExists.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
+    public bool IsVoid => Environment.InvalidName.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
 
     /// <summary>What delegated plugins wrote to standard error.</summary>
     public string ErrorText
@@ -51,7 +51,8 @@ internal sealed class CniCall
         var config = removal ? CniNetworkConfig.ForRemoval(request.Stdin) : CniNetworkConfig.Parse(request.Stdin, environment.Command);
         if (!removal && config.Name == AttachmentKey.HostNetwork)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the network name \"{config.Name}\" is reserved for the host's own interface");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig, $"the network name \"{config.Name}\" is reserved for the host's own interface");
         }
         // A DEL must not fail because of a value that only ADD uses.
         var args = environment.Command == "ADD" ? CniArgs.Parse(environment.Args) : default;
@@ -68,5 +69,9 @@ internal sealed class CniCall
 
     /// <param name="ownResult">What the plugin's ADD returned, for its CHECK.</param>
     public IpamRequest ToIpam(CniResult? ownResult = null) =>
-        new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult) { Network = Config.Name, OwnResult = ownResult };
+        new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult)
+        {
+            Network = Config.Name,
+            OwnResult = ownResult,
+        };
 }

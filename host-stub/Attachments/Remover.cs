@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>
-/// Removes an attachment in whatever state it is: after DEL, GC, a failed ADD, or a crash. Every step can be repeated. If one fails, the claim stays as being
-/// deleted, and the removal is retried. The caller holds the attachment's lock.
+/// Removes an attachment in whatever state it is: after DEL, GC, a failed ADD, or a crash. Every step can be repeated. If one fails, the
+/// claim stays as being deleted, and the removal is retried. The caller holds the attachment's lock.
 /// </summary>
 internal sealed partial class Remover(AgentServices services)
 {
@@ -21,20 +21,22 @@ internal sealed partial class Remover(AgentServices services)
     /// <param name="claim">Its claim; null when there is none (then whatever its name implies is removed).</param>
     /// <param name="ipam">How to release the addresses; null when none were assigned.</param>
     /// <param name="otherIpam">Tried when that fails, because the configuration may have been fixed since; null for nothing.</param>
-    /// <param name="accTold">False when the ACC can't know of the attachment.</param>
-    /// <param name="ipamMayFail">Nothing suggests that an address was assigned: the plugin's refusal is reported, but is no failure.</param>
+    /// <param name="attachSent">False when no Attach was sent, so that the ACC can't know of the attachment.</param>
+    /// <param name="ipamMayFail">Nothing suggests that an address was assigned: the plugin's refusal is reported, but is no
+    /// failure.</param>
     /// <returns>What delegated plugins wrote to standard error.</returns>
     /// <exception cref="CniException">The first step that failed; the others completed.</exception>
-    public async Task<string> RemoveAsync(AttachmentKey key, Claim? claim, IpamRequest? ipam, IpamRequest? otherIpam = null, bool accTold = true, bool ipamMayFail = false)
+    public async Task<string> RemoveAsync(
+        AttachmentKey key, Claim? claim, IpamRequest? ipam, IpamRequest? otherIpam = null, bool attachSent = true, bool ipamMayFail = false)
     {
         var failures = new List<Exception>();
         // On disk before the address is free for another attachment: after a restart in between, the Sync must not list the old holder.
         var recorded = claim is null ? Task.CompletedTask : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
         var rules = RemoveRulesAsync(claim);
-        var detached = accTold ? DetachAsync(key, claim, device) : Task.FromResult(true);
-        // The removal continues on a full disk, because it frees resources. The table writes the record as soon as it can. A restart before that finds a claim
-        // whose device is missing, which the Sync omits, and which is released after a while.
+        var detached = attachSent ? DetachAsync(key, claim, device) : Task.FromResult(true);
+        // The removal continues on a full disk, because it frees resources. The table writes the record as soon as it can. A restart before
+        // that finds a claim whose device is missing, which the Sync omits, and which is released after a while.
         await TryAsync(recorded, [], "record");
         await TryAsync(rules, failures, "remove the pod's routing rules");
         var confirmed = await detached;
@@ -100,7 +102,8 @@ internal sealed partial class Remover(AgentServices services)
         {
             return (await services.Ipam.RunAsync("DEL", ipam)).ErrorText;
         }
-        catch (CniException e) when (e.Code != (int)CniErrorCode.TryAgainLater && other is not null && !(other.Type == ipam.Type && other.Config.Span.SequenceEqual(ipam.Config.Span)))
+        catch (CniException e) when (e.Code != (int)CniErrorCode.TryAgainLater && other is not null
+            && !(other.Type == ipam.Type && other.Config.Span.SequenceEqual(ipam.Config.Span)))
         {
             return (await services.Ipam.RunAsync("DEL", other)).ErrorText;
         }
@@ -135,7 +138,10 @@ internal sealed partial class Remover(AgentServices services)
 
         return services.Pools.Find(claim.DeviceKind) is { } kind
             ? services.Pools.IsDeviceReleased(claim) ? Task.CompletedTask : kind.DeleteAsync(claim)
-            : Task.FromException(new CniException(CniErrorCode.TryAgainLater, $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration no longer enables", "enable it until the pod is gone"));
+            : Task.FromException(new CniException(
+                CniErrorCode.TryAgainLater,
+                $"{key} has a device of the kind {claim.DeviceKind}, which the agent's configuration no longer enables",
+                "enable it until the pod is gone"));
     }
 
     // Also a claim that is marked already: the mark may be in memory only, if the disk was full.
@@ -159,7 +165,8 @@ internal sealed partial class Remover(AgentServices services)
     }
 
     private static CniException ToCni(Exception e) =>
-        e as CniException ?? new CniException(CniErrorCode.IoFailure, "the attachment could not be removed completely, try again", e.Message);
+        e as CniException
+            ?? new CniException(CniErrorCode.IoFailure, "the attachment could not be removed completely, try again", e.Message);
 
     [LoggerMessage(LogLevel.Information, "Removed {Key}{Remark}")]
     private partial void LogRemoved(AttachmentKey key, string remark);

@@ -8,7 +8,10 @@ namespace ACCOffload.HostStub.Attachments;
 internal static class StoredCall
 {
     public static string Variables(CniCall call) =>
-        string.Join('\n', call.Variables.Where(v => (v.Key.StartsWith("CNI_", StringComparison.Ordinal) || v.Key == "PATH") && !v.Value.Contains('\n')).Select(v => $"{v.Key}={v.Value}"));
+        string.Join(
+            '\n',
+            call.Variables.Where(v => (v.Key.StartsWith("CNI_", StringComparison.Ordinal) || v.Key == "PATH") && !v.Value.Contains('\n'))
+                .Select(v => $"{v.Key}={v.Value}"));
 
     /// <summary>An adopted claim has no configuration: that of the call which removes it names the IPAM plugin.</summary>
     /// <returns>Null when the claim has its own configuration, or the call's delegates to no plugin.</returns>
@@ -51,6 +54,10 @@ internal static class StoredCall
                 variables[line[..equals]] = line[(equals + 1)..];
             }
         }
-        return new IpamRequest(config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult) { Network = claim.Key.Network };
+        return new IpamRequest(
+            config.IpamType, variables.GetValueOrDefault("CNI_PATH", ""), variables, config.Version, config.Raw, config.PrevResult)
+        {
+            Network = claim.Key.Network,
+        };
     }
 }

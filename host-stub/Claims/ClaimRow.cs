@@ -10,15 +10,18 @@ internal static class ClaimRow
 {
     public const string Columns =
         "network, container_id, interface_name, state, device_kind, port_name, mac, mtu, addresses, netns, "
-        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes, origin, ipam_result, source_table";
+        + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes, origin, "
+        + "ipam_result, source_table";
 
     public const string Upsert =
-        $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, $addresses, $netns, "
-        + "$podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, $routes, $origin, $ipamResult, $sourceTable)";
+        $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, "
+        + "$addresses, $netns, $podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, "
+        + "$routes, $origin, $ipamResult, $sourceTable)";
 
-    public const string Delete = "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
+    public const string Delete =
+        "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
 
-    /// <summary>What version 2 has beyond version 1.</summary>
+    /// <summary>From version 1 to 2.</summary>
     public static readonly string[] FromVersion1 =
     [
         "ALTER TABLE claims ADD COLUMN device TEXT NOT NULL DEFAULT ''",
@@ -26,14 +29,14 @@ internal static class ClaimRow
         "ALTER TABLE claims ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     ];
 
-    /// <summary>What version 3 does not have any more: the ACC hands out epochs, and Sync is for the whole node.</summary>
+    /// <summary>From version 2 to 3: the ACC assigns epochs, and Sync covers the whole node.</summary>
     public static readonly string[] FromVersion2 =
     [
         "DROP TABLE IF EXISTS networks",
         "DELETE FROM state WHERE name = 'epoch'",
     ];
 
-    /// <summary>What version 4 has beyond version 3: what the delegated plugin had returned, and the table of the pod's source-based routing.</summary>
+    /// <summary>From version 3 to 4: the delegated plugin's result, and the table of the pod's source routing.</summary>
     public static readonly string[] FromVersion3 =
     [
         "ALTER TABLE claims ADD COLUMN ipam_result BLOB NOT NULL DEFAULT x''",
@@ -58,7 +61,7 @@ internal static class ClaimRow
     public static void Bind(SqliteParameterCollection parameters, Claim claim)
     {
         BindKey(parameters, claim.Key);
-        // What the ACC was told meanwhile does not survive: a restart undoes it.
+        // A restart undoes the attachment, whatever the ACC was told.
         var state = claim.State == ClaimState.Attaching ? ClaimState.Adding : claim.State;
         parameters.AddWithValue("$state", (int)state);
         parameters.AddWithValue("$device", claim.DeviceKind);
@@ -114,7 +117,7 @@ internal static class ClaimRow
         SourceTable = row.GetInt32(22),
     };
 
-    // In the form in which a result has them.
+    // In the form of a CNI result.
     private static byte[] WriteRoutes(IReadOnlyList<CniRoute> routes)
     {
         if (routes.Count == 0)

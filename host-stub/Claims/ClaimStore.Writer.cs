@@ -5,19 +5,19 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.HostStub.Claims;
 
-/// <content>The writing thread and its group commit.</content>
+/// <content>The writer thread and its group commit.</content>
 internal sealed partial class ClaimStore
 {
-    private const int LargestCommit = 256;
+    private const int MaxCommit = 256;
 
     private readonly Thread _writer;
     private volatile string _problem = "";
     private readonly Channel<Write> _writes = Channel.CreateUnbounded<Write>(new UnboundedChannelOptions { SingleReader = true });
 
-    /// <summary>Why the last commit failed, one line; empty while commits succeed.</summary>
+    /// <summary>Why the last commit failed, in one line; empty while commits succeed.</summary>
     public string Problem => _problem;
 
-    /// <summary>Inserts or replaces a claim; the task ends when it is on disk, or with the database's error.</summary>
+    /// <summary>Inserts or replaces a claim. The task completes when it is on disk, or with the database's error.</summary>
     public Task PutAsync(Claim claim) => Enqueue(command =>
     {
         command.CommandText = ClaimRow.Upsert;
@@ -30,13 +30,13 @@ internal sealed partial class ClaimStore
         ClaimRow.BindKey(command.Parameters, key);
     });
 
-    /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
+    /// <summary>Records that the claims include this host's attachments that the ACC held.</summary>
     public Task SetCompleteAsync() => Enqueue(command => command.CommandText = "UPDATE state SET value = 1 WHERE name = 'complete'");
 
-    /// <summary>Ends when everything written before is on disk: the writer lives.</summary>
+    /// <summary>Completes when everything written before is on disk, which shows that the writer is running.</summary>
     public Task FlushAsync() => Enqueue(null);
 
-    /// <summary>Writes what is queued and closes.</summary>
+    /// <summary>Completes queued writes and closes the database.</summary>
     public void Dispose()
     {
         _writes.Writer.TryComplete();
@@ -56,19 +56,23 @@ internal sealed partial class ClaimStore
         {
             write.Done.SetException(new ObjectDisposedException(nameof(ClaimStore)));
         }
-        // Whoever does not wait for it must not bring the process down with an unobserved failure.
-        _ = write.Done.Task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        // A failure that no caller awaits must not be reported as unobserved.
+        _ = write.Done.Task.ContinueWith(
+            static t => t.Exception,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         return write.Done.Task;
     }
 
     private void WriteLoop()
     {
         var batch = new List<Write>();
-        // A plain thread: SQLite's calls block in fsync, and must not hold a pool thread that a request needs.
+        // A dedicated thread: SQLite blocks in fsync, and must not occupy a pool thread that a request needs.
         while (_writes.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
-            while (batch.Count < LargestCommit && _writes.Reader.TryRead(out var write))
+            while (batch.Count < MaxCommit && _writes.Reader.TryRead(out var write))
             {
                 batch.Add(write);
             }
@@ -87,7 +91,7 @@ internal sealed partial class ClaimStore
                 _problem = $"{Path} can't be written: {e.Message.ReplaceLineEndings(" ")}";
                 foreach (var write in batch)
                 {
-                    // A flush asks whether the writer lives, which it does.
+                    // A flush only checks that the writer is running.
                     if (write.Prepare is null)
                     {
                         write.Done.TrySetResult();
@@ -105,7 +109,7 @@ internal sealed partial class ClaimStore
     {
         if (batch.TrueForAll(w => w.Prepare is null))
         {
-            // What failed last is tried again, with nothing that changes anything.
+            // After a failure, test with a write that changes nothing.
             if (_problem.Length > 0)
             {
                 _connection.Execute($"PRAGMA user_version = {SchemaVersion}");

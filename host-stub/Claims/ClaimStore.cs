@@ -5,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.HostStub.Claims;
 
 /// <summary>
-/// The durable claims: SQLite in WAL mode with every commit synced. One thread writes; what arrives while it syncs goes
-/// into the next commit together.
+/// Stores claims durably: SQLite in WAL mode with every commit synced. One thread writes, and combines the writes that arrive during a sync
+/// into the next commit.
 /// </summary>
 internal sealed partial class ClaimStore : IDisposable
 {
@@ -26,7 +26,8 @@ internal sealed partial class ClaimStore : IDisposable
     private const string RepairRemedy = "repair it, or move it away and restart every pod of this node";
 
     /// <summary>
-    /// False while the database is new and nobody has looked yet which of the ACC's attachments stand on this host: a database that was lost is new, too.
+    /// False while the database is new, and the agent has not yet determined which of the ACC's attachments are on this host: the previous
+    /// database may be lost.
     /// </summary>
     public bool IsComplete { get; private set; }
 
@@ -86,7 +87,8 @@ internal sealed partial class ClaimStore : IDisposable
         var version = Convert.ToInt32(_connection.Scalar("PRAGMA user_version"), CultureInfo.InvariantCulture);
         if (version > SchemaVersion)
         {
-            throw Unusable(Path, $"schema {version} is newer than this release knows ({SchemaVersion})", "install the newer release again");
+            throw Unusable(
+                Path, $"schema {version} is newer than this release supports ({SchemaVersion})", "install the newer release again");
         }
 
         if (_connection.FindDamage() is { } damage)
@@ -116,7 +118,7 @@ internal sealed partial class ClaimStore : IDisposable
                 Execute(ClaimRow.FromVersion3, transaction);
             }
         }
-        // The databases of the versions before were complete, as far as those knew.
+        // Databases of earlier versions count as complete.
         if (version < 3)
         {
             _connection.Execute($"INSERT INTO state (name, value) VALUES ('complete', {(version == 0 ? 0 : 1)})", transaction);
@@ -128,7 +130,8 @@ internal sealed partial class ClaimStore : IDisposable
         }
 
         transaction.Commit();
-        IsComplete = Convert.ToInt64(_connection.Scalar("SELECT value FROM state WHERE name = 'complete'"), CultureInfo.InvariantCulture) != 0;
+        IsComplete = Convert.ToInt64(
+            _connection.Scalar("SELECT value FROM state WHERE name = 'complete'"), CultureInfo.InvariantCulture) != 0;
     }
 
     private void Execute(string[] statements, SqliteTransaction transaction)
@@ -139,7 +142,8 @@ internal sealed partial class ClaimStore : IDisposable
         }
     }
 
-    private static ConfigurationException Unusable(string path, string reason, string remedy) => new(new ConfigurationError(path, "", null, reason, remedy));
+    private static ConfigurationException Unusable(string path, string reason, string remedy) =>
+        new(new ConfigurationError(path, "", null, reason, remedy));
 
     private static FileStream LockFile(string path)
     {
@@ -149,7 +153,7 @@ internal sealed partial class ClaimStore : IDisposable
         }
         catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
         {
-            throw Unusable($"{path}.lock", $"{e.Message} Another agent seems to run with this store", "stop it, or set Agent:Store");
+            throw Unusable($"{path}.lock", $"{e.Message} Another agent seems to use this store", "stop it, or set Agent:Store");
         }
     }
 }

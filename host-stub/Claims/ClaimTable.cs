@@ -2,20 +2,20 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Claims;
 
-/// <summary>What one Sync states: all attachments as of a sequence number.</summary>
+/// <summary>The content of a Sync: all attachments as of a sequence number.</summary>
 internal sealed record SyncSnapshot(ulong Epoch, ulong Sequence, IReadOnlyList<Claim> Attached, IReadOnlyList<Claim> Released);
 
 /// <summary>
-/// All claims, in memory and durable. A change is visible at once; the task it returns ends when it is on disk.
-/// Memory and disk change in the same order.
+/// All claims, in memory and on disk. A change is visible at once; its task completes when it is on disk. Memory and disk change in the
+/// same order.
 /// </summary>
 internal sealed class ClaimTable
 {
     private readonly Lock _lock = new();
     private readonly ClaimStore _store;
     private readonly Dictionary<AttachmentKey, Claim> _claims;
-    // Attachments whose last change is not on disk, each with the number of the change.
-    private readonly Dictionary<AttachmentKey, ulong> _behind = [];
+    // Attachments whose last change failed to reach the disk, with the number of that change.
+    private readonly Dictionary<AttachmentKey, ulong> _unwritten = [];
     private ulong _version;
     private ulong _epoch;
     private ulong _sequence;
@@ -40,7 +40,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>How many pods' attachments there are, however far they are.</summary>
+    /// <summary>The number of pods' attachments in any state.</summary>
     public int PodCount
     {
         get
@@ -52,7 +52,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>The epoch that the ACC gave this process; 0 while it has not.</summary>
+    /// <summary>The epoch that the ACC assigned to this process; 0 for none yet.</summary>
     public ulong Epoch
     {
         get
@@ -64,7 +64,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>The place of the next request to the ACC among all.</summary>
+    /// <summary>The epoch and sequence number of the next request to the ACC.</summary>
     public (ulong Epoch, ulong Sequence) NextSequence()
     {
         lock (_lock)
@@ -81,7 +81,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>The host's own interface while it is attached; null while it is not.</summary>
+    /// <summary>The host's own interface; null while it is not attached.</summary>
     public Claim? AttachedHost() => All().FirstOrDefault(c => c.IsHost && c.State == ClaimState.Attached);
 
     public IReadOnlyList<Claim> All()
@@ -98,11 +98,11 @@ internal sealed class ClaimTable
         lock (_lock)
         {
             _claims[claim.Key] = claim;
-            return Noted(claim.Key, _store.PutAsync(claim));
+            return TrackAsync(claim.Key, _store.PutAsync(claim));
         }
     }
 
-    /// <summary>Changes a claim in memory only: what a restart may forget.</summary>
+    /// <summary>Changes a claim in memory only, where a restart may lose the change.</summary>
     public void PutInMemory(Claim claim)
     {
         lock (_lock)
@@ -116,32 +116,33 @@ internal sealed class ClaimTable
         lock (_lock)
         {
             _claims.Remove(key);
-            return Noted(key, _store.RemoveAsync(key));
+            return TrackAsync(key, _store.RemoveAsync(key));
         }
     }
 
     /// <summary>
-    /// Writes again what could not be written, for example because the disk was full: a removal goes on without its record. The newest state is written,
-    /// whatever it was that failed.
+    /// Repeats failed writes, for example those to a full disk, because a removal continues without its record. Writes the current state,
+    /// whichever change failed.
     /// </summary>
-    /// <returns>True when the disk has what memory has.</returns>
+    /// <returns>True when disk and memory agree.</returns>
     public async Task<bool> CatchUpAsync()
     {
-        await Task.WhenAll(BehindWrites()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(RepeatedWrites()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
-            return _behind.Count == 0;
+            return _unwritten.Count == 0;
         }
     }
 
-    private List<Task> BehindWrites()
+    private List<Task> RepeatedWrites()
     {
         lock (_lock)
         {
             var writes = new List<Task>();
-            foreach (var (key, version) in _behind)
+            foreach (var (key, version) in _unwritten)
             {
-                writes.Add(CatchUpAsync(key, version, _claims.TryGetValue(key, out var claim) ? _store.PutAsync(claim) : _store.RemoveAsync(key)));
+                writes.Add(
+                    CatchUpAsync(key, version, _claims.TryGetValue(key, out var claim) ? _store.PutAsync(claim) : _store.RemoveAsync(key)));
             }
 
             return writes;
@@ -153,24 +154,28 @@ internal sealed class ClaimTable
         await write;
         lock (_lock)
         {
-            // Unless something newer has failed meanwhile.
-            if (_behind.TryGetValue(key, out var current) && current == version)
+            // Unless a later change has failed in the meantime.
+            if (_unwritten.TryGetValue(key, out var current) && current == version)
             {
-                _behind.Remove(key);
+                _unwritten.Remove(key);
             }
         }
     }
 
-    // Under the lock: writes of one attachment reach the disk in the order of their changes.
-    private Task Noted(AttachmentKey key, Task write)
+    // Called under the lock, so that the writes of an attachment reach the disk in order.
+    private Task TrackAsync(AttachmentKey key, Task write)
     {
         var version = ++_version;
-        var noted = NoteAsync();
-        // Whoever does not wait for it leaves the failure to the next catching up.
-        _ = noted.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return noted;
+        var tracked = ObserveAsync();
+        // A failure that no caller awaits is repaired by the next CatchUpAsync.
+        _ = tracked.ContinueWith(
+            static t => t.Exception,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        return tracked;
 
-        async Task NoteAsync()
+        async Task ObserveAsync()
         {
             try
             {
@@ -180,7 +185,7 @@ internal sealed class ClaimTable
             {
                 lock (_lock)
                 {
-                    _behind[key] = version;
+                    _unwritten[key] = version;
                 }
 
                 throw;
@@ -188,7 +193,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>What the ACC held of this host's attachments is among the claims from now on.</summary>
+    /// <summary>Records that the claims include this host's attachments that the ACC held.</summary>
     public async Task SetCompleteAsync()
     {
         await _store.SetCompleteAsync();
@@ -198,7 +203,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>Marks or clears "the device is gone"; only of a claim that is still as it was looked at.</summary>
+    /// <summary>Sets whether the device is missing, unless the claim has changed since it was looked at.</summary>
     public bool SetVanished(Claim seen, bool vanished, bool podGone)
     {
         lock (_lock)
@@ -234,7 +239,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>The ACC has confirmed a snapshot: what it had as released is forgotten.</summary>
+    /// <summary>Forgets the released claims of a snapshot that the ACC has confirmed.</summary>
     public void Confirm(SyncSnapshot snapshot)
     {
         lock (_lock)
@@ -244,13 +249,15 @@ internal sealed class ClaimTable
                 if (_claims.TryGetValue(claim.Key, out var current) && ReferenceEquals(current, claim))
                 {
                     _claims.Remove(claim.Key);
-                    _ = Noted(claim.Key, _store.RemoveAsync(claim.Key));
+                    _ = TrackAsync(claim.Key, _store.RemoveAsync(claim.Key));
                 }
             }
         }
     }
 
-    /// <summary>The ACC gave this process an epoch. Requests go on being counted, so that none of before looks newer than one of after.</summary>
+    /// <summary>
+    /// Sets the epoch that the ACC assigned. Sequence numbers continue, so that no earlier request can appear newer than a later one.
+    /// </summary>
     public void BeginEpoch(ulong epoch)
     {
         lock (_lock)

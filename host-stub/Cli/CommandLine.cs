@@ -3,7 +3,7 @@ using ACCOffload.HostStub.Configuration;
 
 namespace ACCOffload.HostStub.Cli;
 
-/// <summary>The commands for people and systemd.</summary>
+/// <summary>The commands for administrators and systemd.</summary>
 internal static class CommandLine
 {
     private const int UsageError = 2;
@@ -39,17 +39,17 @@ internal static class CommandLine
         {Version}: CNI plugin of ACCOffload and its agent (CNI {string.Join(", ", CniVersions.All.ToArray())})
 
         host-stub agent [--config FILE]             serve the plugin, {AgentConfigReader.DefaultFile} by default
-        host-stub prepare [--config FILE]           make the ports' namespace and end
+        host-stub prepare [--config FILE]           create the ports' namespace and exit
         host-stub status [--json] [--socket PATH]   attachments and the ACC's state, from the running agent
-        host-stub devices [--json] [--socket PATH]  pools of devices, and which attachment has which
+        host-stub devices [--json] [--socket PATH]  device pools, and which attachment has which device
         host-stub doctor [--json] [--config FILE] [--networks DIR] [--plugins DIR:DIR]
-                                                    what is wrong with this host, and what to do
+                                                    check this host, and show what to do
         host-stub --version
 
         A container runtime runs it as a CNI plugin, with CNI_COMMAND in the environment.
         """;
 
-    private static int Ask(ReadOnlySpan<string> args, Func<string, bool, int> question)
+    private static int Ask(ReadOnlySpan<string> args, Func<string, bool, int> query)
     {
         var json = false;
         var socket = CniNetworkHeader.DefaultSocket;
@@ -68,7 +68,7 @@ internal static class CommandLine
                 return Fail(Usage, UsageError);
             }
         }
-        return question(socket, json);
+        return query(socket, json);
     }
 
     private static int Print(string text)

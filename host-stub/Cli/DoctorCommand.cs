@@ -7,13 +7,13 @@ using ACCOffload.HostStub.Diagnosis;
 
 namespace ACCOffload.HostStub.Cli;
 
-/// <summary>`host-stub doctor`: names each wrong precondition, with its remedy. Exit code 1: something is wrong.</summary>
+/// <summary>`host-stub doctor`: names each unmet precondition and its remedy. Exit code 1: something is wrong.</summary>
 internal static class DoctorCommand
 {
     private const string Networks = "/etc/cni/net.d";
     private const string Plugins = "/opt/cni/bin:/usr/lib/cni";
 
-    /// <returns>The exit code; null when the arguments are none of ours.</returns>
+    /// <returns>The exit code; null when the arguments are not valid.</returns>
     public static int? Run(ReadOnlySpan<string> args)
     {
         string file = AgentConfigReader.DefaultFile, networks = Networks, plugins = Plugins;
@@ -59,14 +59,22 @@ internal static class DoctorCommand
     {
         try
         {
-            return new Doctor(AgentConfigReader.Load(file), networks, plugins.Split(':', StringSplitOptions.RemoveEmptyEntries), HostHardware.OfThisMachine, TimeProvider.System).Examine();
+            return new Doctor(
+                AgentConfigReader.Load(file),
+                networks,
+                plugins.Split(':', StringSplitOptions.RemoveEmptyEntries),
+                HostHardware.OfThisMachine,
+                TimeProvider.System).Examine();
         }
         catch (ConfigurationException e)
         {
             var report = new DoctorReport();
             foreach (var error in e.Errors)
             {
-                report.Wrong("configuration", ConfigurationError.OneLine(error.ToString()), "docs/configuration.md has all keys; the agent does not start with this");
+                report.Wrong(
+                    "configuration",
+                    ConfigurationError.OneLine(error.ToString()),
+                    "docs/configuration.md lists all keys; the agent does not start until this is fixed");
             }
 
             return report;

@@ -3,7 +3,9 @@ using ACCOffload.HostStub.Devices;
 
 namespace ACCOffload.HostStub.Cli;
 
-/// <summary>`host-stub prepare`: makes the ports' namespace. The agent's unit runs it outside of the sandbox, where a mount made is seen by all.</summary>
+/// <summary>
+/// `host-stub prepare`: creates the ports' namespace. A unit runs it outside of the agent's sandbox, so that all processes see the mount.
+/// </summary>
 internal static class PrepareCommand
 {
     public static int Run(string path)

@@ -3,7 +3,7 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>CNI_ARGS as Kubernetes' runtimes fill it: which pod the sandbox belongs to. Used in logs and by the ACC's listings.</summary>
+/// <summary>CNI_ARGS as Kubernetes runtimes set it: the pod that the sandbox belongs to. Used in logs and in the ACC's listings.</summary>
 internal readonly record struct CniArgs(string PodNamespace, string PodName, string PodUid)
 {
     public static CniArgs Parse(string text)
@@ -26,27 +26,28 @@ internal readonly record struct CniArgs(string PodNamespace, string PodName, str
             var value = pair[(equals + 1)..];
             switch (pair[..equals])
             {
-                case "K8S_POD_NAMESPACE": space = Bounded("K8S_POD_NAMESPACE", value); break;
-                case "K8S_POD_NAME": name = Bounded("K8S_POD_NAME", value); break;
-                case "K8S_POD_UID": uid = Bounded("K8S_POD_UID", value); break;
+                case "K8S_POD_NAMESPACE": space = CheckValue("K8S_POD_NAMESPACE", value); break;
+                case "K8S_POD_NAME": name = CheckValue("K8S_POD_NAME", value); break;
+                case "K8S_POD_UID": uid = CheckValue("K8S_POD_UID", value); break;
             }
         }
         return new CniArgs(space, name, uid);
     }
 
-    private static string Bounded(string key, ReadOnlySpan<char> value)
+    private static string CheckValue(string key, ReadOnlySpan<char> value)
     {
-        // As the ACC counts.
+        // The ACC's limit is in bytes.
         if (value.Length > ProtocolLimits.MaxNameBytes || Encoding.UTF8.GetByteCount(value) > ProtocolLimits.MaxNameBytes)
         {
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} is longer than {ProtocolLimits.MaxNameBytes} bytes");
+            throw new CniException(
+                CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} is longer than {ProtocolLimits.MaxNameBytes} bytes");
         }
 
         foreach (var c in value)
         {
             if (char.IsControl(c))
             {
-                throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} holds a control character");
+                throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_ARGS is not valid", $"{key} contains a control character");
             }
         }
         return value.ToString();

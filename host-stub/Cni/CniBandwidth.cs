@@ -2,18 +2,21 @@ using System.Text.Json;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>runtimeConfig.bandwidth: how much a pod may receive (ingress) and send (egress). Rates in bits per second and bursts in bits; 0 for no limit.</summary>
+/// <summary>
+/// runtimeConfig.bandwidth: limits on what a pod receives (ingress) and sends (egress). Rates in bits per second, bursts in bits; 0 for no
+/// limit.
+/// </summary>
 internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong EgressRate, ulong EgressBurst)
 {
     public const string Field = "runtimeConfig.bandwidth";
 
-    private const string Where = Field + ".";
+    private const string Prefix = Field + ".";
 
     /// <summary>An Ethernet header and a VLAN tag.</summary>
     private const int FrameOverhead = 18;
 
-    /// <summary>Reads what the reference bandwidth plugin takes, and refuses what it refuses; null where nothing is limited.</summary>
-    /// <exception cref="CniException">Errors 6 and 7, with the field.</exception>
+    /// <summary>Reads the limits with the same checks as the reference bandwidth plugin; null when nothing is limited.</summary>
+    /// <exception cref="CniException">Error 6 or 7, with the field.</exception>
     public static CniBandwidth? Read(JsonElement runtimeConfig)
     {
         if (CniJson.Object(runtimeConfig, "bandwidth", "runtimeConfig.") is not { } given)
@@ -21,25 +24,26 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
             return null;
         }
 
-        var bandwidth = new CniBandwidth(Number(given, "ingressRate"), Number(given, "ingressBurst"), Number(given, "egressRate"), Number(given, "egressBurst"));
+        var bandwidth = new CniBandwidth(
+            Number(given, "ingressRate"), Number(given, "ingressBurst"), Number(given, "egressRate"), Number(given, "egressBurst"));
         Check("ingress", bandwidth.IngressRate, bandwidth.IngressBurst);
         Check("egress", bandwidth.EgressRate, bandwidth.EgressBurst);
         return bandwidth is { IngressRate: 0, EgressRate: 0 } ? null : bandwidth;
     }
 
-    /// <summary>A packet larger than the burst would never pass.</summary>
+    /// <summary>Checks that a packet fits into each burst: a larger one would never pass.</summary>
     /// <exception cref="CniException">Error 7, with the field.</exception>
     public void CheckBursts(int mtu)
     {
-        var least = 8 * (ulong)(mtu + FrameOverhead);
-        if (IngressRate > 0 && IngressBurst < least)
+        var min = 8 * (ulong)(mtu + FrameOverhead);
+        if (IngressRate > 0 && IngressBurst < min)
         {
-            throw Invalid("ingressBurst", $"{IngressBurst} bits are less than one packet of MTU {mtu}, which is {least} bits");
+            throw Invalid("ingressBurst", $"{IngressBurst} bits are less than one packet of MTU {mtu}, which is {min} bits");
         }
 
-        if (EgressRate > 0 && EgressBurst < least)
+        if (EgressRate > 0 && EgressBurst < min)
         {
-            throw Invalid("egressBurst", $"{EgressBurst} bits are less than one packet of MTU {mtu}, which is {least} bits");
+            throw Invalid("egressBurst", $"{EgressBurst} bits are less than one packet of MTU {mtu}, which is {min} bits");
         }
     }
 
@@ -50,7 +54,9 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
             return 0;
         }
 
-        return value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out var number) ? number : throw CniJson.Wrong(Where + key, "an integer from 0 on");
+        return value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out var number)
+            ? number
+            : throw CniJson.Wrong(Prefix + key, "a non-negative integer");
     }
 
     private static void Check(string direction, ulong rate, ulong burst)
@@ -77,5 +83,5 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
     }
 
     private static CniException Invalid(string key, string reason) =>
-        new(CniErrorCode.InvalidNetworkConfig, $"{Where}{key} is not valid in the network configuration", reason);
+        new(CniErrorCode.InvalidNetworkConfig, $"{Prefix}{key} is not valid in the network configuration", reason);
 }

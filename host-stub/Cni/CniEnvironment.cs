@@ -2,7 +2,7 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>The CNI_* variables of one call, checked as the reference runtime library does.</summary>
+/// <summary>The CNI_* variables of a call, with the same checks as in the reference library.</summary>
 internal sealed class CniEnvironment
 {
     private const int MaxInterfaceName = 15;
@@ -31,19 +31,24 @@ internal sealed class CniEnvironment
 
     public string Path { get; }
 
-    /// <summary>A DEL of names that no ADD accepts: nothing can exist under them, so there is nothing to remove. Says which name; empty for every other call.</summary>
-    public string NothingExists { get; private set; } = "";
+    /// <summary>
+    /// For a DEL with a name that no ADD accepts, so that there is nothing to remove: the variable. Empty for other calls.
+    /// </summary>
+    public string InvalidName { get; private set; } = "";
 
-    /// <summary>The runtime means it when CNI_NETNS is the plugin's own namespace.</summary>
+    /// <summary>The runtime permits CNI_NETNS to be the plugin's own namespace.</summary>
     public bool NetNsOverride { get; }
 
-    /// <summary>Reads and checks; error 4 names every variable that is missing or wrong.</summary>
+    /// <summary>Reads and checks the variables.</summary>
+    /// <exception cref="CniException">Error 4: names every variable that is missing or not valid.</exception>
     public static CniEnvironment Read(Func<string, string?> get)
     {
         var command = get("CNI_COMMAND") ?? "";
         if (command is not ("ADD" or "DEL" or "CHECK" or "GC" or "STATUS" or "VERSION"))
         {
-            throw new CniException(CniErrorCode.InvalidEnvironment, command.Length == 0 ? "CNI_COMMAND is missing" : $"CNI_COMMAND \"{Shown(command)}\" is unknown");
+            throw new CniException(
+                CniErrorCode.InvalidEnvironment,
+                command.Length == 0 ? "CNI_COMMAND is missing" : $"CNI_COMMAND \"{Truncate(command)}\" is unknown");
         }
 
         var environment = new CniEnvironment(command, get);
@@ -51,7 +56,7 @@ internal sealed class CniEnvironment
         return environment;
     }
 
-    /// <summary>The specification's format of container ids and network names.</summary>
+    /// <summary>The specification's format of container IDs and network names.</summary>
     public static bool IsValidName(string name)
     {
         if (name.Length == 0 || !char.IsAsciiLetterOrDigit(name[0]))
@@ -69,10 +74,10 @@ internal sealed class CniEnvironment
         return true;
     }
 
-    /// <summary>A name that the kernel gives a link as it is.</summary>
+    /// <summary>An interface name that the kernel accepts unchanged.</summary>
     public static bool IsValidInterfaceName(string name)
     {
-        // "all" and "default" are directories beside those of the links in /proc/sys/net, so the kernel registers no link under them.
+        // "all" and "default" are taken by directories in /proc/sys/net, so that the kernel refuses them.
         if (name.Length is 0 or > MaxInterfaceName || name is "." or ".." or "all" or "default")
         {
             return false;
@@ -80,7 +85,7 @@ internal sealed class CniEnvironment
 
         foreach (var c in name)
         {
-            // What the kernel refuses or, with '%', takes for a pattern; and bytes that would make a log line lie.
+            // Characters that the kernel refuses or, with '%', expands; and those that would garble a log line.
             if (c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c) || c > '~')
             {
                 return false;
@@ -95,17 +100,17 @@ internal sealed class CniEnvironment
         var missing = "";
         if (attachment)
         {
-            Need(ref missing, "CNI_CONTAINERID", ContainerId);
+            Require(ref missing, "CNI_CONTAINERID", ContainerId);
             if (Command != "DEL")
             {
-                Need(ref missing, "CNI_NETNS", NetNs);
+                Require(ref missing, "CNI_NETNS", NetNs);
             }
 
-            Need(ref missing, "CNI_IFNAME", InterfaceName);
+            Require(ref missing, "CNI_IFNAME", InterfaceName);
         }
         if (Command is "ADD" or "CHECK" or "GC")
         {
-            Need(ref missing, "CNI_PATH", Path);
+            Require(ref missing, "CNI_PATH", Path);
         }
 
         if (missing.Length > 0)
@@ -120,28 +125,37 @@ internal sealed class CniEnvironment
 
         if (Command == "DEL")
         {
-            NothingExists = !IsContainerId(ContainerId) ? "CNI_CONTAINERID" : !IsValidInterfaceName(InterfaceName) ? "CNI_IFNAME" : "";
+            InvalidName = !IsContainerId(ContainerId) ? "CNI_CONTAINERID" : !IsValidInterfaceName(InterfaceName) ? "CNI_IFNAME" : "";
             return;
         }
         if (!IsContainerId(ContainerId))
         {
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_CONTAINERID is not valid", $"\"{Shown(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
+            throw new CniException(
+                CniErrorCode.InvalidEnvironment,
+                "CNI_CONTAINERID is not valid",
+                $"\"{Truncate(ContainerId)}\": a letter or digit, then letters, digits, '_', '.', '-', at most "
+                    + $"{ProtocolLimits.MaxNameBytes}");
         }
 
         if (!IsValidInterfaceName(InterfaceName))
         {
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_IFNAME is not valid", $"\"{Shown(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':', '%' and white space, and not \"all\" or \"default\", which the kernel keeps for itself");
+            throw new CniException(
+                CniErrorCode.InvalidEnvironment,
+                "CNI_IFNAME is not valid",
+                $"\"{Truncate(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':', '%' and white space, "
+                    + "and not \"all\" or \"default\", which the kernel keeps for itself");
         }
 
         if (NetNs.Length > 0 && (NetNs[0] != '/' || NetNs.Length > 4096))
         {
-            throw new CniException(CniErrorCode.InvalidEnvironment, "CNI_NETNS is not valid", $"\"{Shown(NetNs)}\": an absolute path is needed");
+            throw new CniException(
+                CniErrorCode.InvalidEnvironment, "CNI_NETNS is not valid", $"\"{Truncate(NetNs)}\": an absolute path is needed");
         }
     }
 
     private static bool IsContainerId(string id) => id.Length <= ProtocolLimits.MaxNameBytes && IsValidName(id);
 
-    private static void Need(ref string missing, string name, string value)
+    private static void Require(ref string missing, string name, string value)
     {
         if (value.Length == 0)
         {
@@ -149,5 +163,5 @@ internal sealed class CniEnvironment
         }
     }
 
-    private static string Shown(string value) => value.Length <= 80 ? value : value[..80] + "…";
+    private static string Truncate(string value) => value.Length <= 80 ? value : value[..80] + "…";
 }

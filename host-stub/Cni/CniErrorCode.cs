@@ -10,7 +10,7 @@ internal enum CniErrorCode
     IoFailure = 5,
     DecodingFailure = 6,
     InvalidNetworkConfig = 7,
-    /// <summary>Not in the specification's text, but what its reference library answers for a bad CNI_NETNS.</summary>
+    /// <summary>Not in the specification, but used by its reference library for an invalid CNI_NETNS.</summary>
     InvalidNetNs = 8,
     TryAgainLater = 11,
     NotAvailable = 50,

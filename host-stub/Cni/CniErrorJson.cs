@@ -4,13 +4,13 @@ using System.Text.Json;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>The small objects that a plugin prints: error and version.</summary>
+/// <summary>Writes the error and version objects that a plugin prints.</summary>
 internal static class CniErrorJson
 {
-    /// <summary>Quotes and slashes as they are: people read this in kubelet's events.</summary>
+    /// <summary>Quotes and slashes are not escaped, for readers of kubelet's events.</summary>
     public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>An error in the configuration's version; the newest when that is not known.</summary>
+    /// <summary>Writes an error in the configuration's version, or the newest one if that is unknown.</summary>
     public static byte[] Error(string version, int code, string message, string details)
     {
         var buffer = new ArrayBufferWriter<byte>(256);

@@ -1,6 +1,6 @@
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>A failure that the runtime is told as a CNI error object.</summary>
+/// <summary>A failure that is reported to the runtime as a CNI error.</summary>
 internal sealed class CniException : Exception
 {
     private const int MaxLine = 400;
@@ -10,7 +10,7 @@ internal sealed class CniException : Exception
     {
     }
 
-    /// <summary>A delegated plugin's error keeps its own code, which may be none of ours.</summary>
+    /// <summary>For a delegated plugin's error, which keeps its own code.</summary>
     public CniException(int code, string message, string details)
         : base(message)
     {
@@ -22,13 +22,15 @@ internal sealed class CniException : Exception
 
     public string Details { get; }
 
-    /// <summary>Nothing was begun: the request may be kept and handed in again.</summary>
-    public bool NotTaken { get; init; }
+    /// <summary>The request was not started: it may be stored and sent again.</summary>
+    public bool NotStarted { get; init; }
 
-    /// <summary>A delegated plugin's own, well-formed error: by the specification it has undone what it did.</summary>
+    /// <summary>A well-formed error of a delegated plugin, which according to the specification has undone its work.</summary>
     public bool OfDelegate { get; init; }
 
-    /// <summary>Message and details on one line, for the log: escaped and cut, since they may quote what a network's author or a plugin wrote.</summary>
+    /// <summary>
+    /// Message and details in one line, for the log. Escaped and truncated, because they may quote a network configuration or a plugin.
+    /// </summary>
     public string OneLine => ConfigurationError.OneLine(Details.Length == 0 ? Message : $"{Message}: {Details}", MaxLine);
 
     /// <summary>Why something failed, in one line.</summary>

@@ -5,15 +5,15 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>Typed access to a JSON element with errors that name the key.</summary>
+/// <summary>Typed access to JSON elements, with errors that name the key.</summary>
 internal static class CniJson
 {
     public const int MaxArray = 4096;
 
-    public static CniException Wrong(string where, string need) =>
-        new(CniErrorCode.DecodingFailure, $"{where} is not {need}");
+    public static CniException Wrong(string where, string expected) =>
+        new(CniErrorCode.DecodingFailure, $"{where} is not {expected}");
 
-    /// <summary>The value of a key, found as <see cref="CniKeys"/> says; null where the key is absent or has no other value than null.</summary>
+    /// <summary>The value of a key, matched as in <see cref="CniKeys"/>; null when the key is absent or null.</summary>
     public static JsonElement? Optional(JsonElement parent, string key)
     {
         if (parent.ValueKind != JsonValueKind.Object)
@@ -81,7 +81,7 @@ internal static class CniJson
         return value.ValueKind == JsonValueKind.Object ? value : throw Wrong($"{where}{key}", "an object");
     }
 
-    /// <summary>The elements of an array of objects; none when the key is absent.</summary>
+    /// <summary>The elements of an array of objects; empty when the key is absent.</summary>
     public static IEnumerable<JsonElement> Objects(JsonElement parent, string key, string where)
     {
         if (Optional(parent, key) is not { } value)
@@ -141,7 +141,9 @@ internal static class CniJson
     public static (IPAddress Address, int PrefixLength) Cidr(JsonElement parent, string key, string where)
     {
         var text = String(parent, key, where);
-        return IpText.TryParseCidr(text, out var address, out var length) ? (address, length) : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
+        return IpText.TryParseCidr(text, out var address, out var length)
+            ? (address, length)
+            : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
     }
 
     /// <summary>Host bits cleared, as a route's destination has to be.</summary>

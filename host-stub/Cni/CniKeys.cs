@@ -5,15 +5,15 @@ using System.Text.Json;
 namespace ACCOffload.HostStub.Cni;
 
 /// <summary>
-/// Finds keys as Go's encoding/json does, by which the runtime and the other plugins read the same configuration: without regard to case, and where a key is
-/// given more than once the last one wins. Otherwise "MTU" or "IPAM" would mean something to all of them but us.
+/// Matches keys like Go's encoding/json, with which the runtime and other plugins read the same configuration: case is ignored, and the
+/// last of several equal keys wins. Otherwise "MTU" or "IPAM" would apply to all of them but this plugin.
 /// </summary>
 internal static class CniKeys
 {
-    /// <summary>The longest key of ours, each character escaped.</summary>
-    private const int LongestEscaped = 256;
+    /// <summary>Length of the longest known key with every character escaped.</summary>
+    private const int MaxEscaped = 256;
 
-    /// <summary>Compares the property that the reader is at.</summary>
+    /// <summary>Compares the reader's current property.</summary>
     public static bool Matches(ref Utf8JsonReader reader, ReadOnlySpan<byte> key)
     {
         if (!reader.ValueIsEscaped)
@@ -21,19 +21,19 @@ internal static class CniKeys
             return Matches(reader.ValueSpan, key);
         }
 
-        if (reader.ValueSpan.Length > LongestEscaped)
+        if (reader.ValueSpan.Length > MaxEscaped)
         {
             return false;
         }
 
         try
         {
-            Span<byte> text = stackalloc byte[LongestEscaped];
+            Span<byte> text = stackalloc byte[MaxEscaped];
             return Matches(text[..reader.CopyString(text)], key);
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair: no key of ours.
+            // A lone surrogate: not a known key.
             return false;
         }
     }
@@ -68,7 +68,7 @@ internal static class CniKeys
         return text.IsEmpty;
     }
 
-    // Two characters beyond ASCII have an ASCII letter as their other case: the long s (U+017F) and the Kelvin sign (U+212A).
+    // Two characters outside of ASCII fold to an ASCII letter: the long s (U+017F) and the Kelvin sign (U+212A).
     private static bool TryTakeFolded(ref ReadOnlySpan<byte> text, out byte folded)
     {
         var taken = 1;

@@ -2,11 +2,11 @@ using System.Text.Json;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <content>What DEL reads: the network's name and, where the agent has no record of the attachment, who gave its addresses.</content>
+/// <content>What DEL reads: the network's name and, if the agent has no claim, the IPAM plugin.</content>
 internal sealed partial class CniNetworkConfig
 {
-    /// <summary>Reads what a removal needs. Whatever else is in the configuration, and however malformed, does not matter: ADD would have refused it.</summary>
-    /// <exception cref="CniException">Error 6: not JSON at all.</exception>
+    /// <summary>Reads what a removal needs. Other content may be malformed, because then the ADD would have failed.</summary>
+    /// <exception cref="CniException">Error 6: not valid JSON.</exception>
     public static CniNetworkConfig ForRemoval(ReadOnlyMemory<byte> json)
     {
         var header = CniNetworkHeader.ReadForRemoval(json.Span);
@@ -29,7 +29,10 @@ internal sealed partial class CniNetworkConfig
     {
         try
         {
-            return CniJson.Object(root, "ipam", "") is { } ipam && CniJson.String(ipam, "type", "ipam.") is var type && !type.Contains('/') && type is not ("." or "..") ? type : "";
+            return CniJson.Object(root, "ipam", "") is { } ipam && CniJson.String(ipam, "type", "ipam.") is var type && !type.Contains('/')
+                && type is not ("." or "..")
+                ? type
+                : "";
         }
         catch (CniException)
         {

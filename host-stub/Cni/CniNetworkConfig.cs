@@ -4,10 +4,10 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>One attachment that GC is told to be valid.</summary>
+/// <summary>An attachment that a GC lists as valid.</summary>
 internal readonly record struct CniAttachment(string ContainerId, string InterfaceName);
 
-/// <summary>A network configuration as the agent uses it. The raw bytes stay, because a delegated plugin gets them whole.</summary>
+/// <summary>A network configuration. The raw bytes are kept, because a delegated plugin gets all of them.</summary>
 internal sealed partial class CniNetworkConfig
 {
     public const int MinMtu = ProtocolLimits.MinMtu;
@@ -26,32 +26,33 @@ internal sealed partial class CniNetworkConfig
 
     public ReadOnlyMemory<byte> Raw { get; }
 
-    /// <summary>0: the agent's.</summary>
+    /// <summary>In bytes; 0 for the agent's setting.</summary>
     public int Mtu { get; private set; }
 
-    /// <summary>Kind of the device; empty: the agent's.</summary>
+    /// <summary>The device kind; empty for the agent's setting.</summary>
     public string DeviceKind { get; private set; } = "";
 
-    /// <summary>The device that the runtime chose, by its PCI address; empty: none.</summary>
+    /// <summary>The device that the runtime chose, as a PCI address or devlink port; empty for none.</summary>
     public string DeviceId { get; private set; } = "";
 
-    /// <summary>The delegated plugin's file name; empty: no ipam section.</summary>
+    /// <summary>The delegated plugin's file name; empty without an ipam section.</summary>
     public string IpamType { get; private set; } = "";
 
-    /// <summary>The MAC that the runtime wants the interface to have (capability mac); null: any.</summary>
+    /// <summary>The MAC that the runtime asks for (capability mac); null for any.</summary>
     public MacAddress? Mac { get; private set; }
 
-    /// <summary>The pod's limits (capability bandwidth); null: none.</summary>
+    /// <summary>The pod's limits (capability bandwidth); null for none.</summary>
     public CniBandwidth? Bandwidth { get; private set; }
 
     public CniDns Dns { get; private set; } = CniDns.Empty;
 
     public CniResult? PrevResult { get; private set; }
 
-    /// <summary>Null when the key is absent.</summary>
+    /// <summary>The attachments that a GC must keep; null when the key is absent.</summary>
     public IReadOnlyList<CniAttachment>? ValidAttachments { get; private set; }
 
-    /// <summary>Reads and checks; errors 1, 2, 6 and 7.</summary>
+    /// <summary>Reads and checks a configuration.</summary>
+    /// <exception cref="CniException">Error 1, 2, 6 or 7.</exception>
     public static CniNetworkConfig Parse(ReadOnlyMemory<byte> json, string command)
     {
         var header = CniNetworkHeader.Read(json.Span);
@@ -68,7 +69,7 @@ internal sealed partial class CniNetworkConfig
         }
         catch (InvalidOperationException)
         {
-            throw new CniException(CniErrorCode.DecodingFailure, "the network configuration on stdin holds invalid text");
+            throw new CniException(CniErrorCode.DecodingFailure, "the network configuration on stdin contains invalid text");
         }
         return config;
     }
@@ -78,7 +79,10 @@ internal sealed partial class CniNetworkConfig
         Mtu = CniJson.Int(root, "mtu", "") ?? 0;
         if (Mtu != 0 && Mtu is < MinMtu or > MaxMtu)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"mtu {Mtu} is not valid in the network configuration", $"{MinMtu} to {MaxMtu}, or 0 for the agent's");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                $"mtu {Mtu} is not valid in the network configuration",
+                $"{MinMtu} to {MaxMtu}, or 0 for the agent's");
         }
 
         DeviceKind = CniJson.String(root, "deviceKind", "");
@@ -89,7 +93,10 @@ internal sealed partial class CniNetworkConfig
             IpamType = CniJson.String(ipam, "type", "ipam.");
             if (IpamType.Contains('/') || IpamType is "." or "..")
             {
-                throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is not valid in the network configuration", $"\"{IpamType}\": the file name of a plugin in CNI_PATH is needed");
+                throw new CniException(
+                    CniErrorCode.InvalidNetworkConfig,
+                    "ipam.type is not valid in the network configuration",
+                    $"\"{IpamType}\": the file name of a plugin in CNI_PATH is needed");
             }
         }
         RefuseUnsupported(root);
@@ -102,7 +109,7 @@ internal sealed partial class CniNetworkConfig
         {
             PrevResult = CniResultReader.Read(previous, "prevResult");
         }
-        // A runtime written in Go says null for an empty list; only an absent key may be a mistake.
+        // A runtime written in Go encodes an empty list as null; only an absent key may be a mistake.
         if (command == "GC" && root.TryGetProperty("cni.dev/valid-attachments", out _))
         {
             ValidAttachments = ReadAttachments(root);
@@ -110,21 +117,28 @@ internal sealed partial class CniNetworkConfig
 
         if (command == "ADD" && IpamType.Length == 0)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "ipam.type is missing in the network configuration", "name the IPAM plugin, for example {\"ipam\":{\"type\":\"host-local\",…}}");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "ipam.type is missing in the network configuration",
+                "name the IPAM plugin, for example {\"ipam\":{\"type\":\"host-local\",…}}");
         }
 
         if (command == "CHECK" && PrevResult is null)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "prevResult is missing in the network configuration", "CHECK compares with it");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig, "prevResult is missing in the network configuration", "CHECK compares the pod with it");
         }
 
         if (command == "GC" && ValidAttachments is null)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "cni.dev/valid-attachments is missing in the network configuration", "without it every attachment would be removed");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "cni.dev/valid-attachments is missing in the network configuration",
+                "without it every attachment would be removed");
         }
     }
 
-    // A device plugin's choice comes as the capability deviceID, or, by a meta plugin that merges it in, at the top.
+    // A device plugin's choice is passed as the capability deviceID or, by a meta plugin, at the top level.
     private static string ReadDeviceId(JsonElement root)
     {
         var runtime = CniJson.Object(root, "runtimeConfig", "");
@@ -140,7 +154,10 @@ internal sealed partial class CniNetworkConfig
         {
             0 => "",
             1 => distinct[0].ToLowerInvariant(),
-            _ => throw new CniException(CniErrorCode.InvalidNetworkConfig, "deviceID and pciBusID are not one device in the network configuration", string.Join(", ", distinct)),
+            _ => throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "deviceID and pciBusID name different devices in the network configuration",
+                string.Join(", ", distinct)),
         };
     }
 
@@ -160,7 +177,10 @@ internal sealed partial class CniNetworkConfig
 
         if (!MacAddress.TryParse(text, out var mac) || mac.IsMulticast || mac.IsZero)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "runtimeConfig.mac is not valid in the network configuration", $"\"{text}\": a unicast MAC address such as 02:00:5e:10:00:01 is needed");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "runtimeConfig.mac is not valid in the network configuration",
+                $"\"{text}\": a unicast MAC address such as 02:00:5e:10:00:01 is needed");
         }
 
         Mac = mac;
@@ -171,18 +191,20 @@ internal sealed partial class CniNetworkConfig
         var list = new List<CniAttachment>();
         foreach (var item in CniJson.Objects(root, "cni.dev/valid-attachments", ""))
         {
-            list.Add(new CniAttachment(CniJson.String(item, "containerID", "cni.dev/valid-attachments."), CniJson.String(item, "ifname", "cni.dev/valid-attachments.")));
+            list.Add(new CniAttachment(
+                CniJson.String(item, "containerID", "cni.dev/valid-attachments."),
+                CniJson.String(item, "ifname", "cni.dev/valid-attachments.")));
         }
 
         return list;
     }
 
-    // Fields with a meaning that a plugin "should respect", and that we can't: better refused than ignored.
+    // Fields that a plugin "should respect" but this one can't: refused instead of ignored.
     private static void RefuseUnsupported(JsonElement root)
     {
         if (CniJson.Optional(root, "ipMasq") is { ValueKind: not JsonValueKind.False } masquerade)
         {
-            throw Unsupported("ipMasq", masquerade, "the pipeline decides what is masqueraded");
+            throw Unsupported("ipMasq", masquerade, "the pipeline controls masquerading");
         }
 
         if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
@@ -194,7 +216,7 @@ internal sealed partial class CniNetworkConfig
         {
             if (CniJson.Optional(runtime, key) is { } value)
             {
-                throw Unsupported("runtimeConfig." + key, value, "leave the capability out of the plugin's configuration");
+                throw Unsupported("runtimeConfig." + key, value, "remove the capability from the plugin's configuration");
             }
         }
     }
@@ -202,6 +224,9 @@ internal sealed partial class CniNetworkConfig
     private static CniException Unsupported(string key, JsonElement value, string hint)
     {
         var text = value.GetRawText();
-        return new CniException(CniErrorCode.UnsupportedField, $"unsupported field {key} = {(text.Length <= 80 ? text : text[..80] + "…")} in the network configuration", hint);
+        return new CniException(
+            CniErrorCode.UnsupportedField,
+            $"unsupported field {key} = {(text.Length <= 80 ? text : text[..80] + "…")} in the network configuration",
+            hint);
     }
 }

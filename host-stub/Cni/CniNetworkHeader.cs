@@ -4,34 +4,34 @@ using ACCOffload.Protos;
 namespace ACCOffload.HostStub.Cni;
 
 /// <summary>
-/// What the plugin itself looks at in a network configuration: one pass over the bytes, no document, no serializer,
-/// because the plugin lives for a few milliseconds. The agent reads the rest.
+/// The part of a network configuration that the plugin itself reads, in one pass without a document or serializer, because the plugin runs
+/// for a few milliseconds. The agent reads the rest.
 /// </summary>
 internal readonly record struct CniNetworkHeader(string Version, string Name, string Socket, string Pending)
 {
     public const string DefaultSocket = "/run/host-stub/agent.sock";
 
-    /// <summary>Where removals wait for an agent that is away, for the default socket.</summary>
+    /// <summary>Where the plugin stores DELs while the agent is not running, for the default socket.</summary>
     public const string DefaultPending = "/var/lib/host-stub/pending";
 
-    /// <summary>A unix socket's path has 108 bytes, its end included.</summary>
+    /// <summary>A unix socket's path is limited to 108 bytes, including the terminator.</summary>
     public const int MaxSocketPath = 107;
 
-    /// <summary>Bytes that leave room for a file's name below the directory.</summary>
+    /// <summary>In bytes; leaves room for a file name.</summary>
     private const int MaxPath = 3072;
 
-    /// <summary>True when no attachment can have this network: its name is missing, malformed or reserved.</summary>
-    public bool NamesNothing => !IsUsableName(Name);
+    /// <summary>True when no attachment can have this network, because its name is missing, not valid or reserved.</summary>
+    public bool HasNoUsableName => !IsUsableName(Name);
 
-    /// <summary>A name that a network of pods may have.</summary>
-    public static bool IsUsableName(string name) => IsNetworkName(name) && name != ACCOffload.HostStub.Cni.AttachmentKey.HostNetwork;
+    /// <summary>Whether a pod network may have this name.</summary>
+    public static bool IsUsableName(string name) => IsNetworkName(name) && name != AttachmentKey.HostNetwork;
 
-    /// <summary>Where removals wait for an agent that is away; plugin and agent find the same place where nobody configured one.</summary>
+    /// <summary>Where the plugin stores DELs while the agent is not running. Plugin and agent use the same default.</summary>
     public static string PendingFor(string socket) => socket == DefaultSocket ? DefaultPending : socket + ".pending";
 
     public static CniNetworkHeader Read(ReadOnlySpan<byte> json) => Read(json, removal: false);
 
-    /// <summary>For DEL: what is not as it should be counts as not given, because a removal must not fail for it.</summary>
+    /// <summary>For DEL: a value that is not valid counts as missing, because a removal must not fail because of it.</summary>
     public static CniNetworkHeader ReadForRemoval(ReadOnlySpan<byte> json)
     {
         var header = Read(json, removal: true);
@@ -78,7 +78,7 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
                     reader.Skip();
                 }
             }
-            // Anything after the object is an error too.
+            // Content after the object is an error.
             reader.Read();
         }
         catch (JsonException e)
@@ -88,7 +88,8 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
         return new CniNetworkHeader(version, name, socket, pending);
     }
 
-    /// <summary>Checks version, command and name; errors 1 and 7.</summary>
+    /// <summary>Checks version, command, name and paths.</summary>
+    /// <exception cref="CniException">Error 1 or 7.</exception>
     public void Check(string command)
     {
         CniVersions.RequireFor(command, CniVersions.Parse(Version));
@@ -99,26 +100,35 @@ internal readonly record struct CniNetworkHeader(string Version, string Name, st
 
         if (!IsNetworkName(Name))
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "name is not valid in the network configuration", $"\"{Name}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "name is not valid in the network configuration",
+                $"\"{Name}\": a letter or digit, then letters, digits, '_', '.', '-', at most {ProtocolLimits.MaxNameBytes}");
         }
 
         if (!IsPath(Socket, MaxSocketPath))
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "socket is not valid in the network configuration", $"\"{Socket}\": an absolute path of at most {MaxSocketPath} bytes is needed");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "socket is not valid in the network configuration",
+                $"\"{Socket}\": an absolute path of at most {MaxSocketPath} bytes is needed");
         }
 
         if (Pending.Length > 0 && !IsPath(Pending, MaxPath))
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, "pendingDir is not valid in the network configuration", $"an absolute path of at most {MaxPath} bytes is needed");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                "pendingDir is not valid in the network configuration",
+                $"an absolute path of at most {MaxPath} bytes is needed");
         }
     }
 
     private static bool IsNetworkName(string name) => name.Length <= ProtocolLimits.MaxNameBytes && CniEnvironment.IsValidName(name);
 
-    private static bool IsPath(string path, int most) =>
-        path.Length > 0 && path[0] == '/' && !path.Contains('\0') && System.Text.Encoding.UTF8.GetByteCount(path) <= most;
+    private static bool IsPath(string path, int max) =>
+        path.Length > 0 && path[0] == '/' && !path.Contains('\0') && System.Text.Encoding.UTF8.GetByteCount(path) <= max;
 
-    // Null says nothing, as in Go; for a removal what is no text does not either.
+    // Null counts as missing, as in Go; for a removal, so does a value that is not a string.
     private static string? Text(ref Utf8JsonReader reader, string key, bool removal)
     {
         reader.Read();

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>A result, free of its version: what 1.1.0 can say. Older forms lack fields; they are read and written by the version.</summary>
+/// <summary>A result with all fields of version 1.1.0, independent of the version that it is read from or written in.</summary>
 internal sealed class CniResult
 {
     public List<CniInterface> Interfaces { get; } = [];
@@ -14,10 +14,10 @@ internal sealed class CniResult
     public CniDns Dns { get; set; } = CniDns.Empty;
 }
 
-/// <summary>An interface; <paramref name="Sandbox"/> is empty on the host. Mtu 0: not said.</summary>
+/// <summary>An interface. <paramref name="Sandbox"/> is empty on the host; an MTU of 0 is unknown.</summary>
 internal sealed record CniInterface(string Name, string Mac, string Sandbox, int Mtu = 0, string SocketPath = "", string PciId = "");
 
-/// <summary>An address with its prefix; <paramref name="Interface"/> is an index into the interfaces.</summary>
+/// <summary>An address with its prefix length. <paramref name="Interface"/> is an index into the interfaces.</summary>
 internal sealed record CniAddress(IPAddress Address, int PrefixLength, IPAddress? Gateway, int? Interface);
 
 internal sealed record CniRoute(IPNetwork Destination, IPAddress? Gateway)

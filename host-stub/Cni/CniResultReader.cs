@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>Reads a result of any version from 0.3.0 on: later versions only added keys, and "version" of an address is implied by it.</summary>
+/// <summary>
+/// Reads a result of any version since 0.3.0: later versions only add keys, and the key "version" of an address is redundant.
+/// </summary>
 internal static class CniResultReader
 {
     public static CniResult Read(JsonElement element, string where)
@@ -60,6 +62,10 @@ internal static class CniResultReader
         }
 
         var at = where + "dns.";
-        return new CniDns(CniJson.Strings(dns, "nameservers", at), CniJson.String(dns, "domain", at), CniJson.Strings(dns, "search", at), CniJson.Strings(dns, "options", at));
+        return new CniDns(
+            CniJson.Strings(dns, "nameservers", at),
+            CniJson.String(dns, "domain", at),
+            CniJson.Strings(dns, "search", at),
+            CniJson.Strings(dns, "options", at));
     }
 }

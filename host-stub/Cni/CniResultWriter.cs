@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>Writes a result in the form of one version: what that version does not know is left out.</summary>
+/// <summary>Writes a result in one version, omitting fields that it does not have.</summary>
 internal static class CniResultWriter
 {
     public static byte[] Write(CniResult result, CniVersion version)
@@ -52,7 +52,7 @@ internal static class CniResultWriter
 
             writer.WriteEndArray();
         }
-        // Runtimes of the older versions expect the key, empty or not.
+        // Runtimes for older versions expect the key even if it is empty.
         writer.WritePropertyName("dns"u8);
         WriteDns(writer, result.Dns);
         writer.WriteEndObject();

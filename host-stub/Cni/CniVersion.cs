@@ -1,9 +1,9 @@
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>The versions of the specification that we speak, oldest first.</summary>
+/// <summary>The supported versions of the specification, oldest first.</summary>
 internal enum CniVersion
 {
-    /// <summary>Its results have the form of 0.3.1.</summary>
+    /// <summary>Its results have the same form as in 0.3.1.</summary>
     V030,
     V031,
     V040,
@@ -15,7 +15,7 @@ internal static class CniVersions
 {
     public const CniVersion Newest = CniVersion.V110;
 
-    /// <summary>The newest version that a delegated plugin is spoken to in: Debian's plugins know no newer one.</summary>
+    /// <summary>The newest version that is used with delegated plugins: Debian's support no newer one.</summary>
     public const CniVersion NewestDelegate = CniVersion.V100;
 
     private static readonly string[] Names = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
@@ -31,7 +31,8 @@ internal static class CniVersions
         return index >= 0;
     }
 
-    /// <summary>The version of a configuration; error 1 tells what was asked and what there is.</summary>
+    /// <summary>Parses the version of a configuration.</summary>
+    /// <exception cref="CniException">Error 1: not supported; names the requested and the supported versions.</exception>
     public static CniVersion Parse(string text)
     {
         if (TryParse(text, out var version))
@@ -39,17 +40,24 @@ internal static class CniVersions
             return version;
         }
 
-        var asked = text.Length == 0 ? "no cniVersion (that is 0.1.0)" : $"cniVersion \"{text}\"";
-        throw new CniException(CniErrorCode.IncompatibleVersion, "incompatible CNI versions", $"the configuration asks for {asked}, the plugin supports {string.Join(", ", Names)}");
+        var requested = text.Length == 0 ? "no cniVersion (that is 0.1.0)" : $"cniVersion \"{text}\"";
+        throw new CniException(
+            CniErrorCode.IncompatibleVersion,
+            "incompatible CNI versions",
+            $"the configuration asks for {requested}, the plugin supports {string.Join(", ", Names)}");
     }
 
-    /// <summary>Error 1 where a command came later than the configuration's version.</summary>
+    /// <summary>Checks that a version has a command.</summary>
+    /// <exception cref="CniException">Error 1: the command was added in a later version.</exception>
     public static void RequireFor(string command, CniVersion version)
     {
         var since = command switch { "CHECK" => CniVersion.V040, "GC" or "STATUS" => CniVersion.V110, _ => CniVersion.V030 };
         if (version < since)
         {
-            throw new CniException(CniErrorCode.IncompatibleVersion, $"cniVersion {version.Text()} does not allow {command}", $"{command} came with {since.Text()}");
+            throw new CniException(
+                CniErrorCode.IncompatibleVersion,
+                $"cniVersion {version.Text()} does not have {command}",
+                $"{command} was added in {since.Text()}");
         }
     }
 }

@@ -9,7 +9,7 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Configuration;
 
-/// <summary>Reads and checks the agent's configuration: every key, what it may be, and what it is when not given.</summary>
+/// <summary>Reads and checks the agent's configuration: all keys with their valid values and defaults.</summary>
 internal static class AgentConfigReader
 {
     public const string DefaultFile = "/etc/accoffload/host-stub.json";
@@ -20,16 +20,19 @@ internal static class AgentConfigReader
     private const string PortRemedy = "give the name of the port that all have on the target, or \"\" where each has its own";
     private const string MacRemedy = "give keep or random";
 
-    /// <summary>InfraManager's, where host and ACC are one machine.</summary>
-    private static readonly string[] Foreign = ["Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services"];
+    /// <summary>InfraManager's sections, on a machine that is both host and ACC.</summary>
+    private static readonly string[] OtherSections =
+    [
+        "Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services",
+    ];
 
-    /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
+    /// <exception cref="ConfigurationException">The configuration is not valid; it has an error for each problem.</exception>
     public static AgentConfig Load(string path) => Load(path, Environment.GetEnvironmentVariables());
 
-    /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
+    /// <exception cref="ConfigurationException">The configuration is not valid; it has an error for each problem.</exception>
     public static AgentConfig Load(string path, IDictionary environment)
     {
-        var reader = new ConfigurationReader(ConfigurationTree.Load(path, required: true, environment, Foreign));
+        var reader = new ConfigurationReader(ConfigurationTree.Load(path, required: true, environment, OtherSections));
         var socket = reader.Value<string>("Agent:Socket", CniNetworkHeader.DefaultSocket, SocketPath, PathRemedy);
         var config = new AgentConfig
         {
@@ -44,7 +47,8 @@ internal static class AgentConfigReader
             DeviceLimit = (int)reader.Number("Device:Limit", 0, 0, ProtocolLimits.MaxAttachments),
             QuarantineTime = TimeSpan.FromSeconds(reader.Number("Device:SetAsideSeconds", 60, 1, 86_400)),
             Devices = new DeviceSettings(ReadIpvlan(reader), ReadVf(reader), ReadSf(reader)),
-            PortNamespace = reader.Value<string>("Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
+            PortNamespace = reader.Value<string>(
+                "Device:PortNamespace", "/run/netns/accoffload-dp", PortNamespace, $"give a name below {NamespaceDirectory}"),
             Mtu = (int)reader.Number("Mtu", 1500, CniNetworkConfig.MinMtu, CniNetworkConfig.MaxMtu),
             HostInterface = ReadHostInterface(reader),
             Logging = LoggingSettings.Read(reader, LogFeature.All),
@@ -52,7 +56,7 @@ internal static class AgentConfigReader
         };
         if (config.DeviceKind == "ipvlan" && config.Devices.Ipvlan.Parent.Length == 0)
         {
-            reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that pods share");
+            reader.Fail("Device:Ipvlan:Parent", null, "is missing: Device:Kind is ipvlan", "give the link that all ipvlan pods share");
         }
 
         if (config.Devices.Ipvlan.Parent.Length > 0 && config.Devices.Ipvlan.Port.Length == 0)
@@ -62,7 +66,11 @@ internal static class AgentConfigReader
 
         if (config.DeviceKind == "vf" && config.Devices.Vf.PhysicalFunctions.Count == 0)
         {
-            reader.Fail("Device:Vf:PhysicalFunctions", null, "is missing: Device:Kind is vf", "name the physical functions by interface, PCI address or vendor:device");
+            reader.Fail(
+                "Device:Vf:PhysicalFunctions",
+                null,
+                "is missing: Device:Kind is vf",
+                "name the physical functions by interface, PCI address or vendor:device");
         }
 
         if (config.DeviceKind == "sf" && config.Devices.Sf.Device is null)
@@ -86,7 +94,7 @@ internal static class AgentConfigReader
 
     private static MetricsConfig ReadMetrics(ConfigurationReader reader)
     {
-        const string FileRemedy = "give the absolute path of a PEM file, as 'make certs' makes it, or listen on 127.0.0.1";
+        const string FileRemedy = "give the absolute path of a PEM file, as created by 'make certs', or listen on 127.0.0.1";
         var config = new MetricsConfig(
             MetricsListen.Read(reader),
             reader.Value<string?>("Metrics:CertificateFile", "", Parsers.OptionalPath, PathRemedy),
@@ -97,11 +105,20 @@ internal static class AgentConfigReader
             return config;
         }
 
-        foreach (var (key, file) in new[] { ("Metrics:CertificateFile", config.CertificateFile), ("Metrics:KeyFile", config.KeyFile), ("Metrics:CaFile", config.CaFile) })
+        foreach (var (key, file) in new[]
+        {
+            ("Metrics:CertificateFile", config.CertificateFile),
+            ("Metrics:KeyFile", config.KeyFile),
+            ("Metrics:CaFile", config.CaFile),
+        })
         {
             if (file is null)
             {
-                reader.Fail(key, null, $"is missing: {listen} can be reached by others, so that metrics are served there under mutual TLS only", FileRemedy);
+                reader.Fail(
+                    key,
+                    null,
+                    $"is missing: other hosts can reach {listen}, so that metrics are served there with mutual TLS only",
+                    FileRemedy);
             }
         }
         return config;
@@ -112,7 +129,8 @@ internal static class AgentConfigReader
         reader.Value<string>("Device:Ipvlan:Port", "", OptionalPortName, "give the name of the parent's port on the target"));
 
     private static VfConfig ReadVf(ConfigurationReader reader) =>
-        new(reader.List<string>("Device:Vf:PhysicalFunctions", PhysicalFunction, "give an interface's name, a PCI address or vendor:device such as 8086:1452"))
+        new(reader.List<string>(
+            "Device:Vf:PhysicalFunctions", PhysicalFunction, "give an interface's name, a PCI address or vendor:device such as 8086:1452"))
         {
             Count = (int)reader.Number("Device:Vf:Count", 0, 0, 4096),
             Numbers = reader.Value<NumberRange>("Device:Vf:Numbers", "0-4095", NumberRange.Parse, RangeRemedy),
@@ -125,7 +143,8 @@ internal static class AgentConfigReader
         };
 
     private static SfConfig ReadSf(ConfigurationReader reader) =>
-        new(reader.Value<DevlinkHandle?>("Device:Sf:Device", "", DevlinkDevice, "give a devlink device such as pci/0000:01:00.0, or \"\" for none"))
+        new(reader.Value<DevlinkHandle?>(
+            "Device:Sf:Device", "", DevlinkDevice, "give a devlink device such as pci/0000:01:00.0, or \"\" for none"))
         {
             PhysicalFunction = (ushort)reader.Number("Device:Sf:PhysicalFunction", 0, 0, ushort.MaxValue),
             Numbers = reader.Value<NumberRange>("Device:Sf:Numbers", "1-254", NumberRange.Parse, RangeRemedy),
@@ -136,28 +155,35 @@ internal static class AgentConfigReader
             Mac = reader.Value<FunctionMac>("Device:Sf:Mac", "keep", Parsers.Name, MacRemedy),
         };
 
-    // -1 is how a file says: as the driver has it.
-    private static int? Optional(ConfigurationReader reader, string key, int most) => (int)reader.Number(key, -1, -1, most) is >= 0 and var number ? number : null;
+    // -1 stands for the driver's setting.
+    private static int? Optional(ConfigurationReader reader, string key, int max) =>
+        (int)reader.Number(key, -1, -1, max) is >= 0 and var number ? number : null;
 
     private static bool? OptionalFlag(ConfigurationReader reader, string key) =>
-        reader.Value<string>(key, "driver", OnOffDriver, "give on, off, or driver for what it has") switch { "on" => true, "off" => false, _ => null };
+        reader.Value<string>(
+            key,
+            "driver",
+            OnOffDriver,
+            "give on, off, or driver for the driver's setting") switch { "on" => true, "off" => false, _ => null };
 
     private static string? OnOffDriver(string text, out string value)
     {
         value = text.ToLowerInvariant();
-        return value is "on" or "off" or "driver" ? null : "is none of them";
+        return value is "on" or "off" or "driver" ? null : "unknown value";
     }
 
     private static string? PhysicalFunction(string text, out string selector)
     {
         selector = text;
-        return CniEnvironment.IsValidInterfaceName(text) || PciBus.IsAddress(text) || VfKind.TryParseIds(text, out _, out _) ? null : "is no physical function's name";
+        return CniEnvironment.IsValidInterfaceName(text) || PciBus.IsAddress(text) || VfKind.TryParseIds(text, out _, out _)
+            ? null
+            : "not a name of a physical function";
     }
 
     private static string? DevlinkDevice(string text, out DevlinkHandle? handle)
     {
         handle = null;
-        return text.Length == 0 || DevlinkHandle.TryParse(text, out handle) ? null : "is no devlink device's name";
+        return text.Length == 0 || DevlinkHandle.TryParse(text, out handle) ? null : "not a name of a devlink device";
     }
 
     private static HostInterfaceConfig ReadHostInterface(ConfigurationReader reader)
@@ -174,59 +200,65 @@ internal static class AgentConfigReader
                 missing: enabled ? "is missing: the host can't reach its pods" : null),
             reader.List<IPNetwork>("HostInterface:Routes", Parsers.Network, "give a network such as 10.244.0.0/16"))
         {
-            DeviceKind = reader.Value<string>("HostInterface:DeviceKind", "veth", HostDeviceKind, "give veth, or tap for a target that makes its own ports"),
+            DeviceKind = reader.Value<string>(
+                "HostInterface:DeviceKind", "veth", HostDeviceKind, "give veth, or tap for a target that creates its own ports"),
         };
         if (config.Addresses.Count > ProtocolLimits.MaxAddresses)
         {
-            reader.Fail("HostInterface:Addresses", null, $"has {config.Addresses.Count} addresses", $"give {ProtocolLimits.MaxAddresses} at most");
+            reader.Fail(
+                "HostInterface:Addresses", null, $"has {config.Addresses.Count} addresses", $"give at most {ProtocolLimits.MaxAddresses}");
         }
 
         return config;
     }
 
     private static string? AccAddress(string text, out Uri address) =>
-        Parsers.HttpsServer(text, out address) is not { } problem ? null : text.Length == 0 ? "is missing: nothing says where the ACC is" : problem;
+        Parsers.HttpsServer(text, out address) is not { } problem
+            ? null
+            : text.Length == 0
+            ? "is missing: the agent can't find the ACC"
+            : problem;
 
     private static string? ServerName(string text, out string name)
     {
         name = text;
-        return text.Length > 0 && Uri.CheckHostName(text) != UriHostNameType.Unknown ? null : "is no host name";
+        return text.Length > 0 && Uri.CheckHostName(text) != UriHostNameType.Unknown ? null : "not a host name";
     }
 
     private static string? SocketPath(string text, out string path)
     {
-        // Bound under a longer name first.
-        const int Most = CniNetworkHeader.MaxSocketPath - 4;
+        // The socket is first bound under a longer name.
+        const int Max = CniNetworkHeader.MaxSocketPath - 4;
         var problem = Parsers.SocketPath(text, out path);
-        return problem ?? (text.Length > Most ? $"is longer than {Most} characters" : null);
+        return problem ?? (text.Length > Max ? $"longer than {Max} characters" : null);
     }
 
     private static string? DeviceKind(string text, out string kind)
     {
         kind = text.ToLowerInvariant();
-        return DeviceKinds.IsKnown(kind) ? null : "is an unknown device kind";
+        return DeviceKinds.IsKnown(kind) ? null : "unknown device kind";
     }
 
     private static string? HostDeviceKind(string text, out string kind)
     {
         kind = text.ToLowerInvariant();
-        return kind is "veth" or "tap" ? null : "is neither veth nor tap";
+        return kind is "veth" or "tap" ? null : "neither veth nor tap";
     }
 
     private static string? PortNamespace(string text, out string path)
     {
         path = text;
         var name = text.StartsWith(NamespaceDirectory, StringComparison.Ordinal) ? text[NamespaceDirectory.Length..] : "";
-        return name.Length is 0 or > 255 || name.Contains('/') || name is "." or ".." ? $"is no name below {NamespaceDirectory}" : null;
+        return name.Length is 0 or > 255 || name.Contains('/') || name is "." or ".." ? $"not a name below {NamespaceDirectory}" : null;
     }
 
     private static string? InterfaceName(string text, out string name)
     {
         name = text;
-        return CniEnvironment.IsValidInterfaceName(text) ? null : "is no interface's name";
+        return CniEnvironment.IsValidInterfaceName(text) ? null : "not an interface name";
     }
 
-    // As the ACC reads it: a name that it refuses would fail each ADD.
+    // As the ACC checks it: with a name that it refuses, every ADD would fail.
     private static string? OptionalPortName(string text, out string name)
     {
         name = text;
@@ -235,9 +267,10 @@ internal static class AgentConfigReader
             return null;
         }
 
-        return text.Length <= ProtocolLimits.MaxPortNameBytes && text is not ("." or "..") && text.All(c => ProtocolLimits.PortNameCharacters.Contains(c, StringComparison.Ordinal))
+        return text.Length <= ProtocolLimits.MaxPortNameBytes && text is not ("." or "..")
+            && text.All(c => ProtocolLimits.PortNameCharacters.Contains(c, StringComparison.Ordinal))
             ? null
-            : $"is no port's name: 1 to {ProtocolLimits.MaxPortNameBytes} letters, digits and . _ : @ -";
+            : $"not a port name: give 1 to {ProtocolLimits.MaxPortNameBytes} letters, digits and . _ : @ -";
     }
 
     private static string? OptionalInterfaceName(string text, out string name)

@@ -4,8 +4,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// The namespace of the data-plane ends. It is separate because no IP stack of the host may answer in place of the pipeline. It is created when it does
-/// not exist, and opened again when something else recreated it.
+/// The namespace of the data-plane ends. It is separate because no IP stack of the host may answer in place of the pipeline. It is created
+/// when it does not exist, and opened again when something else recreated it.
 /// </summary>
 internal sealed class DataPlaneNamespace(string path) : IDisposable
 {
@@ -84,7 +84,10 @@ internal sealed class DataPlaneNamespace(string path) : IDisposable
         catch (LinuxException e) when (e.Errno is Errno.EPERM or Errno.EACCES)
         {
             // The unit's sandbox refuses the mount, and other processes would not see one made inside it.
-            throw new LinuxException($"{e.Operation}, which host-stub-ports.service does outside of the agent's sandbox (restart it, or run 'host-stub prepare')", e.Errno);
+            throw new LinuxException(
+                $"{e.Operation}, which host-stub-ports.service does outside of the agent's sandbox (restart it, or run 'host-stub "
+                    + "prepare')",
+                e.Errno);
         }
     }
 

@@ -6,13 +6,15 @@ using ACCOffload.Protos;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>The state of one kind's pool.</summary>
-internal sealed record PoolState(string Kind, int Limit, int InUse, IReadOnlyList<string> Free, IReadOnlyList<QuarantinedDevice> Quarantined);
+internal sealed record PoolState(
+    string Kind, int Limit, int InUse, IReadOnlyList<string> Free, IReadOnlyList<QuarantinedDevice> Quarantined);
 
 /// <summary>
-/// Assigns devices to attachments. Free devices are not recorded but observed: a device is free when it exists and no claim names it. Only failures are kept,
-/// in memory, so that a restart tries those devices again.
+/// Assigns devices to attachments. Free devices are not recorded but observed: a device is free when it exists and no claim names it. Only
+/// failures are kept, in memory, so that a restart tries those devices again.
 /// </summary>
-internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> kinds, string defaultKind, int limit, DeviceQuarantine quarantine)
+internal sealed class DevicePools(
+    ClaimTable claims, IReadOnlyList<IDeviceKind> kinds, string defaultKind, int limit, DeviceQuarantine quarantine)
 {
     private readonly Lock _lock = new();
 
@@ -31,7 +33,8 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
         }
 
         var where = requested.Length > 0 ? $"deviceKind \"{requested}\"" : $"deviceID \"{device}\"";
-        throw new CniException(CniErrorCode.InvalidNetworkConfig, $"{where} in the network configuration: the agent has no devices of the kind {name}",
+        throw new CniException(CniErrorCode.InvalidNetworkConfig, $"{where} in the network configuration: the agent has no devices of "
+            + $"the kind {name}",
             $"it has {string.Join(", ", kinds.Select(k => k.Kind))}; see Device in its configuration");
     }
 
@@ -42,21 +45,28 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     /// <param name="toClaim">Turns the plan into the claim.</param>
     /// <param name="mac">The MAC that the runtime asks for; null for any.</param>
     /// <exception cref="CniException">Error 11: all are in use; 7: the requested one does not belong to this agent.</exception>
-    public (Claim Claim, Task Recorded) Reserve(IDeviceKind kind, AttachmentKey key, string wanted, Func<DevicePlan, Claim> toClaim, MacAddress? mac = null)
+    public (Claim Claim, Task Recorded) Reserve(
+        IDeviceKind kind, AttachmentKey key, string wanted, Func<DevicePlan, Claim> toClaim, MacAddress? mac = null)
     {
         lock (_lock)
         {
             // One is reserved for the host's own interface, whatever the kinds' limits add up to: the ACC accepts no longer list.
             if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"the node has the maximum of {ProtocolLimits.MaxAttachments - 1} attachments", "remove a pod first");
+                throw new CniException(
+                    CniErrorCode.TryAgainLater,
+                    $"the node has the maximum of {ProtocolLimits.MaxAttachments - 1} attachments",
+                    "remove a pod first");
             }
 
             var holders = HoldersOf(kind.Kind);
             var max = LimitOf(kind);
             if (holders.Count >= max)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"all {max} devices of the kind {kind.Kind} are in use", "Device:Limit sets the maximum; remove a pod first");
+                throw new CniException(
+                    CniErrorCode.TryAgainLater,
+                    $"all {max} devices of the kind {kind.Kind} are in use",
+                    "Device:Limit sets the maximum; remove a pod first");
             }
 
             var claim = toClaim(kind.Plan(new PlanRequest(key, wanted, DevicesOf(holders), Quarantine.Names(kind.Kind)) { Mac = mac }));
@@ -74,7 +84,8 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     {
         lock (_lock)
         {
-            return [.. kinds.SelectMany(kind => kind.PoolSteps(DevicesOf(HoldersOf(kind.Kind)), Quarantine.Names(kind.Kind)).Select(step => (kind.Kind, step)))];
+            return [.. kinds.SelectMany(
+                kind => kind.PoolSteps(DevicesOf(HoldersOf(kind.Kind)), Quarantine.Names(kind.Kind)).Select(step => (kind.Kind, step)))];
         }
     }
 
@@ -87,12 +98,15 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
                 var holders = HoldersOf(kind.Kind);
                 var quarantined = Quarantine.Of(kind.Kind);
                 var taken = holders.Select(h => h.Device).Concat(quarantined.Select(a => a.Device)).ToHashSet();
-                return new PoolState(kind.Kind, LimitOf(kind), holders.Count, [.. kind.Devices().Where(d => !taken.Contains(d))], quarantined);
+                return new PoolState(
+                    kind.Kind, LimitOf(kind), holders.Count, [.. kind.Devices().Where(d => !taken.Contains(d))], quarantined);
             })];
         }
     }
 
-    /// <summary>The claims whose device is not in its place. A claim of a kind that is no longer enabled can't be looked at, and is not among them.</summary>
+    /// <summary>
+    /// The claims whose device is not in its place. A claim of a kind that is no longer enabled can't be looked at, and is not among them.
+    /// </summary>
     public IReadOnlySet<AttachmentKey> Missing(IReadOnlyList<Claim> some)
     {
         var missing = new HashSet<AttachmentKey>();
@@ -116,9 +130,11 @@ internal sealed class DevicePools(ClaimTable claims, IReadOnlyList<IDeviceKind> 
     /// <summary>Deletes a data-plane end of whatever kind. Succeeds when there is none.</summary>
     public Task DeleteDataPlaneEndAsync(string portName) => Task.WhenAll(kinds.Select(k => k.DeleteDataPlaneEndAsync(portName)));
 
-    private static HashSet<string> DevicesOf(IEnumerable<Claim> holders) => holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
+    private static HashSet<string> DevicesOf(IEnumerable<Claim> holders) =>
+        holders.Where(c => c.Device.Length > 0).Select(c => c.Device).ToHashSet();
 
-    private List<Claim> HoldersOf(string kind) => [.. claims.All().Where(c => c.DeviceKind == kind && !c.IsHost && !c.PodGone && c.State != ClaimState.Released)];
+    private List<Claim> HoldersOf(string kind) =>
+        [.. claims.All().Where(c => c.DeviceKind == kind && !c.IsHost && !c.PodGone && c.State != ClaimState.Released)];
 
     private int LimitOf(IDeviceKind kind) => limit > 0 ? limit : kind.DefaultLimit;
 }

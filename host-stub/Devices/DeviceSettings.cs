@@ -95,5 +95,6 @@ internal readonly record struct NumberRange(uint First, uint Last)
         return first <= last ? null : "the first number is larger than the last";
     }
 
-    private static bool Number(string text, out uint number) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    private static bool Number(string text, out uint number) =>
+        uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

@@ -13,5 +13,6 @@ internal sealed record HostHardware(PciBus Bus, Func<DevlinkClient> OpenDevlink,
     public static HostHardware OfThisMachine => new(new PciBus(), static () => DevlinkClient.Open(), static () => RouteNetlink.Open());
 
     /// <summary>The first of these names that is a link here: sysfs may list a link that is in another namespace by now.</summary>
-    public static LinkInfo? FirstLink(IEnumerable<string> names, RouteNetlink links) => names.Select(links.GetLink).FirstOrDefault(l => l is not null);
+    public static LinkInfo? FirstLink(IEnumerable<string> names, RouteNetlink links) =>
+        names.Select(links.GetLink).FirstOrDefault(l => l is not null);
 }

@@ -8,7 +8,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// The device chosen for an attachment. <paramref name="Device"/> names one that outlives the attachment; it is empty for a device that is created for it.
+/// The device chosen for an attachment. <paramref name="Device"/> names one that outlives the attachment; it is empty for a device that is
+/// created for it.
 /// </summary>
 /// <remarks>A MAC of zero stands for the device's own, which is known only once the device exists.</remarks>
 internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac)
@@ -17,10 +18,10 @@ internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac
     public LinkOrigin? Origin { get; init; }
 }
 
-/// <summary>A device that was created or moved into a pod.</summary>
-/// <param name="Index">The interface's index in the pod's namespace.</param>
-/// <param name="Mac">The interface's MAC.</param>
-internal readonly record struct MadePort(int Index, MacAddress Mac);
+/// <summary>A pod's interface, after its device was created or moved into the pod.</summary>
+/// <param name="Index">Index in the pod's namespace.</param>
+/// <param name="Mac">MAC address.</param>
+internal readonly record struct PodInterface(int Index, MacAddress Mac);
 
 /// <summary>A change that a kind wants to make to its pool, outside of any request.</summary>
 /// <param name="Target">What is changed: a device, or the physical function that devices come from.</param>
@@ -45,7 +46,8 @@ internal sealed record PortRequest(string Device, string PortName, MacAddress Ma
         {
             return code();
         }
-        catch (NetlinkException e) when (IsMacRequested && e.Errno is Errno.EOPNOTSUPP or Errno.EPERM or Errno.EACCES or Errno.EINVAL or Errno.EADDRNOTAVAIL)
+        catch (NetlinkException e) when (IsMacRequested
+            && e.Errno is Errno.EOPNOTSUPP or Errno.EPERM or Errno.EACCES or Errno.EINVAL or Errno.EADDRNOTAVAIL)
         {
             throw new CniException(
                 CniErrorCode.UnsupportedField,
@@ -72,7 +74,8 @@ internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySe
 }
 
 /// <summary>
-/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here, so that a new kind is one class and one line in
+/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here, so that a new kind is one class
+/// and one line in
 /// <see cref="DeviceKinds"/>. Unless a member says otherwise, its default suits a device that is wholly inside the pod's namespace.
 /// </summary>
 internal interface IDeviceKind
@@ -92,25 +95,32 @@ internal interface IDeviceKind
     /// <summary>All devices of the pool, free or not; empty for a kind whose devices are created for each attachment.</summary>
     IReadOnlyList<string> Devices() => [];
 
-    /// <summary>Changes needed to have the devices that the configuration asks for. One caller at a time; the steps run outside of requests, once each.</summary>
+    /// <summary>
+    /// Changes needed to have the devices that the configuration asks for. One caller at a time; the steps run outside of requests, once
+    /// each.
+    /// </summary>
     IReadOnlyList<PoolStep> PoolSteps(IReadOnlySet<string> inUse, IReadOnlySet<string> quarantined) => [];
 
     /// <summary>Chooses the device. One caller at a time.</summary>
     /// <exception cref="CniException">Error 11: none is free; 7: the requested one does not belong to this agent.</exception>
     DevicePlan Plan(PlanRequest request);
 
-    /// <summary>Creates the device, or takes it from the pool, and puts its near end into the pod as the interface; both ends are up.</summary>
-    MadePort Create(PortRequest request, PodNetwork pod);
+    /// <summary>
+    /// Creates the device, or takes it from the pool, and puts its near end into the pod as the interface; both ends are up.
+    /// </summary>
+    PodInterface Create(PortRequest request, PodNetwork pod);
 
     /// <summary>As <see cref="Create"/>, before the ACC knows of the attachment.</summary>
     /// <returns>Null when the device exists only after the ACC was told; <see cref="Create"/> is called then.</returns>
-    MadePort? CreateBeforeAttach(PortRequest request, PodNetwork pod) => Create(request, pod);
+    PodInterface? CreateBeforeAttach(PortRequest request, PodNetwork pod) => Create(request, pod);
 
     /// <summary>Removes the device, or returns it to the pool in its original state. Succeeds when there is none.</summary>
     /// <exception cref="DeviceNotReturnedException">The device is not back yet; try again.</exception>
     Task DeleteAsync(Claim claim);
 
-    /// <summary>The ACC leases the claim's port and may lease it to another attachment right after this one is detached: the device must go first.</summary>
+    /// <summary>
+    /// The ACC leases the claim's port and may lease it to another attachment right after this one is detached: the device must go first.
+    /// </summary>
     bool IsLeased(Claim claim) => false;
 
     /// <summary>The claims whose device is in its place. One that can't be looked at counts as present.</summary>
@@ -159,7 +169,9 @@ internal interface IDeviceKind
     /// <summary>What is wrong with the limits; null when nothing is.</summary>
     string? BandwidthProblem(string portName, PodNetwork pod, int index, CniBandwidth bandwidth) => null;
 
-    /// <summary>Whether the host interface's link was created for this claim, even if its MAC differs, as after the loss of the database.</summary>
+    /// <summary>
+    /// Whether the host interface's link was created for this claim, even if its MAC differs, as after the loss of the database.
+    /// </summary>
     bool OwnsHostLink(Claim claim, LinkInfo? link) => link?.Alias == PortName.Alias(claim.Key);
 
     /// <summary>Whether the data-plane end that belongs to the device exists; true for a kind without one of its own.</summary>

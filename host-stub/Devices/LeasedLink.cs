@@ -8,8 +8,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A link of the host that a pod uses for a while. It moves to the pod's namespace, and back with its original name, MAC and MTU. When the namespace ends
-/// first, the kernel moves the link back, down and under the pod's name. Every step can be repeated.
+/// A link of the host that a pod uses for a while. It moves to the pod's namespace, and back with its original name, MAC and MTU. When the
+/// namespace ends first, the kernel moves the link back, down and under the pod's name. Every step can be repeated.
 /// </summary>
 internal static class LeasedLink
 {
@@ -45,11 +45,13 @@ internal static class LeasedLink
     /// <summary>Moves the link back to the host and restores its original state.</summary>
     /// <param name="host">A socket in the host's namespace.</param>
     /// <param name="claim">The claim that has it.</param>
-    /// <param name="isDevice">Recognizes the device by something that the pod can't change; returns null when the kernel does not tell.</param>
+    /// <param name="isDevice">Recognizes the device by something that the pod can't change; returns null when the kernel does not
+    /// tell.</param>
     /// <param name="findInHost">Looks for it in the host's namespace.</param>
     /// <param name="setMac">Sets the link's MAC while it is down.</param>
     /// <returns>False when it is not in the host's namespace.</returns>
-    public static bool MoveBack(RouteNetlink host, Claim claim, Func<LinkInfo, bool?> isDevice, Func<LinkInfo?> findInHost, Action<LinkInfo, MacAddress> setMac)
+    public static bool MoveBack(
+        RouteNetlink host, Claim claim, Func<LinkInfo, bool?> isDevice, Func<LinkInfo?> findInHost, Action<LinkInfo, MacAddress> setMac)
     {
         MoveOutOfPod(claim, isDevice);
         if (findInHost() is not { } link)
@@ -86,7 +88,8 @@ internal static class LeasedLink
         }
         catch (NetlinkException e) when (e.Errno == Errno.EEXIST)
         {
-            throw new CniException(CniErrorCode.Internal, $"interface {pod.InterfaceName} already exists in {pod.Namespace.Path}", e.Message);
+            throw new CniException(
+                CniErrorCode.Internal, $"interface {pod.InterfaceName} already exists in {pod.Namespace.Path}", e.Message);
         }
     }
 
@@ -108,7 +111,8 @@ internal static class LeasedLink
         }
         using (pod)
         {
-            if (pod.Links.GetLinks().FirstOrDefault(l => isDevice(l) ?? (l.Name == claim.Key.InterfaceName && l.Mac == claim.Mac)) is not { } link)
+            if (pod.Links.GetLinks().FirstOrDefault(
+                l => isDevice(l) ?? (l.Name == claim.Key.InterfaceName && l.Mac == claim.Mac)) is not { } link)
             {
                 return;
             }

@@ -7,8 +7,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A TAP of a target that creates none while it runs. It never leaves the ports' namespace: a TAP is deleted with its namespace, and then its port is lost
-/// until the target restarts. The pod gets a macvlan link in passthru mode on it, which may be deleted at any time.
+/// A TAP of a target that creates none while it runs. It never leaves the ports' namespace: a TAP is deleted with its namespace, and then
+/// its port is lost until the target restarts. The pod gets a macvlan link in passthru mode on it, which may be deleted at any time.
 /// </summary>
 internal static class LeasedTap
 {
@@ -19,7 +19,7 @@ internal static class LeasedTap
     /// <param name="pod">The pod.</param>
     /// <exception cref="CniException">Error 11: another interface is still on the TAP.</exception>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static MadePort MoveToPod(RouteNetlink home, int tap, PortRequest request, PodNetwork pod)
+    public static PodInterface MoveToPod(RouteNetlink home, int tap, PortRequest request, PodNetwork pod)
     {
         home.SetIPv6AddrGenModeNone(tap);
         // The upper link gets the TAP's address.
@@ -30,11 +30,14 @@ internal static class LeasedTap
         }
         catch (NetlinkException e) when (e.Errno is Errno.EINVAL or Errno.EBUSY)
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"port {request.PortName} is not free yet: the interface of another attachment is still on it", e.Message);
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"port {request.PortName} is not free yet: the interface of another attachment is still on it",
+                e.Message);
         }
         var link = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} on {request.PortName}", Errno.ENODEV);
         pod.Links.SetAlias(link.Index, request.Alias);
-        return new MadePort(link.Index, request.Mac);
+        return new PodInterface(link.Index, request.Mac);
     }
 
     /// <summary>Sets the TAP down once its interface is gone: nothing in the ports' namespace may send to the pipeline.</summary>

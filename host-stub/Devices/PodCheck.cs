@@ -63,13 +63,15 @@ internal static class PodCheck
     private static void CheckRoutes(PodNetwork pod, CniResult expected, int index, string sandbox, IReadOnlyList<RoutingRule> rules)
     {
         var gateways = AddressesOf(expected, index).Select(a => a.Gateway).OfType<IPAddress>().ToHashSet();
-        foreach (var table in expected.Routes.Where(r => gateways.Contains(r.Gateway ?? r.Destination.BaseAddress)).GroupBy(r => r.Table ?? Route.MainTable))
+        foreach (var table in expected.Routes.Where(
+            r => gateways.Contains(r.Gateway ?? r.Destination.BaseAddress)).GroupBy(r => r.Table ?? Route.MainTable))
         {
             int[] tables = table.Key == Route.MainTable ? [Route.MainTable, .. rules.Select(r => r.Table).Distinct()] : [table.Key];
             var present = tables.SelectMany(t => pod.Links.GetRoutes(0, t)).ToArray();
             foreach (var route in table)
             {
-                if (!present.Any(p => p.Destination.Equals(route.Destination) && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
+                if (!present.Any(
+                    p => p.Destination.Equals(route.Destination) && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
                 {
                     throw Missing($"the route to {route.Destination}{Via(route.Gateway)} is gone", sandbox);
                 }
@@ -89,7 +91,8 @@ internal static class PodCheck
     }
 
     private static bool HasDefaultRoute(PodNetwork pod, LinkInfo link, IPAddress address, int table) =>
-        pod.Links.GetRoutes(link.Index, table).Any(r => r.Destination.PrefixLength == 0 && r.Destination.BaseAddress.AddressFamily == address.AddressFamily);
+        pod.Links.GetRoutes(link.Index, table)
+            .Any(r => r.Destination.PrefixLength == 0 && r.Destination.BaseAddress.AddressFamily == address.AddressFamily);
 
     // Without an index it belongs to the only interface.
     private static IEnumerable<CniAddress> AddressesOf(CniResult expected, int index) =>

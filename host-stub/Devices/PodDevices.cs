@@ -8,7 +8,9 @@ namespace ACCOffload.HostStub.Devices;
 /// <summary>Devices that are wholly inside the pods' namespaces, identified by the claim's namespace, interface and MAC.</summary>
 internal static class PodDevices
 {
-    /// <summary>Runs code on the attachment's interface, unless the namespace or the interface is gone or belongs to another attachment by now.</summary>
+    /// <summary>
+    /// Runs code on the attachment's interface, unless the namespace or the interface is gone or belongs to another attachment by now.
+    /// </summary>
     /// <returns>Whether the interface was there.</returns>
     /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
     /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
@@ -41,8 +43,8 @@ internal static class PodDevices
     }
 
     /// <summary>
-    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is no namespace, as an unmounted one leaves behind, has no interface either. Without a DEL
-    /// that is no proof, because a mount may not be visible to this process.
+    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is no namespace, as an unmounted one leaves behind, has no interface
+    /// either. Without a DEL that is no proof, because a mount may not be visible to this process.
     /// </summary>
     /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
     /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
@@ -59,13 +61,16 @@ internal static class PodDevices
     }
 
     /// <summary>The claims whose interface exists, or whose namespace can't be opened: a failure to look is not absence.</summary>
-    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
+    public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
+        claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
 
     /// <summary>
-    /// The candidates whose interface is in one of the host's named namespaces, by its name, MAC and alias: which namespace a pod has was in the database.
+    /// The candidates whose interface is in one of the host's named namespaces, by its name, MAC and alias: which namespace a pod has was
+    /// in the database.
     /// </summary>
     /// <param name="candidates">Attachments that the ACC holds.</param>
-    /// <param name="complete">Completes a claim with the namespace's path and the link that were found; null when the device can't be identified.</param>
+    /// <param name="complete">Completes a claim with the namespace's path and the link that were found; null when the device can't be
+    /// identified.</param>
     /// <exception cref="LinuxException">A namespace can't be read, which says nothing about what is in it.</exception>
     public static IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates, Func<Claim, string, LinkInfo, Claim?> complete)
     {
@@ -76,7 +81,8 @@ internal static class PodDevices
         {
             foreach (var link in LinksIn(path))
             {
-                foreach (var claim in unmatched[(link.Name, link.Mac)].Where(c => string.IsNullOrEmpty(link.Alias) || link.Alias == PortName.Alias(c.Key)))
+                foreach (var claim in unmatched[(link.Name, link.Mac)].Where(
+                    c => string.IsNullOrEmpty(link.Alias) || link.Alias == PortName.Alias(c.Key)))
                 {
                     if (complete(claim, path, link) is { } completed)
                     {

@@ -108,7 +108,8 @@ internal sealed class PodNetwork : IDisposable
                 added.Add(route);
                 continue;
             }
-            // A second attachment of the pod: the first one's routes stay. But each interface needs its own route to the gateway, with a priority derived from its index.
+            // A second attachment of the pod: the first one's routes stay. But each interface needs its own route to the gateway, with a
+            // priority derived from its index.
             var fallback = route with { Priority = LowPriority + index };
             if (route.Gateway is null && TryAddRoute(fallback, index))
             {

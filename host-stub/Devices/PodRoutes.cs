@@ -18,10 +18,14 @@ internal static class PodRoutes
     /// <exception cref="CniException">The ACC has no gateway of the address's family.</exception>
     public static IPAddress GatewayFor(IPAddress address, IReadOnlyList<IPAddress> gateways) =>
         gateways.FirstOrDefault(g => g.AddressFamily == address.AddressFamily)
-        ?? throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the ACC has no gateway for an address such as {address}", "its pipeline does not support this address family");
+        ?? throw new CniException(
+            CniErrorCode.InvalidNetworkConfig,
+            $"the ACC has no gateway for an address such as {address}",
+            "its pipeline does not support this address family");
 
     /// <summary>In the order in which they must be added: to the gateway itself, the default route, and those of the IPAM plugin.</summary>
-    public static IReadOnlyList<CniRoute> For(IReadOnlyList<IPAddress> addresses, IReadOnlyList<IPAddress> gateways, IReadOnlyList<CniRoute> wanted)
+    public static IReadOnlyList<CniRoute> For(
+        IReadOnlyList<IPAddress> addresses, IReadOnlyList<IPAddress> gateways, IReadOnlyList<CniRoute> wanted)
     {
         var routes = new List<CniRoute>();
         foreach (var address in addresses.DistinctBy(a => a.AddressFamily))

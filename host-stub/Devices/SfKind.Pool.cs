@@ -15,7 +15,8 @@ internal sealed partial class SfKind
         var links = Links(host);
         lock (_lock)
         {
-            bool IsAvailable(uint number) => !_creating.Contains(number) && !inUse.Contains(NameOf(number)) && !quarantined.Contains(NameOf(number));
+            bool IsAvailable(uint number) =>
+                !_creating.Contains(number) && !inUse.Contains(NameOf(number)) && !quarantined.Contains(NameOf(number));
             var warm = _creating.Count + ports.Count(p => IsAvailable(p.SfNumber!.Value) && links.ContainsKey(p.SfNumber.Value));
             var steps = new List<PoolStep>();
             // Inactive ones first.

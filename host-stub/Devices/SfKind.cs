@@ -9,8 +9,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// Subfunctions of one devlink device, created on demand. A subfunction is free when its number is in the configured range, it is inactive or has its
-/// interface in the host's namespace, and no claim names it.
+/// Subfunctions of one devlink device, created on demand. A subfunction is free when its number is in the configured range, it is inactive
+/// or has its interface in the host's namespace, and no claim names it.
 /// </summary>
 internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : IDeviceKind
 {
@@ -41,20 +41,22 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         var number = request.Wanted.Length > 0 ? ChooseWanted(request, ports, links) : ChooseAny(request, ports, links);
         var port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
         var link = links.GetValueOrDefault(number);
-        return new DevicePlan(NameOf(number), port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default))
+        return new DevicePlan(
+            NameOf(number), port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link?.Mac ?? default))
         {
             Origin = new LinkOrigin(InterfaceNameOf(number), link?.Mtu ?? 0, default),
         };
     }
 
-    public MadePort Create(PortRequest request, PodNetwork pod)
+    public PodInterface Create(PortRequest request, PodNetwork pod)
     {
         var number = NumberOf(request.Device);
         using var host = hardware.OpenLinks();
         var link = Activate(number, request.Mac, host, request);
         var mac = request.Mac == default ? link.Mac : request.Mac;
-        var index = LeasedLink.MoveToPod(host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
-        return new MadePort(index, mac);
+        var index = LeasedLink.MoveToPod(
+            host, link, request with { Mac = mac }, pod, (l, m) => host.SetLink(l.Index, new LinkChange { Mac = m }));
+        return new PodInterface(index, mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
@@ -113,17 +115,21 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     public string? Problem(Claim claim)
     {
         using var devlink = hardware.OpenDevlink();
-        return PortOf(devlink, NumberOf(claim.Device)) is not { } port ? $"the subfunction {claim.Device} of {claim.Key} is gone from the machine"
-            : port.FunctionActive == false ? $"the subfunction {claim.Device} of {claim.Key} is not active"
-            : PodDevices.Present([claim]).Count == 0 ? $"the subfunction {claim.Device} of {claim.Key} is not in the pod"
-            : null;
+        var name = $"the subfunction {claim.Device} of {claim.Key}";
+        return PortOf(devlink, NumberOf(claim.Device)) switch
+        {
+            null => $"{name} is gone from the machine",
+            { FunctionActive: false } => $"{name} is not active",
+            _ => PodDevices.Present([claim]).Count == 0 ? $"{name} is not in the pod" : null,
+        };
     }
 
     private uint ChooseAny(PlanRequest request, IReadOnlyList<DevlinkPort> ports, IReadOnlyDictionary<uint, LinkInfo> links)
     {
         lock (_lock)
         {
-            bool IsAvailable(uint number) => !_creating.Contains(number) && !request.InUse.Contains(NameOf(number)) && !request.Quarantined.Contains(NameOf(number));
+            bool IsAvailable(uint number) =>
+                !_creating.Contains(number) && !request.InUse.Contains(NameOf(number)) && !request.Quarantined.Contains(NameOf(number));
             foreach (var port in ports)
             {
                 if (IsAvailable(port.SfNumber!.Value) && IsUsable(port, links))
@@ -132,7 +138,10 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
                 }
             }
             return UnusedNumber(ports, IsAvailable)
-                ?? throw new CniException(CniErrorCode.TryAgainLater, $"no subfunction is free: all numbers of {config.Numbers} are in use or set aside", "host-stub devices shows them; Device:Sf:Numbers sets the range");
+                ?? throw new CniException(
+                    CniErrorCode.TryAgainLater,
+                    $"no subfunction is free: all numbers of {config.Numbers} are in use or set aside",
+                    "host-stub devices shows them; Device:Sf:Numbers sets the range");
         }
     }
 
@@ -140,31 +149,44 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
     {
         if (!TryParse(request.Wanted, out var number) || ports.FirstOrDefault(p => p.SfNumber == number) is not { } port)
         {
-            throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf", $"a valid name is {NameOf(config.Numbers.First)}");
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf",
+                $"a valid name is {NameOf(config.Numbers.First)}");
         }
 
         if (request.InUse.Contains(NameOf(number)))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by which pod");
+            throw new CniException(
+                CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is in use", "host-stub devices shows by which pod");
         }
 
         if (request.Quarantined.Contains(NameOf(number)))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} is set aside", "host-stub devices shows why, and until when");
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the subfunction {request.Wanted} is set aside",
+                "host-stub devices shows why, and until when");
         }
 
         return IsUsable(port, links)
             ? number
-            : throw new CniException(CniErrorCode.TryAgainLater, $"the subfunction {request.Wanted} has no interface in the host's namespace", "another program moved it, or its driver is missing");
+            : throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the subfunction {request.Wanted} has no interface in the host's namespace",
+                "another program moved it, or its driver is missing");
     }
 
-    /// <summary>Creates and activates the subfunction where needed, and waits for its interface, which is then renamed to the agent's name for it.</summary>
+    /// <summary>
+    /// Creates and activates the subfunction where needed, and waits for its interface, which is then renamed to the agent's name for it.
+    /// </summary>
     private LinkInfo Activate(uint number, MacAddress mac, RouteNetlink host, PortRequest? request = null)
     {
         using var devlink = hardware.OpenDevlink();
         var port = PortOf(devlink, number);
         var created = port is null;
-        port ??= devlink.CreateSubfunction(new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
+        port ??= devlink.CreateSubfunction(
+            new SubfunctionSpec { Device = config.Device!, PfNumber = config.PhysicalFunction, SfNumber = number });
         if (mac != default && port.FunctionActive != true && port.FunctionMac != mac)
         {
             bool SetMac()
@@ -180,7 +202,8 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
             try
             {
                 // By index: udev may be renaming it.
-                link = host.GetLink(devlink.ActivateSubfunction(config.Device!, port.Index, config.Activation, CancellationToken.None).NetdevIndex);
+                link = host.GetLink(
+                    devlink.ActivateSubfunction(config.Device!, port.Index, config.Activation, CancellationToken.None).NetdevIndex);
             }
             catch when (created)
             {
@@ -222,12 +245,15 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         return [.. devlink.GetPorts(config.Device).Where(IsOurs)];
     }
 
-    private DevlinkPort? PortOf(DevlinkClient devlink, uint number) => devlink.GetPorts(config.Device).FirstOrDefault(p => IsOurs(p) && p.SfNumber == number);
+    private DevlinkPort? PortOf(DevlinkClient devlink, uint number) =>
+        devlink.GetPorts(config.Device).FirstOrDefault(p => IsOurs(p) && p.SfNumber == number);
 
     private bool IsOurs(DevlinkPort port) =>
-        port.Flavour == DevlinkPortFlavour.PciSf && port.PfNumber == config.PhysicalFunction && port.SfNumber is { } number && config.Numbers.Contains(number);
+        port.Flavour == DevlinkPortFlavour.PciSf && port.PfNumber == config.PhysicalFunction && port.SfNumber is { } number
+            && config.Numbers.Contains(number);
 
-    private static bool IsUsable(DevlinkPort port, IReadOnlyDictionary<uint, LinkInfo> links) => port.FunctionActive == false || links.ContainsKey(port.SfNumber!.Value);
+    private static bool IsUsable(DevlinkPort port, IReadOnlyDictionary<uint, LinkInfo> links) =>
+        port.FunctionActive == false || links.ContainsKey(port.SfNumber!.Value);
 
     /// <summary>The interfaces of all subfunctions that are in the host's namespace, by number.</summary>
     private Dictionary<uint, LinkInfo> Links(RouteNetlink host)
@@ -250,13 +276,15 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
 
     private static string InterfaceNameOf(uint number) => string.Create(CultureInfo.InvariantCulture, $"accsf{number}");
 
-    private uint NumberOf(string device) => TryParse(device, out var number) ? number : throw new LinuxException($"find the subfunction {device}", Errno.ENODEV);
+    private uint NumberOf(string device) =>
+        TryParse(device, out var number) ? number : throw new LinuxException($"find the subfunction {device}", Errno.ENODEV);
 
     private bool TryParse(string device, out uint number)
     {
         var prefix = $"{config.Device}/sf";
         number = 0;
-        return device.StartsWith(prefix, StringComparison.Ordinal) && uint.TryParse(device.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out number)
+        return device.StartsWith(prefix, StringComparison.Ordinal)
+            && uint.TryParse(device.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out number)
             && config.Numbers.Contains(number);
     }
 }

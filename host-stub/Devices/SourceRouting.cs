@@ -7,8 +7,9 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// Routing for a pod's second interface. The default route belongs to the first interface, so replies from the second one's addresses would leave by the wrong
-/// interface and be dropped. A rule for each of these addresses selects a table of the interface's own. The kernel deletes routes with the interface, but not rules.
+/// Routing for a pod's second interface. The default route belongs to the first interface, so replies from the second one's addresses would
+/// leave by the wrong interface and be dropped. A rule for each of these addresses selects a table of the interface's own. The kernel
+/// deletes routes with the interface, but not rules.
 /// </summary>
 internal static class SourceRouting
 {

@@ -9,8 +9,9 @@ using ACCOffload.Protos;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A TAP that the target creates in the ports' namespace. A target that creates it with the attachment hands it over to the pod; one that creates its TAPs
-/// before its pipeline starts has the ACC lease them (<see cref="LeasedTap"/>). A TAP exists on the machine of the process that opens it, so the target runs on the host.
+/// A TAP that the target creates in the ports' namespace. A target that creates it with the attachment hands it over to the pod; one that
+/// creates its TAPs before its pipeline starts has the ACC lease them (<see cref="LeasedTap"/>). A TAP exists on the machine of the process
+/// that opens it, so the target runs on the host.
 /// </summary>
 internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
@@ -25,9 +26,9 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), request.Mac ?? MacAddress.Random());
 
     // The target creates the TAP when the ACC attaches it.
-    public MadePort? CreateBeforeAttach(PortRequest request, PodNetwork pod) => null;
+    public PodInterface? CreateBeforeAttach(PortRequest request, PodNetwork pod) => null;
 
-    public MadePort Create(PortRequest request, PodNetwork pod)
+    public PodInterface Create(PortRequest request, PodNetwork pod)
     {
         var index = WaitForLink(request.PortName);
         if (IsLeased(request.PortName))
@@ -42,7 +43,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
             return true;
         });
         var moved = pod.Find() ?? throw new LinuxException($"find {pod.InterfaceName} after {request.PortName} was moved", Errno.ENODEV);
-        return new MadePort(moved.Index, request.Mac);
+        return new PodInterface(moved.Index, request.Mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
@@ -77,7 +78,12 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
     public string? Problem(Claim claim)
     {
         var problem = $"{claim.Key.InterfaceName} of {claim.Key} is gone";
-        PodDevices.TryUse(claim, (_, link) => problem = link.IsUp && !link.HasCarrier ? $"{claim.Key.InterfaceName} of {claim.Key} has no carrier: its target is not running" : null);
+        PodDevices.TryUse(
+            claim,
+            (_, link) =>
+                problem = link.IsUp && !link.HasCarrier
+                    ? $"{claim.Key.InterfaceName} of {claim.Key} has no carrier: its target is not running"
+                    : null);
         return problem;
     }
 
@@ -103,7 +109,10 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
             var left = TargetLimit - Stopwatch.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
             {
-                throw new CniException(CniErrorCode.TryAgainLater, $"the target did not create the TAP {name}", "device kind tap needs a target on this machine, in the namespace of Device:PortNamespace");
+                throw new CniException(
+                    CniErrorCode.TryAgainLater,
+                    $"the target did not create the TAP {name}",
+                    "device kind tap needs a target on this machine, in the namespace of Device:PortNamespace");
             }
 
             epoll.Wait(events, (int)Math.Ceiling(left.TotalMilliseconds));

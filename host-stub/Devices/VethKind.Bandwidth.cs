@@ -6,8 +6,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <content>
-/// A pod's bandwidth. Traffic to the pod is limited where the target sends it, at the data-plane end. Traffic from the pod is limited at its own interface: at
-/// the data-plane end the target's packet socket gets a packet before any filter does. Both limits go with the pair.
+/// A pod's bandwidth. Traffic to the pod is limited where the target sends it, at the data-plane end. Traffic from the pod is limited at
+/// its own interface: at the data-plane end the target's packet socket gets a packet before any filter does. Both limits go with the pair.
 /// </content>
 internal sealed partial class VethKind
 {
@@ -24,7 +24,8 @@ internal sealed partial class VethKind
             {
                 dataPlane.Use((_, links) =>
                 {
-                    var port = links.GetLink(portName) ?? throw new LinuxException($"find {portName} in the data plane's namespace", Errno.ENODEV);
+                    var port = links.GetLink(portName)
+                        ?? throw new LinuxException($"find {portName} in the data plane's namespace", Errno.ENODEV);
                     links.SetTokenBucket(port.Index, Bucket(bandwidth.IngressRate, bandwidth.IngressBurst));
                     return true;
                 });
@@ -36,7 +37,8 @@ internal sealed partial class VethKind
         }
         catch (NetlinkException e) when (e.Errno is Errno.ENOENT or Errno.EOPNOTSUPP)
         {
-            throw new CniException(CniErrorCode.UnsupportedField, $"{CniBandwidth.Field} needs the kernel's token bucket filter (sch_tbf)", e.Message);
+            throw new CniException(
+                CniErrorCode.UnsupportedField, $"{CniBandwidth.Field} needs the kernel's token bucket filter (sch_tbf)", e.Message);
         }
     }
 
@@ -57,7 +59,8 @@ internal sealed partial class VethKind
     }
 
     private static string Differs(string verb, ulong? found, ulong wanted) =>
-        $"what the pod {verb} is {(found is { } rate ? $"limited to {rate * 8} bits per second" : "not limited")}, not to the {wanted} of {CniBandwidth.Field}";
+        $"what the pod {verb} is {(found is { } rate ? $"limited to {rate * 8} bits per second" : "not limited")}, not to the {wanted} "
+            + $"of {CniBandwidth.Field}";
 
     private static TokenBucket Bucket(ulong bitsPerSecond, ulong burstBits)
     {

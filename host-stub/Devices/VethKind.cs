@@ -7,7 +7,9 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.</summary>
+/// <summary>
+/// A veth pair: the near end in the pod, the far end in the data plane's namespace, where the soft target binds it as a port.
+/// </summary>
 internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
     private readonly PortRemoval _removal = new(dataPlane);
@@ -21,7 +23,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
 
     public DevicePlan Plan(PlanRequest request) => new("", PortName.For(request.Key), request.Mac ?? MacAddress.Random());
 
-    public MadePort Create(PortRequest request, PodNetwork pod)
+    public PodInterface Create(PortRequest request, PodNetwork pod)
     {
         // The lock is not held while the pair is created: that is the slow part, and needs no data-plane socket.
         var ns = dataPlane.Use((ns, links) =>
@@ -46,7 +48,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
         {
             dataPlane.Use((_, links) => Prepare(request, links));
             pod.DisableOffloads();
-            return new MadePort(near.Index, request.Mac);
+            return new PodInterface(near.Index, request.Mac);
         }
         catch
         {
@@ -85,7 +87,8 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
     {
         // The alias is compared, too: the name is a hash, and another attachment may have got the same one since.
         var ports = DataPlaneEnds().ToDictionary(p => p.Name, p => p.Alias);
-        return [.. candidates.Where(c => c.PortName == PortName.For(c.Key) && ports.GetValueOrDefault(c.PortName) == PortName.Alias(c.Key))];
+        return [.. candidates.Where(
+            c => c.PortName == PortName.For(c.Key) && ports.GetValueOrDefault(c.PortName) == PortName.Alias(c.Key))];
     }
 
     // The ACC learns of the new MAC.
@@ -106,7 +109,8 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
     // The pod would see address and router solicitations from this end.
     private static bool Prepare(PortRequest request, RouteNetlink links)
     {
-        var port = links.GetLink(request.PortName) ?? throw new LinuxException($"find {request.PortName} in the data plane's namespace", Errno.ENODEV);
+        var port = links.GetLink(request.PortName)
+            ?? throw new LinuxException($"find {request.PortName} in the data plane's namespace", Errno.ENODEV);
         links.SetIPv6AddrGenModeNone(port.Index);
         links.DisableOffloads(request.PortName);
         links.SetLink(port.Index, new LinkChange { Alias = request.Alias, Up = true });

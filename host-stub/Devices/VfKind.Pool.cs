@@ -29,13 +29,25 @@ internal sealed partial class VfKind
 
             if (state.Total < config.Count)
             {
-                steps.Add(new PoolStep(physical, () => throw new LinuxException($"create {config.Count} virtual functions on {physical}, which supports {state.Total} at most (Device:Vf:Count)", Errno.EINVAL)));
+                steps.Add(new PoolStep(
+                    physical,
+                    () =>
+                        throw new LinuxException(
+                            $"create {config.Count} virtual functions on {physical}, which supports {state.Total} at most "
+                                + "(Device:Vf:Count)",
+                            Errno.EINVAL)));
                 continue;
             }
             // The kernel can change the number only after removing all of them, which would take those of pods away.
             if (state.Current > 0 && hardware.Bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
             {
-                steps.Add(new PoolStep(physical, () => throw new LinuxException($"create {config.Count} virtual functions on {physical}, which has {state.Current} that pods use: remove these pods first", Errno.EBUSY)));
+                steps.Add(new PoolStep(
+                    physical,
+                    () =>
+                        throw new LinuxException(
+                            $"create {config.Count} virtual functions on {physical}, which has {state.Current} that pods use: remove "
+                                + "these pods first",
+                            Errno.EBUSY)));
             }
             else
             {

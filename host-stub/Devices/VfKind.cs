@@ -9,8 +9,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// SR-IOV virtual functions: the function's own interface moves to the pod. A function is free when it belongs to a configured physical function, has its
-/// interface in the host's namespace, and no claim names it.
+/// SR-IOV virtual functions: the function's own interface moves to the pod. A function is free when it belongs to a configured physical
+/// function, has its interface in the host's namespace, and no claim names it.
 /// </summary>
 internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
 {
@@ -38,19 +38,26 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         var functions = Functions();
         var (function, link) = request.Wanted.Length > 0 ? ChooseWanted(request, functions, host) : ChooseAny(request, functions, host);
         var port = config.Port.Length > 0 ? config.Port : PortName.For(request.Key);
-        return new DevicePlan(function.Function.Address, port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac))
+        return new DevicePlan(
+            function.Function.Address, port, request.Mac ?? (config.Mac == FunctionMac.Random ? MacAddress.Random() : link.Mac))
         {
             Origin = new LinkOrigin(link.Name, link.Mtu, link.Mac),
         };
     }
 
-    public MadePort Create(PortRequest request, PodNetwork pod)
+    public PodInterface Create(PortRequest request, PodNetwork pod)
     {
         using var host = hardware.OpenLinks();
         var function = Functions().FirstOrDefault(f => f.Function.Address == request.Device)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} is gone", "its physical function was reset or has fewer now; host-stub devices shows the existing ones");
+            ?? throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the virtual function {request.Device} is gone",
+                "its physical function was reset or has fewer now; host-stub devices shows the existing ones");
         var link = LinkOf(function, host)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Device} has no interface in the host's namespace", "its driver is not bound, or another program moved it");
+            ?? throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the virtual function {request.Device} has no interface in the host's namespace",
+                "its driver is not bound, or another program moved it");
         var physical = PhysicalLink(function.Physical, host);
         // While a physical function is down, its virtual functions carry no traffic.
         if (physical is { IsUp: false })
@@ -63,7 +70,8 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             Configure(function, physical, host);
         }
 
-        return new MadePort(LeasedLink.MoveToPod(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
+        return new PodInterface(
+            LeasedLink.MoveToPod(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
@@ -139,7 +147,8 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         foreach (var function in functions)
         {
-            if (!request.InUse.Contains(function.Function.Address) && !request.Quarantined.Contains(function.Function.Address) && LinkOf(function, host) is { } link)
+            if (!request.InUse.Contains(function.Function.Address) && !request.Quarantined.Contains(function.Function.Address)
+                && LinkOf(function, host) is { } link)
             {
                 return (function, link);
             }
@@ -147,36 +156,54 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         var used = functions.Count(f => request.InUse.Contains(f.Function.Address));
         throw new CniException(
             CniErrorCode.TryAgainLater,
-            functions.Count == 0 ? "there are no virtual functions" : $"no virtual function is free: {used} of {functions.Count} are in use",
+            functions.Count == 0
+                ? "there are no virtual functions"
+                : $"no virtual function is free: {used} of {functions.Count} are in use",
             "host-stub devices shows them; Device:Vf sets their physical functions and their number");
     }
 
     private static (PooledFunction, LinkInfo) ChooseWanted(PlanRequest request, IReadOnlyList<PooledFunction> functions, RouteNetlink host)
     {
         var function = functions.FirstOrDefault(f => f.Function.Address == request.Wanted)
-            ?? throw new CniException(CniErrorCode.InvalidNetworkConfig, $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf", "the runtime's device plugin and the agent's configuration must name the same physical functions");
+            ?? throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf",
+                "the runtime's device plugin and the agent's configuration must name the same physical functions");
         if (request.InUse.Contains(request.Wanted))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is in use", "host-stub devices shows by which pod");
+            throw new CniException(
+                CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is in use", "host-stub devices shows by which pod");
         }
 
         if (request.Quarantined.Contains(request.Wanted))
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} is set aside", "host-stub devices shows why, and until when");
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the virtual function {request.Wanted} is set aside",
+                "host-stub devices shows why, and until when");
         }
 
         return LinkOf(function, host) is { } link
             ? (function, link)
-            : throw new CniException(CniErrorCode.TryAgainLater, $"the virtual function {request.Wanted} has no interface in the host's namespace", "its driver is not bound, or another program moved it");
+            : throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the virtual function {request.Wanted} has no interface in the host's namespace",
+                "its driver is not bound, or another program moved it");
     }
 
-    // The function's MAC is set on its own link where the driver permits that. The administrative MAC, set through the physical function, then makes it the only
-    // one that the pod may send from. Drivers differ: some apply the administrative MAC to the link and reset it; some (igb, ixgbe) refuse every change
-    // on the link while an administrative MAC is set, and clear that by a MAC of zero.
+    // The function's MAC is set on its own link where the driver permits that. The administrative MAC, set through the physical function,
+    // then makes it the only one that the pod may send from. Drivers differ: some apply the administrative MAC to the link and reset it;
+    // some (igb, ixgbe) refuse every change on the link while an administrative MAC is set, and clear that by a MAC of zero.
     private static void SetMac(PooledFunction function, LinkInfo? physical, RouteNetlink host, LinkInfo link, MacAddress mac)
     {
-        NetlinkException? SetOnLink() => host.GetLink(link.Index) is { } now && now.Mac == mac ? null : TryChange(() => host.SetLink(link.Index, new LinkChange { Mac = mac }));
-        NetlinkException? SetAdministrative(MacAddress administrative) => physical is null ? null : TryChange(() => host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = administrative }));
+        NetlinkException? SetOnLink() =>
+            host.GetLink(link.Index) is { } now && now.Mac == mac
+                ? null
+                : TryChange(() => host.SetLink(link.Index, new LinkChange { Mac = mac }));
+        NetlinkException? SetAdministrative(MacAddress administrative) =>
+            physical is null
+                ? null
+                : TryChange(() => host.SetVf(physical.Index, function.Function.Number, new VfChange { Mac = administrative }));
 
         if (SetOnLink() is not { } failure)
         {
@@ -225,7 +252,10 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     {
         if (physical is null)
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the physical function {function.Physical} has no interface in the host's namespace", "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"the physical function {function.Physical} has no interface in the host's namespace",
+                "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
         }
 
         host.SetVf(physical.Index, function.Function.Number, new VfChange
@@ -237,13 +267,16 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         });
     }
 
-    private LinkInfo? PhysicalLink(string physical, RouteNetlink host) => HostHardware.FirstLink(hardware.Bus.Get(physical)?.Netdevs ?? [], host);
+    private LinkInfo? PhysicalLink(string physical, RouteNetlink host) =>
+        HostHardware.FirstLink(hardware.Bus.Get(physical)?.Netdevs ?? [], host);
 
     // sysfs may list a link that is in another namespace by now.
-    private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) => function.Function.Netdev is { } name ? host.GetLink(name) : null;
+    private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) =>
+        function.Function.Netdev is { } name ? host.GetLink(name) : null;
 
     private List<PooledFunction> Functions() =>
-        [.. Physical().SelectMany(p => hardware.Bus.VirtualFunctions(p).Where(f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
+        [.. Physical().SelectMany(p => hardware.Bus.VirtualFunctions(p).Where(
+            f => config.Numbers.Contains((uint)f.Number)).Select(f => new PooledFunction(p, f)))];
 
     private sealed record PooledFunction(string Physical, VirtualFunction Function);
 }

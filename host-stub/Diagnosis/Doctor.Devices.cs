@@ -5,17 +5,17 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Diagnosis;
 
-/// <content>What pods' devices are made of.</content>
+/// <content>The kernel's support for devices.</content>
 internal sealed partial class Doctor
 {
     private const string Tun = "/dev/net/tun";
 
-    // Tried in a namespace that nobody sees and that goes at once: modules may be there, built in or loaded when they are asked for, and only the kernel knows.
+    // Tested in a temporary namespace: a module may be built in or loaded on demand, which only the kernel knows.
     private void Kernel(DoctorReport report)
     {
         using var trial = NetNamespace.CreateNameless();
         using var links = RouteNetlink.Open(trial);
-        List<string> has = ["network namespaces"];
+        List<string> supported = ["network namespaces"];
         var veth = 0;
         Try("veth", "CONFIG_VETH", () => veth = links.CreateVeth(new VethSpec { Name = "doctor0", PeerName = "doctor1" })!.Index);
         if (veth > 0 && config.Devices.Ipvlan.Parent.Length > 0)
@@ -25,26 +25,26 @@ internal sealed partial class Doctor
 
         if (config.DeviceKind == "tap" && !File.Exists(Tun))
         {
-            report.Wrong("kernel", $"there is no {Tun} (CONFIG_TUN)", "modprobe tun, or another kernel");
+            report.Wrong("kernel", $"there is no {Tun} (CONFIG_TUN)", "modprobe tun, or use another kernel");
         }
 
-        report.Right("kernel", string.Join(", ", has));
+        report.Right("kernel", string.Join(", ", supported));
 
         void Try(string kind, string option, Action make)
         {
             try
             {
                 make();
-                has.Add(kind);
+                supported.Add(kind);
             }
             catch (NetlinkException e)
             {
-                report.Wrong("kernel", $"it makes no {kind} links ({e.Message})", $"modprobe {kind}, or a kernel with {option}");
+                report.Wrong("kernel", $"it can't create {kind} links ({e.Message})", $"modprobe {kind}, or use a kernel with {option}");
             }
         }
     }
 
-    /// <summary>The host's function of an E2100, 8086:1452. A virtual one may be a virtual machine's.</summary>
+    /// <summary>The host's physical function of an E2100 (8086:1452). A virtual function may belong to a virtual machine.</summary>
     private void Functions(DoctorReport report)
     {
         const string Driver = "idpf";
@@ -52,11 +52,18 @@ internal sealed partial class Doctor
         {
             if (function.Driver == Driver)
             {
-                report.Right("device", $"{function.Address} (8086:1452): {Driver}, {(function.Netdevs.Count == 0 ? "without an interface here" : string.Join(", ", function.Netdevs))}");
+                report.Right(
+                    "device",
+                    $"{function.Address} (8086:1452): {Driver}, "
+                        + $"{(function.Netdevs.Count == 0 ? "no interface in this namespace" : string.Join(", ", function.Netdevs))}");
             }
             else
             {
-                report.Wrong("device", $"{function.Address} (8086:1452) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, the host needs {Driver}", $"modprobe {Driver}; echo {function.Address} >/sys/bus/pci/drivers_probe");
+                report.Wrong(
+                    "device",
+                    $"{function.Address} (8086:1452) has {(function.Driver is { } other ? $"the driver {other}" : "no driver")}, but "
+                        + $"needs {Driver}",
+                    $"modprobe {Driver}; echo {function.Address} >/sys/bus/pci/drivers_probe");
             }
         }
     }
@@ -72,11 +79,15 @@ internal sealed partial class Doctor
         using var links = RouteNetlink.Open();
         if (links.GetLink(name) is not { } parent)
         {
-            report.Wrong("device", $"there is no interface {name}, the parent of ipvlan pods", "give the name of a link of this host (Device:Ipvlan:Parent); 'ip link' lists them");
+            report.Wrong(
+                "device",
+                $"there is no interface {name}, the parent of ipvlan pods",
+                "give the name of a link of this host (Device:Ipvlan:Parent); 'ip link' lists them");
         }
         else if (!parent.IsUp)
         {
-            report.Doubt("device", $"{name}, the parent of ipvlan pods, is down", $"ip link set {name} up; the agent does so for the first pod");
+            report.Doubt(
+                "device", $"{name}, the parent of ipvlan pods, is down", $"ip link set {name} up; the agent does this for the first pod");
         }
         else
         {

@@ -7,7 +7,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Diagnosis;
 
-/// <content>The hardware that virtual functions and subfunctions come from.</content>
+/// <content>The hardware for virtual functions and subfunctions.</content>
 internal sealed partial class Doctor
 {
     private void VirtualFunctions(DoctorReport report)
@@ -17,7 +17,10 @@ internal sealed partial class Doctor
             var found = VfKind.Select(hardware.Bus, [selector]);
             if (found.Length == 0)
             {
-                report.Wrong("device", $"there is no physical function {selector}", "give an interface, a PCI address or vendor:device that is there (Device:Vf:PhysicalFunctions); 'lspci -Dnn' lists them");
+                report.Wrong(
+                    "device",
+                    $"there is no physical function {selector}",
+                    "give an existing interface, PCI address or vendor:device (Device:Vf:PhysicalFunctions); 'lspci -Dnn' lists them");
             }
 
             foreach (var address in found)
@@ -36,44 +39,63 @@ internal sealed partial class Doctor
 
         if (function.Driver is not { } driver)
         {
-            report.Wrong("device", $"no driver is bound to the physical function {address}", "load the driver of the NIC; 'lspci -k' names it");
+            report.Wrong(
+                "device", $"no driver is bound to the physical function {address}", "load the driver of the NIC; 'lspci -k' names it");
             return;
         }
         if (hardware.Bus.Sriov(address) is not { Total: > 0 } sriov)
         {
-            report.Wrong("device", $"{address} ({driver}) can have no virtual functions", "turn SR-IOV on in the firmware; the kernel needs CONFIG_PCI_IOV");
+            report.Wrong(
+                "device",
+                $"{address} ({driver}) supports no virtual functions",
+                "enable SR-IOV in the firmware; the kernel needs CONFIG_PCI_IOV");
             return;
         }
         if (config.Devices.Vf.Count > sriov.Total)
         {
-            report.Wrong("device", $"{address} ({driver}) can have {sriov.Total} virtual functions, and Device:Vf:Count is {config.Devices.Vf.Count}", $"give {sriov.Total} at most, or more in the firmware");
+            report.Wrong(
+                "device",
+                $"{address} ({driver}) supports {sriov.Total} virtual functions, but Device:Vf:Count is {config.Devices.Vf.Count}",
+                $"set it to at most {sriov.Total}, or enable more in the firmware");
             return;
         }
         if (config.Devices.Vf.Count > 0 && sriov.Current != config.Devices.Vf.Count)
         {
-            report.Doubt("device", $"{address} has {sriov.Current} virtual functions of {config.Devices.Vf.Count}", "the agent makes them while no pod has one; journalctl --unit host-stub-agent");
+            report.Doubt(
+                "device",
+                $"{address} has {sriov.Current} virtual functions of {config.Devices.Vf.Count}",
+                "the agent creates them while no pod uses one; journalctl --unit host-stub-agent");
         }
 
-        if (function.Netdevs.Count == 0 && (config.Devices.Vf.HasSettings || config.Devices.Vf.Mac == ACCOffload.HostStub.Devices.FunctionMac.Random))
+        if (function.Netdevs.Count == 0 && (config.Devices.Vf.HasSettings || config.Devices.Vf.Mac == FunctionMac.Random))
         {
-            report.Wrong("device", $"the physical function {address} ({driver}) has no interface, so nothing can be set at its virtual ones", "give it back to the host's namespace, or leave Device:Vf:Mac, :Vlan, :Trust, :SpoofCheck and :MaxRateMbit alone");
+            report.Wrong(
+                "device",
+                $"the physical function {address} ({driver}) has no interface, so its virtual functions can't be configured",
+                "return it to the host's namespace, or do not set Device:Vf:Mac, :Vlan, :Trust, :SpoofCheck and :MaxRateMbit");
         }
 
         using (var links = hardware.OpenLinks())
         {
             if (HostHardware.FirstLink(function.Netdevs, links) is { IsUp: false } link)
             {
-                report.Doubt("device", $"{link.Name}, the physical function {address}, is down", $"ip link set {link.Name} up; the agent does so for the first pod");
+                report.Doubt(
+                    "device",
+                    $"{link.Name}, the physical function {address}, is down",
+                    $"ip link set {link.Name} up; the agent does this for the first pod");
             }
         }
-        var idle = hardware.Bus.VirtualFunctions(address).Where(f => hardware.Bus.Get(f.Address)?.Driver is null).ToArray();
-        if (idle.Length > 0)
+        var unbound = hardware.Bus.VirtualFunctions(address).Where(f => hardware.Bus.Get(f.Address)?.Driver is null).ToArray();
+        if (unbound.Length > 0)
         {
-            report.Wrong("device", $"no driver is bound to {idle.Length} of the virtual functions of {address}, {idle[0].Address} first", "load the driver of the virtual functions; sriov_drivers_autoprobe has to be 1");
+            report.Wrong(
+                "device",
+                $"no driver is bound to {unbound.Length} of the virtual functions of {address}, such as {unbound[0].Address}",
+                "load the driver of the virtual functions; sriov_drivers_autoprobe must be 1");
         }
         else
         {
-            report.Right("device", $"{address} ({driver}): {sriov.Current} virtual functions of {sriov.Total} that it can have");
+            report.Right("device", $"{address} ({driver}): {sriov.Current} of at most {sriov.Total} virtual functions");
         }
     }
 
@@ -89,22 +111,28 @@ internal sealed partial class Doctor
             using var devlink = hardware.OpenDevlink();
             if (!devlink.GetDevices().Contains(device))
             {
-                report.Wrong("device", $"there is no devlink device {device}", "give one that is there (Device:Sf:Device); 'devlink dev' lists them");
+                report.Wrong(
+                    "device", $"there is no devlink device {device}", "give an existing one (Device:Sf:Device); 'devlink dev' lists them");
                 return;
             }
             var mode = Eswitch(devlink, device);
             if (mode is not (null or DevlinkEswitchMode.Switchdev))
             {
-                report.Doubt("device", $"{device} switches in mode {mode.ToString()!.ToLowerInvariant()}; most drivers make subfunctions in mode switchdev only", $"devlink dev eswitch set {device} mode switchdev");
+                report.Doubt(
+                    "device",
+                    $"{device} is in eswitch mode {mode.ToString()!.ToLowerInvariant()}; most drivers create subfunctions in mode "
+                        + "switchdev only",
+                    $"devlink dev eswitch set {device} mode switchdev");
             }
             else
             {
-                report.Right("device", $"{device}: {devlink.GetPorts(device).Count(p => p.Flavour == DevlinkPortFlavour.PciSf)} subfunctions");
+                report.Right(
+                    "device", $"{device}: {devlink.GetPorts(device).Count(p => p.Flavour == DevlinkPortFlavour.PciSf)} subfunctions");
             }
         }
         catch (LinuxException e)
         {
-            report.Wrong("device", $"devlink does not answer: {e.Message}", "subfunctions need a kernel with CONFIG_NET_DEVLINK, and CAP_NET_ADMIN");
+            report.Wrong("device", $"devlink failed: {e.Message}", "subfunctions need a kernel with CONFIG_NET_DEVLINK, and CAP_NET_ADMIN");
         }
     }
 

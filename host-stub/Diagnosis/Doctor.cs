@@ -14,16 +14,17 @@ using Grpc.Core;
 
 namespace ACCOffload.HostStub.Diagnosis;
 
-/// <summary>Looks at everything that the host's side needs, with the agent running or not, and changes nothing.</summary>
+/// <summary>Checks everything that the host needs, whether or not the agent is running, without changing anything.</summary>
 /// <param name="config">The agent's configuration.</param>
-/// <param name="configurationFolder">Where the runtime looks for networks.</param>
+/// <param name="configurationFolder">Where the runtime looks for network configurations.</param>
 /// <param name="pluginFolders">Where the runtime looks for plugins.</param>
 /// <param name="hardware">The host's buses.</param>
 /// <param name="time">The clock.</param>
-internal sealed partial class Doctor(AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, HostHardware hardware, TimeProvider time)
+internal sealed partial class Doctor(
+    AgentConfig config, string configurationFolder, IReadOnlyList<string> pluginFolders, HostHardware hardware, TimeProvider time)
 {
     private const string Plugin = "accoffload";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
     public DoctorReport Examine()
     {
@@ -50,21 +51,29 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
     {
         try
         {
-            var response = AgentSocket.Ask(config.Socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Patience);
+            var response = AgentSocket.Ask(config.Socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Limit);
             using var status = JsonDocument.Parse(response.Output);
             if (response.ExitCode != 0 || !status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
             {
-                report.Wrong("agent", $"it answers on {config.Socket}, and can't attach pods", "host-stub status tells why; journalctl --unit host-stub-agent");
+                report.Wrong(
+                    "agent",
+                    $"it answers on {config.Socket}, but can't attach pods",
+                    "host-stub status shows why; journalctl --unit host-stub-agent");
             }
 
-            foreach (var condition in status.RootElement.GetProperty("conditions").EnumerateArray().Where(c => !c.GetProperty("ok").GetBoolean()))
+            var conditions = status.RootElement.GetProperty("conditions").EnumerateArray();
+            foreach (var condition in conditions.Where(c => !c.GetProperty("ok").GetBoolean()))
             {
-                report.Wrong("agent", $"{condition.GetProperty("name").GetString()}: {condition.GetProperty("reason").GetString()}", "docs/troubleshooting.md, Conditions");
+                report.Wrong(
+                    "agent",
+                    $"{condition.GetProperty("name").GetString()}: {condition.GetProperty("reason").GetString()}",
+                    "docs/troubleshooting.md, Conditions");
             }
 
             if (status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
             {
-                report.Right("agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");
+                report.Right(
+                    "agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");
             }
         }
         catch (Exception e) when (e is AgentUnavailableException or FrameException)
@@ -82,10 +91,13 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         }
         catch (AccException e)
         {
-            report.Wrong("certificate", e.Message, "make certs NODE=<this node's name>; put host-client/ of it where Acc:CertificateFile, :KeyFile and :CaFile name it");
+            report.Wrong(
+                "certificate",
+                e.Message,
+                "make certs NODE=<this node's name>; copy the files in host-client/ to Acc:CertificateFile, :KeyFile and :CaFile");
             return;
         }
-        // It owns the credentials from here on.
+        // The connection owns the credentials from here on.
         using var connection = new AccConnection(config.Acc, credentials);
         using var leaf = X509CertificateLoader.LoadCertificateFromFile(config.Acc.CertificateFile);
         report.CheckExpiry("certificate", config.Acc.CertificateFile, leaf.NotAfter.ToUniversalTime(), time.GetUtcNow());
@@ -93,36 +105,47 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         Ask(report, connection);
     }
 
-    // Asked as the agent asks: what only the ACC can say, whether it takes our certificate, is part of the answer.
+    // The agent's own request: only the ACC can tell whether it accepts this host's certificate.
     private void Ask(DoctorReport report, AccConnection connection)
     {
         var address = config.Acc.Address;
         try
         {
-            var reply = connection.Client.Status(new StatusRequest(), deadline: DateTime.UtcNow + Patience);
-            report.Right("ACC", $"{address}: reached, its certificate is the ACC's, and it takes ours; version {reply.Version}");
+            var reply = connection.Client.Status(new StatusRequest(), deadline: DateTime.UtcNow + Limit);
+            report.Right("ACC", $"{address}: reached, both certificates are accepted; version {reply.Version}");
             foreach (var condition in reply.Conditions.Where(c => !c.Ok))
             {
-                report.Wrong("ACC", $"{condition.Name}: {ConfigurationError.OneLine(condition.Reason)}", "'inframanager doctor' on the ACC");
+                report.Wrong(
+                    "ACC", $"{condition.Name}: {ConfigurationError.OneLine(condition.Reason)}", "'inframanager doctor' on the ACC");
             }
 
             if (!reply.Ready && reply.Conditions.Count == 0)
             {
-                report.Doubt("ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
+                report.Doubt(
+                    "ACC", $"it can't attach pods now: {ConfigurationError.OneLine(reply.Reason)}", "'inframanager doctor' on the ACC");
             }
         }
         catch (RpcException) when (connection.Refusal is { } refusal)
         {
-            report.Wrong("ACC", refusal, "the ACC's certificate has to come from the same authority, with the name of Acc:ServerName");
+            report.Wrong("ACC", refusal, "the ACC's certificate must be signed by the same CA, with the name in Acc:ServerName");
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.PermissionDenied or StatusCode.Unauthenticated)
         {
-            report.Wrong("ACC", $"{address} refuses our certificate: {ConfigurationError.OneLine(e.Status.Detail)}", $"{config.Acc.CertificateFile} has to carry the role host:NODE of the node that the ACC serves (Node:Name there): make certs NODE=<that name>");
+            report.Wrong(
+                "ACC",
+                $"{address} refuses this host's certificate: {ConfigurationError.OneLine(e.Status.Detail)}",
+                $"{config.Acc.CertificateFile} must have the role host:NODE of the node that the ACC serves (Node:Name there): make "
+                    + "certs NODE=<that name>");
         }
         catch (RpcException e)
         {
-            var reason = e.StatusCode == StatusCode.DeadlineExceeded ? $"no answer within {Patience.TotalSeconds:0} s" : ConfigurationError.OneLine(connection.Explain(e));
-            report.Wrong("ACC", $"{address} is not reached ({reason})", "check Acc:Address, the way to it, and 'inframanager doctor' on the ACC");
+            var reason = e.StatusCode == StatusCode.DeadlineExceeded
+                ? $"no response within {Limit.TotalSeconds:0} s"
+                : ConfigurationError.OneLine(connection.Explain(e));
+            report.Wrong(
+                "ACC",
+                $"{address} can't be reached ({reason})",
+                "check Acc:Address, the network, and run 'inframanager doctor' on the ACC");
         }
     }
 
@@ -130,7 +153,7 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
     {
         if (!File.Exists(config.PortNamespace))
         {
-            report.Wrong("ports", $"{config.PortNamespace} is not there", "systemctl start host-stub-ports (host-stub prepare)");
+            report.Wrong("ports", $"{config.PortNamespace} does not exist", "systemctl start host-stub-ports (host-stub prepare)");
             return;
         }
         using var ports = NetNamespace.Open(config.PortNamespace);
@@ -140,13 +163,17 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
 
     private void Network(DoctorReport report)
     {
-        // A runtime takes the first file by name.
+        // A runtime uses the first file by name.
         var first = Directory.Exists(configurationFolder)
-            ? Directory.GetFiles(configurationFolder).Where(f => Path.GetExtension(f) is ".conflist" or ".conf" or ".json").Order(StringComparer.Ordinal).FirstOrDefault()
+            ? Directory.GetFiles(configurationFolder).Where(f => Path.GetExtension(f) is ".conflist" or ".conf" or ".json")
+                .Order(StringComparer.Ordinal).FirstOrDefault()
             : null;
         if (first is null)
         {
-            report.Wrong("CNI", $"there is no network in {configurationFolder}", "put /usr/share/accoffload/10-accoffload.conflist there, with this node's range");
+            report.Wrong(
+                "CNI",
+                $"there is no network in {configurationFolder}",
+                "copy /usr/share/accoffload/10-accoffload.conflist there, and set this node's range");
         }
         else
         {
@@ -161,7 +188,10 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
                 return;
             }
         }
-        report.Wrong("CNI", $"there is no plugin '{Plugin}' in {string.Join(", ", pluginFolders)}", "link host-stub there by that name, or name the runtime's folder with --plugins");
+        report.Wrong(
+            "CNI",
+            $"there is no plugin '{Plugin}' in {string.Join(", ", pluginFolders)}",
+            "link host-stub there under that name, or give the runtime's folder with --plugins");
     }
 
     private void Network(DoctorReport report, string file)
@@ -169,26 +199,37 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         try
         {
             using var network = JsonDocument.Parse(File.ReadAllBytes(file));
-            var plugins = network.RootElement.TryGetProperty("plugins", out var list) ? list.EnumerateArray().ToList() : [network.RootElement];
+            var plugins = network.RootElement.TryGetProperty("plugins", out var list)
+                ? list.EnumerateArray().ToList()
+                : [network.RootElement];
             if (!plugins.Exists(p => CniJson.String(p, "type", "plugins.") == Plugin))
             {
-                report.Wrong("CNI", $"{file} comes first, and is another network", $"runtimes take the first file of {configurationFolder} by name: remove it, or rename one");
+                report.Wrong(
+                    "CNI",
+                    $"{file} comes first and is another network",
+                    $"runtimes use the first file in {configurationFolder} by name: remove it, or rename one");
                 return;
             }
             var ours = plugins.Find(p => CniJson.String(p, "type", "plugins.") == Plugin);
             var socket = CniJson.String(ours, "socket", "") is { Length: > 0 } named ? named : CniNetworkHeader.DefaultSocket;
             if (socket != config.Socket)
             {
-                report.Wrong("CNI", $"{file} leads to {socket}, the agent serves {config.Socket}", "give both the same path (\"socket\", Agent:Socket)");
+                report.Wrong(
+                    "CNI",
+                    $"{file} uses {socket}, but the agent serves {config.Socket}",
+                    "set both to the same path (\"socket\", Agent:Socket)");
             }
 
             var ipam = CniJson.Object(ours, "ipam", "") is { } section ? CniJson.String(section, "type", "ipam.") : "";
             if (ipam.Length > 0 && !pluginFolders.Any(folder => File.Exists(Path.Combine(folder, ipam))))
             {
-                report.Wrong("CNI", $"{file} delegates addresses to '{ipam}', which is not in {string.Join(", ", pluginFolders)}", "install the CNI plugins (containernetworking-plugins)");
+                report.Wrong(
+                    "CNI",
+                    $"{file} delegates addresses to '{ipam}', which is not in {string.Join(", ", pluginFolders)}",
+                    "install the CNI plugins (containernetworking-plugins)");
             }
 
-            report.Right("CNI", $"{file} is the network of pods");
+            report.Right("CNI", $"{file} is the pod network");
         }
         catch (JsonException e)
         {
@@ -205,7 +246,8 @@ internal sealed partial class Doctor(AgentConfig config, string configurationFol
         using var links = RouteNetlink.Open();
         if (links.GetLink(config.HostInterface.Name) is not { } link)
         {
-            report.Wrong("host", $"there is no interface {config.HostInterface.Name}", "the agent makes it as soon as the ACC is reached");
+            report.Wrong(
+                "host", $"there is no interface {config.HostInterface.Name}", "the agent creates it as soon as the ACC is reachable");
         }
         else if (!link.IsUp)
         {

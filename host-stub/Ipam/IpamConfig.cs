@@ -4,7 +4,10 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Ipam;
 
-/// <summary>The network configuration as a delegated plugin is to see it: everything, but in a version that it knows, and with its own result where that is known.</summary>
+/// <summary>
+/// Writes the network configuration for a delegated plugin: complete, but in a version that the plugin knows, and with its own result if
+/// that is known.
+/// </summary>
 internal static class IpamConfig
 {
     public static ReadOnlyMemory<byte> For(IpamRequest request, CniVersion version)
@@ -22,7 +25,8 @@ internal static class IpamConfig
             writer.WriteString("cniVersion"u8, version.Text());
             foreach (var property in document.RootElement.EnumerateObject())
             {
-                var replaced = CniKeys.Matches(property, "cniVersion"u8) || (CniKeys.Matches(property, "prevResult"u8) && request.PrevResult is not null);
+                var replaced = CniKeys.Matches(property, "cniVersion"u8)
+                    || (CniKeys.Matches(property, "prevResult"u8) && request.PrevResult is not null);
                 if (!replaced)
                 {
                     property.WriteTo(writer);

@@ -7,26 +7,29 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Ipam;
 
-/// <summary>Runs a plugin's executable once: its environment, its input and its limit; <see cref="IpamProcess.RunAsync"/> outside of tests.</summary>
-internal delegate Task<IpamProcess.Exit> IpamRun(string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit);
+/// <summary>
+/// Runs a plugin's executable once, with its environment, input and time limit; <see cref="IpamProcess.RunAsync"/> outside of tests.
+/// </summary>
+internal delegate Task<IpamProcess.Exit> IpamRun(
+    string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit);
 
-/// <summary>Runs the IPAM plugin that a network names, found in the runtime's CNI_PATH.</summary>
+/// <summary>Runs a network's IPAM plugin, which is searched for in the runtime's CNI_PATH.</summary>
 internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory loggers, IpamRun? run = null)
 {
-    // More at once only compete for the same processors.
-    private const int MostProcesses = 16;
+    // More would only compete for the same processors.
+    private const int MaxProcesses = 16;
 
-    // One network's plugin that hangs takes no more than this, and each network may always run one.
-    private const int MostOfNetwork = 8;
+    // Limits a network whose plugin hangs; each network may always run one.
+    private const int MaxPerNetwork = 8;
 
     private readonly IpamRun _run = run ?? IpamProcess.RunAsync;
     private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Ipam);
-    private readonly NetworkSlots _slots = new(MostProcesses, MostOfNetwork);
-    // Highest version that an executable speaks, by its path and time.
+    private readonly NetworkSlots _slots = new(MaxProcesses, MaxPerNetwork);
+    // The highest version that an executable supports, by its path and time.
     private readonly ConcurrentDictionary<string, CniVersion?> _versions = new();
 
     /// <summary>Runs ADD, DEL or CHECK.</summary>
-    /// <exception cref="CniException">The plugin's own error with its own code, or why it could not be run.</exception>
+    /// <exception cref="CniException">The plugin's error with its code, or why the plugin could not be run.</exception>
     public async Task<IpamOutcome> RunAsync(string command, IpamRequest request)
     {
         var file = Find(request);
@@ -34,7 +37,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         var exit = await RunAsync(file, command, request, IpamConfig.For(request, version));
         if (exit.Code != 0 && ReadError(file, exit) is { Code: (int)CniErrorCode.IncompatibleVersion } refusal)
         {
-            // An old plugin: it says itself what it knows.
+            // An old plugin: ask which versions it supports.
             if (await HighestVersionAsync(file, request) is not { } highest || highest >= version)
             {
                 throw refusal;
@@ -51,14 +54,15 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         return new IpamOutcome(command == "ADD" ? ReadResult(file, exit) : new CniResult(), exit.ErrorText);
     }
 
-    /// <summary>Error 7 where the plugin is not there at all.</summary>
+    /// <summary>Checks that the plugin exists.</summary>
+    /// <exception cref="CniException">Error 7: it does not.</exception>
     public static void Require(IpamRequest request) => Find(request);
 
-    /// <summary>Runs STATUS or GC, which most plugins don't know yet.</summary>
-    /// <returns>False when the plugin is too old for it.</returns>
+    /// <summary>Runs STATUS or GC, which many plugins do not support yet.</summary>
+    /// <returns>False when the plugin is too old to support it.</returns>
     /// <param name="command">STATUS or GC.</param>
-    /// <param name="request">What the plugin is run with.</param>
-    /// <param name="within">Limit of the whole; the plugin is killed then, with error 11.</param>
+    /// <param name="request">The plugin's input.</param>
+    /// <param name="within">Time limit for the whole call; then the plugin is killed, with error 11.</param>
     public async Task<bool> RunIfSupportedAsync(string command, IpamRequest request, TimeSpan within)
     {
         var file = Find(request);
@@ -90,15 +94,17 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin \"{request.Type}\" is not in CNI_PATH", request.Path);
     }
 
-    private async Task<IpamProcess.Exit> RunAsync(string file, string command, IpamRequest request, ReadOnlyMemory<byte> config, TimeSpan? within = null)
+    private async Task<IpamProcess.Exit> RunAsync(
+        string file, string command, IpamRequest request, ReadOnlyMemory<byte> config, TimeSpan? within = null)
     {
-        var most = within is { } given && given < limit ? given : limit;
-        using var slot = await _slots.EnterAsync(request.Network, most)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {request.Network} has {_slots.RunningOf(request.Network)} runs of its IPAM plugin under way, try again later",
-                $"at most {MostOfNetwork} of one network and {MostProcesses} of all run at once");
+        var timeLimit = within is { } given && given < limit ? given : limit;
+        using var slot = await _slots.EnterAsync(request.Network, timeLimit)
+            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {request.Network} has "
+                + $"{_slots.RunningOf(request.Network)} runs of its IPAM plugin in progress, try again later",
+                $"the limits are {MaxPerNetwork} for one network and {MaxProcesses} for all");
         var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };
         LogRun(command, file);
-        return await _run(file, environment, config, most);
+        return await _run(file, environment, config, timeLimit);
     }
 
     private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request, TimeSpan? within = null)
@@ -140,7 +146,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         }
         catch (Exception e) when (e is JsonException or CniException or InvalidOperationException)
         {
-            throw new CniException(CniErrorCode.DecodingFailure, $"the IPAM plugin {file} answered with something that is no result", e.Message);
+            throw new CniException(CniErrorCode.DecodingFailure, $"the IPAM plugin {file} did not return a valid result", e.Message);
         }
     }
 
@@ -153,23 +159,33 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
             var root = document.RootElement;
             if (CniJson.Int(root, "code", "") is { } code)
             {
-                return new CniException(CodeOf(code, CniJson.String(root, "msg", "")), $"IPAM plugin {name}: {CniJson.String(root, "msg", "")}", CniJson.String(root, "details", "")) { OfDelegate = true };
+                return new CniException(
+                    CodeOf(code, CniJson.String(root, "msg", "")),
+                    $"IPAM plugin {name}: {CniJson.String(root, "msg", "")}",
+                    CniJson.String(root, "details", ""))
+                {
+                    OfDelegate = true,
+                };
             }
         }
         catch (Exception e) when (e is JsonException or CniException or InvalidOperationException)
         {
-            // No error object: the exit code and what it wrote have to do.
+            // No error object: report the exit code and standard error.
         }
         return new CniException(CniErrorCode.Internal, $"IPAM plugin {name} failed with exit code {exit.Code}", exit.ErrorText.Trim());
     }
 
-    // host-local has one code for everything. A full range clears up when pods go, so the runtime is to come again.
+    // host-local has one code for everything. A full range may have free addresses later, so the runtime should try again.
     private static int CodeOf(int code, string message) =>
-        code == (int)CniErrorCode.Internal && message.Contains("no IP addresses available", StringComparison.Ordinal) ? (int)CniErrorCode.TryAgainLater : code == 0 ? (int)CniErrorCode.Internal : code;
+        code == (int)CniErrorCode.Internal && message.Contains("no IP addresses available", StringComparison.Ordinal)
+            ? (int)CniErrorCode.TryAgainLater
+            : code == 0
+            ? (int)CniErrorCode.Internal
+            : code;
 
     [LoggerMessage(LogLevel.Debug, "Running {Command} of {File}")]
     private partial void LogRun(string command, string file);
 
-    [LoggerMessage(LogLevel.Warning, "{File} does not tell the versions that it supports: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "{File} does not report the versions that it supports: {Reason}")]
     private partial void LogNoVersions(string file, string reason);
 }

@@ -5,7 +5,7 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Ipam;
 
-/// <summary>One run of a plugin's executable, bounded in time and in what it may print.</summary>
+/// <summary>Runs a plugin's executable once, with limits on its time and output.</summary>
 internal static class IpamProcess
 {
     public const int MaxOutput = 1024 * 1024;
@@ -13,7 +13,8 @@ internal static class IpamProcess
 
     public sealed record Exit(int Code, byte[] Output, string ErrorText);
 
-    public static async Task<Exit> RunAsync(string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit)
+    public static async Task<Exit> RunAsync(
+        string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit)
     {
         var start = new ProcessStartInfo(file)
         {
@@ -38,7 +39,7 @@ internal static class IpamProcess
         {
             throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {file} can't be run", e.Message);
         }
-        // Process.Dispose leaves its streams, and so two handles of each run, to the garbage collector.
+        // Process.Dispose leaves its streams, and with them two handles per run, to the garbage collector.
         using var standardOutput = process.StandardOutput;
         using var standardError = process.StandardError;
         using var timeout = new CancellationTokenSource(limit);
@@ -49,8 +50,8 @@ internal static class IpamProcess
             await WriteAsync(process.StandardInput.BaseStream, input, timeout.Token);
             await Task.WhenAll(output, errors);
             await process.WaitForExitAsync(timeout.Token);
-            var (bytes, whole) = output.Result;
-            if (!whole)
+            var (bytes, complete) = output.Result;
+            if (!complete)
             {
                 throw new CniException(CniErrorCode.DecodingFailure, $"the IPAM plugin {file} printed more than {MaxOutput} bytes");
             }
@@ -59,7 +60,8 @@ internal static class IpamProcess
         }
         catch (OperationCanceledException)
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"the IPAM plugin {file} did not end within {limit.TotalSeconds:0.#} s", "it was killed");
+            throw new CniException(
+                CniErrorCode.TryAgainLater, $"the IPAM plugin {file} did not exit within {limit.TotalSeconds:0.#} s", "it was killed");
         }
         finally
         {
@@ -78,24 +80,24 @@ internal static class IpamProcess
         }
         catch (IOException)
         {
-            // It ended without reading everything; its exit code says more.
+            // The plugin exited without reading everything; its exit code tells more.
         }
     }
 
-    // Reads to the end even beyond the limit, so that the process is not stopped by a full pipe.
-    private static async Task<(byte[] Bytes, bool Whole)> ReadAsync(Stream stream, int limit, CancellationToken cancel)
+    // Reads to the end even beyond the limit, so that the process does not block on a full pipe.
+    private static async Task<(byte[] Bytes, bool Complete)> ReadAsync(Stream stream, int limit, CancellationToken cancel)
     {
         using var kept = new MemoryStream();
         var buffer = new byte[4096];
-        var whole = true;
+        var complete = true;
         int got;
         while ((got = await stream.ReadAsync(buffer, cancel)) > 0)
         {
             var room = (int)Math.Min(got, limit - kept.Length);
             kept.Write(buffer, 0, room);
-            whole &= room == got;
+            complete &= room == got;
         }
-        return (kept.ToArray(), whole);
+        return (kept.ToArray(), complete);
     }
 
     private static void Kill(Process process)
@@ -109,7 +111,7 @@ internal static class IpamProcess
         }
         catch (Exception e) when (e is InvalidOperationException or Win32Exception)
         {
-            // Gone by itself.
+            // Already exited.
         }
     }
 }

@@ -2,18 +2,25 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Ipam;
 
-/// <summary>What a delegated plugin is run with: the caller's whole environment, and its configuration.</summary>
-internal sealed record IpamRequest(string Type, string Path, IReadOnlyDictionary<string, string> Environment, CniVersion Version, ReadOnlyMemory<byte> Config, CniResult? PrevResult)
+/// <summary>The input of a delegated plugin: the caller's complete environment, and the configuration.</summary>
+internal sealed record IpamRequest(
+    string Type,
+    string Path,
+    IReadOnlyDictionary<string,
+    string> Environment,
+    CniVersion Version,
+    ReadOnlyMemory<byte> Config,
+    CniResult? PrevResult)
 {
-    /// <summary>The network, which has a share of the runs.</summary>
+    /// <summary>The network, whose concurrent runs are limited.</summary>
     public string Network { get; init; } = "";
 
     /// <summary>
-    /// What the plugin itself had returned, which its CHECK gets in place of prevResult: ours differs from it in prefix lengths, gateways and routes, and the
-    /// static plugin compares them. Null: not known, as for a claim of an older release.
+    /// The plugin's own result, which its CHECK gets in place of prevResult: the agent's result differs in prefix lengths, gateways and
+    /// routes, which the static plugin compares. Null when unknown, as for a claim of an older release.
     /// </summary>
     public CniResult? OwnResult { get; init; }
 }
 
-/// <summary>What a run gave. The error text goes to the runtime, whatever the outcome.</summary>
+/// <summary>The outcome of a run. The error text is passed to the runtime in any case.</summary>
 internal sealed record IpamOutcome(CniResult Result, string ErrorText);

@@ -1,11 +1,11 @@
 namespace ACCOffload.HostStub.Ipam;
 
 /// <summary>
-/// A bounded number of holders at once, of which one network has a share only: a network that is slow leaves room for the others. One holder of each
-/// network is always let in, so that no number of slow networks starves the next one.
+/// Limits the number of concurrent holders, in total and for each network, so that a slow network leaves room for others. One holder of
+/// each network is always admitted, so that no number of slow networks can starve another one.
 /// </summary>
-/// <param name="total">Most holders of all networks.</param>
-/// <param name="perNetwork">Most holders of one network.</param>
+/// <param name="total">Maximum number of holders for all networks.</param>
+/// <param name="perNetwork">Maximum number of holders for one network.</param>
 internal sealed class NetworkSlots(int total, int perNetwork)
 {
     private readonly Lock _lock = new();
@@ -21,7 +21,7 @@ internal sealed class NetworkSlots(int total, int perNetwork)
         }
     }
 
-    /// <returns>What gives the slot back; null when none is free now.</returns>
+    /// <returns>Disposing it frees the slot; null when none is free now.</returns>
     public IDisposable? TryEnter(string network)
     {
         lock (_lock)
@@ -30,7 +30,7 @@ internal sealed class NetworkSlots(int total, int perNetwork)
         }
     }
 
-    /// <returns>What gives the slot back; null when the limit was over first.</returns>
+    /// <returns>Disposing it frees the slot; null when the time limit expired first.</returns>
     public async Task<IDisposable?> EnterAsync(string network, TimeSpan limit)
     {
         Waiter waiter;
@@ -54,7 +54,7 @@ internal sealed class NetworkSlots(int total, int perNetwork)
             {
                 _waiting.Remove(waiter);
             }
-            // Let in at the last moment all the same.
+            // It may have been admitted at the last moment.
             return waiter.Entered.Task.IsCompletedSuccessfully ? await waiter.Entered.Task : null;
         }
     }

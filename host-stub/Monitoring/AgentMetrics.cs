@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Monitoring;
 
-/// <summary>The agent's metrics: what is looked up at each scrape, and the listener for scrapers.</summary>
+/// <summary>The agent's metrics: values that are read at each scrape, and the server for scrapers.</summary>
 internal sealed partial class AgentMetrics : IAsyncDisposable
 {
     private readonly Meter _meter = new("ACCOffload.HostStub.Agent");
@@ -25,14 +25,18 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
         _logger = services.Loggers.CreateLogger(LogFeature.Host);
         var trust = MetricsListen.IsLocal(config.Metrics.Listen!) ? null : Load(config, services.Time);
         Observe(services, conditions);
-        var options = new ScrapeOptions(config.Metrics.Listen!, "configuration") { Terms = trust is null ? null : trust.Terms, Refused = Refused };
+        var options = new ScrapeOptions(config.Metrics.Listen!, "configuration")
+        {
+            Terms = trust is null ? null : trust.Terms,
+            Refused = Refused,
+        };
         _server = ScrapeServer.Start(options, new MetricExporter(AgentFamilies.All, AgentInstruments.Meter, _meter), _logger);
     }
 
-    /// <summary>Where they are served.</summary>
+    /// <summary>The address that they are served at.</summary>
     public System.Net.IPEndPoint Address => _server.Address;
 
-    /// <summary>Starts to serve metrics at the configured address; null where none is configured.</summary>
+    /// <summary>Starts to serve metrics at the configured address; null when none is configured.</summary>
     /// <exception cref="ConfigurationException">The address can't be bound, or a certificate can't be used.</exception>
     public static AgentMetrics? Start(AgentServices services, AgentConditions conditions) =>
         services.Config.Metrics.Listen is null ? null : new AgentMetrics(services, conditions);
@@ -51,7 +55,12 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
         }
         catch (AccException e)
         {
-            throw new ConfigurationException(new ConfigurationError("configuration", "Metrics:CertificateFile", config.Metrics.CertificateFile, e.Message, "make certificates with 'make certs', or name the right files in Metrics:CertificateFile, KeyFile and CaFile"));
+            throw new ConfigurationException(new ConfigurationError(
+                "configuration",
+                "Metrics:CertificateFile",
+                config.Metrics.CertificateFile,
+                e.Message,
+                "make certificates with 'make certs', or name the right files in Metrics:CertificateFile, KeyFile and CaFile"));
         }
     }
 
@@ -89,6 +98,8 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Refused to tell metrics to {Peer} ({Who}): {Reason} ({Times} more in the last minutes that were not logged)")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "Refused to serve metrics to {Peer} ({Who}): {Reason} ({Times} similar refusals in the last minutes were not logged)")]
     private partial void LogRefused(string peer, string who, string reason, long times);
 }

@@ -5,7 +5,10 @@ using ACCOffload.Metrics;
 
 namespace ACCOffload.HostStub.Monitoring;
 
-/// <summary>Who may scrape over the network: clients with the role for it, of our authority. The files are read again when they change.</summary>
+/// <summary>
+/// Verifies clients that scrape metrics over the network: they need the role for it, and a certificate from a trusted CA. The files are
+/// reloaded when they change.
+/// </summary>
 internal sealed class ScraperTrust
 {
     private const string Role = $"urn:accoffload:role:{ScrapeTerms.ClientRole}";
@@ -17,24 +20,30 @@ internal sealed class ScraperTrust
     /// <exception cref="AccException">A file can't be used; the message names it.</exception>
     public ScraperTrust(AgentConfig config, TimeProvider time)
     {
-        // The same kind of files, for the other side of a connection.
-        var files = config.Acc with { CertificateFile = config.Metrics.CertificateFile!, KeyFile = config.Metrics.KeyFile!, CaFile = config.Metrics.CaFile! };
+        // The same kind of files, for the server side of a connection.
+        var files = config.Acc with
+        {
+            CertificateFile = config.Metrics.CertificateFile!,
+            KeyFile = config.Metrics.KeyFile!,
+            CaFile = config.Metrics.CaFile!,
+        };
         _memory = new AccCredentialMemory(files, time);
         _credentials = _memory.Load();
     }
 
-    /// <summary>What a new connection is held to.</summary>
-    /// <exception cref="AccException">The files can't be used, and those before neither.</exception>
+    /// <summary>The requirements for a new connection.</summary>
+    /// <exception cref="AccException">Neither the files nor the previous ones can be used.</exception>
     public ScrapeTerms Terms()
     {
         lock (_lock)
         {
-            if (_memory.HasOther(_credentials.Stamp))
+            if (_memory.HasChanged(_credentials.Stamp))
             {
                 _credentials = _memory.Load();
             }
 
-            return new ScrapeTerms(_credentials.Client, AccPeerCheck.Policy(_credentials.Authorities, AccPeerCheck.ClientAuthentication), Judge);
+            return new ScrapeTerms(
+                _credentials.Client, AccPeerCheck.Policy(_credentials.Authorities, AccPeerCheck.ClientAuthentication), Judge);
         }
     }
 

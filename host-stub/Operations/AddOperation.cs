@@ -15,8 +15,8 @@ using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// ADD. The claim is on disk before anything is created, and becomes attached only when everything is complete, so that a restart at any step finds either
-/// a complete attachment or one to undo.
+/// ADD. The claim is on disk before anything is created, and becomes attached only when everything is complete, so that a restart at any
+/// step finds either a complete attachment or one to undo.
 /// </summary>
 internal sealed partial class AddOperation(AgentServices services, Remover remover, Reconciler reconciler)
 {
@@ -45,7 +45,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         var (claim, recording) = await ReserveAsync(call, kind);
         var claimed = times.OfAsync(OperationPhase.Store, recording);
         using var pod = await OpenPodAsync(call, times);
-        bool accTold = false, refused = false;
+        bool attachSent = false, refused = false;
         try
         {
             await claimed;
@@ -71,16 +71,28 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
             if (addresses.Length > ProtocolLimits.MaxAddresses)
             {
-                throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} returned {addresses.Length} addresses", $"an attachment has {ProtocolLimits.MaxAddresses} at most");
+                throw new CniException(
+                    CniErrorCode.InvalidNetworkConfig,
+                    $"the IPAM plugin {call.Config.IpamType} returned {addresses.Length} addresses",
+                    $"an attachment has {ProtocolLimits.MaxAddresses} at most");
             }
 
             var (epoch, sequence) = services.Claims.NextSequence();
             claim = claim with { IpamResult = Bounded(call, ipam.Result.Result) };
-            claim = claim with { State = ClaimState.Attaching, Addresses = addresses, Epoch = epoch, Sequence = sequence, Mac = device?.Mac ?? claim.Mac };
+            claim = claim with
+            {
+                State = ClaimState.Attaching,
+                Addresses = addresses,
+                Epoch = epoch,
+                Sequence = sequence,
+                Mac = device?.Mac ?? claim.Mac,
+            };
             services.Claims.PutInMemory(claim);
-            accTold = true;
+            attachSent = true;
             var attach = times.OfAsync(OperationPhase.Acc, services.Acc.AttachAsync(claim, deadline, CancellationToken.None));
-            var configured = device is { } made ? OnLinksAsync(times, call.Config.Name, () => Configure(call, kind, claim, pod, made.Index, addresses)) : Task.FromResult(true);
+            var configured = device is { } made
+                ? OnLinksAsync(times, call.Config.Name, () => Configure(call, kind, claim, pod, made.Index, addresses))
+                : Task.FromResult(true);
             await Task.WhenAll(attach, configured);
             var reply = attach.Result;
             claim = claim.WithPort(reply);
@@ -103,12 +115,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             services.Step("add.recorded");
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
             LogTimes(claim.Key, times);
-            AgentInstruments.Added(times);
+            AgentInstruments.RecordAdd(times);
             return ResultOf(call, claim, reply, routed.Result, ipam.Result.Result);
         }
         catch (Exception e)
         {
-            await UndoAsync(call, claim, accTold, refused, e);
+            await UndoAsync(call, claim, attachSent, refused, e);
             throw WithField(call, e as CniException ?? ToCni(e));
         }
     }
@@ -126,13 +138,21 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
-    private Task<T> OnLinksAsync<T>(OperationTimes times, string network, Func<T> code) => services.RunOnHostAsync(() => times.Of(OperationPhase.Links, code), network);
+    private Task<T> OnLinksAsync<T>(OperationTimes times, string network, Func<T> code) =>
+        services.RunOnHostAsync(() => times.Of(OperationPhase.Links, code), network);
 
     private void LogTimes(AttachmentKey key, OperationTimes times)
     {
         if (_logger.IsEnabled(LogLevel.Debug))
         {
-            LogTimes(key, times.Elapsed, times.OfOthers, times[OperationPhase.Ipam], times[OperationPhase.Links], times[OperationPhase.Acc], times[OperationPhase.Store]);
+            LogTimes(
+                key,
+                times.Elapsed,
+                times.OutsideAgent,
+                times[OperationPhase.Ipam],
+                times[OperationPhase.Links],
+                times[OperationPhase.Acc],
+                times[OperationPhase.Store]);
         }
     }
 
@@ -145,7 +165,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
 
         pod.Dispose();
-        throw new CniException(CniErrorCode.Internal, $"interface {call.Environment.InterfaceName} already exists in {call.Environment.NetNs}");
+        throw new CniException(
+            CniErrorCode.Internal, $"interface {call.Environment.InterfaceName} already exists in {call.Environment.NetNs}");
     }
 
     // An earlier claim under the same name whose device is missing, or that is yet to be undone, must not prevent the ADD.
@@ -158,7 +179,10 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
         if (old.State == ClaimState.Attached && (await services.RunOnHostAsync(() => services.Pools.Missing([old]))).Count == 0)
         {
-            throw new CniException(CniErrorCode.Internal, $"container {old.Key.ContainerId} is already attached to {old.Key.Network} as {old.Key.InterfaceName}", "send DEL first");
+            throw new CniException(
+                CniErrorCode.Internal,
+                $"container {old.Key.ContainerId} is already attached to {old.Key.Network} as {old.Key.InterfaceName}",
+                "send DEL first");
         }
 
         try
@@ -168,13 +192,17 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         catch (CniException e)
         {
             // Report what prevents this ADD, not why an earlier one failed.
-            throw new CniException(CniErrorCode.TryAgainLater, $"an earlier attachment of {old.Key} is not completely removed yet, so it can't be added again", e.OneLine);
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"an earlier attachment of {old.Key} is not completely removed yet, so it can't be added again",
+                e.OneLine);
         }
     }
 
     private async Task<(Claim Claim, Task Recorded)> ReserveAsync(CniCall call, IDeviceKind kind)
     {
-        (Claim, Task) Reserve() => services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan), call.Config.Mac);
+        (Claim, Task) Reserve() =>
+            services.Pools.Reserve(kind, call.Key, call.Config.DeviceId, plan => Plan(call, kind, plan), call.Config.Mac);
         try
         {
             return kind.PlanBlocks ? await services.RunOnHostAsync(Reserve, call.Config.Name) : Reserve();
@@ -191,7 +219,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
-    private async Task<int> CreateAfterAttachAsync(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod, IPAddress[] addresses, OperationTimes times)
+    private async Task<int> CreateAfterAttachAsync(
+        CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod, IPAddress[] addresses, OperationTimes times)
     {
         var device = await OnLinksAsync(times, call.Config.Name, () => Create(call, kind.Create, claim, pod));
         await OnLinksAsync(times, call.Config.Name, () => Configure(call, kind, claim, pod, device.Index, addresses));
@@ -210,7 +239,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             var reason = CniException.ReasonOf(e);
             services.Pools.Quarantine.Add(claim.DeviceKind, claim.Device, reason);
             LogQuarantined(claim.DeviceKind, claim.Device, reason);
-            throw new CniException(CniErrorCode.TryAgainLater, $"the {claim.DeviceKind} {claim.Device} can't be configured and is set aside", reason);
+            throw new CniException(
+                CniErrorCode.TryAgainLater, $"the {claim.DeviceKind} {claim.Device} can't be configured and is set aside", reason);
         }
     }
 
@@ -247,7 +277,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private static CniResult Bounded(CniCall call, CniResult result) =>
         CniResultWriter.Write(result, CniVersion.V110).Length <= MaxIpamResult
             ? result
-            : throw new CniException(CniErrorCode.InvalidNetworkConfig, $"the IPAM plugin {call.Config.IpamType} returned a result of more than {MaxIpamResult / 1024} KiB");
+            : throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                $"the IPAM plugin {call.Config.IpamType} returned a result of more than {MaxIpamResult / 1024} KiB");
 
     // The ACC names its own field; the value came from the runtime.
     private static CniException WithField(CniCall call, CniException e) =>
@@ -283,12 +315,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         return pod.AddRoutes(index, routes);
     }
 
-    private async Task UndoAsync(CniCall call, Claim claim, bool accTold, bool refused, Exception failure)
+    private async Task UndoAsync(CniCall call, Claim claim, bool attachSent, bool refused, Exception failure)
     {
         LogFailed(claim.Key, CniException.ReasonOf(failure));
         try
         {
-            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), accTold: accTold, ipamMayFail: refused));
+            call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, call.ToIpam(), attachSent: attachSent, ipamMayFail: refused));
         }
         catch (CniException e)
         {
@@ -300,7 +332,8 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     private static CniException ToCni(Exception e) => e switch
     {
         LinuxException linux => new CniException(CniErrorCode.Internal, "the device could not be created", linux.Message),
-        Microsoft.Data.Sqlite.SqliteException sqlite => new CniException(CniErrorCode.IoFailure, "the claim could not be recorded", sqlite.Message),
+        Microsoft.Data.Sqlite.SqliteException sqlite => new CniException(
+            CniErrorCode.IoFailure, "the claim could not be recorded", sqlite.Message),
         _ => new CniException(CniErrorCode.Internal, "ADD failed", e.Message),
     };
 
@@ -331,8 +364,11 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     [LoggerMessage(LogLevel.Information, "Added {Key} for pod {PodNamespace}/{PodName}: {Addresses} on port {Port}")]
     private partial void LogAdded(AttachmentKey key, string podNamespace, string podName, string addresses, uint port);
 
-    [LoggerMessage(LogLevel.Debug, "ADD of {Key}: {All:0.00} ms, {Others:0.00} of them in the IPAM plugin or link operations; IPAM {Ipam:0.00}, links {Links:0.00}, ACC {Acc:0.00}, store {Store:0.00}")]
-    private partial void LogTimes(AttachmentKey key, double all, double others, double ipam, double links, double acc, double store);
+    [LoggerMessage(
+        LogLevel.Debug,
+        "ADD of {Key}: {All:0.00} ms, {Outside:0.00} of them in the IPAM plugin or link operations; IPAM {Ipam:0.00}, links "
+            + "{Links:0.00}, ACC {Acc:0.00}, store {Store:0.00}")]
+    private partial void LogTimes(AttachmentKey key, double all, double outside, double ipam, double links, double acc, double store);
 
     [LoggerMessage(LogLevel.Error, "The {Kind} {Device} is set aside: {Reason}")]
     private partial void LogQuarantined(string kind, string device, string reason);

@@ -25,7 +25,11 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
             AgentCondition.Of("Acc", acc.Synced ? "" : acc.Reason.Length > 0 ? acc.Reason : "not connected", preventsAdds: true),
             AgentCondition.Of("Store", store.Problem, preventsAdds: true),
             AgentCondition.Of("Ports", PortsProblem(config.PortNamespace), preventsAdds: true),
-            AgentCondition.Of("Certificates", services.Acc.CertificateProblem is { Length: > 0 } problem ? $"{problem}; the previous files stay in use until they expire" : ""),
+            AgentCondition.Of(
+                "Certificates",
+                services.Acc.CertificateProblem is { Length: > 0 } problem
+                    ? $"{problem}; the previous files stay in use until they expire"
+                    : ""),
         };
         if (config.HostInterface.Enabled)
         {
@@ -83,5 +87,7 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
     }
 
     private string Conflict(AccState acc) =>
-        acc.HostConflictSeen is { } seen && services.Time.GetUtcNow() - seen < ConflictDuration ? $"{acc.HostConflict} (seen {seen:u})" : "";
+        acc.HostConflictSeen is { } seen && services.Time.GetUtcNow() - seen < ConflictDuration
+            ? $"{acc.HostConflict} (seen {seen:u})"
+            : "";
 }

@@ -6,7 +6,10 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.HostStub.Operations;
 
-/// <summary>CHECK verifies the host's side: the claim, the device, the pod's namespace, and the delegated plugin; and the ACC's side if that can be reached.</summary>
+/// <summary>
+/// CHECK verifies the host's side: the claim, the device, the pod's namespace, and the delegated plugin; and the ACC's side if that can be
+/// reached.
+/// </summary>
 internal sealed class CheckOperation(AgentServices services)
 {
     private static readonly TimeSpan AccLimit = TimeSpan.FromSeconds(2);
@@ -16,7 +19,9 @@ internal sealed class CheckOperation(AgentServices services)
     {
         if (services.Claims.Get(call.Key) is not { State: ClaimState.Attached } claim)
         {
-            throw new CniException(CniErrorCode.UnknownContainer, $"container {call.Key.ContainerId} is not attached to {call.Key.Network} as {call.Key.InterfaceName}");
+            throw new CniException(
+                CniErrorCode.UnknownContainer,
+                $"container {call.Key.ContainerId} is not attached to {call.Key.Network} as {call.Key.InterfaceName}");
         }
 
         var mac = await services.RunOnHostAsync(() => CheckHost(call, claim));
@@ -25,12 +30,12 @@ internal sealed class CheckOperation(AgentServices services)
             call.AddErrorText((await services.Ipam.RunAsync("CHECK", call.ToIpam(claim.IpamResult))).ErrorText);
         }
 
-        // The only way to ask the ACC is to state the same attachment again, which also repairs it if the ACC has lost it. An unreachable ACC keeps forwarding,
-        // and gets the attachment with the next Sync. CHECK must not fail because of it: a runtime would end the pod.
-        var told = mac == claim.Mac ? await services.Acc.TryAttachAsync(claim, AccLimit) : await FollowMacAsync(claim, mac);
-        if (!told)
+        // The only way to ask the ACC is to state the same attachment again, which also repairs it if the ACC has lost it. An unreachable
+        // ACC keeps forwarding, and gets the attachment with the next Sync. CHECK must not fail because of it: a runtime would end the pod.
+        var confirmed = mac == claim.Mac ? await services.Acc.TryAttachAsync(claim, AccLimit) : await FollowMacAsync(claim, mac);
+        if (!confirmed)
         {
-            call.AddErrorText($"host-stub: the ACC was not asked about {claim.Key}: {services.Acc.State.Reason}\n");
+            call.AddErrorText($"host-stub: the ACC did not confirm {claim.Key}: {services.Acc.State.Reason}\n");
         }
     }
 
@@ -48,7 +53,10 @@ internal sealed class CheckOperation(AgentServices services)
         catch (CniException e)
         {
             await services.Claims.PutAsync(claim);
-            throw new CniException(CniErrorCode.Internal, $"interface {claim.Key.InterfaceName} has the MAC {mac}, which the ACC refuses", $"{e.OneLine}; it has {claim.Mac}, so no packet passes");
+            throw new CniException(
+                CniErrorCode.Internal,
+                $"interface {claim.Key.InterfaceName} has the MAC {mac}, which the ACC refuses",
+                $"{e.OneLine}; it has {claim.Mac}, so no packet passes");
         }
     }
 

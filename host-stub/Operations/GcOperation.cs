@@ -22,12 +22,14 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
 
     public async Task RunAsync(CniCall call)
     {
-        var valid = call.Config.ValidAttachments!.Select(a => new AttachmentKey(call.Config.Name, a.ContainerId, a.InterfaceName)).ToHashSet();
+        var valid = call.Config.ValidAttachments!.Select(a => new AttachmentKey(call.Config.Name, a.ContainerId, a.InterfaceName))
+            .ToHashSet();
         var started = Stopwatch.GetTimestamp();
         var failures = new List<CniException>();
         // An attachment that is just being added is not on the list yet.
         var stale = services.Claims.All()
-            .Where(c => c.Key.Network == call.Config.Name && !valid.Contains(c.Key) && c.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released));
+            .Where(c => c.Key.Network == call.Config.Name && !valid.Contains(c.Key))
+            .Where(c => c.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released));
         var late = 0;
         await Parallel.ForEachAsync(stale, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (seen, _) =>
         {
@@ -48,13 +50,19 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         await TryAsync(() => RemoveUnknownPortsAsync(call.Config.Name, valid), failures);
         if (call.Config.IpamType.Length > 0)
         {
-            await TryAsync(() => services.Ipam.RunIfSupportedAsync("GC", call.ToIpam(), RequestLimits.OfAgent("GC") - Stopwatch.GetElapsedTime(started)), failures);
+            await TryAsync(
+                () =>
+                    services.Ipam.RunIfSupportedAsync("GC", call.ToIpam(), RequestLimits.OfAgent("GC") - Stopwatch.GetElapsedTime(started)),
+                failures);
         }
 
         services.Acc.RequestResync();
         if (failures.Count > 0)
         {
-            throw new CniException(failures[0].Code, $"{failures.Count} stale resources of {call.Config.Name} could not be removed", string.Join("; ", failures.Select(f => f.OneLine)));
+            throw new CniException(
+                failures[0].Code,
+                $"{failures.Count} stale resources of {call.Config.Name} could not be removed",
+                string.Join("; ", failures.Select(f => f.OneLine)));
         }
     }
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace ACCOffload.HostStub.Operations;
 
-/// <summary>What an operation waits for.</summary>
+/// <summary>The parts of an operation.</summary>
 internal enum OperationPhase
 {
     Ipam,
@@ -11,14 +11,14 @@ internal enum OperationPhase
     Store,
 }
 
-/// <summary>What an operation's time went into. Phases overlap, so their sum may be more than the whole.</summary>
+/// <summary>Measures the parts of an operation. They overlap, so that their sum may exceed the total.</summary>
 internal sealed class OperationTimes
 {
     private readonly Lock _lock = new();
     private readonly List<(OperationPhase Phase, long Start, long End)> _spans = [];
     private readonly long _started = Stopwatch.GetTimestamp();
 
-    /// <summary>Milliseconds since the operation began.</summary>
+    /// <summary>Milliseconds since the start of the operation.</summary>
     public double Elapsed => Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
 
     /// <summary>Milliseconds of a phase.</summary>
@@ -33,15 +33,16 @@ internal sealed class OperationTimes
         }
     }
 
-    /// <summary>Milliseconds in which the IPAM plugin or the kernel's link operations ran, counted once where they ran together.</summary>
-    public double OfOthers
+    /// <summary>Milliseconds during which the IPAM plugin or link operations of the kernel ran; overlaps count once.</summary>
+    public double OutsideAgent
     {
         get
         {
             lock (_lock)
             {
                 long sum = 0, until = 0;
-                foreach (var (_, start, end) in _spans.Where(s => s.Phase is OperationPhase.Ipam or OperationPhase.Links).OrderBy(s => s.Start))
+                foreach (var (_, start, end) in _spans.Where(
+                    s => s.Phase is OperationPhase.Ipam or OperationPhase.Links).OrderBy(s => s.Start))
                 {
                     sum += Math.Max(0, end - Math.Max(start, until));
                     until = Math.Max(until, end);
@@ -65,7 +66,7 @@ internal sealed class OperationTimes
         }
     }
 
-    /// <summary>A phase from now to the end of a task.</summary>
+    /// <summary>Measures a phase from now until a task completes.</summary>
     public async Task<T> OfAsync<T>(OperationPhase phase, Task<T> task)
     {
         var start = Stopwatch.GetTimestamp();
@@ -79,7 +80,7 @@ internal sealed class OperationTimes
         }
     }
 
-    /// <summary>A phase from now to the end of a task.</summary>
+    /// <summary>Measures a phase from now until a task completes.</summary>
     public async Task OfAsync(OperationPhase phase, Task task)
     {
         var start = Stopwatch.GetTimestamp();

@@ -5,8 +5,8 @@ using ACCOffload.HostStub.Cni;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// STATUS. On error 50 a runtime marks the node as not ready, and healthy pods are evicted. It is therefore returned only when no ADD can succeed at all,
-/// and for longer than an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
+/// STATUS. On error 50 a runtime marks the node as not ready, and healthy pods are evicted. It is therefore returned only when no ADD can
+/// succeed at all, and for longer than an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
 /// </summary>
 internal sealed class StatusOperation(AgentServices services, AgentConditions conditions)
 {
@@ -22,7 +22,10 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
         }
         if (conditions.BlockingFor(services.Config.Acc.StatusGrace) is { } blocking)
         {
-            throw new CniException(CniErrorCode.NotAvailable, $"this host has been unable to attach pods since {blocking.Since:u}: {blocking.Condition.Name}", blocking.Condition.Reason);
+            throw new CniException(
+                CniErrorCode.NotAvailable,
+                $"this host has been unable to attach pods since {blocking.Since:u}: {blocking.Condition.Name}",
+                blocking.Condition.Reason);
         }
 
         foreach (var device in services.Pools.Quarantine.All())

@@ -6,17 +6,17 @@ using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Plugin;
 
-/// <summary>One synchronous request to the agent, every wait in it limited.</summary>
+/// <summary>Sends one synchronous request to the agent, with a time limit.</summary>
 internal static unsafe class AgentSocket
 {
-    // A restart of the agent takes less; who asks in between should not notice.
-    private static readonly TimeSpan RestartPatience = TimeSpan.FromSeconds(1);
+    // A restart of the agent takes less, and should not make a request fail.
+    private static readonly TimeSpan RestartLimit = TimeSpan.FromSeconds(1);
 
     /// <param name="path">The agent's socket.</param>
     /// <param name="frame">The request.</param>
-    /// <param name="limit">Of the whole: connection, request and answer.</param>
-    /// <exception cref="AgentUnavailableException">There was no answer.</exception>
-    /// <exception cref="FrameException">The answer makes no sense.</exception>
+    /// <param name="limit">Time limit for connection, request and response together.</param>
+    /// <exception cref="AgentUnavailableException">There was no response.</exception>
+    /// <exception cref="FrameException">The response is not valid.</exception>
     public static AgentResponse Ask(string path, byte[] frame, TimeSpan limit)
     {
         var started = Stopwatch.GetTimestamp();
@@ -30,7 +30,7 @@ internal static unsafe class AgentSocket
             var length = BinaryPrimitives.ReadInt32BigEndian(prefix);
             if (length is < 0 or > AgentResponse.MaxBody)
             {
-                throw new FrameException($"the agent's answer of {(uint)length} bytes is over the limit of {AgentResponse.MaxBody}");
+                throw new FrameException($"the agent's response of {(uint)length} bytes exceeds the limit of {AgentResponse.MaxBody}");
             }
 
             var body = new byte[length];
@@ -52,7 +52,7 @@ internal static unsafe class AgentSocket
             var fd = Libc.Socket(Libc.Unix, Libc.StreamCloseOnExec, 0);
             if (fd < 0)
             {
-                throw new AgentUnavailableException($"no socket: {Marshal.GetLastPInvokeErrorMessage()}");
+                throw new AgentUnavailableException($"can't create a socket: {Marshal.GetLastPInvokeErrorMessage()}");
             }
 
             Limit(fd, started, limit);
@@ -66,10 +66,11 @@ internal static unsafe class AgentSocket
             _ = Libc.Close(fd);
             if (error == Libc.TryAgain)
             {
-                throw new AgentUnavailableException($"the host-stub agent on {path} takes no more connections: it hangs, or has too much to do");
+                throw new AgentUnavailableException(
+                    $"the host-stub agent on {path} accepts no more connections: it hangs or is overloaded");
             }
 
-            if (error is not (Libc.NotFound or Libc.Refused or Libc.Interrupted) || Stopwatch.GetElapsedTime(started) > RestartPatience)
+            if (error is not (Libc.NotFound or Libc.Refused or Libc.Interrupted) || Stopwatch.GetElapsedTime(started) > RestartLimit)
             {
                 throw new AgentUnavailableException($"the host-stub agent does not answer on {path}: {reason}; is it running?");
             }
@@ -78,7 +79,7 @@ internal static unsafe class AgentSocket
         }
     }
 
-    // What is left of the limit; zero would mean no limit at all.
+    // The remaining time; zero would mean no limit.
     private static void Limit(int fd, long started, TimeSpan limit)
     {
         var left = limit - Stopwatch.GetElapsedTime(started);
@@ -123,7 +124,8 @@ internal static unsafe class AgentSocket
 
             if (got == 0)
             {
-                throw new AgentUnavailableException($"the host-stub agent on {path} went away before it answered", broke: true);
+                throw new AgentUnavailableException(
+                    $"the host-stub agent on {path} closed the connection before it responded", isConnectionLost: true);
             }
 
             if (got < 0 && Marshal.GetLastPInvokeError() != Libc.Interrupted)
@@ -139,6 +141,14 @@ internal static unsafe class AgentSocket
     }
 
     private static AgentUnavailableException Lost(string path) => Marshal.GetLastPInvokeError() == Libc.TryAgain
-        ? new($"the host-stub agent on {path} did not answer in time")
-        : new($"the connection to the host-stub agent on {path} broke: {Marshal.GetLastPInvokeErrorMessage()}", broke: true);
+        ? new($"the host-stub agent on {path} did not respond in time")
+        : new($"the connection to the host-stub agent on {path} was lost: {Marshal.GetLastPInvokeErrorMessage()}", isConnectionLost: true);
+}
+
+/// <summary>The agent can't be reached, or closed the connection before it responded.</summary>
+/// <param name="message">What happened, with the socket's path.</param>
+/// <param name="isConnectionLost">There was a connection and it ended, so that a new one may succeed at once.</param>
+internal sealed class AgentUnavailableException(string message, bool isConnectionLost = false) : Exception(message)
+{
+    public bool IsConnectionLost => isConnectionLost;
 }

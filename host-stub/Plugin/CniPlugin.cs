@@ -7,27 +7,28 @@ using ACCOffload.HostStub.Wire;
 namespace ACCOffload.HostStub.Plugin;
 
 /// <summary>
-/// The CNI plugin: checks what the runtime passed, answers VERSION, hands everything else to the agent and prints its
-/// answer. It lives for a few milliseconds and touches nothing that is slow to load.
+/// The CNI plugin: checks the runtime's input, answers VERSION, passes everything else to the agent and prints its response. It runs for a
+/// few milliseconds and uses nothing that is slow to load.
 /// </summary>
 internal static class CniPlugin
 {
     private static readonly TimeSpan InputLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StatusInputLimit = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan RetryLimit = TimeSpan.FromSeconds(3);
 
     public static int Run()
     {
         var environment = ReadEnvironment();
-        // A STATUS that hangs in its input would keep the runtime's own status.
+        // A STATUS that waits for its input would block the runtime's own status.
         var input = environment.GetValueOrDefault("CNI_COMMAND") == "STATUS" ? StatusInputLimit : InputLimit;
         var response = Execute(environment, () => StandardStreams.ReadInput(AgentRequest.MaxStdin, input), AgentSocket.Ask);
         StandardStreams.Write(2, response.Error.Span);
         return StandardStreams.Write(1, response.Output.Span) ? response.ExitCode : 1;
     }
 
-    /// <summary>The whole plugin, apart from the process around it.</summary>
-    public static AgentResponse Execute(Dictionary<string, string> environment, Func<byte[]> readInput, Func<string, byte[], TimeSpan, AgentResponse> ask)
+    /// <summary>The complete plugin, without process and streams.</summary>
+    public static AgentResponse Execute(
+        Dictionary<string, string> environment, Func<byte[]> readInput, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
         var version = "";
         try
@@ -47,14 +48,14 @@ internal static class CniPlugin
             {
                 header.Check(call.Command);
             }
-            else if (call.NothingExists.Length > 0 || header.NamesNothing)
+            else if (call.InvalidName.Length > 0 || header.HasNoUsableName)
             {
-                return Nothing(call.NothingExists.Length > 0 ? call.NothingExists : "name in the network configuration");
+                return NothingToRemove(call.InvalidName.Length > 0 ? call.InvalidName : "name in the network configuration");
             }
 
             var frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, input);
             var answer = removal ? Remove(call, header, frame, started, ask) : Ask(call.Command, header, frame, started, ask);
-            return answer.ExitCode == AgentResponse.NotTaken ? answer with { ExitCode = 1 } : answer;
+            return answer.ExitCode == AgentResponse.NotStarted ? answer with { ExitCode = 1 } : answer;
         }
         catch (CniException e)
         {
@@ -66,7 +67,8 @@ internal static class CniPlugin
         }
     }
 
-    private static AgentResponse Ask(string command, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
+    private static AgentResponse Ask(
+        string command, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
         try
         {
@@ -79,8 +81,9 @@ internal static class CniPlugin
         }
     }
 
-    // Repeatable: once more when the connection broke, and kept for the agent's return when that does not help.
-    private static AgentResponse Remove(CniEnvironment call, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
+    // A DEL can be repeated: it is sent again when the connection was lost, and stored for the agent's return if that fails.
+    private static AgentResponse Remove(
+        CniEnvironment call, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
         string reason;
         for (var pause = 50; ; pause *= 2)
@@ -88,15 +91,15 @@ internal static class CniPlugin
             try
             {
                 var answer = ask(header.Socket, frame, RequestLimits.OfPlugin("DEL") - Stopwatch.GetElapsedTime(started));
-                if (answer.ExitCode != AgentResponse.NotTaken)
+                if (answer.ExitCode != AgentResponse.NotStarted)
                 {
                     return answer;
                 }
 
-                reason = "the host-stub agent could not take the DEL";
+                reason = "the host-stub agent did not accept the DEL";
                 break;
             }
-            catch (AgentUnavailableException e) when (e.Broke && Stopwatch.GetElapsedTime(started) < RetryFor)
+            catch (AgentUnavailableException e) when (e.IsConnectionLost && Stopwatch.GetElapsedTime(started) < RetryLimit)
             {
                 StandardStreams.Pause(pause);
             }
@@ -106,30 +109,35 @@ internal static class CniPlugin
                 break;
             }
         }
-        return Keep(call, header, frame, reason);
+        return Store(call, header, frame, reason);
     }
 
-    private static AgentResponse Keep(CniEnvironment call, CniNetworkHeader header, byte[] frame, string reason)
+    private static AgentResponse Store(CniEnvironment call, CniNetworkHeader header, byte[] frame, string reason)
     {
         var directory = header.Pending.Length > 0 ? header.Pending : CniNetworkHeader.PendingFor(header.Socket);
         try
         {
-            PendingRemoval.Keep(directory, PendingName.For(header.Name, call.ContainerId, call.InterfaceName), frame);
-            return new AgentResponse(0, default, Encoding.UTF8.GetBytes($"host-stub: {reason}; the removal waits for it in {directory}\n"));
+            PendingRemoval.Store(directory, PendingFiles.NameOf(header.Name, call.ContainerId, call.InterfaceName), frame);
+            return new AgentResponse(
+                0, default, Encoding.UTF8.GetBytes($"host-stub: {reason}; the removal is stored for it in {directory}\n"));
         }
         catch (IOException e)
         {
-            return Failure(header.Version, (int)CniErrorCode.TryAgainLater, "the host-stub agent is not available", $"{reason}; nor could the DEL be kept for it: {e.Message}");
+            return Failure(
+                header.Version,
+                (int)CniErrorCode.TryAgainLater,
+                "the host-stub agent is not available",
+                $"{reason}; the DEL could not be stored for it either: {e.Message}");
         }
     }
 
-    private static AgentResponse Nothing(string what) =>
+    private static AgentResponse NothingToRemove(string what) =>
         new(0, default, Encoding.UTF8.GetBytes($"host-stub: {what} is not valid, so there is nothing to remove\n"));
 
     private static AgentResponse Failure(string version, int code, string message, string details) =>
         new(1, CniErrorJson.Error(version, code, message, details), default);
 
-    // Whoever only asks for versions need not send a network configuration.
+    // A caller that only asks for versions need not send a network configuration.
     private static string VersionOf(byte[] input)
     {
         try

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ACCOffload.HostStub.Plugin;
 
 /// <summary>
-/// The few calls that the plugin needs. Direct, because the runtime's Console and Socket classes cost more start-up time
-/// than everything the plugin does.
+/// The system calls that the plugin needs. They are called directly because loading .NET's Console and Socket classes takes longer than
+/// everything that the plugin does.
 /// </summary>
 internal static unsafe partial class Libc
 {

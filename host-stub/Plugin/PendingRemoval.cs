@@ -4,31 +4,31 @@ using ACCOffload.HostStub.Wire;
 namespace ACCOffload.HostStub.Plugin;
 
 /// <summary>
-/// Keeps a DEL that the agent could not take, because a runtime may ask only once. The agent does it when it is back. Only this path costs what files
-/// cost: the plugin does not come here while the agent answers.
+/// Stores a DEL that the agent did not accept, because a runtime may send it only once. The agent executes it when it is back. The plugin
+/// needs files only for this.
 /// </summary>
 internal static class PendingRemoval
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
-    /// <summary>Returns once the file and its directory entry are on disk.</summary>
-    /// <param name="directory">Made, for its owner only, when it is not there.</param>
-    /// <param name="name">The attachment's; a file of that name is replaced.</param>
-    /// <param name="frame">The request as the agent would have got it.</param>
-    /// <exception cref="IOException">It could not be kept; the message says why.</exception>
-    public static void Keep(string directory, string name, byte[] frame)
+    /// <summary>Stores a DEL. The file and its directory entry are on disk when it returns.</summary>
+    /// <param name="directory">Created for its owner only if it does not exist.</param>
+    /// <param name="name">The attachment's file name; an existing file is replaced.</param>
+    /// <param name="frame">The request as it would be sent to the agent.</param>
+    /// <exception cref="IOException">It could not be stored; the message says why.</exception>
+    public static void Store(string directory, string name, byte[] frame)
     {
         try
         {
             var folder = Directory.CreateDirectory(directory, OwnerOnly | UnixFileMode.UserExecute);
             if (folder.LinkTarget is not null || (folder.UnixFileMode & OthersWrite) != 0)
             {
-                throw new IOException($"{directory} is a link, or others may write there");
+                throw new IOException($"{directory} is a link, or other users may write to it");
             }
 
-            RequireRoom(folder, name, frame.Length);
-            var fresh = Path.Combine(directory, $"{PendingName.Unfinished}{Environment.ProcessId}-{name}");
+            RequireSpace(folder, name, frame.Length);
+            var fresh = Path.Combine(directory, $"{PendingFiles.UnfinishedPrefix}{Environment.ProcessId}-{name}");
             Write(fresh, frame);
             File.Move(fresh, Path.Combine(directory, name), overwrite: true);
             Sync(directory);
@@ -39,7 +39,7 @@ internal static class PendingRemoval
         }
     }
 
-    private static void RequireRoom(DirectoryInfo folder, string name, int length)
+    private static void RequireSpace(DirectoryInfo folder, string name, int length)
     {
         var files = 0;
         long bytes = length;
@@ -57,12 +57,13 @@ internal static class PendingRemoval
             }
             catch (FileNotFoundException)
             {
-                // Another plugin gave it its name, or the agent has done it.
+                // Another plugin renamed it, or the agent has executed it.
             }
         }
-        if (files >= PendingName.MostFiles || bytes > PendingName.MostBytes)
+        if (files >= PendingFiles.MaxFiles || bytes > PendingFiles.MaxBytes)
         {
-            throw new IOException($"{folder.FullName} is full: {files} removals wait there, at most {PendingName.MostFiles} with {PendingName.MostBytes} bytes");
+            throw new IOException($"{folder.FullName} is full: {files} removals wait there; the limits are {PendingFiles.MaxFiles} "
+                + $"files and {PendingFiles.MaxBytes} bytes");
         }
     }
 
@@ -70,9 +71,11 @@ internal static class PendingRemoval
     {
         try
         {
-            // Made here or not at all: whoever owns the directory could have left a link of that name.
+            // Always a new file: the owner of the directory could have created a link of that name.
             File.Delete(file);
-            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly, BufferSize = 0 });
+            using var stream = new FileStream(
+                file,
+                new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly, BufferSize = 0 });
             stream.Write(frame);
             stream.Flush(flushToDisk: true);
         }

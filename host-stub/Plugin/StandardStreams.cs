@@ -4,16 +4,17 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Plugin;
 
-/// <summary>Standard input, bounded in size and time, and output.</summary>
+/// <summary>Reads standard input with limits on size and time, and writes output.</summary>
 internal static unsafe class StandardStreams
 {
-    private const int FirstBuffer = 16 * 1024;
+    private const int InitialBuffer = 16 * 1024;
 
-    /// <summary>Reads to the end; error 5 when it is too large, does not end or fails.</summary>
+    /// <summary>Reads standard input to its end.</summary>
+    /// <exception cref="CniException">Error 5: it is too large, does not end in time, or fails.</exception>
     public static byte[] ReadInput(int maxBytes, TimeSpan limit)
     {
         var started = Stopwatch.GetTimestamp();
-        var buffer = new byte[FirstBuffer];
+        var buffer = new byte[InitialBuffer];
         var used = 0;
         while (true)
         {
@@ -80,13 +81,13 @@ internal static unsafe class StandardStreams
         return true;
     }
 
-    /// <summary>Waits; shorter when a signal comes.</summary>
+    /// <summary>Waits; a signal ends the wait early.</summary>
     public static void Pause(int milliseconds) => _ = Libc.Poll(null, 0, milliseconds);
 
     private static bool WaitReadable(int milliseconds)
     {
         var entry = new Libc.PollEntry { Fd = 0, Events = Libc.PollIn };
-        // An interrupted wait counts as readable: the read that follows is the judge.
+        // An interrupted wait counts as readable: the read that follows decides.
         return Libc.Poll(&entry, 1, milliseconds) != 0;
     }
 }

@@ -12,8 +12,9 @@ using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
-/// Recovers from the loss of the agent's database: attachments that the ACC holds, and whose devices exist on this host, become claims again, so that the
-/// first Sync keeps them. The Sync omits the others, and the ACC removes them. A failure to look is not absence: then nothing is decided.
+/// Recovers from the loss of the agent's database: attachments that the ACC holds, and whose devices exist on this host, become claims
+/// again, so that the first Sync keeps them. The Sync omits the others, and the ACC removes them. A failure to look is not absence: then
+/// nothing is decided.
 /// </summary>
 internal sealed partial class Adoption(AgentServices services)
 {
@@ -36,7 +37,8 @@ internal sealed partial class Adoption(AgentServices services)
         catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
         {
             throw new AccException(
-                $"the agent's database is new, and the agent can't see which of the ACC's {candidates.Length} attachments are on this host, so it states none: {e.Message}");
+                $"the agent's database is new, and the agent can't see which of the ACC's {candidates.Length} attachments are on this "
+                    + $"host, so it states none: {e.Message}");
         }
         await Task.WhenAll(found.Select(services.Claims.PutAsync));
         await services.Claims.SetCompleteAsync();
@@ -62,7 +64,8 @@ internal sealed partial class Adoption(AgentServices services)
 
     private Claim? ToClaim(AttachRequest held)
     {
-        if (held is not { Key: not null, Kind: EndpointKind.Pod, Device.Mac.Length: MacAddress.Length } || held.Addresses.Any(a => a.Length is not (4 or 16)))
+        if (held is not { Key: not null, Kind: EndpointKind.Pod, Device.Mac.Length: MacAddress.Length }
+            || held.Addresses.Any(a => a.Length is not (4 or 16)))
         {
             return null;
         }
@@ -83,6 +86,8 @@ internal sealed partial class Adoption(AgentServices services)
         };
     }
 
-    [LoggerMessage(LogLevel.Warning, "The agent's database is new: {Found} of {Held} attachments that the ACC holds are on this host and stay, the others are removed")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The agent's database is new: {Found} of {Held} attachments that the ACC holds are on this host and stay, the others are removed")]
     private partial void LogAdopted(int found, int held);
 }

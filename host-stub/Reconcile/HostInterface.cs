@@ -81,7 +81,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         using var holder = await services.Locks.AcquireAsync(key, LockLimit) ?? throw new TimeoutException($"{key} is busy");
         var addresses = _config.Addresses.Select(a => a.Address).ToArray();
         var claim = services.Claims.Get(key);
-        if (claim is not null && (claim.State != ClaimState.Attached || claim.DeviceKind != _config.DeviceKind || !claim.Addresses.SequenceEqual(addresses) || claim.Mtu != services.Config.Mtu))
+        if (claim is not null && !Matches(claim, addresses))
         {
             // Another address is another endpoint.
             await RemoveAsync(claim);
@@ -93,12 +93,14 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             claim = Plan(key, addresses);
             await services.Claims.PutAsync(claim);
         }
-        var kind = services.Pools.Find(claim.DeviceKind) ?? throw new InvalidOperationException($"the device kind {claim.DeviceKind} is not enabled");
+        var kind = services.Pools.Find(claim.DeviceKind)
+            ?? throw new InvalidOperationException($"the device kind {claim.DeviceKind} is not enabled");
         var isMissing = !await services.RunOnHostAsync(() => RepairExisting(kind, claim));
         var isCreated = isMissing && await services.RunOnHostAsync(() => CreateBeforeAttach(kind, claim));
         if (isMissing && !isCreated && !isNew && !services.Acc.State.Synced)
         {
-            throw new CniException(CniErrorCode.TryAgainLater, $"{_config.Name} is created once the ACC has assigned a port", services.Acc.State.Reason);
+            throw new CniException(
+                CniErrorCode.TryAgainLater, $"{_config.Name} is created once the ACC has assigned a port", services.Acc.State.Reason);
         }
 
         if (isCreated)
@@ -131,7 +133,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private async Task<Claim> AttachAsync(IDeviceKind kind, Claim claim)
     {
         var (attached, reply) = await services.AttachAsync(claim);
-        var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork) ?? PodRoutes.DefaultGateway;
+        var gateway = PodRoutes.Gateways(reply).FirstOrDefault(g => g.AddressFamily == AddressFamily.InterNetwork)
+            ?? PodRoutes.DefaultGateway;
         if (!gateway.Equals(_gateway))
         {
             _gateway = gateway;
@@ -139,6 +142,10 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         }
         return attached;
     }
+
+    private bool Matches(Claim claim, IPAddress[] addresses) =>
+        claim.State == ClaimState.Attached && claim.DeviceKind == _config.DeviceKind
+        && claim.Addresses.SequenceEqual(addresses) && claim.Mtu == services.Config.Mtu;
 
     private Claim Plan(AttachmentKey key, IPAddress[] addresses) => new()
     {
@@ -219,7 +226,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             }
         }
         var routes = host.Links.GetRoutes(link.Index);
-        // A client that reaches a program of the node through a service may appear with the gateway's address, which the node would otherwise drop as spoofed.
+        // A client that reaches a program of the node through a service may appear with the gateway's address, which the node would
+        // otherwise drop as spoofed.
         var gateway = new IPNetwork(_gateway, _gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
         if (!routes.Any(r => r.Destination.Equals(gateway)))
         {
@@ -230,7 +238,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         {
             if (!routes.Any(r => r.Destination.Equals(destination) && Equals(r.Gateway, _gateway)))
             {
-                host.Links.AddRoute(new Route { Destination = destination, Gateway = _gateway, InterfaceIndex = link.Index, OnLink = true }, replace: true);
+                host.Links.AddRoute(
+                    new Route { Destination = destination, Gateway = _gateway, InterfaceIndex = link.Index, OnLink = true }, replace: true);
             }
         }
     }

@@ -94,7 +94,8 @@ internal sealed partial class Reconciler
 
     private async Task RestoreAsync(Claim claim)
     {
-        // The ACC may have removed the attachment when it was reported missing. A newer request adds it again, and makes the target create the device.
+        // The ACC may have removed the attachment when it was reported missing. A newer request adds it again, and makes the target create
+        // the device.
         var (epoch, sequence) = services.Claims.NextSequence();
         claim = claim with { Epoch = epoch, Sequence = sequence, Vanished = false };
         await services.Claims.PutAsync(claim);
@@ -179,7 +180,9 @@ internal sealed partial class Reconciler
     [LoggerMessage(LogLevel.Information, "The {Kind} {Device} is back from {Key}, whose namespace is gone")]
     private partial void LogReclaimed(string kind, string device, AttachmentKey key);
 
-    [LoggerMessage(LogLevel.Error, "The {Kind} {Device} is back from a namespace that is gone, but can't be reset to its original state, trying again: {Reason}")]
+    [LoggerMessage(
+        LogLevel.Error,
+        "The {Kind} {Device} is back from a namespace that is gone, but can't be reset to its original state, trying again: {Reason}")]
     private partial void LogNotReclaimed(string kind, string device, string reason);
 
     [LoggerMessage(LogLevel.Warning, "No claim names the data-plane end {Port}; a GC of its network removes it")]
@@ -197,7 +200,8 @@ internal sealed partial class Reconciler
     [LoggerMessage(LogLevel.Error, "{Key} can't be removed completely, trying again: {Reason}")]
     private partial void LogNotRemoved(AttachmentKey key, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "{Key} has had neither namespace nor device for {Seconds} s, and no DEL came: releasing it and its addresses")]
+    [LoggerMessage(
+        LogLevel.Warning, "{Key} has had neither namespace nor device for {Seconds} s, and no DEL came: releasing it and its addresses")]
     private partial void LogReleasing(AttachmentKey key, double seconds);
 
     [LoggerMessage(LogLevel.Error, "{Key}, whose pod is gone, can't be released completely, trying again: {Reason}")]

@@ -7,9 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
-/// Reconciles the host with the claims and the configuration. Each part looks at the host, compares, and acts on the differences: pools get the configured
-/// devices, devices that went missing are reported, live pods get lost devices back, what was half added or removed is removed, and attachments whose pod is
-/// gone without a DEL are released. A failure to look is never taken for absence: the part ends and runs again the next time.
+/// Reconciles the host with the claims and the configuration. Each part looks at the host, compares, and acts on the differences: pools get
+/// the configured devices, devices that went missing are reported, live pods get lost devices back, what was half added or removed is
+/// removed, and attachments whose pod is gone without a DEL are released. A failure to look is never taken for absence: the part ends and
+/// runs again the next time.
 /// </summary>
 internal sealed partial class Reconciler(AgentServices services, Remover remover)
 {
@@ -22,8 +23,8 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
     public IReadOnlyList<string> UnknownPorts { get; private set; } = [];
 
     /// <summary>
-    /// Reconciles after a start. Holds the locks of all half-finished attachments when it returns, so that no request gets in between; they are removed
-    /// alongside the requests for others.
+    /// Reconciles after a start. Holds the locks of all half-finished attachments when it returns, so that no request gets in between; they
+    /// are removed alongside the requests for others.
     /// </summary>
     /// <returns>The removals.</returns>
     public async Task<Task> StartAsync()
@@ -75,13 +76,17 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
         }
     }
 
-    /// <summary>Compares the claims' devices with those on the host. A claim whose device is missing stays until a DEL or GC, or until it is abandoned.</summary>
+    /// <summary>
+    /// Compares the claims' devices with those on the host. A claim whose device is missing stays until a DEL or GC, or until it is
+    /// abandoned.
+    /// </summary>
     /// <param name="kind">The kind to look at; null for all.</param>
     /// <returns>True when a pod was found gone, so that its device may be free.</returns>
     public async Task<bool> FindMissingAsync(string? kind = null)
     {
         // Claims first: a device that is created while the host is looked at must not be taken for missing.
-        var attached = services.Claims.All().Where(c => c.State == ClaimState.Attached && !c.IsHost && (kind is null || c.DeviceKind == kind)).ToArray();
+        var attached = services.Claims.All()
+            .Where(c => c.State == ClaimState.Attached && !c.IsHost && (kind is null || c.DeviceKind == kind)).ToArray();
         var missing = await services.RunOnHostAsync(() => services.Pools.Missing(attached));
         bool anyGone = false, anyMissing = false;
         foreach (var claim in attached)
@@ -110,8 +115,8 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
     }
 
     /// <summary>
-    /// Releases attachments whose pod is gone without a DEL: namespace and device have been missing for the configured time, in which the DEL might still have
-    /// come. A removal that fails stays as being deleted, and is retried like any other.
+    /// Releases attachments whose pod is gone without a DEL: namespace and device have been missing for the configured time, in which the
+    /// DEL might still have come. A removal that fails stays as being deleted, and is retried like any other.
     /// </summary>
     public async Task ReleaseAbandonedAsync()
     {

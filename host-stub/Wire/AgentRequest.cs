@@ -5,17 +5,17 @@ namespace ACCOffload.HostStub.Wire;
 
 internal enum AgentRequestKind : byte
 {
-    /// <summary>A CNI call: the plugin's environment and standard input.</summary>
+    /// <summary>A CNI call, with the plugin's environment and standard input.</summary>
     Cni = 1,
-    /// <summary>The agent's own state as JSON.</summary>
+    /// <summary>The agent's state as JSON.</summary>
     Status = 2,
-    /// <summary>Pools of devices, as JSON.</summary>
+    /// <summary>The device pools as JSON.</summary>
     Devices = 3,
 }
 
 /// <summary>
-/// One request on the agent's unix socket. A frame is its body's length (four bytes, big endian) and the body:
-/// format (1), kind (1), length of the environment (4), the environment as NAME=VALUE ended by NUL each, standard input.
+/// A request on the agent's unix socket. A frame is the length of its body (4 bytes, big endian) and the body: format (1), kind (1), length
+/// of the environment (4), the environment as NUL-terminated NAME=VALUE strings, standard input.
 /// </summary>
 internal sealed class AgentRequest
 {
@@ -39,7 +39,7 @@ internal sealed class AgentRequest
 
     public ReadOnlyMemory<byte> Stdin { get; }
 
-    /// <summary>A whole frame, length prefix included.</summary>
+    /// <summary>Returns a complete frame, including the length prefix.</summary>
     public static byte[] Encode(AgentRequestKind kind, IEnumerable<KeyValuePair<string, string>> environment, ReadOnlySpan<byte> stdin)
     {
         var text = new StringBuilder(4096);
@@ -69,7 +69,7 @@ internal sealed class AgentRequest
         return frame;
     }
 
-    /// <summary>Reads a body; every length in it is checked before it is used.</summary>
+    /// <summary>Reads a body, checking every length in it.</summary>
     public static AgentRequest Decode(ReadOnlySpan<byte> body)
     {
         if (body.Length < Header)
@@ -79,7 +79,8 @@ internal sealed class AgentRequest
 
         if (body[0] != Format)
         {
-            throw new FrameException($"request format {body[0]} is unknown, this agent speaks {Format}: plugin and agent come from different releases");
+            throw new FrameException(
+                $"request format {body[0]} is unknown, this agent supports {Format}: plugin and agent are of different releases");
         }
 
         if (body[1] is < (byte)AgentRequestKind.Cni or > (byte)AgentRequestKind.Devices)
@@ -90,7 +91,7 @@ internal sealed class AgentRequest
         var length = BinaryPrimitives.ReadInt32BigEndian(body[2..]);
         if (length < 0 || length > MaxEnvironment || length > body.Length - Header)
         {
-            throw new FrameException($"an environment of {length} bytes does not fit a request of {body.Length}");
+            throw new FrameException($"an environment of {length} bytes does not fit into a request of {body.Length} bytes");
         }
 
         var environment = DecodeEnvironment(body.Slice(Header, length));

@@ -3,13 +3,13 @@ using System.Buffers.Binary;
 namespace ACCOffload.HostStub.Wire;
 
 /// <summary>
-/// The answer to one request: exit code, what to print on standard output and, from delegated plugins, on standard error.
-/// The frame: body length (4, big endian), format (1), exit code (1), length of the output (4), output, error text.
+/// The response to a request: exit code, standard output and, from delegated plugins, standard error.
+/// The frame: length of the body (4 bytes, big endian), format (1), exit code (1), length of the output (4), output, error text.
 /// </summary>
 internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte> Output, ReadOnlyMemory<byte> Error)
 {
-    /// <summary>The exit code of a request that was not begun (EX_TEMPFAIL): the plugin may keep a DEL and hand it in again.</summary>
-    public const byte NotTaken = 75;
+    /// <summary>The exit code of a request that was not started (EX_TEMPFAIL): the plugin may store a DEL for later.</summary>
+    public const byte NotStarted = 75;
 
     public const int MaxBody = 4 * 1024 * 1024;
     private const int Header = 6;
@@ -31,13 +31,13 @@ internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte
         var span = body.Span;
         if (span.Length < Header || span[0] != AgentRequest.Format)
         {
-            throw new FrameException("the agent's answer is not in a known format: plugin and agent come from different releases");
+            throw new FrameException("the agent's response has an unknown format: plugin and agent are of different releases");
         }
 
         var length = BinaryPrimitives.ReadInt32BigEndian(span[2..]);
         if (length < 0 || length > span.Length - Header)
         {
-            throw new FrameException("the agent's answer is cut short");
+            throw new FrameException("the agent's response is truncated");
         }
 
         return new AgentResponse(span[1], body.Slice(Header, length), body[(Header + length)..]);

@@ -4,11 +4,11 @@ using System.IO.Pipelines;
 
 namespace ACCOffload.HostStub.Wire;
 
-/// <summary>Takes length-prefixed frames out of a pipe, however they were cut on the way.</summary>
+/// <summary>Reads length-prefixed frames from a pipe.</summary>
 internal static class FrameReader
 {
-    /// <returns>A body, or null when the peer closed between frames.</returns>
-    /// <exception cref="FrameException">A length over the limit, or the end inside a frame.</exception>
+    /// <returns>A body; null when the peer closed the connection between frames.</returns>
+    /// <exception cref="FrameException">The length exceeds the limit, or the connection ended inside a frame.</exception>
     public static async ValueTask<byte[]?> ReadAsync(PipeReader reader, int maxBody, CancellationToken cancel)
     {
         while (true)
@@ -22,9 +22,9 @@ internal static class FrameReader
             }
             if (result.IsCompleted)
             {
-                var clean = buffer.IsEmpty;
+                var betweenFrames = buffer.IsEmpty;
                 reader.AdvanceTo(buffer.End);
-                return clean ? null : throw new FrameException("the connection ended inside a frame");
+                return betweenFrames ? null : throw new FrameException("the connection ended inside a frame");
             }
             reader.AdvanceTo(buffer.Start, buffer.End);
         }
@@ -43,7 +43,7 @@ internal static class FrameReader
         var length = BinaryPrimitives.ReadInt32BigEndian(prefix);
         if (length < 0 || length > maxBody)
         {
-            throw new FrameException($"a frame of {(uint)length} bytes is over the limit of {maxBody}");
+            throw new FrameException($"a frame of {(uint)length} bytes exceeds the limit of {maxBody}");
         }
 
         if (buffer.Length < AgentRequest.LengthPrefix + length)
@@ -56,3 +56,6 @@ internal static class FrameReader
         return true;
     }
 }
+
+/// <summary>Bytes on the agent's socket are not a valid request or response.</summary>
+internal sealed class FrameException(string message) : Exception(message);

@@ -11,7 +11,7 @@ public sealed class AccLinkTests
     [InlineData("name", "is not for the name accoffload-acc")]
     [InlineData("expired", "is not trusted")]
     [InlineData("tls12", "")]
-    public async Task An_ACC_that_is_not_the_ACC_is_refused_with_the_reason(string wrong, string reason)
+    public async Task An_impostor_of_the_ACC_is_refused_with_the_reason(string wrong, string reason)
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         switch (wrong)
@@ -25,7 +25,8 @@ public sealed class AccLinkTests
         var before = lab.Agent!.Services.Acc.State.Reason;
         await lab.Acc.StartAsync();
 
-        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Reason is var now && now != before && !now.Contains("refused", StringComparison.Ordinal) && now.Contains(reason, StringComparison.Ordinal),
+        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Reason is var now && now != before && !now.Contains(
+            "refused", StringComparison.Ordinal) && now.Contains(reason, StringComparison.Ordinal),
             () => $"the reason \"{reason}\" instead of \"{lab.Agent.Services.Acc.State.Reason}\"");
 
         Assert.False(lab.Agent.Services.Acc.State.Synced);
@@ -35,10 +36,10 @@ public sealed class AccLinkTests
     [RootTheory]
     [InlineData("missing", "tls.crt")]
     [InlineData("corrupt", "tls.crt")]
-    [InlineData("other key", "not the private key of")]
+    [InlineData("other key", "not the private key for")]
     [InlineData("expired", "valid only from")]
     [InlineData("no ca", "ca.crt")]
-    public async Task A_bad_certificate_of_our_own_is_named_and_the_agent_serves_on(string wrong, string reason)
+    public async Task A_bad_certificate_of_the_agent_is_reported_and_the_agent_keeps_serving(string wrong, string reason)
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         switch (wrong)
@@ -46,22 +47,25 @@ public sealed class AccLinkTests
             case "missing": File.Delete(lab.At("pki/tls.crt")); break;
             case "corrupt": File.WriteAllText(lab.At("pki/tls.crt"), "garbage"); break;
             case "other key": File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.Issue("").GetECDsaPrivateKeyPem()); break;
-            case "expired": lab.Pki.WriteClient(lab.At("pki"), lab.Pki.Issue(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1))); break;
+            case "expired": lab.Pki.WriteClient(
+                lab.At("pki"), lab.Pki.Issue(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1))); break;
             default: File.WriteAllText(lab.At("pki/ca.crt"), ""); break;
         }
         await lab.StartAgentAsync(waitSynced: false);
 
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains(reason, StringComparison.Ordinal), () => $"\"{reason}\" instead of \"{lab.Agent!.Services.Acc.State.Reason}\"");
+        await Eventually.TrueAsync(
+            () => lab.Agent!.Services.Acc.State.Reason.Contains(reason, StringComparison.Ordinal),
+            () => $"\"{reason}\" instead of \"{lab.Agent!.Services.Acc.State.Reason}\"");
         (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
         Assert.Empty(lab.Acc.Model.Calls);
 
-        // Repaired files are used without a restart.
+        // Fixed files are used without a restart.
         lab.Pki.WriteClient(lab.At("pki"));
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects with the new files");
     }
 
     [RootFact]
-    public async Task A_foreign_certificate_of_ours_is_never_served()
+    public async Task A_certificate_from_another_CA_is_never_accepted()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         lab.Pki.WriteClient(lab.At("pki"), new TestPki().Issue(TestPki.HostRole, null));
@@ -74,7 +78,7 @@ public sealed class AccLinkTests
     }
 
     [CniFact]
-    public async Task An_unreachable_ACC_fails_Add_in_time_with_error_11_and_nothing_is_made()
+    public async Task An_unreachable_ACC_fails_Add_in_time_with_error_11_and_nothing_is_created()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var pod = lab.NewPod();
@@ -84,13 +88,13 @@ public sealed class AccLinkTests
 
         Assert.Contains($"the ACC at 127.0.0.1:{lab.Acc.Port} is unreachable", answer.Message, StringComparison.Ordinal);
         Assert.Contains("refused", answer.Message, StringComparison.Ordinal);
-        // Not a measure of speed: the promise is that it never hangs.
+        // This is no measure of speed: it only must not hang.
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30));
         lab.AssertNothingLeft();
     }
 
     [CniFact]
-    public async Task An_Add_waits_for_an_ACC_that_is_just_coming_back_and_Sync_goes_first()
+    public async Task An_Add_waits_for_an_ACC_that_is_coming_back_and_Sync_is_sent_first()
     {
         await using var lab = await AgentLab.CreateAsync();
         var (old, fresh) = (lab.NewPod(), lab.NewPod());
@@ -108,7 +112,7 @@ public sealed class AccLinkTests
     }
 
     [CniFact]
-    public async Task A_connection_lost_during_Attach_is_made_good_within_the_Add()
+    public async Task A_connection_lost_during_Attach_is_replaced_within_the_Add()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -137,7 +141,7 @@ public sealed class AccLinkTests
     }
 
     [RootFact]
-    public async Task Broken_certificate_files_do_not_keep_the_agent_from_connecting_anew()
+    public async Task Broken_certificate_files_do_not_prevent_a_reconnect()
     {
         await using var lab = await AgentLab.CreateAsync();
         var link = lab.Agent!.Services.Acc;
@@ -149,7 +153,9 @@ public sealed class AccLinkTests
         await Eventually.TrueAsync(() => !link.State.Synced, "the agent sees that the ACC is away");
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => link.State.Synced, "the agent connects with the credentials that it had");
-        Assert.Contains(lab.Agent.Conditions.Take(), c => c is { Name: "Certificates", Ok: false, PreventsAdds: false } && c.Reason.Contains(file, StringComparison.Ordinal));
+        Assert.Contains(
+            lab.Agent.Conditions.Take(),
+            c => c is { Name: "Certificates", Ok: false, PreventsAdds: false } && c.Reason.Contains(file, StringComparison.Ordinal));
 
         File.WriteAllText(file, good);
         link.RequestResync();
@@ -157,7 +163,7 @@ public sealed class AccLinkTests
     }
 
     [CniFact]
-    public async Task Half_written_certificates_leave_the_channel_as_it_is()
+    public async Task Incomplete_certificate_files_leave_the_channel_open()
     {
         await using var lab = await AgentLab.CreateAsync();
 
@@ -168,13 +174,14 @@ public sealed class AccLinkTests
     }
 
     [CniFact]
-    public async Task An_authority_that_no_longer_signs_the_ACC_ends_the_channel()
+    public async Task A_CA_that_no_longer_matches_the_ACC_closes_the_channel()
     {
         await using var lab = await AgentLab.CreateAsync();
 
         lab.Pki.WriteClient(lab.At("pki"), authority: new TestPki().Authority);
 
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal), "the agent leaves the ACC");
+        await Eventually.TrueAsync(
+            () => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal), "the agent leaves the ACC");
         Assert.False(lab.Agent!.Services.Acc.State.Synced);
     }
 }

@@ -13,7 +13,7 @@ public sealed class AddTests
     [InlineData("0.4.0")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
-    public async Task Add_makes_the_interface_and_tells_it_in_the_asked_version(string version)
+    public async Task Add_creates_the_interface_and_returns_it_in_the_requested_version(string version)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -38,7 +38,7 @@ public sealed class AddTests
     }
 
     [CniFact]
-    public async Task Add_plumbs_both_ends()
+    public async Task Add_configures_both_ends()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -55,7 +55,9 @@ public sealed class AddTests
         var routes = links.GetRoutes(eth0.Index);
         Assert.Contains(routes, r => r.Destination == IPNetwork.Parse("169.254.1.1/32") && r.Scope == RouteScope.Link);
         Assert.Contains(routes, r => r.Destination.PrefixLength == 0 && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
-        Assert.DoesNotContain(ns.Run(() => EthtoolSettings.GetActiveFeatures("eth0")), f => f.StartsWith("tx-checksum", StringComparison.Ordinal) || f.Contains("segmentation", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            ns.Run(() => EthtoolSettings.GetActiveFeatures("eth0")),
+            f => f.StartsWith("tx-checksum", StringComparison.Ordinal) || f.Contains("segmentation", StringComparison.Ordinal));
 
         var port = Assert.Single(lab.DataPlaneLinks());
         Assert.True(port.IsUp);
@@ -126,7 +128,7 @@ public sealed class AddTests
     [InlineData(Grpc.Core.StatusCode.PermissionDenied, 999)]
     [InlineData(Grpc.Core.StatusCode.ResourceExhausted, 11)]
     [InlineData(Grpc.Core.StatusCode.Unavailable, 11)]
-    public async Task A_refusal_of_the_ACC_is_told_and_everything_is_undone(Grpc.Core.StatusCode status, int code)
+    public async Task A_refusal_of_the_ACC_is_reported_and_everything_is_undone(Grpc.Core.StatusCode status, int code)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -145,7 +147,7 @@ public sealed class AddTests
     }
 
     [CniFact]
-    public async Task An_answer_that_never_comes_fails_in_time_and_everything_is_undone()
+    public async Task A_missing_reply_fails_in_time_and_everything_is_undone()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["AddTimeoutSeconds"] = 2);
         var pod = lab.NewPod();
@@ -157,7 +159,7 @@ public sealed class AddTests
     }
 
     [CniFact]
-    public async Task Another_gateway_of_the_ACC_is_used()
+    public async Task The_gateway_that_the_ACC_names_is_used()
     {
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.Gateway = [169, 254, 7, 7];
@@ -183,7 +185,7 @@ public sealed class AddTests
     }
 
     [CniFact]
-    public async Task Exhausted_addresses_are_error_11_and_STATUS_stays_well()
+    public async Task Exhausted_addresses_are_error_11_and_STATUS_stays_good()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Subnet = "10.244.1.0/30");
         var (first, second) = (lab.NewPod(), lab.NewPod());

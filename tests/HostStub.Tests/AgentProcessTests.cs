@@ -11,12 +11,16 @@ public sealed class AgentProcessTests
     private static string Program => Programs.HostStub;
 
     [CniFact]
-    public async Task It_notifies_systemd_follows_log_levels_tells_its_status_and_ends_cleanly()
+    public async Task It_notifies_systemd_follows_log_levels_reports_its_status_and_exits_cleanly()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         using var notify = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         notify.Bind(new UnixDomainSocketEndPoint(lab.At("notify.sock")));
-        var start = new ProcessStartInfo(Program, ["agent", "--config", lab.ConfigFile]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Program, ["agent", "--config", lab.ConfigFile])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment["NOTIFY_SOCKET"] = lab.At("notify.sock");
         start.Environment["WATCHDOG_USEC"] = "200000";
         using var process = Process.Start(start)!;
@@ -46,11 +50,17 @@ public sealed class AgentProcessTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
 
         var (exit, text, _) = await Programs.RunAsync(Program, ["status", "--socket", lab.Socket], "", new Dictionary<string, string>());
-        Assert.True(exit == 0 && text.Contains("10.244.1.2", StringComparison.Ordinal) && text.Contains("default/web-0", StringComparison.Ordinal), text);
-        (exit, text, _) = await Programs.RunAsync(Program, ["status", "--json", "--socket", lab.Socket], "", new Dictionary<string, string>());
+        Assert.True(
+            exit == 0 && text.Contains("10.244.1.2", StringComparison.Ordinal) && text.Contains("default/web-0", StringComparison.Ordinal),
+            text);
+        (exit, text, _) = await Programs.RunAsync(
+            Program, ["status", "--json", "--socket", lab.Socket], "", new Dictionary<string, string>());
         var status = JsonNode.Parse(text)!;
         Assert.True(exit == 0 && status["acc"]!["ready"]!.GetValue<bool>());
-        Assert.Equal("attached", status["attachments"]!.AsArray().Single(a => a!["containerId"]!.GetValue<string>() == pod.ContainerId)!["state"]!.GetValue<string>());
+        Assert.Equal(
+            "attached",
+            status["attachments"]!.AsArray()
+                .Single(a => a!["containerId"]!.GetValue<string>() == pod.ContainerId)!["state"]!.GetValue<string>());
 
         Assert.False(Said("DEL of"));
         lab.Config["Logging"] = new JsonObject { ["Features"] = new JsonObject { ["Cni"] = "Debug" } };
@@ -73,7 +83,7 @@ public sealed class AgentProcessTests
     }
 
     [Fact]
-    public async Task A_bad_configuration_ends_it_with_one_line_for_each_finding()
+    public async Task A_bad_configuration_makes_it_exit_with_one_line_for_each_problem()
     {
         var file = Path.GetTempFileName();
         File.WriteAllText(file, "{\"Mtu\":1}");
@@ -83,18 +93,21 @@ public sealed class AgentProcessTests
         Assert.Equal("", output);
         var lines = error.TrimEnd().Split('\n');
         Assert.All(lines, line => Assert.StartsWith($"host-stub: {file}: ", line, StringComparison.Ordinal));
-        Assert.Equal(["Acc:Address", "HostInterface:Addresses", "Mtu"], lines.Select(line => line.Split(": ")[2].Split(' ')[0]).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["Acc:Address", "HostInterface:Addresses", "Mtu"],
+            lines.Select(line => line.Split(": ")[2].Split(' ')[0]).Order(StringComparer.Ordinal));
     }
 
     [Fact]
-    public async Task Status_without_an_agent_ends_with_2()
+    public async Task Status_without_an_agent_exits_with_2()
     {
-        var (exit, _, error) = await Programs.RunAsync(Program, ["status", "--socket", "/run/there-is-none.sock"], "", new Dictionary<string, string>());
+        var (exit, _, error) = await Programs.RunAsync(
+            Program, ["status", "--socket", "/run/there-is-none.sock"], "", new Dictionary<string, string>());
         Assert.Equal(2, exit);
         Assert.Contains("is it running?", error, StringComparison.Ordinal);
     }
 
-    // Also when the test fails on the way.
+    // Also when the test fails.
     private sealed class Killer(Process process) : IDisposable
     {
         public void Dispose()

@@ -4,15 +4,16 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>What the request, the pod or the machine has done wrong is not blamed on the device.</summary>
+/// <summary>A failure of the request, the pod or the machine is not attributed to the device.</summary>
 public sealed class BlameTests
 {
     [CniTheory]
     [InlineData("vf")]
     [InlineData("sf")]
-    public async Task Names_that_the_kernel_keeps_cost_no_device(string kind)
+    public async Task Names_that_the_kernel_reserves_quarantine_no_device(string kind)
     {
-        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
+        await using var lab = await FunctionLab.CreateAsync(
+            d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
 
         foreach (var name in (string[])["all", "default", "eth%d", "all", "all", "all", "all", "all"])
@@ -26,12 +27,14 @@ public sealed class BlameTests
     [CniTheory]
     [InlineData("vf")]
     [InlineData("sf")]
-    public async Task A_name_that_the_pod_has_already_costs_no_device(string kind)
+    public async Task A_name_that_exists_in_the_pod_quarantines_no_device(string kind)
     {
-        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
+        await using var lab = await FunctionLab.CreateAsync(
+            d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
         var (pod, other) = (lab.Agent.NewPod(), lab.Agent.NewPod());
-        // Also under an alternative name, which the kernel refuses only when the device is moved.
-        var (exit, _, error) = await Programs.RunAsync("ip", ["-n", other.Namespace, "link", "property", "add", "dev", "lo", "altname", "eth0"], "", new Dictionary<string, string>());
+        // Also as an alternative name, which the kernel refuses only when the device is moved.
+        var (exit, _, error) = await Programs.RunAsync(
+            "ip", ["-n", other.Namespace, "link", "property", "add", "dev", "lo", "altname", "eth0"], "", new Dictionary<string, string>());
         Assert.True(exit == 0, error);
 
         for (var i = 0; i < 7; i++)
@@ -59,7 +62,7 @@ public sealed class BlameTests
     }
 
     [Fact]
-    public void Only_a_devices_own_failure_sets_it_aside()
+    public void Only_a_devices_own_failure_quarantines_it()
     {
         Assert.True(DeviceFault.IsOfDevice(new LinuxException("activate", Errno.ETIMEDOUT)));
         Assert.True(DeviceFault.IsOfDevice(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));

@@ -6,13 +6,13 @@ using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>What a runtime gives in runtimeConfig.</summary>
+/// <summary>Values that a runtime passes in runtimeConfig.</summary>
 public sealed class CapabilityTests
 {
     private const string Wanted = "02:00:00:00:00:55";
 
     [CniFact]
-    public async Task The_interface_gets_the_MAC_that_the_runtime_wants()
+    public async Task The_interface_gets_the_MAC_that_the_runtime_requests()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -28,10 +28,11 @@ public sealed class CapabilityTests
     }
 
     [CniFact]
-    public async Task A_MAC_that_the_ACC_refuses_fails_Add_by_name_and_leaves_nothing()
+    public async Task A_MAC_that_the_ACC_refuses_is_named_in_the_Adds_error_and_nothing_is_left()
     {
         await using var lab = await AgentLab.CreateAsync();
-        lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.AlreadyExists, $"device.mac: {Wanted} belongs to another endpoint"));
+        lab.Acc.Model.AttachFailure = new RpcException(
+            new Status(StatusCode.AlreadyExists, $"device.mac: {Wanted} belongs to another endpoint"));
         var pod = lab.NewPod();
 
         var refused = (await lab.RunAsync("ADD", pod, change: c => Mac(c, Wanted))).Failed(7);
@@ -44,7 +45,8 @@ public sealed class CapabilityTests
     [CniFact]
     public async Task An_ipvlan_has_its_parents_MAC_and_no_other()
     {
-        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
+        await using var lab = await AgentLab.CreateAsync(
+            prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
         var pod = lab.NewPod();
         void Ipvlan(JsonObject c)
         {
@@ -59,7 +61,7 @@ public sealed class CapabilityTests
     }
 
     [CniFact]
-    public async Task Bandwidth_limits_both_directions_and_Check_sees_whether_it_does()
+    public async Task Bandwidth_limits_both_directions_and_Check_verifies_it()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -75,7 +77,10 @@ public sealed class CapabilityTests
             links.SetTokenBucket(links.GetLink("eth0")!.Index, new TokenBucket(9_000_000, 100_000, 200_000));
         }
 
-        Assert.Contains("what the pod sends is limited to 72000000 bits per second", (await lab.RunAsync("CHECK", pod, prevResult: result, change: Limit)).Failed(999).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "what the pod sends is limited to 72000000 bits per second",
+            (await lab.RunAsync("CHECK", pod, prevResult: result, change: Limit)).Failed(999).Message,
+            StringComparison.Ordinal);
         (await lab.RunAsync("DEL", pod, change: Limit)).Succeeded();
         lab.AssertNothingLeft();
     }
@@ -94,7 +99,7 @@ public sealed class CapabilityTests
         (await lab.RunAsync("CHECK", pod, prevResult: result, change: Limit)).Succeeded();
     }
 
-    /// <summary>What the target sends through its packet socket waits and is dropped like anything else.</summary>
+    /// <summary>Packets that the target sends through its packet socket are queued and dropped like any others.</summary>
     [CniFact]
     public async Task Packets_beyond_the_rate_do_not_reach_the_pod()
     {
@@ -113,26 +118,30 @@ public sealed class CapabilityTests
             port.TrySend(frame);
         }
 
-        // A burst of 2000 bytes and as many waiting: a few of the 200,000 bytes.
+        // A burst of 2000 bytes and as many in the queue: few of the 200,000 bytes.
         Assert.True(port.SendDropped > 100, $"{port.SendDropped} of 200 were dropped, {port.Sent} sent");
     }
 
     [CniFact]
-    public async Task Bandwidth_of_another_kind_than_veth_is_refused_by_name()
+    public async Task Bandwidth_is_refused_by_name_for_kinds_other_than_veth()
     {
-        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
+        await using var lab = await AgentLab.CreateAsync(
+            prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
         void Limit(JsonObject c)
         {
             c["deviceKind"] = "ipvlan";
             Bandwidth(c, 8_000_000, 800_000, 0, 0);
         }
 
-        Assert.Contains("runtimeConfig.bandwidth", (await lab.RunAsync("ADD", lab.NewPod(), change: Limit)).Failed(2).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "runtimeConfig.bandwidth",
+            (await lab.RunAsync("ADD", lab.NewPod(), change: Limit)).Failed(2).Message,
+            StringComparison.Ordinal);
         lab.AssertNothingLeft();
     }
 
     [CniFact]
-    public async Task A_burst_that_no_packet_fits_is_refused()
+    public async Task A_burst_smaller_than_a_packet_is_refused()
     {
         await using var lab = await AgentLab.CreateAsync();
 
@@ -147,7 +156,13 @@ public sealed class CapabilityTests
     private static void Bandwidth(JsonObject config, ulong ingressRate, ulong ingressBurst, ulong egressRate, ulong egressBurst) =>
         config["runtimeConfig"] = new JsonObject
         {
-            ["bandwidth"] = new JsonObject { ["ingressRate"] = ingressRate, ["ingressBurst"] = ingressBurst, ["egressRate"] = egressRate, ["egressBurst"] = egressBurst },
+            ["bandwidth"] = new JsonObject
+            {
+                ["ingressRate"] = ingressRate,
+                ["ingressBurst"] = ingressBurst,
+                ["egressRate"] = egressRate,
+                ["egressBurst"] = egressBurst,
+            },
         };
 
     private static LinkInfo LinkOf(Pod pod)

@@ -9,7 +9,7 @@ public sealed class ChainTests
     [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("1.1.0")]
-    public async Task A_plugin_before_ours_is_kept_in_the_result(string version)
+    public async Task The_result_of_an_earlier_plugin_is_kept(string version)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -31,7 +31,7 @@ public sealed class ChainTests
     }
 
     [CniFact]
-    public async Task A_default_route_of_a_plugin_before_ours_stays_and_ours_is_not_told()
+    public async Task A_default_route_of_an_earlier_plugin_stays_and_ours_is_not_reported()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -42,7 +42,12 @@ public sealed class ChainTests
             links.SetUp(net1.Index);
             links.SetUp(links.GetLink("peer1")!.Index);
             links.AddAddress(net1.Index, System.Net.IPAddress.Parse("192.0.2.7"), 24);
-            links.AddRoute(new Route { Destination = System.Net.IPNetwork.Parse("0.0.0.0/0"), Gateway = System.Net.IPAddress.Parse("192.0.2.1"), InterfaceIndex = net1.Index });
+            links.AddRoute(new Route
+            {
+                Destination = System.Net.IPNetwork.Parse("0.0.0.0/0"),
+                Gateway = System.Net.IPAddress.Parse("192.0.2.1"),
+                InterfaceIndex = net1.Index,
+            });
         }
 
         var answer = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
@@ -53,14 +58,25 @@ public sealed class ChainTests
     }
 
     [CniFact("tuning")]
-    public async Task Debians_tuning_after_ours_changes_the_MAC_and_Check_and_Del_go_on()
+    public async Task Check_and_Del_work_after_Debians_tuning_changed_the_MAC()
     {
         var tuning = Path.Combine(CniTheoryAttribute.PluginDirectory, "tuning");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var ours = (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded().Output!;
 
-        var last = await Programs.RunCniAsync(tuning, "ADD", pod, new JsonObject { ["cniVersion"] = "1.0.0", ["name"] = "podnet", ["type"] = "tuning", ["mac"] = "02:00:00:00:00:77", ["prevResult"] = ours.DeepClone() });
+        var last = await Programs.RunCniAsync(
+            tuning,
+            "ADD",
+            pod,
+            new JsonObject
+            {
+                ["cniVersion"] = "1.0.0",
+                ["name"] = "podnet",
+                ["type"] = "tuning",
+                ["mac"] = "02:00:00:00:00:77",
+                ["prevResult"] = ours.DeepClone(),
+            });
 
         Assert.Equal("02:00:00:00:00:77", last["interfaces"]![0]!["mac"]!.GetValue<string>());
         (await lab.RunAsync("CHECK", pod, "1.0.0", last)).Succeeded();

@@ -32,7 +32,7 @@ public sealed class CheckTests
     [InlineData("mac", "has the MAC 02:00:00:00:00:99")]
     [InlineData("interface", "is gone")]
     [InlineData("port", "is down")]
-    public async Task Check_names_what_somebody_changed(string what, string message)
+    public async Task Check_names_what_was_changed(string what, string message)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -45,7 +45,7 @@ public sealed class CheckTests
     }
 
     [CniFact]
-    public async Task Check_accepts_what_a_later_plugin_changed_and_told()
+    public async Task Check_accepts_what_a_later_plugin_changed_and_reported()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -57,7 +57,7 @@ public sealed class CheckTests
 
         (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
 
-        // The target lets pass only what has the MAC that it knows.
+        // The target accepts only packets from the MAC that it knows.
         Assert.Equal("020000000099", Convert.ToHexString(Assert.Single(lab.Acc.Model.Pods).Device.Mac.Span));
         (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
         await lab.StopAgentAsync();
@@ -74,7 +74,8 @@ public sealed class CheckTests
         var first = result["interfaces"]![0]!["mac"]!.GetValue<string>();
         Break(lab, pod, "mac");
         result["interfaces"]![0]!["mac"] = "02:00:00:00:00:99";
-        lab.Acc.Model.AttachFailure = new Grpc.Core.RpcException(new Grpc.Core.Status(Grpc.Core.StatusCode.AlreadyExists, "device.mac: 02:00:00:00:00:99 belongs to another endpoint"));
+        lab.Acc.Model.AttachFailure = new Grpc.Core.RpcException(
+            new Grpc.Core.Status(Grpc.Core.StatusCode.AlreadyExists, "device.mac: 02:00:00:00:00:99 belongs to another endpoint"));
 
         var refused = (await lab.RunAsync("CHECK", pod, prevResult: result)).Failed(999);
 
@@ -83,7 +84,7 @@ public sealed class CheckTests
     }
 
     [CniFact]
-    public async Task Check_accepts_a_smaller_MTU_that_a_later_plugin_did_not_tell()
+    public async Task Check_accepts_a_smaller_MTU_that_a_later_plugin_did_not_report()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -99,13 +100,25 @@ public sealed class CheckTests
 
     [CniTheory("static")]
     [InlineData("0.4.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"}]", "[]")]
-    [InlineData("1.0.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"}]", "[{\"dst\":\"10.96.0.0/12\",\"gw\":\"10.244.1.1\"},{\"dst\":\"0.0.0.0/0\"}]")]
-    [InlineData("1.1.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"},{\"address\":\"10.244.1.8/24\"}]", "[{\"dst\":\"10.96.0.0/12\"}]")]
-    public async Task Debians_static_plugin_finds_in_Check_what_it_returned(string version, string addresses, string routes)
+    [InlineData(
+        "1.0.0",
+        "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"}]",
+        "[{\"dst\":\"10.96.0.0/12\",\"gw\":\"10.244.1.1\"},{\"dst\":\"0.0.0.0/0\"}]")]
+    [InlineData(
+        "1.1.0",
+        "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"},{\"address\":\"10.244.1.8/24\"}]",
+        "[{\"dst\":\"10.96.0.0/12\"}]")]
+    public async Task Debians_static_plugin_gets_its_own_result_in_Check(string version, string addresses, string routes)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
-        void Static(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "static", ["addresses"] = JsonNode.Parse(addresses), ["routes"] = JsonNode.Parse(routes) };
+        void Static(JsonObject c) =>
+            c["ipam"] = new JsonObject
+            {
+                ["type"] = "static",
+                ["addresses"] = JsonNode.Parse(addresses),
+                ["routes"] = JsonNode.Parse(routes),
+            };
         var result = (await lab.RunAsync("ADD", pod, version, change: Static)).Succeeded().Output!;
 
         (await lab.RunAsync("CHECK", pod, version, result, Static)).Succeeded();
@@ -113,11 +126,15 @@ public sealed class CheckTests
         await lab.StartAgentAsync();
         (await lab.RunAsync("CHECK", pod, version, result, Static)).Succeeded();
 
-        // Its configuration changed meanwhile: that is the difference that it looks for.
+        // Its configuration changed in the meantime, which is the difference that it checks.
         var other = JsonNode.Parse(addresses)!;
         other[0]!["gateway"] = "10.244.1.254";
-        void Changed(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "static", ["addresses"] = other, ["routes"] = JsonNode.Parse(routes) };
-        Assert.Contains("IPAM plugin static", (await lab.RunAsync("CHECK", pod, version, result, Changed)).Failed(999).Message, StringComparison.Ordinal);
+        void Changed(JsonObject c) =>
+            c["ipam"] = new JsonObject { ["type"] = "static", ["addresses"] = other, ["routes"] = JsonNode.Parse(routes) };
+        Assert.Contains(
+            "IPAM plugin static",
+            (await lab.RunAsync("CHECK", pod, version, result, Changed)).Failed(999).Message,
+            StringComparison.Ordinal);
         (await lab.RunAsync("DEL", pod, version, result, Static)).Succeeded();
     }
 
@@ -126,7 +143,8 @@ public sealed class CheckTests
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]",
-            $"[ $CNI_COMMAND != CHECK ] || echo \"$input\" > {lab.At("input")}; [ $CNI_COMMAND != ADD ] || echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}}],\"dns\":{{\"domain\":\"x\"}}}}'");
+            $"[ $CNI_COMMAND != CHECK ] || echo \"$input\" > {lab.At("input")}; [ $CNI_COMMAND != ADD ] || echo "
+                + "'{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}}],\"dns\":{{\"domain\":\"x\"}}}}'");
         void Fake(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "fake" };
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded().Output!;
@@ -160,7 +178,7 @@ public sealed class CheckTests
     }
 
     [CniFact]
-    public async Task Check_restores_what_the_ACC_had_lost()
+    public async Task Check_restores_what_the_ACC_lost()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -173,7 +191,7 @@ public sealed class CheckTests
     }
 
     [CniFact]
-    public async Task Check_passes_the_delegated_plugins_error_on()
+    public async Task Check_passes_on_the_delegated_plugins_error()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -190,7 +208,7 @@ public sealed class CheckTests
     [InlineData("stopped")]
     [InlineData("no target")]
     [InlineData("hangs")]
-    public async Task An_ACC_that_can_not_be_asked_is_no_failure_of_the_pod(string how)
+    public async Task An_unreachable_ACC_does_not_fail_Check(string how)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -211,9 +229,12 @@ public sealed class CheckTests
 
         (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
 
-        // The host's side is judged all the same.
+        // The host's side is checked anyway.
         Break(lab, pod, "address");
-        Assert.Contains("lacks the address", (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "lacks the address",
+            (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message,
+            StringComparison.Ordinal);
         lab.Acc.Model.ReleaseHanging();
     }
 
@@ -225,7 +246,10 @@ public sealed class CheckTests
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
         lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.AlreadyExists, "addresses: somebody else has it"));
 
-        Assert.Contains("somebody else has it", (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "somebody else has it",
+            (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Failed(999).Message,
+            StringComparison.Ordinal);
     }
 
     private static void Break(AgentLab lab, Pod pod, string what)

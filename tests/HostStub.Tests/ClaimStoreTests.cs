@@ -15,14 +15,15 @@ public sealed class ClaimStoreTests : IDisposable
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     [Fact]
-    public void A_store_of_the_first_version_is_taken_over()
+    public void A_store_of_the_first_version_is_migrated()
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("claims-").FullName, "agent.db");
         using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
         {
             connection.Open();
             foreach (var statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3), "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
-                "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', '', '', '', 1, 1, '', x'', 0)"])
+                "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', "
+                    + "'', '', '', 1, 1, '', x'', 0)"])
             {
                 using var command = connection.CreateCommand();
                 command.CommandText = statement;
@@ -36,7 +37,7 @@ public sealed class ClaimStoreTests : IDisposable
             Assert.Empty(claim.Routes);
             Assert.Null(claim.IpamResult);
             Assert.Equal(0, claim.SourceTable);
-            // It was complete for all that the release before knew: the ACC's list is not gone through.
+            // A database of an earlier release counts as complete: the ACC's list is not processed.
             Assert.True(store.IsComplete);
         }
         using (var connection = new SqliteConnection($"Data Source={path};Pooling=False"))
@@ -50,7 +51,7 @@ public sealed class ClaimStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Claims_survive()
+    public async Task Claims_survive_a_restart()
     {
         var claim = Sample("c1") with
         {
@@ -64,7 +65,8 @@ public sealed class ClaimStoreTests : IDisposable
             Environment = "CNI_PATH=/a\nCNI_ARGS=",
             Config = new byte[] { 1, 2, 3 },
             SourceTable = 0x0acc0003,
-            IpamResult = new CniResult { Addresses = { new CniAddress(IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) } },
+            IpamResult = new CniResult { Addresses = { new CniAddress(
+                IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) } },
         };
         using (var store = Open())
         {
@@ -79,12 +81,13 @@ public sealed class ClaimStoreTests : IDisposable
         Assert.Equal(claim.Config.ToArray(), back.Config.ToArray());
         Assert.Equal(claim.Routes, back.Routes);
         Assert.Equal(claim.IpamResult.Addresses, back.IpamResult!.Addresses);
-        Assert.Equal(claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config, IpamResult = back.IpamResult }, back);
+        Assert.Equal(
+            claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config, IpamResult = back.IpamResult }, back);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
     }
 
     [Fact]
-    public async Task What_was_only_told_to_the_ACC_comes_back_as_to_be_undone()
+    public async Task A_claim_that_was_only_attached_is_undone_after_a_restart()
     {
         using (var store = Open())
         {
@@ -96,7 +99,7 @@ public sealed class ClaimStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_is_new_until_the_ACCs_list_was_gone_through()
+    public async Task A_database_is_new_until_the_ACCs_list_was_processed()
     {
         using (var store = Open())
         {
@@ -125,7 +128,7 @@ public sealed class ClaimStoreTests : IDisposable
     }
 
     [Fact]
-    public void Requests_are_counted_on_across_epochs()
+    public void Sequence_numbers_continue_across_epochs()
     {
         using var store = Open();
         var table = new ClaimTable(store);
@@ -140,11 +143,11 @@ public sealed class ClaimStoreTests : IDisposable
     {
         using var store = Open();
         var e = Assert.Throws<ConfigurationException>(Open);
-        Assert.Contains("Another agent seems to run", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Another agent seems to use this store", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_damaged_or_newer_database_is_named_and_left_alone()
+    public void A_damaged_or_newer_database_is_reported_and_not_changed()
     {
         Open().Dispose();
         using (var connection = new SqliteConnection($"Data Source={File1};Pooling=False"))
@@ -163,7 +166,7 @@ public sealed class ClaimStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_snapshot_lists_what_the_ACC_should_have_and_confirms_only_what_it_saw()
+    public async Task A_snapshot_lists_what_the_ACC_should_have_and_confirms_only_its_own_claims()
     {
         using var store = Open();
         var table = new ClaimTable(store);

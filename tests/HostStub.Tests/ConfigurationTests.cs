@@ -22,33 +22,50 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"ServerName\":\"a b\"}}", "Acc:ServerName = \"a b\": ")]
     [InlineData("{" + Host + "," + Acc + ",\"Mtu\":99999}", "Mtu = \"99999\": is too large; give an integer from 576 to 9216")]
     [InlineData("{" + Host + "," + Acc + ",\"Mtu\":\"big\"}", "Mtu = \"big\": is not a number")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"bridge\"}}", "Device:Kind = \"bridge\": is an unknown device kind; give veth, tap, ipvlan, vf or sf")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/tmp/x\"}}", "Device:PortNamespace = \"/tmp/x\": is no name below /run/netns/")]
-    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/run/netns/../x\"}}", "Device:PortNamespace = \"/run/netns/../x\": ")]
+    [InlineData(
+        "{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"bridge\"}}",
+        "Device:Kind = \"bridge\": unknown device kind; give veth, tap, ipvlan, vf or sf")]
+    [InlineData(
+        "{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/tmp/x\"}}",
+        "Device:PortNamespace = \"/tmp/x\": not a name below /run/netns/")]
+    [InlineData(
+        "{" + Host + "," + Acc + ",\"Device\":{\"PortNamespace\":\"/run/netns/../x\"}}", "Device:PortNamespace = \"/run/netns/../x\": ")]
     [InlineData("{" + Host + "," + Acc + ",\"Agent\":{\"Socket\":\"x\"}}", "Agent:Socket = \"x\": is not an absolute path")]
     [InlineData("{" + Acc + "}", "HostInterface:Addresses: is missing")]
-    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4\"]}}", "HostInterface:Addresses[0] = \"1.2.3.4\": has no prefix length")]
-    [InlineData("{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.1/8\"]}}", "HostInterface:Routes[0] = \"10.0.0.1/8\": has address bits set")]
+    [InlineData(
+        "{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4\"]}}", "HostInterface:Addresses[0] = \"1.2.3.4\": has no prefix length")]
+    [InlineData(
+        "{" + Acc + ",\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.1/8\"]}}",
+        "HostInterface:Routes[0] = \"10.0.0.1/8\": has address bits set")]
     [InlineData("{" + Acc + ",\"HostInterface\":{\"Enabled\":\"maybe\"}}", "HostInterface:Enabled = \"maybe\": is neither true nor false")]
     [InlineData("{" + Acc + ",\"HostInterface\":{\"Name\":\"much-too-long-name\"}}", "HostInterface:Name = \"much-too-long-name\": ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Level\":\"Loud\"}}", "Logging:Level = \"Loud\": is not a log level; give Trace, ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Xyz\":\"Debug\"}}}", "Logging:Features:Xyz = \"Debug\": names no feature of Cni, ")]
-    [InlineData("{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Acc\":\"7\"}}}", "Logging:Features:Acc = \"7\": is not a log level")]
+    [InlineData(
+        "{" + Host + "," + Acc + ",\"Logging\":{\"Level\":\"Loud\"}}", "Logging:Level = \"Loud\": is not a log level; give Trace, ")]
+    [InlineData(
+        "{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Xyz\":\"Debug\"}}}",
+        "Logging:Features:Xyz = \"Debug\": names no feature of Cni, ")]
+    [InlineData(
+        "{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Acc\":\"7\"}}}", "Logging:Features:Acc = \"7\": is not a log level")]
     [InlineData("{" + Host + "," + Acc + ",\"Tpyo\":1}", "Tpyo = \"1\": unknown key")]
-    [InlineData("{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"Adress\":\"x\"}}", "Acc:Adress = \"x\": unknown key; did you mean Acc:Address?")]
+    [InlineData(
+        "{" + Host + ",\"Acc\":{\"Address\":\"https://acc:1\",\"Adress\":\"x\"}}",
+        "Acc:Adress = \"x\": unknown key; did you mean Acc:Address?")]
     [InlineData("{" + Host + "," + Acc + ",\"Mtu\":1500,\"mtu\":1400}", "given twice")]
     [InlineData("{", "not valid JSON")]
     [InlineData("[]", "is not a JSON object")]
-    public void A_bad_value_is_one_line_with_file_key_value_and_reason(string json, string expected)
+    public void A_bad_value_is_reported_in_one_line_with_file_key_value_and_reason(string json, string expected)
     {
         File.WriteAllText(_file, json);
         var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
         Assert.All(e.Errors, error => Assert.DoesNotContain('\n', error.ToString()));
-        Assert.Contains(e.Errors, error => error.ToString().StartsWith(_file + ":", StringComparison.Ordinal) && error.ToString().Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(
+            e.Errors,
+            error => error.ToString().StartsWith(_file + ":", StringComparison.Ordinal) && error.ToString()
+                .Contains(expected, StringComparison.Ordinal));
     }
 
     [Fact]
-    public void One_start_shows_all_that_is_wrong()
+    public void One_start_reports_all_errors()
     {
         File.WriteAllText(_file, "{" + Host + ",\"Mtu\":1,\"Agent\":{\"Store\":\"x\"}}");
         var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
@@ -63,9 +80,11 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void The_environment_goes_before_the_file_and_is_named_in_errors()
+    public void The_environment_overrides_the_file_and_is_named_in_errors()
     {
-        File.WriteAllText(_file, "{" + Acc + ",\"Mtu\":1500,\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.0/8\",\"11.0.0.0/8\"]}}");
+        File.WriteAllText(
+            _file,
+            "{" + Acc + ",\"Mtu\":1500,\"HostInterface\":{\"Addresses\":[\"1.2.3.4/32\"],\"Routes\":[\"10.0.0.0/8\",\"11.0.0.0/8\"]}}");
         var config = AgentConfigReader.Load(_file, new Hashtable
         {
             ["ACCOFFLOAD_Mtu"] = "1400",
@@ -84,7 +103,7 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void The_sample_is_what_holds_without_it()
+    public void The_sample_contains_the_defaults()
     {
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
@@ -93,7 +112,9 @@ public sealed class ConfigurationTests : IDisposable
         }
 
         var sample = AgentConfigReader.Load(Path.Combine(root, "rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());
-        File.WriteAllText(_file, "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");
+        File.WriteAllText(
+            _file,
+            "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");
         var defaults = AgentConfigReader.Load(_file, new Hashtable());
         Assert.Equal(defaults with { HostInterface = sample.HostInterface, Logging = sample.Logging }, sample);
         Assert.Equal(defaults.HostInterface.Addresses, sample.HostInterface.Addresses);
@@ -101,9 +122,15 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void Levels_follow_features_and_can_be_replaced()
+    public void Log_levels_depend_on_the_feature_and_can_be_changed()
     {
-        var levels = new FeatureLevels(new LoggingSettings(LogFormat.Text, LogLevel.Information, new Dictionary<string, LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None }), LogFeature.All);
+        var levels = new FeatureLevels(
+            new LoggingSettings(
+                LogFormat.Text,
+                LogLevel.Information,
+                new Dictionary<string,
+                LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None }),
+            LogFeature.All);
         Assert.True(levels.IsEnabled("Acc", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Cni", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Ipam", LogLevel.Critical));

@@ -6,7 +6,7 @@ public sealed class CrashTests
     [InlineData("add.claimed")]
     [InlineData("add.made")]
     [InlineData("add.attached")]
-    public async Task An_Add_that_was_cut_off_leaves_nothing_after_the_restart(string step)
+    public async Task An_interrupted_Add_leaves_nothing_after_the_restart(string step)
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
@@ -16,13 +16,14 @@ public sealed class CrashTests
         await lab.WaitProcessEndAsync();
         await lab.StartAgentAsync();
 
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, () => $"the half is undone; log:\n{string.Join('\n', lab.Log.Lines)}");
+        await Eventually.TrueAsync(
+            () => lab.Agent!.Services.Claims.All().Count == 0, () => $"the half is undone; log:\n{string.Join('\n', lab.Log.Lines)}");
         lab.AssertNothingLeft();
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 
     [CniFact]
-    public async Task An_Add_that_was_finished_but_not_answered_stays_until_the_runtimes_Del()
+    public async Task An_Add_that_completed_without_a_response_stays_until_the_runtimes_Del()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
@@ -42,24 +43,25 @@ public sealed class CrashTests
     [InlineData("del.detached")]
     [InlineData("del.released")]
     [InlineData("del.done")]
-    public async Task A_Del_that_was_cut_off_is_finished_after_the_restart(string step)
+    public async Task An_interrupted_Del_is_completed_after_the_restart(string step)
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
         await lab.StartDyingAgentAsync(step);
         (await lab.RunAsync("ADD", pod)).Succeeded();
 
-        // The plugin keeps it, since the runtime may not come again.
+        // The plugin stores it, because the runtime may not repeat it.
         (await lab.RunAsync("DEL", pod)).Succeeded();
         await lab.WaitProcessEndAsync();
         await lab.StartAgentAsync();
 
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, () => $"the removal is finished; log:\n{string.Join('\n', lab.Log.Lines)}");
+        await Eventually.TrueAsync(
+            () => lab.Agent!.Services.Claims.All().Count == 0, () => $"the removal is finished; log:\n{string.Join('\n', lab.Log.Lines)}");
         lab.AssertNothingLeft();
     }
 
     [CniFact]
-    public async Task Killed_at_random_under_load_it_leaks_nothing_and_forgets_nobody()
+    public async Task Random_kills_under_load_leak_nothing_and_lose_no_pod()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pods = Enumerable.Range(0, 8).Select(_ => lab.NewPod()).ToArray();
@@ -69,7 +71,11 @@ public sealed class CrashTests
             var working = Task.WhenAll(pods.Select(p => Task.Run(async () =>
             {
                 var added = await lab.RunAsync("ADD", p);
-                return added.ExitCode == 0 && Random.Shared.Next(2) == 0 && (await lab.RunAsync("DEL", p)).ExitCode == 0 ? "deleted" : added.ExitCode == 0 ? "added" : "failed";
+                return added.ExitCode == 0 && Random.Shared.Next(2) == 0 && (await lab.RunAsync("DEL", p)).ExitCode == 0
+                    ? "deleted"
+                    : added.ExitCode == 0
+                    ? "added"
+                    : "failed";
             })));
             await Task.WhenAny(working, Task.Delay(Random.Shared.Next(20, 600)));
             lab.KillProcess();
@@ -77,7 +83,7 @@ public sealed class CrashTests
             var outcomes = await working;
 
             await lab.StartAgentAsync();
-            // What the runtime was told holds, or will when the DELs that were kept are done; a DEL without an answer may have come through.
+            // What the runtime was told is true, or will be after the stored DELs; a DEL without a response may have been executed.
             var deleted = pods.Where((_, i) => outcomes[i] == "deleted").Select(p => p.ContainerId).ToHashSet();
             await Eventually.TrueAsync(() => !lab.Acc.Model.Pods.Any(e => deleted.Contains(e.Key.ContainerId)), "what was deleted is gone");
             foreach (var pod in pods)

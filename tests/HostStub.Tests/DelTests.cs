@@ -47,12 +47,12 @@ public sealed class DelTests
     }
 
     [CniFact]
-    public async Task Del_without_a_claim_still_gives_the_address_back_and_removes_the_device()
+    public async Task Del_without_a_claim_still_releases_the_address_and_removes_the_device()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
-        // As after a lost database.
+        // As after the loss of the database.
         await lab.StopAgentAsync();
         File.Delete(lab.At("host-stub.db"));
         await lab.StartAgentAsync();
@@ -64,7 +64,7 @@ public sealed class DelTests
     }
 
     [CniFact]
-    public async Task A_missed_Del_is_made_good_by_Sync_and_the_address_can_be_used_again()
+    public async Task A_Del_while_the_ACC_is_down_reaches_it_by_Sync_and_frees_the_address()
     {
         await using var lab = await AgentLab.CreateAsync();
         var (first, second) = (lab.NewPod(), lab.NewPod());
@@ -83,7 +83,7 @@ public sealed class DelTests
     }
 
     [CniFact]
-    public async Task A_missed_Del_survives_a_restart_of_the_agent()
+    public async Task A_Del_while_the_ACC_is_down_survives_a_restart_of_the_agent()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -100,7 +100,7 @@ public sealed class DelTests
     }
 
     [CniFact]
-    public async Task A_Detach_with_unknown_outcome_closes_the_gate_until_Sync()
+    public async Task A_Detach_with_unknown_outcome_blocks_Adds_until_Sync()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Subnet = "10.244.1.0/30");
         var (first, second) = (lab.NewPod(), lab.NewPod());
@@ -109,7 +109,7 @@ public sealed class DelTests
         lab.Acc.Model.Calls.Clear();
 
         (await lab.RunAsync("DEL", first)).Succeeded();
-        // The only address goes to the next pod: had the ACC kept the old holder, it would refuse.
+        // The next pod gets the only address: the ACC would refuse it if it still had the previous holder.
         (await lab.RunAsync("ADD", second)).Succeeded();
 
         Assert.Equal(["Detach", "Sync", "Attach"], lab.Acc.Model.Calls.Distinct());
@@ -118,7 +118,7 @@ public sealed class DelTests
     }
 
     [CniFact]
-    public async Task A_pod_that_went_without_a_Del_is_reported_and_kept_until_Del()
+    public async Task A_pod_that_disappears_without_a_Del_is_reported_and_kept_until_Del()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();

@@ -4,11 +4,11 @@ using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Pods that go without a DEL: released when namespace and device are gone, and only then.</summary>
+/// <summary>Pods that disappear without a DEL: released only when both namespace and device are gone.</summary>
 public sealed class DepartureTests
 {
     [CniFact]
-    public async Task What_is_gone_is_released_and_what_lives_or_can_not_be_seen_is_kept()
+    public async Task Gone_pods_are_released_and_live_or_unreadable_ones_are_kept()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["VanishedSeconds"] = 1);
         var (gone, bereft, hidden, healthy) = (lab.NewPod(), lab.NewPod(), lab.NewPod(), lab.NewPod());
@@ -24,12 +24,12 @@ public sealed class DepartureTests
         }
 
         lab.DeletePod(hidden);
-        // As where a mount does not reach the agent: there is something at the path, which can't be opened as a namespace.
+        // As when a mount is not visible to the agent: the path exists, but can't be opened as a namespace.
         await File.WriteAllTextAsync(hidden.Path, "");
         lab.DeletePod(gone);
         await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 1, "the kernel removes the devices with the namespaces");
 
-        // It looks at once after a start.
+        // The agent looks immediately after a start.
         await lab.StopAgentAsync();
         await lab.StartAgentAsync();
         Assert.Equal(3, lab.Agent!.Services.Claims.All().Count(c => c.Vanished));
@@ -41,7 +41,7 @@ public sealed class DepartureTests
         Assert.Equal(3, lab.ReservedAddresses().Count);
         Assert.Equal(healthy.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
         File.Delete(hidden.Path);
-        // The late DEL has nothing left to do.
+        // The late DEL has nothing to do.
         foreach (var pod in (Pod[])[gone, bereft, hidden, healthy])
         {
             (await lab.RunAsync("DEL", pod)).Succeeded();
@@ -51,7 +51,7 @@ public sealed class DepartureTests
     }
 
     [CniFact]
-    public async Task A_virtual_function_comes_back_and_its_pods_address_with_it()
+    public async Task A_gone_pods_virtual_function_and_address_are_released()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)), prepare: null);
         var pod = lab.Agent.NewPod();
@@ -60,11 +60,14 @@ public sealed class DepartureTests
         lab.Agent.Config["Agent"]!["VanishedSeconds"] = 1;
         lab.Agent.WriteConfig();
         lab.Agent.DeletePod(pod);
-        await Eventually.TrueAsync(() => FunctionLab.Link($"{lab.Prefix}v0") is not null || FunctionLab.Link("eth0") is not null, "the kernel brings the function back");
+        await Eventually.TrueAsync(
+            () => FunctionLab.Link($"{lab.Prefix}v0") is not null || FunctionLab.Link("eth0") is not null,
+            "the kernel brings the function back");
 
         await lab.Agent.StartAgentAsync();
 
-        await Eventually.TrueAsync(() => lab.Agent.Agent!.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Agent.Log.Lines.TakeLast(30)));
+        await Eventually.TrueAsync(
+            () => lab.Agent.Agent!.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Agent.Log.Lines.TakeLast(30)));
         Assert.Equal(2, lab.Free("vf").Length);
         lab.Agent.AssertNothingLeft();
     }
@@ -72,7 +75,7 @@ public sealed class DepartureTests
     [CniTheory]
     [InlineData(3600)]
     [InlineData(0)]
-    public async Task What_is_gone_is_kept_for_the_grace_and_for_ever_without_one(int grace)
+    public async Task Gone_pods_are_kept_for_the_grace_time_or_for_ever_without_one(int grace)
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
@@ -94,7 +97,8 @@ public sealed class DepartureTests
         await reconciler.ReleaseAbandonedAsync();
         if (grace > 0)
         {
-            await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
+            await Eventually.TrueAsync(
+                () => lab.Agent.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
             lab.AssertNothingLeft();
             return;
         }
@@ -106,7 +110,7 @@ public sealed class DepartureTests
     }
 
     [CniFact]
-    public async Task What_was_taken_over_after_a_lost_database_is_released_when_its_far_end_is_gone()
+    public async Task An_adopted_attachment_is_released_when_its_far_end_is_gone()
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
@@ -136,10 +140,11 @@ public sealed class DepartureTests
         await reconciler.ReleaseAbandonedAsync();
         await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 1, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
         Assert.Equal(lives.ContainerId, lab.Agent.Services.Claims.All()[0].Key.ContainerId);
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the one that lives");
+        await Eventually.TrueAsync(
+            () => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the one that lives");
     }
 
-    // The pod goes without a DEL while the agent is away; it looks at once after a start.
+    // The pod disappears without a DEL while the agent is down, which looks immediately after a start.
     private static async Task VanishAsync(AgentLab lab, Pod pod)
     {
         var devices = lab.DataPlaneLinks().Count;
@@ -150,7 +155,7 @@ public sealed class DepartureTests
         Assert.Single(lab.Agent!.Services.Claims.All(), c => c.Vanished);
     }
 
-    // Beside the agent's own looks, so that it is known that there were some: this one sees what is gone for the first time.
+    // A separate reconciler, so that the test controls its rounds. The first one only notes what is gone.
     private static async Task<Reconciler> LookAsync(AgentLab lab)
     {
         var reconciler = new Reconciler(lab.Agent!.Services, new Remover(lab.Agent.Services));

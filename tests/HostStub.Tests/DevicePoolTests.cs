@@ -7,7 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>The pool against a model: who has what is exact, whatever comes in which order.</summary>
+/// <summary>Compares the pool with a model, over random sequences of events.</summary>
 public sealed class DevicePoolTests : IDisposable
 {
     private const int Devices = 12;
@@ -29,7 +29,7 @@ public sealed class DevicePoolTests : IDisposable
     }
 
     [Fact]
-    public async Task Ten_thousand_steps_of_adds_dels_deaths_failures_and_crashes_leave_the_pool_exact()
+    public async Task The_pool_matches_the_model_over_ten_thousand_random_steps()
     {
         var random = new Random(20240612);
         var model = new Dictionary<AttachmentKey, string>();
@@ -53,7 +53,7 @@ public sealed class DevicePoolTests : IDisposable
                     await DeleteAsync(model, random);
                     break;
                 case < 73 when model.Count > 0:
-                    // Without a DEL: the device is free at the next look, the claim stays for the DEL.
+                    // Without a DEL: the device is free after the next look, the claim stays for the DEL.
                     var dead = model.Keys.ElementAt(random.Next(model.Count));
                     _kind.Dead.Add(dead);
                     model.Remove(dead);
@@ -73,11 +73,11 @@ public sealed class DevicePoolTests : IDisposable
                     break;
                 case < 91:
                     await CrashAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free);
-                    // What failed is in memory only, and tried again.
+                    // Failures are in memory only: these devices are tried again.
                     aside.Clear();
                     break;
                 case < 93:
-                    // Taken out of the machine, or back: what is in use stays in use.
+                    // Removed from the machine, or added again: devices in use stay in use.
                     _kind.Names = random.Next(2) == 0 ? [.. _kind.Names.Skip(1)] : [.. Enumerable.Range(0, Devices).Select(i => $"d{i}")];
                     break;
             }
@@ -86,7 +86,7 @@ public sealed class DevicePoolTests : IDisposable
     }
 
     [Fact]
-    public void Of_254_devices_the_255th_is_refused_until_one_is_given_back()
+    public void The_255th_of_254_devices_is_refused_until_one_is_returned()
     {
         _kind.Names = [.. Enumerable.Range(0, 300).Select(i => $"d{i}")];
         var keys = Enumerable.Range(0, 254).Select(i => new AttachmentKey("net", $"c{i}", "eth0")).ToArray();
@@ -103,7 +103,7 @@ public sealed class DevicePoolTests : IDisposable
     }
 
     [Fact]
-    public void A_configured_limit_goes_before_the_kinds_own()
+    public void A_configured_limit_overrides_the_kinds_own()
     {
         _store.Dispose();
         (_store, _claims, _pools) = Open(1);
@@ -142,7 +142,7 @@ public sealed class DevicePoolTests : IDisposable
     private async Task DeleteAsync(Dictionary<AttachmentKey, string> model, Random random)
     {
         var key = model.Keys.ElementAt(random.Next(model.Count));
-        // Half removed, then wholly: the device is somebody's until the end.
+        // Partly removed, then completely: the device has a holder until the end.
         _ = _claims.PutAsync(_claims.Get(key)! with { State = ClaimState.Deleting });
         Check(model, null);
         if (random.Next(2) == 0)
@@ -179,7 +179,7 @@ public sealed class DevicePoolTests : IDisposable
 
         _store.Dispose();
         (_store, _claims, _pools) = Open(0);
-        // As recovery does: halves are undone.
+        // As the reconciler does after a start.
         foreach (var half in _claims.All().Where(c => c.State is ClaimState.Adding or ClaimState.Deleting))
         {
             await _claims.RemoveAsync(half.Key);
@@ -200,7 +200,8 @@ public sealed class DevicePoolTests : IDisposable
 
     private void Check(Dictionary<AttachmentKey, string> model, Dictionary<string, DateTimeOffset>? aside)
     {
-        var held = _claims.All().Where(c => c.State != ClaimState.Released && !_kind.Dead.Contains(c.Key)).ToDictionary(c => c.Key, c => c.Device);
+        var held = _claims.All().Where(c => c.State != ClaimState.Released && !_kind.Dead.Contains(c.Key))
+            .ToDictionary(c => c.Key, c => c.Device);
         Assert.Equal(model.OrderBy(m => m.Value), held.OrderBy(h => h.Value));
         Assert.Equal(held.Count, held.Values.Distinct().Count());
         if (aside is null)
@@ -210,26 +211,29 @@ public sealed class DevicePoolTests : IDisposable
 
         var state = Assert.Single(_pools.States());
         Assert.Equal(model.Count, state.InUse);
-        Assert.Equal(aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.Quarantined.Select(s => s.Device).Order());
+        Assert.Equal(
+            aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.Quarantined.Select(s => s.Device).Order());
         Assert.Equal(_kind.Names.Except(model.Values).Except(state.Quarantined.Select(s => s.Device)).Order(), state.Free.Order());
     }
 
     private Claim Reserve(AttachmentKey key) => _pools.Reserve(_kind, key, "", plan => Plan(key, plan)).Claim;
 
     [Fact]
-    public async Task There_are_never_more_attachments_than_a_list_to_the_ACC_may_have()
+    public async Task There_are_never_more_attachments_than_a_Sync_may_list()
     {
         _kind.Names = [.. Enumerable.Range(0, 8).Select(i => $"d{i}")];
-        // Of another kind: each kind's own limit would allow more.
+        // Of another kind: the limit of each kind would permit more.
         var plan = new DevicePlan("", "acc00000000000", MacAddress.Random());
         for (var i = 0; i < ProtocolLimits.MaxAttachments - 2; i++)
         {
-            _claims.PutInMemory(Plan(new AttachmentKey("net", $"c{i}", "eth0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
+            _claims.PutInMemory(
+                Plan(new AttachmentKey("net", $"c{i}", "eth0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
         }
 
         _claims.PutInMemory(Plan(AttachmentKey.ForHost("accoffload0"), plan) with { DeviceKind = "other", State = ClaimState.Attached });
         await ReserveRecordedAsync(new AttachmentKey("net", "last", "eth0"));
-        var e = Assert.Throws<CniException>(() => _pools.Reserve(_kind, new AttachmentKey("net", "one more", "eth0"), "", p => Plan(new AttachmentKey("net", "one more", "eth0"), p)));
+        var e = Assert.Throws<CniException>(() => _pools.Reserve(
+            _kind, new AttachmentKey("net", "one more", "eth0"), "", p => Plan(new AttachmentKey("net", "one more", "eth0"), p)));
         Assert.Equal((int)CniErrorCode.TryAgainLater, e.Code);
         await _claims.PutAsync(_claims.Get(new AttachmentKey("net", "last", "eth0"))! with { State = ClaimState.Attached });
         Assert.Equal(ProtocolLimits.MaxAttachments, _claims.TakeSnapshot().Attached.Count);
@@ -255,7 +259,7 @@ public sealed class DevicePoolTests : IDisposable
         return (store, claims, new DevicePools(claims, [_kind], "fake", limit, new DeviceQuarantine(_time, TimeSpan.FromSeconds(60))));
     }
 
-    /// <summary>Devices that are only names.</summary>
+    /// <summary>Devices that exist only as names.</summary>
     private sealed class FakeKind : IDeviceKind
     {
         public IReadOnlyList<string> Names { get; set; } = [];
@@ -275,11 +279,12 @@ public sealed class DevicePoolTests : IDisposable
                 ? new DevicePlan(free, PortName.For(request.Key), MacAddress.Random())
                 : throw new CniException(CniErrorCode.TryAgainLater, "no device is free");
 
-        public MadePort Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
+        public PodInterface Create(PortRequest request, PodNetwork pod) => throw new NotSupportedException();
 
         public Task DeleteAsync(Claim claim) => Task.CompletedTask;
 
-        public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => claims.Select(c => c.Key).Where(k => !Dead.Contains(k)).ToHashSet();
+        public IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
+            claims.Select(c => c.Key).Where(k => !Dead.Contains(k)).ToHashSet();
 
         public string? Problem(Claim claim) => null;
     }

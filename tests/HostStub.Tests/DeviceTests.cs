@@ -12,7 +12,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Kinds of devices through the plugin, on the real kernel.</summary>
+/// <summary>Device kinds through the plugin, on the real kernel.</summary>
 public sealed class DeviceTests
 {
     [CniFact]
@@ -33,10 +33,11 @@ public sealed class DeviceTests
     }
 
     [CniFact]
-    public async Task A_device_that_cant_be_configured_is_set_aside_and_told_of()
+    public async Task A_device_that_cant_be_configured_is_quarantined_and_reported()
     {
-        // No kernel puts an ipvlan on the loopback.
-        await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
+        // The kernel refuses an ipvlan on the loopback.
+        await using var lab = await AgentLab.CreateAsync(
+            prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
         var pod = lab.NewPod();
 
         var first = (await lab.RunAsync("ADD", pod, change: c => c["deviceKind"] = "ipvlan")).Failed(11);
@@ -45,26 +46,29 @@ public sealed class DeviceTests
         Assert.Contains("the ipvlan lo can't be configured and is set aside", first.Message, StringComparison.Ordinal);
         Assert.Contains("the parent lo of ipvlan devices is set aside", second.Message, StringComparison.Ordinal);
         Assert.Contains("ipvlan lo is set aside until", lab.Request("STATUS", "", "").Succeeded().ErrorText, StringComparison.Ordinal);
-        var text = DevicesCommand.Text(System.Text.Json.JsonDocument.Parse(AgentSocket.Ask(lab.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output).RootElement);
+        var text = DevicesCommand.Text(System.Text.Json.JsonDocument.Parse(AgentSocket.Ask(
+            lab.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output).RootElement);
         Assert.Contains("set aside lo until", text, StringComparison.Ordinal);
         lab.AssertNothingLeft();
-        // Others are as before.
+        // Other pods are not affected.
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 
     [CniTheory]
     [InlineData("deviceKind", "sf", "deviceKind \"sf\" in the network configuration: the agent has no devices of the kind sf")]
-    [InlineData("deviceID", "0000:03:00.2", "deviceID \"0000:03:00.2\" in the network configuration: the agent has no devices of the kind vf")]
+    [InlineData(
+        "deviceID", "0000:03:00.2", "deviceID \"0000:03:00.2\" in the network configuration: the agent has no devices of the kind vf")]
     [InlineData("pciBusID", "0000:03:00.2", "the agent has no devices of the kind vf")]
-    public async Task What_the_agent_does_not_have_is_an_error_of_the_configuration(string key, string value, string text)
+    public async Task A_kind_that_is_not_enabled_is_a_configuration_error(string key, string value, string text)
     {
         await using var lab = await AgentLab.CreateAsync();
-        Assert.Contains(text, (await lab.RunAsync("ADD", lab.NewPod(), change: c => c[key] = value)).Failed(7).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            text, (await lab.RunAsync("ADD", lab.NewPod(), change: c => c[key] = value)).Failed(7).Message, StringComparison.Ordinal);
         lab.AssertNothingLeft();
     }
 
     [TapFact]
-    public async Task A_tap_goes_to_its_pod_and_comes_back_after_its_target_did()
+    public async Task A_tap_moves_to_its_pod_and_is_restored_after_its_target_restarts()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -86,7 +90,8 @@ public sealed class DeviceTests
 
         using (PacketPort.OpenTap(home, port))
         {
-            await Eventually.TrueAsync(() => inside.GetLink("eth0") is { IsUp: true } && inside.GetRoutes().Count >= 2, () => string.Join('\n', lab.Log.Lines));
+            await Eventually.TrueAsync(
+                () => inside.GetLink("eth0") is { IsUp: true } && inside.GetRoutes().Count >= 2, () => string.Join('\n', lab.Log.Lines));
             Assert.Equal(mac, AssertWhole(inside));
             (await lab.RunAsync("DEL", pod, change: c => c["deviceKind"] = "tap")).Succeeded();
             Assert.Null(inside.GetLink("eth0"));
@@ -95,10 +100,11 @@ public sealed class DeviceTests
     }
 
     [TapFact]
-    public async Task Without_a_target_that_makes_it_there_is_no_tap()
+    public async Task Add_of_a_tap_fails_when_no_target_creates_it()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Kind"] = "tap");
-        Assert.Contains("the target did not make the TAP", (await lab.RunAsync("ADD", lab.NewPod())).Failed(11).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the target did not create the TAP", (await lab.RunAsync("ADD", lab.NewPod())).Failed(11).Message, StringComparison.Ordinal);
         lab.AssertNothingLeft();
     }
 
@@ -108,7 +114,7 @@ public sealed class DeviceTests
 
     [TapFact]
     public Task A_tap_whose_namespace_was_unmounted_can_be_deleted() =>
-        // What umount leaves of a namespace's name: an empty file.
+        // What umount leaves of a named namespace: an empty file.
         DeleteOnceItCanBeSeenAsync((path, _) => File.WriteAllText(path, ""), leftInPod: true);
 
     private static async Task DeleteOnceItCanBeSeenAsync(Action<string, Pod> show, bool leftInPod)
@@ -119,12 +125,13 @@ public sealed class DeviceTests
         File.CreateSymbolicLink(path, pod.Path);
         using var home = NetNamespace.OpenNamed(lab.DataPlane);
         using var tap = PacketPort.OpenTap(home, PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0")));
-        PluginAnswer Run(string command) => lab.Run(command, pod, change: c => c["deviceKind"] = "tap", environment: e => e["CNI_NETNS"] = path);
+        PluginAnswer Run(string command) =>
+            lab.Run(command, pod, change: c => c["deviceKind"] = "tap", environment: e => e["CNI_NETNS"] = path);
         (await Task.Run(() => Run("ADD"))).Succeeded();
         using var ns = pod.Open();
         using var inside = RouteNetlink.Open(ns);
 
-        // ELOOP: neither there nor gone.
+        // ELOOP: proves neither presence nor absence.
         File.Delete(path);
         File.CreateSymbolicLink(path, path);
         Assert.Contains("CNI_NETNS can't be used", (await Task.Run(() => Run("DEL"))).Failed(8).Message, StringComparison.Ordinal);
@@ -144,14 +151,16 @@ public sealed class DeviceTests
         var eth0 = inside.GetLink("eth0")!;
         Assert.Equal(("tun", true, 1500), (eth0.Kind, eth0.IsUp, eth0.Mtu));
         Assert.Equal(IPAddress.Parse("10.244.1.2"), Assert.Single(inside.GetAddresses(eth0.Index)).Address);
-        Assert.Contains(inside.GetRoutes(eth0.Index), r => r.Destination.PrefixLength == 0 && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
+        Assert.Contains(
+            inside.GetRoutes(eth0.Index), r => r.Destination.PrefixLength == 0 && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
         return eth0.Mac;
     }
 }
 
-/// <summary>A test that makes TAP links and delegates to Debian's host-local.</summary>
+/// <summary>A test that creates TAP links and delegates to Debian's host-local.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class TapFactAttribute : FactAttribute
 {
-    public TapFactAttribute() => Skip = CniTheoryAttribute.ReasonFor(["host-local"]) ?? (File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)");
+    public TapFactAttribute() =>
+        Skip = CniTheoryAttribute.ReasonFor(["host-local"]) ?? (File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)");
 }

@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>host-stub doctor: each wrong precondition by name, with a remedy.</summary>
+/// <summary>`host-stub doctor`: names each unmet precondition, with a remedy.</summary>
 public sealed class DoctorTests
 {
     [RootFact]
@@ -15,18 +15,18 @@ public sealed class DoctorTests
         await using var lab = await AgentLab.CreateAsync();
         Prepare(lab);
         Assert.True(Examine(lab, out var text), text);
-        Assert.Contains("its certificate is the ACC's, and it takes ours", text, StringComparison.Ordinal);
+        Assert.Contains("reached, both certificates are accepted", text, StringComparison.Ordinal);
         Assert.Contains("network namespaces, veth", text, StringComparison.Ordinal);
-        Assert.Contains("is the network of pods", text, StringComparison.Ordinal);
+        Assert.Contains("is the pod network", text, StringComparison.Ordinal);
     }
 
     [RootFact]
-    public async Task Hardware_that_is_not_as_configured_is_told_of()
+    public async Task Hardware_that_differs_from_the_configuration_is_reported()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Vf"], d["Sf"]) = (FunctionLab.Vf(2), FunctionLab.Sf()));
         Prepare(lab.Agent);
         Assert.True(Examine(lab.Agent, out var text), text);
-        Assert.Contains($"{FunctionLab.Address} (idpf): 2 virtual functions of 8 that it can have", text, StringComparison.Ordinal);
+        Assert.Contains($"{FunctionLab.Address} (idpf): 2 of at most 8 virtual functions", text, StringComparison.Ordinal);
         Assert.Contains($"{lab.Prefix}, the physical function {FunctionLab.Address}, is down", text, StringComparison.Ordinal);
         Assert.Contains($"pci/{FunctionLab.Address}: 0 subfunctions", text, StringComparison.Ordinal);
 
@@ -41,36 +41,37 @@ public sealed class DoctorTests
         }
 
         With("Vf", "PhysicalFunctions", new JsonArray("nowhere0"), "there is no physical function nowhere0");
-        With("Vf", "Count", 9, "can have 8 virtual functions, and Device:Vf:Count is 9");
+        With("Vf", "Count", 9, "supports 8 virtual functions, but Device:Vf:Count is 9");
         With("Sf", "Device", "pci/0000:09:00.0", "there is no devlink device pci/0000:09:00.0");
         lab.Host.AddPci("0000:04:00.0", driver: null);
         With("Vf", "PhysicalFunctions", new JsonArray("0000:04:00.0"), "no driver is bound to the physical function 0000:04:00.0");
         lab.Host.AddPci("0000:05:00.0");
-        With("Vf", "PhysicalFunctions", new JsonArray("0000:05:00.0"), "can have no virtual functions");
+        With("Vf", "PhysicalFunctions", new JsonArray("0000:05:00.0"), "supports no virtual functions");
         lab.Host.AddPci("0000:06:00.0", driver: "vfio-pci");
         Wrong(lab.Agent, "device", "0000:06:00.0 (8086:1452) has the driver vfio-pci, the host needs idpf");
         lab.Host.HasDevlink = false;
-        Wrong(lab.Agent, "device", "devlink does not answer");
+        Wrong(lab.Agent, "device", "devlink failed");
     }
 
     [RootFact]
-    public async Task Each_fault_has_its_name_and_a_remedy()
+    public async Task Each_fault_is_named_with_a_remedy()
     {
         await using var lab = await AgentLab.CreateAsync();
         Prepare(lab);
 
         await lab.Acc.StopAsync();
         await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
-        Wrong(lab, "ACC", "is not reached");
+        Wrong(lab, "ACC", "can't be reached");
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects again");
 
         File.WriteAllText(lab.At("net.d/00-first.conflist"), """{ "cniVersion": "1.0.0", "name": "other", "plugins": [{ "type": "bridge" }] }""");
-        Wrong(lab, "CNI", "comes first, and is another network");
+        Wrong(lab, "CNI", "comes first and is another network");
         File.Delete(lab.At("net.d/00-first.conflist"));
 
         var network = File.ReadAllText(lab.At("net.d/10-accoffload.conflist"));
-        File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), network.Replace(lab.Socket, "/run/elsewhere.sock", StringComparison.Ordinal));
+        File.WriteAllText(
+            lab.At("net.d/10-accoffload.conflist"), network.Replace(lab.Socket, "/run/elsewhere.sock", StringComparison.Ordinal));
         Wrong(lab, "CNI", "leads to /run/elsewhere.sock");
         File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), network);
 
@@ -80,7 +81,7 @@ public sealed class DoctorTests
         Wrong(lab, "CNI", "there is no plugin 'accoffload'");
 
         lab.Acc.Model.StatusFailure = new RpcException(new Status(StatusCode.PermissionDenied, "the certificate names no node"));
-        Wrong(lab, "ACC", "refuses our certificate: the certificate names no node");
+        Wrong(lab, "ACC", "refuses this host's certificate: the certificate names no node");
         lab.Acc.Model.StatusFailure = null;
 
         var configuration = File.ReadAllText(lab.ConfigFile);
@@ -105,7 +106,8 @@ public sealed class DoctorTests
         {
             ["cniVersion"] = "1.0.0",
             ["name"] = "podnet",
-            ["plugins"] = new JsonArray(new JsonObject { ["type"] = "accoffload", ["socket"] = lab.Socket, ["ipam"] = new JsonObject { ["type"] = "host-local" } }),
+            ["plugins"] = new JsonArray(
+                new JsonObject { ["type"] = "accoffload", ["socket"] = lab.Socket, ["ipam"] = new JsonObject { ["type"] = "host-local" } }),
         };
         File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), list.ToJsonString());
     }
@@ -114,14 +116,22 @@ public sealed class DoctorTests
     {
         Assert.False(Examine(lab, out var text), text);
         var lines = text.Split('\n');
-        var at = Array.FindIndex(lines, l => l.StartsWith("wrong", StringComparison.Ordinal) && l.Contains(what, StringComparison.Ordinal) && l.Contains(detail, StringComparison.Ordinal));
+        var at = Array.FindIndex(
+            lines,
+            l => l.StartsWith("wrong", StringComparison.Ordinal) && l.Contains(what, StringComparison.Ordinal)
+                && l.Contains(detail, StringComparison.Ordinal));
         Assert.True(at >= 0, text);
         Assert.Contains("→", lines[at + 1], StringComparison.Ordinal);
     }
 
     private static bool Examine(AgentLab lab, out string text)
     {
-        var report = new Doctor(AgentConfigReader.Load(lab.ConfigFile), lab.At("net.d"), [lab.At("plugins")], lab.Hardware ?? HostHardware.OfThisMachine, TimeProvider.System).Examine();
+        var report = new Doctor(
+            AgentConfigReader.Load(lab.ConfigFile),
+            lab.At("net.d"),
+            [lab.At("plugins")],
+            lab.Hardware ?? HostHardware.OfThisMachine,
+            TimeProvider.System).Examine();
         using var writer = new StringWriter();
         report.WriteText(writer);
         text = writer.ToString();

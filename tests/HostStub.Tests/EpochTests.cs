@@ -8,7 +8,7 @@ public sealed class EpochTests
     private const ulong Most = ulong.MaxValue;
 
     [CniFact]
-    public async Task An_agent_begins_once_and_each_start_is_another_epoch()
+    public async Task An_agent_requests_one_epoch_per_start()
     {
         await using var lab = await AgentLab.CreateAsync();
         Assert.Equal(["Begin", "Sync"], lab.Acc.Model.Calls);
@@ -16,7 +16,7 @@ public sealed class EpochTests
         var agent = lab.Acc.Model.Agent;
         Assert.InRange(agent.Length, 1, ProtocolLimits.MaxAgentNameBytes);
 
-        // Another connection is no other start.
+        // Reconnecting is not a new start.
         await lab.Acc.StopAsync();
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Count(c => c == "Sync") == 2, "the agent comes back");
@@ -29,7 +29,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task Sixty_five_networks_that_were_named_once_do_no_harm()
+    public async Task Sixty_five_networks_in_one_claim_history_do_no_harm()
     {
         await using var lab = await AgentLab.CreateAsync();
         for (var i = 0; i < 65; i++)
@@ -53,7 +53,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task A_clock_that_was_ahead_and_a_lost_database_lock_nobody_out()
+    public async Task Neither_a_fast_clock_nor_a_lost_database_locks_the_agent_out()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = new Shifted(TimeSpan.FromHours(12)));
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
@@ -68,7 +68,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task A_sequence_that_ends_the_count_ends_with_its_epoch()
+    public async Task A_maximum_sequence_number_is_void_with_its_epoch()
     {
         await using var lab = await AgentLab.CreateAsync();
         var planted = Planted("othernet", lab.Acc.Model.Epoch);
@@ -78,20 +78,21 @@ public sealed class EpochTests
         await lab.StopAgentAsync();
         await lab.StartAgentAsync();
 
-        // After a new image, too: what was planted under whatever name is gone with the first Sync, and its address is free.
+        // Also after a new image: an attachment under any other name is removed by the first Sync, and its address is free.
         Assert.Empty(lab.Acc.Model.Pods);
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
 
     [CniFact]
-    public async Task A_reset_by_the_operator_is_noticed_without_a_restart()
+    public async Task A_reset_by_the_operator_is_detected_without_a_restart()
     {
         await using var lab = await AgentLab.CreateAsync();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
 
         lab.Acc.Model.Reset();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1 && lab.Agent!.Services.Acc.State.Synced, "the agent begins again and states what it has");
+        await Eventually.TrueAsync(
+            () => lab.Acc.Model.Pods.Count == 1 && lab.Agent!.Services.Acc.State.Synced, "the agent begins again and states what it has");
         Assert.Equal(3UL, lab.Acc.Model.Epoch);
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
@@ -113,7 +114,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task An_Add_whose_epoch_another_agent_took_goes_through_with_the_next()
+    public async Task An_Add_whose_epoch_another_agent_took_succeeds_with_the_next()
     {
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.Begin(new Protos.V1.BeginRequest { Agent = "a-stranger" });
@@ -125,21 +126,23 @@ public sealed class EpochTests
     }
 
     [RootFact]
-    public async Task An_ACC_that_hands_out_no_epochs_is_told_to_be_updated()
+    public async Task An_ACC_that_assigns_no_epochs_is_reported_as_too_old()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         lab.Acc.Model.BeginFailure = new RpcException(new Status(StatusCode.Unimplemented, "Method is unimplemented."));
 
         await lab.StartAgentAsync(waitSynced: false);
 
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason.Contains("update inframanager", StringComparison.Ordinal), () => lab.Agent!.Services.Acc.State.Reason);
+        await Eventually.TrueAsync(
+            () => lab.Agent!.Services.Acc.State.Reason.Contains("update inframanager", StringComparison.Ordinal),
+            () => lab.Agent!.Services.Acc.State.Reason);
         Assert.DoesNotContain("Sync", lab.Acc.Model.Calls);
         lab.Acc.Model.BeginFailure = null;
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent goes on with the updated ACC");
     }
 
     [Fact]
-    public void Whoever_loses_each_epoch_soon_asks_less_and_less_often()
+    public void An_agent_that_keeps_losing_its_epoch_asks_less_often()
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         var epoch = new Acc.EpochHolder(time);
@@ -161,7 +164,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task A_lost_database_is_made_good_from_what_the_ACC_holds_and_the_host_has()
+    public async Task A_lost_database_is_rebuilt_from_the_ACC_and_the_host()
     {
         await using var lab = await AgentLab.CreateAsync();
         var (stays, gone) = (lab.NewPod(), lab.NewPod());
@@ -179,7 +182,7 @@ public sealed class EpochTests
         Assert.Equal((before.Key, before.Device, before.Mtu, before.PodName), (kept.Key, kept.Device, kept.Mtu, kept.PodName));
         Assert.Equal(before.Addresses, kept.Addresses);
         Assert.True(lab.Log.Contains("1 of 2 attachments that the ACC holds are on this host"));
-        // Known again: a second ADD is refused, a DEL takes everything away.
+        // The claim is known again: a second ADD is refused, a DEL removes everything.
         (await lab.RunAsync("ADD", stays)).Failed(999);
         (await lab.RunAsync("DEL", stays)).Succeeded();
         (await lab.RunAsync("DEL", gone)).Succeeded();
@@ -187,7 +190,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task Check_works_for_what_was_taken_over()
+    public async Task Check_works_for_an_adopted_attachment()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -197,7 +200,7 @@ public sealed class EpochTests
         await lab.StartAgentAsync();
 
         (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
-        // Once is enough: the next start has its own database.
+        // Only once: the next start has its own database.
         await lab.StopAgentAsync();
         lab.Acc.Model.Calls.Clear();
         await lab.StartAgentAsync();
@@ -205,7 +208,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task Another_attachments_device_under_the_same_name_is_not_taken_over()
+    public async Task Another_attachments_device_with_the_same_name_is_not_adopted()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -224,7 +227,7 @@ public sealed class EpochTests
     }
 
     [CniFact]
-    public async Task While_the_devices_can_not_be_looked_at_nothing_is_stated()
+    public async Task No_Sync_is_made_while_the_devices_cant_be_read()
     {
         await using var lab = await AgentLab.CreateAsync();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
@@ -236,14 +239,14 @@ public sealed class EpochTests
         var blind = true;
         var look = lab.Agent!.Services.Acc.Adopt;
         lab.Agent.Services.Acc.Adopt = held => blind
-            ? Task.FromException(new Acc.AccException("which of the ACC's attachments stand on this host can't be seen"))
+            ? Task.FromException(new Acc.AccException("the agent can't see which of the ACC's attachments are on this host"))
             : look(held);
 
         await lab.Acc.StartAsync();
 
         await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Count(c => c == "Begin") > 1, "the agent tries again");
         Assert.DoesNotContain("Sync", lab.Acc.Model.Calls);
-        Assert.Contains("can't be seen", lab.Agent.Services.Acc.State.Reason, StringComparison.Ordinal);
+        Assert.Contains("can't see which", lab.Agent.Services.Acc.State.Reason, StringComparison.Ordinal);
         Assert.Single(lab.Acc.Model.Pods);
         blind = false;
         await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Synced, "the agent goes on");
@@ -256,13 +259,15 @@ public sealed class EpochTests
         c.Remove("ipam");
     }));
 
-    private static Task<PluginAnswer> GcAsync(AgentLab lab) => Task.Run(() => lab.Request("GC", "", "", change: c => c["cni.dev/valid-attachments"] = new System.Text.Json.Nodes.JsonArray()));
+    private static Task<PluginAnswer> GcAsync(AgentLab lab) =>
+        Task.Run(() => lab.Request("GC", "", "", change: c => c["cni.dev/valid-attachments"] = new System.Text.Json.Nodes.JsonArray()));
 
     private static Protos.V1.AttachRequest Planted(string network, ulong epoch) => new()
     {
         Key = new Protos.V1.AttachmentKey { Network = network, ContainerId = "planted", InterfaceName = "eth0" },
         Kind = Protos.V1.EndpointKind.Pod,
-        Device = new Protos.V1.Device { Kind = "veth", PortName = "accffffffffffe", Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 9) },
+        Device = new Protos.V1.Device { Kind = "veth", PortName = "accffffffffffe", Mac = Google.Protobuf.ByteString.CopyFrom(
+            2, 0, 0, 0, 0, 9) },
         Addresses = { Google.Protobuf.ByteString.CopyFrom(10, 244, 1, 2) },
         Epoch = epoch,
         Sequence = Most,

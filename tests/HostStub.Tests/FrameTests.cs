@@ -10,8 +10,11 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class FrameTests
 {
     [Fact]
-    public void A_request_arrives_however_it_is_cut() =>
-        Gen.Select(Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 1, 10], Gen.String[Gen.Char['\u0001', '\u1000'], 0, 20]).Array[0, 10], Gen.Byte.Array[0, 3000], Gen.Int[1, 500]).SampleAsync(async (pairs, stdin, piece) =>
+    public void A_request_arrives_however_it_is_fragmented() =>
+        Gen.Select(
+            Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 1, 10], Gen.String[Gen.Char['\u0001', '\u1000'], 0, 20]).Array[0, 10],
+            Gen.Byte.Array[0, 3000],
+            Gen.Int[1, 500]).SampleAsync(async (pairs, stdin, piece) =>
         {
             var environment = pairs.DistinctBy(p => p.Item1).ToDictionary(p => p.Item1, p => p.Item2);
             var frame = AgentRequest.Encode(AgentRequestKind.Cni, environment, stdin);
@@ -28,7 +31,7 @@ public sealed class FrameTests
         }, iter: 200);
 
     [Fact]
-    public async Task The_end_between_frames_is_none_and_inside_one_an_error()
+    public async Task End_of_stream_is_an_error_only_inside_a_frame()
     {
         Assert.Null(await ReadAsync([]));
         await Assert.ThrowsAsync<FrameException>(() => ReadAsync([0, 0]));
@@ -39,7 +42,7 @@ public sealed class FrameTests
     [InlineData(0x7fffffff)]
     [InlineData(-1)]
     [InlineData(AgentRequest.MaxBody + 1)]
-    public async Task A_length_over_the_limit_is_refused_before_its_bytes_come(int length)
+    public async Task A_length_over_the_limit_is_refused_before_the_body_arrives(int length)
     {
         var prefix = new byte[4];
         BinaryPrimitives.WriteInt32BigEndian(prefix, length);
@@ -47,7 +50,7 @@ public sealed class FrameTests
     }
 
     [Fact]
-    public void Garbage_is_refused_or_a_request() =>
+    public void Garbage_is_either_refused_or_decoded() =>
         Gen.Byte.Array[0, 100].Sample(bytes =>
         {
             try
@@ -56,7 +59,7 @@ public sealed class FrameTests
             }
             catch (FrameException)
             {
-                // The only way to refuse.
+                // The only exception that is allowed.
             }
         });
 
@@ -80,7 +83,7 @@ public sealed class FrameTests
         });
 
     [RootFact]
-    public async Task The_agent_answers_garbage_with_error_5_and_lives()
+    public async Task The_agent_answers_garbage_with_error_5_and_keeps_running()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         foreach (var bytes in (byte[][])[[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 3, 1, 1, 0], [0, 0, 0, 6, 1, 7, 0, 0, 0, 0]])
@@ -103,7 +106,7 @@ public sealed class FrameTests
             silent.Add(socket);
         }
         (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
-        // The agent ends them by itself.
+        // The agent closes them.
         Assert.Equal(0, await silent[0].ReceiveAsync(new byte[1]).WaitAsync(TimeSpan.FromSeconds(30)));
         silent.ForEach(s => s.Dispose());
     }
@@ -114,11 +117,20 @@ public sealed class FrameTests
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(lab.Socket));
         Assert.Throws<AgentUnavailableException>(() => AgentSocket.Ask(lab.At("none"), [], TimeSpan.FromSeconds(1)));
-        // Even where a careless administrator opens the way, the peer's user id decides.
+        // Even if an administrator makes the socket accessible, the peer's user ID decides.
         File.SetUnixFileMode(lab.Directory, (UnixFileMode)0b111_111_111);
         File.SetUnixFileMode(lab.Socket, (UnixFileMode)0b110_110_110);
-        var (exit, output, error) = await Programs.RunAsync("setpriv", ["--reuid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e", $"print IO::Socket::UNIX->new(Peer => '{lab.Socket}')->getline"], "", new Dictionary<string, string>());
-        Assert.True(exit == 0 && output.Contains("only root may talk to the agent", StringComparison.Ordinal), output + error);
+        var (exit, output, error) = await Programs.RunAsync(
+            "setpriv",
+
+            [
+                "--reuid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e",
+                $"print IO::Socket::UNIX->new(Peer => '{lab.Socket}')->getline",
+            ],
+            "",
+            new Dictionary<string,
+            string>());
+        Assert.True(exit == 0 && output.Contains("only root may use the agent's socket", StringComparison.Ordinal), output + error);
     }
 
     private static async Task<PluginAnswer> SendAsync(string path, byte[] bytes)

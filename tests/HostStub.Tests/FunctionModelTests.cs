@@ -4,8 +4,9 @@ using ACCOffload.NativeInterop.Routing;
 namespace ACCOffload.HostStub.Tests;
 
 /// <summary>
-/// The pools of virtual functions and subfunctions against a model, through the plugin and on real links: pods come, go, die without a DEL, functions are
-/// reset, the agent stops in between. After each step everybody has exactly what the model says, and at the end every link is what it was.
+/// Compares the pools of virtual functions and subfunctions with a model, through the plugin and on real links: pods are added, removed,
+/// die without a DEL, functions are reset, the agent restarts. After each step every pod has exactly what the model says, and at the end
+/// every link is in its original state.
 /// </summary>
 public sealed class FunctionModelTests
 {
@@ -15,7 +16,7 @@ public sealed class FunctionModelTests
     [CniTheory]
     [InlineData("vf", 1)]
     [InlineData("sf", 2)]
-    public async Task Whatever_comes_the_pool_is_exact(string kind, int seed)
+    public async Task The_pool_always_matches_the_model(string kind, int seed)
     {
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
@@ -56,12 +57,18 @@ public sealed class FunctionModelTests
         {
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
         }
-        // What the kernel brings back from a namespace that ended takes a moment.
-        await Eventually.TrueAsync(() => lab.Free(kind).Length is var free && (kind == "sf" ? free == lab.Switch.Subfunctions.Count : free == Functions), () => lab.Pool(kind).ToJsonString());
+        // The kernel takes a moment to return devices from a namespace that ended.
+        await Eventually.TrueAsync(
+            () => lab.Free(kind).Length is var free && (kind == "sf" ? free == lab.Switch.Subfunctions.Count : free == Functions),
+            () => lab.Pool(kind).ToJsonString());
         Assert.Empty(lab.Agent.Acc.Model.Pods);
         if (kind == "vf")
         {
-            await Eventually.TrueAsync(() => before.SetEquals(HostLinks(lab)), () => $"{string.Join(", ", before)}\ninstead of\n{string.Join(", ", HostLinks(lab))}\n{string.Join('\n', lab.Agent.Log.Lines)}");
+            await Eventually.TrueAsync(
+                () => before.SetEquals(HostLinks(lab)),
+                () =>
+                    $"{string.Join(", ", before)}\ninstead "
+                        + $"of\n{string.Join(", ", HostLinks(lab))}\n{string.Join('\n', lab.Agent.Log.Lines)}");
         }
     }
 
@@ -74,10 +81,12 @@ public sealed class FunctionModelTests
             lab.Agent.DeletePod(pod);
             return;
         }
-        // One may be on its way back from a namespace that is just ending.
+        // A device may be on its way back from a namespace that is just ending.
         PluginAnswer? answer = null;
         await Eventually.TrueAsync(
-            () => (answer = lab.Agent.Run("ADD", pod)).ExitCode == 0 || (answer.Code == 11 ? false : throw new InvalidOperationException(answer.Text)),
+            () =>
+                (answer = lab.Agent.Run("ADD", pod)).ExitCode == 0
+                    || (answer.Code == 11 ? false : throw new InvalidOperationException(answer.Text)),
             () => $"{kind}: {answer?.Text}\n{lab.Pool(kind).ToJsonString()}\n{string.Join('\n', lab.Agent.Log.Lines)}");
         attached.Add(pod);
     }
@@ -99,7 +108,8 @@ public sealed class FunctionModelTests
 
     private static void Check(FunctionLab lab, string kind, List<Pod> attached)
     {
-        var macs = attached.Select(p => FunctionLab.PodLink(p)?.Mac ?? throw new InvalidOperationException($"{p.Namespace} has lost its {kind}")).ToArray();
+        var macs = attached.Select(
+            p => FunctionLab.PodLink(p)?.Mac ?? throw new InvalidOperationException($"{p.Namespace} has lost its {kind}")).ToArray();
         Assert.Equal(macs.Length, macs.Distinct().Count());
         var told = lab.Agent.Acc.Model.Pods.Select(p => new MacAddress(p.Device.Mac.Span)).ToHashSet();
         Assert.Superset(macs.ToHashSet(), told);

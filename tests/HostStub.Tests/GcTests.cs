@@ -41,12 +41,17 @@ public sealed class GcTests
     }
 
     [CniFact]
-    public async Task Gc_removes_what_only_the_ACC_has_of_whatever_network()
+    public async Task Gc_removes_what_only_the_ACC_has_in_any_network()
     {
         await using var lab = await AgentLab.CreateAsync();
         foreach (var network in (string[])["podnet", "othernet"])
         {
-            lab.Acc.Model.Add(new AttachRequest { Key = new AttachmentKey { Network = network, ContainerId = "lost", InterfaceName = "eth0" }, Kind = EndpointKind.Pod, Addresses = { ByteString.CopyFrom(10, 244, 9, 9) } });
+            lab.Acc.Model.Add(new AttachRequest
+            {
+                Key = new AttachmentKey { Network = network, ContainerId = "lost", InterfaceName = "eth0" },
+                Kind = EndpointKind.Pod,
+                Addresses = { ByteString.CopyFrom(10, 244, 9, 9) },
+            });
         }
 
         (await Task.Run(() => lab.Request("GC", "", "", change: Valid()))).Succeeded();
@@ -69,13 +74,14 @@ public sealed class GcTests
         (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
 
         Assert.Contains(valid.ContainerId, Assert.Single(lab.DataPlaneLinks()).Alias, StringComparison.Ordinal);
-        // The pod that is valid keeps its traffic, the other's address is given back by the call's own IPAM.
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods is [{ } pod] && pod.Key.ContainerId == valid.ContainerId, "the ACC keeps the valid one alone");
+        // The valid pod keeps its device, the other one's address is released by the call's IPAM plugin.
+        await Eventually.TrueAsync(
+            () => lab.Acc.Model.Pods is [{ } pod] && pod.Key.ContainerId == valid.ContainerId, "the ACC keeps the valid one alone");
         Assert.Single(lab.ReservedAddresses());
     }
 
     [CniFact]
-    public async Task Gc_works_while_the_ACC_is_away()
+    public async Task Gc_works_while_the_ACC_is_unreachable()
     {
         await using var lab = await AgentLab.CreateAsync();
         var stale = lab.NewPod();
@@ -104,7 +110,7 @@ public sealed class GcTests
     }
 
     [CniFact]
-    public async Task A_list_of_null_is_empty_and_collects_everything_of_the_network()
+    public async Task A_null_list_is_empty_and_collects_the_whole_network()
     {
         await using var lab = await AgentLab.CreateAsync();
         var (first, second) = (lab.NewPod(), lab.NewPod());
@@ -118,5 +124,6 @@ public sealed class GcTests
     }
 
     private static Action<JsonObject> Valid(params Pod[] pods) => config =>
-        config["cni.dev/valid-attachments"] = new JsonArray([.. pods.Select(p => (JsonNode)new JsonObject { ["containerID"] = p.ContainerId, ["ifname"] = "eth0" })]);
+        config["cni.dev/valid-attachments"] = new JsonArray(
+            [.. pods.Select(p => (JsonNode)new JsonObject { ["containerID"] = p.ContainerId, ["ifname"] = "eth0" })]);
 }

@@ -7,7 +7,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class HostInterfaceTests
 {
     [RootFact]
-    public async Task It_is_made_at_the_start_attached_and_stays_over_a_restart()
+    public async Task It_is_created_and_attached_at_the_start_and_survives_a_restart()
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         using var links = RouteNetlink.Open();
@@ -27,31 +27,33 @@ public sealed class HostInterfaceTests
     }
 
     [RootFact]
-    public async Task Another_client_that_changes_it_on_the_ACC_is_noticed_and_overruled()
+    public async Task A_change_by_another_client_on_the_ACC_is_detected_and_reverted()
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l => l.Acc.Model.Conditions = []);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         var own = lab.Acc.Model.Endpoints[0];
         var other = own.Clone();
-        other.Device = new Device { Kind = "veth", PortName = "acc00000000099", Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 0x99) };
+        other.Device = new Device { Kind = "veth", PortName = "acc00000000099", Mac = Google.Protobuf.ByteString.CopyFrom(
+            2, 0, 0, 0, 0, 0x99) };
         lab.Acc.Model.Add(other);
 
         await Eventually.TrueAsync(() => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is noticed");
         var condition = lab.Agent!.Conditions.Take().Single(c => c.Name == "HostInterface");
         Assert.Contains("acc00000000099", condition.Reason, StringComparison.Ordinal);
         Assert.False(condition.PreventsAdds);
-        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
+        await Eventually.TrueAsync(
+            () => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
     }
 
     [RootFact]
-    public async Task While_the_agent_itself_states_it_anew_nobody_is_blamed()
+    public async Task The_agents_own_update_is_not_reported_as_a_conflict()
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l => l.Acc.Model.Conditions = []);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         var claims = lab.Agent!.Services.Claims;
         var host = claims.AttachedHost()!;
 
-        // As after it was recorded, and before the ACC's answer with the port that it lends.
+        // As after it was recorded, and before the ACC's reply with the port.
         claims.PutInMemory(host with { PortName = "accpending" });
         var probes = lab.Acc.Model.Probes;
         await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "the agent looks at what the ACC holds");
@@ -64,7 +66,7 @@ public sealed class HostInterfaceTests
     }
 
     [RootFact]
-    public async Task What_the_ACC_refuses_for_good_brings_about_no_loop_of_Syncs_and_blames_nobody()
+    public async Task A_permanent_refusal_causes_neither_a_Sync_loop_nor_a_conflict()
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l =>
         {
@@ -78,7 +80,7 @@ public sealed class HostInterfaceTests
 
         await Eventually.TrueAsync(() => model.Probes >= probes + 4 || Syncs() > syncs + 3, "the agent asks for the status");
 
-        // A refused one is tried again now and then, and not with every look.
+        // A refused endpoint is retried from time to time, not with every probe.
         Assert.InRange(Syncs() - syncs, 0, 3);
         Assert.DoesNotContain("Attach", model.Calls);
         var condition = lab.Agent.Conditions.Take().Single(c => c.Name == "HostInterface");
@@ -94,7 +96,7 @@ public sealed class HostInterfaceTests
     [InlineData("address")]
     [InlineData("route")]
     [InlineData("down")]
-    public async Task What_is_missing_is_made_again(string what)
+    public async Task Missing_parts_are_restored(string what)
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         using var links = RouteNetlink.Open();
@@ -113,7 +115,7 @@ public sealed class HostInterfaceTests
     }
 
     [RootFact]
-    public async Task It_is_there_before_the_ACC_is()
+    public async Task It_exists_before_the_ACC_is_reachable()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false, hostInterface: true);
         using var links = RouteNetlink.Open();
@@ -125,7 +127,7 @@ public sealed class HostInterfaceTests
     }
 
     [RootFact]
-    public async Task A_foreign_interface_of_the_name_is_left_alone()
+    public async Task A_foreign_interface_with_the_same_name_is_not_changed()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false, hostInterface: true);
         using var links = RouteNetlink.Open();
@@ -146,7 +148,8 @@ public sealed class HostInterfaceTests
         lab.Config["HostInterface"]!["Addresses"]![0] = "198.19.0.2/32";
         lab.WriteConfig();
         await lab.StartAgentAsync();
-        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints is [{ } e] && e.Addresses.Single().ToByteArray()[3] == 2, "the endpoint has the new address");
+        await Eventually.TrueAsync(
+            () => lab.Acc.Model.Endpoints is [{ } e] && e.Addresses.Single().ToByteArray()[3] == 2, "the endpoint has the new address");
         await lab.StopAgentAsync();
 
         lab.Config["HostInterface"]!["Enabled"] = false;
@@ -168,5 +171,6 @@ public sealed class HostInterfaceTests
     private static bool IsWhole(AgentLab lab, RouteNetlink links) =>
         links.GetLink(lab.HostInterfaceName) is { HasCarrier: true } link
         && links.GetAddresses(link.Index).Any(a => a.Address.Equals(IPAddress.Parse("198.19.0.1")) && a.PrefixLength == 32)
-        && links.GetRoutes(link.Index).Any(r => r.Destination == IPNetwork.Parse("198.18.0.0/24") && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
+        && links.GetRoutes(link.Index)
+            .Any(r => r.Destination == IPNetwork.Parse("198.18.0.0/24") && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
 }

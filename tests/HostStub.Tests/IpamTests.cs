@@ -5,10 +5,11 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class IpamTests
 {
-    private const string Address = "echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}],\"routes\":[{\"dst\":\"10.0.0.0/8\",\"gw\":\"10.244.1.1\"}],\"dns\":{\"nameservers\":[\"10.96.0.10\"]}}'";
+    private const string Address = "echo "
+        + "'{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}],\"routes\":[{\"dst\":\"10.0.0.0/8\",\"gw\":\"10.244.1.1\"}],\"dns\":{\"nameservers\":[\"10.96.0.10\"]}}'";
 
     [RootFact]
-    public async Task Routes_and_dns_of_the_plugin_come_through_by_our_gateway()
+    public async Task Routes_and_DNS_of_the_plugin_are_applied_with_our_gateway()
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", Address);
@@ -23,22 +24,26 @@ public sealed class IpamTests
     }
 
     [RootFact]
-    public async Task More_addresses_than_the_ACC_takes_are_refused_before_it_is_told()
+    public async Task More_addresses_than_the_ACC_accepts_are_refused_before_the_attach()
     {
         await using var lab = await AgentLab.CreateAsync();
         var ips = string.Join(',', Enumerable.Range(1, 17).Select(i => $"{{\"address\":\"10.244.1.{i}/24\"}}"));
-        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{ips}]}}'");
+        FakeIpam.Write(
+            lab,
+            "fake",
+            "[\"1.0.0\"]",
+            $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{ips}]}}'");
 
         var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
 
-        Assert.Contains("gave 17 addresses", answer.Message, StringComparison.Ordinal);
+        Assert.Contains("returned 17 addresses", answer.Message, StringComparison.Ordinal);
         Assert.True(File.Exists(lab.At("released")));
         Assert.DoesNotContain("Attach", lab.Acc.Model.Calls);
         Assert.Empty(lab.DataPlaneLinks());
     }
 
     [RootFact]
-    public async Task The_plugin_gets_the_whole_configuration_in_a_version_that_it_knows_and_the_callers_environment()
+    public async Task The_plugin_gets_the_complete_configuration_in_a_known_version_and_the_callers_environment()
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"echo \"$input\" > {lab.At("input")}; env > {lab.At("env")}; {Address}");
@@ -48,7 +53,8 @@ public sealed class IpamTests
         {
             Fake(c);
             c["keyA"] = new JsonArray("kept", 1);
-            c["prevResult"] = new JsonObject { ["cniVersion"] = "1.1.0", ["interfaces"] = new JsonArray(new JsonObject { ["name"] = "br0", ["mtu"] = 1400 }) };
+            c["prevResult"] = new JsonObject { ["cniVersion"] = "1.1.0", ["interfaces"] = new JsonArray(
+                new JsonObject { ["name"] = "br0", ["mtu"] = 1400 }) };
         }, environment: e => e["SOME_VARIABLE"] = "seen"))).Succeeded();
 
         var input = JsonNode.Parse(File.ReadAllText(lab.At("input")))!;
@@ -62,11 +68,13 @@ public sealed class IpamTests
     }
 
     [RootFact]
-    public async Task An_old_plugin_is_spoken_to_in_its_own_version()
+    public async Task An_old_plugin_is_called_in_its_own_version()
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"0.3.1\",\"0.4.0\"]",
-            "case \"$input\" in *'\"cniVersion\":\"0.4.0\"'*) echo '{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":\"4\",\"address\":\"10.244.1.78/24\"}]}';; *) echo '{\"code\":1,\"msg\":\"incompatible CNI versions\"}'; exit 1;; esac");
+            "case \"$input\" in *'\"cniVersion\":\"0.4.0\"'*) echo "
+                + "'{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":\"4\",\"address\":\"10.244.1.78/24\"}]}';; *) echo "
+                + "'{\"code\":1,\"msg\":\"incompatible CNI versions\"}'; exit 1;; esac");
         var pod = lab.NewPod();
 
         var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded().Output!;
@@ -78,11 +86,11 @@ public sealed class IpamTests
     [RootTheory]
     [InlineData("echo '{\"code\":107,\"msg\":\"the pool is closed\",\"details\":\"ask Ann\"}'; exit 1", 107, "the pool is closed: ask Ann")]
     [InlineData("echo oops >&2; exit 3", 999, "failed with exit code 3: oops")]
-    [InlineData("echo not json", 6, "no result")]
+    [InlineData("echo not json", 6, "did not return a valid result")]
     [InlineData("echo '{\"ips\":[{\"address\":\"10.244.1.300/24\"}]}'", 6, "10.244.1.300/24")]
-    [InlineData("echo '{}'", 7, "gave no address")]
+    [InlineData("echo '{}'", 7, "returned no address")]
     [InlineData("head -c 2000000 /dev/zero", 6, "printed more than")]
-    public async Task What_the_plugin_does_wrong_is_told_and_undone(string body, int code, string message)
+    public async Task A_faulty_plugin_is_reported_and_undone(string body, int code, string message)
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; {body}");
@@ -99,19 +107,20 @@ public sealed class IpamTests
     public async Task A_plugin_that_hangs_is_killed_in_time()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["IpamTimeoutSeconds"] = 1);
-        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo $$ > {lab.At("pid")}; exec sleep 1000");
+        FakeIpam.Write(
+            lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo $$ > {lab.At("pid")}; exec sleep 1000");
         var pod = lab.NewPod();
 
         var answer = (await lab.RunAsync("ADD", pod, change: Fake)).Failed(11);
 
-        Assert.Contains("did not end within 1 s", answer.Message, StringComparison.Ordinal);
+        Assert.Contains("did not exit within 1 s", answer.Message, StringComparison.Ordinal);
         var pid = int.Parse(File.ReadAllText(lab.At("pid")), System.Globalization.CultureInfo.InvariantCulture);
         await Eventually.TrueAsync(() => !IsRunning(pid), "the plugin's process ends");
         lab.AssertNothingLeft();
     }
 
     [RootFact]
-    public async Task What_the_plugin_writes_for_people_reaches_the_runtime()
+    public async Task The_plugins_standard_error_reaches_the_runtime()
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"echo 'half full' >&2; {Address}");
@@ -122,7 +131,7 @@ public sealed class IpamTests
     }
 
     [RootFact]
-    public async Task A_plugin_that_is_not_there_is_error_7()
+    public async Task A_missing_plugin_is_error_7()
     {
         await using var lab = await AgentLab.CreateAsync();
         var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
@@ -130,10 +139,15 @@ public sealed class IpamTests
     }
 
     [RootFact]
-    public async Task A_release_that_fails_is_told_and_tried_again()
+    public async Task A_failed_release_is_reported_and_retried()
     {
         await using var lab = await AgentLab.CreateAsync();
-        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; {Address}");
+        FakeIpam.Write(
+            lab,
+            "fake",
+            "[\"1.0.0\"]",
+            $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; "
+                + $"{Address}");
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded();
 
@@ -147,7 +161,7 @@ public sealed class IpamTests
     }
 
     [RootFact]
-    public async Task A_network_whose_plugin_hangs_leaves_room_for_the_others()
+    public async Task A_network_whose_plugin_hangs_does_not_block_others()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
@@ -155,7 +169,12 @@ public sealed class IpamTests
             l.Config["Agent"]!["AddTimeoutSeconds"] = 30;
         });
         Directory.CreateDirectory(lab.At("running"));
-        FakeIpam.Write(lab, "hangs", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; : > {lab.At("running")}/$$; while [ ! -e {lab.At("enough")} ]; do sleep 0.1; done; {Address}");
+        FakeIpam.Write(
+            lab,
+            "hangs",
+            "[\"1.0.0\"]",
+            $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; : > {lab.At("running")}/$$; while [ ! -e {lab.At("enough")} ]; do sleep 0.1; "
+                + $"done; {Address}");
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", Address);
         var pods = Enumerable.Range(0, 20).Select(_ => lab.NewPod()).ToArray();
         var slow = pods.Select(p => lab.RunAsync("ADD", p, change: c => (c["name"], c["ipam"]!["type"]) = ("slow", "hangs"))).ToArray();

@@ -5,7 +5,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class KeyedLockTests
 {
     [Fact]
-    public async Task One_holder_a_key_and_others_are_free()
+    public async Task Each_key_has_one_holder_and_other_keys_are_free()
     {
         var locks = new KeyedLock<string>();
         var first = await locks.AcquireAsync("a", TimeSpan.Zero);
@@ -20,7 +20,7 @@ public sealed class KeyedLockTests
     }
 
     [Fact]
-    public async Task Under_load_nobody_overlaps()
+    public async Task Holders_do_not_overlap_under_load()
     {
         var locks = new KeyedLock<int>();
         var inside = new int[3];
@@ -46,7 +46,7 @@ public sealed class KeyedLockTests
         var adding = lab.RunAsync("ADD", pod);
         await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Contains("Attach"), "the ADD is under way");
         var deleting = lab.RunAsync("DEL", pod);
-        // Another pod's request does not wait.
+        // A request for another pod does not wait.
         (await Task.Run(() => lab.Request("DEL", "other", ""))).Succeeded();
         Assert.False(deleting.IsCompleted);
 

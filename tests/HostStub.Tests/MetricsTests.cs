@@ -24,7 +24,7 @@ public sealed class MetricsTests
     }
 
     [CniFact]
-    public async Task Requests_attachments_and_the_connection_are_told()
+    public async Task Requests_attachments_and_the_connection_are_reported()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Metrics"] = new JsonObject { ["Listen"] = "127.0.0.1:0" });
         var port = lab.Agent!.MetricsAddress!.Port;
@@ -45,15 +45,17 @@ public sealed class MetricsTests
         Assert.InRange(scrape["accoffload_certificate_expiry_seconds{certificate=\"acc\"}"], 3600, 86_400);
         Assert.Equal((1, 1), (scrape["accoffload_condition{condition=\"Acc\"}"], scrape["accoffload_ready"]));
 
-        // The same container again is refused.
-        Assert.NotEqual(0, (await lab.RunAsync("ADD", pod, change: c => c["ipam"] = new JsonObject { ["type"] = "there-is-none" })).ExitCode);
+        // A second ADD of the same container is refused.
+        Assert.NotEqual(
+            0, (await lab.RunAsync("ADD", pod, change: c => c["ipam"] = new JsonObject { ["type"] = "there-is-none" })).ExitCode);
         (await lab.RunAsync("DEL", pod)).Succeeded();
         await lab.Acc.StopAsync();
         await Eventually.TrueAsync(() => !lab.Agent.Services.Acc.State.Synced, "the agent notices");
         scrape = await Scrape.GetAsync(port);
         Assert.InRange(scrape["accoffload_cni_requests_total{command=\"ADD\",result=\"error\"}"], 1, double.MaxValue);
         Assert.InRange(scrape["accoffload_cni_seconds_count{command=\"DEL\"}"], 1, double.MaxValue);
-        Assert.Equal((0, 0, 0), (scrape["accoffload_acc_connected"], scrape["accoffload_condition{condition=\"Acc\"}"], scrape["accoffload_ready"]));
+        Assert.Equal(
+            (0, 0, 0), (scrape["accoffload_acc_connected"], scrape["accoffload_condition{condition=\"Acc\"}"], scrape["accoffload_ready"]));
         Assert.Equal(0, scrape["accoffload_attachments{state=\"attached\"}"]);
         if (Promtool.IsThere)
         {
@@ -62,28 +64,46 @@ public sealed class MetricsTests
     }
 
     [CniFact]
-    public async Task Over_the_network_only_the_scrapers_role_is_served()
+    public async Task Only_the_scrapers_role_is_served_over_the_network()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
             using var server = l.Pki.Issue("urn:accoffload:role:metrics-server", "node-1");
             l.Pki.WriteClient(l.At("metrics"), server);
-            l.Config["Metrics"] = new JsonObject { ["Listen"] = "0.0.0.0:0", ["CertificateFile"] = l.At("metrics/tls.crt"), ["KeyFile"] = l.At("metrics/tls.key"), ["CaFile"] = l.At("metrics/ca.crt") };
+            l.Config["Metrics"] = new JsonObject
+            {
+                ["Listen"] = "0.0.0.0:0",
+                ["CertificateFile"] = l.At("metrics/tls.crt"),
+                ["KeyFile"] = l.At("metrics/tls.key"),
+                ["CaFile"] = l.At("metrics/ca.crt"),
+            };
         });
         var port = lab.Agent!.MetricsAddress!.Port;
         var authority = lab.Pki.Authority;
         using var scraper = lab.Pki.Issue("urn:accoffload:role:metrics", null);
-        Assert.InRange((await Scrape.GetAsync(port, scraper, authority))["accoffload_certificate_expiry_seconds{certificate=\"metrics\"}"], 3600, 86_400);
+        Assert.InRange(
+            (await Scrape.GetAsync(port, scraper, authority))["accoffload_certificate_expiry_seconds{certificate=\"metrics\"}"],
+            3600,
+            86_400);
 
         using var host = lab.Pki.Issue(TestPki.HostRole, null);
         using var foreign = new TestPki().Issue("urn:accoffload:role:metrics", null);
-        foreach (var (certificate, reason) in new (X509Certificate2?, string)[] { (null, "it presented no certificate"), (host, "does not have the role"), (foreign, "is not trusted") })
+        foreach (var (certificate, reason) in new (X509Certificate2?, string)[]
+        {
+            (null, "it presented no certificate"),
+            (host, "does not have the role"),
+            (foreign, "is not trusted"),
+        })
         {
             await Assert.ThrowsAnyAsync<HttpRequestException>(() => Scrape.GetAsync(port, certificate, authority));
-            await Eventually.TrueAsync(() => lab.Log.Lines.Any(l => l.Contains("Refused to tell metrics", StringComparison.Ordinal) && l.Contains(reason, StringComparison.Ordinal)), reason);
+            await Eventually.TrueAsync(
+                () =>
+                    lab.Log.Lines.Any(l => l.Contains(
+                        "Refused to serve metrics", StringComparison.Ordinal) && l.Contains(reason, StringComparison.Ordinal)),
+                reason);
         }
 
-        // Another authority and certificate, without a restart.
+        // Another CA and certificate, without a restart.
         var next = new TestPki();
         using var renewed = next.Issue("urn:accoffload:role:metrics-server", "node-1");
         next.WriteClient(lab.At("metrics"), renewed);
@@ -93,7 +113,7 @@ public sealed class MetricsTests
     }
 
     [Fact]
-    public void An_address_for_others_needs_certificates_and_a_wrong_one_is_refused()
+    public void A_remote_address_needs_certificates_and_an_invalid_one_is_refused()
     {
         Assert.Equal(["Metrics:CertificateFile", "Metrics:KeyFile", "Metrics:CaFile"], Findings("""{ "Listen": "192.0.2.7:50098" }"""));
         Assert.Equal(["Metrics:CaFile"], Findings("""{ "Listen": "[::]:50098", "CertificateFile": "/x/tls.crt", "KeyFile": "/x/tls.key" }"""));
@@ -104,10 +124,16 @@ public sealed class MetricsTests
     }
 
     [CniFact]
-    public async Task Files_that_cannot_be_used_end_the_start_with_their_key()
+    public async Task Unusable_files_fail_the_start_with_their_key()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false, startAgent: false, prepare: l =>
-            l.Config["Metrics"] = new JsonObject { ["Listen"] = "0.0.0.0:0", ["CertificateFile"] = l.At("none.crt"), ["KeyFile"] = l.At("none.key"), ["CaFile"] = l.At("none.crt") });
+            l.Config["Metrics"] = new JsonObject
+            {
+                ["Listen"] = "0.0.0.0:0",
+                ["CertificateFile"] = l.At("none.crt"),
+                ["KeyFile"] = l.At("none.key"),
+                ["CaFile"] = l.At("none.crt"),
+            });
         var e = await Assert.ThrowsAsync<ConfigurationException>(() => lab.StartAgentAsync(waitSynced: false));
         Assert.Contains("Metrics:CertificateFile", e.Message, StringComparison.Ordinal);
         Assert.Contains(lab.At("none.crt"), e.Message, StringComparison.Ordinal);
@@ -118,7 +144,11 @@ public sealed class MetricsTests
     {
         var rows = Scrape.Documented(Root, "## The agent");
         Assert.Equal(AgentFamilies.All.Select(f => f.SampleName).Order(StringComparer.Ordinal), rows.Keys.Order(StringComparer.Ordinal));
-        Assert.All(AgentFamilies.All, f => Assert.Equal([f.Kind.ToString().ToLowerInvariant(), string.Join(", ", f.Labels.Select(l => $"`{l}`")), f.Unit], rows[f.SampleName][1..4]));
+        Assert.All(
+            AgentFamilies.All,
+            f => Assert.Equal(
+                [f.Kind.ToString().ToLowerInvariant(), string.Join(", ", f.Labels.Select(l => $"`{l}`")), f.Unit],
+                rows[f.SampleName][1..4]));
     }
 
     private static IEnumerable<string> Findings(string metrics)

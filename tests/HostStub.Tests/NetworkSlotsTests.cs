@@ -5,7 +5,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class NetworkSlotsTests
 {
     [Fact]
-    public void A_network_has_its_share_and_no_more()
+    public void A_network_gets_only_its_share()
     {
         var slots = new NetworkSlots(total: 4, perNetwork: 2);
         using var first = slots.TryEnter("a");
@@ -21,7 +21,7 @@ public sealed class NetworkSlotsTests
     }
 
     [Fact]
-    public void However_many_networks_fill_it_the_next_one_may_run_one()
+    public void Another_network_may_always_run_one()
     {
         var slots = new NetworkSlots(total: 4, perNetwork: 2);
         foreach (var network in (string[])["a", "a", "b", "b", "c", "d"])
@@ -34,7 +34,7 @@ public sealed class NetworkSlotsTests
     }
 
     [Fact]
-    public async Task Who_waits_is_let_in_when_a_slot_is_given_back()
+    public async Task A_waiter_enters_when_a_slot_is_freed()
     {
         var slots = new NetworkSlots(total: 4, perNetwork: 1);
         var holder = slots.TryEnter("a")!;
@@ -48,7 +48,7 @@ public sealed class NetworkSlotsTests
     }
 
     [Fact]
-    public async Task No_slot_is_lost_whatever_the_order()
+    public async Task No_slot_is_lost_in_any_order()
     {
         var slots = new NetworkSlots(total: 3, perNetwork: 2);
         var running = 0;

@@ -6,11 +6,11 @@ using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>A DEL that comes while the agent is away is kept by the plugin and done by the agent.</summary>
+/// <summary>The plugin stores a DEL while the agent is down, and the agent executes it later.</summary>
 public sealed class PendingRemovalTests
 {
     [CniFact]
-    public async Task A_Del_while_the_agent_is_away_is_done_when_it_is_back()
+    public async Task A_Del_while_the_agent_is_down_is_executed_when_it_is_back()
     {
         await using var lab = await AgentLab.CreateAsync();
         var (gone, kept) = (lab.NewPod(), lab.NewPod());
@@ -21,7 +21,7 @@ public sealed class PendingRemovalTests
         var answer = (await lab.RunAsync("DEL", gone)).Succeeded();
         (await lab.RunAsync("DEL", gone)).Succeeded();
 
-        Assert.Contains("the removal waits for it", answer.ErrorText, StringComparison.Ordinal);
+        Assert.Contains("the removal is stored for it", answer.ErrorText, StringComparison.Ordinal);
         var file = Assert.Single(Kept(lab));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Pending(lab)));
@@ -33,7 +33,7 @@ public sealed class PendingRemovalTests
         Assert.Single(lab.DataPlaneLinks());
         Assert.Equal(kept.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
 
-        // As after a crash between the removal and the file's: it is done once more, to no effect.
+        // As after a crash between the removal and the deletion of the file: it is executed again, with no effect.
         File.WriteAllBytes(file, frame);
         await DoneAsync(lab, claims: 1);
         (await lab.RunAsync("DEL", kept)).Succeeded();
@@ -41,7 +41,7 @@ public sealed class PendingRemovalTests
     }
 
     [CniFact]
-    public async Task A_Del_whose_network_does_not_name_the_directory_is_done_too()
+    public async Task A_Del_whose_network_does_not_name_the_directory_is_executed_too()
     {
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["Pending"] = l.At("elsewhere"));
         var (unnamed, named) = (lab.NewPod(), lab.NewPod());
@@ -61,7 +61,7 @@ public sealed class PendingRemovalTests
     }
 
     [CniFact]
-    public async Task It_outlasts_kills_of_the_agent()
+    public async Task It_survives_kills_of_the_agent()
     {
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
@@ -80,10 +80,16 @@ public sealed class PendingRemovalTests
     }
 
     [CniFact]
-    public async Task A_later_Add_of_the_same_attachment_is_not_undone_by_it()
+    public async Task It_does_not_undo_a_later_Add_of_the_same_attachment()
     {
         await using var lab = await AgentLab.CreateAsync();
-        FakeIpam.Write(lab, "stuck", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo '{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\"}}]}}'");
+        FakeIpam.Write(
+            lab,
+            "stuck",
+            "[\"1.0.0\"]",
+            $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; if "
+                + "[ $CNI_COMMAND = DEL ]; then exit 0; fi; echo "
+                + "'{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\"}}]}}'");
         void Stuck(JsonObject config) => config["ipam"]!["type"] = "stuck";
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, change: Stuck)).Succeeded();
@@ -91,7 +97,7 @@ public sealed class PendingRemovalTests
         (await lab.RunAsync("DEL", pod, change: Stuck)).Succeeded();
         await lab.StartAgentAsync();
 
-        // While the DEL can't be done the ADD can't either: it would be undone by it.
+        // While the DEL can't be executed, the ADD fails: the DEL would undo it.
         var refused = (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(11);
         Assert.Contains("an earlier DEL of", refused.Message, StringComparison.Ordinal);
         File.WriteAllText(lab.At("works"), "");
@@ -103,7 +109,7 @@ public sealed class PendingRemovalTests
     }
 
     [CniFact]
-    public async Task A_Del_that_reaches_the_agent_takes_the_kept_one_with_it()
+    public async Task A_Del_that_reaches_the_agent_deletes_the_stored_one()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -119,7 +125,7 @@ public sealed class PendingRemovalTests
     }
 
     [Fact]
-    public async Task A_Del_whose_connection_breaks_is_tried_again()
+    public async Task A_Del_whose_connection_is_lost_is_retried()
     {
         using var folder = new TemporaryFolder();
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -129,7 +135,7 @@ public sealed class PendingRemovalTests
         {
             for (var i = 0; i < 2; i++)
             {
-                // Closed with bytes unread: the peer's connection is reset.
+                // Closing with unread bytes resets the peer's connection.
                 using var broken = await listener.AcceptAsync();
                 await broken.ReceiveAsync(new byte[1]);
             }
@@ -156,14 +162,14 @@ public sealed class PendingRemovalTests
     [InlineData("hangs")]
     [InlineData("refuses")]
     [InlineData("nonsense")]
-    public void A_Del_that_the_agent_does_not_take_is_kept(string how)
+    public void A_Del_that_the_agent_does_not_accept_is_stored(string how)
     {
         using var folder = new TemporaryFolder();
 
         var answer = Run("DEL", folder, (_, _, _) => how switch
         {
             "hangs" => throw new AgentUnavailableException("the host-stub agent did not answer in time"),
-            "refuses" => new AgentResponse(AgentResponse.NotTaken, "{\"code\":11}"u8.ToArray(), default),
+            "refuses" => new AgentResponse(AgentResponse.NotStarted, "{\"code\":11}"u8.ToArray(), default),
             _ => AgentResponse.Decode(new byte[] { 9, 0, 0, 0, 0, 0 }),
         });
 
@@ -174,22 +180,24 @@ public sealed class PendingRemovalTests
     }
 
     [Fact]
-    public void An_Add_that_the_agent_does_not_take_fails_and_is_not_kept()
+    public void An_Add_that_the_agent_does_not_accept_fails_and_is_not_stored()
     {
         using var folder = new TemporaryFolder();
 
-        var answer = Run("ADD", folder, (_, _, _) => new AgentResponse(AgentResponse.NotTaken, "{\"code\":11,\"msg\":\"busy\"}"u8.ToArray(), default));
+        var answer = Run(
+            "ADD", folder, (_, _, _) => new AgentResponse(AgentResponse.NotStarted, "{\"code\":11,\"msg\":\"busy\"}"u8.ToArray(), default));
 
         answer.Failed(11);
         Assert.False(Directory.Exists(folder.At("agent.sock.pending")));
     }
 
     [Fact]
-    public void When_no_more_can_be_kept_Del_fails_with_code_11()
+    public void When_no_more_can_be_stored_Del_fails_with_code_11()
     {
         using var folder = new TemporaryFolder();
-        var pending = Directory.CreateDirectory(folder.At("agent.sock.pending"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
-        for (var i = 0; i < PendingName.MostFiles; i++)
+        var pending = Directory.CreateDirectory(
+            folder.At("agent.sock.pending"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        for (var i = 0; i < PendingFiles.MaxFiles; i++)
         {
             File.WriteAllBytes(Path.Combine(pending, $"x{i}"), []);
         }
@@ -197,14 +205,14 @@ public sealed class PendingRemovalTests
         var answer = Run("DEL", folder, Away).Failed(11);
 
         Assert.Contains("is full: 4096 removals wait there", answer.Message, StringComparison.Ordinal);
-        Assert.Equal(PendingName.MostFiles, Directory.GetFiles(pending).Length);
+        Assert.Equal(PendingFiles.MaxFiles, Directory.GetFiles(pending).Length);
     }
 
     [Theory]
     [InlineData("file")]
     [InlineData("link")]
     [InlineData("others")]
-    public void Where_it_can_not_be_kept_safely_Del_fails_with_code_11(string what)
+    public void Where_it_can_not_be_stored_safely_Del_fails_with_code_11(string what)
     {
         using var folder = new TemporaryFolder();
         var pending = folder.At("agent.sock.pending");
@@ -222,13 +230,13 @@ public sealed class PendingRemovalTests
             File.SetUnixFileMode(Directory.CreateDirectory(pending).FullName, (UnixFileMode)0b111_111_111);
         }
 
-        Assert.Contains("nor could the DEL be kept", Run("DEL", folder, Away).Failed(11).Message, StringComparison.Ordinal);
+        Assert.Contains("the DEL could not be stored for it either", Run("DEL", folder, Away).Failed(11).Message, StringComparison.Ordinal);
 
         Assert.Empty(Directory.GetFiles(folder.At("elsewhere")));
     }
 
     [Fact]
-    public void The_configuration_says_where()
+    public void The_configuration_sets_the_directory()
     {
         using var folder = new TemporaryFolder();
 
@@ -238,11 +246,14 @@ public sealed class PendingRemovalTests
     }
 
     [RootFact]
-    public async Task What_is_no_Del_is_set_aside()
+    public async Task A_file_that_is_no_valid_Del_is_set_aside()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var add = AgentRequest.Encode(AgentRequestKind.Cni, [new("CNI_COMMAND", "ADD")], "{}"u8);
-        foreach (var (name, bytes) in (ReadOnlySpan<(string, byte[])>)[("short", [1]), ("cut", [0, 0, 0, 9, 1]), ("add", add), ("noise", [.. Enumerable.Repeat((byte)7, 5000)])])
+        foreach (var (name, bytes) in (ReadOnlySpan<(string, byte[])>)
+        [
+            ("short", [1]), ("cut", [0, 0, 0, 9, 1]), ("add", add), ("noise", [.. Enumerable.Repeat((byte)7, 5000)]),
+        ])
         {
             File.WriteAllBytes(Path.Combine(Pending(lab), name), bytes);
         }
@@ -263,17 +274,25 @@ public sealed class PendingRemovalTests
         {
             foreach (var container in parts)
             {
-                Assert.True(names.Add(PendingName.For(network, container, "eth0")));
+                Assert.True(names.Add(PendingFiles.NameOf(network, container, "eth0")));
             }
         }
         Assert.All(names, n => Assert.True(n.Length <= 128));
     }
 
-    private static AgentResponse Away(string socket, byte[] frame, TimeSpan limit) => throw new AgentUnavailableException("the host-stub agent is away");
+    private static AgentResponse Away(string socket, byte[] frame, TimeSpan limit) =>
+        throw new AgentUnavailableException("the host-stub agent is away");
 
-    private static PluginAnswer Run(string command, TemporaryFolder folder, Func<string, byte[], TimeSpan, AgentResponse> ask, string pendingDir = "")
+    private static PluginAnswer Run(
+        string command, TemporaryFolder folder, Func<string, byte[], TimeSpan, AgentResponse> ask, string pendingDir = "")
     {
-        var config = new JsonObject { ["cniVersion"] = "1.0.0", ["name"] = "podnet", ["type"] = "accoffload", ["socket"] = folder.At("agent.sock") };
+        var config = new JsonObject
+        {
+            ["cniVersion"] = "1.0.0",
+            ["name"] = "podnet",
+            ["type"] = "accoffload",
+            ["socket"] = folder.At("agent.sock"),
+        };
         if (pendingDir.Length > 0)
         {
             config["pendingDir"] = pendingDir;
@@ -295,7 +314,9 @@ public sealed class PendingRemovalTests
     private static string[] Kept(AgentLab lab) => [.. Directory.GetFiles(Pending(lab)).Where(f => Path.GetFileName(f)[0] != '.')];
 
     private static Task DoneAsync(AgentLab lab, int claims) =>
-        Eventually.TrueAsync(() => Kept(lab).Length == 0 && lab.Agent!.Services.Claims.All().Count == claims, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
+        Eventually.TrueAsync(
+            () => Kept(lab).Length == 0 && lab.Agent!.Services.Claims.All().Count == claims,
+            () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
 
     private sealed class TemporaryFolder : IDisposable
     {

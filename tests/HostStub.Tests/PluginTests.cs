@@ -7,7 +7,8 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class PluginTests
 {
-    private const string Config = "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\",\"type\":\"accoffload\",\"socket\":\"/run/there-is-none.sock\"}";
+    private const string Config =
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\",\"type\":\"accoffload\",\"socket\":\"/run/there-is-none.sock\"}";
 
     [Theory]
     [InlineData("{\"cniVersion\":\"0.4.0\"}", "0.4.0")]
@@ -18,13 +19,14 @@ public sealed class PluginTests
     {
         var answer = Run("VERSION", input).Succeeded().Output!;
         Assert.Equal(version, answer["cniVersion"]!.GetValue<string>());
-        Assert.Equal(["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"], answer["supportedVersions"]!.AsArray().Select(v => v!.GetValue<string>()));
+        Assert.Equal(
+            ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"], answer["supportedVersions"]!.AsArray().Select(v => v!.GetValue<string>()));
     }
 
     [Theory]
     [InlineData("ADD", 11)]
     [InlineData("CHECK", 11)]
-    public void Without_an_agent_the_runtime_is_to_come_again(string command, int code)
+    public void Without_an_agent_the_runtime_should_try_again(string command, int code)
     {
         var answer = Run(command, Config).Failed(code);
         Assert.Contains("/run/there-is-none.sock: No such file or directory; is it running?", answer.Message, StringComparison.Ordinal);
@@ -43,7 +45,7 @@ public sealed class PluginTests
     public void Errors_that_need_no_agent(string command, string input, int code) => Run(command, input).Failed(code);
 
     [Fact]
-    public void The_answer_of_the_agent_is_passed_on()
+    public void The_agents_response_is_passed_on()
     {
         var response = CniPlugin.Execute(Environment("ADD"), () => Encoding.UTF8.GetBytes(Config), (path, frame, _) =>
         {
@@ -57,9 +59,10 @@ public sealed class PluginTests
     }
 
     [Fact]
-    public void An_answer_in_an_unknown_format_is_error_5()
+    public void A_response_in_an_unknown_format_is_error_5()
     {
-        var response = CniPlugin.Execute(Environment("ADD"), () => Encoding.UTF8.GetBytes(Config), (_, _, _) => AgentResponse.Decode(new byte[] { 9, 0, 0, 0, 0, 0 }));
+        var response = CniPlugin.Execute(
+            Environment("ADD"), () => Encoding.UTF8.GetBytes(Config), (_, _, _) => AgentResponse.Decode(new byte[] { 9, 0, 0, 0, 0, 0 }));
         PluginAnswer.From(response).Failed(5);
     }
 
@@ -72,7 +75,7 @@ public sealed class PluginTests
     }
 
     [Fact]
-    public async Task The_executable_prints_errors_on_standard_output_and_ends_with_1()
+    public async Task The_executable_prints_errors_on_standard_output_and_exits_with_1()
     {
         var (exit, output, _) = await RunProgramAsync("{", Environment("ADD"));
         Assert.Equal(1, exit);
@@ -84,7 +87,7 @@ public sealed class PluginTests
     }
 
     [Fact]
-    public async Task Without_CNI_COMMAND_it_tells_how_to_use_it()
+    public async Task Without_CNI_COMMAND_it_prints_its_usage()
     {
         var (exit, _, error) = await RunProgramAsync("", new() { ["CNI_COMMAND"] = "" });
         Assert.Equal(2, exit);
@@ -104,6 +107,7 @@ public sealed class PluginTests
         ["CNI_PATH"] = "/opt/cni/bin",
     };
 
-    private static Task<(int ExitCode, string Output, string Error)> RunProgramAsync(string input, Dictionary<string, string> environment) =>
+    private static Task<(int ExitCode, string Output, string Error)> RunProgramAsync(
+        string input, Dictionary<string, string> environment) =>
         Programs.RunAsync(Programs.HostStub, [], input, environment);
 }

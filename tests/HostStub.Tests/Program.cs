@@ -6,7 +6,7 @@ using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>The test assembly as a program: an agent that is killed right after a step of an operation, or the test runner.</summary>
+/// <summary>The test assembly as a program: an agent that is killed after a given step of an operation, or the test runner.</summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args)
@@ -16,7 +16,8 @@ internal static class Program
             return await ConsoleRunner.Run(args);
         }
 
-        await using var agent = await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, step: reached =>
+        await using var agent =
+            await HostAgent.StartAsync(AgentConfigReader.Load(config), NullLoggerFactory.Instance, TimeProvider.System, step: reached =>
         {
             if (reached == step)
             {

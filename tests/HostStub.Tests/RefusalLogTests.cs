@@ -1,10 +1,10 @@
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Whoever may write a network's configuration can't fill the agent's journal with it.</summary>
+/// <summary>The author of a network configuration can't flood the agent's journal.</summary>
 public sealed class RefusalLogTests
 {
     [CniFact]
-    public async Task Refused_requests_are_some_lines_and_counts()
+    public async Task Refusals_are_logged_with_limits_and_counted()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();

@@ -4,7 +4,7 @@ using ACCOffload.HostStub.Cni;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>DEL needs the attachment's names and nothing else: what it removes is in the agent's own records.</summary>
+/// <summary>DEL needs only the attachment's names: what it removes is in the agent's claims.</summary>
 public sealed class RemovalTests
 {
     private static readonly (string Key, string[] Values)[] OddValues =
@@ -16,8 +16,16 @@ public sealed class RemovalTests
         ("deviceKind", ["\"nonsense\"", "5", "[]"]),
         ("deviceID", ["\"0000:99:00.1\"", "5"]),
         ("pciBusID", ["{}"]),
-        ("runtimeConfig", ["[]", "5", "{\"mac\":\"02:00:00:00:00:07\"}", "{\"bandwidth\":{\"ingressRate\":1}}", "{\"portMappings\":[{\"hostPort\":80}]}", "{\"infinibandGUID\":\"x\"}", "{\"deviceID\":7}", "{\"ips\":\"x\"}"]),
-        ("ipam", ["null", "{}", "[]", "5", "{\"type\":5}", "{\"type\":\"there-is-none\"}", "{\"type\":\"../host-local\"}", "{\"type\":\"host-local\",\"ranges\":5}"]),
+        ("runtimeConfig",
+        [
+            "[]", "5", "{\"mac\":\"02:00:00:00:00:07\"}", "{\"bandwidth\":{\"ingressRate\":1}}", "{\"portMappings\":[{\"hostPort\":80}]}",
+            "{\"infinibandGUID\":\"x\"}", "{\"deviceID\":7}", "{\"ips\":\"x\"}",
+        ]),
+        ("ipam",
+        [
+            "null", "{}", "[]", "5", "{\"type\":5}", "{\"type\":\"there-is-none\"}", "{\"type\":\"../host-local\"}",
+            "{\"type\":\"host-local\",\"ranges\":5}",
+        ]),
         ("cniVersion", ["\"9.9.9\"", "5", "null", "\"\""]),
         ("type", ["5"]),
         ("pendingDir", ["5", "\"relative\""]),
@@ -27,7 +35,7 @@ public sealed class RemovalTests
     ];
 
     [CniFact]
-    public async Task Whatever_the_configuration_has_become_Del_removes_everything()
+    public async Task Del_removes_everything_however_the_configuration_changed()
     {
         await using var lab = await AgentLab.CreateAsync();
         foreach (var (key, values) in OddValues)
@@ -54,7 +62,7 @@ public sealed class RemovalTests
     [InlineData("CNI_PATH", "/nonexistent")]
     [InlineData("CNI_NETNS", "relative")]
     [InlineData("CNI_NETNS", "")]
-    public async Task Whatever_the_environment_has_become_Del_removes_everything(string name, string value)
+    public async Task Del_removes_everything_however_the_environment_changed(string name, string value)
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -67,7 +75,7 @@ public sealed class RemovalTests
     }
 
     [CniFact]
-    public async Task A_pod_whose_Add_failed_for_its_configuration_can_be_deleted()
+    public async Task A_pod_whose_Add_failed_due_to_its_configuration_can_be_deleted()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -93,7 +101,7 @@ public sealed class RemovalTests
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false, startAgent: false);
 
-        // The agent is not even asked.
+        // The agent is not contacted.
         var answer = (await Task.Run(() => lab.Request("DEL", "c1", "", environment: e => e[name] = value))).Succeeded();
 
         Assert.Contains($"{name} is not valid, so there is nothing to remove", answer.ErrorText, StringComparison.Ordinal);
@@ -104,34 +112,48 @@ public sealed class RemovalTests
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
 
-        (await Task.Run(() => lab.Request("DEL", "host", "", change: c => c["name"] = AttachmentKey.HostNetwork, environment: e => e["CNI_IFNAME"] = lab.HostInterfaceName))).Succeeded();
+        (await Task.Run(() => lab.Request(
+            "DEL",
+            "host",
+            "",
+            change: c => c["name"] = AttachmentKey.HostNetwork,
+            environment: e => e["CNI_IFNAME"] = lab.HostInterfaceName))).Succeeded();
 
         Assert.NotNull(FunctionLab.Link(lab.HostInterfaceName));
         Assert.NotNull(lab.Agent!.Services.Claims.Get(AttachmentKey.ForHost(lab.HostInterfaceName)));
     }
 
     [CniFact]
-    public async Task An_Add_after_one_whose_undo_failed_says_what_is_in_its_way()
+    public async Task An_Add_after_a_failed_undo_says_what_prevents_it()
     {
         await using var lab = await AgentLab.CreateAsync();
-        FakeIpam.Write(lab, "stuck", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo nonsense");
+        FakeIpam.Write(
+            lab,
+            "stuck",
+            "[\"1.0.0\"]",
+            $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; if "
+                + "[ $CNI_COMMAND = DEL ]; then exit 0; fi; echo nonsense");
         void Stuck(JsonObject config) => config["ipam"]!["type"] = "stuck";
         var pod = lab.NewPod();
-        // It may have given an address: what it printed is no answer.
-        Assert.Contains("no result", (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(6).Message, StringComparison.Ordinal);
+        // It may have assigned an address: its output is no valid result.
+        Assert.Contains(
+            "did not return a valid result", (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(6).Message, StringComparison.Ordinal);
         Assert.Equal(ClaimState.Deleting, Assert.Single(lab.Agent!.Services.Claims.All()).State);
 
         var second = (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(11);
 
-        Assert.Contains("is not removed entirely yet, so it can't be added again: IPAM plugin stuck: locked", second.Message, StringComparison.Ordinal);
-        // Where the configuration was repaired, the repaired one gives back what the old one can't.
+        Assert.Contains(
+            "is not completely removed yet, so it can't be added again: IPAM plugin stuck: locked",
+            second.Message,
+            StringComparison.Ordinal);
+        // If the configuration was fixed, the new one releases what the old one can't.
         (await lab.RunAsync("ADD", pod)).Succeeded();
         (await lab.RunAsync("DEL", pod)).Succeeded();
         lab.AssertNothingLeft();
     }
 
     [CniFact]
-    public async Task On_a_full_disk_Del_succeeds_and_is_recorded_when_there_is_room()
+    public async Task On_a_full_disk_Del_succeeds_and_is_recorded_when_there_is_space()
     {
         await using var lab = await CreateOnSmallDiskAsync();
         try
@@ -158,7 +180,7 @@ public sealed class RemovalTests
     }
 
     [CniFact]
-    public async Task A_Del_on_a_full_disk_ends_the_same_after_a_restart_before_there_was_room()
+    public async Task A_Del_on_a_full_disk_has_the_same_result_after_a_restart()
     {
         await using var lab = await CreateOnSmallDiskAsync();
         try
@@ -168,7 +190,7 @@ public sealed class RemovalTests
             var filler = await FillAsync(lab);
             (await lab.RunAsync("DEL", pod)).Succeeded();
             lab.DeletePod(pod);
-            // As it was on disk when the agent died.
+            // The state on disk when the agent died.
             File.Copy(lab.At("disk/agent.db"), lab.At("kept.db"));
             if (File.Exists(lab.At("disk/agent.db-wal")))
             {
@@ -188,7 +210,8 @@ public sealed class RemovalTests
 
             await lab.StartAgentAsync();
 
-            await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
+            await Eventually.TrueAsync(
+                () => lab.Agent!.Services.Claims.All().Count == 0, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
             lab.AssertNothingLeft();
         }
         finally
@@ -201,13 +224,18 @@ public sealed class RemovalTests
     private static Task<AgentLab> CreateOnSmallDiskAsync() => AgentLab.CreateAsync(prepare: lab =>
     {
         Directory.CreateDirectory(lab.At("disk"));
-        var (exit, _, error) = Programs.RunAsync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "accoffload-test", lab.At("disk")], "", new Dictionary<string, string>()).GetAwaiter().GetResult();
+        var (exit, _, error) = Programs.RunAsync(
+            "mount",
+            ["-t", "tmpfs", "-o", "size=1m,mode=700", "accoffload-test", lab.At("disk")],
+            "",
+            new Dictionary<string,
+            string>()).GetAwaiter().GetResult();
         Assert.True(exit == 0, error);
         lab.Config["Agent"]!["Store"] = lab.At("disk/agent.db");
         lab.Config["Agent"]!["VanishedSeconds"] = 1;
     });
 
-    // To the last byte, and until nothing more fits into the room that the log has already.
+    // To the last byte, and until nothing more fits into the space that the log already has.
     private static async Task<string> FillAsync(AgentLab lab)
     {
         var filler = lab.At("disk/filler");

@@ -6,11 +6,11 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Two of our networks in one namespace.</summary>
+/// <summary>Two networks of this plugin in one namespace.</summary>
 public sealed class SecondInterfaceTests
 {
     [CniFact]
-    public async Task The_second_interface_has_a_rule_and_a_table_of_its_own()
+    public async Task The_second_interface_has_its_own_rule_and_table()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -26,15 +26,16 @@ public sealed class SecondInterfaceTests
         {
             var index = links.GetLink("net1")!.Index;
             Assert.Equal(["0.0.0.0/0", "169.254.1.1/32"], links.GetRoutes(index, rule.Table).Select(r => r.Destination.ToString()).Order());
-            Assert.Equal("eth0", links.GetLink(Assert.Single(links.GetRoutes(), r => r.Destination.PrefixLength == 0).InterfaceIndex)!.Name);
+            Assert.Equal(
+                "eth0", links.GetLink(Assert.Single(links.GetRoutes(), r => r.Destination.PrefixLength == 0).InterfaceIndex)!.Name);
         }
-        // The result tells of the main table only: older versions can't say of another.
+        // The result has the main table only: older versions can't express another one.
         Assert.DoesNotContain(second["routes"]?.AsArray() ?? [], r => r!["dst"]!.GetValue<string>() == "0.0.0.0/0");
         (await Second(lab, "CHECK", pod, second)).Succeeded();
     }
 
     [CniFact]
-    public async Task Check_notices_a_rule_that_is_gone_and_Del_leaves_none()
+    public async Task Check_detects_a_missing_rule_and_Del_leaves_none()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -45,14 +46,17 @@ public sealed class SecondInterfaceTests
         {
             var rule = Assert.Single(links.GetRules());
             links.DeleteRule(rule);
-            Assert.Contains("no routing rule leads packets from 10.245.1.2 out by net1", (await Second(lab, "CHECK", pod, second)).Failed(999).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "no routing rule sends packets from 10.245.1.2 out by net1",
+                (await Second(lab, "CHECK", pod, second)).Failed(999).Message,
+                StringComparison.Ordinal);
             links.AddRule(rule);
         }
         await lab.StopAgentAsync();
         await lab.StartAgentAsync();
         (await Second(lab, "CHECK", pod, second)).Succeeded();
 
-        // The namespace stays, as a pod's does that only loses this network.
+        // The namespace stays, as for a pod that only loses this network.
         (await Second(lab, "DEL", pod, second)).Succeeded();
 
         Assert.Empty(Rules(pod));
@@ -76,7 +80,7 @@ public sealed class SecondInterfaceTests
     }
 
     [CniFact]
-    public async Task An_Add_that_fails_at_its_end_leaves_no_rule()
+    public async Task An_Add_that_fails_at_the_end_leaves_no_rule()
     {
         string? dying = null;
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
@@ -98,14 +102,20 @@ public sealed class SecondInterfaceTests
     }
 
     [CniFact("sbr")]
-    public async Task Debians_sbr_after_ours_and_ours_get_along()
+    public async Task Debians_sbr_works_after_this_plugin()
     {
         var sbr = Path.Combine(CniTheoryAttribute.PluginDirectory, "sbr");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded();
         var second = (await Second(lab, "ADD", pod, version: "1.0.0")).Succeeded().Output!;
-        var config = new JsonObject { ["cniVersion"] = "1.0.0", ["name"] = "second", ["type"] = "sbr", ["prevResult"] = second.DeepClone() };
+        var config = new JsonObject
+        {
+            ["cniVersion"] = "1.0.0",
+            ["name"] = "second",
+            ["type"] = "sbr",
+            ["prevResult"] = second.DeepClone(),
+        };
 
         var last = await Programs.RunCniAsync(sbr, "ADD", pod, config, "net1");
 
@@ -122,14 +132,20 @@ public sealed class SecondInterfaceTests
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded().Output!;
-        var config = new JsonObject { ["cniVersion"] = "1.0.0", ["name"] = "podnet", ["type"] = "sbr", ["prevResult"] = result.DeepClone() };
+        var config = new JsonObject
+        {
+            ["cniVersion"] = "1.0.0",
+            ["name"] = "podnet",
+            ["type"] = "sbr",
+            ["prevResult"] = result.DeepClone(),
+        };
 
         var last = await Programs.RunCniAsync(Path.Combine(CniTheoryAttribute.PluginDirectory, "sbr"), "ADD", pod, config);
 
         (await lab.RunAsync("CHECK", pod, "1.0.0", last)).Succeeded();
     }
 
-    /// <summary>The target of today carries IPv4 only, so no ADD comes so far with IPv6 addresses.</summary>
+    /// <summary>The current target supports IPv4 only, so that no ADD gets this far with IPv6 addresses.</summary>
     [RootTheory]
     [InlineData("10.0.0.1", "10.0.0.2", "169.254.1.1")]
     [InlineData("fd00::1", "fd00::2", "fe80::1")]
@@ -166,12 +182,14 @@ public sealed class SecondInterfaceTests
 
         string Route(string arguments)
         {
-            var (_, output, error) = Programs.RunAsync("ip", ["-n", name, .. arguments.Split(' ')], "", new Dictionary<string, string>()).GetAwaiter().GetResult();
+            var (_, output, error) = Programs.RunAsync("ip", ["-n", name, .. arguments.Split(' ')], "", new Dictionary<string, string>())
+                .GetAwaiter().GetResult();
             return output + error;
         }
     }
 
-    private static Task<PluginAnswer> Second(AgentLab lab, string command, Pod pod, JsonNode? prevResult = null, string version = "1.1.0") =>
+    private static Task<PluginAnswer> Second(
+        AgentLab lab, string command, Pod pod, JsonNode? prevResult = null, string version = "1.1.0") =>
         Task.Run(() => lab.Run(command, pod, version, prevResult, c =>
         {
             c["name"] = "second";

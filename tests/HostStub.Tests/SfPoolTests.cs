@@ -3,11 +3,11 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Subfunctions through the plugin: a switch that is not there, links, namespaces and ACC's answers that are.</summary>
+/// <summary>Subfunctions through the plugin, with a fake switch, but real links, namespaces and gRPC.</summary>
 public sealed class SfPoolTests
 {
     [CniFact]
-    public async Task A_subfunction_is_made_on_demand_and_stays_for_the_next_pod()
+    public async Task A_subfunction_is_created_on_demand_and_kept_for_the_next_pod()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
@@ -30,7 +30,7 @@ public sealed class SfPoolTests
     }
 
     [CniFact]
-    public async Task Without_reuse_it_goes_with_its_pod_and_a_random_mac_is_the_functions()
+    public async Task Without_reuse_it_is_deleted_with_its_pod_and_a_random_MAC_is_set_on_the_function()
     {
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
@@ -47,7 +47,7 @@ public sealed class SfPoolTests
     }
 
     [CniFact]
-    public async Task So_many_are_kept_warm()
+    public async Task The_configured_number_is_kept_ready()
     {
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
@@ -63,7 +63,7 @@ public sealed class SfPoolTests
     }
 
     [CniFact]
-    public async Task What_does_not_become_operational_is_set_aside_and_leaves_nothing()
+    public async Task A_subfunction_that_does_not_become_operational_is_quarantined_and_leaves_nothing()
     {
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
@@ -85,29 +85,40 @@ public sealed class SfPoolTests
 
         Assert.Contains("the sf pci/0000:03:00.0/sf10 can't be configured and is set aside", failed.Message, StringComparison.Ordinal);
         Assert.Empty(lab.Switch.Subfunctions);
-        Assert.Contains("sf pci/0000:03:00.0/sf10 is set aside until", lab.Agent.Request("STATUS", "", "").Succeeded().ErrorText, StringComparison.Ordinal);
+        Assert.Contains(
+            "sf pci/0000:03:00.0/sf10 is set aside until",
+            lab.Agent.Request("STATUS", "", "").Succeeded().ErrorText,
+            StringComparison.Ordinal);
         (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
         Assert.Equal(11u, Assert.Single(lab.Switch.Subfunctions).SfNumber);
     }
 
     [CniFact]
-    public async Task The_kernels_own_words_reach_the_user()
+    public async Task The_kernels_message_reaches_the_user()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));
-        lab.Host.Refuse = request => request.Name.Contains("new", StringComparison.OrdinalIgnoreCase) ? new FakeError(Errno.EOPNOTSUPP, "Port addition isn't supported") : null;
-        Assert.Contains("Port addition isn't supported", (await lab.Agent.RunAsync("ADD", lab.Agent.NewPod())).Failed(11).Message, StringComparison.Ordinal);
+        lab.Host.Refuse = request => request.Name.Contains("new", StringComparison.OrdinalIgnoreCase)
+            ? new FakeError(Errno.EOPNOTSUPP, "Port addition isn't supported")
+            : null;
+        Assert.Contains(
+            "Port addition isn't supported",
+            (await lab.Agent.RunAsync("ADD", lab.Agent.NewPod())).Failed(11).Message,
+            StringComparison.Ordinal);
         lab.Agent.AssertNothingLeft();
     }
 
     [CniFact]
-    public async Task A_subfunction_that_went_is_made_again_under_its_number()
+    public async Task A_subfunction_that_disappeared_is_created_again_with_its_number()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
         var result = (await lab.Agent.RunAsync("ADD", pod)).Succeeded().Output!;
         var mac = FunctionLab.PodLink(pod)!.Mac;
         lab.Switch.Subfunctions[0].Vanish();
-        Assert.Contains("the subfunction pci/0000:03:00.0/sf10 of", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result)).Failed(999).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the subfunction pci/0000:03:00.0/sf10 of",
+            (await lab.Agent.RunAsync("CHECK", pod, prevResult: result)).Failed(999).Message,
+            StringComparison.Ordinal);
         await Eventually.TrueAsync(() => FunctionLab.PodLink(pod) is { IsUp: true }, () => string.Join('\n', lab.Agent.Log.Lines));
         Assert.Equal(mac, FunctionLab.PodLink(pod)!.Mac);
         Assert.Equal(10u, Assert.Single(lab.Switch.Subfunctions).SfNumber);

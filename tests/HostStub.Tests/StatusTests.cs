@@ -9,12 +9,12 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class StatusTests
 {
     [RootFact]
-    public async Task Status_is_50_on_a_fresh_node_until_the_ACC_is_there()
+    public async Task Status_is_50_on_a_new_node_until_the_ACC_is_reachable()
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
 
         var answer = (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
-        Assert.Contains("can't attach pods", answer.Message, StringComparison.Ordinal);
+        Assert.Contains("unable to attach pods", answer.Message, StringComparison.Ordinal);
 
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects");
@@ -22,7 +22,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task Status_outlasts_an_ACC_reboot_and_then_is_50()
+    public async Task Status_stays_good_during_an_ACC_reboot_and_is_50_afterwards()
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
@@ -41,7 +41,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task A_target_that_is_away_counts_as_well()
+    public async Task An_unreachable_target_counts_as_well()
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
@@ -56,7 +56,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task A_condition_that_prevents_no_ADD_is_shown_and_leaves_STATUS_alone()
+    public async Task A_condition_that_prevents_no_Add_is_shown_but_STATUS_stays_good()
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
@@ -75,13 +75,13 @@ public sealed class StatusTests
     [RootTheory]
     [InlineData("directory")]
     [InlineData("link")]
-    public async Task A_port_namespace_that_is_missing_is_50_after_the_grace_until_it_is_back(string instead)
+    public async Task A_missing_port_namespace_is_50_after_the_grace_time_until_it_is_back(string instead)
     {
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
         var path = NetNamespace.NamedPath(lab.DataPlane);
         NetNamespace.DeleteNamed(lab.DataPlane);
-        // The agent, which outside of a sandbox makes it again, can replace neither. The link, which leads to itself, looks like a file that is there.
+        // Outside of its sandbox the agent creates a missing one, but it can replace neither of these. A link to itself appears to exist.
         if (instead == "link")
         {
             File.CreateSymbolicLink(path, path);
@@ -120,7 +120,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task Status_asks_the_delegated_plugin_only_if_it_knows_the_command()
+    public async Task Status_asks_the_delegated_plugin_only_if_it_supports_the_command()
     {
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
@@ -134,14 +134,14 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task A_delegated_plugin_that_is_slow_to_answer_does_not_hold_status()
+    public async Task A_slow_delegated_plugin_does_not_delay_status()
     {
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "slow", "[\"1.0.0\",\"1.1.0\"]", "exec sleep 1000");
 
         var answer = (await lab.RunAsync("STATUS", lab.NewPod(), change: c => c["ipam"]!["type"] = "slow")).Succeeded();
 
-        Assert.Contains("did not end within", answer.ErrorText, StringComparison.Ordinal);
+        Assert.Contains("did not exit within", answer.ErrorText, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -155,7 +155,7 @@ public sealed class StatusTests
         var config = $"{{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"socket\":\"{folder}/agent.sock\"}}";
         PluginAnswer Ask() => PluginAnswer.From(CniPlugin.Execute(environment, () => Encoding.UTF8.GetBytes(config), AgentSocket.Ask));
 
-        // Some connect and get no answer; when its queue is full the next can't even connect.
+        // Some connect and get no response; when the queue is full, the next can't connect.
         var answers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(Ask)));
 
         Assert.All(answers, a => a.Failed(50));
@@ -168,7 +168,7 @@ public sealed class StatusTests
     [InlineData("DEL", 60)]
     [InlineData("ADD", 60)]
     [InlineData("CHECK", 60)]
-    public void Who_gives_up_first_can_say_why(string command, int runtime)
+    public void The_agents_limits_are_shorter_than_the_runtimes(string command, int runtime)
     {
         var plugin = RequestLimits.OfPlugin(command);
         Assert.True(command == "STATUS" ? plugin <= TimeSpan.FromSeconds(runtime) : plugin < TimeSpan.FromSeconds(runtime));

@@ -6,11 +6,11 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Virtual functions through the plugin: hardware that is not there, links, namespaces and ACC's answers that are.</summary>
+/// <summary>Virtual functions through the plugin, with fake hardware, but real links, namespaces and gRPC.</summary>
 public sealed class VfPoolTests
 {
     [CniFact]
-    public async Task A_pod_has_a_function_and_gives_it_back_as_it_was()
+    public async Task A_pod_gets_a_function_and_returns_it_in_its_original_state()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(4)));
         Assert.Equal([4], lab.Physical.Writes);
@@ -29,7 +29,7 @@ public sealed class VfPoolTests
         Assert.Equal(before.Mac.ToArray(), told.Device.Mac.ToByteArray());
         Assert.Equal(3, lab.Free("vf").Length);
         (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Succeeded();
-        // Down, the physical function carries nothing.
+        // While the physical function is down, there is no traffic.
         var physical = FunctionLab.Link(lab.Prefix)!;
         Assert.True(physical.IsUp);
         using (var host = lab.Host.OpenRoute())
@@ -37,7 +37,10 @@ public sealed class VfPoolTests
             host.SetLink(physical.Index, new LinkChange { Up = false });
         }
 
-        Assert.Contains($"{lab.Prefix}, the physical function of {lab.Physical.Functions[0].Address}, is down", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Failed(999).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{lab.Prefix}, the physical function of {lab.Physical.Functions[0].Address}, is down",
+            (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Failed(999).Message,
+            StringComparison.Ordinal);
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
 
@@ -48,7 +51,7 @@ public sealed class VfPoolTests
     }
 
     [CniFact]
-    public async Task The_runtimes_choice_is_what_the_pod_has()
+    public async Task The_pod_gets_the_function_that_the_runtime_chose()
     {
         await using var lab = await FunctionLab.CreateAsync(d => d["Vf"] = FunctionLab.Vf(3));
         var third = lab.Physical.Functions[2].Address;
@@ -65,12 +68,13 @@ public sealed class VfPoolTests
     }
 
     [CniFact]
-    public async Task Settings_are_the_physical_functions_word()
+    public async Task Settings_are_made_through_the_physical_function()
     {
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             var vf = FunctionLab.Vf(2);
-            (vf["Mac"], vf["Vlan"], vf["Trust"], vf["SpoofCheck"], vf["MaxRateMbit"], vf["Port"]) = ("random", 7, "on", "off", 1000, "wire0");
+            (vf["Mac"], vf["Vlan"], vf["Trust"], vf["SpoofCheck"], vf["MaxRateMbit"], vf["Port"]) =
+                ("random", 7, "on", "off", 1000, "wire0");
             (d["Kind"], d["Vf"]) = ("vf", vf);
         });
         var own = FunctionLab.Link($"{lab.Prefix}v0")!.Mac;
@@ -93,7 +97,7 @@ public sealed class VfPoolTests
     [InlineData("igb")]
     [InlineData("administrator's word only")]
     [InlineData("function's own only")]
-    public async Task A_random_address_is_set_as_each_driver_allows_it(string driver)
+    public async Task A_random_MAC_is_set_in_the_way_that_each_driver_permits(string driver)
     {
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
@@ -103,7 +107,7 @@ public sealed class VfPoolTests
         });
         lab.Physical.VfMayChoose = driver switch
         {
-            // As long as there is a word, there is no choice; not even the same.
+            // While an administrative MAC is set, the link refuses every change, even to the same MAC.
             "igb" => (_, word, _) => word == default,
             "administrator's word only" => (_, word, mac) => word == mac,
             _ => (_, _, _) => true,
@@ -123,7 +127,8 @@ public sealed class VfPoolTests
             Assert.True(seen.Add(mac), $"{mac} again");
             using (var host = lab.Host.OpenRoute())
             {
-                Assert.Equal(driver == "function's own only" ? default : mac, host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single().Mac);
+                Assert.Equal(
+                    driver == "function's own only" ? default : mac, host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single().Mac);
             }
 
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
@@ -137,13 +142,16 @@ public sealed class VfPoolTests
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(1)));
         Pod[] pods = [lab.Agent.NewPod(), lab.Agent.NewPod()];
         (await lab.Agent.RunAsync("ADD", pods[0])).Succeeded();
-        Assert.Contains("no virtual function is free: 1 of 1 are in use", (await lab.Agent.RunAsync("ADD", pods[1])).Failed(11).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no virtual function is free: 1 of 1 are in use",
+            (await lab.Agent.RunAsync("ADD", pods[1])).Failed(11).Message,
+            StringComparison.Ordinal);
 
         lab.Agent.DeletePod(pods[0]);
-        // The kernel takes a moment to end a namespace.
+        // The kernel takes a moment to delete a namespace.
         await Eventually.TrueAsync(() => lab.Agent.Run("ADD", pods[1]).ExitCode == 0, () => string.Join('\n', lab.Agent.Log.Lines));
 
-        // Late, and not for what another pod has by now.
+        // A late DEL does not affect the device, which another pod has by now.
         (await lab.Agent.RunAsync("DEL", pods[0])).Succeeded();
         Assert.NotNull(FunctionLab.PodLink(pods[1]));
         Assert.Single(lab.Agent.Acc.Model.Pods);
@@ -153,7 +161,7 @@ public sealed class VfPoolTests
     }
 
     [CniFact]
-    public async Task A_function_that_goes_is_told_of_and_comes_back_to_its_pod()
+    public async Task A_function_that_disappears_is_reported_and_restored_to_its_pod()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)));
         var pod = lab.Agent.NewPod();
@@ -161,27 +169,35 @@ public sealed class VfPoolTests
         var mac = FunctionLab.PodLink(pod)!.Mac;
         var address = lab.Physical.Functions[0].Address;
 
-        // As a reset of the physical function does; the agent makes them again.
+        // As a reset of the physical function does; the agent creates them again.
         foreach (var function in lab.Physical.Functions.ToArray())
         {
             function.Remove();
         }
 
-        Assert.Contains($"the virtual function {address} of podnet/{pod.ContainerId}/eth0 is gone from the machine", (await lab.Agent.RunAsync("CHECK", pod, prevResult: result)).Failed(999).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"the virtual function {address} of podnet/{pod.ContainerId}/eth0 is gone from the machine",
+            (await lab.Agent.RunAsync("CHECK", pod, prevResult: result)).Failed(999).Message,
+            StringComparison.Ordinal);
 
         await Eventually.TrueAsync(() => FunctionLab.PodLink(pod) is { IsUp: true }, () => string.Join('\n', lab.Agent.Log.Lines));
         Assert.Equal(mac, FunctionLab.PodLink(pod)!.Mac);
-        await Eventually.TrueAsync(() => lab.Agent.Run("CHECK", pod, prevResult: result).ExitCode == 0, () => string.Join('\n', lab.Agent.Log.Lines));
+        await Eventually.TrueAsync(
+            () => lab.Agent.Run("CHECK", pod, prevResult: result).ExitCode == 0, () => string.Join('\n', lab.Agent.Log.Lines));
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
         Assert.Equal(2, lab.Free("vf").Length);
     }
 
     [CniFact]
-    public async Task Of_254_functions_the_255th_add_is_refused_and_status_stays_good()
+    public async Task The_255th_add_of_254_functions_is_refused_and_status_stays_good()
     {
-        await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(256)), totalVfs: 256, subnet: "10.244.0.0/16");
+        await using var lab = await FunctionLab.CreateAsync(
+            d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(256)), totalVfs: 256, subnet: "10.244.0.0/16");
         var pods = Enumerable.Range(0, 255).Select(_ => lab.Agent.NewPod()).ToArray();
-        await Parallel.ForEachAsync(pods.SkipLast(1), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (pod, _) => (await lab.Agent.RunAsync("ADD", pod)).Succeeded());
+        await Parallel.ForEachAsync(
+            pods.SkipLast(1),
+            new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (pod, _) => (await lab.Agent.RunAsync("ADD", pod)).Succeeded());
 
         var refused = (await lab.Agent.RunAsync("ADD", pods[^1])).Failed(11);
 
@@ -193,7 +209,7 @@ public sealed class VfPoolTests
     }
 
     [CniFact]
-    public async Task Another_number_of_functions_waits_until_no_pod_has_one()
+    public async Task A_changed_number_of_functions_waits_until_no_pod_uses_one()
     {
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)));
         var pod = lab.Agent.NewPod();
@@ -204,7 +220,8 @@ public sealed class VfPoolTests
         await lab.Agent.StartAgentAsync();
         Assert.Equal(2, lab.Physical.Functions.Count);
         Assert.NotNull(FunctionLab.PodLink(pod));
-        Assert.Contains(lab.Agent.Log.Lines, l => l.Contains("which has 2 that pods use: remove these pods first", StringComparison.Ordinal));
+        Assert.Contains(
+            lab.Agent.Log.Lines, l => l.Contains("which has 2 that pods use: remove these pods first", StringComparison.Ordinal));
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
         await Eventually.TrueAsync(() => lab.Free("vf").Length == 5, () => string.Join('\n', lab.Agent.Log.Lines));

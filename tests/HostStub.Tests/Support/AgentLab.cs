@@ -13,7 +13,10 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>One agent with everything around it: ACC, certificates, namespaces, a directory of its own. All names are its own, all is gone at the end.</summary>
+/// <summary>
+/// An agent with its environment: ACC, certificates, namespaces and a directory. All names are unique, and everything is removed at the
+/// end.
+/// </summary>
 internal sealed class AgentLab : IAsyncDisposable
 {
     private readonly List<string> _namespaces = [];
@@ -45,15 +48,16 @@ internal sealed class AgentLab : IAsyncDisposable
 
     public TimeProvider Time { get; set; } = TimeProvider.System;
 
-    /// <summary>The buses that the agent sees; null: this machine's.</summary>
+    /// <summary>The buses that the agent uses; null for this machine's.</summary>
     public HostHardware? Hardware { get; set; }
 
-    /// <summary>Runs IPAM plugins; null: as processes.</summary>
+    /// <summary>Runs IPAM plugins; null to run them as processes.</summary>
     public IpamRun? Ipam { get; set; }
 
     public string Subnet { get; set; } = "10.244.1.0/24";
 
-    public static async Task<AgentLab> CreateAsync(bool startAcc = true, bool startAgent = true, bool hostInterface = false, Action<AgentLab>? prepare = null)
+    public static async Task<AgentLab> CreateAsync(
+        bool startAcc = true, bool startAgent = true, bool hostInterface = false, Action<AgentLab>? prepare = null)
     {
         var lab = new AgentLab();
         lab.Acc = new FakeAcc(lab.Pki);
@@ -92,7 +96,8 @@ internal sealed class AgentLab : IAsyncDisposable
         Agent = await HostAgent.StartAsync(AgentConfigReader.Load(ConfigFile, new Hashtable()), Log.Factory, Time, Hardware, step, Ipam);
         if (waitSynced)
         {
-            await Eventually.TrueAsync(() => Agent.Services.Acc.State.Synced, () => $"the agent synchronizes; its log:\n{string.Join('\n', Log.Lines)}");
+            await Eventually.TrueAsync(
+                () => Agent.Services.Acc.State.Synced, () => $"the agent synchronizes; its log:\n{string.Join('\n', Log.Lines)}");
         }
     }
 
@@ -106,7 +111,7 @@ internal sealed class AgentLab : IAsyncDisposable
         Agent = null;
     }
 
-    /// <summary>An agent as a process of its own, which kills itself after a step ("" for none).</summary>
+    /// <summary>Starts an agent as a separate process, which kills itself after a step ("" for none).</summary>
     public async Task StartDyingAgentAsync(string step)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(AgentLab).Assembly.Location, "dying-agent", ConfigFile, step]);
@@ -134,13 +139,29 @@ internal sealed class AgentLab : IAsyncDisposable
     public void DeletePod(Pod pod) => NetNamespace.DeleteNamed(pod.Namespace);
 
     /// <summary>Runs the plugin's code in this process against the agent's socket.</summary>
-    public PluginAnswer Run(string command, Pod pod, string version = "1.1.0", JsonNode? prevResult = null, Action<JsonObject>? change = null, Action<Dictionary<string, string>>? environment = null) =>
+    public PluginAnswer Run(
+        string command,
+        Pod pod,
+        string version = "1.1.0",
+        JsonNode? prevResult = null,
+        Action<JsonObject>? change = null,
+        Action<Dictionary<string,
+        string>>? environment = null) =>
         Request(command, pod.ContainerId, pod.Path, version, prevResult, change, environment);
 
-    public Task<PluginAnswer> RunAsync(string command, Pod pod, string version = "1.1.0", JsonNode? prevResult = null, Action<JsonObject>? change = null) =>
+    public Task<PluginAnswer> RunAsync(
+        string command, Pod pod, string version = "1.1.0", JsonNode? prevResult = null, Action<JsonObject>? change = null) =>
         Task.Run(() => Run(command, pod, version, prevResult, change));
 
-    public PluginAnswer Request(string command, string containerId, string netns, string version = "1.1.0", JsonNode? prevResult = null, Action<JsonObject>? change = null, Action<Dictionary<string, string>>? environment = null)
+    public PluginAnswer Request(
+        string command,
+        string containerId,
+        string netns,
+        string version = "1.1.0",
+        JsonNode? prevResult = null,
+        Action<JsonObject>? change = null,
+        Action<Dictionary<string,
+        string>>? environment = null)
     {
         var config = NetworkConfig(version, prevResult);
         change?.Invoke(config);
@@ -183,7 +204,9 @@ internal sealed class AgentLab : IAsyncDisposable
     }
 
     public IReadOnlyList<string> ReservedAddresses() =>
-        System.IO.Directory.Exists(At("ipam/podnet")) ? [.. System.IO.Directory.GetFiles(At("ipam/podnet")).Select(f => Path.GetFileName(f)!).Where(f => char.IsAsciiDigit(f[0]))] : [];
+        System.IO.Directory.Exists(At("ipam/podnet"))
+            ? [.. System.IO.Directory.GetFiles(At("ipam/podnet")).Select(f => Path.GetFileName(f)!).Where(f => char.IsAsciiDigit(f[0]))]
+            : [];
 
     public IReadOnlyList<LinkInfo> DataPlaneLinks()
     {
@@ -237,11 +260,17 @@ internal sealed class AgentLab : IAsyncDisposable
         },
         ["Agent"] = new JsonObject { ["Socket"] = Socket, ["Store"] = At("host-stub.db") },
         ["Device"] = new JsonObject { ["PortNamespace"] = $"/run/netns/{DataPlane}" },
-        ["HostInterface"] = new JsonObject { ["Enabled"] = hostInterface, ["Name"] = HostInterfaceName, ["Addresses"] = new JsonArray("198.19.0.1/32"), ["Routes"] = new JsonArray("198.18.0.0/24") },
+        ["HostInterface"] = new JsonObject
+        {
+            ["Enabled"] = hostInterface,
+            ["Name"] = HostInterfaceName,
+            ["Addresses"] = new JsonArray("198.19.0.1/32"),
+            ["Routes"] = new JsonArray("198.18.0.0/24"),
+        },
     };
 }
 
-/// <summary>A sandbox as a runtime makes it.</summary>
+/// <summary>A sandbox as a runtime creates it.</summary>
 internal sealed record Pod(string ContainerId, string Namespace)
 {
     public string Path => NetNamespace.NamedPath(Namespace);
@@ -259,7 +288,8 @@ internal sealed record PluginAnswer(int ExitCode, JsonNode? Output, string Text,
     public static PluginAnswer From(AgentResponse response)
     {
         var text = Encoding.UTF8.GetString(response.Output.Span);
-        return new PluginAnswer(response.ExitCode, text.Length > 0 ? JsonNode.Parse(text) : null, text, Encoding.UTF8.GetString(response.Error.Span));
+        return new PluginAnswer(
+            response.ExitCode, text.Length > 0 ? JsonNode.Parse(text) : null, text, Encoding.UTF8.GetString(response.Error.Span));
     }
 
     public PluginAnswer Succeeded()

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Waits for a condition, never for a time.</summary>
+/// <summary>Waits for a condition instead of a fixed time.</summary>
 internal static class Eventually
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -14,7 +14,8 @@ internal static class Eventually
         var started = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < Limit, $"did not happen: {(Stopwatch.GetElapsedTime(started) < Limit ? "" : what())}");
+            Assert.True(
+                Stopwatch.GetElapsedTime(started) < Limit, $"did not happen: {(Stopwatch.GetElapsedTime(started) < Limit ? "" : what())}");
             await Task.Delay(10);
         }
     }

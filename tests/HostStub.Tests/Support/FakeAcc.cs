@@ -11,7 +11,9 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>accoffload.v1.Offload over mutual TLS, with the rules of the .proto file and switches for misbehaviour. The model outlives a stop.</summary>
+/// <summary>
+/// accoffload.v1.Offload over mutual TLS, with the rules of the .proto file and switchable faults. The model survives a stop.
+/// </summary>
 internal sealed class FakeAcc : IAsyncDisposable
 {
     private WebApplication? _application;
@@ -39,7 +41,8 @@ internal sealed class FakeAcc : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(Model);
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
             listen.UseHttps(https =>
@@ -56,7 +59,7 @@ internal sealed class FakeAcc : IAsyncDisposable
         Port = new Uri(_application.Urls.First()).Port;
     }
 
-    /// <summary>Goes away like a machine that is switched off; the port refuses connections.</summary>
+    /// <summary>Stops like a machine that is switched off; the port refuses connections.</summary>
     public async Task StopAsync()
     {
         if (_application is null)

@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>What the fake ACC holds, and how it is to misbehave.</summary>
+/// <summary>The state of the fake ACC, and the faults that it simulates.</summary>
 internal sealed class FakeAccModel
 {
     private readonly Lock _lock = new();
@@ -17,7 +17,7 @@ internal sealed class FakeAccModel
     private uint _port;
     private int _probes;
 
-    /// <summary>Names of the RPCs in their order.</summary>
+    /// <summary>Names of the RPCs, in order.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
 
     public RpcException? AttachFailure { get; set; }
@@ -26,13 +26,13 @@ internal sealed class FakeAccModel
 
     public RpcException? StatusFailure { get; set; }
 
-    /// <summary>What the ACC refuses for good, and why; null for what it takes.</summary>
+    /// <summary>Why the ACC permanently refuses an attachment; null if it accepts it.</summary>
     public Func<AttachRequest, string?> Refusal { get; set; } = static _ => null;
 
-    /// <summary>How often Status was asked for, which <see cref="Calls"/> leaves out.</summary>
+    /// <summary>Number of Status requests, which <see cref="Calls"/> does not include.</summary>
     public int Probes => Volatile.Read(ref _probes);
 
-    /// <summary>Attach is applied, and never answered.</summary>
+    /// <summary>Attach is applied, but gets no reply.</summary>
     public bool HangAttach { get; set; }
 
     public bool Ready { get; set; } = true;
@@ -41,7 +41,7 @@ internal sealed class FakeAccModel
 
     public RpcException? BeginFailure { get; set; }
 
-    /// <summary>The latest epoch and the agent that holds it.</summary>
+    /// <summary>The current epoch and the agent that has it.</summary>
     public ulong Epoch { get; private set; }
 
     public string Agent { get; private set; } = "";
@@ -75,7 +75,7 @@ internal sealed class FakeAccModel
         }
     }
 
-    /// <summary>As inframanager ctl host-reset does.</summary>
+    /// <summary>Like `inframanager ctl host-reset`.</summary>
     public void Reset()
     {
         lock (_lock)
@@ -85,7 +85,7 @@ internal sealed class FakeAccModel
         }
     }
 
-    /// <summary>As if the ACC's database were a new one.</summary>
+    /// <summary>As if the ACC's database were new.</summary>
     public void LoseDatabase()
     {
         lock (_lock)
@@ -158,7 +158,8 @@ internal sealed class FakeAccModel
             await _hanging.Task;
         }
 
-        return new AttachReply { Port = port, GatewayMac = ByteString.CopyFrom(2, 0xac, 0xc0, 0, 0, 1), Gateways = { ByteString.CopyFrom(Gateway) }, Mtu = request.Mtu };
+        return new AttachReply { Port = port, GatewayMac = ByteString.CopyFrom(
+            2, 0xac, 0xc0, 0, 0, 1), Gateways = { ByteString.CopyFrom(Gateway) }, Mtu = request.Mtu };
     }
 
     public DetachReply Detach(DetachRequest request)
@@ -194,7 +195,9 @@ internal sealed class FakeAccModel
 
             if (request.Attachments.Count > ProtocolLimits.MaxAttachments)
             {
-                throw new RpcException(new Status(StatusCode.InvalidArgument, $"attachments: {request.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}"));
+                throw new RpcException(new Status(
+                    StatusCode.InvalidArgument,
+                    $"attachments: {request.Attachments.Count} attachments, at most {ProtocolLimits.MaxAttachments}"));
             }
 
             _lastSync = request.Sequence;
@@ -234,7 +237,7 @@ internal sealed class FakeAccModel
         }
     }
 
-    /// <summary>Conditions beside the target's that the ACC tells of; null: those of an earlier release, none.</summary>
+    /// <summary>Conditions that the ACC reports in addition to the target's; null for an earlier release, which reports none.</summary>
     public IReadOnlyList<Condition>? Conditions { get; set; }
 
     public StatusReply Status()
@@ -245,7 +248,14 @@ internal sealed class FakeAccModel
             throw failure;
         }
 
-        var reply = new StatusReply { Ready = Ready, Reason = Ready ? "" : "the target is away", Version = "test", Endpoints = (uint)Endpoints.Count, Epoch = Epoch };
+        var reply = new StatusReply
+        {
+            Ready = Ready,
+            Reason = Ready ? "" : "the target is away",
+            Version = "test",
+            Endpoints = (uint)Endpoints.Count,
+            Epoch = Epoch,
+        };
         if (Conditions is { } conditions)
         {
             reply.Conditions.Add(new Condition { Name = "Target", Ok = Ready, PreventsAdds = !Ready });
@@ -262,7 +272,8 @@ internal sealed class FakeAccModel
     {
         if (epoch != Epoch)
         {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"epoch: {epoch} is not the current one, which is {Epoch}; call Begin"));
+            throw new RpcException(
+                new Status(StatusCode.FailedPrecondition, $"epoch: {epoch} is not the current one, which is {Epoch}; call Begin"));
         }
     }
 

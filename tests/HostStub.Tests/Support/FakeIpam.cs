@@ -1,9 +1,11 @@
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>IPAM plugins that are shell scripts, in the lab's own CNI directory.</summary>
+/// <summary>IPAM plugins as shell scripts, in the lab's CNI directory.</summary>
 internal static class FakeIpam
 {
-    /// <summary>A plugin that tells its versions and does <paramref name="body"/> for every other command. Input is in "$input".</summary>
+    /// <summary>
+    /// Writes a plugin that reports its versions and runs <paramref name="body"/> for every other command. Its input is in "$input".
+    /// </summary>
     public static void Write(AgentLab lab, string name, string versions, string body)
     {
         Directory.CreateDirectory(lab.At("bin"));

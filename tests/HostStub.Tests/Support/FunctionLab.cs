@@ -8,7 +8,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>An agent on a host with hardware that is not there, but whose functions have real links.</summary>
+/// <summary>An agent on a host with fake hardware whose functions have real links.</summary>
 internal sealed class FunctionLab : IAsyncDisposable
 {
     public const string Address = "0000:03:00.0";
@@ -32,7 +32,7 @@ internal sealed class FunctionLab : IAsyncDisposable
         };
     }
 
-    /// <summary>Names of this lab's links in the host's namespace begin so.</summary>
+    /// <summary>Prefix of the names of this lab's links in the host's namespace.</summary>
     public string Prefix { get; }
 
     public FakeHost Host { get; }
@@ -43,7 +43,8 @@ internal sealed class FunctionLab : IAsyncDisposable
 
     public AgentLab Agent { get; private set; } = null!;
 
-    public static async Task<FunctionLab> CreateAsync(Action<JsonObject> device, int totalVfs = 8, Action<FunctionLab>? prepare = null, string? subnet = null)
+    public static async Task<FunctionLab> CreateAsync(
+        Action<JsonObject> device, int totalVfs = 8, Action<FunctionLab>? prepare = null, string? subnet = null)
     {
         var lab = new FunctionLab($"f{Guid.NewGuid():N}"[..7], totalVfs);
         prepare?.Invoke(lab);
@@ -83,9 +84,12 @@ internal sealed class FunctionLab : IAsyncDisposable
         return links.GetLink("eth0");
     }
 
-    /// <summary>What `host-stub devices` says of the pool.</summary>
+    /// <summary>What `host-stub devices` reports about the pool.</summary>
     public JsonNode Pool(string kind) =>
-        JsonNode.Parse(AgentSocket.Ask(Agent.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output.Span)!["pools"]!.AsArray()
+        JsonNode.Parse(AgentSocket.Ask(
+            Agent.Socket,
+            AgentRequest.Encode(AgentRequestKind.Devices, [], default),
+            TimeSpan.FromSeconds(20)).Output.Span)!["pools"]!.AsArray()
             .First(p => (string?)p!["kind"] == kind)!;
 
     public string[] Free(string kind) => [.. Pool(kind)["free"]!.AsArray().Select(f => (string)f!)];

@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>Other people's executables.</summary>
+/// <summary>Runs other executables.</summary>
 internal static class Programs
 {
-    /// <summary>Our own, from its own output directory: beside the tests it would lack what the test's framework brings.</summary>
+    /// <summary>host-stub, from its own output directory: in that of the tests its dependencies are incomplete.</summary>
     public static string HostStub
     {
         get
@@ -23,7 +23,7 @@ internal static class Programs
         }
     }
 
-    /// <returns>The result; an empty object where the command has none.</returns>
+    /// <returns>The result; an empty object for a command without one.</returns>
     public static async Task<JsonNode> RunCniAsync(string file, string command, Pod pod, JsonObject config, string interfaceName = "eth0")
     {
         var environment = new Dictionary<string, string>
@@ -39,9 +39,15 @@ internal static class Programs
         return output.Length == 0 ? new JsonObject() : JsonNode.Parse(output)!;
     }
 
-    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(string file, string[] arguments, string input, IReadOnlyDictionary<string, string> environment)
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
+        string file, string[] arguments, string input, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(file, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -57,7 +63,7 @@ internal static class Programs
         }
         catch (IOException)
         {
-            // It answered without reading.
+            // It exited without reading its input.
         }
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
         return (process.ExitCode, await output, await error);

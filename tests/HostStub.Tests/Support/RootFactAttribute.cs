@@ -1,6 +1,6 @@
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>A test that makes namespaces and links.</summary>
+/// <summary>A test that creates namespaces and links.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class RootFactAttribute : FactAttribute
 {
@@ -16,7 +16,7 @@ public sealed class RootTheoryAttribute : TheoryAttribute
     internal static string? Reason => Environment.IsPrivilegedProcess ? null : "needs root";
 }
 
-/// <summary>A test that delegates to Debian's host-local as well.</summary>
+/// <summary>A test that also delegates to Debian's host-local.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class CniFactAttribute : FactAttribute
 {
@@ -34,6 +34,7 @@ public sealed class CniTheoryAttribute : TheoryAttribute
     internal static string? ReasonFor(string[] plugins)
     {
         var missing = string.Join(", ", plugins.Where(p => !File.Exists(Path.Combine(PluginDirectory, p))));
-        return RootTheoryAttribute.Reason ?? (missing.Length > 0 ? $"needs {missing} in {PluginDirectory} (containernetworking-plugins)" : null);
+        return RootTheoryAttribute.Reason
+            ?? (missing.Length > 0 ? $"needs {missing} in {PluginDirectory} (containernetworking-plugins)" : null);
     }
 }

@@ -1,6 +1,6 @@
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>The real clock, with jumps: timers run on.</summary>
+/// <summary>The real clock, with jumps that do not affect timers.</summary>
 internal sealed class SkippingTime : TimeProvider
 {
     private long _skipped;
@@ -9,5 +9,6 @@ internal sealed class SkippingTime : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _skipped));
 
-    public override long GetTimestamp() => base.GetTimestamp() + (long)(TimeSpan.FromTicks(Interlocked.Read(ref _skipped)).TotalSeconds * TimestampFrequency);
+    public override long GetTimestamp() =>
+        base.GetTimestamp() + (long)(TimeSpan.FromTicks(Interlocked.Read(ref _skipped)).TotalSeconds * TimestampFrequency);
 }

@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.HostStub.Tests;
 
-/// <summary>A certificate authority in memory.</summary>
+/// <summary>An in-memory CA.</summary>
 internal sealed class TestPki
 {
     public const string AccRole = "urn:accoffload:role:acc";
@@ -37,8 +37,10 @@ internal sealed class TestPki
         }
 
         request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
-        using var signed = request.Create(_authority, DateTimeOffset.UtcNow.AddDays(-1), until ?? DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(8));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+        using var signed = request.Create(
+            _authority, DateTimeOffset.UtcNow.AddDays(-1), until ?? DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }
 

@@ -5,13 +5,13 @@ using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Cli;
 
-/// <summary>Asks the running agent, and prints its answer.</summary>
-internal static class AgentQuestion
+/// <summary>Queries the running agent and prints its response.</summary>
+internal static class AgentQuery
 {
     private const int NoAgent = 2;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    /// <returns>The exit code: 2 without an agent, else what <paramref name="verdict"/> says of the answer.</returns>
+    /// <returns>The exit code: 2 without an agent, otherwise what <paramref name="verdict"/> returns for the response.</returns>
     public static int Ask(string socket, AgentRequestKind kind, bool json, Func<JsonElement, string> text, Func<JsonElement, int> verdict)
     {
         AgentResponse response;
