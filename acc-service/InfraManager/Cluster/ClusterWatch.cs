@@ -8,11 +8,11 @@ using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Cluster;
 
-/// <summary>Watches the cluster's services and hands them to the programmer, until disposed.</summary>
+/// <summary>Watches the cluster's services and submits them to the programmer, until disposed.</summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
-    // The zone only narrows the choice of backends: services don't wait long for it.
-    private static readonly TimeSpan NodeLimit = TimeSpan.FromSeconds(10);
+    // The node's zone only narrows the choice of backends, so services do not wait longer for it.
+    private static readonly TimeSpan NodeTimeout = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly ApiServerClient _client;
@@ -20,40 +20,43 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly Reflector<ServiceObject> _services;
     private readonly Reflector<SliceObject> _slices;
     private readonly Reflector<NodeObject> _node;
-    private readonly HealthCheckServer? _health;
+    private readonly HealthCheckServer? _healthChecks;
     private readonly EventRecorder _events;
     private readonly TimeProvider _time;
     private Task _running = Task.CompletedTask;
 
-    /// <param name="settings">How the API server is reached.</param>
+    /// <param name="settings">How to reach the API server.</param>
     /// <param name="node">The node.</param>
     /// <param name="programmer">Applies service changes.</param>
-    /// <param name="health">Answers load balancers' health checks; null for nobody. Disposed with the watch.</param>
-    /// <param name="options">Limits.</param>
+    /// <param name="healthChecks">Serves load balancers' health checks; null for none. Disposed with the watch.</param>
+    /// <param name="options">Limits for requests to the API server.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where failures go.</param>
-    public ClusterWatch(KubernetesSettings settings, NodeSettings node, IProgrammer programmer, HealthCheckServer? health, ReflectorOptions options, TimeProvider time, ILogger logger)
+    /// <param name="logger">Receives failures.</param>
+    public ClusterWatch(
+        KubernetesSettings settings, NodeSettings node, IProgrammer programmer, HealthCheckServer? healthChecks, ApiServerOptions options,
+        TimeProvider time, ILogger logger)
     {
         _time = time;
-        _health = health;
+        _healthChecks = healthChecks;
         _client = new ApiServerClient(settings, options, time, logger);
         var index = new ServiceIndex(ServiceContext.Of(node));
         _controller = new ServiceController(index, programmer, time, logger);
-        if (health is not null)
+        if (healthChecks is not null)
         {
-            _controller.ServiceSet += health.Set;
+            _controller.Applied += healthChecks.Update;
         }
 
         _events = new EventRecorder(_client, node.Name, time, logger);
-        _controller.ServiceSet += new ServiceEvents(_events.Record, index.UidOf).Set;
+        _controller.Applied += new ServiceEvents(_events.Record, index.UidOf).Report;
         _services = new Reflector<ServiceObject>(ResourceKinds.Services, _client, index.Services, options, time, logger);
         _slices = new Reflector<SliceObject>(ResourceKinds.Slices, _client, index.Slices, options, time, logger);
         _node = new Reflector<NodeObject>(ResourceKinds.Node(node.Name), _client, index.Node, options, time, logger);
     }
 
-    public ClusterWatchStatus GetStatus() => new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status], _controller.GetStatus());
+    public ClusterWatchStatus GetStatus() =>
+        new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status], _controller.GetStatus());
 
-    /// <summary>Starts watching; returns at once.</summary>
+    /// <summary>Starts watching and returns immediately.</summary>
     public void Start() => _running = Task.WhenAll(
         Task.Run(() => _services.RunAsync(_stop.Token)),
         Task.Run(() => _slices.RunAsync(_stop.Token)),
@@ -61,7 +64,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         Task.Run(SyncAsync),
         Task.Run(() => _controller.RunAsync(_stop.Token)),
         Task.Run(() => _events.RunAsync(_stop.Token)),
-        _health is { } health ? Task.Run(() => health.RunAsync(_stop.Token)) : Task.CompletedTask);
+        _healthChecks is { } healthChecks ? Task.Run(() => healthChecks.RunAsync(_stop.Token)) : Task.CompletedTask);
 
     public async ValueTask DisposeAsync()
     {
@@ -69,9 +72,9 @@ internal sealed class ClusterWatch : IAsyncDisposable
         await _running;
         _controller.Dispose();
         _client.Dispose();
-        if (_health is not null)
+        if (_healthChecks is not null)
         {
-            await _health.DisposeAsync();
+            await _healthChecks.DisposeAsync();
         }
 
         _stop.Dispose();
@@ -82,8 +85,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
         try
         {
             await Task.WhenAll(_services.Synced, _slices.Synced).WaitAsync(_stop.Token);
-            await Task.WhenAny(_node.Synced, Task.Delay(NodeLimit, _time, _stop.Token));
-            _controller.SetSynced();
+            await Task.WhenAny(_node.Synced, Task.Delay(NodeTimeout, _time, _stop.Token));
+            _controller.MarkSynced();
         }
         catch (OperationCanceledException)
         {
@@ -91,8 +94,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
     }
 }
 
-/// <summary>The watch of the cluster, for <c>ctl status</c>.</summary>
-/// <param name="Server">The API server asked last; empty before the first request.</param>
-/// <param name="Kinds">One for each kind that is watched.</param>
-/// <param name="Services">What became of the services.</param>
+/// <summary>The state of the cluster watch, for <c>ctl status</c>.</summary>
+/// <param name="Server">The API server in use; empty before the first request.</param>
+/// <param name="Kinds">One entry per watched kind.</param>
+/// <param name="Services">The state of the service controller.</param>
 internal sealed record ClusterWatchStatus(string Server, IReadOnlyList<ReflectorStatus> Kinds, ServiceControllerStatus Services);

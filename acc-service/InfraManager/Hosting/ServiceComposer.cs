@@ -156,7 +156,7 @@ internal sealed partial class ServiceComposer
             ? new HealthCheckServer(address, () => programmer.IsHealthy, _loggers, logger)
             : null;
         return new ClusterWatch(
-            _settings.Kubernetes, _settings.Node, programmer, health, new ReflectorOptions(), _time, logger);
+            _settings.Kubernetes, _settings.Node, programmer, health, new ApiServerOptions(), _time, logger);
     }
 
     private Programmer CreateProgrammer(SqliteStore store, P4Target target)

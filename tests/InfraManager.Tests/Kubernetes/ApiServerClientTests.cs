@@ -29,7 +29,7 @@ public sealed class ApiServerClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_renewed_token_file_counts_from_the_next_request_on_and_an_empty_one_leaves_the_last()
+    public async Task A_renewed_token_file_is_used_by_the_next_request_and_an_empty_one_is_ignored()
     {
         var file = _cluster.Files.Write("token", "first\n");
         _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, "tokenFile: token"));
@@ -41,20 +41,20 @@ public sealed class ApiServerClientTests : IAsyncLifetime
         (await client.GetAsync(Path, CancellationToken.None)).Dispose();
         await File.WriteAllTextAsync(file, "");
         (await client.GetAsync(Path, CancellationToken.None)).Dispose();
-        Assert.Contains(_cluster.Log.Lines, l => l.Contains("holds no token", StringComparison.Ordinal));
+        Assert.Contains(_cluster.Log.Lines, l => l.Contains("contains no token", StringComparison.Ordinal));
         Server.Allows = HasToken("third");
         var e = await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None));
         Assert.Equal(401, e.Code);
     }
 
     [Fact]
-    public async Task A_client_certificate_is_shown_and_a_renewed_one_used()
+    public async Task A_client_certificate_is_sent_and_a_renewed_one_replaces_it()
     {
         using var first = _cluster.Pki.Issue("CN=accoffload", [], TestPki.ClientAuthentication);
         using var second = _cluster.Pki.Issue("CN=accoffload", [], TestPki.ClientAuthentication);
         _cluster.Files.Write("tls.crt", first.ExportCertificatePem());
         _cluster.Files.Write("tls.key", ClusterFixture.KeyPem(first));
-        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, "client-certificate: tls.crt, client-key: ./tls.key".Replace(", ", "\n    ", StringComparison.Ordinal)));
+        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, "client-certificate: tls.crt\n    client-key: ./tls.key"));
         using var client = _cluster.NewClient();
         Server.Allows = c => c.Connection.ClientCertificate?.Thumbprint == first.Thumbprint;
         (await client.GetAsync(Path, CancellationToken.None)).Dispose();
@@ -65,28 +65,27 @@ public sealed class ApiServerClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_of_another_authority_is_not_spoken_to()
+    public async Task A_server_certificate_of_another_CA_is_rejected()
     {
         using var other = new TestPki(DateTimeOffset.UtcNow, "CN=Another CA");
         await using var server = await FakeApiServer.StartAsync(other.IssueServer());
         _cluster.Files.Write("kubeconfig", _cluster.Config(server.Address));
         using var client = _cluster.NewClient();
         var e = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(Path, CancellationToken.None));
-        Assert.StartsWith("TLS with the API server failed", ApiServerClient.Describe(e), StringComparison.Ordinal);
+        Assert.StartsWith("the TLS handshake with the API server failed", ApiServerClient.Describe(e), StringComparison.Ordinal);
         Assert.Empty(server.Requests);
     }
 
     [Fact]
-    public async Task The_name_in_the_certificate_is_checked_and_may_be_told_apart_from_the_address()
+    public async Task The_server_name_is_verified_and_may_differ_from_the_address()
     {
-        var named = Server.Address.Replace("127.0.0.1", "127.0.0.1", StringComparison.Ordinal);
-        _cluster.Files.Write("kubeconfig", _cluster.Config(named, cluster: "tls-server-name: accoffload-acc"));
+        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, cluster: "tls-server-name: accoffload-acc"));
         using (var client = _cluster.NewClient())
         {
             (await client.GetAsync(Path, CancellationToken.None)).Dispose();
         }
 
-        _cluster.Files.Write("kubeconfig", _cluster.Config(named, cluster: "tls-server-name: kubernetes"));
+        _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address, cluster: "tls-server-name: kubernetes"));
         using (var client = _cluster.NewClient())
         {
             var e = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(Path, CancellationToken.None));
@@ -95,13 +94,14 @@ public sealed class ApiServerClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_several_servers_the_next_is_asked_when_one_fails()
+    public async Task When_a_server_fails_the_next_one_is_used()
     {
         await using var second = await FakeApiServer.StartAsync(_cluster.Pki.IssueServer());
         var dead = new Uri("https://127.0.0.1:1/");
-        using var client = _cluster.NewClient(_cluster.Settings with { Servers = [dead, new Uri(Server.Address + "/"), new Uri(second.Address + "/")] });
+        Uri[] servers = [dead, new(Server.Address + "/"), new(second.Address + "/")];
+        using var client = _cluster.NewClient(_cluster.Settings with { Servers = servers });
         var e = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(Path, CancellationToken.None));
-        Assert.Contains("can't be reached", ApiServerClient.Describe(e), StringComparison.Ordinal);
+        Assert.Contains("cannot be reached", ApiServerClient.Describe(e), StringComparison.Ordinal);
         (await client.GetAsync(Path, CancellationToken.None)).Dispose();
         (await client.GetAsync(Path, CancellationToken.None)).Dispose();
         Assert.Equal(2, Server.Requests.Count);
@@ -116,19 +116,20 @@ public sealed class ApiServerClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_kubeconfig_that_is_not_there_yet_is_told_and_found_later()
+    public async Task A_missing_kubeconfig_is_reported_and_read_once_it_appears()
     {
         File.Delete(_cluster.Kubeconfig);
         using var client = _cluster.NewClient();
         var e = await Assert.ThrowsAsync<KubeconfigException>(() => client.GetAsync(Path, CancellationToken.None));
-        Assert.True(e.IsMissing);
-        Assert.Equal($"{_cluster.Kubeconfig}: no such file; make one with rootfs/kubernetes/make-kubeconfig, or name the right one in Kubernetes:Kubeconfig", e.Message);
+        Assert.Equal(
+            $"{_cluster.Kubeconfig}: no such file; create one with rootfs/kubernetes/make-kubeconfig, or correct Kubernetes:Kubeconfig",
+            e.Message);
         _cluster.Files.Write("kubeconfig", _cluster.Config(Server.Address));
         (await client.GetAsync(Path, CancellationToken.None)).Dispose();
     }
 
     [Fact]
-    public async Task What_a_proxy_answers_in_html_is_told_by_its_code()
+    public async Task An_html_error_of_a_proxy_is_reported_by_its_status_code()
     {
         Server.Intercept = async c =>
         {
@@ -137,11 +138,11 @@ public sealed class ApiServerClientTests : IAsyncLifetime
         };
         using var client = _cluster.NewClient();
         var e = await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None));
-        Assert.Equal("the API server answers 502 BadGateway: no message", e.Message);
+        Assert.Equal("the API server answered 502 BadGateway: no message", e.Message);
     }
 
     [Fact]
-    public async Task How_long_the_server_asks_to_wait_is_read_and_bounded()
+    public async Task Retry_after_is_read_and_bounded()
     {
         Server.Intercept = async c =>
         {
@@ -150,8 +151,10 @@ public sealed class ApiServerClientTests : IAsyncLifetime
             return true;
         };
         using var client = _cluster.NewClient();
-        Assert.Equal(TimeSpan.FromSeconds(7), (await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None))).RetryAfter);
-        Assert.Equal(TimeSpan.FromMinutes(5), ApiException.Of(new StatusDocument(null, null, 429, new StatusDetailsDocument(int.MaxValue)), 429).RetryAfter);
+        var e = await Assert.ThrowsAsync<ApiException>(() => client.GetAsync(Path, CancellationToken.None));
+        Assert.Equal(TimeSpan.FromSeconds(7), e.RetryAfter);
+        var status = new StatusDocument(null, null, 429, new StatusDetailsDocument(int.MaxValue));
+        Assert.Equal(TimeSpan.FromMinutes(5), ApiException.FromStatus(status, 429).RetryAfter);
     }
 
     private static Func<HttpContext, bool> HasToken(string token) => c => c.Request.Headers.Authorization == "Bearer " + token;

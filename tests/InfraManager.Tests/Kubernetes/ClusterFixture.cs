@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
-/// <summary>An API server, a kubeconfig for it, and limits that suit a test.</summary>
+/// <summary>A fake API server, a kubeconfig for it, and short timeouts.</summary>
 internal sealed class ClusterFixture : IAsyncDisposable
 {
     public const string Token = KubeconfigText.Token;
@@ -29,7 +29,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
 
     public KubernetesSettings Settings => new(Kubeconfig, "", []);
 
-    public ReflectorOptions Options { get; init; } = new()
+    public ApiServerOptions Options { get; init; } = new()
     {
         PageSize = 3,
         BackoffMin = TimeSpan.FromMilliseconds(5),
@@ -50,9 +50,10 @@ internal sealed class ClusterFixture : IAsyncDisposable
         return key.ExportPkcs8PrivateKeyPem();
     }
 
-    public string Config(string server, string user = $"token: {Token}", string cluster = "") => KubeconfigText.Of(server, Pki.Authority, user, cluster);
+    public string Config(string server, string user = $"token: {Token}", string cluster = "") =>
+        KubeconfigText.Of(server, Pki.Authority, user, cluster);
 
-    public ApiServerClient NewClient(KubernetesSettings? settings = null, ReflectorOptions? options = null) =>
+    public ApiServerClient NewClient(KubernetesSettings? settings = null, ApiServerOptions? options = null) =>
         new(settings ?? Settings, options ?? Options, TimeProvider.System, Log.CreateLogger("Kubernetes"));
 
     public async ValueTask DisposeAsync()

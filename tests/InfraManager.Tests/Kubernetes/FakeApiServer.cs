@@ -19,8 +19,8 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
 /// <summary>
-/// A Kubernetes API server as far as list and watch go, over TLS with HTTP/2: chunks, versions, bookmarks, 410, and faults on demand. Written after the
-/// "API Concepts" page of Kubernetes' documentation (v1.31).
+/// A Kubernetes API server for list and watch, over TLS with HTTP/2: pages, versions, bookmarks, 410, and faults on demand. Written from
+/// the "API Concepts" page of the Kubernetes documentation (v1.31).
 /// </summary>
 internal sealed class FakeApiServer : IAsyncDisposable
 {
@@ -37,19 +37,19 @@ internal sealed class FakeApiServer : IAsyncDisposable
     /// <summary>Every request: path and query.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
-    /// <summary>Handles a request instead; answers whether it did.</summary>
+    /// <summary>Handles a request in place of the server; returns whether it did.</summary>
     public Func<HttpContext, Task<bool>>? Intercept { get; set; }
 
-    /// <summary>Who may ask.</summary>
+    /// <summary>Whether a request is authorized.</summary>
     public Func<HttpContext, bool> Allows { get; set; } = _ => true;
 
-    /// <summary>A version that is too old is told by an event instead of the status.</summary>
+    /// <summary>Reports an expired version as a watch event instead of an HTTP status.</summary>
     public bool GoneAsEvent { get; set; }
 
     public string Address { get; private set; } = "";
 
-    /// <summary>Most objects in one chunk of a list, whatever the client asks for.</summary>
-    public int LargestChunk { get; set; } = int.MaxValue;
+    /// <summary>Maximum number of objects per page, whatever the client requests.</summary>
+    public int MaxPageSize { get; set; } = int.MaxValue;
 
     /// <summary>The version of the last change.</summary>
     public long Version
@@ -63,12 +63,13 @@ internal sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
-    public int Lists(string path) => Requests.Count(r => r.StartsWith(path + "?", StringComparison.Ordinal) && !r.Contains("watch=", StringComparison.Ordinal) && !r.Contains("continue=", StringComparison.Ordinal));
+    public int Lists(string path) => Requests.Count(r => r.StartsWith(path + "?", StringComparison.Ordinal)
+        && !r.Contains("watch=", StringComparison.Ordinal) && !r.Contains("continue=", StringComparison.Ordinal));
 
     public int Watches(string path) => Requests.Count(r => r.StartsWith(path + "?watch=", StringComparison.Ordinal));
 
-    /// <param name="certificate">The server's.</param>
-    /// <param name="netns">The name of the network namespace whose loopback it listens on; null for this one.</param>
+    /// <param name="certificate">The server certificate.</param>
+    /// <param name="netns">Network namespace whose loopback to listen on; null for the current one.</param>
     public static async Task<FakeApiServer> StartAsync(X509Certificate2 certificate, string? netns = null)
     {
         var server = new FakeApiServer(certificate, netns);
@@ -77,7 +78,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Goes away, with all connections, until <see cref="ComeBackAsync"/>. Its objects can be changed meanwhile.</summary>
+    /// <summary>Stops the server and closes all connections until <see cref="ComeBackAsync"/>. Objects can still be changed.</summary>
     public async Task GoAwayAsync()
     {
         Drop();
@@ -88,7 +89,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         _app = null;
     }
 
-    /// <summary>At the same address.</summary>
+    /// <summary>Starts the server again at the same address.</summary>
     public Task ComeBackAsync() => ListenAsync(new Uri(Address).Port);
 
     public void Put(params JsonObject[] items)
@@ -120,7 +121,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the objects exactly these, by the changes that this takes; equal ones are left alone.</summary>
+    /// <summary>Adds, modifies and deletes objects until exactly these exist; unchanged ones are not touched.</summary>
     public void Become(IReadOnlyCollection<JsonObject> wanted)
     {
         foreach (var path in new[] { Kube.Services, Kube.Slices })
@@ -141,7 +142,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a line to the watchers of a path, whatever it is.</summary>
+    /// <summary>Sends an arbitrary line to the watchers of a path.</summary>
     public void Send(string path, string line)
     {
         lock (_lock)
@@ -157,11 +158,11 @@ internal sealed class FakeApiServer : IAsyncDisposable
     {
         lock (_lock)
         {
-            Send(path, new JsonObject { ["type"] = "BOOKMARK", ["object"] = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = $"{_version}" } } }.ToJsonString());
+            Send(path, $$$$"""{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"{{{{_version}}}}"}}}""");
         }
     }
 
-    /// <summary>Forgets what happened before now.</summary>
+    /// <summary>Expires all versions before the current one.</summary>
     public void Compact()
     {
         lock (_lock)
@@ -194,7 +195,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
     }
 
     public static Task FailAsync(HttpContext context, int code, string reason, string message) => WriteAsync(
-        context, code, $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{{message}}","reason":"{{reason}}","code":{{code}}}""");
+        context,
+        code,
+        $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{{message}}","reason":"{{reason}}","code":{{code}}}""");
 
     public static async Task WriteAsync(HttpContext context, int code, string body)
     {
@@ -242,7 +245,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         await _app.StartAsync();
     }
 
-    // A socket belongs to the namespace of the thread that makes it.
+    // A socket belongs to the network namespace of the thread that creates it.
     private Socket Bind(EndPoint endPoint)
     {
         using var there = NetNamespace.OpenNamed(_netns!);
@@ -296,11 +299,13 @@ internal sealed class FakeApiServer : IAsyncDisposable
         var path = context.Request.Path.Value!;
         if (query["watch"] == "true")
         {
-            await WatchAsync(context, path, long.Parse(query["resourceVersion"]!, CultureInfo.InvariantCulture), int.Parse(query["timeoutSeconds"]!, CultureInfo.InvariantCulture));
+            var version = long.Parse(query["resourceVersion"]!, CultureInfo.InvariantCulture);
+            await WatchAsync(context, path, version, int.Parse(query["timeoutSeconds"]!, CultureInfo.InvariantCulture));
         }
         else
         {
-            await ListAsync(context, path, Math.Min(LargestChunk, int.Parse(query["limit"]!, CultureInfo.InvariantCulture)), query["continue"].ToString());
+            var limit = int.Parse(query["limit"]!, CultureInfo.InvariantCulture);
+            await ListAsync(context, path, Math.Min(MaxPageSize, limit), query["continue"].ToString());
         }
     }
 
@@ -309,7 +314,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
         string? body = null;
         lock (_lock)
         {
-            // The token says up to where the list went, and of which version it is.
+            // The token holds the list's version and the last name returned.
             var version = next.Length > 0 ? long.Parse(next.Split('|')[0], CultureInfo.InvariantCulture) : _version;
             var after = next.Length > 0 ? next.Split('|')[1] : "";
             if (version >= _compacted || next.Length == 0)
@@ -317,8 +322,13 @@ internal sealed class FakeApiServer : IAsyncDisposable
                 var page = All(path).Where(o => string.CompareOrdinal(o.Key, after) > 0).Take(limit + 1).ToList();
                 var more = page.Count > limit;
                 var items = page.Take(limit).ToList();
-                var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture), ["continue"] = more ? $"{version}|{items[^1].Key}" : "" };
-                body = $$"""{"kind":"List","metadata":{{metadata.ToJsonString()}},"items":[{{string.Join(',', items.Select(i => i.Value.ToJsonString()))}}]}""";
+                var metadata = new JsonObject
+                {
+                    ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture),
+                    ["continue"] = more ? $"{version}|{items[^1].Key}" : "",
+                }.ToJsonString();
+                var list = string.Join(',', items.Select(i => i.Value.ToJsonString()));
+                body = $$"""{"kind":"List","metadata":{{metadata}},"items":[{{list}}]}""";
             }
         }
         if (body is null)
@@ -350,7 +360,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
         {
             if (GoneAsEvent)
             {
-                await WriteAsync(context, 200, """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}""" + "\n");
+                const string Gone =
+                    """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}""";
+                await WriteAsync(context, 200, Gone + "\n");
             }
             else
             {

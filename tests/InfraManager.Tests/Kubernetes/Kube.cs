@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
-/// <summary>Objects of the Kubernetes API as its server writes them.</summary>
+/// <summary>Builds objects of the Kubernetes API in the form the API server writes.</summary>
 internal static class Kube
 {
     public const string Services = "/api/v1/services";
@@ -14,7 +14,14 @@ internal static class Kube
         var spec = new JsonObject
         {
             ["type"] = "ClusterIP",
-            ["ports"] = new JsonArray([.. ports.Select(p => new JsonObject { ["name"] = p.Name, ["protocol"] = p.Protocol, ["port"] = p.Port, ["targetPort"] = "named", ["nodePort"] = p.NodePort == 0 ? null : p.NodePort })]),
+            ["ports"] = new JsonArray([.. ports.Select(p => new JsonObject
+            {
+                ["name"] = p.Name,
+                ["protocol"] = p.Protocol,
+                ["port"] = p.Port,
+                ["targetPort"] = "named",
+                ["nodePort"] = p.NodePort == 0 ? null : p.NodePort,
+            })]),
             ["sessionAffinity"] = "None",
             ["internalTrafficPolicy"] = "Cluster",
         };
@@ -31,21 +38,27 @@ internal static class Kube
         };
     }
 
-    /// <summary>A service with the one unnamed port 80 over TCP.</summary>
+    /// <summary>A service with the single unnamed port 80/TCP.</summary>
     public static JsonObject Web(string clusterIp = "10.96.0.10", string name = "web") => Service(name, clusterIp, ("", "TCP", 80, 0));
 
-    public static JsonObject Slice(string name, string service, (string? Name, string Protocol, int Port)[] ports, params JsonObject[] endpoints) => new()
+    public static JsonObject Slice(
+        string name, string service, (string? Name, string Protocol, int Port)[] ports, params JsonObject[] endpoints)
     {
-        ["metadata"] = Metadata(name, ("kubernetes.io/service-name", service)),
-        ["addressType"] = "IPv4",
-        ["ports"] = new JsonArray([.. ports.Select(p => new JsonObject { ["name"] = p.Name, ["protocol"] = p.Protocol, ["port"] = p.Port })]),
-        ["endpoints"] = new JsonArray([.. endpoints]),
-    };
+        var portItems = ports.Select(p => new JsonObject { ["name"] = p.Name, ["protocol"] = p.Protocol, ["port"] = p.Port });
+        return new JsonObject
+        {
+            ["metadata"] = Metadata(name, ("kubernetes.io/service-name", service)),
+            ["addressType"] = "IPv4",
+            ["ports"] = new JsonArray([.. portItems]),
+            ["endpoints"] = new JsonArray([.. endpoints]),
+        };
+    }
 
     /// <summary>A slice of <see cref="Web"/>: its target port is 8080.</summary>
     public static JsonObject WebSlice(string name, params JsonObject[] endpoints) => Slice(name, "web", [("", "TCP", 8080)], endpoints);
 
-    public static JsonObject Endpoint(string address, string node = "node-1", bool? ready = true, bool? serving = null, bool? terminating = null, params string[] zones)
+    public static JsonObject Endpoint(
+        string address, string node = "node-1", bool? ready = true, bool? serving = null, bool? terminating = null, params string[] zones)
     {
         var endpoint = new JsonObject
         {
@@ -61,12 +74,18 @@ internal static class Kube
         return endpoint;
     }
 
-    /// <summary>Ends, still answers.</summary>
-    public static JsonObject Ending(string address, string node = "node-1") => Endpoint(address, node, ready: false, serving: true, terminating: true);
+    /// <summary>A terminating endpoint that still serves.</summary>
+    public static JsonObject Terminating(string address, string node = "node-1") =>
+        Endpoint(address, node, ready: false, serving: true, terminating: true);
 
     public static JsonObject Node(string name, string zone) => new()
     {
-        ["metadata"] = new JsonObject { ["name"] = name, ["uid"] = "uid-" + name, ["labels"] = new JsonObject { ["topology.kubernetes.io/zone"] = zone } },
+        ["metadata"] = new JsonObject
+        {
+            ["name"] = name,
+            ["uid"] = "uid-" + name,
+            ["labels"] = new JsonObject { ["topology.kubernetes.io/zone"] = zone },
+        },
     };
 
     public static JsonObject With(this JsonObject item, string path, JsonNode? value)
@@ -101,6 +120,10 @@ internal static class Kube
         ["uid"] = "uid-" + name,
         ["creationTimestamp"] = "2026-01-02T03:04:05Z",
         ["labels"] = new JsonObject([.. labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))]),
-        ["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "kubectl", ["fieldsV1"] = new JsonObject { ["f:spec"] = new JsonObject { ["f:ports"] = new JsonObject() } } }),
+        ["managedFields"] = new JsonArray(new JsonObject
+        {
+            ["manager"] = "kubectl",
+            ["fieldsV1"] = new JsonObject { ["f:spec"] = new JsonObject { ["f:ports"] = new JsonObject() } },
+        }),
     };
 }

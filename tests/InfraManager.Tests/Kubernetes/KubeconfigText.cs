@@ -3,15 +3,15 @@ using System.Text;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
-/// <summary>A kubeconfig with one context, as a cluster's administrator would write it.</summary>
+/// <summary>Text of a kubeconfig with one context.</summary>
 internal static class KubeconfigText
 {
     public const string Token = "let-me-in";
 
     /// <param name="server">https://ADDRESS:PORT</param>
-    /// <param name="authority">Who signed the server's certificate.</param>
-    /// <param name="user">A line that says who asks.</param>
-    /// <param name="cluster">A further line of the cluster.</param>
+    /// <param name="authority">The CA of the server certificate.</param>
+    /// <param name="user">A line for the user entry.</param>
+    /// <param name="cluster">An additional line for the cluster entry.</param>
     public static string Of(string server, X509Certificate2 authority, string user = $"token: {Token}", string cluster = "") => $"""
         apiVersion: v1
         kind: Config

@@ -12,12 +12,13 @@ public sealed class MakeKubeconfigTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task What_it_writes_is_what_the_service_reads()
+    public async Task The_service_can_read_what_the_script_writes()
     {
         using var pki = new TestPki(DateTimeOffset.UtcNow);
         var ca = _folder.Write("ca.crt", pki.Authority.ExportCertificatePem());
         var @out = _folder.At("kubeconfig");
-        var (code, error) = await RunAsync("--server", "https://192.0.2.1:6443", "--out", @out, "--ca", ca, "--tls-server-name", "kubernetes", "--kubectl", Kubectl());
+        var (code, error) = await RunAsync(
+            "--server", "https://192.0.2.1:6443", "--out", @out, "--ca", ca, "--tls-server-name", "kubernetes", "--kubectl", Kubectl());
         Assert.True(code == 0, error);
         var config = KubeconfigReader.Read(@out, "", []);
         Assert.Equal("https://192.0.2.1:6443/", config.Servers.Single().ToString());
@@ -31,27 +32,32 @@ public sealed class MakeKubeconfigTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_missing_is_told_and_nothing_written()
+    public async Task A_missing_argument_is_reported_and_nothing_is_written()
     {
         var @out = _folder.At("kubeconfig");
-        Assert.Equal((1, "make-kubeconfig: --server is missing: the API server's real address, such as https://192.0.2.1:6443\n"), await RunAsync("--out", @out));
-        Assert.Equal((1, "make-kubeconfig: --server http://x is not an https address\n"), await RunAsync("--server", "http://x", "--out", @out));
+        Assert.Equal(
+            (1, "make-kubeconfig: --server is missing: the API server's real address, such as https://192.0.2.1:6443\n"),
+            await RunAsync("--out", @out));
+        Assert.Equal(
+            (1, "make-kubeconfig: --server http://x is not an https address\n"), await RunAsync("--server", "http://x", "--out", @out));
         Assert.Equal((1, "make-kubeconfig: --out needs a value; see --help\n"), await RunAsync("--out"));
-        Assert.Contains("is not on PATH", (await RunAsync("--server", "https://x", "--out", @out, "--kubectl", "/nonexistent/kubectl")).Error, StringComparison.Ordinal);
+        var (_, error) = await RunAsync("--server", "https://x", "--out", @out, "--kubectl", "/nonexistent/kubectl");
+        Assert.Contains("is not on PATH", error, StringComparison.Ordinal);
         Assert.False(File.Exists(@out));
     }
 
     [Fact]
-    public void The_manifest_allows_to_watch_what_is_watched_to_write_events_and_nothing_else()
+    public void The_cluster_role_allows_only_the_watches_and_writing_events()
     {
-        var role = File.ReadAllText(Path.Combine(Repository.Root, "rootfs/kubernetes/rbac.yaml")).Split("---").Select(YamlTree.Parse).Cast<Dictionary<string, object?>>().Single(d => (string)d["kind"]! == "ClusterRole");
+        var role = File.ReadAllText(Path.Combine(Repository.Root, "rootfs/kubernetes/rbac.yaml")).Split("---").Select(YamlTree.Parse)
+            .Cast<Dictionary<string, object?>>().Single(d => (string)d["kind"]! == "ClusterRole");
         var rules = ((List<object?>)role["rules"]!).Cast<Dictionary<string, object?>>().ToList();
         Assert.Equal(
             ["services list watch", "discovery.k8s.io endpointslices list watch", "nodes list watch", "events.k8s.io events create patch"],
             rules.Select(r => string.Join(' ', new[] { "apiGroups", "resources", "verbs" }.SelectMany(f => (List<object?>)r[f]!)).Trim()));
     }
 
-    /// <summary>Stands for kubectl, which a test has no cluster for.</summary>
+    /// <summary>A stand-in for kubectl, since the test has no cluster.</summary>
     private string Kubectl()
     {
         var file = _folder.Write("kubectl", $"""
@@ -65,7 +71,8 @@ public sealed class MakeKubeconfigTests : IDisposable
 
     private async Task<(int Code, string Error)> RunAsync(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(_script, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process =
+            Process.Start(new ProcessStartInfo(_script, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var output = process.StandardOutput.ReadToEndAsync(limit.Token);
         var error = await process.StandardError.ReadToEndAsync(limit.Token);

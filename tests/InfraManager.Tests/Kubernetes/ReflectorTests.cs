@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
@@ -30,7 +31,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Lists_in_chunks_without_other_proxies_services_and_then_follows_the_changes()
+    public async Task Lists_in_pages_without_the_services_of_other_proxies_and_then_follows_changes()
     {
         for (var i = 0; i < 8; i++)
         {
@@ -40,13 +41,16 @@ public sealed class ReflectorTests : IAsyncLifetime
         await StartAsync();
         Assert.Equal(8, _sink.Count);
         Assert.Equal(2, Server.Requests.Count(r => r.Contains("continue=", StringComparison.Ordinal)));
-        Assert.All(Server.Requests, r => Assert.Contains("labelSelector=" + Uri.EscapeDataString("!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless"), r, StringComparison.Ordinal));
+        var selector = "labelSelector=" + Uri.EscapeDataString("!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless");
+        Assert.All(Server.Requests, r => Assert.Contains(selector, r, StringComparison.Ordinal));
         Assert.Contains(Server.Requests, r => r.Contains("allowWatchBookmarks=true", StringComparison.Ordinal));
 
         Server.Put(Kube.Web("10.96.0.77", "new"));
         Server.Delete(Kube.Services, "default/svc-3");
         Server.Put(Kube.Web("10.96.0.99", "svc-1"));
-        await Eventually.TrueAsync(() => _sink.Names == "new svc-0 svc-1 svc-2 svc-4 svc-5 svc-6 svc-7" && _sink["svc-1"].ClusterIPs[0].ToString() == "10.96.0.99", () => _sink.Names);
+        await Eventually.TrueAsync(
+            () => _sink.Names == "new svc-0 svc-1 svc-2 svc-4 svc-5 svc-6 svc-7" && _sink["svc-1"].ClusterIPs[0].ToString() == "10.96.0.99",
+            () => _sink.Names);
         Assert.Equal(1, _reflector.Status.Lists);
         Assert.Equal(3, _reflector.Status.Events);
         Assert.Equal(0, _reflector.Status.Errors);
@@ -55,7 +59,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_lost_connection_the_watch_goes_on_where_it_was_and_nothing_is_removed()
+    public async Task After_a_lost_connection_the_watch_resumes_and_nothing_is_removed()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"), Kube.Web("10.96.0.2", "b"));
         await StartAsync();
@@ -71,11 +75,11 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_bookmark_moves_the_version_that_a_later_watch_resumes_from()
+    public async Task A_later_watch_resumes_from_the_last_bookmark()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         await StartAsync();
-        // Changes of another kind make the old version useless, unless the bookmark was taken.
+        // Changes of another kind expire the old version unless the bookmark was applied.
         Server.Put(Kube.WebSlice("s"));
         Server.Bookmark(Kube.Services);
         await Eventually.TrueAsync(() => _reflector.Status.Events == 1, "no bookmark");
@@ -89,7 +93,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_forgotten_version_is_listed_again_and_what_vanished_goes_only_when_the_list_is_complete(bool asEvent)
+    public async Task An_expired_version_is_listed_again_and_missing_objects_go_only_when_the_list_is_complete(bool asEvent)
     {
         Server.GoneAsEvent = asEvent;
         for (var i = 0; i < 5; i++)
@@ -122,7 +126,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_expired_list_is_begun_again()
+    public async Task An_expired_list_starts_over()
     {
         for (var i = 0; i < 5; i++)
         {
@@ -132,7 +136,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         var times = 2;
         Server.Intercept = context =>
         {
-            // The token's version is older than this.
+            // Expires the version of the continue token.
             if (context.Request.Query.ContainsKey("continue") && times-- > 0)
             {
                 Server.Put(Kube.Web("10.96.1.1", "svc-9"));
@@ -146,7 +150,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_connection_lost_within_a_list_changes_nothing()
+    public async Task A_connection_lost_during_a_list_changes_nothing()
     {
         for (var i = 0; i < 5; i++)
         {
@@ -181,7 +185,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_silent_server_is_given_up_on_and_asked_again()
+    public async Task A_silent_server_times_out_and_is_asked_again()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         var silent = 2;
@@ -203,16 +207,16 @@ public sealed class ReflectorTests : IAsyncLifetime
             }
             return false;
         };
-        await StartAsync(_cluster.Options with { AnswerLimit = TimeSpan.FromSeconds(2), BodyIdleLimit = TimeSpan.FromSeconds(2) });
+        await StartAsync(_cluster.Options with { ResponseTimeout = TimeSpan.FromSeconds(2), BodyIdleTimeout = TimeSpan.FromSeconds(2) });
         Assert.Equal("a", _sink.Names);
-        // More where the machine is so busy that other answers are late too.
+        // There may be more on a busy machine.
         Assert.True(_reflector.Status.Errors >= 2);
-        Assert.Contains(_cluster.Log.Lines, l => l.Contains("does not answer within 2 s", StringComparison.Ordinal));
-        Assert.Contains(_cluster.Log.Lines, l => l.Contains("nothing came for 2 s", StringComparison.Ordinal));
+        Assert.Contains(_cluster.Log.Lines, l => l.Contains("did not respond within 2 s", StringComparison.Ordinal));
+        Assert.Contains(_cluster.Log.Lines, l => l.Contains("no data for 2 s", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_watch_that_does_not_end_is_ended_here()
+    public async Task A_watch_that_the_server_does_not_end_times_out()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         Server.Intercept = async context =>
@@ -227,42 +231,45 @@ public sealed class ReflectorTests : IAsyncLifetime
             await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
             return true;
         };
-        await StartAsync(_cluster.Options with { WatchTime = TimeSpan.FromSeconds(1), WatchGrace = TimeSpan.FromMilliseconds(100) });
+        await StartAsync(_cluster.Options with { WatchDuration = TimeSpan.FromSeconds(1), WatchGrace = TimeSpan.FromMilliseconds(100) });
         await Eventually.TrueAsync(() => Server.Watches(Kube.Services) > 1, "no second watch");
         Server.Put(Kube.Web("10.96.0.2", "b"));
         await Eventually.TrueAsync(() => _sink.Names == "a b", () => _sink.Names);
-        Assert.Contains(_cluster.Log.Lines, l => l.Contains("the watch did not end within", StringComparison.Ordinal));
+        Assert.Contains(_cluster.Log.Lines, l => l.Contains("the server did not end the watch within", StringComparison.Ordinal));
         Assert.Equal(1, Server.Lists(Kube.Services));
     }
 
     [Fact]
-    public async Task An_object_that_makes_no_sense_is_named_with_its_field_and_its_former_version_goes()
+    public async Task An_invalid_object_is_reported_with_its_field_and_replaces_its_previous_version()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"), Kube.Web("10.96.0.2", "b"));
         await StartAsync();
         Server.Put(Kube.Web("no address", "a"));
         Server.Put(Kube.Web("10.96.0.3", "c"));
         await Eventually.TrueAsync(() => _sink.Names == "a b c", () => _sink.Names);
-        Assert.Equal(("uid-a", "Service default/a: spec.clusterIPs[0]: \"no address\" is no IP address"), (_sink["a"].Uid, _sink["a"].Unreadable));
+        const string Problem = "Service default/a: spec.clusterIPs[0]: \"no address\" is not an IP address";
+        Assert.Equal(("uid-a", Problem), (_sink["a"].Uid, _sink["a"].ReadError));
         Assert.Empty(_sink["a"].ClusterIPs);
-        Assert.Equal("Service default/a: spec.clusterIPs[0]: \"no address\" is no IP address", _reflector.Status.LastError);
+        Assert.Equal(Problem, _reflector.Status.LastError);
 
-        // The same in a list: the others are taken in, and this one is not taken for gone.
+        // In a list, the other objects are read and this one does not count as removed.
         Server.Delete(Kube.Services, "default/b");
         Server.Compact();
         Server.Drop();
         await Eventually.TrueAsync(() => _sink.Replaced == 2 || _sink.Names == "a c", () => _sink.Names);
         await Eventually.TrueAsync(() => _sink.Names == "a c", () => _sink.Names);
-        Assert.Equal("Service default/a: spec.clusterIPs[0]: \"no address\" is no IP address", _sink["a"].Unreadable);
+        Assert.Equal(Problem, _sink["a"].ReadError);
     }
 
     [Theory]
-    [InlineData("{\"type\":\"MODIFIED\",\"object\":{\"spec\":{}}}", "watch of Service: object: Service: metadata: is missing")]
-    [InlineData("{\"type\":\"SHAKEN\",\"object\":{}}", "watch of Service: type: \"SHAKEN\" is no type of event")]
-    [InlineData("{\"type\":\"DELETED\"}", "watch of Service: object: is missing")]
-    [InlineData("this is no JSON", "watch of Service: is not valid JSON (byte 1 of line 1)")]
-    [InlineData("{\"type\":\"ERROR\",\"object\":{\"code\":500,\"reason\":\"InternalError\",\"message\":\"etcd\\nis ill\"}}", "the API server answers 500 InternalError: etcd\\u000ais ill")]
-    public async Task Nonsense_in_a_watch_is_told_and_the_watch_begun_again(string line, string expected)
+    [InlineData("{\"type\":\"MODIFIED\",\"object\":{\"spec\":{}}}", "watch of Service: object: Service: metadata: missing")]
+    [InlineData("{\"type\":\"SHAKEN\",\"object\":{}}", "watch of Service: type: \"SHAKEN\" is not an event type")]
+    [InlineData("{\"type\":\"DELETED\"}", "watch of Service: object: missing")]
+    [InlineData("this is no JSON", "watch of Service: invalid JSON (line 1, byte 1)")]
+    [InlineData(
+        "{\"type\":\"ERROR\",\"object\":{\"code\":500,\"reason\":\"InternalError\",\"message\":\"etcd\\nis down\"}}",
+        "the API server answered 500 InternalError: etcd\\u000ais down")]
+    public async Task An_invalid_event_is_reported_and_the_watch_restarted(string line, string expected)
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         await StartAsync();
@@ -274,34 +281,37 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_too_large_is_told_and_a_smaller_chunk_asked_for()
+    public async Task A_page_that_is_too_large_is_reported_and_a_smaller_one_requested()
     {
         for (var i = 0; i < 6; i++)
         {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
         }
 
-        await StartAsync(_cluster.Options with { PageSize = 6, LargestPage = 2000, LargestObject = 1500 });
+        await StartAsync(_cluster.Options with { PageSize = 6, MaxPageBytes = 2000, MaxObjectBytes = 1500 });
         Assert.Equal(6, _sink.Count);
-        Assert.Contains(_cluster.Log.Lines, l => l.Contains("the answer is larger than 2000 bytes", StringComparison.Ordinal));
-        Server.Put(Kube.Web("10.96.0.9", "big").With("metadata.annotations", new System.Text.Json.Nodes.JsonObject { ["x"] = new string('x', 2000) }));
-        await Eventually.TrueAsync(() => _cluster.Log.Lines.Any(l => l.Contains("the answer is larger than 1500 bytes", StringComparison.Ordinal)), () => _reflector.Status.LastError);
+        Assert.Contains(_cluster.Log.Lines, l => l.Contains("the response is larger than 2000 bytes", StringComparison.Ordinal));
+        Server.Put(Kube.Web("10.96.0.9", "big").With("metadata.annotations", new JsonObject { ["x"] = new string('x', 2000) }));
+        await Eventually.TrueAsync(
+            () => _cluster.Log.Lines.Any(l => l.Contains("the response is larger than 1500 bytes", StringComparison.Ordinal)),
+            () => _reflector.Status.LastError);
         Assert.Equal(6, _sink.Count);
     }
 
     [Fact]
-    public async Task Too_many_objects_are_refused_and_those_that_are_known_stay()
+    public async Task Too_many_objects_are_rejected_and_the_known_ones_stay()
     {
         for (var i = 0; i < 4; i++)
         {
             Server.Put(Kube.Web($"10.96.0.{i + 1}", $"svc-{i}"));
         }
 
-        await StartAsync(_cluster.Options with { MostObjects = 4 });
+        await StartAsync(_cluster.Options with { MaxObjects = 4 });
         Server.Drop();
         Server.Put(Kube.Web("10.96.0.8", "svc-8"), Kube.Web("10.96.0.9", "svc-9"));
         Server.Compact();
-        await Eventually.TrueAsync(() => _reflector.Status.LastError == "there are more than 4 objects of the kind Service, more than are taken in", () => _reflector.Status.LastError);
+        await Eventually.TrueAsync(
+            () => _reflector.Status.LastError == "too many Service objects: the limit is 4", () => _reflector.Status.LastError);
         Assert.Contains("svc-0 svc-1 svc-2 svc-3", _sink.Names, StringComparison.Ordinal);
     }
 
@@ -311,7 +321,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [InlineData(429, "TooManyRequests", "")]
     [InlineData(500, "InternalError", "")]
     [InlineData(503, "ServiceUnavailable", "")]
-    public async Task A_refusal_is_told_with_what_to_do_and_tried_again(int code, string reason, string remedy)
+    public async Task An_error_status_is_reported_with_its_remedy_and_retried(int code, string reason, string remedy)
     {
         var left = 3;
         Server.Intercept = async context =>
@@ -328,11 +338,11 @@ public sealed class ReflectorTests : IAsyncLifetime
         await StartAsync();
         Assert.Equal("a", _sink.Names);
         Assert.Equal(3, _reflector.Status.Errors);
-        Assert.Equal($"the API server answers {code} {reason}: not now{remedy}", _reflector.Status.LastError);
+        Assert.Equal($"the API server answered {code} {reason}: not now{remedy}", _reflector.Status.LastError);
     }
 
     [Fact]
-    public async Task A_version_that_the_server_never_had_leads_to_a_list()
+    public async Task A_version_unknown_to_the_server_is_listed_again()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         await StartAsync();
@@ -347,15 +357,17 @@ public sealed class ReflectorTests : IAsyncLifetime
             return true;
         };
         Server.Drop();
-        await Eventually.TrueAsync(() => Server.Lists(Kube.Services) == 2 && Server.WatcherCount(Kube.Services) == 1, "no second list");
+        await Eventually.TrueAsync(
+            () => Server.Lists(Kube.Services) == 2 && Server.WatcherCount(Kube.Services) == 1, "no second list");
         Assert.Equal("a", _sink.Names);
     }
 
-    private async Task StartAsync(ReflectorOptions? options = null)
+    private async Task StartAsync(ApiServerOptions? options = null)
     {
         options ??= _cluster.Options;
         _client = _cluster.NewClient(options: options);
-        _reflector = new Reflector<ServiceObject>(ResourceKinds.Services, _client, _sink, options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
+        _reflector = new Reflector<ServiceObject>(
+            ResourceKinds.Services, _client, _sink, options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
         _running = Task.Run(() => _reflector.RunAsync(_stop.Token));
         await _reflector.Synced.WaitAsync(TimeSpan.FromSeconds(60));
         await Eventually.TrueAsync(() => _reflector.Status.Phase == ReflectorPhase.Watching, () => $"{_reflector.Status}");

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
@@ -7,8 +8,9 @@ using ACCOffload.InfraManager.Tests.Support;
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>
-/// What happens in a cluster, replayed on an API server: each step is what the cluster holds, beside it what kube-proxy (v1.31, by its documentation) would
-/// do with new flows. Each sequence runs forwards, backwards, with the steps taken at once, and with the connection lost at each step.
+/// Sequences of cluster states replayed on a fake API server. Each step pairs the expected handling of new flows (kube-proxy v1.31,
+/// according to its documentation) with the cluster's objects. Each sequence runs forwards, backwards, without pauses, and with lost
+/// connections.
 /// </summary>
 public sealed class ClusterSequenceTests : IAsyncLifetime
 {
@@ -27,18 +29,20 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080", [Kube.Web(), Slice("s", 1, 2)]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080", [Kube.Web(), Slice("s", 1, 2, 3)]),
         ],
-        ["scale down, by way of terminating endpoints"] =
+        ["scale down through terminating endpoints"] =
         [
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080", [Kube.Web(), Slice("s", 1, 2, 3)]),
-            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.3:8080", [Kube.Web(), Kube.WebSlice("s", Pod(1), Kube.Ending("10.244.1.2"), Pod(3))]),
+            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.3:8080",
+                [Kube.Web(), Kube.WebSlice("s", Pod(1), Kube.Terminating("10.244.1.2"), Pod(3))]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.3:8080", [Kube.Web(), Slice("s", 1, 3)]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080", [Kube.Web(), Slice("s", 1)]),
         ],
         ["to zero and back"] =
         [
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080", [Kube.Web(), Slice("s", 1, 2)]),
-            // Nothing is ready: what ends is better than nothing.
-            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080", [Kube.Web(), Kube.WebSlice("s", Kube.Ending("10.244.1.1"), Kube.Ending("10.244.1.2"))]),
+            // Nothing is ready, so terminating endpoints are used.
+            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080",
+                [Kube.Web(), Kube.WebSlice("s", Kube.Terminating("10.244.1.1"), Kube.Terminating("10.244.1.2"))]),
             ("web 10.96.0.10:80/TCP -> refuse", [Kube.Web(), Slice("s")]),
             ("web 10.96.0.10:80/TCP -> refuse", [Kube.Web(), Kube.WebSlice("s", Kube.Endpoint("10.244.1.3", ready: false))]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.3:8080", [Kube.Web(), Slice("s", 3)]),
@@ -47,33 +51,39 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         [
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080", [Kube.Web(), Slice("old", 1, 2)]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:9090", [Kube.Web(), Slice("old", 1, 2), New(3)]),
-            ("web 10.96.0.10:80/TCP -> 10.244.1.2:8080 10.244.1.3:9090", [Kube.Web(), Kube.WebSlice("old", Kube.Ending("10.244.1.1"), Pod(2)), New(3)]),
-            ("web 10.96.0.10:80/TCP -> 10.244.1.3:9090 10.244.1.4:9090", [Kube.Web(), Kube.WebSlice("old", Kube.Ending("10.244.1.2")), New(3, 4)]),
+            ("web 10.96.0.10:80/TCP -> 10.244.1.2:8080 10.244.1.3:9090",
+                [Kube.Web(), Kube.WebSlice("old", Kube.Terminating("10.244.1.1"), Pod(2)), New(3)]),
+            ("web 10.96.0.10:80/TCP -> 10.244.1.3:9090 10.244.1.4:9090",
+                [Kube.Web(), Kube.WebSlice("old", Kube.Terminating("10.244.1.2")), New(3, 4)]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.3:9090 10.244.1.4:9090", [Kube.Web(), New(3, 4)]),
         ],
         ["port rename"] =
         [
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080", [Named("http"), NamedSlice("http")]),
-            // The service is renamed first: until its slices follow, it has no endpoint of that name.
+            // The port is renamed in the Service first; until the slices follow, it has no endpoints.
             ("web 10.96.0.10:80/TCP -> refuse", [Named("web"), NamedSlice("http")]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080", [Named("web"), NamedSlice("web")]),
         ],
-        ["an address that is used again, by another service's pod"] =
+        ["an address reused by another service's pod"] =
         [
             ("other 10.96.0.20:80/TCP -> refuse\nweb 10.96.0.10:80/TCP -> 10.244.1.1:8080", [Kube.Web(), Other(), Slice("s", 1)]),
             ("other 10.96.0.20:80/TCP -> refuse\nweb 10.96.0.10:80/TCP -> refuse", [Kube.Web(), Other(), Slice("s")]),
-            ("other 10.96.0.20:80/TCP -> 10.244.1.1:8080\nweb 10.96.0.10:80/TCP -> refuse", [Kube.Web(), Other(), Slice("s"), OtherSlice(1)]),
+            ("other 10.96.0.20:80/TCP -> 10.244.1.1:8080\nweb 10.96.0.10:80/TCP -> refuse",
+                [Kube.Web(), Other(), Slice("s"), OtherSlice(1)]),
         ],
         ["slice split and merge"] =
         [
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080", [Kube.Web(), Slice("a", 1, 2, 3)]),
-            // For a while an endpoint is in both.
-            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080", [Kube.Web(), Slice("a", 1, 2, 3), Slice("b", 2, 3)]),
+            // For a while the endpoints are in both slices.
+            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080",
+                [Kube.Web(), Slice("a", 1, 2, 3), Slice("b", 2, 3)]),
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080", [Kube.Web(), Slice("a", 1), Slice("b", 2, 3)]),
-            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080 10.244.1.4:8080", [Kube.Web(), Slice("a", 1), Slice("b", 1, 2, 3, 4)]),
-            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080 10.244.1.4:8080", [Kube.Web(), Slice("b", 1, 2, 3, 4)]),
+            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080 10.244.1.4:8080",
+                [Kube.Web(), Slice("a", 1), Slice("b", 1, 2, 3, 4)]),
+            ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080 10.244.1.2:8080 10.244.1.3:8080 10.244.1.4:8080",
+                [Kube.Web(), Slice("b", 1, 2, 3, 4)]),
         ],
-        ["delete and create again, with another address"] =
+        ["delete and create again with another address"] =
         [
             ("web 10.96.0.10:80/TCP -> 10.244.1.1:8080", [Kube.Web(), Slice("s", 1)]),
             ("", [Slice("s", 1)]),
@@ -97,7 +107,9 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _cluster = await ClusterFixture.StartAsync();
-        _watch = new ClusterWatch(_cluster.Settings, TestNode.Settings, _sink, null, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
+        _watch = new ClusterWatch(
+            _cluster.Settings, TestNode.Settings, _sink, null, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger(
+                "Kubernetes"));
         Server.Put(Kube.Node("node-1", "a"));
     }
 
@@ -116,14 +128,14 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         foreach (var step in steps.Concat(steps.Reverse()))
         {
             Server.Become(step.Cluster);
-            await HoldsAsync(step.Expected);
+            await AssertAppliedAsync(step.Expected);
         }
         Assert.Equal(1, Server.Lists(Kube.Services));
     }
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task At_once_forwards_and_backwards(string name)
+    public async Task Without_pauses_forwards_and_backwards(string name)
     {
         var steps = Sequences[name];
         await StartAsync(steps[0].Cluster);
@@ -134,19 +146,19 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
                 Server.Become(step.Cluster);
             }
 
-            await HoldsAsync(steps[^1].Expected);
+            await AssertAppliedAsync(steps[^1].Expected);
             foreach (var step in steps.Reverse())
             {
                 Server.Become(step.Cluster);
             }
 
-            await HoldsAsync(steps[0].Expected);
+            await AssertAppliedAsync(steps[0].Expected);
         }
     }
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task With_the_connection_lost_at_each_step_and_the_history_forgotten_at_every_other(string name)
+    public async Task With_the_connection_lost_at_each_step_and_the_history_expired_at_every_other(string name)
     {
         var steps = Sequences[name];
         await StartAsync(steps[0].Cluster);
@@ -161,15 +173,15 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
             }
 
             Server.Drop();
-            await HoldsAsync(step.Expected);
+            await AssertAppliedAsync(step.Expected);
         }
     }
 
     [Fact]
-    public async Task The_status_tells_how_far_the_watch_is()
+    public async Task The_status_reports_the_progress_of_the_watch()
     {
         await StartAsync([Kube.Web(), Slice("s", 1)]);
-        await HoldsAsync("web 10.96.0.10:80/TCP -> 10.244.1.1:8080");
+        await AssertAppliedAsync("web 10.96.0.10:80/TCP -> 10.244.1.1:8080");
         var status = _watch.GetStatus();
         Assert.Equal(Server.Address + "/", status.Server);
         Assert.Equal(["Service 1", "EndpointSlice 1", "Node 1"], status.Kinds.Select(k => $"{k.Kind} {k.Objects}"));
@@ -178,9 +190,9 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_service_that_vanished_while_the_watch_was_away_goes_after_the_list_only()
+    public async Task A_service_deleted_while_the_watch_was_down_is_removed_only_after_the_list()
     {
-        _sink.Remember(new ACCOffload.InfraManager.State.ServiceKey("default", "gone"), new ACCOffload.InfraManager.State.ServiceKey("default", "web"));
+        _sink.AddKnown(new ServiceKey("default", "gone"), new ServiceKey("default", "web"));
         Server.Intercept = async c =>
         {
             if (!c.Request.Path.StartsWithSegments(Kube.Slices))
@@ -196,8 +208,8 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _watch.GetStatus().Kinds[1].Errors > 2 && _watch.GetStatus().Kinds[0].Synced, "no errors");
         Assert.Empty(_sink.Intents);
         Server.Intercept = null;
-        await HoldsAsync("web 10.96.0.10:80/TCP -> 10.244.1.1:8080");
-        await Eventually.TrueAsync(() => !_sink.IsKnown(new ACCOffload.InfraManager.State.ServiceKey("default", "gone")), "it stays");
+        await AssertAppliedAsync("web 10.96.0.10:80/TCP -> 10.244.1.1:8080");
+        await Eventually.TrueAsync(() => !_sink.IsKnown(new ServiceKey("default", "gone")), "it stays");
         Assert.Equal(2, _sink.Intents.Count);
     }
 
@@ -208,7 +220,9 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _watch.GetStatus().Services.Synced, () => $"{_watch.GetStatus().Kinds[0]}");
     }
 
-    private Task HoldsAsync(string expected) => Eventually.TrueAsync(() => _sink.Text == expected, () => $"{_sink.Text} instead of {expected}; {string.Join('\n', _cluster.Log.Lines.TakeLast(5))}");
+    private Task AssertAppliedAsync(string expected) => Eventually.TrueAsync(
+        () => _sink.Text == expected,
+        () => $"{_sink.Text} instead of {expected}; {string.Join('\n', _cluster.Log.Lines.TakeLast(5))}");
 
     private static JsonObject Pod(int number) => Kube.Endpoint($"10.244.1.{number}");
 

@@ -6,13 +6,13 @@ using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
-/// <summary>What a load balancer is told, as kube-proxy 1.31 tells it.</summary>
+/// <summary>Health checks as kube-proxy 1.31 answers them.</summary>
 public sealed class HealthCheckServerTests
 {
     private static readonly ServiceKey Key = new("default", "web");
 
     [Fact]
-    public async Task Tells_whether_this_node_has_a_ready_backend_and_follows_the_service()
+    public async Task Reports_whether_this_node_has_a_ready_backend_and_follows_the_service()
     {
         using var log = new LogCapture();
         using var client = new HttpClient();
@@ -22,38 +22,58 @@ public sealed class HealthCheckServerTests
         var running = Task.Run(() => server.RunAsync(stop.Token));
         var (first, second) = (FreePort(), FreePort());
 
-        server.Set(Key, Spec(first, 2));
-        await Eventually.TrueAsync(() => server.Addresses.Count == 1, "no listener");
-        Assert.Equal((HttpStatusCode.OK, """{"service":{"namespace":"default","name":"web"},"localEndpoints":2,"serviceProxyHealthy":true}""", "2"), await AskAsync(first));
-        server.Set(Key, Spec(first, 0));
+        server.Update(Key, Spec(first, 2));
+        await Eventually.TrueAsync(() => IsServedAsync(first), "no listener");
+        Assert.Equal((HttpStatusCode.OK, Body(2, healthy: true), "2"), await AskAsync(first));
+        server.Update(Key, Spec(first, 0));
         await Eventually.TrueAsync(async () => (await AskAsync(first)).Code == HttpStatusCode.ServiceUnavailable, "still ready");
-        server.Set(Key, Spec(first, 1));
+        server.Update(Key, Spec(first, 1));
         await Eventually.TrueAsync(async () => (await AskAsync(first)).Code == HttpStatusCode.OK, "not ready");
         healthy = false;
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"service":{"namespace":"default","name":"web"},"localEndpoints":1,"serviceProxyHealthy":false}""", "1"), await AskAsync(first));
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, Body(1, healthy: false), "1"), await AskAsync(first));
         healthy = true;
 
-        server.Set(Key, Spec(second, 1));
-        await Eventually.TrueAsync(() => server.Addresses.Values.Any(a => a.Port == second), "not moved");
+        server.Update(Key, Spec(second, 1));
+        await Eventually.TrueAsync(() => IsServedAsync(second), "not moved");
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(second)).Code);
         await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(first));
-        // Opened and closed at once: closed is what stays.
-        server.Set(new ServiceKey("default", "short"), Spec(first, 1) with { Key = new ServiceKey("default", "short") });
-        server.Set(new ServiceKey("default", "short"), null);
-        server.Set(Key, null);
-        await Eventually.TrueAsync(() => server.Addresses.Count == 0, "still there");
+        // Added and removed immediately: it stays closed.
+        server.Update(new ServiceKey("default", "short"), Spec(first, 1) with { Key = new ServiceKey("default", "short") });
+        server.Update(new ServiceKey("default", "short"), null);
+        server.Update(Key, null);
+        await Eventually.TrueAsync(async () => !await IsServedAsync(first) && !await IsServedAsync(second), "still served");
 
         using var taken = new TcpListener(IPAddress.Loopback, first);
         taken.Start();
-        server.Set(Key, Spec(first, 1));
-        await Eventually.TrueAsync(() => log.Matching("can't be answered").Any(), "not told");
+        server.Update(Key, Spec(first, 1));
+        await Eventually.TrueAsync(() => log.Matching("Cannot serve the health check").Any(), "no log line");
         await stop.CancelAsync();
         await running;
 
         async Task<(HttpStatusCode Code, string Body, string Weight)> AskAsync(int port)
         {
             using var response = await client.GetAsync(new Uri($"http://127.0.0.1:{port}/"));
-            return (response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.GetValues("X-Load-Balancing-Endpoint-Weight").Single());
+            var weight = response.Headers.GetValues("X-Load-Balancing-Endpoint-Weight").Single();
+            return (response.StatusCode, await response.Content.ReadAsStringAsync(), weight);
+        }
+
+        async Task<bool> IsServedAsync(int port)
+        {
+            try
+            {
+                await AskAsync(port);
+                return true;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }
+
+        static string Body(int endpoints, bool healthy)
+        {
+            const string Service = """{"namespace":"default","name":"web"}""";
+            return $$"""{"service":{{Service}},"localEndpoints":{{endpoints}},"serviceProxyHealthy":{{(healthy ? "true" : "false")}}}""";
         }
     }
 

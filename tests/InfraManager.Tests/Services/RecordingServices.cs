@@ -5,14 +5,14 @@ using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
-/// <summary>Stands for the programmer: keeps the services that are set, and fails when told.</summary>
+/// <summary>A stand-in for the programmer that records services and can be made to fail.</summary>
 internal sealed class RecordingServices : IProgrammer
 {
     private readonly ConcurrentDictionary<ServiceKey, ServiceView> _services = new();
 
     public ConcurrentQueue<ServiceIntent> Intents { get; } = new();
 
-    /// <summary>Called for each intent before it holds; throws what it fails with.</summary>
+    /// <summary>Called before an intent is applied; may throw to make it fail.</summary>
     public Func<ServiceIntent, Task> OnSubmit { get; set; } = _ => Task.CompletedTask;
 
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
@@ -27,8 +27,8 @@ internal sealed class RecordingServices : IProgrammer
 
     public int InFlight { get; private set; }
 
-    /// <summary>As if a former life had made it.</summary>
-    public void Remember(params ServiceKey[] keys)
+    /// <summary>Adds services as if applied before a restart.</summary>
+    public void AddKnown(params ServiceKey[] keys)
     {
         foreach (var key in keys)
         {

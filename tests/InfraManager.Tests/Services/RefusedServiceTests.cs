@@ -11,7 +11,7 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
-/// <summary>What cannot be applied does not leave the former state on the target, from the cluster's objects to the tables.</summary>
+/// <summary>A service that cannot be applied does not keep its previous state on the target.</summary>
 public sealed class RefusedServiceTests : IAsyncLifetime
 {
     private static readonly ServiceKey Web = new("default", "web");
@@ -32,9 +32,10 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _core = await CoreHarness.StartAsync();
-        _controller = new ServiceController(_index, _core.Programmer, TimeProvider.System, _log.CreateLogger("Kubernetes"));
+        _controller = new ServiceController(
+            _index, _core.Programmer, TimeProvider.System, _log.CreateLogger("Kubernetes"));
         _running = Task.Run(() => _controller.RunAsync(_stop.Token));
-        _controller.SetSynced();
+        _controller.MarkSynced();
     }
 
     public async ValueTask DisposeAsync()
@@ -48,109 +49,124 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_access_list_that_makes_no_sense_closes_the_addresses_that_it_guards()
+    public async Task An_invalid_access_list_closes_the_addresses_that_it_protects()
     {
         Put(Ranged("198.51.100.0/24"));
-        await HoldsAsync([.. Served, .. Balanced("from 198.51.100.0/24")]);
+        await AssertTablesAsync([.. Served, .. Balanced("from 198.51.100.0/24")]);
         Put(Ranged("198.51.100.0/33"));
-        await HoldsAsync([.. Served, .. Balanced("from ")]);
+        await AssertTablesAsync([.. Served, .. Balanced("from ")]);
         Assert.Equal("closed", State());
-        Assert.Equal(new ServiceProblem("access list", "denies every source: Service default/web: spec.loadBalancerSourceRanges[0]: \"198.51.100.0/33\" is no range of addresses"), Assert.Single(Spec().Problems));
-        // Nobody may: without a row of the list there is no range that a source is in.
+        const string Reason =
+            "denies every source: Service default/web: spec.loadBalancerSourceRanges[0]: \"198.51.100.0/33\" is not a CIDR range";
+        Assert.Equal(new ServiceProblem("access list", Reason), Assert.Single(Spec().Problems));
+        // Without entries for the list, no source matches.
         Assert.DoesNotContain(_core.Target.Rows, r => r.Table.Alias == "source_ranges");
         Put(Ranged("203.0.113.0/24"));
-        await HoldsAsync([.. Served, .. Balanced("from 203.0.113.0/24")]);
+        await AssertTablesAsync([.. Served, .. Balanced("from 203.0.113.0/24")]);
         Assert.Equal("programmed", State());
     }
 
     [Fact]
-    public async Task An_access_list_that_the_target_has_no_room_for_closes_them_too_and_not_the_rest()
+    public async Task An_access_list_without_room_on_the_target_closes_only_its_own_addresses()
     {
         Put(Ranged("198.51.100.0/24"));
-        await HoldsAsync([.. Served, .. Balanced("from 198.51.100.0/24")]);
-        _core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "source_ranges" ? StatusCode.ResourceExhausted : StatusCode.OK;
+        await AssertTablesAsync([.. Served, .. Balanced("from 198.51.100.0/24")]);
+        RefuseInserts("source_ranges");
         Put(Ranged("203.0.113.0/24"));
-        await HoldsAsync([.. Served, .. Balanced("from ")]);
+        await AssertTablesAsync([.. Served, .. Balanced("from ")]);
         await Eventually.TrueAsync(() => State() == "closed", () => State());
-        Assert.StartsWith("denies every source: the target refused an entry", Assert.Single(Spec().Problems).Reason, StringComparison.Ordinal);
-        await Eventually.TrueAsync(() => _controller.GetStatus().Refused.Count == 1, "not told");
+        Assert.StartsWith(
+            "denies every source: the target refused an entry", Assert.Single(Spec().Problems).Reason, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => _controller.GetStatus().Refused.Count == 1, "not reported");
     }
 
     [Fact]
-    public async Task Where_there_is_no_room_for_new_endpoints_those_that_went_go_all_the_same()
+    public async Task Without_room_for_new_endpoints_removed_ones_still_go()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.244.1.2")));
-        await HoldsAsync(Both("[10.244.1.1:8080, 10.244.1.2:8080] affinity 0"));
-        _core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "backends" ? StatusCode.ResourceExhausted : StatusCode.OK;
+        await AssertTablesAsync(Both("[10.244.1.1:8080, 10.244.1.2:8080] affinity 0"));
+        RefuseInserts("backends");
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.244.1.3")));
-        await HoldsAsync(Both("[10.244.1.1:8080] affinity 0"));
-        await Eventually.TrueAsync(() => Spec().Problems.Count == 1, "not told");
+        await AssertTablesAsync(Both("[10.244.1.1:8080] affinity 0"));
+        await Eventually.TrueAsync(() => Spec().Problems.Count == 1, "not reported");
         Assert.StartsWith("is served without its new addresses and endpoints", Spec().Problems[0].Reason, StringComparison.Ordinal);
-        // As soon as there is room the next change is served in full.
+        // Once there is room, the next change is served in full.
         _core.Target.Refuses = _ => StatusCode.OK;
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.3"), Kube.Endpoint("10.244.1.4")));
-        await HoldsAsync(Both("[10.244.1.3:8080, 10.244.1.4:8080] affinity 0"));
-        await Eventually.TrueAsync(() => Spec().Problems.Count == 0, "still told");
+        await AssertTablesAsync(Both("[10.244.1.3:8080, 10.244.1.4:8080] affinity 0"));
+        await Eventually.TrueAsync(() => Spec().Problems.Count == 0, "still reported");
         Assert.Empty(_controller.GetStatus().Refused);
     }
 
     [Fact]
-    public async Task A_new_service_that_there_is_no_room_for_refuses_and_says_why()
+    public async Task A_new_service_without_room_refuses_clients_and_reports_why()
     {
-        _core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "backends" ? StatusCode.ResourceExhausted : StatusCode.OK;
+        RefuseInserts("backends");
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
         Put(Kube.Web());
-        await HoldsAsync(Both("refuse"));
+        await AssertTablesAsync(Both("refuse"));
         await Eventually.TrueAsync(() => State() == "unserved", () => State());
         Assert.StartsWith("is not served: the target refused an entry", Spec().Problems[0].Reason, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_service_that_can_no_longer_be_read_is_withdrawn_and_shown()
+    public async Task A_service_that_becomes_unreadable_is_withdrawn_and_reported()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
-        await HoldsAsync(Served);
-        _index.Services.Apply(ObjectReaders.UnreadableService(Json(Kube.Web()), "Service default/web: spec.ports[0].port: 70000 is no port"));
-        await HoldsAsync([]);
+        await AssertTablesAsync(Served);
+        const string Problem = "Service default/web: spec.ports[0].port: 70000 is outside 1..65535";
+        _index.Services.Apply(ObjectReaders.UnreadableService(Json(Kube.Web()), Problem));
+        await AssertTablesAsync([]);
         await Eventually.TrueAsync(() => State() == "unserved", () => State());
-        Assert.Equal(new ServiceProblem("service", "is not served: Service default/web: spec.ports[0].port: 70000 is no port"), Assert.Single(Spec().Problems));
+        Assert.Equal(new ServiceProblem("service", $"is not served: {Problem}"), Assert.Single(Spec().Problems));
         await _core.RestartAsync();
         Assert.Equal("unserved", State());
     }
 
     [Fact]
-    public async Task A_slice_that_can_no_longer_be_read_gives_its_endpoints_nothing()
+    public async Task The_endpoints_of_a_slice_that_becomes_unreadable_receive_no_traffic()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
         Put(Kube.WebSlice("t", Kube.Endpoint("10.244.1.2")));
-        await HoldsAsync(Both("[10.244.1.1:8080, 10.244.1.2:8080] affinity 0"));
-        _index.Slices.Apply(ObjectReaders.UnreadableSlice(Json(Kube.WebSlice("t")), "EndpointSlice default/t: ports[0]: is null"));
-        await HoldsAsync(Both("[10.244.1.1:8080] affinity 0"));
-        Assert.Equal(new ServiceProblem("slice t", "its endpoints get nothing: EndpointSlice default/t: ports[0]: is null"), Assert.Single(Spec().Problems));
+        await AssertTablesAsync(Both("[10.244.1.1:8080, 10.244.1.2:8080] affinity 0"));
+        _index.Slices.Apply(ObjectReaders.UnreadableSlice(Json(Kube.WebSlice("t")), "EndpointSlice default/t: ports[0]: null"));
+        await AssertTablesAsync(Both("[10.244.1.1:8080] affinity 0"));
+        Assert.Equal(
+            new ServiceProblem("slice t", "its endpoints receive no traffic: EndpointSlice default/t: ports[0]: null"),
+            Assert.Single(Spec().Problems));
     }
 
     [Fact]
-    public async Task Backends_beyond_the_tables_make_it_refuse_and_frontends_beyond_them_withdraw_it()
+    public async Task Too_many_backends_refuse_clients_and_too_many_frontends_withdraw_the_service()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
-        await HoldsAsync(Served);
+        await AssertTablesAsync(Served);
         for (var i = 0; i < 263; i++)
         {
-            _index.Slices.Apply(ObjectReaders.Slice(Json(Kube.WebSlice($"s{i}", [.. Enumerable.Range(0, 1000).Select(e => Kube.Endpoint($"10.{i / 64}.{4 * (i % 64) + (e / 250)}.{e % 250}", "node-2"))]))));
+            var endpoints = Enumerable.Range(0, 1000)
+                .Select(e => Kube.Endpoint($"10.{i / 64}.{4 * (i % 64) + (e / 250)}.{e % 250}", "node-2"));
+            _index.Slices.Apply(ObjectReaders.Slice(Json(Kube.WebSlice($"s{i}", [.. endpoints]))));
         }
 
-        await HoldsAsync(Both("refuse"));
-        Assert.Equal(("unserved", "is not served: it has 263001 backends over all its ports, and the pipeline's tables have room for 262144"), (State(), Spec().Problems[0].Reason));
-        Put(Kube.Web().With("spec.externalIPs", new JsonArray([.. Enumerable.Range(0, 33_000).Select(i => (JsonNode?)$"198.{51 + (i / 65536)}.{i / 256}.{i % 256}")])));
-        await HoldsAsync([]);
-        await Eventually.TrueAsync(() => Spec().Problems[0].Reason == "is not served: it has 33001 frontends (addresses times ports), and the pipeline's tables have room for 32768", () => Spec().Problems[0].Reason);
+        await AssertTablesAsync(Both("refuse"));
+        Assert.Equal(
+            ("unserved", "is not served: it has 263001 backends over all its ports, and the pipeline's tables have room for 262144"),
+            (State(), Spec().Problems[0].Reason));
+        var addresses = Enumerable.Range(0, 33_000).Select(i => (JsonNode?)$"198.{51 + (i / 65536)}.{i / 256}.{i % 256}");
+        Put(Kube.Web().With("spec.externalIPs", new JsonArray([.. addresses])));
+        await AssertTablesAsync([]);
+        await Eventually.TrueAsync(
+            () => Spec().Problems[0].Reason
+                == "is not served: it has 33001 frontends (addresses times ports), and the pipeline's tables have room for 32768",
+            () => Spec().Problems[0].Reason);
     }
 
-    private static string[] Both(string who) => [$"10.96.0.10:80/6 inside: {who} pool 0", $"10.96.0.10:80/6 outside: {who} pool 1"];
+    private static string[] Both(string target) =>
+        [$"10.96.0.10:80/6 inside: {target} pool 0", $"10.96.0.10:80/6 outside: {target} pool 1"];
 
     private static string[] Balanced(string from) =>
         [.. new[] { "inside", "outside" }.Select(side => $"203.0.113.7:80/6 {side}: [10.244.1.1:8080] affinity 0 {from} pool 1")];
@@ -158,32 +174,36 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     private JsonObject Ranged(string ranges)
     {
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
-        return Kube.Web().With("spec.type", "LoadBalancer").With("status.loadBalancer.ingress", new JsonArray(new JsonObject { ["ip"] = "203.0.113.7" }))
+        return Kube.Web().With("spec.type", "LoadBalancer")
+            .With("status.loadBalancer.ingress", new JsonArray(new JsonObject { ["ip"] = "203.0.113.7" }))
             .With("spec.loadBalancerSourceRanges", new JsonArray(ranges));
     }
+
+    private void RefuseInserts(string table) => _core.Target.Refuses = u =>
+        u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == table ? StatusCode.ResourceExhausted : StatusCode.OK;
 
     private string State() => _core.Programmer.Services.TryGetValue(Web, out var view) ? view.StateName : "none";
 
     private ServiceSpec Spec() => _core.Programmer.Services[Web].State.Spec;
 
-    private async Task HoldsAsync(string[] expected)
+    private async Task AssertTablesAsync(string[] expected)
     {
-        var said = "";
+        var actual = "";
         await Eventually.TrueAsync(
             () =>
             {
                 try
                 {
-                    said = ServiceTables.Render(_core.Target.Rows.Where(r => r.Table.Alias != "pools"));
+                    actual = ServiceTables.Render(_core.Target.Rows.Where(r => r.Table.Alias != "pools"));
                 }
                 catch (InvalidDataException e)
                 {
                     // Between two Writes.
-                    said = e.Message;
+                    actual = e.Message;
                 }
-                return said == string.Join('\n', expected.Order(StringComparer.Ordinal));
+                return actual == string.Join('\n', expected.Order(StringComparer.Ordinal));
             },
-            () => $"{said}\ninstead of\n{string.Join('\n', expected)}\n{string.Join('\n', _log.Lines.TakeLast(5))}");
+            () => $"{actual}\ninstead of\n{string.Join('\n', expected)}\n{string.Join('\n', _log.Lines.TakeLast(5))}");
     }
 
     private byte[] Json(JsonObject item) => Encoding.UTF8.GetBytes(item.With("metadata.resourceVersion", $"{++_version}").ToJsonString());

@@ -4,8 +4,8 @@ using ACCOffload.InfraManager.State;
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>
-/// A service in words, so that expectations can be written by hand: one line a frontend, <c>address:port/protocol -> who gets new flows</c>, for
-/// inside and outside where they differ; <c>~</c>: the source is masqueraded.
+/// Renders a service as text for expectations written by hand: one line per frontend, <c>address:port/protocol -> target of new flows</c>,
+/// for inside and outside if they differ; <c>~</c> means that the source is masqueraded.
 /// </summary>
 internal static class ServiceRendering
 {
@@ -13,8 +13,9 @@ internal static class ServiceRendering
 
     public static string Render(ServiceSpec? spec) => spec is null ? "none" : string.Join('\n', Lines(spec));
 
-    /// <summary>Expectations are written indented, and with any space between.</summary>
-    public static string Tidy(string expected) => string.Join('\n', expected.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+    /// <summary>Removes indentation and empty lines from an expectation.</summary>
+    public static string Tidy(string expected) =>
+        string.Join('\n', expected.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
 
     private static IEnumerable<string> Lines(ServiceSpec spec)
     {
@@ -23,10 +24,10 @@ internal static class ServiceRendering
             foreach (var f in port.Frontends)
             {
                 var line = new StringBuilder().Append(spec.Key.Name).Append(' ').Append(new FrontendKey(f.Address, port.Protocol, f.Port));
-                var inside = Who(port, f.Inside, f.MasqueradeInside);
-                var outside = Who(port, f.Outside, f.MasqueradeOutside);
-                // A cluster address is masqueraded from outside always: not worth a word in each line.
-                if (f.Kind == FrontendKind.ClusterIP && inside == Who(port, f.Outside, false))
+                var inside = TargetOf(port, f.Inside, f.MasqueradeInside);
+                var outside = TargetOf(port, f.Outside, f.MasqueradeOutside);
+                // Flows from outside to a cluster IP are always masqueraded, so this is not shown.
+                if (f.Kind == FrontendKind.ClusterIP && inside == TargetOf(port, f.Outside, false))
                 {
                     line.Append(" -> ").Append(inside);
                 }
@@ -68,10 +69,11 @@ internal static class ServiceRendering
         }
     }
 
-    private static string Who(ServicePortSpec port, FlowTarget target, bool masquerade) => target switch
+    private static string TargetOf(ServicePortSpec port, FlowTarget target, bool masquerade) => target switch
     {
         FlowTarget.Refuse => "refuse",
         FlowTarget.Drop => "drop",
-        _ => (masquerade ? "~ " : "") + string.Join(' ', port.Backends.Where(b => target == FlowTarget.Cluster ? b.InCluster : b.InLocal).Select(b => b.Key)),
+        _ => (masquerade ? "~ " : "") + string.Join(
+            ' ', port.Backends.Where(b => target == FlowTarget.Cluster ? b.InCluster : b.InLocal).Select(b => b.Key)),
     };
 }

@@ -10,41 +10,58 @@ using ACCOffload.InfraManager.Tests.Kubernetes;
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>
-/// What a Service and its slices mean on node-1 (192.0.2.10, zone a). The expected results are written from kube-proxy's documentation of v1.31: "Virtual
-/// IPs and Service Proxies", "Service", "Service Internal Traffic Policy", "Topology Aware Routing", "EndpointSlices", KEP-1669 and KEP-1860.
+/// The desired state of a Service with its slices on node-1 (192.0.2.10, zone a). The expectations follow the kube-proxy documentation of
+/// v1.31: "Virtual IPs and Service Proxies", "Service", "Service Internal Traffic Policy", "Topology Aware Routing", "EndpointSlices",
+/// KEP-1669 and KEP-1860.
 /// </summary>
 public sealed class ServiceResolverTests
 {
     private static readonly JsonObject Web = Kube.Web();
 
     [Fact]
-    public void New_flows_go_to_every_ready_endpoint_and_to_no_other() => Expect(
+    public void New_flows_go_to_all_ready_endpoints_and_no_others() => Expect(
         "web 10.96.0.10:80/TCP -> 10.244.1.2:8080 10.244.2.3:8080",
-        Web, Kube.WebSlice("s", Kube.Endpoint("10.244.2.3", "node-2"), Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.1.9", ready: false), Kube.Ending("10.244.1.8")));
+        Web,
+        Kube.WebSlice(
+            "s",
+            Kube.Endpoint("10.244.2.3", "node-2"),
+            Kube.Endpoint("10.244.1.2"),
+            Kube.Endpoint("10.244.1.9", ready: false),
+            Kube.Terminating("10.244.1.8")));
 
     [Fact]
-    public void Endpoints_that_end_are_the_last_resort_as_long_as_they_serve()
+    public void Terminating_endpoints_are_used_if_none_is_ready_and_they_still_serve()
     {
         Expect("web 10.96.0.10:80/TCP -> 10.244.1.8:8080 10.244.2.8:8080",
-            Web, Kube.WebSlice("s", Kube.Ending("10.244.1.8"), Kube.Ending("10.244.2.8", "node-2"), Kube.Endpoint("10.244.1.9", ready: false, serving: false, terminating: true)));
+            Web,
+            Kube.WebSlice(
+                "s",
+                Kube.Terminating("10.244.1.8"),
+                Kube.Terminating("10.244.2.8", "node-2"),
+                Kube.Endpoint("10.244.1.9", ready: false, serving: false, terminating: true)));
         Expect("web 10.96.0.10:80/TCP -> refuse",
-            Web, Kube.WebSlice("s", Kube.Endpoint("10.244.1.9", ready: false, serving: false, terminating: true), Kube.Endpoint("10.244.1.7", ready: false)));
+            Web,
+            Kube.WebSlice(
+                "s", Kube.Endpoint("10.244.1.9", ready: false, serving: false, terminating: true), Kube.Endpoint(
+                    "10.244.1.7", ready: false)));
     }
 
     [Fact]
-    public void With_publishNotReadyAddresses_the_slice_says_ready_and_that_counts() => Expect(
+    public void With_publishNotReadyAddresses_the_readiness_of_the_slice_counts() => Expect(
         "web 10.96.0.10:80/TCP -> 10.244.1.2:8080",
         Web.With("spec.publishNotReadyAddresses", true), Kube.WebSlice("s", Kube.Endpoint("10.244.1.2", ready: true, serving: false)));
 
     [Fact]
-    public void Without_any_endpoint_a_service_refuses() => Expect("web 10.96.0.10:80/TCP -> refuse", Web);
+    public void A_service_without_endpoints_refuses_clients() => Expect("web 10.96.0.10:80/TCP -> refuse", Web);
 
     [Fact]
-    public void What_no_proxy_or_another_one_serves_is_ignored()
+    public void Services_and_slices_of_no_proxy_or_another_one_are_ignored()
     {
         var slice = Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"));
         Expect("none", Web.With("spec.clusterIP", "None").With("spec.clusterIPs", new JsonArray("None")), slice);
-        Expect("none", Kube.Service("web", null, ("", "TCP", 80, 0)).With("spec.type", "ExternalName").With("spec.externalName", "example.org"), slice);
+        var named =
+            Kube.Service("web", null, ("", "TCP", 80, 0)).With("spec.type", "ExternalName").With("spec.externalName", "example.org");
+        Expect("none", named, slice);
         Expect("none", Kube.Service("web", null, ("", "TCP", 80, 0)), slice);
         Expect("none", Web.Labelled("service.kubernetes.io/service-proxy-name", "other"), slice);
         Expect("none", Web.Labelled("service.kubernetes.io/headless"), slice);
@@ -54,7 +71,7 @@ public sealed class ServiceResolverTests
     }
 
     [Fact]
-    public void Slices_of_the_other_family_and_of_names_are_ignored() => Expect(
+    public void Slices_of_the_other_family_and_of_host_names_are_ignored() => Expect(
         "web 10.96.0.10:80/TCP -> 10.244.1.2:8080",
         Web.With("spec.clusterIPs", new JsonArray("10.96.0.10", "fd00::10")),
         Kube.WebSlice("v4", Kube.Endpoint("10.244.1.2")),
@@ -62,14 +79,14 @@ public sealed class ServiceResolverTests
         Kube.WebSlice("names", Kube.Endpoint("example.org")).With("addressType", "FQDN"));
 
     [Fact]
-    public void An_endpoint_in_several_slices_counts_once_and_the_better_state_holds() => Expect(
+    public void An_endpoint_in_several_slices_counts_once_with_its_better_state() => Expect(
         "web 10.96.0.10:80/TCP -> 10.244.1.2:8080 10.244.1.3:8080",
         Web,
         Kube.WebSlice("a", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.1.3", ready: false)),
         Kube.WebSlice("b", Kube.Endpoint("10.244.1.3"), Kube.Endpoint("10.244.1.2")));
 
     [Fact]
-    public void A_port_goes_to_the_slices_port_of_its_name_and_protocol_whatever_its_number() => Expect(
+    public void A_port_maps_to_the_slice_port_of_the_same_name_and_protocol() => Expect(
         """
         web 10.96.0.10:53/TCP -> 10.244.1.2:5353
         web 10.96.0.10:53/UDP -> 10.244.1.2:5300 10.244.1.3:5301
@@ -77,7 +94,7 @@ public sealed class ServiceResolverTests
         """,
         Kube.Service("web", "10.96.0.10", ("dns-tcp", "TCP", 53, 0), ("dns", "UDP", 53, 0), ("metrics", "TCP", 9153, 0)),
         Kube.Slice("a", "web", [("dns-tcp", "TCP", 5353), ("dns", "UDP", 5300), ("metrics", "UDP", 9153)], Kube.Endpoint("10.244.1.2")),
-        // A named port may have another number in each pod: another slice.
+        // A named port may have another number in other pods, which are in another slice.
         Kube.Slice("b", "web", [("dns", "UDP", 5301), (null, "TCP", 9153)], Kube.Endpoint("10.244.1.3")));
 
     [Fact]
@@ -90,30 +107,31 @@ public sealed class ServiceResolverTests
         Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
 
     [Fact]
-    public void External_policy_Local_keeps_the_clients_address_and_sends_what_comes_from_outside_to_this_node_only()
+    public void External_policy_Local_preserves_the_client_address_and_keeps_outside_traffic_on_this_node()
     {
-        var service = Kube.Service("web", "10.96.0.10", ("", "TCP", 80, 30080)).With("spec.type", "NodePort").With("spec.externalTrafficPolicy", "Local");
+        var service = Kube.Service("web", "10.96.0.10", ("", "TCP", 80, 30080)).With("spec.type", "NodePort").With(
+            "spec.externalTrafficPolicy", "Local");
         Expect(
             """
             web 10.96.0.10:80/TCP -> 10.244.1.2:8080 10.244.2.3:8080
             web 192.0.2.10:30080/TCP inside -> 10.244.1.2:8080 10.244.2.3:8080 outside -> 10.244.1.2:8080
             """,
             service, Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
-        // Without a local endpoint: from outside nothing, from inside any.
+        // Without a local endpoint, outside traffic is dropped and inside traffic goes to any endpoint.
         Expect(
             """
             web 10.96.0.10:80/TCP -> 10.244.2.3:8080
             web 192.0.2.10:30080/TCP inside -> 10.244.2.3:8080 outside -> drop
             """,
             service, Kube.WebSlice("s", Kube.Endpoint("10.244.2.3", "node-2")));
-        // The last one of this node ends: it still takes what comes from outside.
+        // The last local endpoint is terminating: it still receives outside traffic.
         Expect(
             """
             web 10.96.0.10:80/TCP -> 10.244.2.3:8080
             web 192.0.2.10:30080/TCP inside -> 10.244.2.3:8080 outside -> 10.244.1.2:8080
             """,
-            service, Kube.WebSlice("s", Kube.Ending("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
-        // Without any endpoint the client is told.
+            service, Kube.WebSlice("s", Kube.Terminating("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
+        // Without any endpoint, clients are refused.
         Expect(
             """
             web 10.96.0.10:80/TCP -> refuse
@@ -123,14 +141,18 @@ public sealed class ServiceResolverTests
     }
 
     [Fact]
-    public void Internal_policy_Local_is_about_cluster_addresses_only()
+    public void Internal_policy_Local_applies_only_to_cluster_IPs()
     {
         var service = Web.With("spec.internalTrafficPolicy", "Local");
         var remote = Kube.WebSlice("s", Kube.Endpoint("10.244.2.3", "node-2"));
-        Expect("web 10.96.0.10:80/TCP -> 10.244.1.2:8080", service, Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
+        Expect(
+            "web 10.96.0.10:80/TCP -> 10.244.1.2:8080",
+            service, Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
         Expect("web 10.96.0.10:80/TCP -> drop", service, remote);
         Expect("web 10.96.0.10:80/TCP -> refuse", service);
-        Expect("web 10.96.0.10:80/TCP -> 10.244.1.2:8080", service, Kube.WebSlice("s", Kube.Ending("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
+        Expect(
+            "web 10.96.0.10:80/TCP -> 10.244.1.2:8080",
+            service, Kube.WebSlice("s", Kube.Terminating("10.244.1.2"), Kube.Endpoint("10.244.2.3", "node-2")));
         Expect(
             """
             web 10.96.0.10:80/TCP -> drop
@@ -140,7 +162,7 @@ public sealed class ServiceResolverTests
     }
 
     [Fact]
-    public void A_load_balancers_addresses_are_served_under_its_source_ranges_but_not_those_that_proxy()
+    public void Load_balancer_addresses_have_source_ranges_and_those_of_mode_Proxy_are_skipped()
     {
         var service = Kube.Service("web", "10.96.0.10", ("", "TCP", 80, 30080))
             .With("spec.type", "LoadBalancer")
@@ -164,12 +186,13 @@ public sealed class ServiceResolverTests
     }
 
     [Fact]
-    public void The_health_check_counts_ready_endpoints_of_this_node_by_address()
+    public void The_health_check_counts_the_ready_local_addresses()
     {
         var service = Kube.Service("web", "10.96.0.10", ("http", "TCP", 80, 0), ("https", "TCP", 443, 0))
             .With("spec.type", "LoadBalancer").With("spec.externalTrafficPolicy", "Local").With("spec.healthCheckNodePort", 32000);
         var slice = Kube.Slice("s", "web", [("http", "TCP", 8080), ("https", "TCP", 8443)],
-            Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.1.3"), Kube.Ending("10.244.1.4"), Kube.Endpoint("10.244.2.3", "node-2"));
+            Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.1.3"), Kube.Terminating("10.244.1.4"), Kube.Endpoint(
+                "10.244.2.3", "node-2"));
         Expect(
             """
             web 10.96.0.10:80/TCP -> 10.244.1.2:8080 10.244.1.3:8080 10.244.2.3:8080
@@ -177,7 +200,7 @@ public sealed class ServiceResolverTests
             web health 32000: 2
             """,
             service, slice);
-        // Only with the policy Local is there such a port.
+        // The health check exists only with external policy Local.
         Assert.Equal(0, Resolve(service.With("spec.externalTrafficPolicy", "Cluster"), slice)!.HealthCheckNodePort);
     }
 
@@ -185,61 +208,83 @@ public sealed class ServiceResolverTests
     public void Session_affinity_has_its_timeout_or_three_hours()
     {
         var slice = Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"));
-        // The pipeline knows six times: the next longer one is taken, and that is told.
-        Expect("web 10.96.0.10:80/TCP -> 10.244.1.2:8080 sticky 10800\nweb problem: session affinity: 10800 s are not among the pipeline's times: clients are kept for 43200 s", Web.With("spec.sessionAffinity", "ClientIP"), slice);
+        // The pipeline supports six timeouts; the next longer one is used and reported.
+        Expect(
+            """
+            web 10.96.0.10:80/TCP -> 10.244.1.2:8080 sticky 10800
+            web problem: session affinity: the pipeline does not support 10800 s; clients keep their backend for 43200 s
+            """,
+            Web.With("spec.sessionAffinity", "ClientIP"), slice);
         Expect("web 10.96.0.10:80/TCP -> 10.244.1.2:8080 sticky 60",
             Web.With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", 60), slice);
     }
 
     [Fact]
-    public void Hints_count_when_every_ready_endpoint_has_them_and_one_is_for_this_zone()
+    public void Zone_hints_apply_if_every_ready_endpoint_has_one_and_one_is_for_this_zone()
     {
         JsonObject A(string ip, params string[] zones) => Kube.Endpoint(ip, "node-2", zones: zones);
         const string Both = "web 10.96.0.10:80/TCP -> 10.244.2.1:8080 10.244.2.2:8080";
         Expect("web 10.96.0.10:80/TCP -> 10.244.2.1:8080", Web, Kube.WebSlice("s", A("10.244.2.1", "a", "c"), A("10.244.2.2", "b")));
         Expect(Both, Web, Kube.WebSlice("s", A("10.244.2.1", "a"), A("10.244.2.2")));
         Expect(Both, Web, Kube.WebSlice("s", A("10.244.2.1", "c"), A("10.244.2.2", "b")));
-        // Those that are not ready need none.
-        Expect("web 10.96.0.10:80/TCP -> 10.244.2.1:8080", Web, Kube.WebSlice("s", A("10.244.2.1", "a"), A("10.244.2.2", "b"), Kube.Endpoint("10.244.2.9", ready: false), Kube.Ending("10.244.2.8")));
-        // They don't narrow what is local, and a node without a zone has no use for them.
-        Expect("web 10.96.0.10:80/TCP -> 10.244.1.5:8080", Web.With("spec.internalTrafficPolicy", "Local"), Kube.WebSlice("s", A("10.244.2.1", "a"), Kube.Endpoint("10.244.1.5", zones: "b")));
+        // Endpoints that are not ready need no hint.
+        Expect(
+            "web 10.96.0.10:80/TCP -> 10.244.2.1:8080",
+            Web,
+            Kube.WebSlice(
+                "s", A("10.244.2.1", "a"), A("10.244.2.2", "b"), Kube.Endpoint("10.244.2.9", ready: false), Kube.Terminating(
+                    "10.244.2.8")));
+        // Hints do not restrict local endpoints, and do not apply on a node without a zone.
+        Expect(
+            "web 10.96.0.10:80/TCP -> 10.244.1.5:8080",
+            Web.With("spec.internalTrafficPolicy", "Local"), Kube.WebSlice(
+                "s", A("10.244.2.1", "a"), Kube.Endpoint("10.244.1.5", zones: "b")));
         Assert.Equal(Both, ServiceRendering.Render(Resolve("", Web, Kube.WebSlice("s", A("10.244.2.1", "a"), A("10.244.2.2", "b")))));
     }
 
     [Fact]
-    public void Sctp_is_served_at_its_own_port_and_refused_at_another()
+    public void Sctp_is_served_only_without_port_translation()
     {
         var service = Kube.Service("web", "10.96.0.10", ("s1ap", "SCTP", 36412, 30100)).With("spec.type", "NodePort");
         Expect(
             """
             web 10.96.0.10:36412/SCTP -> 10.244.1.2:36412
-            web problem: port s1ap: SCTP to a changed port (node port 30100 to 36412) is not supported: the node port is not served
+            web problem: port s1ap: SCTP port translation (node port 30100 to 36412) is not supported; the node port is not served
             """,
             service, Kube.Slice("s", "web", [("s1ap", "SCTP", 36412)], Kube.Endpoint("10.244.1.2")));
         Expect(
             """
             web 10.96.0.10:36412/SCTP -> refuse
-            web problem: port s1ap: SCTP to a changed port (36412 to 9000) is not supported: make targetPort 36412
-            web problem: port s1ap: SCTP to a changed port (node port 30100 to 36412) is not supported: the node port is not served
+            web problem: port s1ap: SCTP port translation (36412 to 9000) is not supported; set targetPort to 36412
+            web problem: port s1ap: SCTP port translation (node port 30100 to 36412) is not supported; the node port is not served
             """,
             service, Kube.Slice("s", "web", [("s1ap", "SCTP", 9000)], Kube.Endpoint("10.244.1.2")));
     }
 
     [Fact]
-    public void Endpoints_are_told_apart_by_where_they_are()
+    public void Backends_are_classified_by_location()
     {
         var spec = Resolve(Kube.Web("10.96.0.1"), Kube.WebSlice("s",
-            Kube.Endpoint("10.244.1.2"), Kube.Endpoint("192.0.2.10"), Kube.Endpoint("192.0.2.11", "node-2"), Kube.Endpoint("10.244.2.2", "node-2"), Kube.Endpoint("203.0.113.7", "").With("nodeName", null)));
+            Kube.Endpoint("10.244.1.2"),
+            Kube.Endpoint("192.0.2.10"),
+            Kube.Endpoint("192.0.2.11", "node-2"),
+            Kube.Endpoint("10.244.2.2", "node-2"),
+            Kube.Endpoint("203.0.113.7", "").With("nodeName", null)));
         Assert.Equal(
-            ["10.244.1.2:8080 Local", "10.244.2.2:8080 Remote", "192.0.2.10:8080 Host", "192.0.2.11:8080 Remote", "203.0.113.7:8080 Remote"],
+            ["10.244.1.2:8080 Local", "10.244.2.2:8080 Remote", "192.0.2.10:8080 Host", "192.0.2.11:8080 Remote",
+                "203.0.113.7:8080 Remote"],
             spec!.Ports[0].Backends.Select(b => $"{b.Key} {b.Place}"));
     }
 
     [Fact]
-    public void The_order_of_slices_endpoints_and_ports_makes_no_difference()
+    public void The_order_of_slices_and_endpoints_does_not_matter()
     {
-        var one = Resolve(Web, Kube.WebSlice("a", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.1.10")), Kube.WebSlice("b", Kube.Endpoint("10.244.1.3")));
-        var two = Resolve(Web, Kube.WebSlice("x", Kube.Endpoint("10.244.1.10"), Kube.Endpoint("10.244.1.3")), Kube.WebSlice("y", Kube.Endpoint("10.244.1.2")));
+        var one = Resolve(
+            Web, Kube.WebSlice("a", Kube.Endpoint("10.244.1.2"), Kube.Endpoint("10.244.1.10")), Kube.WebSlice(
+                "b", Kube.Endpoint("10.244.1.3")));
+        var two = Resolve(
+            Web, Kube.WebSlice("x", Kube.Endpoint("10.244.1.10"), Kube.Endpoint("10.244.1.3")), Kube.WebSlice(
+                "y", Kube.Endpoint("10.244.1.2")));
         Assert.Equal(one, two);
         Assert.Equal(one!.GetHashCode(), two!.GetHashCode());
         Assert.NotEqual(one, Resolve(Web, Kube.WebSlice("a", Kube.Endpoint("10.244.1.2"))));

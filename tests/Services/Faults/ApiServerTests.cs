@@ -42,7 +42,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
 
         if (_node is not null)
         {
-            (_node.Api.Intercept, _node.Api.LargestChunk, _node.Api.GoneAsEvent) = (null, int.MaxValue, false);
+            (_node.Api.Intercept, _node.Api.MaxPageSize, _node.Api.GoneAsEvent) = (null, int.MaxValue, false);
         }
     }
 
@@ -98,7 +98,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     public async Task A_list_in_chunks_that_expires_half_way_is_asked_for_again()
     {
         var compactions = 0;
-        _node.Api.LargestChunk = 2;
+        _node.Api.MaxPageSize = 2;
         _node.Api.Intercept = context =>
         {
             // A chunk of a version that was forgotten since the first.

@@ -98,7 +98,7 @@ internal static class ChangeSequences
 
     private static JsonObject Ready(Func<int, string> ip, int pod) => Kube.Endpoint(ip(pod));
 
-    private static JsonObject Ending(Func<int, string> ip, int pod) => Kube.Ending(ip(pod));
+    private static JsonObject Ending(Func<int, string> ip, int pod) => Kube.Terminating(ip(pod));
 
     private static JsonObject Slice(string name, Func<int, string> ip, params int[] pods) => Objects.Slice(name, "web", pods.Select(p => Ready(ip, p)));
 

@@ -5,53 +5,50 @@ using ACCOffload.InfraManager.Cluster.Objects;
 
 namespace ACCOffload.InfraManager.Cluster.Connection;
 
-/// <summary>Reads a kubeconfig and the files that it names. What this service can't do, or should not, is refused by name, never ignored.</summary>
+/// <summary>Reads a kubeconfig and the files it refers to. Unsupported entries are rejected by name, never ignored.</summary>
 internal sealed class KubeconfigReader
 {
-    private const int LargestFile = 1 << 20;
+    private const int MaxFileBytes = 1 << 20;
 
-    // A client that overlooks one of these reaches another server, or reaches it as someone else, than the file says.
-    private static readonly string[] UserRefused = ["exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"];
-    private static readonly string[] ClusterRefused = ["proxy-url"];
+    // Ignoring one of these would reach another server, or authenticate as someone else, than the file says.
+    private static readonly string[] UnsupportedUserFields =
+        ["exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"];
+    private static readonly string[] UnsupportedClusterFields = ["proxy-url"];
 
     private readonly string _file;
     private readonly IncrementalHash _stamp = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
     private KubeconfigReader(string file) => _file = file;
 
-    /// <param name="file">The kubeconfig.</param>
-    /// <param name="context">The context; empty for its current one.</param>
-    /// <param name="servers">Addresses that go before the cluster's; may be empty.</param>
-    /// <exception cref="KubeconfigException">It can't be used.</exception>
-    public static Kubeconfig Read(string file, string context, IReadOnlyList<Uri> servers) => new KubeconfigReader(file).Read(context, servers);
-
-    /// <summary>The first line of a token file.</summary>
-    /// <exception cref="KubeconfigException">It can't be read, or holds none.</exception>
-    public static string ReadToken(string file)
-    {
-        var token = Encoding.UTF8.GetString(ReadFile(file, "", file)).Trim();
-        return CheckToken(file, "", token);
-    }
+    /// <param name="file">Path of the kubeconfig.</param>
+    /// <param name="context">Context to use; empty for the current context.</param>
+    /// <param name="servers">Server addresses used instead of the cluster's; may be empty.</param>
+    /// <exception cref="KubeconfigException">The kubeconfig cannot be used.</exception>
+    public static Kubeconfig Read(string file, string context, IReadOnlyList<Uri> servers) =>
+        new KubeconfigReader(file).Read(context, servers);
 
     private Kubeconfig Read(string contextName, IReadOnlyList<Uri> servers)
     {
         Dictionary<string, object?> root;
         try
         {
-            root = YamlTree.Parse(Encoding.UTF8.GetString(Take(_file, ""))) as Dictionary<string, object?> ?? throw new FormatException("is no mapping");
+            root = YamlTree.Parse(Encoding.UTF8.GetString(ReadAndStamp(_file, ""))) as Dictionary<string, object?>
+                ?? throw new FormatException("not a YAML mapping");
         }
         catch (FormatException e)
         {
-            throw Wrong("", e.Message, "give a kubeconfig, such as rootfs/kubernetes/make-kubeconfig writes");
+            throw Invalid("", e.Message, "provide a kubeconfig such as rootfs/kubernetes/make-kubeconfig writes");
         }
         var name = contextName.Length > 0 ? contextName : Text(root, "current-context", "");
         if (name is null)
         {
-            throw Wrong("current-context", "is missing", "set it, or name a context in Kubernetes:Context");
+            throw Invalid("current-context", "missing", "set it, or set Kubernetes:Context");
         }
 
         var context = Named(root, "contexts", "context", name);
-        var cluster = Named(root, "clusters", "cluster", Text(context, "cluster", $"contexts[{name}]") ?? throw Wrong($"contexts[{name}].cluster", "is missing", "name a cluster"));
+        var clusterName = Text(context, "cluster", $"contexts[{name}]")
+            ?? throw Invalid($"contexts[{name}].cluster", "missing", "name a cluster");
+        var cluster = Named(root, "clusters", "cluster", clusterName);
         var user = Text(context, "user", $"contexts[{name}]") is { } userName ? Named(root, "users", "user", userName) : [];
         var result = new Kubeconfig(
             servers.Count > 0 ? servers : [Server(cluster)],
@@ -60,28 +57,28 @@ internal sealed class KubeconfigReader
             null,
             [],
             null,
-            null,
             "");
-        foreach (var key in ClusterRefused)
+        foreach (var key in UnsupportedClusterFields)
         {
-            Refuse(cluster, key, "cluster");
+            RejectIfPresent(cluster, key, "cluster");
         }
 
         if (Text(cluster, "insecure-skip-tls-verify", "cluster") is "true")
         {
-            throw Wrong("cluster.insecure-skip-tls-verify", "is set", "remove it, and give the server's authority as certificate-authority-data");
+            throw Invalid(
+                "cluster.insecure-skip-tls-verify", "not supported", "remove it, and add the server's CA as certificate-authority-data");
         }
 
-        foreach (var key in UserRefused)
+        foreach (var key in UnsupportedUserFields)
         {
-            Refuse(user, key, "user");
+            RejectIfPresent(user, key, "user");
         }
 
         result = WithCertificate(result, user);
         result = WithToken(result, user);
-        if (result.ClientCertificate is null && result.Token is null && result.TokenFile is null)
+        if (result.ClientCertificate is null && result.Token is null)
         {
-            throw Wrong("user", "has neither a client certificate nor a token", "make a kubeconfig with rootfs/kubernetes/make-kubeconfig");
+            throw Invalid("user", "neither a client certificate nor a token", "create a kubeconfig with rootfs/kubernetes/make-kubeconfig");
         }
 
         foreach (var server in result.Servers)
@@ -94,9 +91,10 @@ internal sealed class KubeconfigReader
 
     private Uri Server(Dictionary<string, object?> cluster)
     {
-        var text = Text(cluster, "server", "cluster") ?? throw Wrong("cluster.server", "is missing", "give the API server's real address, such as https://192.0.2.1:6443");
+        const string Remedy = "use the API server's address, such as https://192.0.2.1:6443";
+        var text = Text(cluster, "server", "cluster") ?? throw Invalid("cluster.server", "missing", Remedy);
         return Parsers.ApiServer(text, out var server) is { } problem
-            ? throw Wrong("cluster.server", $"{KubeValues.Shown(text)} {problem}", "give the API server's real address, such as https://192.0.2.1:6443")
+            ? throw Invalid("cluster.server", $"{FieldReader.Quote(text)} {problem}", Remedy)
             : server;
     }
 
@@ -114,9 +112,11 @@ internal sealed class KubeconfigReader
         }
         catch (CryptographicException e)
         {
-            throw Wrong("cluster.certificate-authority", $"is corrupt: {e.Message}", "give certificates in PEM");
+            throw Invalid("cluster.certificate-authority", $"cannot be parsed: {e.Message}", "provide PEM certificates");
         }
-        return authorities.Count > 0 ? authorities : throw Wrong("cluster.certificate-authority", "has no certificate in it", "give certificates in PEM");
+        return authorities.Count > 0
+            ? authorities
+            : throw Invalid("cluster.certificate-authority", "contains no certificate", "provide PEM certificates");
     }
 
     private Kubeconfig WithCertificate(Kubeconfig config, Dictionary<string, object?> user)
@@ -130,7 +130,8 @@ internal sealed class KubeconfigReader
 
         if (certificate is null || key is null)
         {
-            throw Wrong(certificate is null ? "user.client-certificate" : "user.client-key", "is missing", "give the certificate together with its key");
+            throw Invalid(
+                certificate is null ? "user.client-certificate" : "user.client-key", "missing", "provide both the certificate and its key");
         }
 
         try
@@ -143,29 +144,37 @@ internal sealed class KubeconfigReader
                 chain.RemoveAt(0);
             }
 
-            return config with { ClientCertificate = X509Certificate2.CreateFromPem(pem, Encoding.UTF8.GetString(key)), Intermediates = chain };
+            var clientCertificate = X509Certificate2.CreateFromPem(pem, Encoding.UTF8.GetString(key));
+            return config with { ClientCertificate = clientCertificate, Intermediates = chain };
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            throw Wrong("user.client-certificate", $"or its key can't be used: {e.Message}", "give a certificate and its key in PEM, without a password");
+            throw Invalid(
+                "user.client-certificate",
+                $"cannot be used with its key: {e.Message}",
+                "provide a PEM certificate and an unencrypted PEM key");
         }
     }
 
     private Kubeconfig WithToken(Kubeconfig config, Dictionary<string, object?> user)
     {
-        // The file goes before the token beside it, as in kubectl.
+        // A token file takes precedence over a token, as in kubectl.
         if (Text(user, "tokenFile", "user") is { } file)
         {
             var path = Path(file);
-            return config with { TokenFile = path, Token = ReadToken(path) };
+            return config with { Token = CheckToken(path, "", Encoding.UTF8.GetString(ReadFile(path, "", path)).Trim()) };
         }
         return Text(user, "token", "user") is { } token ? config with { Token = CheckToken(_file, "user.token", token.Trim()) } : config;
     }
 
     private static string CheckToken(string file, string entry, string token) =>
-        token.Length > 0 && !token.Any(c => c is <= ' ' or > '~') ? token : throw new KubeconfigException(file, entry, "holds no token", "give a bearer token of one line");
+        token.Length > 0 && !token.Any(c => c is <= ' ' or > '~')
+            ? token
+            : throw new KubeconfigException(file, entry, "contains no token", "provide a one-line bearer token");
 
-    /// <summary>An entry that may be given as the name of a file, or, with -data at its end, in base64; the data goes first, as in kubectl.</summary>
+    /// <summary>
+    /// Reads an entry given inline as base64 (with the suffix -data) or as a file name; inline data takes precedence, as in kubectl.
+    /// </summary>
     private byte[]? Bytes(Dictionary<string, object?> map, string key, string where)
     {
         if (Text(map, key + "-data", where) is { } data)
@@ -176,10 +185,10 @@ internal sealed class KubeconfigReader
             }
             catch (FormatException)
             {
-                throw Wrong($"{where}.{key}-data", "is no base64", "give the PEM file's base64");
+                throw Invalid($"{where}.{key}-data", "not valid base64", "provide the PEM file encoded as base64");
             }
         }
-        return Text(map, key, where) is { } file ? Take(Path(file), $"{where}.{key}") : null;
+        return Text(map, key, where) is { } file ? ReadAndStamp(Path(file), $"{where}.{key}") : null;
     }
 
     private Dictionary<string, object?> Named(Dictionary<string, object?> root, string list, string key, string name)
@@ -191,7 +200,7 @@ internal sealed class KubeconfigReader
                 return map.GetValueOrDefault(key) as Dictionary<string, object?> ?? [];
             }
         }
-        throw Wrong(list, $"has none of the name {KubeValues.Shown(name)}", "correct the name, or add the entry");
+        throw Invalid(list, $"no entry named {FieldReader.Quote(name)}", "correct the name, or add the entry");
     }
 
     private string? Text(Dictionary<string, object?> map, string key, string where) => map.GetValueOrDefault(key) switch
@@ -199,24 +208,25 @@ internal sealed class KubeconfigReader
         null => null,
         string { Length: 0 } => null,
         string text => text,
-        _ => throw Wrong(where.Length == 0 ? key : $"{where}.{key}", "is no text", "correct the file"),
+        _ => throw Invalid(where.Length == 0 ? key : $"{where}.{key}", "not a string", "correct the file"),
     };
 
-    private void Refuse(Dictionary<string, object?> map, string key, string where)
+    private void RejectIfPresent(Dictionary<string, object?> map, string key, string where)
     {
         if (map.GetValueOrDefault(key) is null or "")
         {
             return;
         }
 
-        throw Wrong($"{where}.{key}", "is not supported here", key == "exec"
-            ? "no program is run for credentials: give a client certificate, a token or a token file (rootfs/kubernetes/make-kubeconfig makes one)"
-            : "remove it, and give a client certificate, a token or a token file");
+        throw Invalid($"{where}.{key}", "not supported", key == "exec"
+            ? "use a client certificate, a token or a token file; rootfs/kubernetes/make-kubeconfig creates one"
+            : "remove it, and use a client certificate, a token or a token file");
     }
 
-    private string Path(string file) => System.IO.Path.GetFullPath(file, System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(_file))!);
+    private string Path(string file) =>
+        System.IO.Path.GetFullPath(file, System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(_file))!);
 
-    private byte[] Take(string file, string entry)
+    private byte[] ReadAndStamp(string file, string entry)
     {
         var bytes = ReadFile(_file, entry, file);
         _stamp.AppendData(BitConverter.GetBytes(bytes.Length));
@@ -229,9 +239,9 @@ internal sealed class KubeconfigReader
         try
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            if (stream.Length > LargestFile)
+            if (stream.Length > MaxFileBytes)
             {
-                throw new KubeconfigException(source, entry, $"{file} is larger than {LargestFile} bytes", "name the right file");
+                throw new KubeconfigException(source, entry, $"{file} is larger than {MaxFileBytes} bytes", "name the right file");
             }
 
             using var contents = new MemoryStream();
@@ -240,13 +250,39 @@ internal sealed class KubeconfigReader
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new KubeconfigException(source, entry, $"no such file{(file == source ? "" : $": {file}")}", "make one with rootfs/kubernetes/make-kubeconfig, or name the right one in Kubernetes:Kubeconfig") { IsMissing = true };
+            throw new KubeconfigException(
+                source,
+                entry,
+                $"no such file{(file == source ? "" : $": {file}")}",
+                "create one with rootfs/kubernetes/make-kubeconfig, or correct Kubernetes:Kubeconfig");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new KubeconfigException(source, entry, $"{file} cannot be read: {e.Message}", "make it readable for the user that runs inframanager");
+            throw new KubeconfigException(
+                source, entry, $"{file} cannot be read: {e.Message}", "make it readable for the user that runs inframanager");
         }
     }
 
-    private KubeconfigException Wrong(string entry, string reason, string remedy) => new(_file, entry, reason, remedy);
+    private KubeconfigException Invalid(string entry, string reason, string remedy) => new(_file, entry, reason, remedy);
 }
+
+/// <summary>The validated settings of one kubeconfig context.</summary>
+/// <param name="Servers">Addresses of API servers, tried in turn; https, with a trailing slash.</param>
+/// <param name="TlsServerName">The name to expect in the server certificates; null for the host of the address.</param>
+/// <param name="Authorities">The CAs of the server certificates; null for the system's CAs.</param>
+/// <param name="ClientCertificate">The client certificate with its private key; null for none.</param>
+/// <param name="Intermediates">Intermediate certificates sent with the client certificate.</param>
+/// <param name="Token">The bearer token; null for none.</param>
+/// <param name="Stamp">A hash of all files except the token file.</param>
+internal sealed record Kubeconfig(
+    IReadOnlyList<Uri> Servers,
+    string? TlsServerName,
+    X509Certificate2Collection? Authorities,
+    X509Certificate2? ClientCertificate,
+    X509Certificate2Collection Intermediates,
+    string? Token,
+    string Stamp);
+
+/// <summary>The kubeconfig cannot be used. The message is one line: file, entry, reason, remedy.</summary>
+internal sealed class KubeconfigException(string file, string entry, string reason, string remedy)
+    : Exception(entry.Length == 0 ? $"{file}: {reason}; {remedy}" : $"{file}: {entry}: {reason}; {remedy}");

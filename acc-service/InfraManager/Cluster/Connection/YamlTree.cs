@@ -4,15 +4,15 @@ using YamlDotNet.Core.Events;
 namespace ACCOffload.InfraManager.Cluster.Connection;
 
 /// <summary>
-/// A YAML document as mappings (<see cref="Dictionary{TKey,TValue}"/> of text), lists and text. Bounded; anchors and aliases are refused, since a
-/// few lines of them expand without end.
+/// Parses a YAML document into mappings (<see cref="Dictionary{TKey,TValue}"/> with string keys), lists and strings. Size and depth are
+/// bounded. Anchors and aliases are rejected because a few lines of them can expand without limit.
 /// </summary>
 internal static class YamlTree
 {
-    private const int MostNodes = 100_000;
-    private const int Deepest = 32;
+    private const int MaxNodes = 100_000;
+    private const int MaxDepth = 32;
 
-    /// <exception cref="FormatException">It is no such document; the message says where.</exception>
+    /// <exception cref="FormatException">The document is not valid; the message says where.</exception>
     public static object? Parse(string text)
     {
         try
@@ -30,27 +30,27 @@ internal static class YamlTree
             parser.Consume<DocumentEnd>();
             if (!parser.Accept<StreamEnd>(out _))
             {
-                throw new FormatException("has more than one document");
+                throw new FormatException("more than one YAML document");
             }
 
             return root;
         }
         catch (YamlException e)
         {
-            throw new FormatException($"is not valid YAML (line {e.Start.Line}, column {e.Start.Column})", e);
+            throw new FormatException($"not valid YAML (line {e.Start.Line}, column {e.Start.Column})", e);
         }
     }
 
     private static object? Node(Parser parser, int depth, ref int nodes)
     {
-        if (++nodes > MostNodes || depth > Deepest)
+        if (++nodes > MaxNodes || depth > MaxDepth)
         {
-            throw new FormatException("is too large or too deep");
+            throw new FormatException("too large or too deeply nested");
         }
 
         if (parser.Current is NodeEvent { Anchor.IsEmpty: false } or AnchorAlias)
         {
-            throw new FormatException($"has an anchor or alias in line {parser.Current.Start.Line}");
+            throw new FormatException($"anchor or alias in line {parser.Current.Start.Line}");
         }
 
         if (parser.TryConsume<Scalar>(out var scalar))
@@ -75,12 +75,12 @@ internal static class YamlTree
             var line = parser.Current?.Start.Line;
             if (Node(parser, depth + 1, ref nodes) is not string key)
             {
-                throw new FormatException($"has a key that is no text in line {line}");
+                throw new FormatException($"key in line {line} is not a string");
             }
 
             if (!map.TryAdd(key, Node(parser, depth + 1, ref nodes)))
             {
-                throw new FormatException($"has the key {key} twice, in line {line}");
+                throw new FormatException($"duplicate key {key} in line {line}");
             }
         }
         return map;

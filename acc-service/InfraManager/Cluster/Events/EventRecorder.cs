@@ -9,62 +9,56 @@ using ACCOffload.InfraManager.Cluster.Objects;
 namespace ACCOffload.InfraManager.Cluster.Events;
 
 /// <summary>
-/// Writes Events (events.k8s.io/v1) to the API server. One that is told again is counted in its series, as client-go's recorder does: its first repeat is
-/// written at once, later ones every half hour, and a series ends when it was not told for six minutes. Events are advice: when there are too many, or the
-/// API server can't be reached, they are given up.
+/// Writes events (events.k8s.io/v1) to the API server. Repeated events are counted in a series, as in client-go: the first repeat is
+/// written immediately, later counts every half hour, and a series ends after six minutes without a repeat. Events are best effort: they
+/// are dropped when there are too many or the API server cannot be reached.
 /// </summary>
 /// <param name="client">The API server.</param>
-/// <param name="node">The node that tells them.</param>
+/// <param name="node">The reporting node.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Where failures go.</param>
+/// <param name="logger">Receives failures.</param>
 internal sealed partial class EventRecorder(ApiServerClient client, string node, TimeProvider time, ILogger logger)
 {
-    /// <summary>Tells the Events of this program from those of others.</summary>
+    /// <summary>Identifies this program as the reporter of an event.</summary>
     public const string Controller = "accoffload-inframanager";
 
-    private const int MostWaiting = 1000;
+    private const int MaxQueued = 1000;
     private const int MaxSeries = 4096;
-    private const int Tries = 3;
-    private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
+    private const int MaxAttempts = 3;
+    private static readonly TimeSpan FlushInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SeriesRefresh = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan SeriesTimeout = TimeSpan.FromMinutes(6);
 
     private readonly ILogger _logger = logger;
     private readonly LineBudget _lines = new(time);
     private readonly EventBudget _budget = new(time);
     private readonly Dictionary<(ObjectReference, bool, string, string), EventSeries> _series = [];
-    private readonly Channel<ClusterEvent> _waiting = Channel.CreateBounded<ClusterEvent>(
-        new BoundedChannelOptions(MostWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<ClusterEvent> _queue = Channel.CreateBounded<ClusterEvent>(
+        new BoundedChannelOptions(MaxQueued) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
 
-    /// <summary>How long a series may rest before it ends.</summary>
-    public static TimeSpan SeriesEnd { get; } = TimeSpan.FromMinutes(6);
+    /// <summary>Queues an event without waiting. Thread-safe.</summary>
+    public void Record(ClusterEvent clusterEvent) => _queue.Writer.TryWrite(clusterEvent);
 
-    /// <summary>How often the count of a series is written.</summary>
-    public static TimeSpan SeriesRefresh { get; } = TimeSpan.FromMinutes(30);
-
-    /// <summary>Between two tries of one Event.</summary>
-    public static TimeSpan RetryAfter { get; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>Tells an Event; never waits. Thread-safe.</summary>
-    public void Record(ClusterEvent told) => _waiting.Writer.TryWrite(told);
-
-    /// <summary>Writes Events until cancelled; no failure ends it.</summary>
+    /// <summary>Writes events until cancelled; failures do not stop it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var next = _waiting.Reader.WaitToReadAsync(cancellationToken).AsTask();
+            var next = _queue.Reader.WaitToReadAsync(cancellationToken).AsTask();
             while (true)
             {
-                await Task.WhenAny(next, Task.Delay(Period, time, cancellationToken));
+                await Task.WhenAny(next, Task.Delay(FlushInterval, time, cancellationToken));
                 cancellationToken.ThrowIfCancellationRequested();
-                while (_waiting.Reader.TryRead(out var told))
+                while (_queue.Reader.TryRead(out var clusterEvent))
                 {
-                    await TellAsync(told, cancellationToken);
+                    await HandleAsync(clusterEvent, cancellationToken);
                 }
 
-                await EndSeriesAsync(cancellationToken);
+                await FlushSeriesAsync(cancellationToken);
                 if (next.IsCompleted)
                 {
-                    next = _waiting.Reader.WaitToReadAsync(cancellationToken).AsTask();
+                    next = _queue.Reader.WaitToReadAsync(cancellationToken).AsTask();
                 }
             }
         }
@@ -73,152 +67,163 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
         }
     }
 
-    private async Task TellAsync(ClusterEvent told, CancellationToken cancellationToken)
+    private async Task HandleAsync(ClusterEvent clusterEvent, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        if (_series.TryGetValue(told.Series, out var series) && now - series.Last < SeriesEnd)
+        if (_series.TryGetValue(clusterEvent.SeriesKey, out var series) && now - series.LastSeen < SeriesTimeout)
         {
             series.Count++;
-            series.Last = now;
-            if (series.ToldCount == 1 && _budget.Take(told.Regarding))
+            series.LastSeen = now;
+            if (series.ReportedCount == 1 && _budget.TryTake(clusterEvent.Regarding))
             {
                 await WriteAsync(series, cancellationToken);
             }
 
             return;
         }
-        if (!_budget.Take(told.Regarding))
+        if (!_budget.TryTake(clusterEvent.Regarding))
         {
             return;
         }
 
         if (_series.Count >= MaxSeries && series is null)
         {
-            _series.Remove(_series.MinBy(s => s.Value.Last).Key);
+            _series.Remove(_series.MinBy(s => s.Value.LastSeen).Key);
         }
 
-        series = new EventSeries(told, $"{told.Regarding.Name}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}", now);
-        _series[told.Series] = series;
+        var suffix = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+        series = new EventSeries(clusterEvent, $"{clusterEvent.Regarding.Name}.{suffix}", now);
+        _series[clusterEvent.SeriesKey] = series;
         await WriteAsync(series, cancellationToken);
     }
 
-    private async Task EndSeriesAsync(CancellationToken cancellationToken)
+    private async Task FlushSeriesAsync(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         foreach (var (key, series) in _series.ToList())
         {
-            var isOver = now - series.Last >= SeriesEnd;
-            if (series.Count > series.ToldCount && series.ToldCount > 0 && (isOver || now - series.Told >= SeriesRefresh) && _budget.Take(series.First.Regarding))
+            var hasEnded = now - series.LastSeen >= SeriesTimeout;
+            var isDue = hasEnded || now - series.ReportedAt >= SeriesRefresh;
+            if (isDue && series.Count > series.ReportedCount && series.ReportedCount > 0 && _budget.TryTake(series.Event.Regarding))
             {
                 await WriteAsync(series, cancellationToken);
             }
 
-            if (isOver)
+            if (hasEnded)
             {
                 _series.Remove(key);
             }
         }
     }
 
-    /// <summary>Creates the object, or brings its count up to date.</summary>
+    /// <summary>Creates the event object or updates its count.</summary>
     private async Task WriteAsync(EventSeries series, CancellationToken cancellationToken)
     {
-        for (var tried = 1; ; tried++)
+        for (var attempt = 1; ; attempt++)
         {
             var count = series.Count;
             try
             {
                 await SendAsync(series, count, cancellationToken);
-                series.ToldCount = count;
-                series.Told = time.GetUtcNow();
+                series.ReportedCount = count;
+                series.ReportedAt = time.GetUtcNow();
                 return;
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                // What the API server refuses it refuses again.
-                if (e is ApiException { Code: < 500 and not 429 } || tried == Tries)
+                // Retrying does not help if the API server rejects the request.
+                if (e is ApiException { Code: < 500 and not 429 } || attempt == MaxAttempts)
                 {
-                    var regarding = series.First.Regarding;
+                    var regarding = series.Event.Regarding;
                     var problem = ApiServerClient.Describe(e);
                     if (_lines.Decide(regarding.EventNamespace, "event", problem).Fate == LineFate.Written)
                     {
-                        LogNotWritten(series.First.Reason, regarding.Kind, new ObjectName(regarding.Namespace, regarding.Name), problem);
+                        LogNotWritten(
+                            series.Event.Reason, regarding.Kind, new ObjectName(regarding.Namespace, regarding.Name), problem);
                     }
 
                     return;
                 }
             }
-            await Task.Delay(RetryAfter, time, cancellationToken);
+            await Task.Delay(RetryDelay, time, cancellationToken);
         }
     }
 
     private async Task SendAsync(EventSeries series, int count, CancellationToken cancellationToken)
     {
-        var path = $"/apis/events.k8s.io/v1/namespaces/{Uri.EscapeDataString(series.First.Regarding.EventNamespace)}/events";
-        var counted = count == 1 ? null : new EventSeriesDocument(count, Time(series.Last));
-        if (series.ToldCount > 0 && counted is not null)
+        var path = $"/apis/events.k8s.io/v1/namespaces/{Uri.EscapeDataString(series.Event.Regarding.EventNamespace)}/events";
+        var seriesDocument = count == 1 ? null : new EventSeriesDocument(count, Time(series.LastSeen));
+        if (series.ReportedCount > 0 && seriesDocument is not null)
         {
-            var patch = JsonSerializer.SerializeToUtf8Bytes(new EventPatchDocument(counted), EventJson.Default.EventPatchDocument);
+            var patch = JsonSerializer.SerializeToUtf8Bytes(new EventPatchDocument(seriesDocument), EventJson.Default.EventPatchDocument);
             try
             {
-                await client.SendAsync(HttpMethod.Patch, $"{path}/{Uri.EscapeDataString(series.Name)}", patch, "application/merge-patch+json", cancellationToken);
+                var eventPath = $"{path}/{Uri.EscapeDataString(series.Name)}";
+                await client.SendAsync(HttpMethod.Patch, eventPath, patch, "application/merge-patch+json", cancellationToken);
                 return;
             }
             catch (ApiException e) when (e.Code == 404)
             {
-                // The API server keeps Events for an hour: it is created again.
+                // The API server keeps events for an hour; create the event again.
             }
         }
-        await client.SendAsync(HttpMethod.Post, path, JsonSerializer.SerializeToUtf8Bytes(DocumentOf(series, counted), EventJson.Default.EventDocument), "application/json", cancellationToken);
+        var document = JsonSerializer.SerializeToUtf8Bytes(ToDocument(series, seriesDocument), EventJson.Default.EventDocument);
+        await client.SendAsync(HttpMethod.Post, path, document, "application/json", cancellationToken);
     }
 
-    private EventDocument DocumentOf(EventSeries series, EventSeriesDocument? counted)
+    private EventDocument ToDocument(EventSeries series, EventSeriesDocument? seriesDocument)
     {
-        var told = series.First;
-        var regarding = told.Regarding;
+        var clusterEvent = series.Event;
+        var regarding = clusterEvent.Regarding;
         return new EventDocument(
             "events.k8s.io/v1",
             "Event",
             new EventMetadataDocument(series.Name, regarding.EventNamespace),
-            Time(series.Began),
+            Time(series.FirstSeen),
             Controller,
             node,
-            told.Action,
-            told.Reason,
-            new ReferenceDocument(regarding.ApiVersion, regarding.Kind, regarding.Namespace.Length == 0 ? null : regarding.Namespace, regarding.Name, regarding.Uid.Length == 0 ? null : regarding.Uid),
-            told.ShortNote,
-            told.IsWarning ? "Warning" : "Normal",
-            counted);
+            clusterEvent.Action,
+            clusterEvent.Reason,
+            new ReferenceDocument(
+                regarding.ApiVersion,
+                regarding.Kind,
+                regarding.Namespace.Length == 0 ? null : regarding.Namespace,
+                regarding.Name,
+                regarding.Uid.Length == 0 ? null : regarding.Uid),
+            clusterEvent.TruncatedNote,
+            clusterEvent.IsWarning ? "Warning" : "Normal",
+            seriesDocument);
     }
 
     // meta/v1 MicroTime.
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
-    [LoggerMessage(EventId = 4031, Level = LogLevel.Warning, Message = "Event {Reason} on {Kind} {Object} could not be written: {Problem}")]
+    [LoggerMessage(EventId = 4031, Level = LogLevel.Warning, Message = "Cannot write event {Reason} on {Kind} {Object}: {Problem}")]
     private partial void LogNotWritten(string reason, string kind, ObjectName @object, string problem);
 }
 
-/// <summary>An Event that was told, and how often. Times are the wall clock's, which the API server shows.</summary>
-internal sealed class EventSeries(ClusterEvent first, string name, DateTimeOffset began)
+/// <summary>A recorded event and its repeats. Times are wall-clock times because the API server shows them.</summary>
+internal sealed class EventSeries(ClusterEvent firstEvent, string name, DateTimeOffset firstSeen)
 {
-    public ClusterEvent First { get; } = first;
+    public ClusterEvent Event { get; } = firstEvent;
 
-    /// <summary>Of the object in the API.</summary>
+    /// <summary>Name of the event object in the API.</summary>
     public string Name { get; } = name;
 
-    public DateTimeOffset Began { get; } = began;
+    public DateTimeOffset FirstSeen { get; } = firstSeen;
 
     public int Count { get; set; } = 1;
 
-    public DateTimeOffset Last { get; set; } = began;
+    public DateTimeOffset LastSeen { get; set; } = firstSeen;
 
-    /// <summary>What the API server has been told.</summary>
-    public int ToldCount { get; set; }
+    /// <summary>The count last written to the API server; 0 before the event is created.</summary>
+    public int ReportedCount { get; set; }
 
-    public DateTimeOffset Told { get; set; } = began;
+    public DateTimeOffset ReportedAt { get; set; } = firstSeen;
 }
 
-// events.k8s.io/v1, the fields that are written.
+// events.k8s.io/v1, limited to the fields that are written.
 
 internal sealed record EventDocument(
     string ApiVersion,
@@ -240,7 +245,7 @@ internal sealed record ReferenceDocument(string ApiVersion, string Kind, string?
 
 internal sealed record EventSeriesDocument(int Count, string LastObservedTime);
 
-/// <summary>A merge patch: everything but the series is immutable.</summary>
+/// <summary>A merge patch: all fields except the series are immutable.</summary>
 internal sealed record EventPatchDocument(EventSeriesDocument Series);
 
 [JsonSourceGenerationOptions(

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
 
-// The API's JSON, only the fields that are read; others are skipped.
+// The JSON of the Kubernetes API, limited to the fields that are used.
 
 internal sealed record MetadataDocument(
     string? Name,
@@ -16,7 +16,7 @@ internal sealed record ObjectDocument(MetadataDocument? Metadata);
 
 internal sealed record ListMetadataDocument(string? ResourceVersion, string? Continue);
 
-/// <summary>meta/v1 Status: how the API server tells of an error.</summary>
+/// <summary>meta/v1 Status: an error of the API server.</summary>
 internal sealed record StatusDocument(string? Reason, string? Message, int? Code, StatusDetailsDocument? Details);
 
 internal sealed record StatusDetailsDocument(int? RetryAfterSeconds);
@@ -48,11 +48,13 @@ internal sealed record LoadBalancerDocument(IngressDocument?[]? Ingress);
 
 internal sealed record IngressDocument([property: JsonPropertyName("ip")] string? Address, string? IpMode);
 
-internal sealed record SliceDocument(MetadataDocument? Metadata, string? AddressType, SlicePortDocument?[]? Ports, EndpointDocument?[]? Endpoints);
+internal sealed record SliceDocument(
+    MetadataDocument? Metadata, string? AddressType, SlicePortDocument?[]? Ports, EndpointDocument?[]? Endpoints);
 
 internal sealed record SlicePortDocument(string? Name, string? Protocol, int? Port);
 
-internal sealed record EndpointDocument(string?[]? Addresses, ConditionsDocument? Conditions, string? NodeName, HintsDocument? Hints, TargetReferenceDocument? TargetRef);
+internal sealed record EndpointDocument(
+    string?[]? Addresses, ConditionsDocument? Conditions, string? NodeName, HintsDocument? Hints, TargetReferenceDocument? TargetRef);
 
 internal sealed record TargetReferenceDocument(string? Uid);
 

@@ -3,25 +3,26 @@ using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 
-/// <summary>An endpoint of one service port, before it is decided who gets flows.</summary>
-internal sealed record Candidate(IPAddress Address, ushort Port, bool IsLocal, bool Ready, bool Serving, bool Terminating, IReadOnlyList<string> ZoneHints)
+/// <summary>An endpoint of a service port that may be selected for new flows.</summary>
+internal sealed record Candidate(
+    IPAddress Address, ushort Port, bool IsLocal, bool Ready, bool Serving, bool Terminating, IReadOnlyList<string> ZoneHints)
 {
     public BackendKey Key => new(Address, Port);
 
-    /// <summary>As in the slice.</summary>
+    /// <summary>Hash of the pod's UID; 0 if unknown.</summary>
     public ulong Uid { get; init; }
 
-    /// <summary>Ends but still answers: the last resort.</summary>
+    /// <summary>Terminating but still serving: used if nothing is ready.</summary>
     public bool IsFallback => !Ready && Serving && Terminating;
 }
 
 /// <summary>
-/// Which endpoints of a service port get new flows, as kube-proxy 1.31 decides it (documentation: "Virtual IPs and Service Proxies", "Service Internal
-/// Traffic Policy", "Topology Aware Routing", KEP-1669 proxy terminating endpoints).
+/// The endpoints of a service port that receive new flows, selected as in kube-proxy 1.31 (documentation: "Virtual IPs and Service
+/// Proxies", "Service Internal Traffic Policy", "Topology Aware Routing", KEP-1669 proxy terminating endpoints).
 /// </summary>
-/// <param name="Cluster">Where the traffic policy is Cluster; empty when it is so nowhere.</param>
-/// <param name="Local">Where the traffic policy is Local; empty when it is so nowhere.</param>
-/// <param name="HasAny">Whether there is an endpoint for new flows anywhere in the cluster.</param>
+/// <param name="Cluster">Endpoints for traffic policy Cluster; empty if it is not used.</param>
+/// <param name="Local">Endpoints for traffic policy Local; empty if it is not used.</param>
+/// <param name="HasAny">Whether the cluster has any endpoint for new flows.</param>
 internal sealed record EndpointSelection(IReadOnlySet<BackendKey> Cluster, IReadOnlySet<BackendKey> Local, bool HasAny)
 {
     public static EndpointSelection Of(IReadOnlyCollection<Candidate> candidates, bool usesCluster, bool usesLocal, string zone)
@@ -47,7 +48,7 @@ internal sealed record EndpointSelection(IReadOnlySet<BackendKey> Cluster, IRead
         return new EndpointSelection(cluster, local, candidates.Any(c => c.Ready || c.IsFallback));
     }
 
-    /// <summary>Hints count only when every ready endpoint has some, and at least one is meant for this zone.</summary>
+    /// <summary>Zone hints apply only if every ready endpoint has one and at least one is for this zone.</summary>
     private static bool UsesHints(IReadOnlyCollection<Candidate> candidates, string zone) =>
         zone.Length > 0
         && candidates.Where(c => c.Ready).All(c => c.ZoneHints.Count > 0)

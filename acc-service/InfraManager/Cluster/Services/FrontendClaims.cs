@@ -3,18 +3,21 @@ using ACCOffload.InfraManager.State;
 namespace ACCOffload.InfraManager.Cluster.Services;
 
 /// <summary>
-/// Who has a frontend that several services claim, such as an external address that is another's cluster address: a cluster address goes before
-/// anything else, then the older service, then the name. Not thread-safe.
+/// Decides which service owns a frontend that several services claim, for example an external IP that equals another service's cluster IP:
+/// a cluster IP wins, then the older service, then the lower name. Not thread-safe.
 /// </summary>
 internal sealed class FrontendClaims
 {
     private readonly Dictionary<FrontendKey, List<Claim>> _claims = [];
     private readonly Dictionary<ServiceKey, FrontendKey[]> _byService = [];
 
-    public ServiceKey HolderOf(FrontendKey key) => _claims[key][0].Service;
+    public ServiceKey OwnerOf(FrontendKey key) => _claims[key][0].Service;
 
-    /// <summary>Replaces what the service claims. Adds to <paramref name="affected"/> the other services that lose or get a frontend.</summary>
-    public void Set(ServiceKey service, DateTimeOffset created, IEnumerable<(FrontendKey Key, FrontendKind Kind)> claims, ISet<ServiceKey> affected)
+    /// <summary>
+    /// Replaces the claims of a service. Adds the other services that gain or lose a frontend to <paramref name="affected"/>.
+    /// </summary>
+    public void Set(
+        ServiceKey service, DateTimeOffset created, IEnumerable<(FrontendKey Key, FrontendKind Kind)> claims, ISet<ServiceKey> affected)
     {
         var next = claims.ToDictionary(c => c.Key, c => new Claim(c.Kind != FrontendKind.ClusterIP, created, service));
         foreach (var key in _byService.GetValueOrDefault(service) ?? [])
@@ -73,11 +76,11 @@ internal sealed class FrontendClaims
         }
     }
 
-    private readonly record struct Claim(bool IsNoClusterIP, DateTimeOffset Created, ServiceKey Service) : IComparable<Claim>
+    private readonly record struct Claim(bool IsExternal, DateTimeOffset Created, ServiceKey Service) : IComparable<Claim>
     {
         public int CompareTo(Claim other)
         {
-            var byKind = IsNoClusterIP.CompareTo(other.IsNoClusterIP);
+            var byKind = IsExternal.CompareTo(other.IsExternal);
             var byAge = byKind != 0 ? byKind : Created.CompareTo(other.Created);
             return byAge != 0 ? byAge : Service.CompareTo(other.Service);
         }

@@ -13,34 +13,33 @@ using Microsoft.Extensions.Options;
 namespace ACCOffload.InfraManager.Cluster.Services;
 
 /// <summary>
-/// Answers a load balancer's question whether this node has a ready backend of a service (<c>healthCheckNodePort</c>): 200 or 503 and the number, as
-/// kube-proxy does. One listener for each such service. Its peers are outside the cluster, so connections and requests are bounded.
+/// Serves load balancers' health checks (<c>healthCheckNodePort</c>): 200 if this node has ready backends of the service, otherwise 503,
+/// and their number, as in kube-proxy. One listener per service. Clients are outside the cluster, so connections and requests are bounded.
 /// </summary>
-internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> isHealthy, ILoggerFactory loggers, ILogger logger) : IAsyncDisposable
+internal sealed partial class HealthCheckServer(
+    IPAddress address, Func<bool> isHealthy, ILoggerFactory loggers, ILogger logger) : IAsyncDisposable
 {
-    // As many as Kubernetes has node ports, by default.
-    private const int MostListeners = 2768;
-    private const int MostConnections = 64;
+    // The size of the default node port range of Kubernetes.
+    private const int MaxListeners = 2768;
+    private const int MaxConnections = 64;
 
     private readonly ILogger _logger = logger;
     private readonly ConcurrentDictionary<ServiceKey, Listener> _listeners = new();
-    private readonly ConcurrentDictionary<ServiceKey, bool> _wanted = new();
-    private readonly Channel<(ServiceKey Key, ServiceSpec? Spec)> _changes = Channel.CreateUnbounded<(ServiceKey, ServiceSpec?)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly ConcurrentDictionary<ServiceKey, bool> _known = new();
+    private readonly Channel<(ServiceKey Key, ServiceSpec? Spec)> _changes =
+        Channel.CreateUnbounded<(ServiceKey, ServiceSpec?)>(new UnboundedChannelOptions { SingleReader = true });
 
-    /// <summary>Where each service's check is answered, for tests and <c>ctl</c>.</summary>
-    public IReadOnlyDictionary<ServiceKey, IPEndPoint> Addresses => _listeners.ToDictionary(l => l.Key, l => l.Value.Address);
-
-    /// <summary>Notes what a service is from now on; never waits.</summary>
-    public void Set(ServiceKey key, ServiceSpec? spec)
+    /// <summary>Queues a service's new state without waiting; null for a removed service.</summary>
+    public void Update(ServiceKey key, ServiceSpec? spec)
     {
-        // Most services have none and never had.
-        var wants = spec is { HealthCheckNodePort: > 0 };
-        if (wants)
+        var hasPort = spec is { HealthCheckNodePort: > 0 };
+        if (hasPort)
         {
-            _wanted[key] = true;
+            _known[key] = true;
         }
 
-        if (wants || _wanted.TryRemove(key, out _))
+        // Most services have no health check and never had one.
+        if (hasPort || _known.TryRemove(key, out _))
         {
             _changes.Writer.TryWrite((key, spec));
         }
@@ -86,31 +85,32 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
             return;
         }
 
-        var at = new IPEndPoint(address, port);
-        if (_listeners.Count >= MostListeners)
+        var endPoint = new IPEndPoint(address, port);
+        if (_listeners.Count >= MaxListeners)
         {
-            LogNotServing(key, at, $"there are {MostListeners} such services already");
+            LogNotServing(key, endPoint, $"the limit of {MaxListeners} health checks is reached");
             return;
         }
-        var listener = new Listener(key, at, isHealthy) { Ready = spec!.ReadyHere };
+        var listener = new Listener(key, endPoint, isHealthy) { Ready = spec!.ReadyHere };
         var options = new KestrelServerOptions { AddServerHeader = false };
-        options.Listen(at);
-        options.Limits.MaxConcurrentConnections = MostConnections;
+        options.Listen(endPoint);
+        options.Limits.MaxConcurrentConnections = MaxConnections;
         options.Limits.MaxRequestBodySize = 0;
         options.Limits.MaxRequestHeadersTotalSize = 8 << 10;
         options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
         options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
-        listener.Server = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers), loggers);
+        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers);
+        listener.Server = new KestrelServer(Options.Create(options), transport, loggers);
         try
         {
             await listener.Server.StartAsync(listener, cancellationToken);
             _listeners[key] = listener;
-            LogServing(key, at);
+            LogServing(key, endPoint);
         }
         catch (Exception e) when (e is IOException or InvalidOperationException or System.Net.Sockets.SocketException)
         {
             listener.Server.Dispose();
-            LogNotServing(key, at, e.Message.ReplaceLineEndings(" "));
+            LogNotServing(key, endPoint, e.Message.ReplaceLineEndings(" "));
         }
     }
 
@@ -120,7 +120,7 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
         {
             return;
         }
-        // Open connections have nothing to lose.
+        // Open connections need no graceful shutdown.
         await listener.Server!.StopAsync(new CancellationToken(canceled: true));
         listener.Server.Dispose();
     }
@@ -164,9 +164,10 @@ internal sealed partial class HealthCheckServer(IPAddress address, Func<bool> is
         }
     }
 
-    [LoggerMessage(EventId = 4201, Level = LogLevel.Information, Message = "Health check of service {Service} is answered on {Address}")]
+    [LoggerMessage(EventId = 4201, Level = LogLevel.Information, Message = "Serving the health check of service {Service} on {Address}")]
     private partial void LogServing(ServiceKey service, IPEndPoint address);
 
-    [LoggerMessage(EventId = 4202, Level = LogLevel.Warning, Message = "Health check of service {Service} can't be answered on {Address}: {Reason}")]
+    [LoggerMessage(EventId = 4202, Level = LogLevel.Warning,
+        Message = "Cannot serve the health check of service {Service} on {Address}: {Reason}")]
     private partial void LogNotServing(ServiceKey service, IPEndPoint address, string reason);
 }

@@ -3,26 +3,28 @@ using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 
-/// <summary>Tells, on a Service of the cluster, what of it is not served on this node.</summary>
-/// <param name="record">Takes the Events.</param>
-/// <param name="uidOf">The UID of the Service; empty where it is not known.</param>
+/// <summary>Reports, as events on a Service of the cluster, what this node does not serve.</summary>
+/// <param name="record">Records an event.</param>
+/// <param name="uidOf">Returns the UID of a Service; empty if unknown.</param>
 internal sealed class ServiceEvents(Action<ClusterEvent> record, Func<ServiceKey, string> uidOf)
 {
     private const string Action = "Program";
 
-    /// <summary>Notes what a service is from now on; never waits.</summary>
-    public void Set(ServiceKey key, ServiceSpec? spec)
+    /// <summary>Reports the problems of a service's new state without waiting.</summary>
+    public void Report(ServiceKey key, ServiceSpec? spec)
     {
         foreach (var problems in (spec?.Problems ?? []).ToLookup(p => ReasonOf(p, spec!)))
         {
             if (problems.Key.Length > 0)
             {
-                record(new ClusterEvent(new ObjectReference("v1", "Service", key.Namespace, key.Name, uidOf(key)), IsWarning: true, problems.Key, Action, string.Join("; ", problems.Select(p => $"{p.Subject} {p.Reason}"))));
+                var regarding = new ObjectReference("v1", "Service", key.Namespace, key.Name, uidOf(key));
+                var note = string.Join("; ", problems.Select(p => $"{p.Subject} {p.Reason}"));
+                record(new ClusterEvent(regarding, IsWarning: true, problems.Key, Action, note));
             }
         }
     }
 
-    /// <summary>Empty for what no Event is written about: a client that is kept longer than asked for is served.</summary>
+    /// <summary>Empty for problems without an event, such as a longer session affinity than requested.</summary>
     private static string ReasonOf(ServiceProblem problem, ServiceSpec spec) => problem.Subject.Split(' ')[0] switch
     {
         ServiceProblem.WholeService => spec.IsUnserved ? "ServiceNotServed" : "ServicePartlyServed",

@@ -3,33 +3,33 @@ using ACCOffload.InfraManager.State;
 namespace ACCOffload.InfraManager.Cluster.Services;
 
 /// <summary>
-/// What is set in place of a service that was refused, so that its former state does not stay in force: as much of the wanted state as possible, and
-/// nothing that is not wanted any more. Pure.
+/// Computes replacements for a rejected service, so that its previous state does not stay in use: as much of the desired state as possible,
+/// and nothing beyond it. A pure function.
 /// </summary>
 internal static class ServiceFallback
 {
-    /// <param name="wanted">What was refused.</param>
-    /// <param name="held">What is in force; null for nothing.</param>
-    /// <param name="reason">Why it was refused, one line.</param>
-    /// <returns>What to try, the best first; the last one writes no rows.</returns>
-    public static IEnumerable<ServiceSpec> Of(ServiceSpec wanted, ServiceSpec? held, string reason)
+    /// <param name="wanted">The rejected state.</param>
+    /// <param name="current">The applied state; null for none.</param>
+    /// <param name="reason">Why it was rejected, in one line.</param>
+    /// <returns>Replacements to try, best first; the last one has no table entries.</returns>
+    public static IEnumerable<ServiceSpec> Of(ServiceSpec wanted, ServiceSpec? current, string reason)
     {
         if (wanted.IsUnserved)
         {
             yield return wanted with { Ports = [] };
             yield break;
         }
-        var former = held?.Ports.SelectMany(p => p.Frontends.Select(f => (p.Protocol, Frontend: f)))
+        var currentFrontends = current?.Ports.SelectMany(p => p.Frontends.Select(f => (p.Protocol, Frontend: f)))
             .ToDictionary(x => new FrontendKey(x.Frontend.Address, x.Protocol, x.Frontend.Port), x => x.Frontend) ?? [];
-        var closed = Closed(wanted, former, reason);
+        var closed = Closed(wanted, currentFrontends, reason);
         if (!ReferenceEquals(closed, wanted))
         {
             yield return closed;
         }
 
-        if (held is { IsUnserved: false })
+        if (current is { IsUnserved: false })
         {
-            yield return Reduced(closed, held, former, reason);
+            yield return Reduced(closed, current, currentFrontends, reason);
         }
 
         var refused = $"is not served: {reason}";
@@ -41,11 +41,13 @@ internal static class ServiceFallback
         yield return wanted.Withdrawn(refused);
     }
 
-    /// <summary>Frontends whose source ranges are new deny every source.</summary>
-    private static ServiceSpec Closed(ServiceSpec wanted, Dictionary<FrontendKey, Frontend> former, string reason)
+    /// <summary>Makes frontends with new source ranges deny every source.</summary>
+    private static ServiceSpec Closed(ServiceSpec wanted, Dictionary<FrontendKey, Frontend> currentFrontends, string reason)
     {
         bool IsNew(ServicePortSpec port, Frontend f) =>
-            f.SourceRanges.Count > 0 && (!former.TryGetValue(new(f.Address, port.Protocol, f.Port), out var was) || was.SourceRanges != f.SourceRanges);
+            f.SourceRanges.Count > 0
+            && (!currentFrontends.TryGetValue(new(f.Address, port.Protocol, f.Port), out var applied)
+                || applied.SourceRanges != f.SourceRanges);
         if (!wanted.Ports.Any(p => p.Frontends.Any(f => IsNew(p, f))))
         {
             return wanted;
@@ -53,23 +55,33 @@ internal static class ServiceFallback
 
         return wanted with
         {
-            Ports = [.. wanted.Ports.Select(p => p with { Frontends = [.. p.Frontends.Select(f => IsNew(p, f) ? f with { SourceRanges = [], IsClosed = true } : f)] })],
+            Ports = [.. wanted.Ports.Select(p => p with
+            {
+                Frontends = [.. p.Frontends.Select(f => IsNew(p, f) ? f with { SourceRanges = [], IsClosed = true } : f)],
+            })],
             Problems = [new ServiceProblem(ServiceProblem.AccessList, $"denies every source: {reason}"), .. wanted.Problems],
         };
     }
 
-    /// <summary>Only the backends and frontends that are already programmed: the rows of new ones may be what the tables have no room for.</summary>
-    private static ServiceSpec Reduced(ServiceSpec wanted, ServiceSpec held, Dictionary<FrontendKey, Frontend> former, string reason)
+    /// <summary>Keeps only backends and frontends that are already programmed: the tables may have no room for new ones.</summary>
+    private static ServiceSpec Reduced(
+        ServiceSpec wanted, ServiceSpec current, Dictionary<FrontendKey, Frontend> currentFrontends, string reason)
     {
-        var ports = held.Ports.ToDictionary(p => (p.Protocol, p.Port), p => p.Backends.Where(b => b.InCluster || b.InLocal).Select(b => b.Key).ToHashSet());
+        var ports = current.Ports.ToDictionary(
+            p => (p.Protocol, p.Port), p => p.Backends.Where(b => b.InCluster || b.InLocal).Select(b => b.Key).ToHashSet());
         return wanted with
         {
-            Ports = [.. wanted.Ports.Select(p => Reduced(p, ports.GetValueOrDefault((p.Protocol, p.Port)) ?? [], former))],
-            Problems = [new ServiceProblem(ServiceProblem.WholeService, $"is served without its new addresses and endpoints: {reason}"), .. wanted.Problems],
+            Ports = [.. wanted.Ports.Select(p => Reduced(p, ports.GetValueOrDefault((p.Protocol, p.Port)) ?? [], currentFrontends))],
+            Problems =
+            [
+                new ServiceProblem(ServiceProblem.WholeService, $"is served without its new addresses and endpoints: {reason}"),
+                .. wanted.Problems,
+            ],
         };
     }
 
-    private static ServicePortSpec Reduced(ServicePortSpec port, HashSet<BackendKey> known, Dictionary<FrontendKey, Frontend> former)
+    private static ServicePortSpec Reduced(
+        ServicePortSpec port, HashSet<BackendKey> known, Dictionary<FrontendKey, Frontend> currentFrontends)
     {
         Backend[] backends = [.. port.Backends.Select(b => known.Contains(b.Key) ? b : b with { InCluster = false, InLocal = false })];
         var hasCluster = backends.Any(b => b.InCluster);
@@ -77,10 +89,12 @@ internal static class ServiceFallback
         return port with
         {
             Backends = [.. backends],
-            Frontends = [.. port.Frontends.Where(f => former.ContainsKey(new(f.Address, port.Protocol, f.Port))).Select(f => f with { Inside = Left(f.Inside), Outside = Left(f.Outside) })],
+            Frontends = [.. port.Frontends
+                .Where(f => currentFrontends.ContainsKey(new(f.Address, port.Protocol, f.Port)))
+                .Select(f => f with { Inside = Available(f.Inside), Outside = Available(f.Outside) })],
         };
 
-        FlowTarget Left(FlowTarget target) => target switch
+        FlowTarget Available(FlowTarget target) => target switch
         {
             FlowTarget.Cluster when !hasCluster => FlowTarget.Refuse,
             FlowTarget.Local when !hasLocal => FlowTarget.Drop,

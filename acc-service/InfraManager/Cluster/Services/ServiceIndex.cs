@@ -6,8 +6,8 @@ using ACCOffload.InfraManager.State.Admission;
 namespace ACCOffload.InfraManager.Cluster.Services;
 
 /// <summary>
-/// What the cluster has, indexed from a Service to its slices, and which services have changed since they were last looked at: a change of one
-/// endpoint touches its own service and no other. Thread-safe.
+/// Indexes the cluster's Services and EndpointSlices, and tracks which services have changed since they were last taken: a changed endpoint
+/// affects only its own service. Thread-safe.
 /// </summary>
 internal sealed class ServiceIndex
 {
@@ -29,7 +29,7 @@ internal sealed class ServiceIndex
         Node = new NodeSink(this);
     }
 
-    /// <summary>Called after changes, by whoever made them; must be quick.</summary>
+    /// <summary>Raised after a change, on the caller's thread; handlers must not block.</summary>
     public event Action Changed
     {
         add => _changed += value;
@@ -42,7 +42,7 @@ internal sealed class ServiceIndex
 
     public IObjectSink<NodeObject> Node { get; }
 
-    /// <summary>Services that have changed and were not yet taken, and those taken last.</summary>
+    /// <summary>Number of changed services, including those taken last.</summary>
     public int PendingCount
     {
         get
@@ -54,7 +54,7 @@ internal sealed class ServiceIndex
         }
     }
 
-    /// <summary>The UID of a Service; empty where there is none of that name.</summary>
+    /// <summary>The UID of a Service; empty if it does not exist.</summary>
     public string UidOf(ServiceKey key)
     {
         lock (_lock)
@@ -63,8 +63,8 @@ internal sealed class ServiceIndex
         }
     }
 
-    /// <summary>Looks at these again.</summary>
-    public void Touch(IEnumerable<ServiceKey> keys)
+    /// <summary>Marks services as changed.</summary>
+    public void MarkChanged(IEnumerable<ServiceKey> keys)
     {
         lock (_lock)
         {
@@ -75,16 +75,17 @@ internal sealed class ServiceIndex
     }
 
     /// <summary>
-    /// Up to <paramref name="most"/> changed services with what they should be now; null for those that should not be. Those taken before are done with.
+    /// Takes up to <paramref name="max"/> changed services with their desired state, null for services to remove. The services taken before
+    /// count as applied.
     /// </summary>
-    public IReadOnlyList<ServiceIntent> Take(int most)
+    public IReadOnlyList<ServiceIntent> Take(int max)
     {
         lock (_lock)
         {
-            ServiceKey[] keys = [.. _dirty.Take(most)];
+            ServiceKey[] keys = [.. _dirty.Take(max)];
             _dirty.ExceptWith(keys);
             _taken = keys.Length;
-            // What gives a frontend up goes before what takes it over.
+            // Removals first, so that a frontend is released before another service takes it over.
             return [.. keys.Select(Resolve).OrderBy(i => i.Spec is not null)];
         }
     }
@@ -92,7 +93,7 @@ internal sealed class ServiceIndex
     private ServiceIntent Resolve(ServiceKey key) => new(
         key,
         _services.TryGetValue(key, out var service)
-            ? ServiceResolver.Resolve(service, _slicesOf.TryGetValue(key, out var slices) ? slices.Values : [], _context, _claims.HolderOf)
+            ? ServiceResolver.Resolve(service, _slicesOf.TryGetValue(key, out var slices) ? slices.Values : [], _context, _claims.OwnerOf)
             : null);
 
     private static ServiceKey KeyOf(ObjectName name) => new(name.Namespace, name.Name);
@@ -123,9 +124,9 @@ internal sealed class ServiceIndex
             {
                 return;
             }
-            // It may have been given to another service.
+            // The slice may have moved to another service.
             var before = KeyOf(old);
-            if (_slicesOf.TryGetValue(before, out var mine) && mine.Remove(name) && mine.Count == 0)
+            if (_slicesOf.TryGetValue(before, out var siblings) && siblings.Remove(name) && siblings.Count == 0)
             {
                 _slicesOf.Remove(before);
             }
@@ -139,7 +140,7 @@ internal sealed class ServiceIndex
         }
 
         _slices.Add(name, slice);
-        // Without the label it is nobody's, but it is there.
+        // A slice without the label belongs to no service.
         if (slice.ServiceName.Length == 0)
         {
             return;
@@ -155,7 +156,8 @@ internal sealed class ServiceIndex
         _dirty.Add(key);
     }
 
-    private static bool IsSame(KubeObject a, KubeObject b) => a.ResourceVersion == b.ResourceVersion && a.Uid == b.Uid && a.ResourceVersion.Length > 0;
+    private static bool IsSame(KubeObject a, KubeObject b) =>
+        a.ResourceVersion == b.ResourceVersion && a.Uid == b.Uid && a.ResourceVersion.Length > 0;
 
     private void Update(Action change)
     {
@@ -237,9 +239,9 @@ internal sealed class ServiceIndex
 
     private sealed class NodeSink(ServiceIndex index) : IObjectSink<NodeObject>
     {
-        private bool _there;
+        private bool _exists;
 
-        public int Count => _there ? 1 : 0;
+        public int Count => _exists ? 1 : 0;
 
         public void Replace(IReadOnlyCollection<NodeObject> objects, IReadOnlyCollection<ObjectName> unreadable)
         {
@@ -255,14 +257,15 @@ internal sealed class ServiceIndex
 
         private void Set(NodeObject? node) => index.Update(() =>
         {
-            _there = node is not null;
+            _exists = node is not null;
             if ((node?.Zone ?? "") == index._context.Zone)
             {
                 return;
             }
 
             index._context = index._context with { Zone = node?.Zone ?? "" };
-            index._dirty.UnionWith(index._slices.Values.Where(s => s.ServiceName.Length > 0 && s.Endpoints.Any(e => e.ZoneHints.Count > 0)).Select(KeyOf));
+            var hinted = index._slices.Values.Where(s => s.ServiceName.Length > 0 && s.Endpoints.Any(e => e.ZoneHints.Count > 0));
+            index._dirty.UnionWith(hinted.Select(KeyOf));
         });
     }
 }

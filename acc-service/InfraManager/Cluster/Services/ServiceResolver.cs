@@ -5,20 +5,21 @@ using ACCOffload.InfraManager.State;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 
-/// <summary>From a Service and its slices to what should be: a pure function. The model is kube-proxy 1.31.</summary>
+/// <summary>Computes a service's desired state from a Service and its slices, as kube-proxy 1.31 does. A pure function.</summary>
 internal static class ServiceResolver
 {
     /// <param name="service">The Service.</param>
-    /// <param name="slices">Its slices; those that don't count here are left out.</param>
+    /// <param name="slices">Its slices; those that do not apply are ignored.</param>
     /// <param name="context">The node.</param>
-    /// <param name="holder">Which service has a frontend that several claim.</param>
-    /// <returns>Null when it is none of this proxy's.</returns>
-    public static ServiceSpec? Resolve(ServiceObject service, IEnumerable<SliceObject> slices, ServiceContext context, Func<FrontendKey, ServiceKey> holder)
+    /// <param name="owner">Returns the service that owns a frontend.</param>
+    /// <returns>Null if this node does not serve the service.</returns>
+    public static ServiceSpec? Resolve(
+        ServiceObject service, IEnumerable<SliceObject> slices, ServiceContext context, Func<FrontendKey, ServiceKey> owner)
     {
         var key = new ServiceKey(service.Name.Namespace, service.Name.Name);
-        if (service.Unreadable.Length > 0)
+        if (service.ReadError.Length > 0)
         {
-            return new ServiceSpec(key, []).Withdrawn($"is not served: {service.Unreadable}");
+            return new ServiceSpec(key, []).Withdrawn($"is not served: {service.ReadError}");
         }
 
         if (!ServiceFrontends.IsServed(service, context))
@@ -31,34 +32,37 @@ internal static class ServiceResolver
             return new ServiceSpec(key, []).Withdrawn($"is not served: {tooManyFrontends}");
         }
 
-        SliceObject[] mine = [.. slices
-            .Where(s => s is { HasProxyName: false, HasHeadlessLabel: false, Unreadable: "" } && s.Family == context.Family)
+        SliceObject[] served = [.. slices
+            .Where(s => s is { HasProxyName: false, HasHeadlessLabel: false, ReadError: "" } && s.Family == context.Family)
             .OrderBy(s => s.Name.Name, StringComparer.Ordinal)];
-        var byPort = mine.SelectMany(s => s.Ports.Where(p => p.Port != 0 && p.Name is not null).Select(p => (Slice: s, Port: p)))
+        var byPort = served.SelectMany(s => s.Ports.Where(p => p.Port != 0 && p.Name is not null).Select(p => (Slice: s, Port: p)))
             .ToLookup(x => (x.Port.Name!, x.Port.Protocol), x => new PortOfSlice(x.Slice, x.Port.Port));
-        // Some may be in two slices, and count twice; before they are known apart there may be too many to look at.
-        var tooManyBackends = ServiceBounds.WhyNotBackends(service.Ports.Sum(p => byPort[(p.Name, p.Protocol)].Sum(s => (long)s.Slice.Endpoints.Count)));
+        // An upper bound, checked before duplicates are removed: there may be too many to process.
+        var backendCount = service.Ports.Sum(p => byPort[(p.Name, p.Protocol)].Sum(s => (long)s.Slice.Endpoints.Count));
+        var tooManyBackends = ServiceBounds.WhyNotBackends(backendCount);
         if (tooManyBackends is not null)
         {
             byPort = Array.Empty<PortOfSlice>().ToLookup(_ => ("", default(ProtocolType)));
         }
 
-        var problems = slices.Where(s => s.Unreadable.Length > 0).OrderBy(s => s.Name.Name, StringComparer.Ordinal)
-            .Select(s => new ServiceProblem($"slice {s.Name.Name}", $"its endpoints get nothing: {s.Unreadable}")).ToList();
+        var problems = slices.Where(s => s.ReadError.Length > 0).OrderBy(s => s.Name.Name, StringComparer.Ordinal)
+            .Select(s => new ServiceProblem($"slice {s.Name.Name}", $"its endpoints receive no traffic: {s.ReadError}")).ToList();
         var access = AccessListOf(service, context, problems);
-        var seen = new HashSet<(ProtocolType, ushort)>();
+        var resolved = new HashSet<(ProtocolType, ushort)>();
         var ports = new List<ServicePortSpec>();
         var readyHere = new HashSet<IPAddress>();
         foreach (var port in service.Ports)
         {
-            if (seen.Add((port.Protocol, port.Port)))
+            if (resolved.Add((port.Protocol, port.Port)))
             {
-                ports.Add(ResolvePort(service, port, byPort, access, context, holder, key, problems, readyHere));
+                ports.Add(ResolvePort(service, port, byPort, access, context, owner, key, problems, readyHere));
             }
         }
-        if (AffinityClass.SecondsOf(service.AffinitySeconds) is var kept && kept != service.AffinitySeconds)
+        if (AffinityClass.SecondsOf(service.AffinitySeconds) is var affinity && affinity != service.AffinitySeconds)
         {
-            problems.Add(new ServiceProblem("session affinity", $"{service.AffinitySeconds} s are not among the pipeline's times: clients are kept for {kept} s"));
+            problems.Add(new ServiceProblem(
+                "session affinity",
+                $"the pipeline does not support {service.AffinitySeconds} s; clients keep their backend for {affinity} s"));
         }
 
         var spec = new ServiceSpec(key, [.. ports])
@@ -75,10 +79,14 @@ internal static class ServiceResolver
         return context.Node?.Package?.Limit(spec) ?? spec;
     }
 
-    /// <summary>Who may send to the load balancer's addresses. A list that can't be applied denies every source: falling back to no list, or to the former one, would admit clients that it excludes.</summary>
+    /// <summary>
+    /// The sources allowed at the load balancer's addresses. A list that cannot be applied denies every source: without it, or with the
+    /// previous list, excluded clients would be admitted.
+    /// </summary>
     private static AccessList AccessListOf(ServiceObject service, ServiceContext context, List<ServiceProblem> problems)
     {
-        SequenceOf<IPNetwork> ranges = [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)];
+        SequenceOf<IPNetwork> ranges =
+            [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)];
         var problem = service.SourceRangesProblem.Length > 0 ? service.SourceRangesProblem : ServiceBounds.WhyNotRanges(ranges.Count);
         if (problem is null)
         {
@@ -90,16 +98,23 @@ internal static class ServiceResolver
     }
 
     private static ServicePortSpec ResolvePort(
-        ServiceObject service, ServicePortObject port, ILookup<(string, ProtocolType), PortOfSlice> slices, AccessList access, ServiceContext context,
-        Func<FrontendKey, ServiceKey> holder, ServiceKey key, List<ServiceProblem> problems, HashSet<IPAddress> readyHere)
+        ServiceObject service,
+        ServicePortObject port,
+        ILookup<(string, ProtocolType), PortOfSlice> slices,
+        AccessList access,
+        ServiceContext context,
+        Func<FrontendKey, ServiceKey> owner,
+        ServiceKey key,
+        List<ServiceProblem> problems,
+        HashSet<IPAddress> readyHere)
     {
         var claimed = ServiceFrontends.Of(service, port, context).ToList();
         var isExternal = port.NodePort != 0 || claimed.Any(f => f.Kind != FrontendKind.ClusterIP);
         var candidates = Candidates(slices[(port.Name, port.Protocol)], context.NodeName);
-        RefuseSctpPorts(port, claimed, candidates, problems);
+        RejectSctpTranslation(port, claimed, candidates, problems);
         readyHere.UnionWith(candidates.Values.Where(c => c.IsLocal && c.Ready).Select(c => c.Address));
 
-        // Even where the external policy is Local, what comes from inside the cluster goes to any endpoint.
+        // Traffic from inside the cluster goes to any endpoint, even if the external policy is Local.
         var selection = EndpointSelection.Of(
             candidates.Values,
             usesCluster: !service.InternalTrafficLocal || isExternal,
@@ -111,19 +126,19 @@ internal static class ServiceResolver
         var frontends = new List<Frontend>();
         foreach (var (frontend, kind) in claimed)
         {
-            if (holder(frontend) is { } other && other != key)
+            if (owner(frontend) is { } other && other != key)
             {
-                problems.Add(new ServiceProblem($"frontend {frontend}", $"is served for {other}, which claims it before"));
+                problems.Add(new ServiceProblem($"frontend {frontend}", $"is not served: it belongs to {other}"));
                 continue;
             }
-            if (context.WhyNoFrontend(frontend.Address) is { } reason)
+            if (context.FrontendProblem(frontend.Address) is { } reason)
             {
                 problems.Add(new ServiceProblem($"frontend {frontend}", $"is not served: {reason}"));
                 continue;
             }
             var inside = kind == FrontendKind.ClusterIP && service.InternalTrafficLocal ? local : cluster;
             var outside = kind == FrontendKind.ClusterIP ? inside : service.ExternalTrafficLocal ? local : cluster;
-            // With the policy Local the client's address is kept; cluster addresses are met from outside only by detour.
+            // External policy Local preserves the client's address.
             var keepsSource = kind != FrontendKind.ClusterIP && service.ExternalTrafficLocal;
             frontends.Add(new Frontend(
                 frontend.Address,
@@ -158,7 +173,7 @@ internal static class ServiceResolver
             })]);
     }
 
-    /// <summary>The endpoints of the port of the same name and protocol, each address and port once.</summary>
+    /// <summary>The endpoints of the slice ports, without duplicates.</summary>
     private static Dictionary<BackendKey, Candidate> Candidates(IEnumerable<PortOfSlice> slices, string nodeName)
     {
         var found = new Dictionary<BackendKey, Candidate>();
@@ -166,8 +181,12 @@ internal static class ServiceResolver
         {
             foreach (var e in slice.Endpoints)
             {
-                var candidate = new Candidate(e.Address, number, e.NodeName == nodeName, e.Ready, e.Serving, e.Terminating, e.ZoneHints) { Uid = e.Uid };
-                // While an endpoint moves between slices it is in both. kube-proxy takes either; here the better one, whatever the order.
+                var isLocal = e.NodeName == nodeName;
+                var candidate = new Candidate(e.Address, number, isLocal, e.Ready, e.Serving, e.Terminating, e.ZoneHints)
+                {
+                    Uid = e.Uid,
+                };
+                // An endpoint that moves between slices is in both for a while. kube-proxy takes either one; this takes the better one.
                 if (!found.TryGetValue(candidate.Key, out var other) || Rank(candidate) > Rank(other))
                 {
                     found[candidate.Key] = candidate;
@@ -177,16 +196,19 @@ internal static class ServiceResolver
         return found;
     }
 
-    /// <summary>The endpoints of a slice, at one of its ports.</summary>
+    /// <summary>A slice and one of its ports.</summary>
     private readonly record struct PortOfSlice(SliceObject Slice, ushort Number);
 
     private readonly record struct AccessList(SequenceOf<IPNetwork> Ranges, bool IsClosed);
 
     private static int Rank(Candidate c) => (c.IsLocal ? 8 : 0) + (c.Ready ? 4 : 0) + (c.Serving ? 2 : 0) + (c.Terminating ? 0 : 1);
 
-    /// <summary>The pipeline can't mend SCTP's checksum, which a changed port spoils (CRC32c over the whole packet; addresses are not in it).</summary>
-    private static void RefuseSctpPorts(
-        ServicePortObject port, List<(FrontendKey Key, FrontendKind Kind)> claimed, Dictionary<BackendKey, Candidate> candidates, List<ServiceProblem> problems)
+    /// <summary>The pipeline cannot update SCTP's checksum (CRC32c over the whole packet) after changing a port.</summary>
+    private static void RejectSctpTranslation(
+        ServicePortObject port,
+        List<(FrontendKey Key, FrontendKind Kind)> claimed,
+        Dictionary<BackendKey, Candidate> candidates,
+        List<ServiceProblem> problems)
     {
         if (port.Protocol != ServiceText.Sctp)
         {
@@ -194,20 +216,24 @@ internal static class ServiceResolver
         }
 
         var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}";
-        var foreign = candidates.Keys.Where(k => k.Port != port.Port).ToList();
-        foreach (var key in foreign)
+        var translated = candidates.Keys.Where(k => k.Port != port.Port).ToList();
+        foreach (var key in translated)
         {
             candidates.Remove(key);
         }
 
-        if (foreign.Count > 0)
+        if (translated.Count > 0)
         {
-            problems.Add(new ServiceProblem(subject, $"SCTP to a changed port ({port.Port} to {foreign.Min().Port}) is not supported: make targetPort {port.Port}"));
+            problems.Add(new ServiceProblem(
+                subject,
+                $"SCTP port translation ({port.Port} to {translated.Min().Port}) is not supported; set targetPort to {port.Port}"));
         }
 
         if (claimed.RemoveAll(f => f.Key.Port != port.Port) > 0)
         {
-            problems.Add(new ServiceProblem(subject, $"SCTP to a changed port (node port {port.NodePort} to {port.Port}) is not supported: the node port is not served"));
+            problems.Add(new ServiceProblem(
+                subject,
+                $"SCTP port translation (node port {port.NodePort} to {port.Port}) is not supported; the node port is not served"));
         }
     }
 }

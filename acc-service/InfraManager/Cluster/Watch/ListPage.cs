@@ -3,16 +3,17 @@ using ACCOffload.InfraManager.Cluster.Objects;
 
 namespace ACCOffload.InfraManager.Cluster.Watch;
 
-/// <summary>One chunk of a list.</summary>
-/// <param name="ResourceVersion">Of the list: where a watch goes on.</param>
-/// <param name="Continue">Asks for the next chunk; empty after the last one.</param>
-/// <param name="Objects">What could be read, and what stands for those that could not where the kind has such.</param>
-/// <param name="Unreadable">What could not: the object's name, and why.</param>
-internal sealed record ListPage<T>(string ResourceVersion, string Continue, IReadOnlyList<T> Objects, IReadOnlyList<(ObjectName Name, string Problem)> Unreadable)
+/// <summary>One page of a list.</summary>
+/// <param name="ResourceVersion">Version of the list, from which a watch starts.</param>
+/// <param name="Continue">Token for the next page; empty on the last page.</param>
+/// <param name="Objects">The objects read, and placeholders for unreadable ones if the kind has them.</param>
+/// <param name="Unreadable">Names of the unreadable objects, and why they cannot be read.</param>
+internal sealed record ListPage<T>(
+    string ResourceVersion, string Continue, IReadOnlyList<T> Objects, IReadOnlyList<(ObjectName Name, string Problem)> Unreadable)
 {
-    /// <summary>Reads a chunk object by object, so that one that makes no sense does not take the others with it.</summary>
-    /// <exception cref="KubeFormatException">This is no list; or an object has no name, or is too large.</exception>
-    public static ListPage<T> Read<TObject>(ReadOnlySpan<byte> json, ResourceKind<TObject> kind, int largestObject)
+    /// <summary>Reads a page object by object, so that an unreadable object does not affect the others.</summary>
+    /// <exception cref="KubeFormatException">The JSON is not a list, or an object has no name or is too large.</exception>
+    public static ListPage<T> Read<TObject>(ReadOnlySpan<byte> json, ResourceKind<TObject> kind, int maxObjectBytes)
         where TObject : KubeObject, T
     {
         var subject = kind.Kind + "List";
@@ -24,14 +25,14 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
             var reader = new Utf8JsonReader(json);
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             {
-                throw new KubeFormatException(subject, "", "is no JSON object");
+                throw new KubeFormatException(subject, "", "not a JSON object");
             }
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 if (reader.ValueTextEquals("metadata"u8))
                 {
-                    metadata = JsonSerializer.Deserialize(Value(json, ref reader), KubeJson.Default.ListMetadataDocument);
+                    metadata = JsonSerializer.Deserialize(NextValue(json, ref reader), KubeJson.Default.ListMetadataDocument);
                 }
                 else if (reader.ValueTextEquals("items"u8))
                 {
@@ -44,12 +45,12 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
 
                     if (reader.TokenType != JsonTokenType.StartArray)
                     {
-                        throw new KubeFormatException(subject, "items", "is no list");
+                        throw new KubeFormatException(subject, "items", "not a list");
                     }
 
                     while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                     {
-                        ReadItem(Here(json, ref reader), kind, largestObject, objects, unreadable);
+                        ReadItem(CurrentValue(json, ref reader), kind, maxObjectBytes, objects, unreadable);
                     }
                 }
                 else
@@ -58,60 +59,60 @@ internal sealed record ListPage<T>(string ResourceVersion, string Continue, IRea
                     reader.Skip();
                 }
             }
-            // What follows the object is read, too: a truncated or doubled answer is none.
+            // Reading to the end detects a truncated body and trailing data.
             while (reader.Read())
             {
             }
         }
-        catch (Exception e) when (JsonFields.IsNonsense(e))
+        catch (Exception e) when (JsonErrors.IsInvalid(e))
         {
-            throw JsonFields.Wrap(subject, e);
+            throw JsonErrors.Wrap(subject, e);
         }
         if (string.IsNullOrEmpty(metadata?.ResourceVersion))
         {
-            throw new KubeFormatException(subject, "metadata.resourceVersion", "is missing");
+            throw new KubeFormatException(subject, "metadata.resourceVersion", "missing");
         }
 
         return new ListPage<T>(metadata.ResourceVersion, metadata.Continue ?? "", objects, unreadable);
     }
 
     private static void ReadItem<TObject>(
-        ReadOnlySpan<byte> json, ResourceKind<TObject> kind, int largestObject, List<T> objects, List<(ObjectName, string)> unreadable)
+        ReadOnlySpan<byte> json, ResourceKind<TObject> kind, int maxObjectBytes, List<T> objects, List<(ObjectName, string)> unreadable)
         where TObject : KubeObject, T
     {
-        var position = objects.Count + (kind.ReadUnreadable is null ? unreadable.Count : 0);
-        if (json.Length > largestObject)
+        var position = objects.Count + (kind.ReadPlaceholder is null ? unreadable.Count : 0);
+        if (json.Length > maxObjectBytes)
         {
-            throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", $"has {json.Length} bytes, more than {largestObject}");
+            throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", $"{json.Length} bytes, at most {maxObjectBytes}");
         }
 
         try
         {
             objects.Add(kind.Read(json));
         }
-        catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
+        catch (Exception e) when (e is KubeFormatException || JsonErrors.IsInvalid(e))
         {
             if (ObjectReaders.TryName(json) is not { } name)
             {
-                throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", JsonFields.Describe(kind.Kind, e));
+                throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", JsonErrors.Describe(kind.Kind, e));
             }
 
-            var problem = JsonFields.Describe($"{kind.Kind} {name}", e);
+            var problem = JsonErrors.Describe($"{kind.Kind} {name}", e);
             unreadable.Add((name, problem));
-            if (kind.ReadUnreadable is { } read)
+            if (kind.ReadPlaceholder is { } read)
             {
                 objects.Add(read(json, problem));
             }
         }
     }
 
-    private static ReadOnlySpan<byte> Value(ReadOnlySpan<byte> json, ref Utf8JsonReader reader)
+    private static ReadOnlySpan<byte> NextValue(ReadOnlySpan<byte> json, ref Utf8JsonReader reader)
     {
         reader.Read();
-        return Here(json, ref reader);
+        return CurrentValue(json, ref reader);
     }
 
-    private static ReadOnlySpan<byte> Here(ReadOnlySpan<byte> json, ref Utf8JsonReader reader)
+    private static ReadOnlySpan<byte> CurrentValue(ReadOnlySpan<byte> json, ref Utf8JsonReader reader)
     {
         var start = (int)reader.TokenStartIndex;
         reader.Skip();

@@ -7,8 +7,9 @@ using ACCOffload.Retries;
 namespace ACCOffload.InfraManager.Cluster.Watch;
 
 /// <summary>
-/// Keeps a sink equal to what the API server has of one kind: list in chunks, then watch from the list's version; after a lost connection go on from
-/// the last version seen; list again only when the server has forgotten it. Nothing is removed but by an event or a completed list.
+/// Keeps a sink in sync with the API server's objects of one kind: lists them in pages, then watches from the list's version. After a lost
+/// connection the watch resumes from the last version seen; the objects are listed again only if that version has expired. Objects are
+/// removed only by an event or a complete list.
 /// </summary>
 internal sealed partial class Reflector<T>
     where T : KubeObject
@@ -18,7 +19,7 @@ internal sealed partial class Reflector<T>
     private readonly ResourceKind<T> _kind;
     private readonly ApiServerClient _client;
     private readonly IObjectSink<T> _sink;
-    private readonly ReflectorOptions _options;
+    private readonly ApiServerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Backoff _backoff;
@@ -31,7 +32,8 @@ internal sealed partial class Reflector<T>
     private bool _failing;
     private bool _expired;
 
-    public Reflector(ResourceKind<T> kind, ApiServerClient client, IObjectSink<T> sink, ReflectorOptions options, TimeProvider time, ILogger logger)
+    public Reflector(
+        ResourceKind<T> kind, ApiServerClient client, IObjectSink<T> sink, ApiServerOptions options, TimeProvider time, ILogger logger)
     {
         _kind = kind;
         _client = client;
@@ -46,10 +48,10 @@ internal sealed partial class Reflector<T>
 
     public ReflectorStatus Status => _status;
 
-    /// <summary>Completes when everything was listed once.</summary>
+    /// <summary>Completes after the first complete list.</summary>
     public Task Synced => _synced.Task;
 
-    /// <summary>Runs until cancelled; no failure ends it.</summary>
+    /// <summary>Runs until cancelled; failures are retried.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
@@ -57,7 +59,7 @@ internal sealed partial class Reflector<T>
             while (!cancellationToken.IsCancellationRequested)
             {
                 _progress = false;
-                var wait = await TryAsync(cancellationToken);
+                var wait = await RunOnceAsync(cancellationToken);
                 if (wait > TimeSpan.Zero)
                 {
                     await Task.Delay(wait, _time, cancellationToken);
@@ -66,7 +68,7 @@ internal sealed partial class Reflector<T>
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // The end, whatever else went wrong in the same moment.
+            // Cancelled; an error at the same time does not matter.
         }
         finally
         {
@@ -74,8 +76,8 @@ internal sealed partial class Reflector<T>
         }
     }
 
-    /// <summary>Lists if that is needed, and watches until the watch ends. Returns how long to wait before going on.</summary>
-    private async Task<TimeSpan> TryAsync(CancellationToken cancellationToken)
+    /// <summary>Lists the objects if necessary, then watches until the watch ends. Returns how long to wait before the next call.</summary>
+    private async Task<TimeSpan> RunOnceAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -86,8 +88,8 @@ internal sealed partial class Reflector<T>
 
             var start = _time.GetTimestamp();
             await WatchAsync(cancellationToken);
-            Recovered();
-            // A server that ends each watch at once would otherwise be asked without a pause.
+            OnSuccess();
+            // Back off if the server ends watches immediately.
             return _progress || _time.GetElapsedTime(start) >= ShortWatch ? TimeSpan.Zero : _backoff.Next();
         }
         catch (ApiException e) when (e.IsExpired)
@@ -95,29 +97,30 @@ internal sealed partial class Reflector<T>
             LogExpired(_kind.Kind, _version ?? "");
             _version = null;
             Set(_status with { ResourceVersion = "" });
-            // Once at once; a list that expires again and again is a failure like others.
+            // Retry immediately the first time; a list that keeps expiring is a failure like any other.
             if (!_expired)
             {
                 _expired = true;
                 return TimeSpan.Zero;
             }
-            return Failed(e);
+            return OnFailure(e);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            return Failed(e);
+            return OnFailure(e);
         }
     }
 
-    private TimeSpan Failed(Exception e)
+    private TimeSpan OnFailure(Exception e)
     {
         var problem = ApiServerClient.Describe(e);
         if (e is BodyTooLargeException && _version is null && _pageSize > 1)
         {
             _pageSize /= 2;
         }
-        // Refused for what it asks (such as a version that the server never had), or failing again and again: start over.
-        if (_version is not null && (e is ApiException { Code: >= 400 and < 500 and not 401 and not 403 and not 429 } || ++_failedWatches >= _options.WatchTries))
+        // List again if the server rejects the request (such as an unknown version), or if the watch keeps failing.
+        var isRejected = e is ApiException { Code: >= 400 and < 500 and not 401 and not 403 and not 429 };
+        if (_version is not null && (isRejected || ++_failedWatches >= _options.MaxWatchFailures))
         {
             _version = null;
         }
@@ -145,7 +148,7 @@ internal sealed partial class Reflector<T>
         return e is ApiException { RetryAfter: { } asked } && asked > wait ? asked : wait;
     }
 
-    private void Recovered()
+    private void OnSuccess()
     {
         if (_failing)
         {
@@ -176,8 +179,8 @@ internal sealed partial class Reflector<T>
                 query += "&continue=" + Uri.EscapeDataString(next);
             }
 
-            var page = await PageAsync(query, cancellationToken);
-            // By name: an object that moves while its list is read may come twice.
+            var page = await ReadPageAsync(query, cancellationToken);
+            // By name, because an object that changes during the list may appear twice.
             foreach (var item in page.Objects)
             {
                 objects[item.Name] = item;
@@ -186,16 +189,16 @@ internal sealed partial class Reflector<T>
             foreach (var (name, problem) in page.Unreadable)
             {
                 unreadable.Add(name);
-                NoteUnreadable(problem);
+                ReportUnreadable(problem);
             }
-            if (objects.Count + unreadable.Count > _options.MostObjects)
+            if (objects.Count + unreadable.Count > _options.MaxObjects)
             {
-                throw TooMany();
+                throw TooManyObjects();
             }
 
             if (next.Length > 0 && page.Continue == next)
             {
-                throw new KubeFormatException(_kind.Kind + "List", "metadata.continue", "does not change");
+                throw new KubeFormatException(_kind.Kind + "List", "metadata.continue", "repeats the previous token");
             }
 
             next = page.Continue;
@@ -214,55 +217,58 @@ internal sealed partial class Reflector<T>
             Lists = _status.Lists + 1,
             LastList = _time.GetUtcNow(),
         });
-        LogListed(_kind.Kind, objects.Count, version);
+        LogListed(objects.Count, _kind.Kind, version);
         _synced.TrySetResult();
     }
 
-    private async Task<ListPage<T>> PageAsync(string query, CancellationToken cancellationToken)
+    private async Task<ListPage<T>> ReadPageAsync(string query, CancellationToken cancellationToken)
     {
         using var response = await _client.GetAsync(query, cancellationToken);
-        using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken), _options.BodyIdleLimit, _time);
-        var json = await body.ReadAllAsync(_options.LargestPage, cancellationToken);
-        return ListPage<T>.Read(json.Span, _kind, _options.LargestObject);
+        using var body = new BodyReader(await response.Content.ReadAsStreamAsync(cancellationToken), _options.BodyIdleTimeout, _time);
+        var json = await body.ReadAllAsync(_options.MaxPageBytes, cancellationToken);
+        return ListPage<T>.Read(json.Span, _kind, _options.MaxObjectBytes);
     }
 
     private async Task WatchAsync(CancellationToken cancellationToken)
     {
-        var seconds = (int)Math.Max(1, _options.WatchTime.TotalSeconds * (1 + Random.Shared.NextDouble()));
+        var seconds = (int)Math.Max(1, _options.WatchDuration.TotalSeconds * (1 + Random.Shared.NextDouble()));
         LogWatching(_kind.Kind, _version!, seconds);
         var query = string.Create(
             CultureInfo.InvariantCulture,
-            $"{_kind.Path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={Uri.EscapeDataString(_version!)}{_kind.Selector}");
+            $"{_kind.Path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}"
+            + $"&resourceVersion={Uri.EscapeDataString(_version!)}{_kind.Selector}");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds) + _options.WatchGrace, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
             using var response = await _client.GetAsync(query, either.Token);
-            Set(_status with { Phase = ReflectorPhase.Watching, Watches = _status.Watches + 1 });
-            // Silence is normal in a watch: its own limit counts.
+            Set(_status with { Phase = ReflectorPhase.Watching });
+            // An idle watch is normal; only its total duration is limited.
             using var body = new BodyReader(await response.Content.ReadAsStreamAsync(either.Token), Timeout.InfiniteTimeSpan, _time);
-            while (await body.ReadLineAsync(_options.LargestObject, either.Token) is { } line)
+            while (await body.ReadLineAsync(_options.MaxObjectBytes, either.Token) is { } line)
             {
-                Take(WatchEvent<T>.Read(line.Span, _kind));
-                Recovered();
+                Apply(WatchEvent<T>.Read(line.Span, _kind));
+                OnSuccess();
             }
         }
-        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && e is OperationCanceledException or IOException)
+        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested
+            && e is OperationCanceledException or IOException)
         {
-            throw new TimeoutException($"the watch did not end within {(TimeSpan.FromSeconds(seconds) + _options.WatchGrace).TotalSeconds:0} s");
+            var total = TimeSpan.FromSeconds(seconds) + _options.WatchGrace;
+            throw new TimeoutException($"the server did not end the watch within {total.TotalSeconds:0} s");
         }
     }
 
-    private void Take(WatchEvent<T> seen)
+    private void Apply(WatchEvent<T> seen)
     {
         if (seen.Type == WatchEventType.Error)
         {
-            throw ApiException.Of(seen.Status, (int)HttpStatusCode.InternalServerError);
+            throw ApiException.FromStatus(seen.Status, (int)HttpStatusCode.InternalServerError);
         }
 
         if (seen.Problem is { } problem)
         {
-            NoteUnreadable(problem);
+            ReportUnreadable(problem);
         }
 
         if (seen.Type == WatchEventType.Deleted)
@@ -271,7 +277,7 @@ internal sealed partial class Reflector<T>
         }
         else if (seen.Object is { } changed)
         {
-            Change(changed);
+            ApplyChange(changed);
         }
 
         _version = seen.ResourceVersion;
@@ -285,56 +291,107 @@ internal sealed partial class Reflector<T>
         });
     }
 
-    private void Change(T changed)
+    private void ApplyChange(T changed)
     {
-        if (_sink.Count > _options.MostObjects)
+        if (_sink.Count > _options.MaxObjects)
         {
-            throw TooMany();
+            throw TooManyObjects();
         }
 
         _sink.Apply(changed);
     }
 
-    private InvalidDataException TooMany() => new($"there are more than {_options.MostObjects} objects of the kind {_kind.Kind}, more than are taken in");
+    private InvalidDataException TooManyObjects() => new($"too many {_kind.Kind} objects: the limit is {_options.MaxObjects}");
 
-    private void NoteUnreadable(string problem)
+    private void ReportUnreadable(string problem)
     {
         LogUnreadable(problem);
         Set(_status with { Errors = _status.Errors + 1, LastError = problem, LastErrorTime = _time.GetUtcNow() });
     }
 
-    // Only the loop's own thread writes.
+    // Called only by the loop, so that reads and writes do not race.
     private void Set(ReflectorStatus status) => _status = status;
 
-    [LoggerMessage(EventId = 4011, Level = LogLevel.Information, Message = "{Kind}: {Count} listed at {Version}")]
-    private partial void LogListed(string kind, int count, string version);
+    [LoggerMessage(EventId = 4011, Level = LogLevel.Information, Message = "Listed {Count} {Kind} objects at resource version {Version}")]
+    private partial void LogListed(int count, string kind, string version);
 
-    [LoggerMessage(EventId = 4012, Level = LogLevel.Warning, Message = "{Kind}: {Problem}; trying again, what is known stays")]
+    [LoggerMessage(EventId = 4012, Level = LogLevel.Warning,
+        Message = "{Kind} watch failed: {Problem}; retrying, the last known objects stay in use")]
     private partial void LogFailed(string kind, string problem);
 
-    [LoggerMessage(EventId = 4013, Level = LogLevel.Information, Message = "{Kind}: version {Version} is too old by now; listing again")]
+    [LoggerMessage(EventId = 4013, Level = LogLevel.Information,
+        Message = "{Kind} watch: resource version {Version} has expired; listing again")]
     private partial void LogExpired(string kind, string version);
 
-    [LoggerMessage(EventId = 4014, Level = LogLevel.Warning, Message = "{Problem}; its former version stays in force")]
+    [LoggerMessage(EventId = 4014, Level = LogLevel.Warning, Message = "Cannot read an object: {Problem}")]
     private partial void LogUnreadable(string problem);
 
-    [LoggerMessage(EventId = 4015, Level = LogLevel.Debug, Message = "{Kind}: watch from {Version} for {Seconds} s")]
+    [LoggerMessage(EventId = 4015, Level = LogLevel.Debug,
+        Message = "Watching {Kind} objects from resource version {Version} for {Seconds} s")]
     private partial void LogWatching(string kind, string version, int seconds);
 
-    [LoggerMessage(EventId = 4016, Level = LogLevel.Information, Message = "{Kind}: works again")]
+    [LoggerMessage(EventId = 4016, Level = LogLevel.Information, Message = "{Kind} watch works again")]
     private partial void LogRecovered(string kind);
 }
 
-/// <summary>Takes what a <see cref="Reflector{T}"/> sees of one kind. Called by one thread at a time.</summary>
+/// <summary>Receives the objects of one kind from a <see cref="Reflector{T}"/>. Called by one thread at a time.</summary>
 internal interface IObjectSink<in T>
     where T : KubeObject
 {
     int Count { get; }
 
-    /// <summary>These are all there are; what else is held is gone, except for <paramref name="unreadable"/>: of those the former version stays.</summary>
+    /// <summary>Replaces all objects, but keeps the previous version of <paramref name="unreadable"/> ones without a placeholder.</summary>
     void Replace(IReadOnlyCollection<T> objects, IReadOnlyCollection<ObjectName> unreadable);
 
     void Apply(T changed);
 
     void Remove(ObjectName name);
+}
+
+/// <summary>An immutable snapshot of a reflector's state, for <c>ctl status</c>.</summary>
+internal sealed record ReflectorStatus
+{
+    /// <summary>The kind of the objects, such as <c>EndpointSlice</c>.</summary>
+    public required string Kind { get; init; }
+
+    public ReflectorPhase Phase { get; init; }
+
+    /// <summary>Whether a list has completed: the objects are complete, though possibly outdated.</summary>
+    public bool Synced { get; init; }
+
+    /// <summary>Empty before the first list and while a new list is pending.</summary>
+    public string ResourceVersion { get; init; } = "";
+
+    public int Objects { get; init; }
+
+    public DateTimeOffset? LastList { get; init; }
+
+    /// <summary>Time of the last event, including bookmarks.</summary>
+    public DateTimeOffset? LastEvent { get; init; }
+
+    public long Lists { get; init; }
+
+    public long Events { get; init; }
+
+    /// <summary>Completed lists after the first one.</summary>
+    public long Relists => Math.Max(0, Lists - 1);
+
+    /// <summary>Failed lists and watches, and unreadable objects.</summary>
+    public long Errors { get; init; }
+
+    /// <summary>The last error in one line; kept after recovery.</summary>
+    public string LastError { get; init; } = "";
+
+    public DateTimeOffset? LastErrorTime { get; init; }
+}
+
+internal enum ReflectorPhase
+{
+    Starting,
+    Listing,
+    Watching,
+
+    /// <summary>Waiting to retry after a failure.</summary>
+    Waiting,
+    Stopped,
 }

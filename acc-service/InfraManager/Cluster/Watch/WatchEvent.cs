@@ -5,28 +5,30 @@ namespace ACCOffload.InfraManager.Cluster.Watch;
 
 internal enum WatchEventType
 {
-    /// <summary>Added or modified: the object is as told from now on.</summary>
+    /// <summary>Added or modified.</summary>
     Changed,
     Deleted,
 
-    /// <summary>Only says how far the watch is.</summary>
+    /// <summary>Reports only a newer resource version.</summary>
     Bookmark,
 
-    /// <summary>The server can't go on; see the status.</summary>
+    /// <summary>The server ended the watch; see the status.</summary>
     Error,
 }
 
-/// <summary>One line of a watch.</summary>
+/// <summary>One event of a watch.</summary>
 /// <param name="Type">What happened.</param>
-/// <param name="Name">Of the object; default for bookmarks and errors.</param>
-/// <param name="ResourceVersion">Where a later watch goes on; empty for errors.</param>
-/// <param name="Object">What is from now on; null for other types, and when it can't be read and nothing stands for it.</param>
-/// <param name="Problem">Why the object can't be read; null when it could.</param>
-/// <param name="Status">Of an error.</param>
-internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, string ResourceVersion, T? Object, string? Problem, StatusDocument? Status)
+/// <param name="Name">Name of the object; default for bookmarks and errors.</param>
+/// <param name="ResourceVersion">Version from which a later watch resumes; empty for errors.</param>
+/// <param name="Object">The changed object or its placeholder; null for other types, and if it is unreadable and has no
+/// placeholder.</param>
+/// <param name="Problem">Why the object cannot be read; null if it was read.</param>
+/// <param name="Status">The status of an error.</param>
+internal sealed record WatchEvent<T>(
+    WatchEventType Type, ObjectName Name, string ResourceVersion, T? Object, string? Problem, StatusDocument? Status)
     where T : KubeObject
 {
-    /// <exception cref="KubeFormatException">This is no event.</exception>
+    /// <exception cref="KubeFormatException">The line is not a valid event.</exception>
     public static WatchEvent<T> Read(ReadOnlySpan<byte> line, ResourceKind<T> kind)
     {
         var subject = $"watch of {kind.Kind}";
@@ -38,19 +40,20 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
                 case "ADDED" or "MODIFIED":
                     return ReadChanged(json, kind, subject);
                 case "DELETED":
-                    var gone = Metadata(json, subject);
-                    return new(WatchEventType.Deleted, NameOf(gone, subject), Version(gone, subject), null, null, null);
+                    var deleted = Metadata(json, subject);
+                    return new(WatchEventType.Deleted, NameOf(deleted, subject), Version(deleted, subject), null, null, null);
                 case "BOOKMARK":
                     return new(WatchEventType.Bookmark, default, Version(Metadata(json, subject), subject), null, null, null);
                 case "ERROR":
-                    return new(WatchEventType.Error, default, "", null, null, JsonSerializer.Deserialize(json, KubeJson.Default.StatusDocument));
+                    var status = JsonSerializer.Deserialize(json, KubeJson.Default.StatusDocument);
+                    return new(WatchEventType.Error, default, "", null, null, status);
                 default:
-                    throw new KubeFormatException(subject, "type", $"{KubeValues.Shown(type)} is no type of event");
+                    throw new KubeFormatException(subject, "type", $"{FieldReader.Quote(type)} is not an event type");
             }
         }
-        catch (Exception e) when (JsonFields.IsNonsense(e))
+        catch (Exception e) when (JsonErrors.IsInvalid(e))
         {
-            throw JsonFields.Wrap(subject, e);
+            throw JsonErrors.Wrap(subject, e);
         }
     }
 
@@ -61,21 +64,22 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
             var read = kind.Read(json);
             if (read.ResourceVersion.Length == 0)
             {
-                throw new KubeFormatException($"{kind.Kind} {read.Name}", "metadata.resourceVersion", "is missing");
+                throw new KubeFormatException($"{kind.Kind} {read.Name}", "metadata.resourceVersion", "missing");
             }
 
             return new(WatchEventType.Changed, read.Name, read.ResourceVersion, read, null, null);
         }
-        catch (Exception e) when (e is KubeFormatException || JsonFields.IsNonsense(e))
+        catch (Exception e) when (e is KubeFormatException || JsonErrors.IsInvalid(e))
         {
-            // Without a name there is nothing to go on with; with one, only this object is concerned.
+            // An object without a name invalidates the watch; one with a name affects only itself.
             if (ObjectReaders.TryName(json) is not { } name)
             {
-                throw new KubeFormatException(subject, "object", JsonFields.Describe(kind.Kind, e));
+                throw new KubeFormatException(subject, "object", JsonErrors.Describe(kind.Kind, e));
             }
 
-            var problem = JsonFields.Describe($"{kind.Kind} {name}", e);
-            return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), kind.ReadUnreadable?.Invoke(json, problem), problem, null);
+            var problem = JsonErrors.Describe($"{kind.Kind} {name}", e);
+            var placeholder = kind.ReadPlaceholder?.Invoke(json, problem);
+            return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), placeholder, problem, null);
         }
     }
 
@@ -86,7 +90,7 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
         var reader = new Utf8JsonReader(line);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new KubeFormatException(subject, "", "is no JSON object");
+            throw new KubeFormatException(subject, "", "not a JSON object");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -96,7 +100,9 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
             reader.Read();
             if (isType)
             {
-                found = reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new KubeFormatException(subject, "type", "is no text");
+                found = reader.TokenType == JsonTokenType.String
+                    ? reader.GetString()
+                    : throw new KubeFormatException(subject, "type", "not a string");
             }
 
             var start = (int)reader.TokenStartIndex;
@@ -109,18 +115,19 @@ internal sealed record WatchEvent<T>(WatchEventType Type, ObjectName Name, strin
         while (reader.Read())
         {
         }
-        type = found ?? throw new KubeFormatException(subject, "type", "is missing");
-        return json.IsEmpty ? throw new KubeFormatException(subject, "object", "is missing") : json;
+        type = found ?? throw new KubeFormatException(subject, "type", "missing");
+        return json.IsEmpty ? throw new KubeFormatException(subject, "object", "missing") : json;
     }
 
     private static MetadataDocument Metadata(ReadOnlySpan<byte> json, string subject) =>
-        JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)?.Metadata ?? throw new KubeFormatException(subject, "object.metadata", "is missing");
+        JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)?.Metadata
+        ?? throw new KubeFormatException(subject, "object.metadata", "missing");
 
     private static ObjectName NameOf(MetadataDocument metadata, string subject) => string.IsNullOrEmpty(metadata.Name)
-        ? throw new KubeFormatException(subject, "object.metadata.name", "is missing")
+        ? throw new KubeFormatException(subject, "object.metadata.name", "missing")
         : new ObjectName(metadata.Namespace ?? "", metadata.Name);
 
     private static string Version(MetadataDocument metadata, string subject) => string.IsNullOrEmpty(metadata.ResourceVersion)
-        ? throw new KubeFormatException(subject, "object.metadata.resourceVersion", "is missing")
+        ? throw new KubeFormatException(subject, "object.metadata.resourceVersion", "missing")
         : metadata.ResourceVersion;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
@@ -13,7 +14,7 @@ namespace ACCOffload.InfraManager.Tests.Kubernetes;
 public sealed class EventRecorderTests : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.Parse("2026-03-04T05:06:07Z", System.Globalization.CultureInfo.InvariantCulture));
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.Parse("2026-03-04T05:06:07Z", CultureInfo.InvariantCulture));
     private ClusterFixture _cluster = null!;
     private ApiServerClient _client = null!;
     private WrittenEvents _written = null!;
@@ -39,7 +40,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_event_is_written_as_the_api_wants_it()
+    public async Task An_event_is_written_in_the_form_of_the_api()
     {
         _recorder.Record(On("web"));
         await WrittenAsync(1);
@@ -48,12 +49,18 @@ public sealed class EventRecorderTests : IAsyncLifetime
         Assert.Matches("^web\\.[0-9a-f]{16}$", (string?)body["metadata"]!["name"]);
         body["metadata"]!["name"] = "web.1";
         Assert.Equal(
-            """{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"web.1","namespace":"default"},"eventTime":"2026-03-04T05:06:07.000000Z","reportingController":"accoffload-inframanager","reportingInstance":"node-1","action":"Program","reason":"ServiceNotServed","regarding":{"apiVersion":"v1","kind":"Service","namespace":"default","name":"web","uid":"uid-web"},"note":"why","type":"Warning"}""",
+            """
+            {"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"web.1","namespace":"default"},
+            "eventTime":"2026-03-04T05:06:07.000000Z","reportingController":"accoffload-inframanager","reportingInstance":"node-1",
+            "action":"Program","reason":"ServiceNotServed",
+            "regarding":{"apiVersion":"v1","kind":"Service","namespace":"default","name":"web","uid":"uid-web"},
+            "note":"why","type":"Warning"}
+            """.ReplaceLineEndings(""),
             body.ToJsonString());
     }
 
     [Fact]
-    public async Task What_is_told_again_is_counted_in_its_series_and_a_series_ends()
+    public async Task A_repeated_event_is_counted_in_its_series_until_the_series_ends()
     {
         for (var i = 0; i < 5; i++)
         {
@@ -63,9 +70,11 @@ public sealed class EventRecorderTests : IAsyncLifetime
         await WrittenAsync(2);
         var name = (string)_written.All.First().Body["metadata"]!["name"]!;
         var patch = _written.All.Last();
-        Assert.Equal(("PATCH", $"/apis/events.k8s.io/v1/namespaces/default/events/{name}", "application/merge-patch+json"), (patch.Method, patch.Path, patch.ContentType));
+        Assert.Equal(
+            ("PATCH", $"/apis/events.k8s.io/v1/namespaces/default/events/{name}", "application/merge-patch+json"),
+            (patch.Method, patch.Path, patch.ContentType));
         Assert.Equal("""{"series":{"count":2,"lastObservedTime":"2026-03-04T05:06:07.000000Z"}}""", patch.Body.ToJsonString());
-        // Its end tells how often it was in all; the next one begins another.
+        // The final count is written when the series ends; the next event starts a new series.
         await Eventually.TrueAsync(
             () =>
             {
@@ -80,7 +89,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_series_that_goes_on_is_brought_up_to_date_every_half_hour()
+    public async Task The_count_of_an_ongoing_series_is_updated_every_half_hour()
     {
         await Eventually.TrueAsync(
             () =>
@@ -91,12 +100,13 @@ public sealed class EventRecorderTests : IAsyncLifetime
             },
             "the counts are not written");
         Assert.Equal(1, _written.Posted);
-        var counts = _written.All.Skip(1).Select(e => ((int)e.Body["series"]!["count"]!, DateTimeOffset.Parse((string)e.Body["series"]!["lastObservedTime"]!, System.Globalization.CultureInfo.InvariantCulture))).ToList();
-        Assert.True(counts[2].Item2 - counts[1].Item2 >= TimeSpan.FromMinutes(29), string.Join(' ', counts));
+        var times = _written.All.Skip(1)
+            .Select(e => DateTimeOffset.Parse((string)e.Body["series"]!["lastObservedTime"]!, CultureInfo.InvariantCulture)).ToList();
+        Assert.True(times[2] - times[1] >= TimeSpan.FromMinutes(29), string.Join(' ', times));
     }
 
     [Fact]
-    public async Task Events_are_bounded_for_an_object_and_for_all_together()
+    public async Task Events_are_limited_per_object_and_in_total()
     {
         for (var i = 0; i < 40; i++)
         {
@@ -110,7 +120,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
 
         await Eventually.TrueAsync(() => _written.All.Count == EventBudget.TotalBurst, () => $"{_written.All.Count}");
         Assert.Equal(EventBudget.ObjectBurst, _written.All.Count(e => (string?)e.Body["regarding"]!["name"] == "web"));
-        // Another one later.
+        // After the refill one more is allowed.
         _time.Advance(EventBudget.TotalRefill);
         _recorder.Record(On("late"));
         await WrittenAsync(EventBudget.TotalBurst + 1);
@@ -118,11 +128,15 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_the_server_refuses_is_told_with_the_remedy_and_others_are_written()
+    public async Task A_rejected_event_is_logged_with_its_remedy_and_later_events_are_written()
     {
         _written.Code = _ => 403;
         _recorder.Record(On("web"));
-        await Eventually.TrueAsync(() => _cluster.Log.Lines.Any(l => l.Contains("Event ServiceNotServed on Service default/web could not be written: the API server answers 403 Forbidden: not now; apply rootfs/kubernetes/rbac.yaml to the cluster", StringComparison.Ordinal)), () => string.Join('\n', _cluster.Log.Lines));
+        const string Expected =
+            "Cannot write event ServiceNotServed on Service default/web: the API server answered 403 Forbidden: not now; "
+            + "apply rootfs/kubernetes/rbac.yaml to the cluster";
+        await Eventually.TrueAsync(
+            () => _cluster.Log.Lines.Any(l => l.Contains(Expected, StringComparison.Ordinal)), () => string.Join('\n', _cluster.Log.Lines));
         _written.Code = _ => 201;
         _recorder.Record(On("other"));
         await WrittenAsync(2);
@@ -130,7 +144,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_is_away_is_tried_again()
+    public async Task An_unavailable_server_is_retried()
     {
         var failures = 2;
         _written.Code = _ => failures-- > 0 ? 503 : 201;
@@ -142,11 +156,11 @@ public sealed class EventRecorderTests : IAsyncLifetime
                 return _written.All.Count == 3;
             },
             () => $"{_written.All.Count}");
-        Assert.DoesNotContain(_cluster.Log.Lines, l => l.Contains("could not be written", StringComparison.Ordinal));
+        Assert.DoesNotContain(_cluster.Log.Lines, l => l.Contains("Cannot write event", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task An_event_that_the_server_has_forgotten_is_created_again_with_its_count()
+    public async Task An_expired_event_is_created_again_with_its_count()
     {
         _written.Code = r => r.Method == "PATCH" ? 404 : 201;
         _recorder.Record(On("web"));
@@ -156,32 +170,42 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_note_is_one_line_that_the_api_takes()
+    public void A_note_is_one_line_of_the_length_that_the_api_accepts()
     {
-        var note = (On("web") with { Note = "a\n" + new string('ä', 2000) }).ShortNote;
+        var note = (On("web") with { Note = "a\n" + new string('ä', 2000) }).TruncatedNote;
         Assert.InRange(Encoding.UTF8.GetByteCount(note), 1020, 1024);
         Assert.EndsWith("ä …", note, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', note);
-        Assert.Equal("short", (On("web") with { Note = "short" }).ShortNote);
+        Assert.Equal("short", (On("web") with { Note = "short" }).TruncatedNote);
     }
 
     [Fact]
     public async Task A_service_that_cannot_be_served_has_an_event_in_the_cluster()
     {
-        await using var watch = new ClusterWatch(_cluster.Settings, TestNode.Settings, new RecordingServices(), null, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
-        _cluster.Server.Put(Kube.Node("node-1", "a"), Kube.Web("no address"), Kube.Web("10.96.0.20", "sticky").With("spec.sessionAffinity", "ClientIP"),
-            Kube.Web("10.96.0.30", "ranged").With("spec.type", "LoadBalancer").With("spec.loadBalancerSourceRanges", new JsonArray("everybody")));
+        await using var watch = new ClusterWatch(
+            _cluster.Settings, TestNode.Settings, new RecordingServices(), null, _cluster.Options, TimeProvider.System,
+            _cluster.Log.CreateLogger("Kubernetes"));
+        _cluster.Server.Put(
+            Kube.Node("node-1", "a"), Kube.Web("no address"), Kube.Web("10.96.0.20", "sticky").With("spec.sessionAffinity", "ClientIP"),
+            Kube.Web("10.96.0.30", "ranged").With("spec.type", "LoadBalancer").With(
+                "spec.loadBalancerSourceRanges", new JsonArray("everybody")));
         watch.Start();
         await WrittenAsync(2);
         Assert.Equal(
             [
-                "ranged uid-ranged AccessListNotApplied access list denies every source: Service default/ranged: spec.loadBalancerSourceRanges[0]: \"everybody\" is no range of addresses",
-                "web uid-web ServiceNotServed service is not served: Service default/web: spec.clusterIPs[0]: \"no address\" is no IP address",
+                "ranged uid-ranged AccessListNotApplied access list denies every source: "
+                    + "Service default/ranged: spec.loadBalancerSourceRanges[0]: \"everybody\" is not a CIDR range",
+                "web uid-web ServiceNotServed service is not served: "
+                    + "Service default/web: spec.clusterIPs[0]: \"no address\" is not an IP address",
             ],
-            _written.All.Select(e => $"{e.Body["regarding"]!["name"]} {e.Body["regarding"]!["uid"]} {e.Body["reason"]} {e.Body["note"]}").Order(StringComparer.Ordinal));
+            _written.All.Select(e => $"{e.Body["regarding"]!["name"]} {e.Body["regarding"]!["uid"]} {e.Body["reason"]} {e.Body["note"]}")
+                .Order(StringComparer.Ordinal));
     }
 
-    private static ClusterEvent On(string service) => new(new ObjectReference("v1", "Service", "default", service, $"uid-{service}"), true, "ServiceNotServed", "Program", "why");
+    private static ClusterEvent On(string service) =>
+        new(new ObjectReference("v1", "Service", "default", service, $"uid-{service}"), true, "ServiceNotServed", "Program", "why");
 
-    private Task WrittenAsync(int count) => Eventually.TrueAsync(() => _written.All.Count == count, () => $"{_written.All.Count} instead of {count}\n{string.Join('\n', _cluster.Log.Lines.TakeLast(5))}");
+    private Task WrittenAsync(int count) => Eventually.TrueAsync(
+        () => _written.All.Count == count,
+        () => $"{_written.All.Count} instead of {count}\n{string.Join('\n', _cluster.Log.Lines.TakeLast(5))}");
 }

@@ -4,21 +4,21 @@ using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
-/// <summary>Takes the Events that are written to an API server, which has to serve nothing else meanwhile but what it does anyway.</summary>
+/// <summary>Records the events written to a fake API server; other requests are served as usual.</summary>
 internal sealed class WrittenEvents
 {
     private const string Group = "/apis/events.k8s.io/v1/namespaces/";
 
-    public WrittenEvents(FakeApiServer server) => server.Intercept = TakeAsync;
+    public WrittenEvents(FakeApiServer server) => server.Intercept = RecordAsync;
 
     public ConcurrentQueue<(string Method, string Path, string? ContentType, JsonObject Body)> All { get; } = new();
 
-    /// <summary>The answer to a request: 201 for a created one unless told.</summary>
+    /// <summary>Returns the status code for a request; 201 for a POST by default.</summary>
     public Func<HttpRequest, int> Code { get; set; } = r => r.Method == "POST" ? 201 : 200;
 
     public int Posted => All.Count(e => e.Method == "POST");
 
-    private async Task<bool> TakeAsync(HttpContext context)
+    private async Task<bool> RecordAsync(HttpContext context)
     {
         if (!context.Request.Path.StartsWithSegments(Group.TrimEnd('/')))
         {
@@ -26,7 +26,8 @@ internal sealed class WrittenEvents
         }
 
         using var reader = new StreamReader(context.Request.Body);
-        All.Enqueue((context.Request.Method, context.Request.Path.Value!, context.Request.ContentType, (JsonObject)JsonNode.Parse(await reader.ReadToEndAsync())!));
+        var body = (JsonObject)JsonNode.Parse(await reader.ReadToEndAsync())!;
+        All.Enqueue((context.Request.Method, context.Request.Path.Value!, context.Request.ContentType, body));
         var code = Code(context.Request);
         if (code >= 300)
         {

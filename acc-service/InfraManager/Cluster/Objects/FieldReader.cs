@@ -6,19 +6,19 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
 
-/// <summary>Reads single values of one object; what is wrong is told with the object and the field.</summary>
-internal readonly struct KubeValues(string subject)
+/// <summary>Parses the field values of one object; errors name the object and the field.</summary>
+internal readonly struct FieldReader(string subject)
 {
-    public KubeFormatException Wrong(string field, string reason) => new(subject, field, reason);
+    public KubeFormatException Invalid(string field, string reason) => new(subject, field, reason);
 
     public string Required(string? text, string field) =>
-        string.IsNullOrEmpty(text) ? throw Wrong(field, "is missing") : text;
+        string.IsNullOrEmpty(text) ? throw Invalid(field, "missing") : text;
 
-    public void Bound<T>(T[]? list, int most, string field)
+    public void CheckLength<T>(T[]? list, int max, string field)
     {
-        if (list is not null && list.Length > most)
+        if (list is not null && list.Length > max)
         {
-            throw Wrong(field, $"has {list.Length} elements, more than {most}");
+            throw Invalid(field, $"{list.Length} elements, at most {max}");
         }
     }
 
@@ -29,7 +29,9 @@ internal readonly struct KubeValues(string subject)
             return 0;
         }
 
-        return number is > 0 and <= 65535 ? (ushort)number : throw Wrong(field, number is null ? "is missing" : $"{number} is no port");
+        return number is > 0 and <= 65535
+            ? (ushort)number
+            : throw Invalid(field, number is null ? "missing" : $"{number} is outside 1..65535");
     }
 
     public ProtocolType Protocol(string? text, string field) => text switch
@@ -37,29 +39,32 @@ internal readonly struct KubeValues(string subject)
         null or "" or "TCP" => ProtocolType.Tcp,
         "UDP" => ProtocolType.Udp,
         "SCTP" => ServiceText.Sctp,
-        _ => throw Wrong(field, $"{Shown(text)} is no protocol"),
+        _ => throw Invalid(field, $"{Quote(text)} is not TCP, UDP or SCTP"),
     };
 
     public IPAddress Address(string? text, string field) =>
-        TryAddress(Required(text, field), out var address) ? address : throw Wrong(field, $"{Shown(text!)} is no IP address");
+        TryAddress(Required(text, field), out var address) ? address : throw Invalid(field, $"{Quote(text!)} is not an IP address");
 
     public IPNetwork Network(string? text, string field)
     {
-        // The API server lets white space around it pass.
+        // The API server accepts surrounding white space.
         var trimmed = Required(text, field).Trim();
         var slash = trimmed.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0 || !TryAddress(trimmed[..slash], out var address)
             || !int.TryParse(trimmed.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var length)
             || length > address.GetAddressBytes().Length * 8)
         {
-            throw Wrong(field, $"{Shown(text!)} is no range of addresses");
+            throw Invalid(field, $"{Quote(text!)} is not a CIDR range");
         }
         return new IPNetwork(Masked(address, length), length);
     }
 
-    public static string Shown(string text) => $"\"{ConfigurationError.OneLine(text)}\"";
+    public static string Quote(string text) => $"\"{ConfigurationError.OneLine(text)}\"";
 
-    /// <summary>As the API server reads them: decimal even with leading zeros, which IpText refuses because other programs take them for octal numbers; a mapped address is IPv4.</summary>
+    /// <summary>
+    /// Parses addresses as the API server does: octets may have leading zeros (IpText rejects them because other programs read them as
+    /// octal), and an IPv4-mapped address is IPv4.
+    /// </summary>
     private static bool TryAddress(string text, out IPAddress address)
     {
         address = IPAddress.None;
