@@ -3,40 +3,41 @@ using ACCOffload.InfraManager.State.Admission;
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>
-/// Notes which processes begin epochs, and tells when two of them live: then one that had lost its epoch to another comes back for a new one. Bounded, in
-/// memory and in what it logs.
+/// Tracks which agent processes begin epochs, and detects two running at the same time: an agent that lost its epoch to another begins a
+/// new one. Memory and log output are bounded.
 /// </summary>
 internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
 {
-    private const int MostKept = 16;
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan RivalsFor = TimeSpan.FromMinutes(10);
+    private const int MaxSuperseded = 16;
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RivalsPeriod = TimeSpan.FromMinutes(10);
 
     private readonly ILogger _logger = logger;
     private readonly Lock _lock = new();
     private readonly List<string> _superseded = [];
-    private long _toldAt;
+    private long _loggedAt;
     private long _rivalAt;
-    private int _untold;
-    private bool _told;
+    private int _suppressed;
+    private bool _hasLogged;
     private string _rivals = "";
 
-    /// <summary>The two agents that took the epoch from each other within the last ten minutes; empty when there were none.</summary>
+    /// <summary>Two agents that took the epoch from each other within the last ten minutes; empty if there are none.</summary>
     public string Rivals
     {
         get
         {
             lock (_lock)
             {
-                return _rivals.Length > 0 && time.GetElapsedTime(_rivalAt) < RivalsFor ? _rivals : "";
+                return _rivals.Length > 0 && time.GetElapsedTime(_rivalAt) < RivalsPeriod ? _rivals : "";
             }
         }
     }
 
-    public void Began(string agent, BeginOutcome outcome)
+    /// <summary>Records that an agent began an epoch.</summary>
+    public void RecordBegin(string agent, BeginOutcome outcome)
     {
         bool rival;
-        int untold;
+        int suppressed;
         lock (_lock)
         {
             rival = _superseded.Remove(agent) && outcome.Before != agent;
@@ -45,7 +46,7 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
                 _superseded.Add(outcome.Before);
             }
 
-            if (_superseded.Count > MostKept)
+            if (_superseded.Count > MaxSuperseded)
             {
                 _superseded.RemoveAt(0);
             }
@@ -56,31 +57,34 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
                 _rivalAt = time.GetTimestamp();
             }
 
-            if (_told && time.GetElapsedTime(_toldAt) < Quiet)
+            if (_hasLogged && time.GetElapsedTime(_loggedAt) < LogInterval)
             {
-                _untold++;
+                _suppressed++;
                 return;
             }
 
-            untold = _untold;
-            (_told, _toldAt, _untold) = (true, time.GetTimestamp(), 0);
+            suppressed = _suppressed;
+            (_hasLogged, _loggedAt, _suppressed) = (true, time.GetTimestamp(), 0);
         }
 
         if (rival)
         {
-            LogRival(agent, outcome.Before, outcome.Epoch, untold);
+            LogRival(agent, outcome.Epoch, outcome.Before, suppressed);
         }
         else
         {
-            LogBegan(agent, outcome.Epoch, outcome.Before.Length > 0 ? outcome.Before : "none", outcome.Held.Count, untold);
+            LogBegan(agent, outcome.Epoch, outcome.Before.Length > 0 ? outcome.Before : "none", outcome.Held.Count, suppressed);
         }
     }
 
     [LoggerMessage(EventId = 3020, Level = LogLevel.Information,
-        Message = "Agent {Agent} began epoch {Epoch}; the last one was of {Before}; {Held} attachments are held ({Untold} more epochs began since this was last told)")]
-    private partial void LogBegan(string agent, ulong epoch, string before, int held, int untold);
+        Message = "Agent {Agent} began epoch {Epoch} (previous agent: {Previous}); {Attachments} attachments exist "
+            + "({Suppressed} more epochs not logged)")]
+    private partial void LogBegan(string agent, ulong epoch, string previous, int attachments, int suppressed);
 
     [LoggerMessage(EventId = 3021, Level = LogLevel.Warning,
-        Message = "Two agents use this node's certificate: {Agent} took epoch {Epoch} back from {Before}; stop one of them, and if it is a stranger's, revoke the certificate ({Untold} more epochs began since this was last told)")]
-    private partial void LogRival(string agent, string before, ulong epoch, int untold);
+        Message =
+            "Two agents use this node's certificate: {Agent} took epoch {Epoch} back from {Previous}; stop one of them, and revoke the "
+            + "certificate if one is unknown ({Suppressed} more epochs not logged)")]
+    private partial void LogRival(string agent, ulong epoch, string previous, int suppressed);
 }

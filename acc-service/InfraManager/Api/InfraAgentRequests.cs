@@ -6,13 +6,13 @@ using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;
 
-/// <summary>Maps the 24.01 messages to the model's types.</summary>
+/// <summary>Converts messages of the 24.01 API to the types of the model.</summary>
 internal static class InfraAgentRequests
 {
-    /// <summary>The network that attachments of a 24.01 agent are kept under: its messages name none.</summary>
+    /// <summary>The network name of a 24.01 agent's attachments, since its messages have none.</summary>
     public const string Network = "infra";
 
-    /// <summary>Where the host's interface is kept; there is one.</summary>
+    /// <summary>The key of the only host interface.</summary>
     public static AttachmentKey HostKey { get; } = new(Network, "host", "host");
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
@@ -26,9 +26,10 @@ internal static class InfraAgentRequests
 
         if (add.ContainerIps.Count > ProtocolLimits.MaxAddresses)
         {
-            throw IntentException.Invalid("add_request.container_ips", $"{add.ContainerIps.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
+            throw IntentException.Invalid(
+                "add_request.container_ips", $"{add.ContainerIps.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
         }
-        // What the agent sets here is the pod's MTU on the host; 24.01's manager doesn't read it, and a wrong one is no reason to refuse a pod.
+        // The MTU in the message is ignored, as by the 24.01 manager.
         return new EndpointSpec
         {
             Node = node,
@@ -57,7 +58,9 @@ internal static class InfraAgentRequests
         Addresses = [ToAddress("ipv4_addr", request.Ipv4Addr)],
     };
 
-    /// <summary>The key of a pod's attachment: the network namespace's path, which Add and Del both carry, is unique where its last part is not.</summary>
+    /// <summary>
+    /// The key of a pod's attachment. The path of the network namespace is in both Add and Del, and unique unlike its last part.
+    /// </summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static AttachmentKey ToKey(string parent, string netns, string interfaceName) =>
         new(Network, Required($"{parent}.netns", netns), Required($"{parent}.interface_name", interfaceName));
@@ -71,30 +74,31 @@ internal static class InfraAgentRequests
         var problem = Parsers.Address(slash < 0 ? text : text[..slash], out var address);
         if (problem is null && slash >= 0 && !IsPrefixLength(text.AsSpan(slash + 1), address))
         {
-            problem = "has no valid prefix length";
+            problem = "has an invalid prefix length";
         }
 
         return problem is null ? address : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
-    /// <summary>A prefix; an address alone is a prefix of its whole length, as 24.01's agent sends for hosts.</summary>
+    /// <summary>A prefix, or an address, which 24.01's agent sends for a single host.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static IPNetwork ToPrefix(string field, string text)
     {
         Required(field, text);
-        var problem = Parsers.Network(text.Contains('/', StringComparison.Ordinal) ? text : $"{text}/{(text.Contains(':', StringComparison.Ordinal) ? 128 : 32)}", out var network);
+        var maxLength = text.Contains(':', StringComparison.Ordinal) ? 128 : 32;
+        var problem = Parsers.Network(text.Contains('/', StringComparison.Ordinal) ? text : $"{text}/{maxLength}", out var network);
         return problem is null ? network : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
     private static bool IsPrefixLength(ReadOnlySpan<char> text, IPAddress address) =>
-        // The parser alone would pass over zero bytes at the end.
+        // byte.TryParse accepts trailing zero bytes.
         !text.ContainsAnyExceptInRange('0', '9') && byte.TryParse(text, System.Globalization.NumberStyles.None, null, out var length)
         && length <= (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
 
     private static MacAddress ToMac(string text) =>
         MacAddress.TryParse(Required("mac_addr", text), out var mac)
             ? mac
-            : throw IntentException.Invalid("mac_addr", $"\"{ConfigurationError.OneLine(text)}\" is no MAC address");
+            : throw IntentException.Invalid("mac_addr", $"\"{ConfigurationError.OneLine(text)}\" is not a MAC address");
 
     private static string Required(string field, string text) =>
         text.Length > 0 ? text : throw IntentException.Invalid(field, "empty");

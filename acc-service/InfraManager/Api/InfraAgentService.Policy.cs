@@ -4,67 +4,67 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Api;
 
 /// <summary>
-/// What this release doesn't do: network policy, which a 24.01 agent passes on from Felix. On the first failed call, and Felix sends all it knows as soon
-/// as the agent is up, the agent closes Felix's connection and never accepts another one. So these answer as a 24.01 manager does that has policy
-/// turned off: success, nothing done; and the log says so, once for each method.
+/// Network policy, which a 24.01 agent forwards from Felix and which this release does not implement. After a failed call the agent closes
+/// Felix's connection and never accepts another one. So these methods succeed without effect, as in a 24.01 manager with policy turned off,
+/// and log a warning once per method.
 /// </summary>
 internal sealed partial class InfraAgentService
 {
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte> _told = new(StringComparer.Ordinal);
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte> _loggedMethods = new(StringComparer.Ordinal);
     private long _ignored;
     private DateTimeOffset _firstIgnored;
 
-    /// <summary>What an operator should know of policy; empty while nobody asked for any.</summary>
+    /// <summary>A notice for the operator; empty while no policy message has arrived.</summary>
     public string PolicyNotice => Interlocked.Read(ref _ignored) is var count and > 0
-        ? $"network policy is not enforced: {count} policy messages of the agent were accepted without effect since {_firstIgnored:u}"
+        ? $"network policy is not enforced: {count} policy messages of the agent had no effect since {_firstIgnored:u}"
         : "";
 
-    public override Task<Reply> ActivePolicyUpdate(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> ActivePolicyUpdate(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> ActivePolicyRemove(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> ActivePolicyRemove(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateIPSet(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateIPSet(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateIPSetDelta(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateIPSetDelta(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveIPSet(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveIPSet(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateActiveProfile(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateActiveProfile(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveActiveProfile(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveActiveProfile(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateHostEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateHostEndpoint(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveHostEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveHostEndpoint(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateLocalEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateLocalEndpoint(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveLocalEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveLocalEndpoint(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateHostMetaData(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateHostMetaData(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveHostMetaData(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveHostMetaData(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateServiceAccount(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateServiceAccount(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveServiceAccount(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveServiceAccount(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateNamespace(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateNamespace(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveNamespace(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveNamespace(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateRoute(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateRoute(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveRoute(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveRoute(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> UpdateVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> UpdateVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    public override Task<Reply> RemoveVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => Ignore(context);
+    public override Task<Reply> RemoveVXLANTunnelEndpoint(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);
 
-    private Task<Reply> Ignore(ServerCallContext context)
+    private Task<Reply> IgnoreAsync(ServerCallContext context)
     {
         guard.RequireNode(context);
-        lock (_told)
+        lock (_loggedMethods)
         {
             if (_ignored == 0)
             {
@@ -73,7 +73,7 @@ internal sealed partial class InfraAgentService
 
             Interlocked.Increment(ref _ignored);
         }
-        if (_told.TryAdd(context.Method, 0))
+        if (_loggedMethods.TryAdd(context.Method, 0))
         {
             LogIgnored(context.Method);
         }
@@ -81,6 +81,6 @@ internal sealed partial class InfraAgentService
         return Task.FromResult(new Reply { Successful = true });
     }
 
-    [LoggerMessage(EventId = 3012, Level = LogLevel.Warning, Message = "{Method} was answered as by a 24.01 manager with policy off: nothing was done, network policy is not enforced")]
+    [LoggerMessage(EventId = 3012, Level = LogLevel.Warning, Message = "{Method} has no effect: network policy is not enforced")]
     private partial void LogIgnored(string method);
 }

@@ -5,10 +5,10 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Api;
 
-/// <summary>What a 24.01 agent tells of services and of source NAT.</summary>
+/// <summary>Services and source NAT as set by a 24.01 agent.</summary>
 internal sealed partial class InfraAgentService
 {
-    /// <summary>Sets a frontend as a whole: the backends given replace those before, so that the agent's repeated calls also scale down.</summary>
+    /// <summary>Sets a frontend and replaces all its backends, so that repeated calls can also remove backends.</summary>
     public override Task<Reply> NatTranslationAdd(NatTranslation request, ServerCallContext context) => ChangeServicesAsync(
         context,
         () =>
@@ -18,11 +18,11 @@ internal sealed partial class InfraAgentService
             return core.SubmitAsync(new ServiceIntent(NatTranslations.KeyOf(request), spec) { Claim = claim }, context.CancellationToken);
         });
 
-    /// <summary>What is not there is success: 24.01's agent deletes again after a failure.</summary>
+    /// <summary>Removes a frontend. Succeeds if there is none, because the agent repeats the call after a failure.</summary>
     public override Task<Reply> NatTranslationDelete(NatTranslation request, ServerCallContext context) => ChangeServicesAsync(
         context, () => core.SubmitAsync(new ServiceIntent(NatTranslations.KeyOf(request), null), context.CancellationToken));
 
-    /// <summary>The source of what is masqueraded on its way out of the cluster; no address at all ends it.</summary>
+    /// <summary>Sets the source address of traffic that leaves the cluster; without an address, source NAT ends.</summary>
     public override Task<Reply> SetSnatAddress(SetSnatAddressRequest request, ServerCallContext context) => AnswerAsync(context, _ =>
     {
         if (request.SnatIpv6.Length > 0)
@@ -34,12 +34,14 @@ internal sealed partial class InfraAgentService
         return core.SubmitAsync(new SnatAddressIntent(address) { Field = "snat_ipv4" }, context.CancellationToken);
     });
 
-    /// <summary>Adds or removes a prefix within which pods keep their own address.</summary>
+    /// <summary>Adds or removes a destination prefix without source NAT.</summary>
     public override Task<Reply> AddDelSnatPrefix(AddDelSnatPrefixRequest request, ServerCallContext context) => AnswerAsync(
         context, _ => core.SubmitAsync(new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd), context.CancellationToken));
 
     private Task<Reply> ChangeServicesAsync(ServerCallContext context, Func<Task> change) => AnswerAsync(context, _ =>
         takesServices
             ? change()
-            : throw new RpcException(new Status(StatusCode.PermissionDenied, "this ACC watches the cluster's services itself; set Services:Source to agent in its configuration to take them from here")));
+            : throw new RpcException(new Status(
+                StatusCode.PermissionDenied,
+                "this ACC watches the cluster's services; set Services:Source to agent to accept services from the agent")));
 }

@@ -4,10 +4,10 @@ using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;
 
-/// <summary>Maps 24.01's NatTranslation, one frontend with its backends, to a service of its own.</summary>
+/// <summary>Converts a NatTranslation of the 24.01 API, a frontend with its backends, to a service.</summary>
 internal static class NatTranslations
 {
-    /// <summary>Address, port and protocol name it, as in 24.01's store.</summary>
+    /// <summary>The service is identified by address, port and protocol of the frontend, as in the 24.01 manager.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static ServiceKey KeyOf(NatTranslation request) => new(InfraAgentRequests.Network, FrontendOf(request).ToString());
 
@@ -15,15 +15,23 @@ internal static class NatTranslations
     public static ServiceSpec ToSpec(NatTranslation request, NodeSettings node)
     {
         var frontend = FrontendOf(request);
-        // 24.01 asks for the node's source by the backends' src_ep, for node ports only; they need it even while there is no backend.
+        // The agent requests masquerading with src_ep of the backends, only for node ports; these need it even without backends.
         var masqueraded = request.IsRealIp;
         var backends = new SortedDictionary<BackendKey, Backend>();
         for (var i = 0; i < request.Backends.Count; i++)
         {
             var (tuple, field) = (request.Backends[i], $"backends[{i}]");
             var key = ToBackend($"{field}.dst_ep", tuple.DstEp);
-            // The same address may be told by two subsets of the Endpoints object.
-            backends[key] = new Backend(key.Address, key.Port, SimpleService.PlaceOf(key.Address, node), Ready: true, Serving: true, Terminating: false, InCluster: true, InLocal: false);
+            // Two subsets of the Endpoints object may contain the same address.
+            backends[key] = new Backend(
+                key.Address,
+                key.Port,
+                SimpleService.PlaceOf(key.Address, node),
+                Ready: true,
+                Serving: true,
+                Terminating: false,
+                InCluster: true,
+                InLocal: false);
             if (tuple.SrcEp is not { Ipv4Addr.Length: > 0 } source)
             {
                 continue;
@@ -32,7 +40,8 @@ internal static class NatTranslations
             var address = InfraAgentRequests.ToAddress($"{field}.src_ep.ipv4_addr", source.Ipv4Addr);
             if (!node.NodeAddresses.Contains(address))
             {
-                throw IntentException.Invalid($"{field}.src_ep.ipv4_addr", $"{address} is none of this node's addresses (Node:NodeAddresses)");
+                throw IntentException.Invalid(
+                    $"{field}.src_ep.ipv4_addr", $"{address} is not an address of this node (Node:NodeAddresses)");
             }
 
             masqueraded = true;
@@ -40,7 +49,7 @@ internal static class NatTranslations
 
         var target = backends.Count > 0 ? FlowTarget.Cluster : FlowTarget.Refuse;
         var kind = request.IsRealIp ? FrontendKind.NodePort : FrontendKind.ClusterIP;
-        // Flows from outside always: their replies have to come back here, and the message doesn't tell a Local traffic policy.
+        // Outside flows are always masqueraded: replies have to return through this node, and the message has no traffic policy.
         return new ServiceSpec(
             KeyOf(request),
             [new ServicePortSpec(
@@ -52,7 +61,7 @@ internal static class NatTranslations
                 [.. backends.Values])]);
     }
 
-    /// <summary>Where a backend of that address is in the request.</summary>
+    /// <summary>The field of the backend with that address.</summary>
     public static string BackendField(NatTranslation request, System.Net.IPAddress address)
     {
         for (var i = 0; i < request.Backends.Count; i++)
@@ -74,7 +83,7 @@ internal static class NatTranslations
             "UDP" => ProtocolType.Udp,
             "SCTP" => ServiceText.Sctp,
             "" => throw IntentException.Invalid("proto", "empty"),
-            _ => throw IntentException.Invalid("proto", $"\"{ConfigurationError.OneLine(request.Proto)}\" is neither TCP, UDP nor SCTP"),
+            _ => throw IntentException.Invalid("proto", $"\"{ConfigurationError.OneLine(request.Proto)}\" is not TCP, UDP or SCTP"),
         };
         return new FrontendKey(endpoint.Address, protocol, endpoint.Port);
     }

@@ -4,10 +4,16 @@ using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
+using ModelKey = ACCOffload.InfraManager.State.AttachmentKey;
+using ModelKind = ACCOffload.InfraManager.State.EndpointKind;
 
 namespace ACCOffload.InfraManager.Api;
 
-/// <summary>Maps accoffload.v1 messages to the model's types. What the wire can't express in those is refused here, the rest by the model's rules.</summary>
+/// <summary>
+/// Converts accoffload.v1 messages to the types of the model. Values that these types cannot represent are rejected here, others by the
+/// model's rules.
+/// </summary>
 internal static class OffloadRequests
 {
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
@@ -21,18 +27,20 @@ internal static class OffloadRequests
             Key = ToKey(request.Key),
             Kind = request.Kind switch
             {
-                Protos.V1.EndpointKind.Pod => ACCOffload.InfraManager.State.EndpointKind.Pod,
-                Protos.V1.EndpointKind.Host => ACCOffload.InfraManager.State.EndpointKind.Host,
+                Protos.V1.EndpointKind.Pod => ModelKind.Pod,
+                Protos.V1.EndpointKind.Host => ModelKind.Host,
                 Protos.V1.EndpointKind.Unspecified => throw IntentException.Invalid("kind", "missing"),
-                _ => throw IntentException.Invalid("kind", $"{(int)request.Kind} is no endpoint kind"),
+                _ => throw IntentException.Invalid("kind", $"{(int)request.Kind} is not an endpoint kind"),
             },
             Device = DeviceKinds.Find(device.Kind) ?? throw IntentException.Invalid("device.kind", device.Kind.Length == 0
                 ? "empty"
-                : $"\"{ConfigurationError.OneLine(device.Kind)}\" is not supported ({DeviceKinds.Names} are)"),
+                : $"\"{ConfigurationError.OneLine(device.Kind)}\" is not supported (supported: {DeviceKinds.Names})"),
             PortName = device.PortName,
             Mac = ToMac(device.Mac),
             Addresses = ToAddresses(request.Addresses),
-            Mtu = request.Mtu <= ProtocolLimits.MaxMtu ? (int)request.Mtu : throw IntentException.Invalid("mtu", $"{request.Mtu} is beyond {ProtocolLimits.MaxMtu}"),
+            Mtu = request.Mtu <= ProtocolLimits.MaxMtu
+                ? (int)request.Mtu
+                : throw IntentException.Invalid("mtu", $"{request.Mtu} is larger than {ProtocolLimits.MaxMtu}"),
             PodNamespace = request.PodNamespace,
             PodName = request.PodName,
             PodUid = request.PodUid,
@@ -42,19 +50,24 @@ internal static class OffloadRequests
     }
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
-    public static ACCOffload.InfraManager.State.AttachmentKey ToKey(Protos.V1.AttachmentKey? key) =>
+    public static ModelKey ToKey(Protos.V1.AttachmentKey? key) =>
         key is null
             ? throw IntentException.Invalid("key", "missing")
-            : new ACCOffload.InfraManager.State.AttachmentKey(key.Network, key.ContainerId, key.InterfaceName);
+            : new ModelKey(key.Network, key.ContainerId, key.InterfaceName);
 
-    /// <summary>An endpoint as the request that would make it.</summary>
+    /// <summary>The request that would create the endpoint.</summary>
     public static AttachRequest FromSpec(EndpointSpec spec)
     {
         var request = new AttachRequest
         {
             Key = FromKey(spec.Key),
-            Kind = spec.Kind == ACCOffload.InfraManager.State.EndpointKind.Host ? Protos.V1.EndpointKind.Host : Protos.V1.EndpointKind.Pod,
-            Device = new Device { Kind = DeviceKinds.NameOf(spec.Device), PortName = spec.PortName, Mac = ByteString.CopyFrom(spec.Mac.ToArray()) },
+            Kind = spec.Kind == ModelKind.Host ? Protos.V1.EndpointKind.Host : Protos.V1.EndpointKind.Pod,
+            Device = new Device
+            {
+                Kind = DeviceKinds.NameOf(spec.Device),
+                PortName = spec.PortName,
+                Mac = ByteString.CopyFrom(spec.Mac.ToArray()),
+            },
             Mtu = (uint)spec.Mtu,
             PodNamespace = spec.PodNamespace,
             PodName = spec.PodName,
@@ -66,7 +79,7 @@ internal static class OffloadRequests
         return request;
     }
 
-    public static Protos.V1.AttachmentKey FromKey(ACCOffload.InfraManager.State.AttachmentKey key) =>
+    public static Protos.V1.AttachmentKey FromKey(ModelKey key) =>
         new() { Network = key.Network, ContainerId = key.ContainerId, InterfaceName = key.InterfaceName };
 
     public static ByteString ToBytes(IPAddress address) => ByteString.CopyFrom(address.GetAddressBytes());
@@ -74,11 +87,11 @@ internal static class OffloadRequests
     private static MacAddress ToMac(ByteString mac) =>
         mac.Length == MacAddress.Length
             ? new MacAddress(mac.Span)
-            : throw IntentException.Invalid("device.mac", mac.IsEmpty ? "empty" : $"{mac.Length} bytes, not {MacAddress.Length}");
+            : throw IntentException.Invalid("device.mac", mac.IsEmpty ? "empty" : $"{mac.Length} bytes, expected {MacAddress.Length}");
 
-    private static IPAddress[] ToAddresses(Google.Protobuf.Collections.RepeatedField<ByteString> addresses)
+    private static IPAddress[] ToAddresses(RepeatedField<ByteString> addresses)
     {
-        // Bounded before anything is made of it; the model's rules say the same of the count.
+        // Checked before the addresses are converted.
         if (addresses.Count > ProtocolLimits.MaxAddresses)
         {
             throw IntentException.Invalid("addresses", $"{addresses.Count} addresses, at most {ProtocolLimits.MaxAddresses}");
@@ -89,7 +102,7 @@ internal static class OffloadRequests
         {
             if (addresses[i].Length is not (4 or 16))
             {
-                throw IntentException.Invalid($"addresses[{i}]", $"{addresses[i].Length} bytes, neither 4 nor 16");
+                throw IntentException.Invalid($"addresses[{i}]", $"{addresses[i].Length} bytes, expected 4 or 16");
             }
 
             result[i] = new IPAddress(addresses[i].Span);

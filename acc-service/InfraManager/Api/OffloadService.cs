@@ -3,18 +3,21 @@ using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.Protos.V1;
+using Google.Protobuf;
 using Grpc.Core;
+using ModelKind = ACCOffload.InfraManager.State.EndpointKind;
 
 namespace ACCOffload.InfraManager.Api;
 
-/// <summary>accoffload.v1.Offload: what host-stub's agent calls.</summary>
-internal sealed class OffloadService(IProgrammer core, NodeSettings node, ConditionSource conditions, RpcGuard guard, AgentLog agents) : Offload.OffloadBase
+/// <summary>accoffload.v1.Offload, the API that host-stub's agent calls.</summary>
+internal sealed class OffloadService(
+    IProgrammer core, NodeSettings node, ConditionSource conditions, RpcGuard guard, AgentLog agents) : Offload.OffloadBase
 {
     public override Task<BeginReply> Begin(BeginRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
         var outcome = await core.SubmitAsync(new BeginIntent(caller, request.Agent), context.CancellationToken);
-        agents.Began(request.Agent, outcome);
+        agents.RecordBegin(request.Agent, outcome);
         var reply = new BeginReply { Epoch = outcome.Epoch };
         reply.Attachments.AddRange(outcome.Held.Select(OffloadRequests.FromSpec));
         return reply;
@@ -26,7 +29,7 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
         var outcome = await core.SubmitAsync(new AttachIntent(spec), context.CancellationToken);
         var reply = new AttachReply
         {
-            GatewayMac = Google.Protobuf.ByteString.CopyFrom(node.GatewayMac.ToArray()),
+            GatewayMac = ByteString.CopyFrom(node.GatewayMac.ToArray()),
             PortName = outcome.Endpoint.Spec.PortName,
             Mtu = (uint)(outcome.Endpoint.Spec.Mtu == 0 ? node.Mtu : outcome.Endpoint.Spec.Mtu),
         };
@@ -43,7 +46,8 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
     {
         var caller = guard.RequireNode(context);
         var key = OffloadRequests.ToKey(request.Key);
-        var outcome = await core.SubmitAsync(new DetachIntent(caller, ApiOrigin.Offload, key, request.Epoch, request.Sequence), context.CancellationToken);
+        var outcome = await core.SubmitAsync(
+            new DetachIntent(caller, ApiOrigin.Offload, key, request.Epoch, request.Sequence), context.CancellationToken);
         return new DetachReply { Removed = outcome.Removed };
     });
 
@@ -81,22 +85,23 @@ internal sealed class OffloadService(IProgrammer core, NodeSettings node, Condit
     public override Task<StatusReply> Status(StatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
         var caller = guard.RequireNode(context);
-        var now = conditions.Take();
+        var current = conditions.Evaluate();
         var reply = new StatusReply
         {
-            Ready = now.CanAttach,
-            Reason = now.Reason,
+            Ready = current.CanAttach,
+            Reason = current.Reason,
             Version = ProductVersion.Text,
             Endpoints = (uint)core.Status.Endpoints,
             Epoch = core.Status.Agent.Epoch,
             HostEndpoint = HostEndpointOf(caller),
         };
-        reply.Conditions.AddRange(now.All.Select(c => c.ToProto()));
+        reply.Conditions.AddRange(current.All.Select(c => c.ToProto()));
         return Task.FromResult(reply);
     });
 
     private HostEndpoint? HostEndpointOf(string caller) =>
-        core.Endpoints.Select(e => e.Endpoint.Spec).FirstOrDefault(s => s.Kind == ACCOffload.InfraManager.State.EndpointKind.Host && s.Origin == ApiOrigin.Offload && s.Node == caller) is { } spec
-            ? new HostEndpoint { PortName = spec.PortName, Mac = Google.Protobuf.ByteString.CopyFrom(spec.Mac.ToArray()) }
+        core.Endpoints.Select(e => e.Endpoint.Spec)
+            .FirstOrDefault(s => s.Kind == ModelKind.Host && s.Origin == ApiOrigin.Offload && s.Node == caller) is { } spec
+            ? new HostEndpoint { PortName = spec.PortName, Mac = ByteString.CopyFrom(spec.Mac.ToArray()) }
             : null;
 }

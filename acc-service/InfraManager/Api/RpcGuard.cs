@@ -4,14 +4,14 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Api;
 
-/// <summary>The outer edge of every RPC: who calls, and what becomes of an exception.</summary>
+/// <summary>Authorizes the callers of RPCs and converts exceptions to statuses.</summary>
 internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger logger)
 {
     private readonly ILogger _logger = logger;
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte> _failed = new(StringComparer.Ordinal);
 
-    /// <summary>The caller's node, which is this one.</summary>
-    /// <exception cref="RpcException">PERMISSION_DENIED: its certificate is another node's.</exception>
+    /// <summary>Requires the caller's certificate to be for this node, and returns the node's name.</summary>
+    /// <exception cref="RpcException">PERMISSION_DENIED: the certificate is for another node.</exception>
     public string RequireNode(ServerCallContext context)
     {
         var identity = context.GetHttpContext().Features.Get<ClientIdentity>()
@@ -21,11 +21,16 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
             return node;
         }
 
-        refusals.Refused(PeerName.Of(context.GetHttpContext().Connection.RemoteIpAddress), identity.Subject, RefusalReason.Node, $"it is of node {identity.Node} and may not change this one's endpoints");
-        throw new RpcException(new Status(StatusCode.PermissionDenied, $"the certificate is of node {identity.Node}; this ACC serves node {node} only"));
+        refusals.Refused(
+            PeerName.Of(context.GetHttpContext().Connection.RemoteIpAddress),
+            identity.Subject,
+            RefusalReason.Node,
+            $"the certificate is for node {identity.Node} and does not allow changing the endpoints of node {node}");
+        throw new RpcException(new Status(
+            StatusCode.PermissionDenied, $"the certificate is for node {identity.Node}; this ACC serves only node {node}"));
     }
 
-    /// <summary>Runs a call; what is no <see cref="RpcException"/> becomes one with a code and one line.</summary>
+    /// <summary>Runs a call and converts every exception to an <see cref="RpcException"/> with a code and one line.</summary>
     public async Task<T> RunAsync<T>(ServerCallContext context, Func<Task<T>> call)
     {
         try
@@ -39,21 +44,22 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Cancelled, "the caller gave up"));
+            throw new RpcException(new Status(StatusCode.Cancelled, "cancelled by the caller"));
         }
         catch (Exception e) when (e is not RpcException)
         {
-            Failed(context, e);
-            throw new RpcException(new Status(StatusCode.Internal, "internal error; the log of inframanager tells more"));
+            ReportFailure(context, e);
+            throw new RpcException(new Status(StatusCode.Internal, "internal error; see the log of inframanager"));
         }
     }
 
-    /// <summary>Tells of a refused request, bounded by peer.</summary>
+    /// <summary>Logs a refused request, with a limit per peer.</summary>
     public void LogRefused(ServerCallContext context, IntentException refusal) =>
-        refusals.Refused(PeerOf(context), WhoOf(context), RefusalReason.Request, $"{context.Method}: {refusal.Code}: {refusal.Message}");
+        refusals.Refused(
+            PeerOf(context), SubjectOf(context), RefusalReason.Request, $"{context.Method}: {refusal.Code}: {refusal.Message}");
 
-    /// <summary>Our own fault: with its stack trace, which the same one again does not get.</summary>
-    private void Failed(ServerCallContext context, Exception exception)
+    /// <summary>Logs an internal error; the stack trace only the first time.</summary>
+    private void ReportFailure(ServerCallContext context, Exception exception)
     {
         if (_failed.TryAdd($"{context.Method} {exception.GetType()}", 0))
         {
@@ -61,14 +67,15 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
         }
         else
         {
-            refusals.Refused(PeerOf(context), WhoOf(context), RefusalReason.Failure, $"{context.Method} failed: {exception.Message}");
+            refusals.Refused(PeerOf(context), SubjectOf(context), RefusalReason.Failure, $"{context.Method} failed: {exception.Message}");
         }
     }
 
-    // A unix socket's peers are root.
-    private static string PeerOf(ServerCallContext context) => context.GetHttpContext().Connection.RemoteIpAddress is { } address ? PeerName.Of(address) : "local";
+    // The peers of a unix socket have no address.
+    private static string PeerOf(ServerCallContext context) =>
+        context.GetHttpContext().Connection.RemoteIpAddress is { } address ? PeerName.Of(address) : "local";
 
-    private static string WhoOf(ServerCallContext context) => context.GetHttpContext().Features.Get<ClientIdentity>()?.Subject ?? "";
+    private static string SubjectOf(ServerCallContext context) => context.GetHttpContext().Features.Get<ClientIdentity>()?.Subject ?? "";
 
     [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "{Method} failed")]
     private partial void LogFailed(Exception exception, string method);

@@ -7,14 +7,15 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.InfraManager.Arp;
 
 /// <summary>
-/// Answers ARP with the gateway's MAC address on one link of the ACC, for targets whose pipeline can't. A thread of its own, which ends with
-/// <see cref="Dispose"/> only: a link that goes or is renamed is let go of at once, and looked for by its name.
+/// Answers ARP requests with the gateway's MAC address on one link of the ACC, for targets whose pipeline cannot. Runs its own thread until
+/// <see cref="Dispose"/>. A link that is removed or renamed is closed, and reopened once a link of that name exists.
 /// </summary>
 internal sealed partial class ArpProxy : IDisposable
 {
     private const ulong WakeToken = 0, PortToken = 1;
-    private const int LookMilliseconds = 200;
-    private static readonly PacketPortOptions Options = new() { EtherType = 0x0806, Promiscuous = false, ReceiveBufferBytes = 1 << 20, SendBufferBytes = 1 << 18 };
+    private const int PollMilliseconds = 200;
+    private static readonly PacketPortOptions Options =
+        new() { EtherType = 0x0806, Promiscuous = false, ReceiveBufferBytes = 1 << 20, SendBufferBytes = 1 << 18 };
 
     private readonly string _name;
     private readonly NetNamespace? _namespace;
@@ -30,11 +31,11 @@ internal sealed partial class ArpProxy : IDisposable
     private string _problem;
     private volatile bool _stopping;
 
-    /// <param name="name">The link.</param>
-    /// <param name="ns">Where it is; null for the process's own namespace.</param>
-    /// <param name="gateway">The MAC address that is told.</param>
-    /// <param name="senders">Who may ask.</param>
-    /// <param name="logger">Category ArpProxy.</param>
+    /// <param name="name">The link's name.</param>
+    /// <param name="ns">The link's network namespace; null for the current one.</param>
+    /// <param name="gateway">The MAC address in replies.</param>
+    /// <param name="senders">The allowed senders.</param>
+    /// <param name="logger">Logger of the category ArpProxy.</param>
     public ArpProxy(string name, NetNamespace? ns, MacAddress gateway, ArpSenders senders, ILogger logger)
     {
         _name = name;
@@ -42,16 +43,16 @@ internal sealed partial class ArpProxy : IDisposable
         _gateway = gateway;
         _senders = senders;
         _logger = logger;
-        _problem = $"link {name} was not opened yet";
+        _problem = $"link {name} is not open yet";
         _epoll.Add(_wake.Handle, EpollEvents.Read, WakeToken);
         _thread = new Thread(Run) { IsBackground = true, Name = "arp-proxy" };
         _thread.UnsafeStart();
     }
 
-    /// <summary>One line on why nothing is answered now; empty while it listens.</summary>
+    /// <summary>Why ARP is not answered, in one line; otherwise empty.</summary>
     public string Problem => Volatile.Read(ref _problem);
 
-    /// <summary>Frames so far, by what became of them.</summary>
+    /// <summary>Number of frames with the verdict.</summary>
     public long Count(ArpVerdict verdict) => Volatile.Read(ref _counts[(int)verdict]);
 
     public void Dispose()
@@ -77,10 +78,10 @@ internal sealed partial class ArpProxy : IDisposable
         {
             try
             {
-                // A renamed link keeps its socket, so its name is looked at, too.
+                // A renamed link keeps its socket, so check the name too.
                 if (_port is { } port && (port.RefreshState() == PortLinkState.Gone || !port.HasItsName()))
                 {
-                    Lose($"link {_name} is gone");
+                    CloseWithProblem($"link {_name} is gone");
                 }
 
                 if (_port is null)
@@ -88,8 +89,8 @@ internal sealed partial class ArpProxy : IDisposable
                     Open();
                 }
 
-                Tell(_port!.RefreshState() == PortLinkState.Down ? $"link {_name} is down: nobody reaches it; set it up (ip link set {_name} up)" : "");
-                _ = _epoll.Wait(events, LookMilliseconds);
+                SetProblem(_port!.RefreshState() == PortLinkState.Down ? $"link {_name} is down; set it up (ip link set {_name} up)" : "");
+                _ = _epoll.Wait(events, PollMilliseconds);
                 if (_port is not null && !_stopping)
                 {
                     Serve(_port);
@@ -97,8 +98,8 @@ internal sealed partial class ArpProxy : IDisposable
             }
             catch (LinuxException e)
             {
-                Lose(e.Message);
-                _ = _epoll.Wait(events, LookMilliseconds);
+                CloseWithProblem(e.Message);
+                _ = _epoll.Wait(events, PollMilliseconds);
             }
         }
     }
@@ -120,7 +121,7 @@ internal sealed partial class ArpProxy : IDisposable
         LogOpened(_name, _gateway);
     }
 
-    private void Tell(string problem)
+    private void SetProblem(string problem)
     {
         if (_problem == problem)
         {
@@ -139,7 +140,7 @@ internal sealed partial class ArpProxy : IDisposable
     {
         while (port.Receive(_batch) > 0)
         {
-            // Between two looks at its name the link may have become another's. A frame is answered only by the one that it came to, and that was ours then.
+            // The link may be renamed at any time. Frames received before that are still answered on the same socket.
             _senders.Refresh();
             for (var i = 0; i < _batch.Count; i++)
             {
@@ -155,9 +156,9 @@ internal sealed partial class ArpProxy : IDisposable
         }
     }
 
-    private void Lose(string problem)
+    private void CloseWithProblem(string problem)
     {
-        Tell(problem);
+        SetProblem(problem);
         Close();
     }
 
@@ -173,33 +174,33 @@ internal sealed partial class ArpProxy : IDisposable
         port.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "ARP is answered on {Link} with {Mac}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Answering ARP on {Link} with {Mac}")]
     private partial void LogOpened(string link, MacAddress mac);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "ARP is not answered: {Reason}; trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not answering ARP: {Reason}; retrying")]
     private partial void LogProblem(string reason);
 }
 
-/// <summary>Who may ask: the endpoints' IPv4 and MAC addresses.</summary>
+/// <summary>The allowed ARP senders: the endpoints' IPv4 and MAC addresses.</summary>
 internal sealed class ArpSenders(NodeSettings node, Func<IReadOnlyDictionary<long, Programming.EndpointView>> endpoints)
 {
-    private IReadOnlyDictionary<long, Programming.EndpointView>? _seen;
+    private IReadOnlyDictionary<long, Programming.EndpointView>? _current;
 
-    /// <summary>MAC addresses by IPv4 address, in host byte order. Made anew only when an endpoint changed.</summary>
+    /// <summary>MAC addresses by IPv4 address in host byte order.</summary>
     public Dictionary<uint, ulong> Macs { get; private set; } = [];
 
-    /// <summary>Whether there is such a MAC address is asked for probes only, of which there are few.</summary>
+    /// <summary>Rebuilds <see cref="Macs"/> if an endpoint has changed.</summary>
     public void Refresh()
     {
-        var now = endpoints();
-        if (ReferenceEquals(now, _seen))
+        var latest = endpoints();
+        if (ReferenceEquals(latest, _current))
         {
             return;
         }
 
-        _seen = now;
+        _current = latest;
         var macs = new Dictionary<uint, ulong>();
-        foreach (var spec in now.Values.Select(v => v.Endpoint.Spec))
+        foreach (var spec in latest.Values.Select(v => v.Endpoint.Spec))
         {
             foreach (var address in node.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork))
             {

@@ -4,19 +4,24 @@ using ACCOffload.InfraManager.Security;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
-/// <summary>inframanager certs: this device's key never leaves it; a request goes out, a certificate comes in.</summary>
+/// <summary>
+/// inframanager certs: creates a certificate request and installs the issued certificate; the key never leaves the machine.
+/// </summary>
 internal static class CertsCommand
 {
-    public static Command Create(Option<string?> config) => new("certs", "This device's identity: key, certificate request, certificate") { Request(config), Install(config) };
+    public static Command Create(Option<string?> config) =>
+        new("certs", "Manages the key and the certificate of this ACC") { Request(config), Install(config) };
 
     private static Command Request(Option<string?> config)
     {
         var names = new Option<string[]>("--name")
         {
-            Description = "A DNS name or an address of this ACC, once for each; the first is the common name. Default: accoffload-acc and the host name",
+            Description = "DNS name or IP address of this ACC; can be repeated, the first is the common name; "
+                + "default: accoffload-acc and the host name",
             HelpName = "NAME",
         };
-        var command = new Command("request", "Makes the key of Api:KeyFile if there is none, writes a request beside it, and prints it") { names };
+        var command =
+            new Command("request", "Creates the key Api:KeyFile if missing, and writes and prints a certificate request") { names };
         command.SetAction(parsed => Guard(parsed, config, settings =>
         {
             var given = parsed.GetValue(names) is { Length: > 0 } some ? some : [DeviceIdentity.DefaultName, Environment.MachineName];
@@ -27,12 +32,27 @@ internal static class CertsCommand
 
     private static Command Install(Option<string?> config)
     {
-        var certificate = new Option<string>("--certificate") { Description = "The certificate that was issued, PEM, with its intermediates", HelpName = "FILE", Required = true };
-        var authorities = new Option<string>("--ca") { Description = "The authorities of this server and its clients, PEM", HelpName = "FILE", Required = true };
-        var command = new Command("install", "Checks a certificate against key, role and authorities, and puts it into place; a running service uses it at once") { certificate, authorities };
+        var certificate = new Option<string>("--certificate")
+        {
+            Description = "Issued certificate with its intermediates (PEM)",
+            HelpName = "FILE",
+            Required = true,
+        };
+        var authorities = new Option<string>("--ca")
+        {
+            Description = "CAs of this server and its clients (PEM)",
+            HelpName = "FILE",
+            Required = true,
+        };
+        var command = new Command("install", "Verifies a certificate and installs it; a running service uses it immediately")
+        {
+            certificate,
+            authorities,
+        };
         command.SetAction(parsed => Guard(parsed, config, settings =>
         {
-            var line = new DeviceIdentity(settings.Api).Install(parsed.GetValue(certificate)!, parsed.GetValue(authorities)!, TimeProvider.System.GetUtcNow());
+            var line = new DeviceIdentity(settings.Api)
+                .Install(parsed.GetValue(certificate)!, parsed.GetValue(authorities)!, TimeProvider.System.GetUtcNow());
             parsed.InvocationConfiguration.Output.WriteLine(line);
         }));
         return command;
@@ -43,7 +63,7 @@ internal static class CertsCommand
         var error = parsed.InvocationConfiguration.Error;
         try
         {
-            // The files that Api names may not be there yet: that is what this command is for.
+            // Only the section Api is validated: its files may not exist yet.
             action(SettingsLoader.Load(parsed.GetValue(config), Environment.GetEnvironmentVariables(), ["Api"]));
             return 0;
         }

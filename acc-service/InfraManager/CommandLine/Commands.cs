@@ -9,8 +9,13 @@ internal static class Commands
 {
     public static RootCommand Create()
     {
-        var config = new Option<string?>("--config") { Description = $"Configuration file; default: {SettingsLoader.DefaultFile}", HelpName = "FILE", Recursive = true };
-        var root = new RootCommand("The ACC's service of ACCOffload: programs the P4 pipeline for the pods of a node")
+        var config = new Option<string?>("--config")
+        {
+            Description = $"Configuration file; default: {SettingsLoader.DefaultFile}",
+            HelpName = "FILE",
+            Recursive = true,
+        };
+        var root = new RootCommand("ACCOffload's service on the ACC: programs the P4 pipeline for the pods of a node")
         {
             config,
             RunCommand.Create(config),
@@ -24,7 +29,7 @@ internal static class Commands
         return root;
     }
 
-    /// <summary>Runs a command line; the process ends by its own handling of signals.</summary>
+    /// <summary>Runs a command line. The commands handle termination signals themselves.</summary>
     public static Task<int> RunAsync(string[] arguments, TextWriter? output = null, TextWriter? error = null)
     {
         var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };

@@ -6,13 +6,14 @@ using ACCOffload.InfraManager.Diagnosis;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
-/// <summary>inframanager doctor: names each wrong precondition, with its remedy. Exit code 1: something is wrong.</summary>
+/// <summary>inframanager doctor: reports unmet requirements and their remedies. Exit code 1 if there are any.</summary>
 internal static class DoctorCommand
 {
     public static Command Create(Option<string?> config)
     {
-        var json = new Option<bool>("--json") { Description = "Answer in JSON" };
-        var command = new Command("doctor", "Names what is wrong with this machine for inframanager, and what to do; changes nothing") { json };
+        var json = new Option<bool>("--json") { Description = "Print JSON" };
+        var command =
+            new Command("doctor", "Checks this machine's requirements for inframanager and suggests remedies; changes nothing") { json };
         command.SetAction(parsed =>
         {
             var output = parsed.InvocationConfiguration.Output;
@@ -35,14 +36,18 @@ internal static class DoctorCommand
     {
         try
         {
-            return new Doctor(SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), sections: null), TimeProvider.System).Examine();
+            return new Doctor(
+                SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), sections: null), TimeProvider.System).Examine();
         }
         catch (ConfigurationException e)
         {
             var report = new DoctorReport();
             foreach (var error in e.Errors)
             {
-                report.Wrong("configuration", ConfigurationError.OneLine(error.ToString()), "docs/configuration.md has all keys; inframanager does not start with this");
+                report.Wrong(
+                    "configuration",
+                    ConfigurationError.OneLine(error.ToString()),
+                    "inframanager does not start with this; docs/configuration.md describes all keys");
             }
 
             return report;

@@ -8,15 +8,19 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.CommandLine;
 
-/// <summary>inframanager prepare: makes the soft target's namespace of ports, and the ACC's own subfunctions. A unit of its own runs it, outside of the service's sandbox, where a mount made is seen by all.</summary>
+/// <summary>
+/// inframanager prepare: creates the soft target's port namespace and the ACC's own subfunctions. A separate unit runs it outside the
+/// service's sandbox, so that the namespace's mount is visible to all processes.
+/// </summary>
 internal static class PrepareCommand
 {
-    private static readonly TimeSpan ActivationLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ActivationTimeout = TimeSpan.FromSeconds(30);
 
     public static Command Create(Option<string?> config)
     {
-        var command = new Command("prepare", "Makes the namespace of the soft target's ports and the ACC's own subfunctions, and ends");
-        command.SetAction(parsed => Run(parsed.GetValue(config), parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error));
+        var command = new Command("prepare", "Creates the soft target's port namespace and the ACC's own subfunctions");
+        command.SetAction(
+            parsed => Run(parsed.GetValue(config), parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error));
         return command;
     }
 
@@ -28,11 +32,12 @@ internal static class PrepareCommand
             var path = settings.SoftTarget.PortNamespace;
             if (Path.GetDirectoryName(path) != "/run/netns")
             {
-                error.WriteLine($"inframanager: SoftTarget:PortNamespace = {path}: only namespaces in /run/netns are made here; make this one by hand");
+                error.WriteLine(
+                    $"inframanager: SoftTarget:PortNamespace = {path}: cannot create namespaces outside /run/netns; create it by hand");
                 return ConfigurationException.ExitCode;
             }
             NetNamespace.OpenOrCreateNamed(Path.GetFileName(path)).Dispose();
-            return MakeSubfunctions(settings.Subfunctions, output, error) ? 0 : 1;
+            return EnsureSubfunctions(settings.Subfunctions, output, error) ? 0 : 1;
         }
         catch (ConfigurationException e)
         {
@@ -46,8 +51,8 @@ internal static class PrepareCommand
         }
     }
 
-    /// <summary>One that can't be made does not keep the others from it.</summary>
-    private static bool MakeSubfunctions(IReadOnlyDictionary<string, SubfunctionSettings> wanted, TextWriter output, TextWriter error)
+    /// <summary>Ensures that all subfunctions exist; a failure does not affect the others.</summary>
+    private static bool EnsureSubfunctions(IReadOnlyDictionary<string, SubfunctionSettings> wanted, TextWriter output, TextWriter error)
     {
         if (wanted.Count == 0)
         {
@@ -56,22 +61,22 @@ internal static class PrepareCommand
 
         using var devlink = DevlinkClient.Open();
         using var route = RouteNetlink.Open();
-        var maker = new SubfunctionMaker(devlink, route, EthtoolSettings.SetQueues, ActivationLimit);
-        var done = true;
+        var provisioner = new SubfunctionProvisioner(devlink, route, EthtoolSettings.SetQueues, ActivationTimeout);
+        var succeeded = true;
         foreach (var (name, subfunction) in wanted.OrderBy(w => w.Key, StringComparer.Ordinal))
         {
             try
             {
-                var link = maker.Ensure(name, subfunction, CancellationToken.None);
+                var link = provisioner.Ensure(name, subfunction, CancellationToken.None);
                 output.WriteLine($"{link.Name}: subfunction {subfunction.SfNumber} of {subfunction.Device}, {link.Mac}");
             }
             catch (LinuxException e)
             {
                 error.WriteLine($"inframanager: Subfunctions:{name}: {e.Message}");
-                done = false;
+                succeeded = false;
             }
         }
 
-        return done;
+        return succeeded;
     }
 }

@@ -4,12 +4,12 @@ using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Conditions;
 
-/// <summary>Whether the host's own interface is attached, where the node is to have one.</summary>
+/// <summary>Whether the host interface is attached, on a node configured to have one.</summary>
 internal static class HostInterfaceCondition
 {
-    /// <param name="core">Holds the endpoints.</param>
-    /// <param name="node">Says whether there is to be a host interface.</param>
-    /// <param name="ports">What the target says of its ports.</param>
+    /// <param name="core">The programmer, which has the endpoints.</param>
+    /// <param name="node">The settings that say whether the node has a host interface.</param>
+    /// <param name="ports">The target's port states.</param>
     public static Condition Of(IProgrammer core, NodeSettings node, PortReport ports)
     {
         if (node.HostAddresses.Count == 0)
@@ -20,7 +20,8 @@ internal static class HostInterfaceCondition
         var host = core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.Kind == EndpointKind.Host);
         if (host is null)
         {
-            return Condition.Unmet(ConditionNames.HostInterface, "no agent has attached the host's interface: see 'host-stub status' on the host");
+            return Condition.Unmet(
+                ConditionNames.HostInterface, "no agent has attached the host interface; check 'host-stub status' on the host");
         }
 
         var name = host.Endpoint.Spec.PortName;

@@ -9,19 +9,19 @@ using ACCOffload.P4Runtime.Ports;
 namespace ACCOffload.InfraManager.Conditions;
 
 /// <summary>
-/// Asks the target every few seconds whether its ports pass packets and whether its tables take new flows, as far as the target tells. A link
-/// that is missing counts only after a while: whoever makes it may come a moment later.
+/// Polls the target every few seconds for the states of its ports and for tables without room for new flows, if it reports them. A missing
+/// link counts only after a grace period, because it may be created shortly after its port.
 /// </summary>
 internal sealed class PortWatch : IAsyncDisposable
 {
-    /// <summary>How long a port may lack its link before that counts.</summary>
-    public static readonly TimeSpan MissingGrace = TimeSpan.FromSeconds(5);
+    /// <summary>How long a port may be without its link.</summary>
+    private static readonly TimeSpan MissingGrace = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a table that turned a flow away counts as full.</summary>
-    public static readonly TimeSpan FullFor = TimeSpan.FromSeconds(60);
+    /// <summary>How long a table counts as full after it rejected a flow.</summary>
+    private static readonly TimeSpan FullPeriod = TimeSpan.FromSeconds(60);
 
-    private const int MostNames = 3;
-    private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
+    private const int MaxNames = 3;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     private readonly IProgrammer _core;
     private readonly Func<TargetConnection> _connection;
@@ -31,15 +31,15 @@ internal sealed class PortWatch : IAsyncDisposable
     private readonly Dictionary<string, long> _missingSince = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (ulong Count, long? Since)> _full = new(StringComparer.Ordinal);
     private volatile PortReport _report = PortReport.Fine;
-    private volatile Condition _ports = Condition.Met(ConditionNames.Ports, "not looked at yet");
+    private volatile Condition _ports = Condition.Met(ConditionNames.Ports, "not checked yet");
     private volatile string _fullTables = "";
     private volatile string _previousFailure = "";
-    private long _looked = -1;
+    private long _polledGeneration = -1;
     private Task _running = Task.CompletedTask;
 
-    /// <param name="core">Says which ports there are to be.</param>
-    /// <param name="connection">Where the connection to the target stands.</param>
-    /// <param name="gnmi">Asks the target; stays the caller's.</param>
+    /// <param name="core">The programmer, whose endpoints have the ports.</param>
+    /// <param name="connection">Returns the state of the connection to the target.</param>
+    /// <param name="gnmi">A client of the target, owned by the caller.</param>
     /// <param name="time">The clock.</param>
     public PortWatch(IProgrammer core, Func<TargetConnection> connection, GnmiClient gnmi, TimeProvider time)
     {
@@ -49,25 +49,27 @@ internal sealed class PortWatch : IAsyncDisposable
         _time = time;
     }
 
-    /// <summary>What the target last said of its ports.</summary>
+    /// <summary>The port states that the target last reported.</summary>
     public PortReport Report => _report;
 
     /// <summary>Whether ports pass packets.</summary>
     public Condition Ports => _connection() is { IsPrimary: true } connection
-        ? Interlocked.Read(ref _looked) == connection.Generation ? _ports : Condition.Unmet(ConditionNames.Ports, "not looked at since the target was last reached")
-        : Condition.Unmet(ConditionNames.Ports, "not known while the target is away");
+        ? Interlocked.Read(ref _polledGeneration) == connection.Generation
+            ? _ports
+            : Condition.Unmet(ConditionNames.Ports, "not checked since the target was last connected")
+        : Condition.Unmet(ConditionNames.Ports, "unknown while the target is unavailable");
 
-    /// <summary>Names the tables that turned new flows away; empty while none did.</summary>
+    /// <summary>The tables that recently rejected new flows; empty if none did.</summary>
     public string FullTables => _fullTables;
 
-    /// <summary>Why no ADD can work because of the ports; empty while one can.</summary>
-    public string Obstacle => Ports is { PreventsAdds: true } ports ? ports.Reason : "";
+    /// <summary>Why the ports prevent every ADD; otherwise empty.</summary>
+    public string BlockingReason => Ports is { PreventsAdds: true } ports ? ports.Reason : "";
 
-    /// <summary>Starts asking; returns at once.</summary>
+    /// <summary>Starts polling and returns immediately.</summary>
     public void Start() => _running = Task.Run(RunAsync);
 
-    /// <summary>Asks once.</summary>
-    public async Task LookAsync(CancellationToken cancellationToken)
+    /// <summary>Polls the target once.</summary>
+    public async Task PollAsync(CancellationToken cancellationToken)
     {
         var connection = _connection();
         if (!connection.IsPrimary)
@@ -80,19 +82,19 @@ internal sealed class PortWatch : IAsyncDisposable
             var losses = await _gnmi.GetLossesAsync(cancellationToken);
             var states = losses is { PortsDown: > 0 } ? await _gnmi.GetPortStatesAsync(cancellationToken) : null;
             _previousFailure = "";
-            Take(losses, states);
+            Update(losses, states);
         }
         catch (P4RuntimeException e)
         {
-            // Once may be a busy moment.
+            // The target may just be busy; report only repeated failures.
             if (_previousFailure.Length == 0)
             {
                 _previousFailure = e.Message;
                 return;
             }
-            _ports = Condition.Blocking(ConditionNames.Ports, $"the target can't be asked: {e.Message}");
+            _ports = Condition.Blocking(ConditionNames.Ports, $"cannot query the target: {e.Message}");
         }
-        Interlocked.Exchange(ref _looked, connection.Generation);
+        Interlocked.Exchange(ref _polledGeneration, connection.Generation);
     }
 
     public async ValueTask DisposeAsync()
@@ -108,9 +110,10 @@ internal sealed class PortWatch : IAsyncDisposable
         {
             while (true)
             {
-                await LookAsync(_stop.Token);
-                var current = _connection() is { IsPrimary: true } connection && Interlocked.Read(ref _looked) == connection.Generation;
-                await Task.Delay(current ? Every : Every / 10, _time, _stop.Token);
+                await PollAsync(_stop.Token);
+                var current =
+                    _connection() is { IsPrimary: true } connection && Interlocked.Read(ref _polledGeneration) == connection.Generation;
+                await Task.Delay(current ? Interval : Interval / 10, _time, _stop.Token);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -119,15 +122,15 @@ internal sealed class PortWatch : IAsyncDisposable
         }
     }
 
-    private void Take(TargetLosses? losses, IReadOnlyDictionary<string, PortStatus>? states)
+    private void Update(TargetLosses? losses, IReadOnlyDictionary<string, PortStatus>? states)
     {
         if (losses is null)
         {
             _report = PortReport.Fine;
-            _ports = Condition.Met(ConditionNames.Ports, "this target does not tell the state of its ports");
+            _ports = Condition.Met(ConditionNames.Ports, "this target does not report port states");
             return;
         }
-        NoteFull(losses.NotLearned);
+        UpdateFullTables(losses.NotLearned);
         var problems = new Dictionary<string, string>(StringComparer.Ordinal);
         var names = _core.Endpoints.Select(e => e.Endpoint.Spec.PortName).Distinct(StringComparer.Ordinal).ToList();
         var (broken, missing) = (new List<string>(), 0);
@@ -143,9 +146,9 @@ internal sealed class PortWatch : IAsyncDisposable
                 problems[name] = state.Fault;
                 broken.Add(name);
             }
-            else if (IsMissingLong(name))
+            else if (IsMissingTooLong(name))
             {
-                problems[name] = "there is no such link in the port namespace";
+                problems[name] = "no such link in the port namespace";
                 missing++;
             }
         }
@@ -155,10 +158,10 @@ internal sealed class PortWatch : IAsyncDisposable
         }
 
         _report = new PortReport(losses.PortFault, problems.ToFrozenDictionary(StringComparer.Ordinal));
-        _ports = Judge(losses.PortFault, names.Count, broken, missing, problems);
+        _ports = Evaluate(losses.PortFault, names.Count, broken, missing, problems);
     }
 
-    private static Condition Judge(string fault, int all, List<string> broken, int missing, Dictionary<string, string> problems)
+    private static Condition Evaluate(string fault, int all, List<string> broken, int missing, Dictionary<string, string> problems)
     {
         if (fault.Length > 0)
         {
@@ -167,7 +170,8 @@ internal sealed class PortWatch : IAsyncDisposable
 
         if (broken.Count > 0)
         {
-            return Condition.Unmet(ConditionNames.Ports, $"{Count(broken.Count, all)} can't be opened: {string.Join("; ", broken.Order(StringComparer.Ordinal).Take(MostNames).Select(n => $"{n} ({problems[n]})"))}{More(broken.Count)}");
+            var names = string.Join("; ", broken.Order(StringComparer.Ordinal).Take(MaxNames).Select(n => $"{n} ({problems[n]})"));
+            return Condition.Unmet(ConditionNames.Ports, $"{Count(broken.Count, all)} cannot be opened: {names}{More(broken.Count)}");
         }
 
         if (missing == 0)
@@ -175,14 +179,14 @@ internal sealed class PortWatch : IAsyncDisposable
             return Condition.Met(ConditionNames.Ports);
         }
 
-        var first = string.Join(", ", problems.Keys.Order(StringComparer.Ordinal).Take(MostNames));
-        // One pod whose link vanished is that pod's loss; when no link is there, agent and target do not mean the same namespace, or the host lost all.
+        var first = string.Join(", ", problems.Keys.Order(StringComparer.Ordinal).Take(MaxNames));
+        // A single missing link affects only its pod. If all are missing, agent and target may use different namespaces.
         return missing == all
             ? Condition.Unmet(ConditionNames.Ports, $"no port has its link in the port namespace: {first}{More(missing)}")
             : Condition.Met(ConditionNames.Ports, $"{Count(missing, all)} without a link: {first}{More(missing)}");
     }
 
-    private bool IsMissingLong(string name)
+    private bool IsMissingTooLong(string name)
     {
         if (!_missingSince.TryGetValue(name, out var since))
         {
@@ -192,37 +196,43 @@ internal sealed class PortWatch : IAsyncDisposable
         return _time.GetElapsedTime(since) >= MissingGrace;
     }
 
-    private void NoteFull(IReadOnlyDictionary<string, ulong> notLearned)
+    private void UpdateFullTables(IReadOnlyDictionary<string, ulong> notLearned)
     {
         foreach (var (table, count) in notLearned)
         {
             var known = _full.TryGetValue(table, out var before);
-            // What was counted before this process looked for the first time tells nothing of now; a smaller count is another target's.
+            // The first count may be old, and a smaller count comes from a restarted target.
             _full[table] = (count, known && count > before.Count ? _time.GetTimestamp() : before.Since);
         }
-        _fullTables = string.Join(", ", _full.Where(f => f.Value.Since is { } since && _time.GetElapsedTime(since) < FullFor)
-            .OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key} ({f.Value.Count.ToString(CultureInfo.InvariantCulture)} flows turned away so far)"));
+        _fullTables = string.Join(", ", _full.Where(f => f.Value.Since is { } since && _time.GetElapsedTime(since) < FullPeriod)
+            .OrderBy(f => f.Key, StringComparer.Ordinal)
+            .Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Key} ({f.Value.Count} new flows rejected so far)")));
     }
 
     private static string Count(int some, int all) => string.Create(CultureInfo.InvariantCulture, $"{some} of {all} ports");
 
-    private static string More(int count) => count > MostNames ? string.Create(CultureInfo.InvariantCulture, $" and {count - MostNames} more") : "";
+    private static string More(int count) =>
+        count > MaxNames ? string.Create(CultureInfo.InvariantCulture, $" and {count - MaxNames} more") : "";
 }
 
-/// <summary>What the pool of Target:Ports means for attachments.</summary>
+/// <summary>Whether the port pool (Target:Ports) allows attachments.</summary>
 internal static class PortPoolCondition
 {
-    /// <summary>Why no attachment can be made on this target; null while one can.</summary>
-    /// <param name="traits">Of the target.</param>
-    /// <param name="ports">Target:Ports.</param>
+    /// <summary>A condition that prevents attachments without ports; null if attachments are possible.</summary>
+    /// <param name="traits">Traits of the target.</param>
+    /// <param name="ports">The ports of Target:Ports.</param>
     public static Condition? Of(TargetTraits traits, TargetPorts ports) => traits.TakesPorts || ports.Names.Count > 0
         ? null
-        : Condition.Blocking(ConditionNames.Ports, $"{traits.Name} takes no port at run time, and Target:Ports is empty: name the ports that are made before the pipeline is pushed, 1, 2, 4, 8, … of them");
+        : Condition.Blocking(
+            ConditionNames.Ports,
+            $"{traits.Name} cannot add ports at run time and Target:Ports is empty; list the ports created before the pipeline is pushed "
+            + "(1, 2, 4, 8, … ports)");
 
-    /// <summary>A line for the operator when every port of the pool is in use; otherwise empty.</summary>
-    /// <param name="core">Holds the endpoints.</param>
-    /// <param name="rules">Name the ports that are lent.</param>
-    public static string NoticeOf(IProgrammer core, DeviceRules rules) => rules.Pool.Count > 0 && !rules.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)).Any()
-        ? $"all {rules.Pool.Count} ports of Target:Ports are in use: the next attachment is refused"
-        : "";
+    /// <summary>A notice for the operator if all ports of the pool are in use; otherwise empty.</summary>
+    /// <param name="core">The programmer, which has the endpoints.</param>
+    /// <param name="rules">The rules that name the ports of the pool.</param>
+    public static string NoticeOf(IProgrammer core, DeviceRules rules) =>
+        rules.Pool.Count > 0 && !rules.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)).Any()
+            ? $"all {rules.Pool.Count} ports of Target:Ports are in use; the next attachment will be refused"
+            : "";
 }

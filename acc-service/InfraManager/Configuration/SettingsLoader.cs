@@ -145,7 +145,7 @@ internal static class SettingsLoader
                 "ArpProxy:Interface", "", DeviceParsers.OptionalInterface,
                 "give the name of an interface of this machine, or \"\" for none")),
             reader.Map<SubfunctionSettings>(
-                "Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Shape),
+                "Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Remedy),
             MetricsListen.Read(reader));
         // No endpoint gets the number that stands for one of the ACC's own.
         settings = settings with

@@ -5,7 +5,7 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 
 namespace ACCOffload.InfraManager.Control;
 
-/// <content>What the target lost where its pipeline has no counter: frames that can't be parsed, flows that no table has room for.</content>
+/// <content>Losses outside the pipeline's counters: frames that cannot be parsed and flows without room in a table.</content>
 internal sealed partial class ControlService
 {
     private async Task AddLossesAsync(ListCountersReply reply, CancellationToken cancellationToken)
@@ -19,7 +19,7 @@ internal sealed partial class ControlService
         }
         catch (P4RuntimeException e)
         {
-            reply.LossesProblem = $"the target can't be asked for its losses: {e.Message}";
+            reply.LossesProblem = $"cannot read the losses from the target: {e.Message}";
             return;
         }
         if (losses is null)
@@ -29,7 +29,11 @@ internal sealed partial class ControlService
         }
         Add(reply, "lost_frames", losses.Frames);
         Add(reply, "flows_not_learned", losses.NotLearned);
-        Add(reply, "malformed_frames", (ports ?? new Dictionary<string, PortStatus>()).Where(p => p.Value.InErrors > 0).Select(p => KeyValuePair.Create(p.Key, p.Value.InErrors)));
+        Add(
+            reply,
+            "malformed_frames",
+            (ports ?? new Dictionary<string, PortStatus>()).Where(p => p.Value.InErrors > 0).Select(
+                p => KeyValuePair.Create(p.Key, p.Value.InErrors)));
     }
 
     private static void Add(ListCountersReply reply, string counter, IEnumerable<KeyValuePair<string, ulong>> counts)

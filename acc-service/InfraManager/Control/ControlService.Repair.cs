@@ -4,32 +4,39 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
+using ModelKey = ACCOffload.InfraManager.State.AttachmentKey;
 
 namespace ACCOffload.InfraManager.Control;
 
-/// <content>What the operator takes back of what a host told.</content>
+/// <content>Removal of a host's endpoints by the operator.</content>
 internal sealed partial class ControlService
 {
-    public override Task<RemoveEndpointsReply> RemoveEndpoints(RemoveEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
-    {
-        var intent = new RemoveEndpointsIntent { Key = KeyOf(request), Address = AddressOf(request.Address), Mac = MacOf(request.Mac) };
-        return ToReply(await core.SubmitAsync(intent, context.CancellationToken));
-    });
+    public override Task<RemoveEndpointsReply> RemoveEndpoints(RemoveEndpointsRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () =>
+        {
+            var intent = new RemoveEndpointsIntent
+            {
+                Key = ParseKey(request),
+                Address = ParseAddress(request.Address),
+                Mac = ParseMac(request.Mac),
+            };
+            return ToReply(await core.SubmitAsync(intent, context.CancellationToken));
+        });
 
     public override Task<RemoveEndpointsReply> ResetHost(ResetHostRequest request, ServerCallContext context) =>
         guard.RunAsync(context, async () => ToReply(await core.SubmitAsync(new ResetHostIntent(node.Name), context.CancellationToken)));
 
-    private static ACCOffload.InfraManager.State.AttachmentKey? KeyOf(RemoveEndpointsRequest request)
+    private static ModelKey? ParseKey(RemoveEndpointsRequest request)
     {
         if (request is { Network.Length: 0, ContainerId.Length: 0, InterfaceName.Length: 0 })
         {
             return null;
         }
 
-        return new ACCOffload.InfraManager.State.AttachmentKey(request.Network, request.ContainerId, request.InterfaceName);
+        return new ModelKey(request.Network, request.ContainerId, request.InterfaceName);
     }
 
-    private static IPAddress? AddressOf(string text)
+    private static IPAddress? ParseAddress(string text)
     {
         if (text.Length == 0)
         {
@@ -41,14 +48,16 @@ internal sealed partial class ControlService
             : address;
     }
 
-    private static MacAddress? MacOf(string text)
+    private static MacAddress? ParseMac(string text)
     {
         if (text.Length == 0)
         {
             return null;
         }
 
-        return MacAddress.TryParse(text, out var mac) ? mac : throw IntentException.Invalid("mac", $"\"{ConfigurationError.OneLine(text)}\" is no MAC address");
+        return MacAddress.TryParse(text, out var mac)
+            ? mac
+            : throw IntentException.Invalid("mac", $"\"{ConfigurationError.OneLine(text)}\" is not a MAC address");
     }
 
     private RemoveEndpointsReply ToReply(RemovalOutcome outcome)

@@ -13,51 +13,61 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Control;
 
+/// <content>Services and the state of the cluster watch.</content>
 internal sealed partial class ControlService
 {
-    public override Task<ListServicesReply> ListServices(ListServicesRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
-    {
-        var reply = new ListServicesReply();
-        var views = request.Service.Length == 0 ? core.Services.Values : [Named(request.Service.Split('/', 2))];
-        var counters = await ReadCountersAsync(reply, context.CancellationToken);
-        reply.Services.AddRange(views.OrderBy(v => v.State.Key).Select(v => ToInfo(v, counters)));
-        return reply;
-    });
-
-    public override Task<AddServiceReply> AddService(AddServiceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
-    {
-        RequireAgent();
-        if (!IpText.TryParse(request.Address, out var address))
+    public override Task<ListServicesReply> ListServices(ListServicesRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () =>
         {
-            throw IntentException.Invalid("address", request.Address.Length == 0 ? "empty" : $"{ConfigurationError.OneLine(request.Address)} is no IP address");
-        }
+            var reply = new ListServicesReply();
+            var views = request.Service.Length == 0 ? core.Services.Values : [FindService(request.Service.Split('/', 2))];
+            var counters = await ReadCountersAsync(reply, context.CancellationToken);
+            reply.Services.AddRange(views.OrderBy(v => v.State.Key).Select(v => ToInfo(v, counters)));
+            return reply;
+        });
 
-        var backends = request.Backends.Select((b, i) => IpText.TryParse(b, out var parsed) ? parsed : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is no IP address")).ToList();
-        var ports = request.Ports.Select((p, i) => new SimpleService.Port(
-            ProtocolOf($"ports[{i}].protocol", p.Protocol),
-            PortOf($"ports[{i}].port", p.Port),
-            p.NodePort == 0 ? (ushort)0 : PortOf($"ports[{i}].node_port", p.NodePort),
-            [.. backends.Select(b => new BackendKey(b, PortOf($"ports[{i}].target_port", p.TargetPort == 0 ? p.Port : p.TargetPort)))]));
-        if (request.Affinity > ServiceRules.MaxAffinitySeconds)
+    public override Task<AddServiceReply> AddService(AddServiceRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () =>
         {
-            throw IntentException.Invalid("affinity", $"{request.Affinity} s is outside 0..{ServiceRules.MaxAffinitySeconds}");
-        }
+            RequireAgentSource();
+            if (!IpText.TryParse(request.Address, out var address))
+            {
+                throw IntentException.Invalid(
+                    "address", request.Address.Length == 0
+                        ? "empty"
+                        : $"{ConfigurationError.OneLine(request.Address)} is not an IP address");
+            }
 
-        var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
-        var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
-        var claim = new ServiceClaim("address", a => $"backends[{backends.IndexOf(a)}]");
-        await core.SubmitAsync(new ServiceIntent(key, spec) { Claim = claim }, context.CancellationToken);
-        return new AddServiceReply();
-    });
+            var backends = request.Backends.Select((b, i) => IpText.TryParse(b, out var backend)
+                ? backend
+                : throw IntentException.Invalid($"backends[{i}]", $"{ConfigurationError.OneLine(b)} is not an IP address")).ToList();
+            var ports = request.Ports.Select((p, i) => new SimpleService.Port(
+                ProtocolOf($"ports[{i}].protocol", p.Protocol),
+                PortOf($"ports[{i}].port", p.Port),
+                p.NodePort == 0 ? (ushort)0 : PortOf($"ports[{i}].node_port", p.NodePort),
+                [.. backends.Select(
+                    b => new BackendKey(b, PortOf($"ports[{i}].target_port", p.TargetPort == 0 ? p.Port : p.TargetPort)))]));
+            if (request.Affinity > ServiceRules.MaxAffinitySeconds)
+            {
+                throw IntentException.Invalid("affinity", $"{request.Affinity} s is outside 0..{ServiceRules.MaxAffinitySeconds}");
+            }
 
-    public override Task<RemoveServiceReply> RemoveService(RemoveServiceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
-    {
-        RequireAgent();
-        var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
-        var was = core.Services.TryGetValue(key, out var view) && view.State.Spec.Ports.Count > 0;
-        await core.SubmitAsync(new ServiceIntent(key, null), context.CancellationToken);
-        return new RemoveServiceReply { Removed = was };
-    });
+            var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
+            var spec = SimpleService.Of(key, address, ports, (int)request.Affinity, node);
+            var claim = new ServiceClaim("address", a => $"backends[{backends.IndexOf(a)}]");
+            await core.SubmitAsync(new ServiceIntent(key, spec) { Claim = claim }, context.CancellationToken);
+            return new AddServiceReply();
+        });
+
+    public override Task<RemoveServiceReply> RemoveService(RemoveServiceRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () =>
+        {
+            RequireAgentSource();
+            var key = new ServiceKey(request.Namespace.Length == 0 ? "default" : request.Namespace, request.Name);
+            var exists = core.Services.TryGetValue(key, out var view) && view.State.Spec.Ports.Count > 0;
+            await core.SubmitAsync(new ServiceIntent(key, null), context.CancellationToken);
+            return new RemoveServiceReply { Removed = exists };
+        });
 
     private static ServiceInfo ToInfo(ServiceView view, Counters counters)
     {
@@ -73,7 +83,7 @@ internal sealed partial class ControlService
         {
             var (port, wanted) = (state.Ports[i], i < spec.Ports.Count ? spec.Ports[i] : null);
             var affinity = wanted?.AffinitySeconds ?? 0;
-            var told = new ServicePortInfo
+            var portInfo = new ServicePortInfo
             {
                 Name = wanted?.Name ?? "",
                 Protocol = ServiceText.Protocol(port.Protocol),
@@ -83,20 +93,23 @@ internal sealed partial class ControlService
             };
             for (var j = 0; j < port.Frontends.Count; j++)
             {
-                told.Frontends.Add(ToInfo(port.Frontends[j], port.Frontends[j].Retired ? null : wanted?.Frontends[j], counters));
+                var frontend = port.Frontends[j];
+                portInfo.Frontends.Add(ToInfo(frontend, frontend.Retired ? null : wanted?.Frontends[j], counters));
             }
 
-            var (listed, cluster, local) = (wanted?.Backends.ToDictionary(b => b.Key) ?? [], port.Cluster.Buckets.CountBy(b => b).ToDictionary(), port.Local.Buckets.CountBy(b => b).ToDictionary());
+            var listed = wanted?.Backends.ToDictionary(b => b.Key) ?? [];
+            var clusterBuckets = port.Cluster.Buckets.CountBy(b => b).ToDictionary();
+            var localBuckets = port.Local.Buckets.CountBy(b => b).ToDictionary();
             foreach (var backend in port.Backends)
             {
-                var shown = ToInfo(backend, listed.GetValueOrDefault(backend.Key), counters);
-                shown.Buckets = (uint)cluster.GetValueOrDefault(backend.Id);
-                shown.LocalBuckets = (uint)local.GetValueOrDefault(backend.Id);
-                told.Backends.Add(shown);
+                var backendInfo = ToInfo(backend, listed.GetValueOrDefault(backend.Key), counters);
+                backendInfo.Buckets = (uint)clusterBuckets.GetValueOrDefault(backend.Id);
+                backendInfo.LocalBuckets = (uint)localBuckets.GetValueOrDefault(backend.Id);
+                portInfo.Backends.Add(backendInfo);
             }
-            var held = port.Backends.Select(b => b.Key).ToHashSet();
-            told.Backends.AddRange(wanted?.Backends.Where(b => !held.Contains(b.Key)).Select(ToInfo) ?? []);
-            info.Ports.Add(told);
+            var planned = port.Backends.Select(b => b.Key).ToHashSet();
+            portInfo.Backends.AddRange(wanted?.Backends.Where(b => !planned.Contains(b.Key)).Select(ToInfo) ?? []);
+            info.Ports.Add(portInfo);
         }
         return info;
     }
@@ -122,7 +135,13 @@ internal sealed partial class ControlService
     {
         var info = listed is not null
             ? ToInfo(listed)
-            : new BackendInfo { Address = state.Key.Address.ToString(), Port = state.Key.Port, Place = Name(state.Place), Condition = "gone" };
+            : new BackendInfo
+            {
+                Address = state.Key.Address.ToString(),
+                Port = state.Key.Port,
+                Place = Name(state.Place),
+                Condition = "gone",
+            };
         info.Draining = state.Draining;
         info.Id = state.Id;
         info.Packets = counters.Of(state.Id);
@@ -137,14 +156,15 @@ internal sealed partial class ControlService
         Condition = backend.Terminating ? "terminating" : backend.Ready ? "ready" : "not-ready",
     };
 
-    private static Protos.V1.ServiceProblem ToInfo(ACCOffload.InfraManager.State.ServiceProblem problem) => new() { Subject = problem.Subject, Reason = problem.Reason };
+    private static Protos.V1.ServiceProblem ToInfo(State.ServiceProblem problem) =>
+        new() { Subject = problem.Subject, Reason = problem.Reason };
 
     private static string Name<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
 
     private static WatchStatus ToStatus(ClusterWatchStatus status)
     {
-        var told = new WatchStatus
+        var reply = new WatchStatus
         {
             Server = status.Server,
             Synced = status.Services.Synced,
@@ -152,8 +172,8 @@ internal sealed partial class ControlService
             HandedOver = (ulong)status.Services.HandedOver,
             Waiting = status.Services.Waiting,
         };
-        told.Refused.AddRange(status.Services.Refused.Select(ToInfo));
-        told.Kinds.AddRange(status.Kinds.Select(k => new WatchedKind
+        reply.Refused.AddRange(status.Services.Refused.Select(ToInfo));
+        reply.Kinds.AddRange(status.Kinds.Select(k => new WatchedKind
         {
             Kind = k.Kind,
             Phase = Name(k.Phase),
@@ -168,18 +188,20 @@ internal sealed partial class ControlService
             LastError = k.LastError,
             LastErrorTime = k.LastErrorTime?.ToUnixTimeSeconds() ?? 0,
         }));
-        return told;
+        return reply;
     }
 
-    private ServiceView Named(string[] name) =>
+    private ServiceView FindService(string[] name) =>
         core.Services.GetValueOrDefault(name.Length == 2 ? new ServiceKey(name[0], name[1]) : new ServiceKey("default", name[0]))
-        ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no service {ConfigurationError.OneLine(string.Join('/', name))}"));
+        ?? throw new RpcException(new Status(StatusCode.NotFound, $"no service {ConfigurationError.OneLine(string.Join('/', name))}"));
 
-    private void RequireAgent()
+    private void RequireAgentSource()
     {
         if (watch is not null)
         {
-            throw new RpcException(new Status(StatusCode.PermissionDenied, "services are watched (Services:Source is watch), so they can't be set by hand; set it to agent for a node without a cluster"));
+            throw new RpcException(new Status(
+                StatusCode.PermissionDenied,
+                "services come from the cluster and cannot be set by hand; set Services:Source to agent on a node without a cluster"));
         }
     }
 
@@ -188,7 +210,7 @@ internal sealed partial class ControlService
         "TCP" => ProtocolType.Tcp,
         "UDP" => ProtocolType.Udp,
         "SCTP" => ServiceText.Sctp,
-        _ => throw IntentException.Invalid(field, $"{ConfigurationError.OneLine(text)} is neither TCP, UDP nor SCTP"),
+        _ => throw IntentException.Invalid(field, $"{ConfigurationError.OneLine(text)} is not TCP, UDP or SCTP"),
     };
 
     private static ushort PortOf(string field, uint port) =>
@@ -199,7 +221,7 @@ internal sealed partial class ControlService
         var counters = new Counters(target.Pipeline);
         if (!counters.Exist)
         {
-            reply.CountersProblem = $"{target.PipelineName} does not count them";
+            reply.CountersProblem = $"the pipeline {target.PipelineName} does not count them";
             return counters;
         }
 
@@ -215,7 +237,7 @@ internal sealed partial class ControlService
         return counters;
     }
 
-    /// <summary>Packets by what was met.</summary>
+    /// <summary>Packet counters of frontends and backends.</summary>
     private sealed class Counters(Pipeline pipeline)
     {
         private readonly Dictionary<EntryKey, long> _packets = [];
@@ -234,7 +256,7 @@ internal sealed partial class ControlService
 
         public ulong Of(uint backend) => _backend is null ? 0 : Of(_backend.Exact("backend_id", backend));
 
-        /// <summary>From inside and outside.</summary>
+        /// <summary>The packets from inside and outside.</summary>
         public ulong Of(FrontendKey key)
         {
             ulong sum = 0;
@@ -245,13 +267,15 @@ internal sealed partial class ControlService
 
             foreach (var outside in new[] { 0u, 1u })
             {
-                sum += Of(_service.Exact("outside", outside).Exact("ip", key.Address.GetAddressBytes()).Exact("port", key.Port).Exact("protocol", (ulong)key.Protocol));
+                sum += Of(_service.Exact("outside", outside).Exact("ip", key.Address.GetAddressBytes())
+                    .Exact("port", key.Port).Exact("protocol", (ulong)key.Protocol));
             }
 
             return sum;
         }
 
-        private static EntryBuilder? Builder(Pipeline pipeline, string table) => pipeline.Tables.FirstOrDefault(t => t.Alias == table)?.NewEntry();
+        private static EntryBuilder? Builder(Pipeline pipeline, string table) =>
+            pipeline.Tables.FirstOrDefault(t => t.Alias == table)?.NewEntry();
 
         private ulong Of(EntryBuilder key) => (ulong)_packets.GetValueOrDefault(key.BuildKey().Key);
     }

@@ -18,26 +18,39 @@ using CounterCell = ACCOffload.Protos.V1.CounterCell;
 
 namespace ACCOffload.InfraManager.Control;
 
-/// <summary>accoffload.v1.Control: what ctl asks, on the root-only socket.</summary>
-internal sealed partial class ControlService(IProgrammer core, ITargetView target, Func<PortReport> ports, TraceProxy tracer, ClusterWatch? watch, ArpProxy? arp, IReadOnlyList<OwnVport> own, NodeSettings node, string targetName, ConditionSource conditions, RpcGuard guard, AgentLog agents, TimeProvider time) : ControlBase
+/// <summary>accoffload.v1.Control, the API that ctl calls over the root-only socket.</summary>
+internal sealed partial class ControlService(
+    IProgrammer core,
+    ITargetView target,
+    Func<PortReport> ports,
+    TraceProxy tracer,
+    ClusterWatch? watch,
+    ArpProxy? arp,
+    IReadOnlyList<OwnVport> ownVports,
+    NodeSettings node,
+    string targetName,
+    ConditionSource conditions,
+    RpcGuard guard,
+    AgentLog agents,
+    TimeProvider time) : ControlBase
 {
-    private const int ShortestFrame = 14;
-    private const int LongestFrame = 9600;
+    private const int MinFrameBytes = 14;
+    private const int MaxFrameBytes = 9600;
 
     private readonly long _started = time.GetTimestamp();
 
     public override Task<GetStatusReply> GetStatus(GetStatusRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
     {
-        // In this order: what the watch has handed over by now is in the core's status.
-        var watching = watch is null ? null : ToStatus(watch.GetStatus());
+        // The watch first, so that the programmer's status includes everything that the watch reports as submitted.
+        var watchStatus = watch is null ? null : ToStatus(watch.GetStatus());
         var status = core.Status;
-        var now = conditions.Take();
+        var current = conditions.Evaluate();
         var reply = new GetStatusReply
         {
             Version = ProductVersion.Text,
             Node = node.Name,
-            Ready = now.Ready,
-            CanAttach = now.CanAttach,
+            Ready = current.Ready,
+            CanAttach = current.CanAttach,
             Target = targetName,
             TargetState = StateName(status.TargetState),
             TargetReason = status.TargetReason,
@@ -61,96 +74,106 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
             Services = (uint)status.Services,
             ServicesSource = watch is null ? "agent" : "watch",
             ArpProxy = arp is null ? "" : arp.Problem.Length == 0 ? "answering" : arp.Problem,
-            Watch = watching,
+            Watch = watchStatus,
             Agent = status.Agent.Name,
             AgentEpoch = status.Agent.Epoch,
             AgentRivals = agents.Rivals,
         };
-        reply.Conditions.AddRange(now.All.Select(c => c.ToProto()));
+        reply.Conditions.AddRange(current.All.Select(c => c.ToProto()));
         reply.Notices.AddRange(conditions.Notices);
         return Task.FromResult(reply);
     });
 
-    public override Task<ListEndpointsReply> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) => guard.RunAsync(context, () =>
-    {
-        var reply = new ListEndpointsReply();
-        reply.Endpoints.AddRange(core.Endpoints.Select(ToInfo));
-        reply.Vports.AddRange(own.Select(ToVport));
-        reply.FreePorts.AddRange(node.Devices.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)));
-        return Task.FromResult(reply);
-    });
-
-    public override Task<ListTablesReply> ListTables(ListTablesRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
-    {
-        var tables = target.Pipeline.Tables;
-        if (request.Table.Length > 0)
+    public override Task<ListEndpointsReply> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, () =>
         {
-            tables = [Named(request.Table)];
-        }
+            var reply = new ListEndpointsReply();
+            reply.Endpoints.AddRange(core.Endpoints.Select(ToInfo));
+            reply.Vports.AddRange(ownVports.Select(ToVport));
+            reply.FreePorts.AddRange(node.Devices.FreePorts(core.Endpoints.Select(e => e.Endpoint.Spec)));
+            return Task.FromResult(reply);
+        });
 
-        var reply = new ListTablesReply();
-        foreach (var table in tables)
+    public override Task<ListTablesReply> ListTables(ListTablesRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () =>
         {
-            var info = new TableInfo { Name = table.Alias, Size = (ulong)table.Size };
-            try
+            var tables = target.Pipeline.Tables;
+            if (request.Table.Length > 0)
             {
-                var entries = new List<(string Key, TableRow Row)>();
-                await foreach (var entry in target.ReadTableAsync(table, context.CancellationToken))
+                tables = [FindTable(request.Table)];
+            }
+
+            var reply = new ListTablesReply();
+            foreach (var table in tables)
+            {
+                var info = new TableInfo { Name = table.Alias, Size = (ulong)table.Size };
+                try
                 {
-                    entries.Add((SortKey(entry), ToRow(entry)));
+                    var entries = new List<(string Key, TableRow Row)>();
+                    await foreach (var entry in target.ReadTableAsync(table, context.CancellationToken))
+                    {
+                        entries.Add((SortKey(entry), ToRow(entry)));
+                    }
+                    // The target returns entries in any order; sorting makes the output stable.
+                    info.Rows.AddRange(entries.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => e.Row));
                 }
-                // The target answers in any order; two looks at the same rows are the same text.
-                info.Rows.AddRange(entries.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => e.Row));
+                catch (P4RuntimeException e)
+                {
+                    throw new RpcException(new Status(e.Code, $"table {table.Alias} cannot be read from the target: {e.Message}"));
+                }
+                reply.Tables.Add(info);
             }
-            catch (P4RuntimeException e)
-            {
-                throw new RpcException(new Status(e.Code, $"table {table.Alias} cannot be read from the target: {e.Message}"));
-            }
-            reply.Tables.Add(info);
-        }
-        return reply;
-    });
+            return reply;
+        });
 
-    public override Task<ListCountersReply> ListCounters(ListCountersRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
-    {
-        var reply = new ListCountersReply();
-        if (arp is not null)
+    public override Task<ListCountersReply> ListCounters(ListCountersRequest request, ServerCallContext context) =>
+        guard.RunAsync(context, async () =>
         {
-            foreach (var verdict in Enum.GetValues<ArpVerdict>())
+            var reply = new ListCountersReply();
+            if (arp is not null)
             {
-                reply.Cells.Add(new CounterCell { Counter = "arp_proxy", Index = (ulong)verdict, Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()), Packets = (ulong)arp.Count(verdict) });
-            }
-        }
-        await AddLossesAsync(reply, context.CancellationToken);
-        foreach (var counter in target.Pipeline.Counters)
-        {
-            try
-            {
-                foreach (var cell in await target.ReadCountersAsync(counter, context.CancellationToken))
+                foreach (var verdict in Enum.GetValues<ArpVerdict>())
                 {
                     reply.Cells.Add(new CounterCell
                     {
-                        Counter = counter.Alias,
-                        Index = (ulong)cell.Index,
-                        Label = DropReasons.Label(counter.Alias, cell.Index),
-                        Packets = (ulong)cell.Packets,
-                        Bytes = (ulong)cell.Bytes,
+                        Counter = "arp_proxy",
+                        Index = (ulong)verdict,
+                        Label = JsonNamingPolicy.SnakeCaseLower.ConvertName(verdict.ToString()),
+                        Packets = (ulong)arp.Count(verdict),
                     });
                 }
             }
-            catch (P4RuntimeException e)
+            await AddLossesAsync(reply, context.CancellationToken);
+            foreach (var counter in target.Pipeline.Counters)
             {
-                throw new RpcException(new Status(e.Code, $"counter {counter.Alias} cannot be read from the target: {e.Message}"));
+                try
+                {
+                    foreach (var cell in await target.ReadCountersAsync(counter, context.CancellationToken))
+                    {
+                        reply.Cells.Add(new CounterCell
+                        {
+                            Counter = counter.Alias,
+                            Index = (ulong)cell.Index,
+                            Label = DropReasons.Label(counter.Alias, cell.Index),
+                            Packets = (ulong)cell.Packets,
+                            Bytes = (ulong)cell.Bytes,
+                        });
+                    }
+                }
+                catch (P4RuntimeException e)
+                {
+                    throw new RpcException(new Status(e.Code, $"counter {counter.Alias} cannot be read from the target: {e.Message}"));
+                }
             }
-        }
-        return reply;
-    });
+            return reply;
+        });
 
     public override Task<TraceReply> Trace(ControlTraceRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
-        if (request.Packet.Length is < ShortestFrame or > LongestFrame)
+        if (request.Packet.Length is < MinFrameBytes or > MaxFrameBytes)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"packet: {request.Packet.Length} bytes, not {ShortestFrame} to {LongestFrame}"));
+            throw new RpcException(new Status(
+                StatusCode.InvalidArgument, $"packet: {request.Packet.Length} bytes, expected {MinFrameBytes} to {MaxFrameBytes}"));
         }
 
         var port = await FindPortAsync(request.Port, context.CancellationToken);
@@ -205,7 +228,8 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
     };
 
     private static string SortKey(Entry entry) =>
-        string.Join(' ', entry.EnumerateMatch().Select(m => Convert.ToHexString(m.Value.Span) + Convert.ToHexString(m.MaskOrHigh.Span) + m.PrefixLength.ToString("x4", CultureInfo.InvariantCulture)));
+        string.Join(' ', entry.EnumerateMatch().Select(m => Convert.ToHexString(m.Value.Span) + Convert.ToHexString(m.MaskOrHigh.Span)
+            + m.PrefixLength.ToString("x4", CultureInfo.InvariantCulture)));
 
     private static TableRow ToRow(Entry entry)
     {
@@ -223,7 +247,7 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
         return row;
     }
 
-    private TableSchema Named(string name)
+    private TableSchema FindTable(string name)
     {
         try
         {
@@ -235,7 +259,7 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
         }
     }
 
-    /// <summary>A number stands for itself; a name is that of an endpoint's port, or of any other port that the target has.</summary>
+    /// <summary>Resolves a port number, the name of an endpoint's port, or the name of any other port of the target.</summary>
     private async Task<uint> FindPortAsync(string text, CancellationToken cancellationToken)
     {
         if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
@@ -256,7 +280,8 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
         try
         {
             return await target.FindPortAsync(text, cancellationToken)
-                ?? throw new RpcException(new Status(StatusCode.NotFound, $"port: the target has none of the name {ConfigurationError.OneLine(text)}"));
+                ?? throw new RpcException(new Status(
+                    StatusCode.NotFound, $"port: the target has no port named {ConfigurationError.OneLine(text)}"));
         }
         catch (P4RuntimeException e)
         {
@@ -274,7 +299,9 @@ internal sealed partial class ControlService(IProgrammer core, ITargetView targe
             Use = vport.Use,
             Vsi = byMac ? DeviceRules.VsiOf(vport.Mac!.Value).ToString(CultureInfo.InvariantCulture) : "",
         };
-        uint? port = vport.Use == OwnVport.Arp && node.ArpPort is { } arpPort ? arpPort : byMac ? DeviceRules.PortOf(vport.Mac!.Value) : null;
+        uint? port = vport.Use == OwnVport.Arp && node.ArpPort is { } arpPort ? arpPort
+            : byMac ? DeviceRules.PortOf(vport.Mac!.Value)
+            : null;
         if (port is { } number)
         {
             info.Port = number;

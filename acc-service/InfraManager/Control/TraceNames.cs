@@ -7,7 +7,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.Control;
 
-/// <summary>Puts P4Info's names and readable values into a trace: the soft target knows the compiled names and bare bits only.</summary>
+/// <summary>Replaces the compiled names and raw bits of the soft target's trace with P4Info names and readable values.</summary>
 internal static class TraceNames
 {
     public static void Apply(TraceReply reply, Pipeline pipeline)
@@ -16,14 +16,14 @@ internal static class TraceNames
         {
             if (step.Table.Length == 0)
             {
-                step.Note = Label(step.Note);
+                step.Note = AddReason(step.Note);
                 continue;
             }
             if (pipeline.Tables.FirstOrDefault(t => t.Alias == step.Table || t.Name == step.Table) is not { } table)
             {
                 continue;
             }
-            // Both are in the order of the P4 source's key.
+            // Both lists have the order of the key in the P4 source.
             if (step.Key.Count == table.Fields.Count)
             {
                 for (var i = 0; i < step.Key.Count; i++)
@@ -48,7 +48,7 @@ internal static class TraceNames
         reply.DropReason = DropReasons.Name(reply.DropReason);
     }
 
-    /// <summary>Bits as the soft target writes them (0x…), as people read them. Anything else stays.</summary>
+    /// <summary>Formats bits written by the soft target (0x…) for people. Other text is returned unchanged.</summary>
     internal static string Format(string bits, ValueFormat format)
     {
         if (!bits.StartsWith("0x", StringComparison.Ordinal) || bits.Length % 2 != 0)
@@ -67,10 +67,10 @@ internal static class TraceNames
         }
         switch (format)
         {
-            case ValueFormat.Mac when Fit(bytes, MacAddress.Length) is { } mac:
+            case ValueFormat.Mac when Narrow(bytes, MacAddress.Length) is { } mac:
                 return new MacAddress(mac).ToString();
-            case ValueFormat.Address when bytes.Length == 16 || Fit(bytes, 4) is not null:
-                return new IPAddress(bytes.Length == 16 ? bytes : Fit(bytes, 4)!).ToString();
+            case ValueFormat.Address when bytes.Length == 16 || Narrow(bytes, 4) is not null:
+                return new IPAddress(bytes.Length == 16 ? bytes : Narrow(bytes, 4)!).ToString();
             case ValueFormat.Number when bytes.Length <= 8:
                 return bytes.Aggregate(0ul, (sum, b) => (sum << 8) | b).ToString(CultureInfo.InvariantCulture);
             default:
@@ -78,8 +78,8 @@ internal static class TraceNames
         }
     }
 
-    /// <summary>The low bytes, if nothing is lost by it: parameters are widened to whole words.</summary>
-    private static byte[]? Fit(byte[] bytes, int length)
+    /// <summary>The low-order bytes if the others are zero (parameters are widened to whole words); otherwise null.</summary>
+    private static byte[]? Narrow(byte[] bytes, int length)
     {
         if (bytes.Length < length || bytes.AsSpan(0, bytes.Length - length).IndexOfAnyExcept((byte)0) >= 0)
         {
@@ -89,8 +89,8 @@ internal static class TraceNames
         return bytes[^length..];
     }
 
-    /// <summary>"count drops_0[3]" with its reason: the register's name is the counter's with a number.</summary>
-    private static string Label(string note)
+    /// <summary>Adds the reason to "count drops_0[3]"; the compiled name of a counter has a numeric suffix.</summary>
+    private static string AddReason(string note)
     {
         const string Count = "count ";
         if (!note.StartsWith(Count, StringComparison.Ordinal))

@@ -7,17 +7,18 @@ using SoftTargetClient = ACCOffload.Protos.V1.SoftTarget.SoftTargetClient;
 
 namespace ACCOffload.InfraManager.Control;
 
-/// <summary>Asks the soft target to trace a packet. A target that is no soft target can't.</summary>
+/// <summary>Traces packets on the soft target; other targets cannot trace.</summary>
 internal sealed class TraceProxy(string address) : IDisposable
 {
-    private const string CannotTrace = "this target cannot trace; only the soft target can";
+    private const string CannotTrace = "this target cannot trace packets; only the soft target can";
 
-    private readonly GrpcChannel? _channel = address.StartsWith("unix:", StringComparison.Ordinal) ? UnixChannel.Create(address["unix:".Length..]) : null;
+    // The soft target listens on a unix socket; other addresses belong to infrap4d.
+    private readonly GrpcChannel? _channel =
+        address.StartsWith("unix:", StringComparison.Ordinal) ? UnixChannel.Create(address["unix:".Length..]) : null;
 
-    /// <exception cref="RpcException">FAILED_PRECONDITION: the target lacks it; UNAVAILABLE: it is away.</exception>
+    /// <exception cref="RpcException">FAILED_PRECONDITION: the target cannot trace; UNAVAILABLE: it cannot be reached.</exception>
     public async Task<TraceReply> TraceAsync(uint port, Google.Protobuf.ByteString packet, CancellationToken cancellationToken)
     {
-        // Servers elsewhere are infrap4d; the soft target is asked on its own machine.
         if (_channel is null)
         {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, CannotTrace));
@@ -26,7 +27,8 @@ internal sealed class TraceProxy(string address) : IDisposable
         try
         {
             var request = new TraceRequest { Port = port, Packet = packet };
-            return await new SoftTargetClient(_channel).TraceAsync(request, deadline: DateTime.UtcNow.AddSeconds(10), cancellationToken: cancellationToken);
+            return await new SoftTargetClient(_channel).TraceAsync(
+                request, deadline: DateTime.UtcNow.AddSeconds(10), cancellationToken: cancellationToken);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {

@@ -1,17 +1,16 @@
 namespace ACCOffload.InfraManager.ControlProtocol;
 
 /// <summary>
-/// A kind of flow, or of client, that the pipeline k8s_dp counts for each port. Limits and periods are compiled into it, and P4Info does not tell them: a test
-/// compares these with its sources.
+/// A kind of flow or client that the pipeline k8s_dp counts per port. Limits and periods are compiled into the pipeline and missing in
+/// P4Info; a test compares these values with the P4 sources.
 /// </summary>
-/// <param name="Name">For people and programs.</param>
-/// <param name="Register">The array of counts, indexed by the port's number.</param>
-/// <param name="PodLimit">How many a pod's port may have.</param>
-/// <param name="NodeLimit">How many the host's port, or an uplink, may have.</param>
-/// <param name="Period">Seconds after which a count begins anew.</param>
+/// <param name="Name">Name in output for people and programs.</param>
+/// <param name="Register">Name of the register with the counts, indexed by port number.</param>
+/// <param name="PodLimit">Limit for a pod's port.</param>
+/// <param name="NodeLimit">Limit for the host's port and for uplinks.</param>
+/// <param name="Period">Seconds after which a count is reset.</param>
 internal sealed record ShareKind(string Name, string Register, uint PodLimit, uint NodeLimit, uint Period)
 {
-    /// <summary>All of them.</summary>
     public static IReadOnlyList<ShareKind> All { get; } =
     [
         new("unanswered", "unanswered", 4096, 16384, 60),

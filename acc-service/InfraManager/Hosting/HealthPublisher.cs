@@ -76,7 +76,7 @@ internal sealed class HealthPublisher : IAsyncDisposable
 
     private void Update()
     {
-        if (_conditions.Take().Ready)
+        if (_conditions.Evaluate().Ready)
         {
             _unreadySince = null;
             Publish(ServingStatus.Serving);

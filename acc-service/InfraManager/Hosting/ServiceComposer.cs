@@ -68,7 +68,7 @@ internal sealed partial class ServiceComposer
         var portWatch = _parts.Add(new PortWatch(programmer, () => target.Connection, ports, _time));
         if (!ArePortsFixed)
         {
-            programmer.AttachObstacle = () => portWatch.Obstacle;
+            programmer.AttachObstacle = () => portWatch.BlockingReason;
         }
 
         var tracer = _parts.Add(new TraceProxy(endpoint.Address));
@@ -120,7 +120,7 @@ internal sealed partial class ServiceComposer
         if (watch is not null)
         {
             var judge = new WatchCondition(_settings.Kubernetes.Kubeconfig, _time);
-            conditions.Add(() => judge.Judge(watch.GetStatus()));
+            conditions.Add(() => judge.Evaluate(watch.GetStatus()));
         }
         else
         {

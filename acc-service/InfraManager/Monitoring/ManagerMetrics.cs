@@ -66,7 +66,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
 
     private void Observe(IProgrammer core, ITargetView target, ConditionSource conditions, TargetDrops drops)
     {
-        CommonFamilies.Observe(_meter, () => conditions.Take().All.Select(c => (c.Name, c.Ok)));
+        CommonFamilies.Observe(_meter, () => conditions.Evaluate().All.Select(c => (c.Name, c.Ok)));
         ManagerFamilies.TargetConnected.Observe(_meter, () => IsConnected(core.Status) ? 1 : 0);
         ManagerFamilies.QueueDepth.Observe(_meter, () => core.Status.QueueLength);
         ManagerFamilies.Drops.Observe(_meter, () => drops.Cells.Select(c => ManagerFamilies.Drops.Measure(c.Packets, c.Reason)));

@@ -5,25 +5,30 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Vports;
 
-/// <summary>Sees to it that the ACC's own subfunctions are there, active, named and up, with their queues. What is there already is taken over.</summary>
-/// <param name="devlink">The devices.</param>
-/// <param name="route">The links of the functions.</param>
-/// <param name="setQueues">Gives a link, by name, its queues.</param>
-/// <param name="limit">How long the driver of one may take.</param>
-internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route, Action<string, int> setQueues, TimeSpan limit)
+/// <summary>
+/// Ensures that the ACC's own subfunctions exist and are active, named, up and have their queues. Existing ones are reused.
+/// </summary>
+/// <param name="devlink">Manages the subfunctions.</param>
+/// <param name="route">Manages the subfunctions' links.</param>
+/// <param name="setQueues">Sets the number of queue pairs of a link.</param>
+/// <param name="activationTimeout">How long a driver may take to activate a subfunction.</param>
+internal sealed class SubfunctionProvisioner(
+    DevlinkClient devlink, RouteNetlink route, Action<string, int> setQueues, TimeSpan activationTimeout)
 {
-    /// <returns>The link.</returns>
-    /// <exception cref="LinuxException">The kernel or the driver refused; what this call made is deleted again.</exception>
+    /// <returns>The subfunction's link.</returns>
+    /// <exception cref="LinuxException">The kernel or the driver reported an error; a subfunction created by this call is deleted
+    /// again.</exception>
     public LinkInfo Ensure(string name, SubfunctionSettings wanted, CancellationToken cancellationToken)
     {
         var found = devlink.GetPorts(wanted.Device).FirstOrDefault(p =>
             p is { Flavour: DevlinkPortFlavour.PciSf, External: false } && p.PfNumber == wanted.PfNumber && p.SfNumber == wanted.SfNumber);
-        var port = found ?? devlink.CreateSubfunction(new SubfunctionSpec { Device = wanted.Device, PfNumber = wanted.PfNumber, SfNumber = wanted.SfNumber });
+        var port = found ?? devlink.CreateSubfunction(
+            new SubfunctionSpec { Device = wanted.Device, PfNumber = wanted.PfNumber, SfNumber = wanted.SfNumber });
         try
         {
             if (wanted.Mac is { } mac && port.FunctionMac != mac)
             {
-                // Drivers take an address only while the function is off; its link goes, and comes again.
+                // Drivers accept a MAC address only while the function is inactive; its link is removed and created again.
                 if (port.FunctionActive == true)
                 {
                     devlink.SetFunction(wanted.Device, port.Index, new FunctionChange { Active = false });
@@ -32,7 +37,7 @@ internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route
                 devlink.SetFunction(wanted.Device, port.Index, new FunctionChange { Mac = mac });
             }
 
-            var function = devlink.ActivateSubfunction(wanted.Device, port.Index, limit, cancellationToken);
+            var function = devlink.ActivateSubfunction(wanted.Device, port.Index, activationTimeout, cancellationToken);
             return Configure(name, wanted, function);
         }
         catch (Exception e) when (found is null && e is LinuxException or OperationCanceledException)
@@ -44,10 +49,11 @@ internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route
 
     private LinkInfo Configure(string name, SubfunctionSettings wanted, Subfunction function)
     {
-        var link = route.GetLink(function.NetdevIndex) ?? throw new LinuxException($"find the link of subfunction {wanted.SfNumber} of {wanted.Device}", Errno.ENODEV);
+        var link = route.GetLink(function.NetdevIndex)
+            ?? throw new LinuxException($"find the link of subfunction {wanted.SfNumber} of {wanted.Device}", Errno.ENODEV);
         if (link.Name != name)
         {
-            // Kernels before 6.2 rename only what is down.
+            // Kernels before 6.2 rename a link only while it is down.
             if (link.IsUp)
             {
                 route.SetLink(link.Index, new LinkChange { Up = false });
@@ -73,7 +79,7 @@ internal sealed class SubfunctionMaker(DevlinkClient devlink, RouteNetlink route
         }
         catch (LinuxException)
         {
-            // The first failure is the one to tell; the next start takes this one over.
+            // Report the original error; the next start reuses the subfunction.
         }
     }
 }

@@ -4,26 +4,27 @@ using ACCOffload.NativeInterop.Pci;
 
 namespace ACCOffload.InfraManager.Vports;
 
-/// <summary>A subfunction of the ACC's own.</summary>
-/// <param name="Device">The device whose switch makes it.</param>
-/// <param name="PfNumber">The physical function that it belongs to.</param>
-/// <param name="SfNumber">Its number: by that it is found again.</param>
-/// <param name="Mac">Null: as the driver gives it.</param>
-/// <param name="Queues">Pairs of queues; 0: as the driver gives them.</param>
+/// <summary>A subfunction for the ACC itself.</summary>
+/// <param name="Device">The devlink device that creates it.</param>
+/// <param name="PfNumber">The number of its physical function.</param>
+/// <param name="SfNumber">Its number, which identifies it.</param>
+/// <param name="Mac">Its MAC address; null for the driver's choice.</param>
+/// <param name="Queues">Number of queue pairs; 0 for the driver's default.</param>
 internal sealed record SubfunctionSettings(DevlinkHandle Device, ushort PfNumber, uint SfNumber, MacAddress? Mac, int Queues)
 {
-    public const string Shape = "give a device and what is wanted of it, such as pci/0000:01:00.0 pf 0 sf 4 mac 00:09:00:00:03:14 queues 4";
+    public const string Remedy =
+        "use the form: pci/0000:01:00.0 pf 0 sf 4 mac 00:09:00:00:03:14 queues 4 (pf, mac and queues are optional)";
 
-    private const int MostQueues = 1024;
+    private const int MaxQueues = 1024;
 
-    /// <summary>Null, or why the text is none.</summary>
+    /// <summary>Parses the settings. Returns null, or why the text is not valid.</summary>
     public static string? Parse(string text, out SubfunctionSettings settings)
     {
         settings = null!;
         var words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length == 0 || !DevlinkHandle.TryParse(words[0], out var device))
         {
-            return "begins with no devlink device";
+            return "does not start with a devlink device";
         }
 
         if (words.Length % 2 == 0)
@@ -38,36 +39,37 @@ internal sealed record SubfunctionSettings(DevlinkHandle Device, ushort PfNumber
         for (var i = 1; i < words.Length; i += 2)
         {
             var value = words[i + 1];
-            bool isRight;
+            bool isValid;
             switch (words[i])
             {
                 case "pf":
-                    isRight = ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out pf);
+                    isValid = ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out pf);
                     break;
                 case "sf":
-                    isRight = uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+                    isValid = uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
                     sf = number;
                     break;
                 case "mac":
-                    isRight = MacAddress.TryParse(value, out var address) && !address.IsMulticast && !address.IsZero;
+                    isValid = MacAddress.TryParse(value, out var address) && !address.IsMulticast && !address.IsZero;
                     mac = address;
                     break;
                 case "queues":
-                    isRight = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out queues) && queues is > 0 and <= MostQueues;
+                    isValid =
+                        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out queues) && queues is > 0 and <= MaxQueues;
                     break;
                 default:
-                    return $"has '{words[i]}', which is none of pf, sf, mac and queues";
+                    return $"has the unknown option '{words[i]}' (known: pf, sf, mac, queues)";
             }
 
-            if (!isRight)
+            if (!isValid)
             {
-                return $"has {words[i]} '{value}', which is none";
+                return $"has an invalid value '{value}' for '{words[i]}'";
             }
         }
 
         if (sf is not { } found)
         {
-            return "has no number of the subfunction (sf)";
+            return "has no subfunction number (sf)";
         }
 
         settings = new SubfunctionSettings(device, pf, found, mac, queues);
@@ -77,15 +79,15 @@ internal sealed record SubfunctionSettings(DevlinkHandle Device, ushort PfNumber
     public override string ToString() => $"{Device} pf {PfNumber} sf {SfNumber} mac {Mac} queues {Queues}";
 }
 
-/// <summary>A link of the ACC's own, for display.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Mac">Null where the driver gives it.</param>
-/// <param name="Use">What it is for.</param>
+/// <summary>A link of the ACC itself, for display.</summary>
+/// <param name="Name">The link's name.</param>
+/// <param name="Mac">Null if the driver chooses it.</param>
+/// <param name="Use">What the link is used for.</param>
 internal sealed record OwnVport(string Name, MacAddress? Mac, string Use)
 {
     public const string Subfunction = "subfunction", Arp = "arp";
 
-    /// <param name="subfunctions">The configured subfunctions, by the name of their link.</param>
+    /// <param name="subfunctions">The configured subfunctions by link name.</param>
     /// <param name="arpInterface">The link that answers ARP; null if there is none.</param>
     /// <param name="gatewayMac">The MAC address of the link that answers ARP.</param>
     public static IReadOnlyList<OwnVport> Of(

@@ -17,22 +17,22 @@ public sealed class AgentLogTests : IDisposable
     public void Dispose() => _log.Dispose();
 
     [Fact]
-    public void Restarts_of_an_agent_are_no_second_agent()
+    public void Restarts_of_an_agent_do_not_count_as_a_second_agent()
     {
-        Began("a.1");
-        Began("a.1");
-        Began("a.2");
-        Began("a.3");
+        Begin("a.1");
+        Begin("a.1");
+        Begin("a.2");
+        Begin("a.3");
         Assert.Equal("", _agents.Rivals);
     }
 
     [Fact]
-    public void An_agent_that_comes_back_after_another_shows_that_there_are_two()
+    public void An_agent_that_returns_after_another_reveals_two_agents()
     {
-        Began("a");
-        Began("b");
+        Begin("a");
+        Begin("b");
         _time.Advance(TimeSpan.FromMinutes(1));
-        Began("a");
+        Begin("a");
         Assert.Equal("a and b", _agents.Rivals);
         Assert.Single(_log.Matching("Two agents use this node's certificate: a took epoch 3 back from b"));
         _time.Advance(TimeSpan.FromMinutes(11));
@@ -40,22 +40,22 @@ public sealed class AgentLogTests : IDisposable
     }
 
     [Fact]
-    public void A_flood_of_epochs_is_a_few_lines()
+    public void Many_epochs_log_only_a_few_lines()
     {
         for (var i = 0; i < 10_000; i++)
         {
-            Began($"agent-{i % 50}");
+            Begin($"agent-{i % 50}");
         }
 
         Assert.InRange(_log.Matching("epoch").Count(), 1, 2);
         _time.Advance(TimeSpan.FromMinutes(1));
-        Began("a");
+        Begin("a");
         Assert.Single(_log.Matching("9999 more"));
     }
 
-    private void Began(string agent)
+    private void Begin(string agent)
     {
-        _agents.Began(agent, new BeginOutcome(++_epoch, _last, []));
+        _agents.RecordBegin(agent, new BeginOutcome(++_epoch, _last, []));
         _last = agent;
     }
 

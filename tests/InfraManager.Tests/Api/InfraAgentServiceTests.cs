@@ -21,14 +21,16 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
-    public async Task CreateNetwork_becomes_an_attach()
+    public async Task CreateNetwork_becomes_an_attach_intent()
     {
         var reply = await _client.CreateNetworkAsync(Requests.CreateNetwork());
         Assert.True(reply.Successful, reply.ErrorMessage);
         Assert.Equal("tap3", reply.HostInterfaceName);
         var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
         Assert.Equal(new AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), spec.Key);
-        Assert.Equal((ApiOrigin.InfraAgent, EndpointKind.Pod, "tap3", "02:00:00:00:00:01", "web-0"), (spec.Origin, spec.Kind, spec.PortName, spec.Mac.ToString(), spec.PodName));
+        Assert.Equal(
+            (ApiOrigin.InfraAgent, EndpointKind.Pod, "tap3", "02:00:00:00:00:01", "web-0"),
+            (spec.Origin, spec.Kind, spec.PortName, spec.Mac.ToString(), spec.PodName));
         Assert.Equal("10.244.1.2", Assert.Single(spec.Addresses).ToString());
         Assert.True(spec.Stamp.IsUnordered);
     }
@@ -40,52 +42,59 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         { "add_request.interface_name: empty", r => r.AddRequest.InterfaceName = "" },
         { "add_request.container_ips: empty", r => r.AddRequest.ContainerIps.Clear() },
         { "add_request.container_ips[0].address: \"x/24\" is not an IP address", r => r.AddRequest.ContainerIps[0].Address = "x/24" },
-        { "add_request.container_ips[0].address: \"10.244.1.2/999\" has no valid prefix length", r => r.AddRequest.ContainerIps[0].Address = "10.244.1.2/999" },
+        { "add_request.container_ips[0].address: \"10.244.1.2/999\" has an invalid prefix length",
+            r => r.AddRequest.ContainerIps[0].Address = "10.244.1.2/999" },
         { "host_if_name: empty", r => r.HostIfName = "" },
         { "mac_addr: empty", r => r.MacAddr = "" },
-        { "mac_addr: \"02:00\" is no MAC address", r => r.MacAddr = "02:00" },
+        { "mac_addr: \"02:00\" is not a MAC address", r => r.MacAddr = "02:00" },
     };
 
     [Theory]
     [MemberData(nameof(Malformed))]
-    public async Task A_malformed_request_is_a_status_that_names_the_field(string message, Action<CreateNetworkRequest> spoil)
+    public async Task A_malformed_request_is_rejected_with_its_field(string message, Action<CreateNetworkRequest> corrupt)
     {
         var request = Requests.CreateNetwork();
-        spoil(request);
-        await RefusedAsync(StatusCode.InvalidArgument, message, async () => await _client.CreateNetworkAsync(request));
+        corrupt(request);
+        await AssertRejectedAsync(StatusCode.InvalidArgument, message, async () => await _client.CreateNetworkAsync(request));
         Assert.Empty(_api.Core.Intents);
     }
 
-    // 24.01's agent looks at nothing else.
+    // The 24.01 agent checks only the status.
     [Fact]
-    public async Task A_refusal_is_a_status_with_its_code_and_message()
+    public async Task A_refusal_has_its_code_and_message()
     {
         const string Message = "addresses[0]: 10.244.1.2 belongs to another endpoint";
         _api.Core.Refusal = IntentException.Held("addresses[0]", "10.244.1.2 belongs to another endpoint");
-        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.CreateNetworkAsync(Requests.CreateNetwork()));
-        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.DeleteNetworkAsync(Requests.DeleteNetwork()));
-        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface()));
-        await RefusedAsync(StatusCode.AlreadyExists, Message, async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { Prefix = "10.244.0.0/16", IsAdd = true }));
-        await RefusedAsync(StatusCode.InvalidArgument, "snat_ipv6: ", async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv6 = "2001:db8::1" }));
-        await RefusedAsync(StatusCode.InvalidArgument, "prefix: empty", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest()));
+        await AssertRejectedAsync(
+            StatusCode.AlreadyExists, Message, async () => await _client.CreateNetworkAsync(Requests.CreateNetwork()));
+        await AssertRejectedAsync(
+            StatusCode.AlreadyExists, Message, async () => await _client.DeleteNetworkAsync(Requests.DeleteNetwork()));
+        await AssertRejectedAsync(
+            StatusCode.AlreadyExists, Message, async () => await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface()));
+        await AssertRejectedAsync(StatusCode.AlreadyExists, Message, async () => await _client.AddDelSnatPrefixAsync(
+            new AddDelSnatPrefixRequest { Prefix = "10.244.0.0/16", IsAdd = true }));
+        await AssertRejectedAsync(StatusCode.InvalidArgument, "snat_ipv6: ", async () => await _client.SetSnatAddressAsync(
+            new SetSnatAddressRequest { SnatIpv6 = "2001:db8::1" }));
+        await AssertRejectedAsync(
+            StatusCode.InvalidArgument, "prefix: empty", async () => await _client.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest()));
     }
 
     [Fact]
-    public async Task A_device_that_went_on_is_logged_with_who_had_it_and_who_has_it()
+    public async Task A_reused_device_is_logged_with_its_previous_and_new_owner()
     {
         await _client.CreateNetworkAsync(Requests.CreateNetwork());
         _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
         var next = Requests.CreateNetwork();
         next.AddRequest.Netns = "/var/run/netns/cni-2";
         await _client.CreateNetworkAsync(next);
-        Assert.Single(_api.Log.Matching("was given to infra//var/run/netns/cni-2/eth0, so infra//var/run/netns/cni-1/eth0 is over"));
+        Assert.Single(_api.Log.Matching("now belongs to infra//var/run/netns/cni-2/eth0; infra//var/run/netns/cni-1/eth0 was removed"));
     }
 
-    // Each call is accepted, so no bound on refusals covers it.
+    // The calls succeed, so the limits for refusals do not apply.
     [Theory]
     [InlineData(2)]
     [InlineData(1000)]
-    public async Task A_device_that_goes_to_and_fro_between_containers_writes_few_lines_and_then_counts(int containers)
+    public async Task A_device_that_keeps_moving_between_containers_logs_a_few_lines_and_then_counts(int containers)
     {
         var request = Requests.CreateNetwork();
         for (var i = 0; i < 1000; i++)
@@ -97,10 +106,10 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         }
         Assert.Equal(1000, _api.Core.Intents.Count);
         Assert.InRange(_api.Log.Lines.Count, 2, 20);
-        Assert.Single(_api.Log.Matching("(100 takeovers in the last minutes were not logged)"));
+        Assert.Single(_api.Log.Matching("(100 more takeovers not logged)"));
     }
 
-    private static async Task RefusedAsync(StatusCode code, string message, Func<Task> call)
+    private static async Task AssertRejectedAsync(StatusCode code, string message, Func<Task> call)
     {
         var e = await Assert.ThrowsAsync<RpcException>(call);
         Assert.Equal(code, e.StatusCode);
@@ -108,10 +117,11 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task DeleteNetwork_finds_by_namespace_or_by_address()
+    public async Task DeleteNetwork_finds_the_attachment_by_namespace_or_address()
     {
         Assert.True((await _client.DeleteNetworkAsync(Requests.DeleteNetwork())).Successful);
-        Assert.Equal(new AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<DetachIntent>(Assert.Single(_api.Core.Intents)).Key);
+        Assert.Equal(
+            new AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<DetachIntent>(Assert.Single(_api.Core.Intents)).Key);
 
         await _client.CreateNetworkAsync(Requests.CreateNetwork());
         _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[1]).Spec, true), 7, true));
@@ -120,12 +130,14 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
 
         Assert.True((await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "10.244.1.99" })).Successful);
         Assert.Equal(3, _api.Core.Intents.Count);
-        await RefusedAsync(StatusCode.InvalidArgument, "del_request: missing, and so is ipv4_addr", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest()));
-        await RefusedAsync(StatusCode.InvalidArgument, "ipv4_addr: \"zz\" is not an IP address", async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" }));
+        await AssertRejectedAsync(StatusCode.InvalidArgument, "del_request: missing, and ipv4_addr is empty",
+            async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest()));
+        await AssertRejectedAsync(StatusCode.InvalidArgument, "ipv4_addr: \"zz\" is not an IP address",
+            async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" }));
     }
 
     [Fact]
-    public async Task SetupHostInterface_becomes_the_hosts_endpoint()
+    public async Task SetupHostInterface_becomes_the_host_endpoint()
     {
         Assert.True((await _client.SetupHostInterfaceAsync(Requests.SetupHostInterface())).Successful);
         var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
@@ -134,15 +146,16 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         {
             (new SetupHostInterfaceRequest(), "if_name: empty"),
             (new SetupHostInterfaceRequest { IfName = "tap0" }, "mac_addr: empty"),
-            (new SetupHostInterfaceRequest { IfName = "tap0", MacAddr = "02:00:00:00:00:02", Ipv4Addr = "1.2.3" }, "ipv4_addr: \"1.2.3\" is not an IP address"),
+            (new SetupHostInterfaceRequest { IfName = "tap0", MacAddr = "02:00:00:00:00:02", Ipv4Addr = "1.2.3" },
+                "ipv4_addr: \"1.2.3\" is not an IP address"),
         })
         {
-            await RefusedAsync(StatusCode.InvalidArgument, message, async () => await _client.SetupHostInterfaceAsync(request));
+            await AssertRejectedAsync(StatusCode.InvalidArgument, message, async () => await _client.SetupHostInterfaceAsync(request));
         }
     }
 
     [Fact]
-    public async Task What_felix_sends_at_the_agents_start_is_answered_and_told_once_a_method()
+    public async Task Policy_messages_succeed_without_effect_and_are_logged_once_per_method()
     {
         for (var i = 0; i < 2; i++)
         {
@@ -151,7 +164,7 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
             Assert.True((await _client.UpdateHostMetaDataAsync(new FelixMessage())).Successful);
             Assert.True((await _client.RemoveVXLANTunnelEndpointAsync(new FelixMessage())).Successful);
         }
-        Assert.Equal(4, _api.Log.Matching("nothing was done").Count());
+        Assert.Equal(4, _api.Log.Matching("has no effect: network policy is not enforced").Count());
         Assert.Empty(_api.Core.Intents);
     }
 }

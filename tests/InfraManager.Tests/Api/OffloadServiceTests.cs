@@ -22,7 +22,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
-    public async Task Attach_becomes_an_intent_with_every_field_and_answers_the_gateway()
+    public async Task Attach_becomes_an_intent_with_all_fields_and_returns_the_gateway()
     {
         var reply = await _client.AttachAsync(Requests.Attach());
         Assert.Equal(7u, reply.Port);
@@ -38,11 +38,13 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         Assert.Equal("acc0123456789a", spec.PortName);
         Assert.Equal("02:00:00:00:00:01", spec.Mac.ToString());
         Assert.Equal("10.244.1.2", Assert.Single(spec.Addresses).ToString());
-        Assert.Equal((1400, "default", "web-0", "uid", 3ul, 4ul), (spec.Mtu, spec.PodNamespace, spec.PodName, spec.PodUid, spec.Epoch, spec.Sequence));
+        Assert.Equal(
+            (1400, "default", "web-0", "uid", 3ul, 4ul),
+            (spec.Mtu, spec.PodNamespace, spec.PodName, spec.PodUid, spec.Epoch, spec.Sequence));
     }
 
     [Fact]
-    public async Task Without_an_mtu_the_nodes_own_is_answered()
+    public async Task Without_an_mtu_the_nodes_own_is_returned()
     {
         var request = Requests.Attach();
         request.Mtu = 0;
@@ -53,30 +55,30 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     {
         { "key: missing", r => r.Key = null },
         { "kind: missing", r => r.Kind = Protos.V1.EndpointKind.Unspecified },
-        { "kind: 9 is no endpoint kind", r => r.Kind = (Protos.V1.EndpointKind)9 },
+        { "kind: 9 is not an endpoint kind", r => r.Kind = (Protos.V1.EndpointKind)9 },
         { "device: missing", r => r.Device = null },
         { "device.kind: empty", r => r.Device.Kind = "" },
         { "device.kind: \"bridge\" is not supported", r => r.Device.Kind = "bridge" },
         { "device.mac: empty", r => r.Device.Mac = ByteString.Empty },
-        { "device.mac: 5 bytes, not 6", r => r.Device.Mac = ByteString.CopyFrom(1, 2, 3, 4, 5) },
-        { "addresses[0]: 3 bytes, neither 4 nor 16", r => r.Addresses[0] = ByteString.CopyFrom(1, 2, 3) },
+        { "device.mac: 5 bytes, expected 6", r => r.Device.Mac = ByteString.CopyFrom(1, 2, 3, 4, 5) },
+        { "addresses[0]: 3 bytes, expected 4 or 16", r => r.Addresses[0] = ByteString.CopyFrom(1, 2, 3) },
         { "addresses[1]: 0 bytes", r => r.Addresses.Add(ByteString.Empty) },
         { "addresses: 17 addresses, at most 16", r => r.Addresses.AddRange(Enumerable.Repeat(r.Addresses[0], 16)) },
-        { "mtu: 65536 is beyond 65535", r => r.Mtu = 65536 },
+        { "mtu: 65536 is larger than 65535", r => r.Mtu = 65536 },
     };
 
     [Theory]
     [MemberData(nameof(Malformed))]
-    public async Task A_malformed_attach_names_the_field_and_changes_nothing(string message, Action<AttachRequest> spoil)
+    public async Task A_malformed_attach_names_the_field_and_changes_nothing(string message, Action<AttachRequest> corrupt)
     {
         var request = Requests.Attach();
-        spoil(request);
+        corrupt(request);
         var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.AttachAsync(request));
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         Assert.StartsWith(message, e.Status.Detail, StringComparison.Ordinal);
 
         Assert.Empty(_api.Core.Intents);
-        // Inside a Sync it is that item's failure, and the others are applied.
+        // In a Sync only that item fails; the others are applied.
         var reply = await _client.SyncAsync(new SyncRequest { Attachments = { request, Requests.Attach() } });
         var failure = reply.Failures[0];
         Assert.Equal((0u, request.Key), (failure.Index, failure.Key));
@@ -123,15 +125,18 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Begin_answers_the_epoch_and_what_is_held_as_the_requests_that_made_it()
+    public async Task Begin_returns_the_epoch_and_the_attachments_as_their_requests()
     {
         await _client.AttachAsync(Requests.Attach());
-        _api.Core.Held.Add(new Programming.EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
+        _api.Core.Held.Add(
+            new Programming.EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
         var reply = await _client.BeginAsync(new BeginRequest { Agent = "host-a.0123" });
         Assert.Equal(3ul, reply.Epoch);
         Assert.Equal(Requests.Attach(), Assert.Single(reply.Attachments));
-        Assert.Equal(("node-1", "host-a.0123"), Assert.IsType<BeginIntent>(_api.Core.Intents[1]) is var begin ? (begin.Node, begin.Agent) : default);
-        foreach (var (name, message) in new[] { ("", "agent: empty"), ("a b", "agent: only letters"), (new string('a', 65), "agent: longer than 64 bytes") })
+        Assert.Equal(
+            ("node-1", "host-a.0123"), Assert.IsType<BeginIntent>(_api.Core.Intents[1]) is var begin ? (begin.Node, begin.Agent) : default);
+        foreach (var (name, message) in new[] { (
+            "", "agent: empty"), ("a b", "agent: only letters"), (new string('a', 65), "agent: longer than 64 bytes") })
         {
             var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.BeginAsync(new BeginRequest { Agent = name }));
             Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
@@ -141,7 +146,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_longest_list_of_the_longest_attachments_fits_both_ways()
+    public async Task The_largest_list_of_the_largest_attachments_fits_in_both_directions()
     {
         var longest = Longest(0);
         Assert.InRange(longest.CalculateSize() + 4, 1, ProtocolLimits.MaxAttachmentBytes);
@@ -190,7 +195,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Status_tells_whether_attachments_can_work()
+    public async Task Status_reports_whether_attachments_can_succeed()
     {
         var reply = await _client.StatusAsync(new StatusRequest());
         Assert.True(reply.Ready);

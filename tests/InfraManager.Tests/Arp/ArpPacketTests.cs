@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Arp;
 
-/// <summary>Which ARP frames are answered, and how.</summary>
+/// <summary>Validation of ARP frames and their replies.</summary>
 public sealed class ArpPacketTests
 {
     private const string Pod = "02:00:00:00:00:02", Other = "02:00:00:00:00:03";
@@ -16,30 +16,32 @@ public sealed class ArpPacketTests
     };
 
     [Fact]
-    public void A_request_becomes_the_answer_to_it()
+    public void A_request_becomes_its_reply()
     {
         var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
-        Assert.Equal(ArpVerdict.Answered, Judge(frame));
+        Assert.Equal(ArpVerdict.Answered, Answer(frame));
         var expected = Frame(2, "00:04:00:00:03:14", "169.254.1.1", "10.244.0.1", target: Pod, destination: Pod);
         Assert.Equal(Convert.ToHexString(expected), Convert.ToHexString(frame));
     }
 
     [Theory]
-    // The gateway, another pod, somebody outside: all is behind the gateway.
+    // The gateway, another pod, an external host: all are behind the gateway.
     [InlineData("169.254.1.1", "Answered")]
     [InlineData("10.244.0.2", "Answered")]
     [InlineData("192.0.2.77", "Answered")]
-    // An announcement of its own.
+    // An announcement of the sender's own address.
     [InlineData("10.244.0.1", "ArpIgnored")]
-    public void Any_target_is_answered_but_his_own(string target, string verdict) => Assert.Equal(verdict, $"{Judge(Frame(1, Pod, "10.244.0.1", target))}");
+    public void All_targets_except_the_senders_own_address_are_answered(string target, string verdict) =>
+        Assert.Equal(verdict, $"{Answer(Frame(1, Pod, "10.244.0.1", target))}");
 
     [Theory]
-    // A probe of its own address must not hear that it is taken; one of another's has to.
+    // A probe for the sender's own address must not be answered; one for another address must.
     [InlineData(Pod, "10.244.0.1", "ArpIgnored")]
     [InlineData(Pod, "10.244.0.2", "Answered")]
     [InlineData(Pod, "10.244.0.99", "Answered")]
     [InlineData("02:00:00:00:00:77", "10.244.0.1", "SpoofedArp")]
-    public void A_probe_is_about_its_target(string sender, string target, string verdict) => Assert.Equal(verdict, $"{Judge(Frame(1, sender, "0.0.0.0", target))}");
+    public void A_probe_is_handled_by_its_target(string sender, string target, string verdict) =>
+        Assert.Equal(verdict, $"{Answer(Frame(1, sender, "0.0.0.0", target))}");
 
     [Theory]
     [InlineData(Pod, "10.244.0.2")]
@@ -47,24 +49,24 @@ public sealed class ArpPacketTests
     [InlineData("02:00:00:00:00:77", "10.244.0.1")]
     [InlineData(Pod, "169.254.1.1")]
     [InlineData(Pod, "10.244.0.99")]
-    public void A_sender_with_other_addresses_than_an_endpoints_gets_nothing(string mac, string ip)
+    public void A_sender_with_addresses_of_no_endpoint_is_not_answered(string mac, string ip)
     {
         var frame = Frame(1, mac, ip, "169.254.1.1");
         byte[] before = [.. frame];
-        Assert.Equal(ArpVerdict.SpoofedArp, Judge(frame));
+        Assert.Equal(ArpVerdict.SpoofedArp, Answer(frame));
         Assert.Equal(before, frame);
     }
 
     [Fact]
-    public void The_frames_source_is_the_senders()
+    public void The_source_of_the_frame_must_match_the_sender()
     {
         var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
         frame[11] ^= 1;
-        Assert.Equal(ArpVerdict.SpoofedArp, Judge(frame));
+        Assert.Equal(ArpVerdict.SpoofedArp, Answer(frame));
     }
 
     [Fact]
-    public void Answers_are_not_answered() => Assert.Equal(ArpVerdict.ArpIgnored, Judge(Frame(2, Pod, "10.244.0.1", "169.254.1.1")));
+    public void Replies_are_not_answered() => Assert.Equal(ArpVerdict.ArpIgnored, Answer(Frame(2, Pod, "10.244.0.1", "169.254.1.1")));
 
     [Theory]
     [InlineData(12)]
@@ -75,25 +77,25 @@ public sealed class ArpPacketTests
     [InlineData(17)]
     [InlineData(18)]
     [InlineData(19)]
-    public void What_is_no_ARP_for_IPv4_is_malformed(int index)
+    public void A_frame_that_is_not_ARP_for_IPv4_is_malformed(int index)
     {
         var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
         frame[index] ^= 0x40;
-        Assert.Equal(ArpVerdict.Malformed, Judge(frame));
+        Assert.Equal(ArpVerdict.Malformed, Answer(frame));
     }
 
     [Fact]
-    public void No_length_is_too_short_to_be_judged()
+    public void Frames_of_any_shorter_length_are_malformed()
     {
         var frame = Frame(1, Pod, "10.244.0.1", "169.254.1.1");
         for (var length = 0; length < ArpPacket.Length; length++)
         {
-            Assert.Equal(ArpVerdict.Malformed, Judge(frame.AsSpan(0, length).ToArray()));
+            Assert.Equal(ArpVerdict.Malformed, Answer(frame.AsSpan(0, length).ToArray()));
         }
     }
 
     [Fact]
-    public void Nothing_is_allocated_for_a_frame()
+    public void Handling_a_frame_allocates_nothing()
     {
         byte[] request = Frame(1, Pod, "10.244.0.1", "169.254.1.1"), probe = Frame(1, Pod, "0.0.0.0", "10.244.0.2");
         var frame = new byte[request.Length];
@@ -115,10 +117,12 @@ public sealed class ArpPacketTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    internal static byte[] Frame(byte operation, string sender, string senderIp, string targetIp, string target = "00:00:00:00:00:00", string destination = "ff:ff:ff:ff:ff:ff") =>
-        Convert.FromHexString(Mac(destination) + Mac(sender) + "0806" + "00010800" + "0604" + $"{operation:x4}" + Mac(sender) + Ip(senderIp) + Mac(target) + Ip(targetIp));
+    internal static byte[] Frame(byte operation, string sender, string senderIp, string targetIp, string target =
+        "00:00:00:00:00:00", string destination = "ff:ff:ff:ff:ff:ff") =>
+        Convert.FromHexString(Mac(destination) + Mac(
+            sender) + "0806" + "00010800" + "0604" + $"{operation:x4}" + Mac(sender) + Ip(senderIp) + Mac(target) + Ip(targetIp));
 
-    private ArpVerdict Judge(byte[] frame) => ArpPacket.Answer(frame, Gateway, _senders);
+    private ArpVerdict Answer(byte[] frame) => ArpPacket.Answer(frame, Gateway, _senders);
 
     private static string Mac(string text) => text.Replace(":", "", StringComparison.Ordinal);
 

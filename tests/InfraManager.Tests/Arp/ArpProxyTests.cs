@@ -11,10 +11,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Arp;
 
-/// <summary>The responder on a real link: a pod whose pipeline answers nothing, which is a wire to the ACC's interface.</summary>
+/// <summary>
+/// The responder on a real link: a veth pair between a pod and the ACC stands in for a pipeline that does not answer ARP.
+/// </summary>
 public sealed class ArpProxyTests : IDisposable
 {
-
     private readonly string _pod = $"imarp-{Guid.NewGuid():N}p";
     private readonly string _acc = $"imarp-{Guid.NewGuid():N}a";
     private readonly List<IDisposable> _owned = [];
@@ -37,43 +38,45 @@ public sealed class ArpProxyTests : IDisposable
     }
 
     [RootFact]
-    public async Task A_pod_finds_the_gateway_and_a_stranger_does_not()
+    public async Task A_pod_resolves_the_gateway_and_an_unknown_sender_does_not()
     {
         var proxy = Start();
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
         await ResolvesAsync("169.254.1.1");
         Assert.InRange(proxy.Count(ArpVerdict.Answered), 1, long.MaxValue);
-        // Anybody else is behind the gateway, too.
+        // All other hosts are behind the gateway too.
         await ResolvesAsync("10.244.0.77");
 
-        // The pod is detached: whoever still sends with its addresses is a stranger.
+        // After the pod is detached, its addresses are unknown.
         _endpoints = ImmutableDictionary<long, EndpointView>.Empty;
         Ip("neigh", "flush", "all");
         Ping("169.254.1.1");
-        await Eventually.TrueAsync(() => proxy.Count(ArpVerdict.SpoofedArp) > 0, "the question is counted");
+        await Eventually.TrueAsync(() => proxy.Count(ArpVerdict.SpoofedArp) > 0, "the request is counted");
         Assert.DoesNotContain("02:ac:c0:00:00:01", Ip("neigh", "show", "169.254.1.1"), StringComparison.Ordinal);
     }
 
     [RootFact]
-    public async Task The_link_may_go_be_renamed_and_come_back()
+    public async Task The_link_may_be_removed_renamed_and_restored()
     {
         var proxy = Start();
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
         RunIn(_acc, "ip", "link", "del", "arp0");
-        await Eventually.TrueAsync(() => proxy.Problem.Length > 0, "its loss is told");
+        await Eventually.TrueAsync(() => proxy.Problem.Length > 0, "the loss is reported");
 
-        Wire();
+        Connect();
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
         await ResolvesAsync("169.254.1.1");
 
-        // Under another name it is another interface, which nobody said to answer on.
+        // Under another name it is another interface.
         RunIn(_acc, "ip", "link", "set", "arp0", "down");
-        await Eventually.TrueAsync(() => proxy.Problem.Contains("set it up", StringComparison.Ordinal), "that it is down is told");
+        await Eventually.TrueAsync(() => proxy.Problem.Contains("set it up", StringComparison.Ordinal), "the link is reported as down");
         RunIn(_acc, "ip", "link", "set", "arp0", "name", "other0");
         RunIn(_acc, "ip", "link", "set", "other0", "up");
-        await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal) && !proxy.Problem.Contains("is down", StringComparison.Ordinal), "its new name is noticed");
+        await Eventually.TrueAsync(
+            () => proxy.Problem.Contains("arp0", StringComparison.Ordinal) && !proxy.Problem.Contains("is down", StringComparison.Ordinal),
+            "the new name is detected");
         var answered = proxy.Count(ArpVerdict.Answered);
         Ip("neigh", "flush", "all");
         Ping("169.254.1.1");
@@ -88,38 +91,39 @@ public sealed class ArpProxyTests : IDisposable
     }
 
     [RootFact]
-    public async Task Other_links_of_the_machine_are_left_alone()
+    public async Task Other_links_are_not_used()
     {
-        var proxy = Start(wire: false);
+        var proxy = Start(connect: false);
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal), () => proxy.Problem);
-        // There is a link to the pod, but it is not the one that was named.
-        Wire("wrong0");
+        // There is a link to the pod, but not the configured one.
+        Connect("wrong0");
         Ping("169.254.1.1");
         Assert.Equal(0, Enum.GetValues<ArpVerdict>().Sum(proxy.Count));
         Assert.NotEqual("", proxy.Problem);
     }
 
-    private ArpProxy Start(bool wire = true)
+    private ArpProxy Start(bool connect = true)
     {
         var acc = NetNamespace.CreateNamed(_acc);
         _owned.Add(acc);
         NetNamespace.CreateNamed(_pod).Dispose();
-        if (wire)
+        if (connect)
         {
-            Wire();
+            Connect();
         }
 
-        var proxy = new ArpProxy("arp0", acc, TestNode.Settings.GatewayMac, new ArpSenders(TestNode.Settings, () => _endpoints), NullLogger.Instance);
+        var proxy = new ArpProxy(
+            "arp0", acc, TestNode.Settings.GatewayMac, new ArpSenders(TestNode.Settings, () => _endpoints), NullLogger.Instance);
         _owned.Add(proxy);
         return proxy;
     }
 
-    /// <summary>What the package does with questions for the gateway: they come out at the ACC.</summary>
-    private void Wire(string name = "arp0")
+    /// <summary>Connects the pod with the ACC, as the pipeline does for ARP requests.</summary>
+    private void Connect(string name = "arp0")
     {
         RunIn(_acc, "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", _pod);
-        // The pipeline's switch has no IP stack: nothing but the responder may answer.
+        // Only the responder may answer, not the IP stack of the ACC.
         RunIn(_acc, "ip", "link", "set", name, "address", "02:ac:c0:00:00:01", "arp", "off", "up");
         Ip("link", "set", "eth0", "address", "02:00:00:00:00:11", "up");
         Ip("addr", "add", "10.244.0.1/32", "dev", "eth0");
@@ -144,7 +148,8 @@ public sealed class ArpProxyTests : IDisposable
 
     private static string RunIn(string ns, params string[] command)
     {
-        using var process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo("ip", ["netns", "exec", ns, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -15,8 +15,9 @@ namespace ACCOffload.InfraManager.Tests.CommandLine;
 
 public sealed class CtlSharesTests : IAsyncLifetime
 {
-    private const string Age =
-        "A count begins anew with the first new flow after its period (unanswered 60 s, datagrams 120 s, connections 12 h, clients 12 h, fragmented 30 s), or of a new pod at the port. Until then it is the former one.";
+    private const string Note =
+        "A count is reset by the first new flow after its period (unanswered 60 s, datagrams 120 s, connections 12 h, clients 12 h, "
+        + "fragmented 30 s) or of a new pod at the port; until then the old count is shown.";
 
     private ApiFixture _api = null!;
 
@@ -25,7 +26,7 @@ public sealed class CtlSharesTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
-    public async Task The_port_whose_fullest_kind_is_fullest_comes_first()
+    public async Task Ports_are_sorted_by_their_highest_usage()
     {
         Assert.Equal("no ports", (await RunAsync(0, "shares")).Trim());
         AddEndpoint(EndpointKind.Host, 1, "host0");
@@ -33,11 +34,11 @@ public sealed class CtlSharesTests : IAsyncLifetime
         AddEndpoint(EndpointKind.Pod, 3, "acc3", "web-3");
         AddEndpoint(EndpointKind.Pod, 4, "acc4", "web-4");
         AddEndpoint(EndpointKind.Pod, 4, "acc4", "web-5");
-        // A port without a number, one beyond the arrays, and the last one within.
+        // A port without a number, the first one outside the registers, and the last one inside.
         AddEndpoint(EndpointKind.Pod, null, "acc6", "web-6");
         AddEndpoint(EndpointKind.Pod, 4096, "acc7", "web-7");
         AddEndpoint(EndpointKind.Pod, 4095, "acc8", "web-8");
-        // More of the host's flows than of the pod's, but a smaller share.
+        // The host has more flows than the pod, but a smaller share of its limit.
         SetCount("open_connections", 1, 8192);
         SetCount("unanswered", 4, 1024);
         SetCount("datagrams", 3, 8193);
@@ -55,7 +56,7 @@ public sealed class CtlSharesTests : IAsyncLifetime
                1  host0       0/16384     0/65536   8192/65536      0/16384     0/16384  host
                -  acc6              -           -            -            -           -  default/web-6
             4096  acc7              -           -            -            -           -  default/web-7
-            {Age}
+            {Note}
             """.ReplaceLineEndings("\n"),
             (await RunAsync(0, "shares")).Trim());
         var json = JsonNode.Parse(await RunAsync(0, "shares", "--json"))!;
@@ -64,18 +65,19 @@ public sealed class CtlSharesTests : IAsyncLifetime
         Assert.Equal([2, 4095, 3, 4, 1, null, 4096], ports.Select(p => (int?)p!["port"]));
         Assert.Equal(["default/web-4", "default/web-5"], ports[3]!["endpoints"]!.AsArray().Select(e => (string?)e));
         Assert.Equal(
-            [("unanswered", 0, 4096, 60), ("datagrams", 8193, 16384, 120), ("connections", 0, 8192, 43200), ("clients", 0, 4096, 43200), ("fragmented", 0, 4096, 30)],
+            [("unanswered", 0, 4096, 60), (
+                "datagrams", 8193, 16384, 120), ("connections", 0, 8192, 43200), ("clients", 0, 4096, 43200), ("fragmented", 0, 4096, 30)],
             ports[2]!["shares"]!.AsArray().Select(s => ((string)s!["kind"]!, (int)s["count"]!, (int)s["limit"]!, (int)s["period"]!)));
         Assert.Empty(ports[5]!["shares"]!.AsArray());
         Assert.Empty(ports[6]!["shares"]!.AsArray());
     }
 
     [Fact]
-    public async Task A_target_that_cannot_read_registers_is_told_plainly()
+    public async Task A_target_that_cannot_read_registers_is_reported()
     {
         AddEndpoint(EndpointKind.Pod, 3, "acc3", "web-3");
         _api.Target.Failure = new P4RuntimeException(StatusCode.Unimplemented, "registers are not available on this target (p4-dpdk)");
-        Assert.Equal("shares can't be read: registers are not available on this target (p4-dpdk)", (await RunAsync(0, "shares")).Trim());
+        Assert.Equal("cannot read shares: registers are not available on this target (p4-dpdk)", (await RunAsync(0, "shares")).Trim());
         var json = JsonNode.Parse(await RunAsync(0, "shares", "--json"))!;
         Assert.Empty(json["ports"]!.AsArray());
         Assert.Contains("not available on this target (p4-dpdk)", (string?)json["problem"], StringComparison.Ordinal);
@@ -84,16 +86,16 @@ public sealed class CtlSharesTests : IAsyncLifetime
     [Theory]
     [InlineData("es2k-24.01")]
     [InlineData("dpdk-24.01")]
-    public async Task A_pipeline_that_counts_no_shares_is_told_by_name(string profile)
+    public async Task A_pipeline_that_does_not_count_shares_is_named(string profile)
     {
         AddEndpoint(EndpointKind.Pod, 3, "acc3", "web-3");
         _api.Target.PipelineName = profile;
         _api.Target.Pipeline = Pipeline.FromP4Info(profile == "es2k-24.01" ? PackageInfo.Es2k() : PackageInfo.Dpdk());
-        Assert.Equal($"shares are not counted by the pipeline {profile}", (await RunAsync(0, "shares")).Trim());
+        Assert.Equal($"the pipeline {profile} does not count shares", (await RunAsync(0, "shares")).Trim());
     }
 
     [Fact]
-    public async Task A_failure_to_look_is_an_error()
+    public async Task A_failure_to_read_is_an_error()
     {
         AddEndpoint(EndpointKind.Pod, 3, "acc3", "web-3");
         var known = _api.Target.Pipeline;
@@ -102,13 +104,16 @@ public sealed class CtlSharesTests : IAsyncLifetime
         Assert.Equal("inframanager ctl: the target's pipeline is not known yet: not connected (Unavailable)", await RunAsync(1, "shares"));
         _api.Target.Pipeline = known;
         _api.Target.Failure = new P4RuntimeException(StatusCode.Unavailable, "not connected");
-        Assert.Equal("inframanager ctl: register unanswered cannot be read from the target: not connected (Unavailable)", await RunAsync(1, "shares", "--json"));
+        Assert.Equal("inframanager ctl: register unanswered cannot be read from the target: not connected (Unavailable)", await RunAsync(
+            1, "shares", "--json"));
         _api.Target.Failure = null;
         _api.Target.CellsTold = 3;
-        Assert.Equal("inframanager ctl: register unanswered was read from the target without the cell of port 3 (DataLoss)", await RunAsync(1, "shares"));
+        Assert.Equal(
+            "inframanager ctl: register unanswered: the target returned no cell for port 3 (DataLoss)", await RunAsync(1, "shares"));
         _api.Target.CellsTold = 4;
         _api.Target.Cells[("datagrams", 3)] = [1, 0, 0, 0, 0];
-        Assert.Contains("index 3 of register datagrams is longer than 32 bits (DataLoss)", await RunAsync(1, "shares"), StringComparison.Ordinal);
+        Assert.Contains("register datagrams: the value at index 3 is longer than 32 bits (DataLoss)", await RunAsync(
+            1, "shares"), StringComparison.Ordinal);
         _api.Target.Cells[("datagrams", 3)] = [0, 0, 0, 0, 5];
         Assert.Contains("5/16384", await RunAsync(0, "shares"), StringComparison.Ordinal);
     }

@@ -17,6 +17,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using ModelKey = ACCOffload.InfraManager.State.AttachmentKey;
 
 namespace ACCOffload.InfraManager.Tests.CommandLine;
 
@@ -29,7 +30,7 @@ public sealed class CtlTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
     [Fact]
-    public async Task Status_is_a_table_and_json()
+    public async Task Status_has_a_table_and_JSON()
     {
         var text = await RunAsync("status");
         Assert.Contains("target state    primary", text, StringComparison.Ordinal);
@@ -45,7 +46,7 @@ public sealed class CtlTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Endpoints_are_a_table_and_json()
+    public async Task Endpoints_have_a_table_and_JSON()
     {
         Assert.Equal("no ports", (await RunAsync("vports")).Trim());
         Assert.Equal("no endpoints", (await RunAsync("endpoints")).Trim());
@@ -54,11 +55,13 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Contains("default/web-0", text, StringComparison.Ordinal);
         Assert.DoesNotContain(text.Split('\n'), l => l.EndsWith(' '));
         var endpoint = JsonNode.Parse(await RunAsync("endpoints", "--json"))!["endpoints"]![0]!;
-        Assert.Equal(("10.244.1.2", 7, "programmed", "c1"), ((string?)endpoint["addresses"]![0], (int)endpoint["port"]!, (string?)endpoint["state"], (string?)endpoint["containerId"]));
+        Assert.Equal(
+            ("10.244.1.2", 7, "programmed", "c1"),
+            ((string?)endpoint["addresses"]![0], (int)endpoint["port"]!, (string?)endpoint["state"], (string?)endpoint["containerId"]));
     }
 
     [Fact]
-    public async Task Tables_show_values_as_people_write_them_in_a_steady_order()
+    public async Task Tables_show_readable_values_in_a_stable_order()
     {
         AddRow("10.244.1.9", 9);
         AddRow("10.244.1.2", 7);
@@ -69,12 +72,13 @@ public sealed class CtlTests : IAsyncLifetime
         var tables = JsonNode.Parse(await RunAsync("tables", "--json"))!["tables"]!.AsArray();
         Assert.Equal(_api.Target.Pipeline.Tables.Count, tables.Count);
         var row = tables.Single(t => (string?)t!["name"] == "pods")!["rows"]![0]!;
-        Assert.Equal(("10.244.1.2", "to_pod", "7"), ((string?)row["match"]!["dst_ip"], (string?)row["action"], (string?)row["params"]!["port"]));
+        Assert.Equal(
+            ("10.244.1.2", "to_pod", "7"), ((string?)row["match"]!["dst_ip"], (string?)row["action"], (string?)row["params"]!["port"]));
         Assert.Contains("podz", await FailAsync(1, "tables", "podz"), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Counters_carry_their_reasons()
+    public async Task Counters_show_their_reasons()
     {
         var text = await RunAsync("counters");
         Assert.Contains("spoofed_mac", text, StringComparison.Ordinal);
@@ -90,32 +94,38 @@ public sealed class CtlTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Frames_too_short_to_parse_and_full_tables_are_counted()
+    public async Task Malformed_frames_and_full_tables_are_counted()
     {
-        _api.Target.Losses = new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["flows"] = 5 });
+        _api.Target.Losses =
+            new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["flows"] = 5 });
         _api.Target.States["acc00000000001"] = new PortStatus(true, "", 7);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
-        foreach (var (counter, label, count) in new[] { ("lost_frames", "truncated", 7), ("flows_not_learned", "flows", 5), ("malformed_frames", "acc00000000001", 7) })
+        foreach (var (counter, label, count) in new[] { (
+            "lost_frames", "truncated", 7), ("flows_not_learned", "flows", 5), ("malformed_frames", "acc00000000001", 7) })
         {
             Assert.Equal(count, (int)cells.Single(c => (string?)c!["counter"] == counter && (string?)c["label"] == label)!["packets"]!);
         }
     }
 
     [Fact]
-    public async Task A_target_that_is_away_is_told_by_name()
+    public async Task An_unavailable_target_is_reported_with_the_table_or_counter()
     {
         _api.Target.Failure = new P4RuntimeException(StatusCode.Unavailable, "not connected");
-        Assert.Equal("inframanager ctl: table port_class cannot be read from the target: not connected (Unavailable)", await FailAsync(1, "tables", "port_class"));
+        Assert.Equal("inframanager ctl: table port_class cannot be read from the target: not connected (Unavailable)", await FailAsync(
+            1, "tables", "port_class"));
         Assert.Contains("counter drops cannot be read", await FailAsync(1, "counters"), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Trace_describes_the_packet_with_what_the_sender_has()
+    public async Task Trace_takes_missing_options_from_the_sender()
     {
         AddEndpoint();
         await using var target = await StartTracerAsync(new Tracer());
-        var json = JsonNode.Parse(await RunAsync("--json", "trace", "--from-pod", "web-0", "--dst", "10.244.1.3", "--proto", "tcp", "--dport", "443", "--ttl", "9"))!;
-        Assert.Equal("02:00:00:00:00:01 > 02:ac:c0:00:00:01, 10.244.1.2:40000 > 10.244.1.3:443 TCP [SYN], ttl 9, 110 bytes", (string?)json["packetText"]);
+        var json = JsonNode.Parse(await RunAsync(
+            "--json", "trace", "--from-pod", "web-0", "--dst", "10.244.1.3", "--proto", "tcp", "--dport", "443", "--ttl", "9"))!;
+        Assert.Equal(
+            "02:00:00:00:00:01 > 02:ac:c0:00:00:01, 10.244.1.2:40000 > 10.244.1.3:443 TCP [SYN], ttl 9, 110 bytes",
+            (string?)json["packetText"]);
         Assert.Equal("7", (string?)json["port"]);
         Assert.Equal(("dropped", "spoofed_ip"), ((string?)json["fate"], (string?)json["dropReason"]));
         Assert.Equal("7", (string?)json["steps"]![0]!["key"]!["port"]);
@@ -125,7 +135,7 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Contains("pod_port(port=7, gateway_mac=02:ac:c0:00:00:01)", text, StringComparison.Ordinal);
         Assert.Contains("count drops[3] spoofed_ip", text, StringComparison.Ordinal);
         Assert.Contains("dropped: spoofed_ip", text, StringComparison.Ordinal);
-        // A port that no endpoint has, and a whole frame.
+        // A port without an endpoint, and a whole frame.
         var frame = JsonNode.Parse(await RunAsync("trace", "--json", "--port", "uplink0", "--hex", "ffffffffffff 020000000001 88cc 00"))!;
         Assert.Equal("9", (string?)frame["steps"]![0]!["key"]!["port"]);
     }
@@ -134,10 +144,10 @@ public sealed class CtlTests : IAsyncLifetime
     [InlineData("--dst is missing", "--port", "7")]
     [InlineData("--src is missing: no endpoint owns port 99", "--port", "99", "--dst", "10.0.0.1")]
     [InlineData("--port or --from-pod is missing", "--dst", "10.0.0.1")]
-    [InlineData("there is no pod nobody", "--from-pod", "nobody", "--dst", "10.0.0.1")]
-    [InlineData("--hex: is no hex text", "--port", "7", "--hex", "xyz")]
-    [InlineData("--src-mac: 'q' is no MAC address", "--port", "7", "--dst", "10.0.0.1", "--src-mac", "q")]
-    public async Task A_trace_that_lacks_something_says_what(string message, params string[] arguments)
+    [InlineData("no pod nobody", "--from-pod", "nobody", "--dst", "10.0.0.1")]
+    [InlineData("--hex: not an even number of hex digits", "--port", "7", "--hex", "xyz")]
+    [InlineData("--src-mac: 'q' is not a MAC address", "--port", "7", "--dst", "10.0.0.1", "--src-mac", "q")]
+    public async Task A_missing_or_invalid_trace_option_is_reported(string message, params string[] arguments)
     {
         AddEndpoint();
         Assert.Contains(message, await FailAsync(2, ["trace", .. arguments]), StringComparison.Ordinal);
@@ -150,40 +160,47 @@ public sealed class CtlTests : IAsyncLifetime
     [InlineData("--ttl", "256")]
     [InlineData("--payload-len", "9001")]
     [InlineData("--sport", "65536")]
-    public async Task An_option_out_of_range_is_refused(string option, string value)
+    public async Task An_option_out_of_range_is_rejected(string option, string value)
     {
         var error = await FailAsync(1, "trace", "--port", "7", option, value);
-        Assert.Contains(value, error.Replace("--payload-len: give 0 to 9000", "9001", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            value, error.Replace("--payload-len: must be 0 to 9000", "9001", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_target_without_tracing_is_a_failed_precondition()
     {
         await using var target = await StartTracerAsync(new SoftTargetWithoutTrace());
-        Assert.Contains("only the soft target can (FailedPrecondition)", await FailAsync(1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
+        Assert.Contains("only the soft target can (FailedPrecondition)", await FailAsync(
+            1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_port_that_nobody_has_is_not_found()
+    public async Task An_unknown_port_is_not_found()
     {
-        Assert.Contains("the target has none of the name nowhere", await FailAsync(1, "trace", "--port", "nowhere", "--hex", new string('0', 60)), StringComparison.Ordinal);
+        Assert.Contains("the target has no port named nowhere", await FailAsync(
+            1, "trace", "--port", "nowhere", "--hex", new string('0', 60)), StringComparison.Ordinal);
         Assert.Contains("packet: 3 bytes", await FailAsync(1, "trace", "--port", "7", "--hex", "000000"), StringComparison.Ordinal);
-        Assert.Contains("cannot be reached", await FailAsync(1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be reached", await FailAsync(1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Without_the_service_the_error_says_how_to_start_it()
+    public async Task Without_the_service_the_error_explains_how_to_start_it()
     {
         using var error = new StringWriter();
         Assert.Equal(1, await Commands.RunAsync(["ctl", "--socket", _api.Folder.At("none.sock"), "status"], TextWriter.Null, error));
-        Assert.Equal($"inframanager ctl: inframanager does not serve {_api.Folder.At("none.sock")}; start it (systemctl start inframanager), or name its socket with --socket", error.ToString().Trim());
+        var expected = $"inframanager ctl: inframanager does not serve {_api.Folder.At("none.sock")}; "
+            + "start it (systemctl start inframanager) or specify its socket with --socket";
+        Assert.Equal(expected, error.ToString().Trim());
     }
 
     [Fact]
-    public async Task The_socket_comes_from_the_configuration_too()
+    public async Task The_socket_can_come_from_the_configuration()
     {
         using var output = new StringWriter();
-        Assert.Equal(0, await Commands.RunAsync(["ctl", "--config", _api.Folder.At("inframanager.json"), "status"], output, TextWriter.Null));
+        Assert.Equal(
+            0, await Commands.RunAsync(["ctl", "--config", _api.Folder.At("inframanager.json"), "status"], output, TextWriter.Null));
         Assert.Contains("node-1", output.ToString(), StringComparison.Ordinal);
     }
 
@@ -191,7 +208,7 @@ public sealed class CtlTests : IAsyncLifetime
     public async Task Only_root_may_use_the_socket()
     {
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_api.ControlSocket));
-        // Even where the file would let others in, the kernel's word on who calls counts.
+        // Even if the file mode allows others, the peer credentials are checked.
         foreach (var folder in new[] { _api.Folder.Root, _api.ControlSocket })
         {
             File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111);
@@ -201,34 +218,37 @@ public sealed class CtlTests : IAsyncLifetime
         var thread = new Thread(() =>
         {
             Assert.Equal(0, SetThreadUser(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 147 : 117, -1, 65534, -1));
-            using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+            using var socket = new System.Net.Sockets.Socket(
+                System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
             socket.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(_api.ControlSocket));
             received = socket.Receive(new byte[64]);
         });
         thread.Start();
         thread.Join();
         Assert.Equal(0, received);
-        await Eventually.TrueAsync(() => _api.Log.Matching("uid 65534").Any(), "the refusal is told");
+        await Eventually.TrueAsync(() => _api.Log.Matching("uid 65534").Any(), "the refusal is logged");
         Assert.Contains("node-1", await RunAsync("status"), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task The_operator_takes_back_what_a_host_told()
+    public async Task The_operator_can_remove_endpoints_and_reset_the_host()
     {
         AddEndpoint();
         var text = await RunAsync("endpoint-remove", "podnet/c1/eth0");
         Assert.StartsWith("removed podnet/c1/eth0 (accoffload.v1): 10.244.1.2 at 02:00:00:00:00:01\n", text, StringComparison.Ordinal);
-        Assert.Contains("comes back with its agent's next Sync", text, StringComparison.Ordinal);
-        Assert.Equal(new ACCOffload.InfraManager.State.AttachmentKey("podnet", "c1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[0]).Key);
-        // A 24.01 agent's container is a path.
-        Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "infra//var/run/netns/cni-1/eth0"));
-        Assert.Equal(new ACCOffload.InfraManager.State.AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[1]).Key);
-        Assert.Equal("there was none\n", await RunAsync("endpoint-remove", "--address", "10.9.9.9", "--mac", "02:00:00:00:00:01"));
-        Assert.Contains("\"10.244.1.2\"", await RunAsync("endpoint-remove", "--mac", "02:00:00:00:00:01", "--json"), StringComparison.Ordinal);
+        Assert.Contains("return with the agent's next Sync", text, StringComparison.Ordinal);
+        Assert.Equal(new ModelKey("podnet", "c1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[0]).Key);
+        // The container of a 24.01 agent is a path.
+        Assert.Equal("no matching endpoints\n", await RunAsync("endpoint-remove", "infra//var/run/netns/cni-1/eth0"));
+        Assert.Equal(new ModelKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<RemoveEndpointsIntent>(_api.Core.Intents[1]).Key);
+        Assert.Equal("no matching endpoints\n", await RunAsync("endpoint-remove", "--address", "10.9.9.9", "--mac", "02:00:00:00:00:01"));
+        Assert.Contains(
+            "\"10.244.1.2\"", await RunAsync("endpoint-remove", "--mac", "02:00:00:00:00:01", "--json"), StringComparison.Ordinal);
 
-        Assert.Contains("give NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove"), StringComparison.Ordinal);
-        Assert.Contains("give NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove", "podnet/c1"), StringComparison.Ordinal);
-        Assert.Contains("mac: \"zz\" is no MAC address", await FailAsync(1, "endpoint-remove", "--mac", "zz"), StringComparison.Ordinal);
+        Assert.Contains("specify NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove"), StringComparison.Ordinal);
+        Assert.Contains(
+            "specify NETWORK/CONTAINER/INTERFACE", await FailAsync(2, "endpoint-remove", "podnet/c1"), StringComparison.Ordinal);
+        Assert.Contains("mac: \"zz\" is not a MAC address", await FailAsync(1, "endpoint-remove", "--mac", "zz"), StringComparison.Ordinal);
         Assert.Contains("address: \"10.1\"", await FailAsync(1, "endpoint-remove", "--address", "10.1"), StringComparison.Ordinal);
         Assert.Equal(4, _api.Core.Intents.Count);
 
@@ -247,7 +267,7 @@ public sealed class CtlTests : IAsyncLifetime
         {
             Node = "node-1",
             Origin = ApiOrigin.Offload,
-            Key = new ACCOffload.InfraManager.State.AttachmentKey("podnet", "c1", "eth0"),
+            Key = new ModelKey("podnet", "c1", "eth0"),
             Kind = ACCOffload.InfraManager.State.EndpointKind.Pod,
             PortName = "acc0123456789a",
             Mac = MacAddress.Parse("02:00:00:00:00:01"),
@@ -285,7 +305,8 @@ public sealed class CtlTests : IAsyncLifetime
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore().AddSingleton(service).AddGrpc();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.ListenUnixSocket(_api.TargetSocket, l => l.Protocols = HttpProtocols.Http2));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(
+            k => k.ListenUnixSocket(_api.TargetSocket, l => l.Protocols = HttpProtocols.Http2));
         var application = builder.Build();
         application.MapGrpcService<T>();
         await application.StartAsync();
@@ -300,7 +321,18 @@ public sealed class CtlTests : IAsyncLifetime
         {
             Steps =
             {
-                new TraceStep { Table = "port_class", Key = { new NamedValue { Name = "m.local_metadata_input_port", Value = $"0x{request.Port:x8}" } }, Hit = true, Action = "pod_port", Params = { new NamedValue { Name = "port", Value = "0x00000007" }, new NamedValue { Name = "gateway_mac", Value = "0x000002acc0000001" } } },
+                new TraceStep
+                {
+                    Table = "port_class",
+                    Key = { new NamedValue { Name = "m.local_metadata_input_port", Value = $"0x{request.Port:x8}" } },
+                    Hit = true,
+                    Action = "pod_port",
+                    Params =
+                    {
+                        new NamedValue { Name = "port", Value = "0x00000007" },
+                        new NamedValue { Name = "gateway_mac", Value = "0x000002acc0000001" },
+                    },
+                },
                 new TraceStep { Note = "count drops_0[3]" },
             },
             Fate = "dropped",

@@ -20,26 +20,28 @@ using Serving = Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus;
 
 namespace ACCOffload.InfraManager.Tests.Conditions;
 
-/// <summary>One list of conditions decides what ctl, health and the agent hear.</summary>
+/// <summary>ctl, health and the agent report the same conditions.</summary>
 public sealed class ConditionTests
 {
     [Fact]
-    public async Task A_condition_that_prevents_no_ADD_leaves_attachments_possible_and_is_shown_everywhere()
+    public async Task A_condition_that_does_not_prevent_ADDs_allows_attachments_and_is_reported_everywhere()
     {
         await using var api = await ApiFixture.StartAsync();
         var broken = true;
-        api.Conditions.Add(() => broken ? Condition.Unmet(ConditionNames.HostInterface, "nobody has attached it") : Condition.Met(ConditionNames.HostInterface));
+        api.Conditions.Add(() => broken
+            ? Condition.Unmet(ConditionNames.HostInterface, "not attached")
+            : Condition.Met(ConditionNames.HostInterface));
 
         using var control = api.ConnectControl();
         var status = await new Protos.V1.Control.ControlClient(control).GetStatusAsync(new GetStatusRequest());
         Assert.Equal((false, true), (status.Ready, status.CanAttach));
         using var channel = api.Connect(api.Pki.IssueHost());
         var reply = await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
-        Assert.Equal((true, "HostInterface: nobody has attached it"), (reply.Ready, reply.Reason));
+        Assert.Equal((true, "HostInterface: not attached"), (reply.Ready, reply.Reason));
         Assert.Equal(status.Conditions, reply.Conditions);
 
         var health = new Health.HealthClient(api.ConnectPlain(api.HealthAddress));
-        await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.NotServing, "health says so");
+        await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.NotServing, "health reports it");
         Assert.Equal(Serving.Serving, await CheckAsync(health, HealthPublisher.Liveness));
         broken = false;
         await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.Serving, "health follows");
@@ -50,9 +52,10 @@ public sealed class ConditionTests
     [InlineData(ConditionNames.Target, "a reply was lost", true)]
     [InlineData(ConditionNames.Pipeline, "another program", true)]
     [InlineData(ConditionNames.Tables, "3 entries are not in the tables yet", false)]
-    [InlineData(ConditionNames.Tables, "4 entries are not in the tables, for one pods dst_ip=10.1.1.2, which is missing", false)]
-    [InlineData(ConditionNames.Tables, "not compared with the model since the target was last reached", false)]
-    public async Task What_the_programmer_lacks_is_one_condition_in_ctl_and_for_the_agent(string name, string reason, bool preventsAdds)
+    [InlineData(ConditionNames.Tables, "4 entries are not in the tables, for example pods dst_ip=10.1.1.2 (missing)", false)]
+    [InlineData(ConditionNames.Tables, "not verified since the target was last connected", false)]
+    public async Task A_problem_of_the_programmer_is_the_same_condition_in_ctl_and_for_the_agent(
+        string name, string reason, bool preventsAdds)
     {
         await using var api = await ApiFixture.StartAsync();
         using var control = api.ConnectControl();
@@ -64,9 +67,19 @@ public sealed class ConditionTests
         {
             ConditionNames.Store => s with { StoreProblem = reason },
             ConditionNames.Target => s with { Ready = false, TargetState = TargetState.UnknownOutcome, TargetReason = reason },
-            ConditionNames.Pipeline => s with { Ready = false, TargetState = TargetState.Reconciling, TargetReason = reason, PipelineProblem = reason },
+            ConditionNames.Pipeline => s with
+            {
+                Ready = false,
+                TargetState = TargetState.Reconciling,
+                TargetReason = reason,
+                PipelineProblem = reason,
+            },
             _ when reason[0] == '3' => s with { PendingEntries = 3 },
-            _ when reason[0] == '4' => s with { PendingEntries = 4, Differences = [new RowDifference("pods", "pods dst_ip=10.1.1.2", "missing")] },
+            _ when reason[0] == '4' => s with
+            {
+                PendingEntries = 4,
+                Differences = [new RowDifference("pods", "pods dst_ip=10.1.1.2", "missing")],
+            },
             _ => s with { Reconciled = false },
         };
         var status = await ctl.GetStatusAsync(new GetStatusRequest());
@@ -80,16 +93,16 @@ public sealed class ConditionTests
     [Theory]
     [InlineData(nameof(TargetState.Away))]
     [InlineData(nameof(TargetState.Backup))]
-    public async Task A_target_that_is_not_reached_leaves_its_pipeline_unknown(string state)
+    public async Task The_pipeline_of_an_unavailable_target_is_unknown(string state)
     {
         await using var api = await ApiFixture.StartAsync();
         api.Core.Change = s => s with { Ready = false, TargetState = Enum.Parse<TargetState>(state), TargetReason = "" };
-        Assert.Equal((false, true, "not connected"), Told(Of(api, ConditionNames.Target)));
-        Assert.Equal((false, true, "not known while the target is away"), Told(Of(api, ConditionNames.Pipeline)));
+        Assert.Equal((false, true, "not connected"), Summarize(Of(api, ConditionNames.Target)));
+        Assert.Equal((false, true, "unknown while the target is unavailable"), Summarize(Of(api, ConditionNames.Pipeline)));
     }
 
     [Fact]
-    public async Task A_condition_that_prevents_ADDs_is_told_first()
+    public async Task A_condition_that_prevents_ADDs_is_reported_first()
     {
         await using var api = await ApiFixture.StartAsync();
         api.Conditions.Add(() => Condition.Unmet(ConditionNames.Watch, "stale"));
@@ -100,14 +113,15 @@ public sealed class ConditionTests
         Assert.Equal((false, "Ports: no permission"), (reply.Ready, reply.Reason));
         using var control = api.ConnectControl();
         var status = await new Protos.V1.Control.ControlClient(control).GetStatusAsync(new GetStatusRequest());
-        Assert.Equal("Ports: no permission", Readiness.Missing(status));
-        // The host's part, which is set up after the ACC, may have to make it.
-        status.Conditions.Single(c => c.Name == "Ports").Reason = "port namespace /run/netns/accoffload-dp: No such file or directory (ENOENT)";
-        Assert.NotEqual("Ports", Readiness.Missing(status)?.Split(':')[0]);
+        Assert.Equal("Ports: no permission", Readiness.FindMissing(status));
+        // The host may create the namespace after the ACC has started.
+        status.Conditions.Single(c => c.Name == "Ports").Reason =
+            "port namespace /run/netns/accoffload-dp: No such file or directory (ENOENT)";
+        Assert.NotEqual("Ports", Readiness.FindMissing(status)?.Split(':')[0]);
     }
 
     [Fact]
-    public async Task Policy_messages_without_effect_are_noticed_by_ctl_status()
+    public async Task Policy_messages_without_effect_are_a_notice_of_ctl_status()
     {
         await using var api = await ApiFixture.StartAsync();
         using var channel = api.Connect(api.Pki.IssueHost());
@@ -120,11 +134,11 @@ public sealed class ConditionTests
     }
 
     [Fact]
-    public async Task Broken_certificate_files_are_a_condition_until_they_are_good_again()
+    public async Task Invalid_certificate_files_are_a_condition_until_they_are_repaired()
     {
         await using var api = await ApiFixture.StartAsync();
         var good = File.ReadAllText(api.Folder.At("tls.crt"));
-        File.WriteAllText(api.Folder.At("tls.crt"), "half a certifi");
+        File.WriteAllText(api.Folder.At("tls.crt"), "truncated");
         api.Server.ReloadCertificates();
         await Eventually.TrueAsync(() => !Of(api, ConditionNames.Certificates).Ok, "the condition fails");
         Assert.Contains(api.Folder.At("tls.crt"), Of(api, ConditionNames.Certificates).Reason, StringComparison.Ordinal);
@@ -136,7 +150,7 @@ public sealed class ConditionTests
     }
 
     [Fact]
-    public async Task The_host_interface_counts_only_where_the_node_has_one_and_its_port_passes_packets()
+    public async Task The_host_interface_is_checked_only_on_nodes_that_have_one_and_needs_a_working_port()
     {
         await using var api = await ApiFixture.StartAsync();
         var node = api.Settings.Node;
@@ -154,31 +168,34 @@ public sealed class ConditionTests
     }
 
     [Fact]
-    public void A_watch_that_is_interrupted_counts_after_a_while_and_one_without_kubeconfig_does_not()
+    public void An_interrupted_watch_counts_after_a_grace_period_and_one_without_kubeconfig_does_not()
     {
         using var folder = new Folder();
         var time = new ManualTime();
         var file = folder.At("kubeconfig");
         var watch = new WatchCondition(file, time);
-        Assert.True(watch.Judge(Watching(ReflectorPhase.Waiting, synced: false)).Ok);
+        Assert.True(watch.Evaluate(Watching(ReflectorPhase.Waiting, synced: false)).Ok);
         File.WriteAllText(file, "");
-        Assert.False(watch.Judge(Watching(ReflectorPhase.Waiting, synced: false)).Ok);
-        Assert.True(watch.Judge(Watching(ReflectorPhase.Watching, synced: true)).Ok);
-        Assert.True(watch.Judge(Watching(ReflectorPhase.Waiting, synced: true)).Ok);
+        Assert.False(watch.Evaluate(Watching(ReflectorPhase.Waiting, synced: false)).Ok);
+        Assert.True(watch.Evaluate(Watching(ReflectorPhase.Watching, synced: true)).Ok);
+        Assert.True(watch.Evaluate(Watching(ReflectorPhase.Waiting, synced: true)).Ok);
         time.Advance(WatchCondition.Grace);
-        var stale = watch.Judge(Watching(ReflectorPhase.Waiting, synced: true));
+        var stale = watch.Evaluate(Watching(ReflectorPhase.Waiting, synced: true));
         Assert.Equal((false, false), (stale.Ok, stale.PreventsAdds));
-        Assert.True(watch.Judge(Watching(ReflectorPhase.Watching, synced: true)).Ok);
+        Assert.True(watch.Evaluate(Watching(ReflectorPhase.Watching, synced: true)).Ok);
     }
 
-    private static Condition Of(ApiFixture api, string name) => api.Conditions.Take().All.Single(c => c.Name == name);
+    private static Condition Of(ApiFixture api, string name) => api.Conditions.Evaluate().All.Single(c => c.Name == name);
 
-    private static (bool Ok, bool PreventsAdds, string Reason) Told(Condition condition) => (condition.Ok, condition.PreventsAdds, condition.Reason);
+    private static (bool Ok, bool PreventsAdds, string Reason) Summarize(Condition condition) =>
+        (condition.Ok, condition.PreventsAdds, condition.Reason);
 
-    private static async Task<Serving> CheckAsync(Health.HealthClient health, string service) => (await health.CheckAsync(new HealthCheckRequest { Service = service })).Status;
+    private static async Task<Serving> CheckAsync(Health.HealthClient health, string service) =>
+        (await health.CheckAsync(new HealthCheckRequest { Service = service })).Status;
 
     private static ClusterWatchStatus Watching(ReflectorPhase phase, bool synced) =>
-        new("", [new ReflectorStatus { Kind = "Service", Phase = phase, Synced = synced }], new ServiceControllerStatus(synced, 0, 0, 0, "", []));
+        new("", [new ReflectorStatus { Kind = "Service", Phase = phase, Synced = synced }], new ServiceControllerStatus(
+            synced, 0, 0, 0, "", []));
 
     private sealed class ManualTime : TimeProvider
     {

@@ -79,7 +79,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData(""" "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 255 } """, "Devices:MaxPorts = \"255\": is more than 254")]
     [InlineData(""" "ArpProxy": { "Interface": "a/b" } """, "ArpProxy:Interface = \"a/b\": is not an interface name")]
     [InlineData(""" "ArpProxy": { "Port": "x" } """, "ArpProxy:Port = \"x\": is not a port number")]
-    [InlineData(""" "Subfunctions": { "acc0": "pci/0000:01:00.0" } """, "has no number of the subfunction (sf)")]
+    [InlineData(""" "Subfunctions": { "acc0": "pci/0000:01:00.0" } """, "has no subfunction number (sf)")]
     [InlineData(""" "Subfunctions": { "a/b": "pci/0000:01:00.0 sf 1" } """, "is not an interface name")]
     public void What_does_not_go_together_is_refused(string json, string text)
     {

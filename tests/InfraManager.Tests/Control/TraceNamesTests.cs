@@ -17,7 +17,8 @@ public sealed class TraceNamesTests
     [InlineData("7", ValueFormat.Number, "7")]
     [InlineData("0xzz", ValueFormat.Number, "0xzz")]
     [InlineData("0x", ValueFormat.Address, "0x")]
-    public void Bits_read_as_their_format_says_or_stay(string bits, ValueFormat format, string expected) => Assert.Equal(expected, TraceNames.Format(bits, format));
+    public void Bits_are_formatted_or_left_unchanged(string bits, ValueFormat format, string expected) =>
+        Assert.Equal(expected, TraceNames.Format(bits, format));
 
     [Theory]
     [InlineData("drops[3]", "spoofed_ip")]
@@ -27,5 +28,5 @@ public sealed class TraceNamesTests
     [InlineData("other[3]", "other[3]")]
     [InlineData("", "")]
     [InlineData("drops[", "drops[")]
-    public void A_cell_becomes_its_reason(string cell, string expected) => Assert.Equal(expected, DropReasons.Name(cell));
+    public void A_counter_cell_is_replaced_with_its_reason(string cell, string expected) => Assert.Equal(expected, DropReasons.Name(cell));
 }

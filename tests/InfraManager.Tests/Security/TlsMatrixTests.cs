@@ -129,7 +129,7 @@ public sealed class TlsMatrixTests
             Assert.Equal(StatusCode.PermissionDenied, e.StatusCode);
             Assert.Contains("node-2", e.Status.Detail, StringComparison.Ordinal);
         }
-        Assert.Contains("it is of node node-2", Assert.Single(api.Log.Matching("Refused")), StringComparison.Ordinal);
+        Assert.Contains("the certificate is for node node-2", Assert.Single(api.Log.Matching("Refused")), StringComparison.Ordinal);
         Assert.Empty(api.Core.Intents);
     }
 

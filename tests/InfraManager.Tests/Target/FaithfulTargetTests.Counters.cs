@@ -1,5 +1,4 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;
 using Grpc.Core;
 using P4.V1;
@@ -17,7 +16,7 @@ public sealed partial class FaithfulTargetTests
         _target.Count("k8s_dp_control.drops", 3, new CounterData { PacketCount = 7 });
         var counter = _view.Pipeline!.Counters.Single(c => c.Alias == "drops");
 
-        var cells = await AsCtl().ReadCountersAsync(counter, default);
+        var cells = await _view.ReadCountersAsync(counter, default);
 
         Assert.Equal((counter.Size, 7L), (cells.Count, cells[3].Packets));
     }
@@ -40,7 +39,7 @@ public sealed partial class FaithfulTargetTests
 
         foreach (var table in new[] { "services", "backends" })
         {
-            var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => AsCtl().ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
+            var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => _view.ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
             Assert.Equal($"the counters of table {table} are not available on this target (p4-dpdk)", refused.Message);
         }
     }
@@ -51,9 +50,7 @@ public sealed partial class FaithfulTargetTests
         await StartAsync(FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true });
         await ReadyAsync();
 
-        var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => AsCtl().ReadRegistersAsync(_view.Pipeline!.Register("unanswered"), default));
+        var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => _view.ReadRegistersAsync(_view.Pipeline!.Register("unanswered"), default));
         Assert.Equal((StatusCode.Unimplemented, "registers are not available on this target (p4-dpdk)"), (refused.Code, refused.Message));
     }
-
-    private TargetView AsCtl() => new(_view, _ports, () => PortReport.Fine, "k8s_dp");
 }

@@ -5,21 +5,29 @@ using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
+using Google.Protobuf;
 using Grpc.Core;
 using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>inframanager ctl: looks into the running service.</summary>
+/// <summary>inframanager ctl: inspects and repairs the running service.</summary>
 internal static class CtlCommand
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private const string StartRemedy = "start it (systemctl start inframanager) or specify its socket with --socket";
+
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
     public static Command Create(Option<string?> config)
     {
-        var socket = new Option<string?>("--socket") { Description = "Control socket; default: that of the configuration", HelpName = "PATH", Recursive = true };
-        var json = new Option<bool>("--json") { Description = "Answer in JSON", Recursive = true };
-        var ctl = new Command("ctl", "Looks into the running service") { socket, json };
+        var socket = new Option<string?>("--socket")
+        {
+            Description = "Control socket; default: the one in the configuration",
+            HelpName = "PATH",
+            Recursive = true,
+        };
+        var json = new Option<bool>("--json") { Description = "Print JSON", Recursive = true };
+        var ctl = new Command("ctl", "Inspects and repairs the running service") { socket, json };
         var context = new Context(socket, config, json);
 
         ctl.Subcommands.Add(Status(context));
@@ -41,8 +49,13 @@ internal static class CtlCommand
 
     private static Command Status(Context context)
     {
-        var wait = new Option<int>("--wait") { Description = "Wait until pods can be attached and the tables are verified; fail if that takes longer than SECONDS", HelpName = "SECONDS" };
-        return Query(context, new Command("status", "What the service and its target are doing") { wait }, async (parsed, client, options) =>
+        var wait = new Option<int>("--wait")
+        {
+            Description = "Wait until pods can be attached and the tables are verified; fail after SECONDS",
+            HelpName = "SECONDS",
+        };
+        var command = new Command("status", "Shows the state of the service and its target") { wait };
+        return Query(context, command, async (parsed, client, options) =>
         {
             var reply = parsed.GetValue(wait) is var seconds and > 0
                 ? await Readiness.WaitAsync(client, TimeSpan.FromSeconds(seconds), TimeProvider.System, options.CancellationToken)
@@ -52,14 +65,14 @@ internal static class CtlCommand
     }
 
     private static Command Endpoints(Context context) =>
-        Query(context, new Command("endpoints", "The endpoints that the service holds"), async (_, client, options) =>
+        Query(context, new Command("endpoints", "Shows the endpoints"), async (_, client, options) =>
         {
             var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
             return new Answer(w => CtlText.Endpoints(w, reply), j => CtlJson.Endpoints(j, reply));
         });
 
     private static Command Vports(Context context) =>
-        Query(context, new Command("vports", "The ports in use: name, MAC, VSI, number in the pipeline, and whose they are"), async (_, client, options) =>
+        Query(context, new Command("vports", "Shows the ports with name, MAC, VSI, number and endpoints"), async (_, client, options) =>
         {
             var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
             return new Answer(w => CtlVports.Text(w, reply), j => CtlVports.Json(j, reply));
@@ -67,8 +80,9 @@ internal static class CtlCommand
 
     private static Command Tables(Context context)
     {
-        var name = new Argument<string>("name") { Description = "One table only", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
-        return Query(context, new Command("tables", "The tables' rows, read back from the target") { name }, async (parsed, client, options) =>
+        var name = OptionalArgument("Show only this table");
+        var command = new Command("tables", "Shows the table entries read from the target") { name };
+        return Query(context, command, async (parsed, client, options) =>
         {
             var reply = await client.ListTablesAsync(new ListTablesRequest { Table = parsed.GetValue(name) ?? "" }, options);
             return new Answer(w => CtlText.Tables(w, reply), j => CtlJson.Tables(j, reply));
@@ -77,8 +91,8 @@ internal static class CtlCommand
 
     private static Command Counters(Context context)
     {
-        var all = new Option<bool>("--all") { Description = "Show those at zero too" };
-        return Query(context, new Command("counters", "The counters, read back from the target") { all }, async (parsed, client, options) =>
+        var all = new Option<bool>("--all") { Description = "Include counters that are zero" };
+        return Query(context, new Command("counters", "Shows the counters read from the target") { all }, async (parsed, client, options) =>
         {
             var reply = await client.ListCountersAsync(new ListCountersRequest(), options);
             return new Answer(w => CtlText.Counters(w, reply, parsed.GetValue(all)), j => CtlJson.Counters(j, reply));
@@ -86,7 +100,7 @@ internal static class CtlCommand
     }
 
     private static Command Shares(Context context) =>
-        Query(context, new Command("shares", "How much of the learned tables each port holds, the fullest first"), async (_, client, options) =>
+        Query(context, new Command("shares", "Shows each port's share of the learned tables"), async (_, client, options) =>
         {
             var reply = await client.ListSharesAsync(new ListSharesRequest(), options);
             return new Answer(w => CtlShares.Text(w, reply), j => CtlShares.Json(j, reply));
@@ -95,22 +109,23 @@ internal static class CtlCommand
     private static Command Trace(Context context)
     {
         var packet = new TraceOptions();
-        var command = new Command("trace", "Follows a packet through the pipeline, without sending it");
+        var command = new Command("trace", "Traces a packet through the pipeline without sending it");
         packet.AddTo(command);
         return Query(context, command, async (parsed, client, options) =>
         {
             var endpoints = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
             var status = await client.GetStatusAsync(new GetStatusRequest(), options);
             var (port, frame) = packet.Build(parsed, endpoints.Endpoints, MacAddress.Parse(status.GatewayMac));
-            var reply = await client.TraceAsync(new ControlTraceRequest { Port = port, Packet = Google.Protobuf.ByteString.CopyFrom(frame) }, options);
+            var reply = await client.TraceAsync(new ControlTraceRequest { Port = port, Packet = ByteString.CopyFrom(frame) }, options);
             return new Answer(w => CtlText.Trace(w, port, frame, reply), j => CtlJson.Trace(j, port, frame, reply));
         });
     }
 
     private static Command Services(Context context)
     {
-        var name = new Argument<string>("name") { Description = "One service only: NAME or NAMESPACE/NAME", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
-        return Query(context, new Command("services", "The services: frontends, backends and packets") { name }, async (parsed, client, options) =>
+        var name = OptionalArgument("Show only this service: NAME or NAMESPACE/NAME");
+        var command = new Command("services", "Shows the services with frontends, backends and packets") { name };
+        return Query(context, command, async (parsed, client, options) =>
         {
             var reply = await client.ListServicesAsync(new ListServicesRequest { Service = parsed.GetValue(name) ?? "" }, options);
             return new Answer(w => CtlServices.Text(w, reply), j => CtlServices.Json(j, reply));
@@ -123,7 +138,7 @@ internal static class CtlCommand
         return Query(context, service.Add(), async (parsed, client, options) =>
         {
             await client.AddServiceAsync(service.AddRequest(parsed), options);
-            return new Answer(w => w.WriteLine("set"), j =>
+            return new Answer(w => w.WriteLine("service set"), j =>
             {
                 j.WriteStartObject();
                 j.WriteEndObject();
@@ -137,7 +152,7 @@ internal static class CtlCommand
         return Query(context, service.Remove(), async (parsed, client, options) =>
         {
             var reply = await client.RemoveServiceAsync(service.RemoveRequest(parsed), options);
-            return new Answer(w => w.WriteLine(reply.Removed ? "removed" : "there was none"), j =>
+            return new Answer(w => w.WriteLine(reply.Removed ? "service removed" : "no such service"), j =>
             {
                 j.WriteStartObject();
                 j.WriteBoolean("removed", reply.Removed);
@@ -152,19 +167,23 @@ internal static class CtlCommand
         return Query(context, repair.Remove(), async (parsed, client, options) =>
         {
             var reply = await client.RemoveEndpointsAsync(repair.RemoveRequest(parsed), options);
-            return new Answer(w => RepairCommands.Text(w, reply, all: false), j => RepairCommands.Json(j, reply));
+            return new Answer(w => RepairCommands.Text(w, reply, isReset: false), j => RepairCommands.Json(j, reply));
         });
     }
 
     private static Command HostReset(Context context) => Query(context, RepairCommands.Reset(), async (_, client, options) =>
     {
         var reply = await client.ResetHostAsync(new ResetHostRequest(), options);
-        return new Answer(w => RepairCommands.Text(w, reply, all: true), j => RepairCommands.Json(j, reply));
+        return new Answer(w => RepairCommands.Text(w, reply, isReset: true), j => RepairCommands.Json(j, reply));
     });
+
+    private static Argument<string> OptionalArgument(string description) =>
+        new("name") { Description = description, Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
 
     private sealed record Answer(Action<TextWriter> Text, Action<Utf8JsonWriter> Json);
 
-    private static Command Query(Context context, Command command, Func<ParseResult, ControlClient, CallOptions, Task<Answer>> query)
+    private static Command Query(
+        Context context, Command command, Func<ParseResult, ControlClient, CallOptions, Task<Answer>> query)
     {
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -173,10 +192,9 @@ internal static class CtlCommand
             var socket = "";
             try
             {
-                socket = parsed.GetValue(context.Socket)
-                    ?? SettingsLoader.Load(parsed.GetValue(context.Config), Environment.GetEnvironmentVariables(), ["Control"]).Control.Socket;
+                socket = parsed.GetValue(context.Socket) ?? ReadSocket(parsed.GetValue(context.Config));
                 using var channel = UnixChannel.Create(socket);
-                var options = new CallOptions(deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
+                var options = new CallOptions(deadline: DateTime.UtcNow + RequestTimeout, cancellationToken: cancellationToken);
                 var answer = await query(parsed, new ControlClient(channel), options);
                 if (parsed.GetValue(context.Json))
                 {
@@ -208,25 +226,28 @@ internal static class CtlCommand
         return command;
     }
 
+    private static string ReadSocket(string? file) =>
+        SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), ["Control"]).Control.Socket;
+
     private static string Explain(RpcException e, string socket)
     {
         if (e.StatusCode == StatusCode.DeadlineExceeded)
         {
-            return $"{socket} does not answer within {Patience.TotalSeconds:0} s; see the log of inframanager";
+            return $"{socket} did not respond within {RequestTimeout.TotalSeconds:0} s; see the log of inframanager";
         }
 
         if (Inner<SocketException>(e) is { } refused)
         {
             return refused.SocketErrorCode switch
             {
-                SocketError.AccessDenied => $"{socket}: permission denied; run it as root",
+                SocketError.AccessDenied => $"{socket}: permission denied; run ctl as root",
                 SocketError.AddressNotAvailable or SocketError.ConnectionRefused =>
-                    $"inframanager does not serve {socket}; start it (systemctl start inframanager), or name its socket with --socket",
-                _ => $"inframanager cannot be reached at {socket} ({refused.Message}); start it (systemctl start inframanager), or name its socket with --socket",
+                    $"inframanager does not serve {socket}; {StartRemedy}",
+                _ => $"inframanager cannot be reached at {socket} ({refused.Message}); {StartRemedy}",
             };
         }
         return e.StatusCode == StatusCode.Unavailable && e.InnerException is not null
-            ? $"{socket} closed the connection; ctl is for root only"
+            ? $"{socket} closed the connection; run ctl as root"
             : $"{e.Status.Detail} ({e.StatusCode})";
     }
 
@@ -244,5 +265,5 @@ internal static class CtlCommand
     }
 }
 
-/// <summary>Something that ctl tells the user in one line.</summary>
+/// <summary>An error that ctl reports in one line.</summary>
 internal sealed class CtlException(string message) : Exception(message);

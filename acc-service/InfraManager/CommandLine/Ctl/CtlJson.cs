@@ -3,7 +3,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>ctl's answers for programs. Names are those of control.proto in camel case; nothing is left out, and a cell without a label has null.</summary>
+/// <summary>JSON output of ctl. Names are those of control.proto in camel case; no field is omitted, and a missing label is null.</summary>
 internal static class CtlJson
 {
     public static void Write(TextWriter writer, Action<Utf8JsonWriter> body)
@@ -46,7 +46,7 @@ internal static class CtlJson
         json.WriteString("targetState", status.TargetState);
         json.WriteString("targetReason", status.TargetReason);
         json.WriteString("pipeline", status.Pipeline);
-        // As text: JSON's numbers lose the low bits of 64.
+        // A string, because JSON numbers cannot represent all 64 bits.
         json.WriteString("cookie", $"{status.Cookie:x16}");
         json.WriteString("gateway", status.Gateway);
         json.WriteString("gatewayMac", status.GatewayMac);
@@ -229,7 +229,7 @@ internal static class CtlJson
         json.WriteEndObject();
     }
 
-    /// <summary>Null while the target has no such port: 0 is a number like any other.</summary>
+    /// <summary>Writes the port number, or null while the target has none; 0 is a valid number.</summary>
     public static void WritePort(Utf8JsonWriter json, bool known, uint port)
     {
         if (known)

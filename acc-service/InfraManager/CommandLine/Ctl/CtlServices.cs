@@ -4,7 +4,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>ctl's answers about services, for people and for programs.</summary>
+/// <summary>Output of ctl services.</summary>
 internal static class CtlServices
 {
     public static void Text(TextWriter writer, ListServicesReply reply)
@@ -20,9 +20,10 @@ internal static class CtlServices
             foreach (var port in service.Ports)
             {
                 var name = port.Name.Length == 0 ? "" : $" {port.Name}";
-                var affinity = port.Affinity == 0 ? "" : $", affinity {port.Affinity} s{(port.AffinityKept == port.Affinity ? "" : $" (kept for {port.AffinityKept} s)")}";
+                var affinity = port.Affinity == 0 ? ""
+                    : $", affinity {port.Affinity} s{(port.AffinityKept == port.Affinity ? "" : $" (in effect {port.AffinityKept} s)")}";
                 writer.WriteLine($"  port {port.Port}/{port.Protocol}{name}{affinity}");
-                var table = new TextTable("", "", "", "", "PACKETS").Right(4);
+                var table = new TextTable("", "", "", "", "PACKETS").AlignRight(4);
                 foreach (var f in port.Frontends)
                 {
                     table.Add("frontend", $"{f.Address}:{f.Port}", f.Retired ? "retired" : f.Kind, Targets(f), Number(f.Packets));
@@ -30,7 +31,8 @@ internal static class CtlServices
 
                 foreach (var b in port.Backends)
                 {
-                    table.Add("backend", $"{b.Address}:{b.Port}", b.Place, b.Draining ? $"{b.Condition}, draining" : Shares(b), Number(b.Packets));
+                    var state = b.Draining ? $"{b.Condition}, draining" : Shares(b);
+                    table.Add("backend", $"{b.Address}:{b.Port}", b.Place, state, Number(b.Packets));
                 }
 
                 table.WriteTo(writer, "    ");
@@ -42,7 +44,7 @@ internal static class CtlServices
         }
         if (reply.CountersProblem.Length > 0)
         {
-            writer.WriteLine($"packets are not known: {reply.CountersProblem}");
+            writer.WriteLine($"packet counts are not available: {reply.CountersProblem}");
         }
     }
 
@@ -135,8 +137,9 @@ internal static class CtlServices
 
     private static string Targets(FrontendInfo f)
     {
-        var ranges = f.Closed ? " from nowhere: closed" : f.SourceRanges.Count == 0 ? "" : $" from {string.Join(", ", f.SourceRanges)}";
-        return (f.Inside == f.Outside ? f.Inside : $"{f.Inside}, from outside {f.Outside}") + ranges;
+        var ranges =
+            f.Closed ? " (closed: no source allowed)" : f.SourceRanges.Count == 0 ? "" : $" from {string.Join(", ", f.SourceRanges)}";
+        return (f.Inside == f.Outside ? f.Inside : $"inside {f.Inside}, outside {f.Outside}") + ranges;
     }
 
     private static string Shares(BackendInfo b)

@@ -5,12 +5,13 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>How much of the learned tables each port holds: what ctl shares shows.</summary>
+/// <summary>Output of ctl shares: the ports' shares of the learned tables.</summary>
 internal static class CtlShares
 {
-    // The target notices the end of a period with a new flow, so what is read may be older.
-    private static readonly string Age =
-        $"A count begins anew with the first new flow after its period ({string.Join(", ", ShareKind.All.Select(k => $"{k.Name} {Span(k.Period)}"))}), or of a new pod at the port. Until then it is the former one.";
+    // The target resets a count only with a new flow, so a count may be outdated.
+    private static readonly string Note =
+        $"A count is reset by the first new flow after its period ({Periods()}) or of a new pod at the port; "
+        + "until then the old count is shown.";
 
     public static void Text(TextWriter writer, ListSharesReply reply)
     {
@@ -26,18 +27,20 @@ internal static class CtlShares
         }
 
         var kinds = ShareKind.All.Select(k => k.Name).ToList();
-        var table = new TextTable(["PORT", "NAME", .. kinds.Select(k => k.ToUpperInvariant()), "ENDPOINTS"]).Right([0, .. Enumerable.Range(2, kinds.Count)]);
+        var table = new TextTable(["PORT", "NAME", .. kinds.Select(k => k.ToUpperInvariant()), "ENDPOINTS"]).AlignRight(
+            [0, .. Enumerable.Range(2, kinds.Count)]);
         foreach (var port in reply.Ports)
         {
-            var one = port.Endpoints[0];
+            var first = port.Endpoints[0];
             table.Add([
-                one.HasPort ? Number(one.Port) : "-",
-                one.PortName,
-                .. kinds.Select(k => port.Shares.FirstOrDefault(s => s.Kind == k) is { } share ? $"{Number(share.Count)}/{Number(share.Limit)}" : "-"),
+                first.HasPort ? Number(first.Port) : "-",
+                first.PortName,
+                .. kinds.Select(
+                    k => port.Shares.FirstOrDefault(s => s.Kind == k) is { } share ? $"{Number(share.Count)}/{Number(share.Limit)}" : "-"),
                 string.Join(' ', port.Endpoints.Select(CtlVports.Owner))]);
         }
         table.WriteTo(writer);
-        writer.WriteLine(Age);
+        writer.WriteLine(Note);
     }
 
     public static void Json(Utf8JsonWriter json, ListSharesReply reply)
@@ -46,10 +49,10 @@ internal static class CtlShares
         json.WriteStartArray("ports");
         foreach (var port in reply.Ports)
         {
-            var one = port.Endpoints[0];
+            var first = port.Endpoints[0];
             json.WriteStartObject();
-            CtlJson.WritePort(json, one.HasPort, one.Port);
-            json.WriteString("name", one.PortName);
+            CtlJson.WritePort(json, first.HasPort, first.Port);
+            json.WriteString("name", first.PortName);
             json.WriteStartArray("endpoints");
             foreach (var endpoint in port.Endpoints)
             {
@@ -74,6 +77,8 @@ internal static class CtlShares
         json.WriteString("problem", reply.Problem);
         json.WriteEndObject();
     }
+
+    private static string Periods() => string.Join(", ", ShareKind.All.Select(k => $"{k.Name} {Span(k.Period)}"));
 
     private static string Span(uint seconds) => seconds % 3600 == 0 ? $"{seconds / 3600} h" : $"{seconds} s";
 

@@ -3,14 +3,14 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>ctl's answers for people.</summary>
+/// <summary>Text output of ctl.</summary>
 internal static class CtlText
 {
     public static void Status(TextWriter writer, GetStatusReply status)
     {
         var table = new TextTable("node", status.Node);
         table.Add("version", status.Version);
-        table.Add("ready", status.Ready ? "yes" : status.CanAttach ? "no, new pods can be attached" : "no, no pod can be attached");
+        table.Add("ready", status.Ready ? "yes" : status.CanAttach ? "no, but pods can be attached" : "no, pods cannot be attached");
         foreach (var condition in status.Conditions)
         {
             table.Add($"  {condition.Name}", Condition(condition));
@@ -31,13 +31,15 @@ internal static class CtlText
         }
 
         table.Add("endpoints", Number(status.Endpoints));
-        table.Add("agent", status.AgentEpoch == 0 ? "none began yet" : $"{(status.Agent.Length == 0 ? "none since host-reset" : status.Agent)}, epoch {Number(status.AgentEpoch)}");
+        var agent = status.Agent.Length == 0 ? "none since host-reset" : status.Agent;
+        table.Add("agent", status.AgentEpoch == 0 ? "none yet" : $"{agent}, epoch {Number(status.AgentEpoch)}");
         if (status.AgentRivals.Length > 0)
         {
-            table.Add("two agents", $"{status.AgentRivals} take the epoch from each other: two processes use this node's certificate");
+            table.Add(
+                "two agents", $"{status.AgentRivals} keep taking the epoch from each other: two processes use this node's certificate");
         }
 
-        table.Add("services", status.Watch is { } watch ? $"{Number(status.Services)}, {Watch(watch)}" : $"{Number(status.Services)}, set by the agent");
+        table.Add("services", $"{Number(status.Services)}, {(status.Watch is { } watch ? Watch(watch) : "set by the agent")}");
         foreach (var kind in status.Watch?.Kinds ?? [])
         {
             table.Add($"watch {kind.Kind}", Watch(kind));
@@ -48,12 +50,14 @@ internal static class CtlText
             table.Add("refused", $"{refused.Subject}: {refused.Reason}");
         }
 
-        table.Add("table entries", status.PendingEntries == 0 ? Number(status.TableEntries) : $"{Number(status.TableEntries)}, {Number(status.PendingEntries)} of them pending");
+        var pending = status.PendingEntries == 0 ? "" : $", {Number(status.PendingEntries)} of them pending";
+        table.Add("table entries", $"{Number(status.TableEntries)}{pending}");
         table.Add("queue", Number(status.QueueLength));
         table.Add("sent", $"{Number(status.UpdatesSent)} updates in {Number(status.WritesSent)} writes");
         table.Add("commits", Number(status.Commits));
         table.Add("reconciled", status.Reconciled
-            ? $"yes: {Number(status.ReconcileInserted)} inserted, {Number(status.ReconcileModified)} modified, {Number(status.ReconcileDeleted)} deleted"
+            ? $"yes: {Number(status.ReconcileInserted)} inserted, {Number(status.ReconcileModified)} modified, "
+                + $"{Number(status.ReconcileDeleted)} deleted"
             : "no");
         if (status.StoreProblem.Length > 0)
         {
@@ -65,23 +69,25 @@ internal static class CtlText
     }
 
     private static string Condition(Condition condition) =>
-        condition.Ok ? condition.Reason.Length == 0 ? "ok" : $"ok ({condition.Reason})" : condition.PreventsAdds ? $"NOT OK, no pod can be attached: {condition.Reason}" : $"NOT OK: {condition.Reason}";
+        condition.Ok ? condition.Reason.Length == 0 ? "ok" : $"ok ({condition.Reason})"
+        : condition.PreventsAdds ? $"NOT OK, pods cannot be attached: {condition.Reason}"
+        : $"NOT OK: {condition.Reason}";
 
     private static string Watch(WatchStatus watch)
     {
         var server = watch.Server.Length == 0 ? "" : $" from {watch.Server}";
         if (!watch.Synced)
         {
-            return $"not yet known{server}";
+            return $"not synced yet{server}";
         }
 
-        var pending = watch.Pending == 0 ? "" : $", {Number(watch.Pending)} to be changed";
-        return $"watched{server}{pending}{(watch.Waiting.Length == 0 ? "" : $"; they wait: {watch.Waiting}")}";
+        var pending = watch.Pending == 0 ? "" : $", {Number(watch.Pending)} pending";
+        return $"watched{server}{pending}{(watch.Waiting.Length == 0 ? "" : $"; waiting for a retry: {watch.Waiting}")}";
     }
 
     private static string Watch(WatchedKind kind)
     {
-        // What went wrong counts while it is not well again.
+        // After recovery the last error no longer matters.
         var problem = kind.LastError.Length == 0 || kind.Phase == "watching" ? "" : $": {kind.LastError}";
         return $"{kind.Phase}, {Number(kind.Objects)} {(kind.Objects == 1 ? "object" : "objects")}{problem}";
     }
@@ -93,7 +99,8 @@ internal static class CtlText
             writer.WriteLine("no endpoints");
             return;
         }
-        var table = new TextTable("PORT", "NAME", "KIND", "POD", "ADDRESSES", "MAC", "MTU", "STATE", "API", "NETWORK", "CONTAINER", "INTERFACE").Right(0, 6);
+        var table = new TextTable(
+            "PORT", "NAME", "KIND", "POD", "ADDRESSES", "MAC", "MTU", "STATE", "API", "NETWORK", "CONTAINER", "INTERFACE").AlignRight(0, 6);
         foreach (var e in reply.Endpoints.OrderBy(e => e.Kind, StringComparer.Ordinal).ThenBy(e => e.Port))
         {
             table.Add(
@@ -115,16 +122,16 @@ internal static class CtlText
 
     public static void Tables(TextWriter writer, ListTablesReply reply)
     {
-        var (first, apart) = (true, false);
+        var (first, separate) = (true, false);
         foreach (var table in reply.Tables)
         {
-            // Empty tables follow each other closely.
-            if (!first && (apart || table.Rows.Count > 0))
+            // No blank lines between empty tables.
+            if (!first && (separate || table.Rows.Count > 0))
             {
                 writer.WriteLine();
             }
 
-            (first, apart) = (false, table.Rows.Count > 0);
+            (first, separate) = (false, table.Rows.Count > 0);
             writer.WriteLine($"{table.Name}: {Number((ulong)table.Rows.Count)} of {Number(table.Size)} rows");
             if (table.Rows.Count == 0)
             {
@@ -136,7 +143,8 @@ internal static class CtlText
             var text = new TextTable([.. names, .. withPriority ? ["PRIORITY"] : Array.Empty<string>(), "ACTION"]);
             foreach (var row in table.Rows)
             {
-                text.Add([.. row.Match.Select(m => m.Value), .. withPriority ? [row.Priority.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(), Action(row.Action, row.Params)]);
+                var priority = withPriority ? [row.Priority.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>();
+                text.Add([.. row.Match.Select(m => m.Value), .. priority, Action(row.Action, row.Params)]);
             }
 
             text.WriteTo(writer, "  ");
@@ -153,13 +161,14 @@ internal static class CtlText
 
         if (cells.Count == 0)
         {
-            writer.WriteLine("nothing counted (--all shows the zeros)");
+            writer.WriteLine("all counters are zero (--all shows them)");
             return;
         }
-        var table = new TextTable("COUNTER", "INDEX", "REASON", "PACKETS", "BYTES").Right(1, 3, 4);
+        var table = new TextTable("COUNTER", "INDEX", "REASON", "PACKETS", "BYTES").AlignRight(1, 3, 4);
         foreach (var cell in cells)
         {
-            table.Add(cell.Counter, Number(cell.Index), cell.Label.Length == 0 ? "-" : cell.Label, Number(cell.Packets), Number(cell.Bytes));
+            table.Add(
+                cell.Counter, Number(cell.Index), cell.Label.Length == 0 ? "-" : cell.Label, Number(cell.Packets), Number(cell.Bytes));
         }
 
         table.WriteTo(writer);
@@ -179,7 +188,8 @@ internal static class CtlText
             }
             else
             {
-                table.Add(Number((ulong)number), step.Table, step.Hit ? "hit" : "miss", Pairs(step.Key), Action(step.Action, step.Params) + (step.Note.Length == 0 ? "" : $"  {step.Note}"));
+                var action = Action(step.Action, step.Params) + (step.Note.Length == 0 ? "" : $"  {step.Note}");
+                table.Add(Number((ulong)number), step.Table, step.Hit ? "hit" : "miss", Pairs(step.Key), action);
             }
         }
         if (number > 0)
@@ -197,7 +207,8 @@ internal static class CtlText
         });
     }
 
-    private static string Action(string action, IEnumerable<NamedValue> parameters) => action.Length == 0 ? "" : $"{action}({Pairs(parameters)})";
+    private static string Action(string action, IEnumerable<NamedValue> parameters) =>
+        action.Length == 0 ? "" : $"{action}({Pairs(parameters)})";
 
     private static string Pairs(IEnumerable<NamedValue> values) => string.Join(", ", values.Select(v => $"{v.Name}={v.Value}"));
 

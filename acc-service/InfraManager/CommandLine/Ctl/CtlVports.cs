@@ -4,7 +4,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>The endpoints by port and MAC: what ctl vports shows.</summary>
+/// <summary>Output of ctl vports: the endpoints grouped by port and MAC.</summary>
 internal static class CtlVports
 {
     public static void Text(TextWriter writer, ListEndpointsReply reply)
@@ -15,18 +15,30 @@ internal static class CtlVports
             return;
         }
 
-        var table = new TextTable("PORT", "NAME", "DEVICE", "MAC", "VSI", "STATE", "ENDPOINTS").Right(0);
+        var table = new TextTable("PORT", "NAME", "DEVICE", "MAC", "VSI", "STATE", "ENDPOINTS").AlignRight(0);
         foreach (var vport in ByVport(reply))
         {
-            var one = vport.First();
+            var first = vport.First();
             table.Add(
-                one.HasPort ? Number(one.Port) : "-", one.PortName, one.Device, one.Mac, OrDash(one.Vsi), one.PortProblem.Length == 0 ? "ok" : one.PortProblem,
+                first.HasPort ? Number(first.Port) : "-",
+                first.PortName,
+                first.Device,
+                first.Mac,
+                OrDash(first.Vsi),
+                first.PortProblem.Length == 0 ? "ok" : first.PortProblem,
                 string.Join(' ', vport.Select(Owner)));
         }
 
         foreach (var own in reply.Vports)
         {
-            table.Add(own.HasPort ? Number(own.Port) : "-", own.Name, own.Use == "subfunction" ? "sf" : "-", OrDash(own.Mac), OrDash(own.Vsi), "-", $"the ACC's own ({own.Use})");
+            table.Add(
+                own.HasPort ? Number(own.Port) : "-",
+                own.Name,
+                own.Use == "subfunction" ? "sf" : "-",
+                OrDash(own.Mac),
+                OrDash(own.Vsi),
+                "-",
+                $"the ACC's own ({own.Use})");
         }
 
         foreach (var free in reply.FreePorts)
@@ -37,9 +49,13 @@ internal static class CtlVports
         table.WriteTo(writer);
     }
 
-    /// <summary>Whose the endpoint is.</summary>
-    public static string Owner(EndpointInfo endpoint) =>
-        endpoint.Kind == "host" ? "host" : endpoint.PodName.Length > 0 ? $"{endpoint.PodNamespace}/{endpoint.PodName}" : $"{endpoint.ContainerId}/{endpoint.InterfaceName}";
+    /// <summary>The owner of an endpoint for display.</summary>
+    public static string Owner(EndpointInfo endpoint) => endpoint switch
+    {
+        { Kind: "host" } => "host",
+        { PodName.Length: > 0 } => $"{endpoint.PodNamespace}/{endpoint.PodName}",
+        _ => $"{endpoint.ContainerId}/{endpoint.InterfaceName}",
+    };
 
     public static void Json(Utf8JsonWriter json, ListEndpointsReply reply)
     {
@@ -47,14 +63,14 @@ internal static class CtlVports
         json.WriteStartArray("vports");
         foreach (var vport in ByVport(reply))
         {
-            var one = vport.First();
+            var first = vport.First();
             json.WriteStartObject();
-            CtlJson.WritePort(json, one.HasPort, one.Port);
-            json.WriteString("name", one.PortName);
-            json.WriteString("device", one.Device);
-            json.WriteString("mac", one.Mac);
-            json.WriteString("vsi", one.Vsi);
-            json.WriteString("problem", one.PortProblem);
+            CtlJson.WritePort(json, first.HasPort, first.Port);
+            json.WriteString("name", first.PortName);
+            json.WriteString("device", first.Device);
+            json.WriteString("mac", first.Mac);
+            json.WriteString("vsi", first.Vsi);
+            json.WriteString("problem", first.PortProblem);
             json.WriteStartArray("endpoints");
             foreach (var endpoint in vport)
             {
@@ -89,9 +105,10 @@ internal static class CtlVports
         json.WriteEndObject();
     }
 
-    // Children of one ipvlan parent are one vport; functions behind one port are told apart by their MACs.
+    // The ipvlan children of one parent share a vport; functions behind one port differ in their MAC.
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>
-        reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal).GroupBy(e => (e.PortName, e.Mac));
+        reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal)
+            .GroupBy(e => (e.PortName, e.Mac));
 
     private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>Says in one line what a frame is. Takes any bytes.</summary>
+/// <summary>Describes a frame in one line; accepts any bytes.</summary>
 internal static class FrameText
 {
     public static string Describe(ReadOnlySpan<byte> frame)

@@ -4,23 +4,23 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>What a built packet carries.</summary>
+/// <summary>The protocol of a packet.</summary>
 internal enum PacketProtocol
 {
     /// <summary>An ARP request for the destination address.</summary>
     Arp,
 
-    /// <summary>An echo request.</summary>
+    /// <summary>An ICMP echo request.</summary>
     Icmp,
 
-    /// <summary>A SYN.</summary>
+    /// <summary>A TCP SYN.</summary>
     Tcp,
 
-    /// <summary>A datagram.</summary>
+    /// <summary>A UDP datagram.</summary>
     Udp,
 }
 
-/// <summary>A packet as ctl trace describes it. IPv4.</summary>
+/// <summary>An ARP or IPv4 packet for ctl trace.</summary>
 internal sealed record PacketSpec
 {
     public required MacAddress SourceMac { get; init; }
@@ -33,19 +33,19 @@ internal sealed record PacketSpec
 
     public PacketProtocol Protocol { get; init; } = PacketProtocol.Icmp;
 
-    /// <summary>TCP and UDP only.</summary>
+    /// <summary>Only for TCP and UDP.</summary>
     public ushort SourcePort { get; init; } = 40000;
 
-    /// <summary>TCP and UDP only.</summary>
+    /// <summary>Only for TCP and UDP.</summary>
     public ushort DestinationPort { get; init; } = 80;
 
     public byte Ttl { get; init; } = 64;
 
-    /// <summary>Bytes after the last header.</summary>
+    /// <summary>Length of the payload in bytes.</summary>
     public int PayloadLength { get; init; } = 56;
 }
 
-/// <summary>Builds Ethernet frames with right lengths and checksums.</summary>
+/// <summary>Builds Ethernet frames with valid lengths and checksums.</summary>
 internal static class PacketBuilder
 {
     private const int Ethernet = 14;
@@ -56,9 +56,9 @@ internal static class PacketBuilder
 
     public static byte[] Build(PacketSpec packet) => packet.Protocol == PacketProtocol.Arp ? BuildArp(packet) : BuildIPv4(packet);
 
-    /// <summary>The Internet checksum (RFC 1071) of data, in network order when written big-endian.</summary>
-    /// <param name="data">The data; an odd last byte counts as if a zero followed.</param>
-    /// <param name="initial">A sum to go on from.</param>
+    /// <summary>Computes the Internet checksum (RFC 1071), to be written big-endian.</summary>
+    /// <param name="data">The data; padded with a zero byte if its length is odd.</param>
+    /// <param name="initial">The initial sum.</param>
     public static ushort Checksum(ReadOnlySpan<byte> data, uint initial = 0)
     {
         var sum = initial;
@@ -92,7 +92,7 @@ internal static class PacketBuilder
         BinaryPrimitives.WriteUInt16BigEndian(arp[6..], 1);
         packet.SourceMac.CopyTo(arp[8..]);
         Write(packet.Source, arp[14..]);
-        // The hardware address asked for stays zero.
+        // The target hardware address stays zero.
         Write(packet.Destination, arp[24..]);
         return frame;
     }
@@ -110,7 +110,7 @@ internal static class PacketBuilder
         var ip = frame.AsSpan(Ethernet);
         ip[0] = 0x45;
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
-        // Don't fragment.
+        // Flag: don't fragment.
         ip[6] = 0x40;
         ip[8] = packet.Ttl;
         ip[9] = protocol;
@@ -139,7 +139,7 @@ internal static class PacketBuilder
                 WritePorts(segment, packet);
                 BinaryPrimitives.WriteUInt16BigEndian(segment[4..], (ushort)segment.Length);
                 var checksum = Checksum(segment, PseudoHeader(ip, protocol, segment.Length));
-                // Zero would say that there is none.
+                // A zero checksum means that there is none.
                 BinaryPrimitives.WriteUInt16BigEndian(segment[6..], checksum == 0 ? (ushort)0xFFFF : checksum);
                 break;
             default:

@@ -4,70 +4,89 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>The commands of ctl that take back what a host told.</summary>
+/// <summary>The ctl commands endpoint-remove and host-reset.</summary>
 internal sealed class RepairCommands
 {
-    private const string Again = "accoffload.v1";
+    // Agents of this API state their attachments again with a Sync.
+    private const string SyncingApi = "accoffload.v1";
 
     private readonly Argument<string> _key = new("key")
     {
-        Description = "NETWORK/CONTAINER/INTERFACE, as ctl endpoints --json has them",
+        Description = "NETWORK/CONTAINER/INTERFACE, as shown by ctl endpoints --json",
         Arity = ArgumentArity.ZeroOrOne,
         DefaultValueFactory = _ => "",
     };
 
-    private readonly Option<string> _address = new("--address") { Description = "Those that have this address", HelpName = "IP", DefaultValueFactory = _ => "" };
-    private readonly Option<string> _mac = new("--mac") { Description = "Those that have this MAC address", HelpName = "MAC", DefaultValueFactory = _ => "" };
+    private readonly Option<string> _address = new("--address")
+    {
+        Description = "Endpoints with this address",
+        HelpName = "IP",
+        DefaultValueFactory = _ => "",
+    };
 
-    public Command Remove() => new("endpoint-remove", "Removes endpoints of either API; what the host still has comes back with its next Sync") { _key, _address, _mac };
+    private readonly Option<string> _mac = new("--mac")
+    {
+        Description = "Endpoints with this MAC address",
+        HelpName = "MAC",
+        DefaultValueFactory = _ => "",
+    };
 
-    public static Command Reset() => new("host-reset", "Forgets all endpoints of the node's host and its epoch; its agent begins again and states what it has");
+    public Command Remove() =>
+        new("endpoint-remove", "Removes endpoints; those that the host still has return with its next Sync") { _key, _address, _mac };
 
-    /// <exception cref="CtlException">Something can't be read, or nothing was told.</exception>
+    public static Command Reset() =>
+        new("host-reset", "Removes all endpoints of the host and ends its epoch; the agent then states its attachments again");
+
+    /// <exception cref="CtlException">The key is not valid, or nothing is specified.</exception>
     public RemoveEndpointsRequest RemoveRequest(ParseResult parsed)
     {
         var request = new RemoveEndpointsRequest { Address = parsed.GetValue(_address) ?? "", Mac = parsed.GetValue(_mac) ?? "" };
         var key = parsed.GetValue(_key) ?? "";
         if (key.Length == 0)
         {
-            return request is { Address.Length: 0, Mac.Length: 0 } ? throw new CtlException("endpoint-remove: give NETWORK/CONTAINER/INTERFACE, --address or --mac") : request;
+            return request is { Address.Length: 0, Mac.Length: 0 }
+                ? throw new CtlException("endpoint-remove: specify NETWORK/CONTAINER/INTERFACE, --address or --mac")
+                : request;
         }
-        // A container's name may have slashes in it (a 24.01 agent's is a path); the others have none, or few.
+        // The container may contain slashes (a 24.01 agent uses a path), network and interface do not.
         var (first, last) = (key.IndexOf('/', StringComparison.Ordinal), key.LastIndexOf('/'));
         if (first <= 0 || last <= first + 1 || last == key.Length - 1)
         {
-            throw new CtlException($"endpoint-remove {key}: give NETWORK/CONTAINER/INTERFACE");
+            throw new CtlException($"endpoint-remove {key}: specify NETWORK/CONTAINER/INTERFACE");
         }
 
         (request.Network, request.ContainerId, request.InterfaceName) = (key[..first], key[(first + 1)..last], key[(last + 1)..]);
         return request;
     }
 
-    public static void Text(TextWriter writer, RemoveEndpointsReply reply, bool all)
+    public static void Text(TextWriter writer, RemoveEndpointsReply reply, bool isReset)
     {
         foreach (var endpoint in reply.Endpoints)
         {
-            writer.WriteLine($"removed {endpoint.Network}/{endpoint.ContainerId}/{endpoint.InterfaceName} ({endpoint.Api}): {string.Join(", ", endpoint.Addresses)} at {endpoint.Mac}");
+            var key = $"{endpoint.Network}/{endpoint.ContainerId}/{endpoint.InterfaceName}";
+            writer.WriteLine($"removed {key} ({endpoint.Api}): {string.Join(", ", endpoint.Addresses)} at {endpoint.Mac}");
         }
 
         if (reply.Endpoints.Count == 0)
         {
-            writer.WriteLine("there was none");
+            writer.WriteLine("no matching endpoints");
         }
 
-        if (all)
+        if (isReset)
         {
-            writer.WriteLine("the host's epoch has ended; its agent begins again within seconds");
+            writer.WriteLine("the host's epoch has ended; its agent begins a new one within seconds");
         }
 
-        if (reply.Endpoints.Any(e => e.Api == Again))
+        if (reply.Endpoints.Any(e => e.Api == SyncingApi))
         {
-            writer.WriteLine("what the host still has comes back with its agent's next Sync; to be rid of it, delete the pod, or run the plugin's DEL on the host");
+            writer.WriteLine(
+                "endpoints that the host still has return with the agent's next Sync; delete the pod or run DEL on the host to prevent it");
         }
 
-        if (reply.Endpoints.Any(e => e.Api != Again))
+        if (reply.Endpoints.Any(e => e.Api != SyncingApi))
         {
-            writer.WriteLine("a 24.01 agent does not state what it has again: restart the pods that came through infra.InfraAgent and are still there");
+            writer.WriteLine(
+                "a 24.01 agent does not state its endpoints again; restart pods attached through infra.InfraAgent that still exist");
         }
     }
 

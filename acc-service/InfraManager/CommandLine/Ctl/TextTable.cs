@@ -2,16 +2,16 @@ using System.Text;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>Rows of text in aligned columns.</summary>
+/// <summary>Writes rows of text in aligned columns.</summary>
 internal sealed class TextTable(params string[] header)
 {
     private readonly List<string[]> _rows = [header];
-    private readonly HashSet<int> _right = [];
+    private readonly HashSet<int> _rightAligned = [];
 
-    /// <summary>Aligns a column of numbers to the right.</summary>
-    public TextTable Right(params int[] columns)
+    /// <summary>Aligns columns to the right.</summary>
+    public TextTable AlignRight(params int[] columns)
     {
-        _right.UnionWith(columns);
+        _rightAligned.UnionWith(columns);
         return this;
     }
 
@@ -37,7 +37,7 @@ internal sealed class TextTable(params string[] header)
                     line.Append("  ");
                 }
 
-                line.Append(_right.Contains(i) ? row[i].PadLeft(widths[i]) : row[i].PadRight(widths[i]));
+                line.Append(_rightAligned.Contains(i) ? row[i].PadLeft(widths[i]) : row[i].PadRight(widths[i]));
             }
             writer.WriteLine(line.ToString().TrimEnd());
         }

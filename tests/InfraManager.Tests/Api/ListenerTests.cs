@@ -6,16 +6,17 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.InfraManager.Tests.Api;
 
-/// <summary>Each door serves its own services and no other.</summary>
-public sealed class DoorTests
+/// <summary>Each listener serves only its own services.</summary>
+public sealed class ListenerTests
 {
     [Fact]
     public async Task The_plain_port_serves_health_only()
     {
         await using var api = await ApiFixture.StartAsync();
         using var channel = api.ConnectPlain(api.HealthAddress);
-        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest { Service = "infra.InfraAgent" })).Status);
-        await AssertNotOfferedAsync(channel, offload: true, agent: true, control: true);
+        var health = await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest { Service = "infra.InfraAgent" });
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
+        await AssertNotServedAsync(channel, offload: true, agent: true, control: true);
         Assert.Empty(api.Core.Intents);
     }
 
@@ -24,7 +25,7 @@ public sealed class DoorTests
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
-        await AssertNotOfferedAsync(api.Connect(certificate), offload: false, agent: false, control: true);
+        await AssertNotServedAsync(api.Connect(certificate), offload: false, agent: false, control: true);
     }
 
     [Fact]
@@ -33,11 +34,11 @@ public sealed class DoorTests
         await using var api = await ApiFixture.StartAsync();
         var channel = api.ConnectControl();
         Assert.Equal("node-1", (await new Protos.V1.Control.ControlClient(channel).GetStatusAsync(new GetStatusRequest())).Node);
-        await AssertNotOfferedAsync(channel, offload: true, agent: true, control: false);
+        await AssertNotServedAsync(channel, offload: true, agent: true, control: false);
         Assert.Empty(api.Core.Intents);
     }
 
-    private static async Task AssertNotOfferedAsync(GrpcChannel channel, bool offload, bool agent, bool control)
+    private static async Task AssertNotServedAsync(GrpcChannel channel, bool offload, bool agent, bool control)
     {
         if (offload)
         {
@@ -46,12 +47,14 @@ public sealed class DoorTests
 
         if (agent)
         {
-            await AssertUnimplementedAsync(async () => await new Protos.Infra.InfraAgent.InfraAgentClient(channel).CreateNetworkAsync(Requests.CreateNetwork()));
+            var client = new Protos.Infra.InfraAgent.InfraAgentClient(channel);
+            await AssertUnimplementedAsync(async () => await client.CreateNetworkAsync(Requests.CreateNetwork()));
         }
 
         if (control)
         {
-            await AssertUnimplementedAsync(async () => await new Protos.V1.Control.ControlClient(channel).GetStatusAsync(new GetStatusRequest()));
+            await AssertUnimplementedAsync(
+                async () => await new Protos.V1.Control.ControlClient(channel).GetStatusAsync(new GetStatusRequest()));
         }
     }
 
