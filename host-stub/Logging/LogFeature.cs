@@ -1,9 +1,9 @@
 namespace ACCOffload.HostStub.Logging;
 
-/// <summary>The names that log levels are configured by; each is a logger category.</summary>
+/// <summary>The features whose log level can be configured; each is a logger category.</summary>
 internal static class LogFeature
 {
-    /// <summary>CNI requests and their answers.</summary>
+    /// <summary>CNI requests and responses.</summary>
     public const string Cni = "Cni";
     /// <summary>The channel to the ACC, and Sync.</summary>
     public const string Acc = "Acc";
@@ -16,6 +16,6 @@ internal static class LogFeature
     /// <summary>Start, stop, configuration.</summary>
     public const string Host = "Host";
 
-    /// <summary>All of them. What is not ours falls to the last one.</summary>
+    /// <summary>All features. Categories of the framework belong to the last one.</summary>
     public static readonly LogFeatures All = new([Cni, Acc, Device, Ipam, Store, Host], Host, []);
 }

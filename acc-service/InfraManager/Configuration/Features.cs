@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>The log's features: what a level can be given to.</summary>
+/// <summary>The features whose log level can be configured; each is a logger category.</summary>
 internal static class Features
 {
     public const string Api = "Api";

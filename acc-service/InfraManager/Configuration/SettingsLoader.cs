@@ -125,8 +125,8 @@ internal static class SettingsLoader
             ReadTarget(reader),
             ReadSoftTarget(reader),
             new PipelineSettings(
-                reader.Value<string?>(
-                    "Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy) ?? Path.Combine(AppContext.BaseDirectory, "pipeline"),
+                reader.Value<string?>("Pipeline:Directory", "", Parsers.OptionalPath, PathRemedy)
+                    ?? Path.Combine(AppContext.BaseDirectory, "pipeline"),
                 reader.Value<string?>("Pipeline:Package", "", Parsers.OptionalPath, PathRemedy),
                 reader.Value<string?>("Pipeline:P4Info", "", Parsers.OptionalPath, PathRemedy)),
             new StoreSettings(reader.Value<string>("Store:Path", "/var/lib/accoffload/inframanager.db", Parsers.AbsolutePath, PathRemedy)),
@@ -147,7 +147,7 @@ internal static class SettingsLoader
             reader.Map<SubfunctionSettings>(
                 "Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Remedy),
             MetricsListen.Read(reader));
-        // No endpoint gets the number that stands for one of the ACC's own.
+        // No endpoint may get the number of one of the ACC's own interfaces.
         settings = settings with
         {
             Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] },
@@ -195,7 +195,7 @@ internal static class SettingsLoader
         {
             reader.Fail(
                 "Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture),
-                $"is more than {DeviceRules.MostVports}, the most vports that there can be with Target:PortRule mac",
+                $"is more than {DeviceRules.MostVports}, the maximum number of vports with Target:PortRule mac",
                 $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
         }
 
@@ -205,7 +205,7 @@ internal static class SettingsLoader
     private static DeviceRules ReadDeviceLists(ConfigurationReader reader) => new()
     {
         Kinds = reader.List<DeviceKind>("Devices:Kinds", DeviceParsers.Kind, $"give one of {DeviceKinds.Names}"),
-        Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give a port's name, or its beginning and *"),
+        Ports = reader.List<string>("Devices:Ports", DeviceParsers.PortPattern, "give the name of a port, or a prefix and *"),
         Macs = reader.List<MacRange>(
             "Devices:Macs", DeviceParsers.MacRange,
             "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
@@ -227,7 +227,7 @@ internal static class SettingsLoader
             UplinkMacRemedy);
         if (port.Length > 0 && mac.IsZero)
         {
-            reader.Fail("Node:Uplink:Mac", "", "is missing: the neighbours have nowhere to send to", UplinkMacRemedy);
+            reader.Fail("Node:Uplink:Mac", "", "is missing: neighbours need it to reach the node", UplinkMacRemedy);
         }
 
         var routes = reader.List<UplinkRoute>(
@@ -238,7 +238,7 @@ internal static class SettingsLoader
         {
             reader.Fail(
                 "Node:Uplink:Mtu", $"{mtu}", "is too small",
-                "give an integer from 576 to 9216, or 0 where the uplink takes what endpoints send");
+                "give an integer from 576 to 9216, or 0 if the uplink takes what endpoints send");
         }
 
         return port.Length == 0 ? null : new UplinkSettings(port, mac, routes, mtu);
@@ -272,7 +272,7 @@ internal static class SettingsLoader
         reader.Value<TargetKind>("Target:Kind", "embedded", Parsers.Name, "give embedded or external"),
         reader.Value<string>("Target:P4Runtime", "unix:/run/accoffload/p4runtime.sock", Parsers.ServerAddress, ServerRemedy),
         reader.Value<string>("Target:Gnmi", "unix:/run/accoffload/p4runtime.sock", Parsers.ServerAddress, ServerRemedy),
-        // Device 0 is refused by every server.
+        // Every server refuses device 0.
         (ulong)reader.Number("Target:DeviceId", 1, 1, long.MaxValue),
         reader.Value<string>("Target:CertificateFile", "/etc/pki/inframanager/client/tls.crt", Parsers.AbsolutePath, PathRemedy),
         reader.Value<string>("Target:KeyFile", "/etc/pki/inframanager/client/tls.key", Parsers.AbsolutePath, PathRemedy),
@@ -289,9 +289,9 @@ internal static class SettingsLoader
     private static TargetPorts ReadTargetPorts(ConfigurationReader reader)
     {
         const string Key = "Target:Ports";
-        const string Remedy = "give different names of ports that the target's chassis configuration has, 1, 2, 4, 8, … of them";
+        const string Remedy = "give 1, 2, 4, 8, … different port names from the target's chassis configuration";
         var names = reader.List<string>(Key, DeviceParsers.PortName, Remedy);
-        // P4-DPDK builds a pipeline with no other number.
+        // P4-DPDK accepts a power of two only.
         if (names.Count > 0 && !BitOperations.IsPow2(names.Count))
         {
             reader.Fail(
@@ -307,8 +307,7 @@ internal static class SettingsLoader
         return new TargetPorts(names, !reader.Flag("Target:MakePorts", true));
     }
 
-    // With release 24.01's package for P4-DPDK one of them is the ARP responder's. They get their numbers in the order in which they are
-    // made.
+    // In the P4-DPDK package of release 24.01 one of the ports belongs to the ARP responder. Ports are numbered in the order of creation.
     private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile == PipelineProfile.Dpdk2401
         ? [.. settings.Target.Ports.Names.Where((_, number) => number != (settings.Node.ArpPort ?? NodeSettings.DpdkArpPort))]
         : settings.Target.Ports.Names;
@@ -344,7 +343,7 @@ internal static class SettingsLoader
         return null;
     }
 
-    /// <summary>What only shows when two keys are seen together: an address that could be a pod's and something else's.</summary>
+    /// <summary>Checks keys against each other: no address may belong both to a pod and to something else.</summary>
     private static void CheckAddresses(ConfigurationReader reader, NodeSettings node)
     {
         if (reader.Errors.Count > 0)
@@ -396,7 +395,7 @@ internal static class SettingsLoader
         }
     }
 
-    /// <summary>No service can be given the address and port at which this ACC itself is reached.</summary>
+    /// <summary>Checks that no service can take the address and port of this ACC itself.</summary>
     private static void CheckOwnApi(ConfigurationReader reader, Settings settings)
     {
         if (reader.Errors.Count > 0)
@@ -407,8 +406,9 @@ internal static class SettingsLoader
         var node = settings.Node;
         var listeners = new[]
         {
-            ("Api:Listen", settings.Api.Listen), (
-                "Api:HealthListen", settings.Api.HealthListen), (MetricsListen.Key, settings.MetricsListen),
+            ("Api:Listen", settings.Api.Listen),
+            ("Api:HealthListen", settings.Api.HealthListen),
+            (MetricsListen.Key, settings.MetricsListen),
         };
         foreach (var (key, own) in listeners)
         {
@@ -443,19 +443,19 @@ internal static class SettingsLoader
 
         if (settings.Target.Kind == TargetKind.Embedded && !soft.Listen.StartsWith("unix:", StringComparison.Ordinal))
         {
-            reader.Fail("SoftTarget:Listen", soft.Listen, "is no unix socket, and the target is embedded", "give unix:/path");
+            reader.Fail("SoftTarget:Listen", soft.Listen, "is not a unix socket, but the target is embedded", "give unix:/path");
         }
 
         if ((soft.CertificateFile is null) != (soft.KeyFile is null) || (soft.KeyFile is null) != (soft.CaFile is null))
         {
             reader.Fail(
                 "SoftTarget:CertificateFile", soft.CertificateFile,
-                "goes with SoftTarget:KeyFile and SoftTarget:CaFile, but not all three are given",
+                "needs SoftTarget:KeyFile and SoftTarget:CaFile, and not all three are set",
                 "give all three, or none for unix sockets and loopback addresses");
         }
     }
 
-    /// <summary>The packages of release 24.01 run on external targets alone, and know no uplink.</summary>
+    /// <summary>Checks the profile: the packages of release 24.01 run on external targets only, and have no uplink.</summary>
     private static void CheckProfile(ConfigurationReader reader, Settings settings)
     {
         var node = settings.Node;
@@ -467,7 +467,7 @@ internal static class SettingsLoader
         if (settings.Pipeline is { Package: null, P4Info: { } info })
         {
             reader.Fail(
-                "Pipeline:P4Info", info, "belongs to a package, and Pipeline:Package names none",
+                "Pipeline:P4Info", info, "belongs to a package, but Pipeline:Package is not set",
                 "set Pipeline:Package, or remove Pipeline:P4Info");
         }
 

@@ -70,7 +70,7 @@ public sealed class LimitsTests
         }
 
         Assert.InRange(api.Server.Connections, 1, 80);
-        Assert.Empty(api.Log.Matching("connections already"));
+        Assert.Empty(api.Log.Matching("connections of the group are in use"));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class LimitsTests
             Assert.True(await watches[i].ResponseStream.MoveNext(CancellationToken.None));
         }
         await Assert.ThrowsAsync<RpcException>(() => AttachAsync(api, certificate));
-        await Eventually.TrueAsync(() => api.Log.Matching("there are 2 connections already").Any(), "the refusal is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("all 2 connections of the group are in use").Any(), "the refusal is told");
         watches[0].Dispose();
         await Eventually.TrueAsync(() => AttachAsync(api, certificate).ContinueWith(t => t.IsCompletedSuccessfully, TaskScheduler.Default), "there is room again");
         watches[1].Dispose();
@@ -105,7 +105,7 @@ public sealed class LimitsTests
             Assert.True(await watches[i].ResponseStream.MoveNext(CancellationToken.None));
         }
         watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
-        await Eventually.TrueAsync(() => api.Log.Matching("there are 8 connections already").Any(), "the other node is at its bound");
+        await Eventually.TrueAsync(() => api.Log.Matching("all 8 connections of the group are in use").Any(), "the other node is at its bound");
         await AttachAsync(api, own);
         watches.ForEach(w => w.Dispose());
     }
