@@ -4,11 +4,11 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Number 18 of what was seen.</summary>
+/// <summary>Behaviour 18: IDs and arbitration.</summary>
 public sealed class ArbitrationTests
 {
     [Fact]
-    public async Task A_higher_election_id_makes_the_other_backup_and_back()
+    public async Task A_higher_election_id_takes_over_and_a_later_bid_takes_back()
     {
         await using var fixture = await TargetFixture.StartAsync();
         using var other = new RawClient(fixture.Target);
@@ -16,7 +16,7 @@ public sealed class ArbitrationTests
         Assert.Equal(StatusCode.OK, await other.BidAsync(6));
         Assert.Equal(StatusCode.AlreadyExists, await fixture.Client.NextStatusAsync());
 
-        // It hangs up: nobody is primary until somebody bids as high.
+        // The primary disconnects: there is none until a controller bids at least as high.
         await other.HangUpAsync();
         Assert.Equal(StatusCode.NotFound, await fixture.Client.NextStatusAsync());
         Assert.Equal(StatusCode.NotFound, await other.BidAsync(4));
@@ -27,7 +27,7 @@ public sealed class ArbitrationTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Only_the_primary_writes_and_pushes(bool on)
+    public async Task Only_the_primary_may_write_and_push(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ChecksPrimary = on, RefusesSecondPush = false });
         using var other = new RawClient(fixture.Target) { Id = 9 };
@@ -44,14 +44,14 @@ public sealed class ArbitrationTests
             await other.PushAsync();
         }
 
-        // Anybody may read.
+        // Every controller may read.
         Assert.Empty(await other.ReadTableAsync(SmallPipeline.First));
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Device_and_election_ids_of_zero_are_refused(bool on)
+    public async Task Device_and_election_ids_of_zero_are_rejected(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesZeroIds = on });
         using var noDevice = new RawClient(fixture.Target) { DeviceId = 0 };
@@ -69,7 +69,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task Two_controllers_can_not_share_an_election_id()
+    public async Task Two_controllers_cannot_share_an_election_id()
     {
         await using var fixture = await TargetFixture.StartAsync();
         using var other = new RawClient(fixture.Target);

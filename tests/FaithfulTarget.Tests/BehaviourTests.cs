@@ -3,11 +3,11 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>All behaviours on, and all off.</summary>
+/// <summary>All behaviours on and all off.</summary>
 public sealed class BehaviourTests
 {
     [Fact]
-    public void Each_behaviour_has_a_switch_that_is_on_unless_told()
+    public void Every_behaviour_is_on_by_default()
     {
         PropertyInfo[] switches = [.. typeof(FaithfulBehaviours).GetProperties().Where(p => p.PropertyType == typeof(bool))];
         Assert.All(switches, s => Assert.True((bool)s.GetValue(new FaithfulBehaviours())!, s.Name));
@@ -15,7 +15,7 @@ public sealed class BehaviourTests
     }
 
     [Fact]
-    public async Task Without_any_there_are_no_surprises()
+    public async Task Without_behaviours_the_target_follows_the_specification()
     {
         await using var fixture = await TargetFixture.StartAsync(FaithfulBehaviours.None);
         await fixture.Client.BidAsync();

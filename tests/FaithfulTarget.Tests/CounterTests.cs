@@ -5,7 +5,7 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Numbers 11 and 12 of what was seen.</summary>
+/// <summary>Behaviours 11 and 12: counters.</summary>
 public sealed class CounterTests
 {
     private static readonly CounterData Some = new() { PacketCount = 5, ByteCount = 500 };
@@ -42,7 +42,7 @@ public sealed class CounterTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Row_counters_of_other_tables_are_not(bool on)
+    public async Task Row_counters_of_other_tables_cannot_be_read(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CountsFirstTableOnly = on });
         var asked = await CountedRowAsync(fixture, SmallPipeline.Second);
@@ -59,7 +59,7 @@ public sealed class CounterTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Row_counters_of_packets_alone_are_not(bool on)
+    public async Task Row_counters_of_packets_only_cannot_be_read(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPacketOnlyRowCounters = on, CountsFirstTableOnly = false });
         var asked = await CountedRowAsync(fixture, SmallPipeline.Packets);
@@ -72,14 +72,14 @@ public sealed class CounterTests
             Assert.Equal(Some, Assert.Single(await fixture.Client.ReadAsync(asked)).DirectCounterEntry.Data);
         }
 
-        // A Read of the rows themselves works, as long as nobody asks for what they counted.
+        // Reading the rows themselves works if the request does not ask for counters.
         Assert.Single(await fixture.Client.ReadTableAsync(SmallPipeline.Packets));
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Row_counters_are_not_read_without_a_key(bool on)
+    public async Task Row_counters_cannot_be_read_without_a_key(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesRowCounterWildcards = on });
         var asked = await CountedRowAsync(fixture, SmallPipeline.First);

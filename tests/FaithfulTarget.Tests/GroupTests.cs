@@ -5,7 +5,7 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Number 13 of what was seen.</summary>
+/// <summary>Behaviour 13: groups and members.</summary>
 public sealed class GroupTests
 {
     private static readonly Entity AllGroups = new() { ActionProfileGroup = new ActionProfileGroup { ActionProfileId = SmallPipeline.Profile } };
@@ -40,7 +40,7 @@ public sealed class GroupTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_member_that_was_in_a_group_can_not_be_deleted(bool on)
+    public async Task A_member_that_was_in_a_group_cannot_be_deleted(bool on)
     {
         await using var fixture = await StartAsync(new FaithfulBehaviours { RefusesUsedMemberDeletes = on });
         await PartFailsAsync(on ? StatusCode.Internal : StatusCode.FailedPrecondition, () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
@@ -54,7 +54,7 @@ public sealed class GroupTests
             await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1));
         }
 
-        // One that never was in any goes.
+        // A member that was never in a group can be deleted.
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(3));
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(3));
     }
@@ -62,23 +62,23 @@ public sealed class GroupTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_insert_of_what_is_there_is_told_as_no_room(bool on)
+    public async Task A_duplicate_insert_is_reported_as_no_room(bool on)
     {
-        await using var fixture = await StartAsync(new FaithfulBehaviours { ConfusesDoubleWithFull = on });
+        await using var fixture = await StartAsync(new FaithfulBehaviours { ReportsDuplicatesAsFull = on });
         var code = on ? StatusCode.ResourceExhausted : StatusCode.AlreadyExists;
         await PartFailsAsync(code, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Member(1)));
         await PartFailsAsync(code, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Group(9, 1, 2)));
     }
 
     [Fact]
-    public async Task A_group_that_is_not_there_is_not_found()
+    public async Task A_missing_group_is_not_found()
     {
         await using var fixture = await StartAsync(new FaithfulBehaviours());
         await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.ReadAsync(SmallPipeline.Group(77)));
     }
 
     [Fact]
-    public async Task Members_of_a_group_that_was_never_modified_go_after_it()
+    public async Task Members_of_an_unmodified_group_can_be_deleted_after_it()
     {
         await using var fixture = await StartAsync(new FaithfulBehaviours());
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Group(9));
@@ -86,7 +86,7 @@ public sealed class GroupTests
     }
 
     [Fact]
-    public async Task A_row_names_a_member_or_group_that_is_there()
+    public async Task A_row_must_refer_to_an_existing_member_or_group()
     {
         await using var fixture = await StartAsync(new FaithfulBehaviours());
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 1, 2));

@@ -9,7 +9,7 @@ namespace ACCOffload.Faithful.Tests;
 public sealed class LinkTests
 {
     [TapFact]
-    public async Task Taps_are_links_that_vanish_with_the_process()
+    public async Task Taps_are_links_that_disappear_with_the_process()
     {
         using var ns = NetNamespace.CreateNameless();
         using var route = RouteNetlink.Open(ns);
@@ -17,7 +17,7 @@ public sealed class LinkTests
         await fixture.Client.MakeTapAsync("TAP0");
         Assert.Equal("tun", route.GetLink("TAP0")!.Kind);
 
-        // Made although the Set failed.
+        // Created although the Set failed.
         await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP1", ("port-type", Text("TAP")), ("mtu", new Gnmi.TypedValue { IntVal = 1400 })));
         Assert.NotNull(route.GetLink("TAP1"));
 

@@ -2,7 +2,7 @@ using Grpc.Core;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>TCP, without and with TLS.</summary>
+/// <summary>TCP with and without TLS.</summary>
 public sealed class ListenTests
 {
     [Fact]

@@ -4,7 +4,7 @@ using static ACCOffload.Faithful.Tests.RawClient;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Numbers 3 to 6 of what was seen.</summary>
+/// <summary>Behaviours 3 to 6: ports.</summary>
 public sealed class PortTests
 {
     private static readonly TypedValue Tap = Text("TAP");
@@ -13,7 +13,7 @@ public sealed class PortTests
     [InlineData("TAP0")]
     [InlineData("P4TAP_0")]
     [InlineData("net_vhost0")]
-    public async Task Names_of_the_chassis_configuration_exist(string name)
+    public async Task Ports_of_the_chassis_configuration_exist(string name)
     {
         await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.MakeTapAsync(name);
@@ -23,7 +23,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Other_names_do_not(bool on)
+    public async Task Other_ports_do_not_exist(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { KnowsOnlyConfiguredPorts = on });
         if (!on)
@@ -40,20 +40,20 @@ public sealed class PortTests
     }
 
     [Fact]
-    public async Task A_tap_is_made_as_soon_as_its_type_arrives()
+    public async Task A_tap_is_created_as_soon_as_its_type_arrives()
     {
         await using var fixture = await TargetFixture.StartAsync();
         var e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 })));
         Assert.Equal("MTU is already set or PORT is already configured", e.Status.Detail);
         Assert.Equal(1500, fixture.Target.Mtus["TAP0"]);
 
-        // With its type last it is made as it was meant.
+        // With the type last the other attributes apply.
         await fixture.Client.SetPortAsync("TAP1", ("mtu", new TypedValue { IntVal = 1400 }), ("pipeline-name", Text("pipe")), ("port-type", Tap));
         Assert.Equal(1400, fixture.Target.Mtus["TAP1"]);
     }
 
     [Fact]
-    public async Task A_set_may_be_one_transaction()
+    public async Task A_set_can_be_atomic()
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { MakesTapAtPortType = false });
         await fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 }));
@@ -65,7 +65,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true, 0)]
     [InlineData(false, 1400)]
-    public async Task An_mtu_is_read_as_int_only(bool on, long mtu)
+    public async Task An_unsigned_mtu_is_read_as_zero(bool on, long mtu)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReadsMtuAsIntOnly = on });
         await fixture.Client.SetPortAsync("TAP0", ("mtu", new TypedValue { UintVal = 1400 }), ("port-type", Tap));
@@ -75,7 +75,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_link_without_its_device_is_not_made(bool on)
+    public async Task A_link_without_its_device_is_not_created(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { LinkNeedsPciBdf = on });
         await fixture.Client.SetPortAsync("TAP0", ("port-type", Text("LINK")));
@@ -87,7 +87,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_is_there_can_not_be_set_again(bool on)
+    public async Task An_existing_port_cannot_be_set_again(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesRepeatedSets = on });
         await fixture.Client.MakeTapAsync("TAP0");
@@ -106,7 +106,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Ports_can_not_be_deleted(bool on)
+    public async Task Ports_cannot_be_deleted(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortDeletes = on });
         await fixture.Client.MakeTapAsync("TAP0");
@@ -129,7 +129,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task All_ports_at_once_are_unsupported(bool on)
+    public async Task Port_wildcards_are_unsupported(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesPortWildcards = on });
         await fixture.Client.MakeTapAsync("TAP1");
@@ -146,7 +146,7 @@ public sealed class PortTests
     }
 
     [Fact]
-    public async Task The_first_port_has_the_number_of_an_absent_one()
+    public async Task The_first_port_has_the_number_of_a_missing_port()
     {
         await using var fixture = await TargetFixture.StartAsync();
         Assert.Equal(0u, await fixture.Client.PortNumberAsync("TAP5"));
@@ -159,9 +159,9 @@ public sealed class PortTests
     }
 
     [Fact]
-    public async Task Numbers_may_start_at_one_and_absence_be_told()
+    public async Task Numbers_can_start_at_one_with_missing_ports_not_found()
     {
-        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, NumbersAbsentPortsZero = false });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, ReportsAbsentPortsAsZero = false });
         await FailsAsync(StatusCode.NotFound, () => fixture.Client.PortNumberAsync("TAP0"));
         await fixture.Client.MakeTapAsync("TAP0");
         Assert.Equal(1u, await fixture.Client.PortNumberAsync("TAP0"));
@@ -170,7 +170,7 @@ public sealed class PortTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task After_the_push_no_port_can_be_made(bool on)
+    public async Task No_port_can_be_created_after_the_push(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPortsAfterPush = on });
         if (on)

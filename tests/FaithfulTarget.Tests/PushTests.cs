@@ -5,13 +5,13 @@ using static ACCOffload.Faithful.Tests.RawClient;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Numbers 1, 2, 7, 8 and 17 of what was seen.</summary>
+/// <summary>Behaviours 1, 2, 7, 8 and 17: the pipeline.</summary>
 public sealed class PushTests
 {
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task The_device_config_has_to_be_one(bool on)
+    public async Task The_device_config_must_be_valid(bool on)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ParsesDeviceConfig = on });
         await fixture.Client.BidAsync();
@@ -35,7 +35,7 @@ public sealed class PushTests
     [InlineData("  ")]
     [InlineData("p4c-dpdk k8s_dp.p4")]
     [InlineData("p4c-dpdk --arch")]
-    public async Task A_compile_command_without_an_architecture_kills(string command)
+    public async Task A_compile_command_without_an_architecture_crashes_the_target(string command)
     {
         await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.BidAsync();
@@ -44,15 +44,14 @@ public sealed class PushTests
         Assert.Contains("compile_command", await fixture.DeathAsync(), StringComparison.Ordinal);
         Assert.False(fixture.Target.IsAlive);
 
-        // Nothing listens any more.
         fixture.Reconnect();
         await FailsAsync(StatusCode.Unavailable, () => fixture.Client.PortNumberAsync("TAP0"));
     }
 
     [Fact]
-    public async Task A_blank_compile_command_harms_nobody_where_it_is_not_read()
+    public async Task A_blank_compile_command_is_accepted_if_it_is_not_read()
     {
-        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { DiesOfBlankCompileCommand = false });
+        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { CrashesOnBlankCompileCommand = false });
         await fixture.Client.BidAsync();
         await fixture.Client.MakeTapAsync("TAP0");
         await fixture.Client.PushAsync(SmallPipeline.Config(""));
@@ -60,7 +59,7 @@ public sealed class PushTests
     }
 
     [Fact]
-    public async Task The_number_of_ports_has_to_be_a_power_of_two()
+    public async Task The_number_of_ports_must_be_a_power_of_two()
     {
         await using var fixture = await TargetFixture.StartAsync();
         await fixture.Client.BidAsync();
@@ -74,7 +73,7 @@ public sealed class PushTests
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.Null(fixture.Target.Pipeline);
 
-        // The missing one heals it.
+        // Adding the missing port fixes it.
         await fixture.Client.MakeTapAsync("TAP3");
         await fixture.Client.PushAsync();
         Assert.Equal(3, fixture.Target.Pushes);
@@ -84,7 +83,7 @@ public sealed class PushTests
     [Theory]
     [InlineData(0)]
     [InlineData(3)]
-    public async Task Any_number_of_ports_will_do_otherwise(int ports)
+    public async Task Any_number_of_ports_works_with_the_behaviour_off(int ports)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { NeedsPowerOfTwoPorts = false });
         await fixture.Client.BidAsync();
@@ -97,7 +96,7 @@ public sealed class PushTests
     }
 
     [Fact]
-    public async Task A_second_push_fails_and_the_next_read_kills()
+    public async Task A_second_push_fails_and_the_next_read_crashes_the_target()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync();
         var second = await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
@@ -108,15 +107,15 @@ public sealed class PushTests
     }
 
     [Fact]
-    public async Task A_second_push_may_only_fail()
+    public async Task A_second_push_can_fail_without_a_crash()
     {
-        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { DiesOfReadAfterSecondPush = false });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CrashesOnReadAfterSecondPush = false });
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.Empty(await fixture.Client.ReadTableAsync(SmallPipeline.First));
     }
 
     [Fact]
-    public async Task A_second_push_may_replace_the_pipeline()
+    public async Task A_second_push_can_replace_the_pipeline()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesSecondPush = false });
         await fixture.Client.WriteAsync(P4.V1.Update.Types.Type.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
@@ -126,7 +125,7 @@ public sealed class PushTests
     }
 
     [Fact]
-    public async Task Without_a_pipeline_there_is_none_to_get()
+    public async Task Getting_the_pipeline_fails_if_there_is_none()
     {
         var request = new GetForwardingPipelineConfigRequest { DeviceId = 1 };
         await using (var fixture = await TargetFixture.StartAsync())
@@ -149,7 +148,7 @@ public sealed class PushTests
     [Theory]
     [InlineData(true, "P4RUNTIME_VER")]
     [InlineData(false, "1.3.0")]
-    public async Task The_version_is_the_name_of_a_macro(bool on, string version)
+    public async Task Capabilities_reports_the_macro_name_as_version(bool on, string version)
     {
         await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { ReportsMacroNameAsVersion = on });
         Assert.Equal(version, (await fixture.Client.P4.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = 1 })).P4RuntimeApiVersion);

@@ -4,13 +4,13 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Number 16 of what was seen, and what a test can do to the process.</summary>
+/// <summary>Behaviour 16, and killing and restarting the process.</summary>
 public sealed class RestartTests
 {
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_restarted_target_has_nothing(bool on)
+    public async Task A_restarted_target_is_empty(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ForgetsOnRestart = on });
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
@@ -31,7 +31,7 @@ public sealed class RestartTests
         await fixture.Client.PushAsync();
         Assert.Empty(await fixture.Client.ReadTableAsync(SmallPipeline.First));
 
-        // What was asked for is counted over all lives.
+        // Requests are counted over all restarts.
         Assert.Equal(2, fixture.Target.Pushes);
         Assert.Single(fixture.Target.Updates);
     }
@@ -48,7 +48,7 @@ public sealed class RestartTests
     }
 
     [Fact]
-    public async Task A_target_that_died_can_be_restarted()
+    public async Task A_dead_target_can_be_restarted()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync();
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
@@ -60,14 +60,14 @@ public sealed class RestartTests
     }
 
     [Fact]
-    public async Task Its_scripts_make_its_taps_one_by_one()
+    public async Task The_scripts_create_taps_one_by_one()
     {
         OwnTap[] taps = [new("TAP0", TimeSpan.Zero), new("TAP1", TimeSpan.FromMilliseconds(20)), new("TAP2", TimeSpan.FromHours(1))];
         await using var fixture = await TargetFixture.StartAsync(change: o => o with { OwnTaps = taps });
         await UntilPortsAsync(fixture, 2);
         Assert.Equal(["TAP0", "TAP1"], fixture.Target.Ports.Keys.Order());
 
-        // A push as soon as it succeeds shuts the later ports out.
+        // After an early push the remaining ports cannot be created.
         await fixture.Client.BidAsync();
         await fixture.Client.PushAsync();
         await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP2"));

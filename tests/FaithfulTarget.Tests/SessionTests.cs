@@ -10,21 +10,21 @@ using P4.Config.V1;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>The product's own session, with the pipeline that ships.</summary>
+/// <summary>The product's session with the shipped pipeline.</summary>
 public sealed class SessionTests
 {
     private const ulong Cookie = 0xc00c1e;
     private static readonly string Artifacts = Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp");
 
     [Fact]
-    public async Task The_products_session_pushes_the_shipped_pipeline_and_reads_what_it_wrote()
+    public async Task The_session_pushes_the_shipped_pipeline_and_reads_back_its_writes()
     {
         await using var fixture = await TargetFixture.StartAsync();
         await RunAsync(fixture, new TargetEndpoint { Address = fixture.Target.Address });
     }
 
     [Fact]
-    public async Task It_does_so_over_mutual_tls()
+    public async Task The_session_works_over_mutual_tls()
     {
         using var certificates = new TestCertificates();
         await using var fixture = await TargetFixture.StartAsync(change: o => o with
@@ -72,7 +72,7 @@ public sealed class SessionTests
         Assert.Equal(row.ToString(), Assert.Single(read).ToString());
         Assert.Equal(["INSERT k8s_dp_control.pods"], fixture.Target.Updates.Select(u => u.ToString()));
 
-        // Equal names: the shipped pipeline's rows can be deleted.
+        // P4 and target names are equal, so the shipped pipeline's rows can be deleted.
         var deleted = await session.WriteAsync(new EntryUpdate[] { new(UpdateKind.Delete, row) }, limit.Token);
         Assert.True(deleted.AllOk, deleted.Message);
         Assert.Empty(fixture.Target.Rows["k8s_dp_control.pods"]);

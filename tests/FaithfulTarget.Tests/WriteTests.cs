@@ -5,20 +5,20 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>Numbers 9, 10 and 13 to 15 of what was seen.</summary>
+/// <summary>Behaviours 9, 10 and 13 to 15: writes.</summary>
 public sealed class WriteTests
 {
     [Theory]
     [InlineData(true, 1)]
     [InlineData(false, 2)]
-    public async Task Modify_answers_ok_and_changes_nothing(bool on, byte value)
+    public async Task Modify_succeeds_but_changes_nothing(bool on, byte value)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { IgnoresModify = on });
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Row(SmallPipeline.First, 1, 2));
         Assert.Equal(value, SmallPipeline.ValueOf(Assert.Single(await fixture.Client.ReadTableAsync(SmallPipeline.First)).TableEntry));
 
-        // DELETE and INSERT do it.
+        // DELETE and INSERT change the row.
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Row(SmallPipeline.First, 1, 0));
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 3));
         Assert.Equal(3, SmallPipeline.ValueOf(Assert.Single(fixture.Target.Rows["main.first"])));
@@ -28,7 +28,7 @@ public sealed class WriteTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Rows_of_nested_tables_can_not_be_deleted(bool on)
+    public async Task Rows_of_nested_tables_cannot_be_deleted(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesNestedDeletes = on });
         var row = SmallPipeline.Row(SmallPipeline.Nested, 1, 1);
@@ -68,7 +68,7 @@ public sealed class WriteTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_row_asked_for_by_its_key_that_is_not_there_is_not_found(bool on)
+    public async Task Reading_a_missing_row_by_key_is_not_found(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { FailsReadsOfAbsentRows = on });
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
@@ -91,7 +91,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task Each_update_has_its_own_error()
+    public async Task Every_update_has_its_own_error()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync();
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
@@ -106,7 +106,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task Thousands_of_errors_fit_the_trailers()
+    public async Task Thousands_of_errors_fit_into_the_trailers()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync();
         P4.V1.Update[] updates = [.. Enumerable.Range(0, 4096).Select(_ => One(Kind.Delete, 1))];
@@ -116,7 +116,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task A_write_shows_entry_by_entry()
+    public async Task A_write_takes_effect_entry_by_entry()
     {
         await using var fixture = await TargetFixture.StartAsync(change: o => o with { CommitTime = TimeSpan.FromSeconds(20) });
         await fixture.Client.BidAsync();
@@ -135,7 +135,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task A_write_may_show_at_once()
+    public async Task A_write_can_take_effect_as_a_whole()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CommitsEachEntry = false });
         Assert.Equal(2, (await PartsAsync(() => fixture.Client.WriteAsync(One(Kind.Insert, 1), One(Kind.Insert, 1)))).Length);
@@ -145,7 +145,7 @@ public sealed class WriteTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Rolling_back_is_refused(bool on)
+    public async Task Rollback_is_rejected(bool on)
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesRollback = on });
         var request = fixture.Client.Request(One(Kind.Insert, 1), One(Kind.Delete, 2));
@@ -156,7 +156,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task A_test_can_leave_no_room()
+    public async Task A_test_can_simulate_a_full_table()
     {
         await using var fixture = await TargetFixture.StartWithPipelineAsync();
         await fixture.Client.WriteAsync(One(Kind.Insert, 1));

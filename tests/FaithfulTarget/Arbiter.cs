@@ -3,7 +3,9 @@ using P4.V1;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>Who is primary of each role: the controller that is connected and has the highest election id that was ever seen. Thread-safe.</summary>
+/// <summary>
+/// Determines the primary of each role: the connected controller with the highest election ID ever seen. Thread-safe.
+/// </summary>
 internal sealed class Arbiter(FaithfulBehaviours behaviours)
 {
     private readonly Lock _gate = new();
@@ -12,7 +14,7 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
 
     public static UInt128 IdOf(Uint128? id) => id is null ? 0 : new UInt128(id.High, id.Low);
 
-    /// <summary>Registers a bid and notifies every controller that it affects.</summary>
+    /// <summary>Registers a bid and notifies the affected controllers.</summary>
     public void Bid(Controller controller, MasterArbitrationUpdate bid)
     {
         var id = IdOf(bid.ElectionId);
@@ -45,11 +47,11 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
 
             if (raised || before != Primary(role))
             {
-                TellAll(role);
+                NotifyAll(role);
             }
             else
             {
-                Tell(controller);
+                Notify(controller);
             }
         }
     }
@@ -63,12 +65,12 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
             controller.Close();
             if (wasPrimary)
             {
-                TellAll(controller.Role);
+                NotifyAll(controller.Role);
             }
         }
     }
 
-    /// <summary>Refuses what is not the primary's.</summary>
+    /// <summary>Fails requests that do not come from the primary.</summary>
     public void CheckPrimary(ulong deviceId, string role, Uint128? electionId, string what)
     {
         CheckIds(deviceId, electionId);
@@ -100,15 +102,15 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
 
     private Controller? Primary(string role) => _controllers.Find(c => c.Role == role && c.ElectionId == _highest.GetValueOrDefault(role));
 
-    private void TellAll(string role)
+    private void NotifyAll(string role)
     {
         foreach (var controller in _controllers.Where(c => c.Role == role))
         {
-            Tell(controller);
+            Notify(controller);
         }
     }
 
-    private void Tell(Controller controller)
+    private void Notify(Controller controller)
     {
         var primary = Primary(controller.Role);
         (var code, var message) = primary == controller ? (StatusCode.OK, "you are the primary")

@@ -34,7 +34,7 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
         });
     }
 
-    /// <summary>Registers are always 0 here: nothing runs the pipeline.</summary>
+    /// <summary>Registers are always 0, because nothing runs the pipeline.</summary>
     public Outcome Read(RegisterEntry asked, List<Entity> into)
     {
         if (!pipeline.Registers.TryGetValue(asked.RegisterId, out var register))

@@ -2,26 +2,26 @@ using System.Text.Json;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>What P4-DPDK takes from the context JSON.</summary>
+/// <summary>The parts of the context JSON that P4-DPDK uses.</summary>
 internal sealed class ContextFacts
 {
     private ContextFacts()
     {
     }
 
-    /// <summary>Empty where it is missing.</summary>
+    /// <summary>Empty if missing.</summary>
     public string CompileCommand { get; private init; } = "";
 
-    /// <summary>The P4 name of the first table; empty where there is none.</summary>
+    /// <summary>The P4 name of the first table; empty if there is none.</summary>
     public string FirstTable { get; private init; } = "";
 
-    /// <summary>Tables whose rows the data plane adds.</summary>
+    /// <summary>Tables whose entries the data plane adds.</summary>
     public HashSet<string> Learners { get; } = [];
 
-    /// <summary>Tables that DELETE does not find: the last part of their P4 name is not their target name.</summary>
+    /// <summary>Tables whose rows DELETE does not find, because the last part of their P4 name differs from their target name.</summary>
     public HashSet<string> Nested { get; } = [];
 
-    /// <exception cref="JsonException">It is no JSON, or has no tables.</exception>
+    /// <exception cref="JsonException">The text is not JSON or has no tables.</exception>
     public static ContextFacts Read(ReadOnlyMemory<byte> json)
     {
         using var document = JsonDocument.Parse(json);
@@ -52,7 +52,7 @@ internal sealed class ContextFacts
         return facts;
     }
 
-    /// <summary>Without a context, for a target that does not read it.</summary>
+    /// <summary>No context, for a target that does not read it.</summary>
     public static ContextFacts None() => new();
 
     private static string Text(JsonElement element, string name) =>

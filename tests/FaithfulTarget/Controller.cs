@@ -3,7 +3,7 @@ using P4.V1;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>One controller's stream.</summary>
+/// <summary>The stream of one controller.</summary>
 internal sealed class Controller
 {
     private readonly Channel<StreamMessageResponse> _outbox = Channel.CreateUnbounded<StreamMessageResponse>();

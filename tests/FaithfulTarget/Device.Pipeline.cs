@@ -7,10 +7,10 @@ using ResponseType = P4.V1.GetForwardingPipelineConfigRequest.Types.ResponseType
 
 namespace ACCOffload.Faithful;
 
-/// <content>Pushing and reading the pipeline.</content>
+/// <content>Pushes and reads the pipeline.</content>
 internal sealed partial class Device
 {
-    /// <exception cref="TargetDeathException">The push kills the process.</exception>
+    /// <exception cref="TargetCrashException">The push crashes the process.</exception>
     public void Push(SetForwardingPipelineConfigRequest request)
     {
         lock (_gate)
@@ -74,16 +74,16 @@ internal sealed partial class Device
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException or JsonException)
         {
             return Behaviours.ParsesDeviceConfig
-                ? throw Outcome.Invalid($"the device config can't be used: {e.Message}").ToException()
+                ? throw Outcome.Invalid($"invalid device config: {e.Message}").ToException()
                 : ContextFacts.None();
         }
 
-        // The real one cuts the architecture out of what follows, and follows a null pointer where there is nothing.
+        // infrap4d parses the architecture from what follows and dereferences a null pointer if nothing does.
         var words = context.CompileCommand.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var arch = Array.IndexOf(words, "--arch");
-        if (Behaviours.DiesOfBlankCompileCommand && (arch < 0 || arch == words.Length - 1))
+        if (Behaviours.CrashesOnBlankCompileCommand && (arch < 0 || arch == words.Length - 1))
         {
-            throw new TargetDeathException($"SIGSEGV in pipe_mgr_ctx_json.c: compile_command '{context.CompileCommand}' has no --arch");
+            throw new TargetCrashException($"SIGSEGV in pipe_mgr_ctx_json.c: compile_command '{context.CompileCommand}' has no --arch");
         }
 
         return context;

@@ -5,16 +5,16 @@ namespace ACCOffload.Faithful;
 /// <content>Reads.</content>
 internal sealed partial class Device
 {
-    /// <summary>Reads what was asked for, each part by itself.</summary>
-    /// <returns>What was found, and how each part ended.</returns>
-    /// <exception cref="TargetDeathException">The Read kills the process.</exception>
+    /// <summary>Reads each requested entity separately.</summary>
+    /// <returns>The entities found and the outcome of each part.</returns>
+    /// <exception cref="TargetCrashException">The Read crashes the process.</exception>
     public (List<Entity> Found, List<Outcome> Outcomes) Read(ReadRequest request)
     {
         lock (_gate)
         {
-            if (_isPoisoned && Behaviours.DiesOfReadAfterSecondPush)
+            if (_isPoisoned && Behaviours.CrashesOnReadAfterSecondPush)
             {
-                throw new TargetDeathException("SIGSEGV at a Read: a second pipeline was pushed before");
+                throw new TargetCrashException("SIGSEGV in Read: a second pipeline was pushed before");
             }
 
             if (_pipeline is null)

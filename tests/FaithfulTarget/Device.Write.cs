@@ -7,8 +7,8 @@ namespace ACCOffload.Faithful;
 /// <content>Writes.</content>
 internal sealed partial class Device
 {
-    /// <summary>Waits are gathered until they are worth a timer.</summary>
-    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(10);
+    /// <summary>Shorter waits are accumulated, because a timer is too coarse for them.</summary>
+    private static readonly TimeSpan MinimumWait = TimeSpan.FromMilliseconds(10);
 
     public async Task WriteAsync(WriteRequest request, CancellationToken cancellationToken)
     {
@@ -55,7 +55,7 @@ internal sealed partial class Device
             }
 
             var wait = due - Stopwatch.GetElapsedTime(start);
-            if (due > TimeSpan.Zero && (wait > LeastWait || (i == outcomes.Length - 1 && wait > TimeSpan.Zero)))
+            if (due > TimeSpan.Zero && (wait > MinimumWait || (i == outcomes.Length - 1 && wait > TimeSpan.Zero)))
             {
                 await Task.Delay(wait, cancellationToken);
             }
@@ -66,7 +66,7 @@ internal sealed partial class Device
     {
         lock (_gate)
         {
-            // Rows only: nobody rolls back members and groups.
+            // Only rows are rolled back: no test rolls back members and groups.
             var before = rollsBack ? _rows!.Copy() : null;
             for (var i = 0; i < outcomes.Length; i++)
             {
@@ -92,7 +92,7 @@ internal sealed partial class Device
         var asked = entity.Clone();
         var outcome = entity.EntityCase switch
         {
-            _ when update.Type != P4.V1.Update.Types.Type.Delete && _refuses(asked) => new Outcome(StatusCode.ResourceExhausted, "there is no room"),
+            _ when update.Type != P4.V1.Update.Types.Type.Delete && _refuses(asked) => new Outcome(StatusCode.ResourceExhausted, "no room left"),
             Entity.EntityOneofCase.TableEntry => _rows!.Write(update.Type, entity.TableEntry),
             Entity.EntityOneofCase.ActionProfileMember => _profiles!.Write(update.Type, entity.ActionProfileMember),
             Entity.EntityOneofCase.ActionProfileGroup => _profiles!.Write(update.Type, entity.ActionProfileGroup),

@@ -4,7 +4,7 @@ using P4.V1;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>What the target holds: its ports, its pipeline and what is in its tables. Thread-safe.</summary>
+/// <summary>The state of the target: ports, pipeline and table contents. Thread-safe.</summary>
 internal sealed partial class Device
 {
     private readonly Lock _gate = new();
@@ -12,7 +12,7 @@ internal sealed partial class Device
     private readonly TargetLog _log;
     private readonly Func<Entity, bool> _refuses;
     private readonly TapLinks _links;
-    private readonly PortBoard _ports;
+    private readonly PortTable _ports;
     private LoadedPipeline? _pipeline;
     private ProfileStore? _profiles;
     private RowStore? _rows;
@@ -25,7 +25,7 @@ internal sealed partial class Device
         _options = options;
         _log = log;
         _links = new TapLinks(options);
-        _ports = new PortBoard(options, _links);
+        _ports = new PortTable(options, _links);
     }
 
     public IReadOnlyDictionary<string, PortState> Ports
@@ -110,7 +110,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>Changes a row behind everyone's back: inserts or replaces it, or deletes it.</summary>
+    /// <summary>Inserts, replaces or deletes a row without any controller's request.</summary>
     public void Drift(TableEntry row, bool delete)
     {
         lock (_gate)
@@ -119,7 +119,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>What the end of the process does: TAPs go with who holds them.</summary>
+    /// <summary>Closes the TAPs, as the end of the process does.</summary>
     public void CloseLinks()
     {
         lock (_gate)
@@ -128,7 +128,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>For a target that forgets nothing: the links come back.</summary>
+    /// <summary>Recreates the links, for a target that keeps its state over a restart.</summary>
     public void Reopen()
     {
         lock (_gate)

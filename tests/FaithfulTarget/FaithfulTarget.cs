@@ -3,8 +3,8 @@ using P4.V1;
 namespace ACCOffload.Faithful;
 
 /// <summary>
-/// A P4Runtime and gNMI server that behaves as a real infrap4d on P4-DPDK was seen to, its faults included; each can be switched off. It forwards no
-/// packets. It shares no code with the product but the generated messages. Thread-safe.
+/// A P4Runtime and gNMI server with the observed behaviour of infrap4d on P4-DPDK, including its faults; each can be switched off.
+/// It forwards no packets. Apart from the generated messages it shares no code with the product. Thread-safe.
 /// </summary>
 public sealed class FaithfulTarget : IAsyncDisposable
 {
@@ -12,7 +12,7 @@ public sealed class FaithfulTarget : IAsyncDisposable
     private readonly TargetLog _log = new();
     private FaithfulOptions _options;
     private Device _device;
-    private Life? _life;
+    private TargetProcess? _process;
     private int _port;
 
     private FaithfulTarget(FaithfulOptions options)
@@ -22,7 +22,7 @@ public sealed class FaithfulTarget : IAsyncDisposable
         _port = options.Port;
     }
 
-    /// <summary>Where it listens: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. The same over restarts.</summary>
+    /// <summary>The address: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. Kept over restarts.</summary>
     public string Address => _options switch
     {
         { SocketPath.Length: > 0 } => $"unix:{_options.SocketPath}",
@@ -30,22 +30,22 @@ public sealed class FaithfulTarget : IAsyncDisposable
         _ => $"https://localhost:{_port}",
     };
 
-    /// <summary>Done when the current life has ended and nothing listens any more, with the reason.</summary>
-    public Task<string> Died => _life!.Died;
+    /// <summary>Completes with the reason when the current process has died and nothing listens any more.</summary>
+    public Task<string> Died => _process!.Died;
 
-    /// <summary>Whether it has not died since its last start.</summary>
+    /// <summary>Whether the process is running.</summary>
     public bool IsAlive => !Died.IsCompleted;
 
-    /// <summary>The ports that were made, and their numbers.</summary>
+    /// <summary>The created ports and their numbers.</summary>
     public IReadOnlyDictionary<string, uint> Ports => _device.Ports.ToDictionary(p => p.Key, p => p.Value.Number!.Value);
 
-    /// <summary>The MTU of each port in bytes, as the target understood it.</summary>
+    /// <summary>The MTU of each port in bytes, as the target parsed it.</summary>
     public IReadOnlyDictionary<string, long> Mtus => _device.Ports.ToDictionary(p => p.Key, p => p.Value.Mtu);
 
-    /// <summary>The accepted pipeline; null before.</summary>
+    /// <summary>The accepted pipeline; null if there is none.</summary>
     public ForwardingPipelineConfig? Pipeline => _device.Config;
 
-    /// <summary>All rows by the P4 name of their table, learners included where they hold any.</summary>
+    /// <summary>All rows by the P4 name of their table, including learners that have rows.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<TableEntry>> Rows => _device.Rows();
 
     /// <summary>The members of all action profiles.</summary>
@@ -54,25 +54,25 @@ public sealed class FaithfulTarget : IAsyncDisposable
     /// <summary>The groups of all action profiles.</summary>
     public IReadOnlyList<ActionProfileGroup> Groups => _device.Groups();
 
-    /// <summary>Pushes by the primary, accepted or not, over all lives.</summary>
+    /// <summary>Pushes by the primary, accepted or not, over all restarts.</summary>
     public int Pushes => _log.Pushes;
 
-    /// <summary>Writes by the primary, over all lives.</summary>
+    /// <summary>Writes by the primary, over all restarts.</summary>
     public int Writes => _log.Writes;
 
-    /// <summary>Reads, over all lives.</summary>
+    /// <summary>Reads, over all restarts.</summary>
     public int Reads => _log.Reads;
 
-    /// <summary>How many rows, members, groups and cells Reads were answered with.</summary>
+    /// <summary>Rows, members, groups and cells returned by Reads.</summary>
     public int EntitiesRead => _log.EntitiesRead;
 
-    /// <summary>Ports that somebody asked to have deleted, done or refused, over all lives.</summary>
+    /// <summary>Requests to delete a port, granted or not, over all restarts.</summary>
     public int PortDeletes => _log.PortDeletes;
 
-    /// <summary>The updates of all Writes in the order in which they were done, over all lives.</summary>
+    /// <summary>The updates of all Writes in the order of their execution, over all restarts.</summary>
     public IReadOnlyList<LoggedUpdate> Updates => _log.Updates;
 
-    /// <summary>What is refused with RESOURCE_EXHAUSTED, such as for want of room; nothing unless set. Deletes are not asked about.</summary>
+    /// <summary>Selects inserts and modifications to fail with RESOURCE_EXHAUSTED; none by default.</summary>
     public Func<Entity, bool> Refuses { get; set; } = _ => false;
 
     /// <summary>Starts a target.</summary>
@@ -83,18 +83,18 @@ public sealed class FaithfulTarget : IAsyncDisposable
         return target;
     }
 
-    /// <summary>Forgets the counts and the log.</summary>
+    /// <summary>Clears the counts and the log.</summary>
     public void ClearLog() => _log.Clear();
 
-    /// <summary>Kills the process: connections and links are gone and nothing listens when this returns.</summary>
+    /// <summary>Kills the process. When this returns, connections and links are gone and nothing listens.</summary>
     public async Task KillAsync()
     {
-        _life!.End("killed");
+        _process!.End("killed");
         await Died;
     }
 
-    /// <summary>Kills the process if it lives, and starts it again at the same address.</summary>
-    /// <param name="ownTaps">What its scripts make this time; null: the same as before.</param>
+    /// <summary>Kills the process if it is running, and starts it at the same address.</summary>
+    /// <param name="ownTaps">The TAPs that its scripts create this time; null for the same as before.</param>
     public async Task RestartAsync(IReadOnlyList<OwnTap>? ownTaps = null)
     {
         await _restarting.WaitAsync();
@@ -119,26 +119,26 @@ public sealed class FaithfulTarget : IAsyncDisposable
         }
     }
 
-    /// <summary>Sets what a cell of an indirect counter has counted.</summary>
-    /// <param name="counter">Its P4 name.</param>
-    /// <param name="index">From 0.</param>
+    /// <summary>Sets a cell of an indirect counter.</summary>
+    /// <param name="counter">The counter's P4 name.</param>
+    /// <param name="index">The index, from 0.</param>
     /// <param name="data">The count.</param>
     public void Count(string counter, long index, CounterData data) => _device.Count(counter, index, data);
 
-    /// <summary>Sets what the direct counter of a row has counted.</summary>
+    /// <summary>Sets the direct counter of a row.</summary>
     public void Count(TableEntry row, CounterData data) => _device.Count(row, data);
 
-    /// <summary>Inserts or replaces a row behind the controller's back.</summary>
+    /// <summary>Inserts or replaces a row without any controller's request.</summary>
     public void Put(TableEntry row) => _device.Drift(row, delete: false);
 
-    /// <summary>Removes a row behind the controller's back.</summary>
+    /// <summary>Removes a row without any controller's request.</summary>
     public void Remove(TableEntry row) => _device.Drift(row, delete: true);
 
     public async ValueTask DisposeAsync()
     {
-        if (_life is { } life)
+        if (_process is { } process)
         {
-            await life.DisposeAsync();
+            await process.DisposeAsync();
         }
 
         _restarting.Dispose();
@@ -148,9 +148,9 @@ public sealed class FaithfulTarget : IAsyncDisposable
 
     private async Task BeginAsync()
     {
-        var before = _life;
-        _life = await Life.StartAsync(_options, _log, _device, _port);
-        _port = _life.Port;
+        var before = _process;
+        _process = await TargetProcess.StartAsync(_options, _log, _device, _port);
+        _port = _process.Port;
         if (before is not null)
         {
             await before.DisposeAsync();

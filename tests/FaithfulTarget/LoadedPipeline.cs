@@ -3,7 +3,7 @@ using P4.V1;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>An accepted pipeline, by ids.</summary>
+/// <summary>An accepted pipeline, indexed by ID.</summary>
 internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFacts context)
 {
     public ForwardingPipelineConfig Config { get; } = config;
@@ -18,7 +18,7 @@ internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFac
 
     public Dictionary<uint, Counter> Counters { get; } = (config.P4Info?.Counters ?? []).ToDictionary(c => c.Preamble.Id);
 
-    /// <summary>Direct counters by the id of their table.</summary>
+    /// <summary>Direct counters by the ID of their table.</summary>
     public Dictionary<uint, DirectCounter> RowCounters { get; } = (config.P4Info?.DirectCounters ?? []).ToDictionary(c => c.DirectTableId);
 
     public Dictionary<uint, Register> Registers { get; } = (config.P4Info?.Registers ?? []).ToDictionary(r => r.Preamble.Id);
@@ -29,7 +29,7 @@ internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFac
 
     public bool IsFirst(Table table) => Context.FirstTable == table.Preamble.Name;
 
-    /// <summary>What the log calls an entity.</summary>
+    /// <summary>The name of an entity in the log.</summary>
     public string NameOf(Entity entity) => entity.EntityCase switch
     {
         Entity.EntityOneofCase.TableEntry => TableName(entity.TableEntry.TableId),

@@ -3,11 +3,11 @@ using P4.V1;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>One update of a Write, as it arrived.</summary>
+/// <summary>One update of a Write as received.</summary>
 /// <param name="Kind">INSERT, MODIFY or DELETE.</param>
-/// <param name="Name">The table's or action profile's P4 name; the id where there is none.</param>
-/// <param name="Entity">The whole update.</param>
-/// <param name="Code">What it was answered with.</param>
+/// <param name="Name">The P4 name of the table or action profile; the ID if it has none.</param>
+/// <param name="Entity">The entity.</param>
+/// <param name="Code">The status code of the response.</param>
 public sealed record LoggedUpdate(P4.V1.Update.Types.Type Kind, string Name, Entity Entity, StatusCode Code)
 {
     public override string ToString() => $"{Kind.ToString().ToUpperInvariant()} {Name}{(Code == StatusCode.OK ? "" : ": " + Code)}";

@@ -5,7 +5,7 @@ using Status = Grpc.Core.Status;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>How one operation ended.</summary>
+/// <summary>The result of one operation.</summary>
 internal readonly record struct Outcome(StatusCode Code, string Message)
 {
     private const string DetailsKey = "grpc-status-details-bin";
@@ -20,7 +20,7 @@ internal readonly record struct Outcome(StatusCode Code, string Message)
 
     public RpcException ToException() => new(new Status(Code, Message));
 
-    /// <summary>The status of a request of which some parts failed: UNKNOWN, with one error for each part in the trailers.</summary>
+    /// <summary>The status of a partly failed request: UNKNOWN, with one error per part in the trailers.</summary>
     public static RpcException Some(string message, IEnumerable<Outcome> parts)
     {
         var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown, Message = message };

@@ -1,6 +1,6 @@
 namespace ACCOffload.Faithful;
 
-/// <summary>A TAP port that the target's own scripts make.</summary>
-/// <param name="Name">The port.</param>
-/// <param name="Delay">How long after the one before, or after the start.</param>
+/// <summary>A TAP port that the target's own scripts create.</summary>
+/// <param name="Name">The port's name.</param>
+/// <param name="Delay">The delay after the previous TAP, or after the start.</param>
 public sealed record OwnTap(string Name, TimeSpan Delay);

@@ -4,27 +4,27 @@ using P4.V1;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>P4Runtime.</summary>
-internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBase
+/// <summary>The P4Runtime service.</summary>
+internal sealed class P4RuntimeService(TargetProcess process) : P4.V1.P4Runtime.P4RuntimeBase
 {
     private const int EntitiesPerMessage = 1000;
 
-    private FaithfulBehaviours Behaviours => life.Options.Behaviours;
+    private FaithfulBehaviours Behaviours => process.Options.Behaviours;
 
     public override async Task<WriteResponse> Write(WriteRequest request, ServerCallContext context)
     {
-        life.Arbiter.CheckPrimary(request.DeviceId, request.Role, request.ElectionId, "Write");
-        life.Log.AddWrite();
-        await life.Device.WriteAsync(request, life.Ended);
+        process.Arbiter.CheckPrimary(request.DeviceId, request.Role, request.ElectionId, "Write");
+        process.Log.AddWrite();
+        await process.Device.WriteAsync(request, process.Ended);
         return new WriteResponse();
     }
 
     public override async Task Read(ReadRequest request, IServerStreamWriter<ReadResponse> responseStream, ServerCallContext context)
     {
-        life.Arbiter.CheckDevice(request.DeviceId);
-        life.Log.AddRead();
-        (var found, var outcomes) = life.Survive(() => life.Device.Read(request));
-        life.Log.AddEntitiesRead(found.Count);
+        process.Arbiter.CheckDevice(request.DeviceId);
+        process.Log.AddRead();
+        (var found, var outcomes) = process.Survive(() => process.Device.Read(request));
+        process.Log.AddEntitiesRead(found.Count);
         foreach (var some in found.Chunk(EntitiesPerMessage))
         {
             await responseStream.WriteAsync(new ReadResponse { Entities = { some } }, context.CancellationToken);
@@ -39,16 +39,16 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(
         SetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
-        life.Arbiter.CheckPrimary(request.DeviceId, request.Role, request.ElectionId, "SetForwardingPipelineConfig");
+        process.Arbiter.CheckPrimary(request.DeviceId, request.Role, request.ElectionId, "SetForwardingPipelineConfig");
         if (request.Action != SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit)
         {
             throw new RpcException(new Status(StatusCode.Unimplemented, $"action {request.Action} is not supported"));
         }
 
-        life.Log.AddPush();
-        life.Survive(() =>
+        process.Log.AddPush();
+        process.Survive(() =>
         {
-            life.Device.Push(request);
+            process.Device.Push(request);
             return true;
         });
         return Task.FromResult(new SetForwardingPipelineConfigResponse());
@@ -57,8 +57,8 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
     public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(
         GetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
-        life.Arbiter.CheckDevice(request.DeviceId);
-        return Task.FromResult(life.Device.GetPipeline(request.ResponseType));
+        process.Arbiter.CheckDevice(request.DeviceId);
+        return Task.FromResult(process.Device.GetPipeline(request.ResponseType));
     }
 
     public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) =>
@@ -68,26 +68,26 @@ internal sealed class P4RuntimeService(Life life) : P4.V1.P4Runtime.P4RuntimeBas
         IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
     {
         var controller = new Controller();
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, life.Ended);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, process.Ended);
         var sending = SendAsync(controller.Outbox, responseStream, end.Token);
         try
         {
             while (await requestStream.MoveNext(end.Token))
             {
-                // Packets out go nowhere: nothing runs the pipeline.
+                // Packet-outs are ignored: nothing runs the pipeline.
                 if (requestStream.Current.Arbitration is { } bid)
                 {
-                    life.Arbiter.Bid(controller, bid);
+                    process.Arbiter.Bid(controller, bid);
                 }
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            // The controller is gone.
+            // The controller disconnected.
         }
         finally
         {
-            life.Arbiter.Leave(controller);
+            process.Arbiter.Leave(controller);
             await sending;
         }
     }

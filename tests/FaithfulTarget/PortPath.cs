@@ -2,9 +2,9 @@ using Gnmi;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>A gNMI path to a value of a port.</summary>
+/// <summary>A gNMI path to an attribute of a port.</summary>
 /// <param name="Port">The port's name.</param>
-/// <param name="Leaf">The value's name.</param>
+/// <param name="Leaf">The attribute's name.</param>
 internal sealed record PortPath(string Port, string Leaf)
 {
     public const string Type = "port-type";
@@ -14,13 +14,13 @@ internal sealed record PortPath(string Port, string Leaf)
     public const string NumberOut = "tdi-portout-id";
     public const string All = "*";
 
-    /// <summary>What can be said of a port before it is made.</summary>
+    /// <summary>The attributes that can be set before a port is created.</summary>
     public static readonly IReadOnlyList<string> Settable =
         [Type, Mtu, PciBdf, "host-name", "device-type", "queues", "socket-path", "pipeline-name", "mempool-name", "packet-dir"];
 
     public bool IsNumber => Leaf is NumberIn or NumberOut;
 
-    /// <summary>Null where the path is no port's.</summary>
+    /// <summary>Returns null if the path does not belong to a port.</summary>
     public static PortPath? TryParse(Gnmi.Path? prefix, Gnmi.Path? path)
     {
         PathElem[] elements = [.. (prefix?.Elem ?? []).Concat(path?.Elem ?? [])];
@@ -33,7 +33,7 @@ internal sealed record PortPath(string Port, string Leaf)
             : null;
     }
 
-    /// <summary>The path as infrap4d writes it.</summary>
+    /// <summary>The path in infrap4d's notation.</summary>
     public static string Describe(Gnmi.Path? prefix, Gnmi.Path? path)
     {
         var elements = (prefix?.Elem ?? []).Concat(path?.Elem ?? []);

@@ -92,7 +92,7 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
             }
         }
 
-        // MODIFY counts the new members and forgets the old ones.
+        // MODIFY counts the new members but does not release the old ones.
         CountUses(group, 1);
         _groups[key] = group;
         return Outcome.Ok;
@@ -106,17 +106,17 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         }
     }
 
-    /// <summary>The members asked for; id 0: all.</summary>
+    /// <summary>The requested members; ID 0 selects all.</summary>
     public IEnumerable<Entity> Read(ActionProfileMember asked) => _members.Values
-        .Where(m => IsAsked(asked.ActionProfileId, m.ActionProfileId) && IsAsked(asked.MemberId, m.MemberId))
+        .Where(m => IsRequested(asked.ActionProfileId, m.ActionProfileId) && IsRequested(asked.MemberId, m.MemberId))
         .Select(m => new Entity { ActionProfileMember = m });
 
-    /// <summary>The groups asked for; id 0: all.</summary>
+    /// <summary>The requested groups; ID 0 selects all.</summary>
     public Outcome Read(ActionProfileGroup asked, List<Entity> into)
     {
         if (behaviours.RefusesGroupWildcards && (asked.ActionProfileId == 0 || asked.GroupId == 0))
         {
-            return new Outcome(StatusCode.Unknown, "groups can't be read without their id");
+            return new Outcome(StatusCode.Unknown, "groups can't be read without an ID");
         }
 
         if (behaviours.RefusesGroupWildcards && !_groups.ContainsKey((asked.ActionProfileId, asked.GroupId)))
@@ -125,23 +125,23 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         }
 
         into.AddRange(_groups.Values
-            .Where(g => IsAsked(asked.ActionProfileId, g.ActionProfileId) && IsAsked(asked.GroupId, g.GroupId))
+            .Where(g => IsRequested(asked.ActionProfileId, g.ActionProfileId) && IsRequested(asked.GroupId, g.GroupId))
             .Select(g => new Entity { ActionProfileGroup = g }));
         return Outcome.Ok;
     }
 
-    private Outcome ProfileExistence(Kind kind, bool exists) => kind == Kind.Insert && exists && behaviours.ConfusesDoubleWithFull
+    private Outcome ProfileExistence(Kind kind, bool exists) => kind == Kind.Insert && exists && behaviours.ReportsDuplicatesAsFull
         ? new Outcome(StatusCode.ResourceExhausted, "'table->entryAdd' failed with error message: No system resources.")
         : Existence(kind, exists);
 
-    /// <summary>Whether an update fits what is there, by the specification.</summary>
+    /// <summary>Checks by the specification whether an update is valid for an existing or missing entry.</summary>
     public static Outcome Existence(Kind kind, bool exists) => (kind, exists) switch
     {
-        (Kind.Insert, true) => new Outcome(StatusCode.AlreadyExists, "the entry is there already"),
+        (Kind.Insert, true) => new Outcome(StatusCode.AlreadyExists, "the entry already exists"),
         (Kind.Modify or Kind.Delete, false) => new Outcome(StatusCode.NotFound, "there is no such entry"),
         (Kind.Unspecified, _) => Outcome.Invalid("the update has no type"),
         _ => Outcome.Ok,
     };
 
-    private static bool IsAsked(uint asked, uint id) => asked == 0 || asked == id;
+    private static bool IsRequested(uint asked, uint id) => asked == 0 || asked == id;
 }

@@ -7,11 +7,12 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 namespace ACCOffload.Faithful;
 
 /// <summary>
-/// The specification's rules for a row: which are well-formed, and when two have the same key. Written from the specification, not from our client.
+/// The specification's rules for a row: which rows are well-formed and when two have the same key. Written from the specification,
+/// not from our client.
 /// </summary>
 internal sealed class RowRules(LoadedPipeline pipeline)
 {
-    /// <summary>Checks a row's key and makes it canonical, fields in order and values without leading zeros.</summary>
+    /// <summary>Checks a row's key and makes it canonical: fields in order, values without leading zeros.</summary>
     /// <param name="table">The row's table.</param>
     /// <param name="row">The row; only its key is changed.</param>
     public static Outcome CheckKey(Table table, TableEntry row)
@@ -21,7 +22,7 @@ internal sealed class RowRules(LoadedPipeline pipeline)
         {
             if (field.Count() > 1 || !table.MatchFields.Any(f => f.Id == field.Key))
             {
-                return Outcome.Invalid($"table {table.Preamble.Name}: match field {field.Key} is unknown or there twice");
+                return Outcome.Invalid($"table {table.Preamble.Name}: match field {field.Key} is unknown or duplicate");
             }
         }
 
@@ -46,7 +47,7 @@ internal sealed class RowRules(LoadedPipeline pipeline)
         return Outcome.Ok;
     }
 
-    /// <summary>Tells rows of a table apart. The row must be canonical.</summary>
+    /// <summary>The identity of a row within its table. The row must be canonical.</summary>
     public static ByteString KeyOf(TableEntry row) => new TableEntry { Match = { row.Match }, Priority = row.Priority }.ToByteString();
 
     /// <summary>Checks an action and makes its values canonical.</summary>
@@ -91,7 +92,7 @@ internal sealed class RowRules(LoadedPipeline pipeline)
                 return fits;
             case (MatchType.Lpm, FieldMatch.FieldMatchTypeOneofCase.Lpm):
                 var lpm = match.Lpm;
-                // A prefix of no bits has to be left out.
+                // A field with prefix length 0 must be omitted.
                 if (!BitValue.Fits(lpm.Value, width) || lpm.PrefixLen <= 0 || lpm.PrefixLen > width)
                 {
                     return false;

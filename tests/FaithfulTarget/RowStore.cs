@@ -20,7 +20,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
     /// <summary>Copies of a table's rows.</summary>
     public IReadOnlyList<TableEntry> Rows(uint table) => [.. _tables[table].Values.Select(r => r.Clone())];
 
-    /// <summary>For a Write that may have to be taken back.</summary>
+    /// <summary>A copy for a Write that may be rolled back.</summary>
     public RowStore Copy()
     {
         var copy = new RowStore(pipeline, profiles, behaviours);
@@ -96,7 +96,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
         return Outcome.Ok;
     }
 
-    /// <summary>Adds the rows asked for: all tables' by id 0, a table's without a key, else one.</summary>
+    /// <summary>Adds the requested rows: all tables for ID 0, a whole table without a key, otherwise one row.</summary>
     public Outcome Read(TableEntry asked, List<Entity> into)
     {
         if (asked.TableId != 0 && !pipeline.Tables.ContainsKey(asked.TableId))
@@ -143,7 +143,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
         return Outcome.Ok;
     }
 
-    /// <summary>Adds the direct counters asked for.</summary>
+    /// <summary>Adds the requested direct counters.</summary>
     public Outcome Read(DirectCounterEntry asked, List<Entity> into)
     {
         var row = asked.TableEntry ?? new TableEntry();
@@ -172,7 +172,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
         return Outcome.Ok;
     }
 
-    /// <summary>Sets what the direct counter of a row has counted.</summary>
+    /// <summary>Sets the direct counter of a row.</summary>
     public void Count(TableEntry row, CounterData data)
     {
         var key = row.Clone();
@@ -180,7 +180,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
         _counts[(row.TableId, RowRules.KeyOf(key))] = data.Clone();
     }
 
-    /// <summary>Changes a row without any of the rules.</summary>
+    /// <summary>Changes a row without any checks.</summary>
     public void Drift(TableEntry row, bool delete)
     {
         var changed = row.Clone();
@@ -232,7 +232,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
     {
         if (kind != Kind.Modify || row.Match.Count > 0 || row.Priority != 0 || table.ConstDefaultActionId != 0)
         {
-            return Outcome.Invalid($"table {table.Preamble.Name}: its default action can only be modified, and only where it is not constant");
+            return Outcome.Invalid($"table {table.Preamble.Name}: the default action can only be modified, and only if it is not constant");
         }
 
         if (CheckAction(table, row) is { IsOk: false } malformed)

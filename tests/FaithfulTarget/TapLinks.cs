@@ -2,13 +2,13 @@ using ACCOffload.NativeInterop.Packets;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>Holds the links of TAP ports, as the process does: they vanish with it. Not thread-safe.</summary>
+/// <summary>The links of TAP ports, which disappear with the process. Not thread-safe.</summary>
 internal sealed class TapLinks(FaithfulOptions options)
 {
     private readonly Dictionary<string, PacketPort> _links = [];
     private bool _isClosed;
 
-    /// <summary>Makes the links that are missing and drops those that are too many.</summary>
+    /// <summary>Creates missing links and removes surplus ones.</summary>
     public void Follow(IEnumerable<string> names)
     {
         if (!options.MakesLinks || _isClosed)
@@ -29,7 +29,7 @@ internal sealed class TapLinks(FaithfulOptions options)
         }
     }
 
-    /// <summary>Makes links again after <see cref="Close"/>.</summary>
+    /// <summary>Recreates links after <see cref="Close"/>.</summary>
     public void Reopen(IEnumerable<string> names)
     {
         _isClosed = false;

@@ -3,12 +3,12 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Infrap4d;
 
-/// <summary>One node whose target takes its ports before its pipeline: host and pods on eight TAPs.</summary>
+/// <summary>One node whose target needs its ports before its pipeline: host and pods on eight TAPs.</summary>
 internal sealed class Infrap4dNode : IAsyncDisposable
 {
     public static readonly string[] Ports = ["TAP0", "TAP1", "TAP2", "TAP3", "TAP4", "TAP5", "TAP6", "TAP7"];
 
-    private BackgroundProcess? _linkKeeper;
+    private BackgroundProcess? _linkUpLoop;
 
     private Infrap4dNode(Lab lab, NodeTarget target)
     {
@@ -20,9 +20,11 @@ internal sealed class Infrap4dNode : IAsyncDisposable
 
     public NodeTarget Target { get; }
 
-    /// <param name="target">What runs the pipeline.</param>
-    /// <param name="package">The folder of release 24.01's package for P4-DPDK, which then runs instead of our own pipeline; the target is beside InfraManager.</param>
-    /// <param name="tapInterval">The TAPs are made by others, one after the other with this time between two; null: InfraManager makes them.</param>
+    /// <param name="target">The target.</param>
+    /// <param name="package">
+    /// The folder of release 24.01's package for P4-DPDK, which then replaces our own pipeline; the target shares InfraManager's namespace.
+    /// </param>
+    /// <param name="tapInterval">The interval at which others create the TAPs; null if InfraManager creates them.</param>
     public static async Task<Infrap4dNode> StartAsync(NodeTarget target, string? package = null, TimeSpan? tapInterval = null)
     {
         var node = new Infrap4dNode(await Lab.StartAsync(new LabOptions { Bare = true }), target);
@@ -59,10 +61,10 @@ internal sealed class Infrap4dNode : IAsyncDisposable
                 }
             });
             await target.StartAsync();
-            // As systemd-networkd does with a .network file for it: the ARP responder's TAP is made anew with each start of infrap4d.
+            // Like systemd-networkd with a .network file: infrap4d recreates the ARP responder's TAP at each start.
             if (package is not null)
             {
-                node._linkKeeper = new BackgroundProcess(node.Lab.AccNamespace, "sh", ["-c", $"while sleep 0.2; do ip link set {Ports[0]} up 2>/dev/null; done"]);
+                node._linkUpLoop = new BackgroundProcess(node.Lab.AccNamespace, "sh", ["-c", $"while sleep 0.2; do ip link set {Ports[0]} up 2>/dev/null; done"]);
             }
 
             await node.Lab.StartManagerAsync(waitReady: tapInterval is null);
@@ -83,10 +85,13 @@ internal sealed class Infrap4dNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until each of these pods and the host reaches each pod; without packets, until all is programmed and every pod has its interface.</summary>
+    /// <summary>
+    /// Waits until these pods and the host reach each pod. On a target that passes no packets, waits until everything is programmed and
+    /// every pod has its interface.
+    /// </summary>
     public async Task ReachableAsync(params Pod[] pods)
     {
-        await Eventually.TrueAsync(async () => await Lab.TryControlAsync("status") is { } s && (bool?)s["canAttach"] == true && (bool?)s["reconciled"] == true, () => $"ready; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
+        await Eventually.TrueAsync(async () => await Lab.TryControlAsync("status") is { } s && (bool?)s["canAttach"] == true && (bool?)s["reconciled"] == true, () => $"the node is ready; InfraManager's log:\n{Tail(Lab.Manager!.Log)}");
         foreach (var pod in pods)
         {
             await Eventually.TrueAsync(async () => (await Shell.RunLineAsync(pod.Namespace, "ip link show eth0")).ExitCode == 0, () => $"{pod.Name} has its interface; the agent's log:\n{Tail(Lab.Agent!.Log)}");
@@ -107,11 +112,11 @@ internal sealed class Infrap4dNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the TAPs one by one; until the last is there the node is not ready, and status names those that are missing.</summary>
+    /// <summary>Creates the TAPs one by one. Until the last one exists the node is not ready, and the status names the missing ones.</summary>
     public async Task MakeTapsAsync(TimeSpan interval)
     {
         var lastMissing = $"not there ({Ports[^1]})";
-        await Eventually.TrueAsync(async () => await ProblemAsync() is { } p && p.Contains(string.Join(", ", Ports), StringComparison.Ordinal), () => $"status says that no port is there; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
+        await Eventually.TrueAsync(async () => await ProblemAsync() is { } p && p.Contains(string.Join(", ", Ports), StringComparison.Ordinal), () => $"the status lists all ports as missing; InfraManager's log:\n{Tail(Lab.Manager!.Log)}");
         foreach (var port in Ports[..^1])
         {
             await Target.MakeTapAsync(port);
@@ -119,16 +124,16 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             Assert.False((bool?)(await Lab.ControlAsync("status"))["canAttach"]);
         }
 
-        await Eventually.TrueAsync(async () => (await ProblemAsync())?.Contains(lastMissing, StringComparison.Ordinal) == true, () => $"status names the last port; inframanager's log:\n{Tail(Lab.Manager!.Log)}");
+        await Eventually.TrueAsync(async () => (await ProblemAsync())?.Contains(lastMissing, StringComparison.Ordinal) == true, () => $"the status names the last port; InfraManager's log:\n{Tail(Lab.Manager!.Log)}");
         await Target.MakeTapAsync(Ports[^1]);
     }
 
     private async Task<string?> ProblemAsync() => (await Lab.TryControlAsync("status"))?["conditions"]?.ToJsonString();
 
-    /// <summary>Sets the service web at 10.96.0.10, port 80, as a whole.</summary>
+    /// <summary>Sets the service web at 10.96.0.10:80 with all its backends.</summary>
     public async Task SetServiceAsync(params Pod[] backends) => await Lab.ControlAsync(["service-add", "web", "--address", "10.96.0.10", "--port", "80:8080", .. backends.SelectMany(b => new[] { "--backend", b.Address })]);
 
-    /// <summary>How many rows of a table the target holds, of one action or of all.</summary>
+    /// <summary>The number of rows of a table on the target, optionally of one action.</summary>
     public async Task<int> RowsAsync(string table, string action = "") =>
         (await Lab.ControlAsync("tables", table))["tables"]![0]!["rows"]!.AsArray().Count(r => action.Length == 0 || (string?)r!["action"] == action);
 
@@ -137,9 +142,9 @@ internal sealed class Infrap4dNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Lab.DisposeProcessesAsync();
-        if (_linkKeeper is not null)
+        if (_linkUpLoop is not null)
         {
-            await _linkKeeper.DisposeAsync();
+            await _linkUpLoop.DisposeAsync();
         }
 
         await Target.DisposeAsync();

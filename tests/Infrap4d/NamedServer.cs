@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Infrap4d;
 
-/// <summary>A TCP server in a pod that tells each client the pod's name.</summary>
+/// <summary>A TCP server in a pod that sends the pod's name to each client.</summary>
 internal sealed class NamedServer : IAsyncDisposable
 {
     private readonly Socket _listener;
@@ -13,7 +13,7 @@ internal sealed class NamedServer : IAsyncDisposable
     private readonly Task _serving;
 
     /// <param name="netns">The pod's namespace.</param>
-    /// <param name="name">What it answers.</param>
+    /// <param name="name">The name that it sends.</param>
     public NamedServer(string netns, string name)
     {
         _listener = Make(netns);
@@ -22,7 +22,7 @@ internal sealed class NamedServer : IAsyncDisposable
         _serving = ServeAsync(Encoding.ASCII.GetBytes(name));
     }
 
-    /// <summary>Who answers at an address and port; null where nobody does within two seconds.</summary>
+    /// <summary>The name that the endpoint sends; null if there is no answer within two seconds.</summary>
     public static async Task<string?> AskAsync(string netns, string endpoint)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
@@ -40,7 +40,7 @@ internal sealed class NamedServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a connection is refused within two seconds; false where it is taken, or nobody answers.</summary>
+    /// <summary>Whether the endpoint refuses a connection within two seconds; false if it accepts or does not answer.</summary>
     public static async Task<bool> IsRefusedAsync(string netns, string endpoint)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));

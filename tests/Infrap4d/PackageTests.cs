@@ -2,13 +2,16 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Infrap4d;
 
-/// <summary>The product with release 24.01's own package on a real infrap4d for P4-DPDK, in one network namespace with InfraManager and its ARP proxy.</summary>
+/// <summary>
+/// The product with release 24.01's own package on a real infrap4d for P4-DPDK, in the network namespace of InfraManager and its ARP
+/// proxy.
+/// </summary>
 public sealed class PackageTests
 {
     private const string Service = "10.96.0.10:80";
 
     [PackageFact]
-    public async Task Pods_and_a_service_last_through_restarts_of_both_sides()
+    public async Task Pods_and_a_service_survive_restarts_of_both_sides()
     {
         await using var target = new RealNodeTarget(besideManager: true);
         await using var node = await Infrap4dNode.StartAsync(target, PackageFactAttribute.Folder);
@@ -22,13 +25,13 @@ public sealed class PackageTests
         await using var first = new NamedServer(one.Namespace, "one");
         await using var second = new NamedServer(two.Namespace, "two");
         await node.ReachableAsync([.. pods]);
-        Assert.True((await node.Lab.ControlAsync("counters"))["counters"]!.AsArray().Any(c => (string?)c!["counter"] == "arp_proxy" && (string?)c["label"] == "answered" && (long)c["packets"]! > 0), "InfraManager answers ARP");
+        Assert.True((await node.Lab.ControlAsync("counters"))["counters"]!.AsArray().Any(c => (string?)c!["counter"] == "arp_proxy" && (string?)c["label"] == "answered" && (long)c["packets"]! > 0), "InfraManager answered no ARP request");
 
         await node.SetServiceAsync(one, two);
         await AnsweredByAsync(client, "one", "two");
         await node.SetServiceAsync(one);
         await AnsweredByAsync(client, "one");
-        Assert.True((bool?)(await node.Lab.ControlAsync("status"))["reconciled"], "a member that the target can't delete is nothing that is left to do");
+        Assert.True((bool?)(await node.Lab.ControlAsync("status"))["reconciled"], "a member that the target can't delete does not count as pending");
 
         await node.Lab.StopManagerAsync();
         await node.Lab.StartManagerAsync();
@@ -39,7 +42,7 @@ public sealed class PackageTests
         await AnsweredByAsync(client, "one", "two");
 
         await target.KillAsync();
-        await Eventually.TrueAsync(async () => (bool?)(await node.Lab.ControlAsync("status"))["canAttach"] == false, "status says that the target is away");
+        await Eventually.TrueAsync(async () => (bool?)(await node.Lab.ControlAsync("status"))["canAttach"] == false, "the status says that the target is unavailable");
         await target.StartAsync();
         await node.Lab.WaitHostInterfaceAsync();
         await node.ReachableAsync([.. pods]);
@@ -59,7 +62,7 @@ public sealed class PackageTests
         await node.ReachableAsync(client, one);
     }
 
-    /// <summary>Waits for nothing: each of some connections is answered by one of these, and each of them answers.</summary>
+    /// <summary>Checks without waiting that connections are answered by exactly these servers.</summary>
     private static async Task AnsweredByAsync(Pod client, params string[] names)
     {
         var seen = new List<string?>();

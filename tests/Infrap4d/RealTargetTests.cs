@@ -10,19 +10,19 @@ public sealed class RealTargetTests
     public Task Traffic_follows_the_backends_of_a_service() => RunAsync(Scenarios.ServiceAsync);
 
     [Infrap4dFact]
-    public Task Nothing_differs_after_a_restart_of_inframanager() => RunAsync(Scenarios.ManagerRestartAsync);
+    public Task InfraManager_restarts_without_changing_the_target() => RunAsync(Scenarios.ManagerRestartAsync);
 
     [Infrap4dFact]
-    public Task Inframanager_killed_in_the_middle_of_changes_finishes_them() => RunAsync(Scenarios.ManagerKilledAsync);
+    public Task InfraManager_killed_during_changes_completes_them() => RunAsync(Scenarios.ManagerKilledAsync);
 
     [Infrap4dFact]
-    public Task All_is_there_again_after_the_target_died() => RunAsync(Scenarios.TargetRestartAsync);
+    public Task Everything_is_restored_after_the_target_died() => RunAsync(Scenarios.TargetRestartAsync);
 
     [Infrap4dFact]
-    public Task All_is_there_again_after_the_target_died_while_inframanager_was_down() => RunAsync(Scenarios.TargetRestartWhileDownAsync);
+    public Task Everything_is_restored_after_the_target_died_while_InfraManager_was_down() => RunAsync(Scenarios.TargetRestartWhileDownAsync);
 
     [Infrap4dFact]
-    public Task Ports_that_others_make_are_waited_for() => RunAsync(Scenarios.TapsOfOthersAsync);
+    public Task InfraManager_waits_for_ports_created_by_others() => RunAsync(Scenarios.TapsOfOthersAsync);
 
     private static async Task RunAsync(Func<NodeTarget, Task> scenario)
     {

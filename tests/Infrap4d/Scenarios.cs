@@ -3,10 +3,10 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Infrap4d;
 
-/// <summary>What a node has to do on a target for P4-DPDK; each scenario runs on the real one and on the server that behaves as one.</summary>
+/// <summary>Scenarios of a node on P4-DPDK; each runs on a real target and on the faithful one.</summary>
 internal static class Scenarios
 {
-    /// <summary>Pods come, reach each other and the host, change their MAC and go.</summary>
+    /// <summary>Pods are added, reach each other and the host, change their MAC and are removed.</summary>
     public static async Task PodsAsync(NodeTarget target)
     {
         await using var node = await Infrap4dNode.StartAsync(target);
@@ -14,7 +14,7 @@ internal static class Scenarios
         var b = await node.Lab.AddPodAsync("b");
         await node.ReachableAsync(a, b);
 
-        // The same container once more: another MAC, and perhaps another port.
+        // Adds the same container again: with another MAC and perhaps another port.
         (await node.Lab.PluginAsync("DEL", a)).MustSucceed();
         a.Result = JsonNode.Parse((await node.Lab.PluginAsync("ADD", a)).MustSucceed().Output);
         await node.ReachableAsync(a, b);
@@ -24,13 +24,13 @@ internal static class Scenarios
         await node.ReachableAsync(b);
         Assert.Equal(6, (await node.Lab.ControlAsync("vports"))["free"]!.AsArray().Count);
         Assert.NotEmpty((await node.Lab.ControlAsync("counters"))["counters"]!.AsArray());
-        // infrap4d traces no packets; what it says instead is for a person.
+        // infrap4d cannot trace packets; the message explains that to the user.
         var trace = await Shell.RunAsync(null, Published.InfraManager, ["ctl", "--socket", node.Lab.ControlSocket, "trace", "--from-pod", b.Name, "--dst", "200.1.1.2"]);
         Assert.NotEqual(0, trace.ExitCode);
         Assert.Contains("target", trace.Error);
     }
 
-    /// <summary>A service whose backends are added, replaced and removed, and traffic follows at once.</summary>
+    /// <summary>Adds, replaces and removes backends of a service; traffic follows immediately.</summary>
     public static async Task ServiceAsync(NodeTarget target)
     {
         await using var node = await Infrap4dNode.StartAsync(target);
@@ -54,13 +54,13 @@ internal static class Scenarios
         await AnsweredByAsync(node, client, "three");
 
         await node.SetServiceAsync();
-        Assert.True(!target.PassesPackets || await NamedServer.IsRefusedAsync(client.Namespace, "10.96.0.10:80"), "a service without backends refuses");
+        Assert.True(!target.PassesPackets || await NamedServer.IsRefusedAsync(client.Namespace, "10.96.0.10:80"), "a service without backends did not refuse the connection");
 
         await node.Lab.ControlAsync("service-remove", "web");
         await AnsweredByAsync(node, client);
         Assert.Equal(0, await node.RowsAsync("services", "balance"));
         await node.ReachableAsync([.. pods]);
-        // What flows through its backends need stays as long as these.
+        // Rows that existing flows need stay as long as the backends.
         foreach (var pod in pods.Skip(1))
         {
             await node.Lab.DeletePodAsync(pod);
@@ -72,7 +72,7 @@ internal static class Scenarios
         }
     }
 
-    /// <summary>InfraManager is stopped and started: nothing differs and nothing is pushed.</summary>
+    /// <summary>Restarts InfraManager: nothing changes and nothing is pushed.</summary>
     public static async Task ManagerRestartAsync(NodeTarget target)
     {
         await using var node = await Infrap4dNode.StartAsync(target);
@@ -84,7 +84,7 @@ internal static class Scenarios
         Assert.Equal((0, 0, 0), ((int)status["reconcileInserted"]!, (int)status["reconcileModified"]!, (int)status["reconcileDeleted"]!));
     }
 
-    /// <summary>InfraManager is killed while pods and services change, again and again: each time all that was answered is there.</summary>
+    /// <summary>Kills InfraManager repeatedly while pods and services change: every acknowledged change is kept.</summary>
     public static async Task ManagerKilledAsync(NodeTarget target)
     {
         await using var node = await Infrap4dNode.StartAsync(target);
@@ -107,13 +107,13 @@ internal static class Scenarios
         Assert.Equal(1, await node.RowsAsync("frontends"));
     }
 
-    /// <summary>The target dies and comes back: status says so meanwhile, and all is there again without a human.</summary>
+    /// <summary>The target dies and restarts: the status reports it, and everything is restored without manual action.</summary>
     public static async Task TargetRestartAsync(NodeTarget target)
     {
         await using var node = await Infrap4dNode.StartAsync(target);
         var (a, b) = await TwoPodsWithServiceAsync(node);
         await target.KillAsync();
-        await Eventually.TrueAsync(async () => (bool?)(await node.Lab.ControlAsync("status"))["canAttach"] == false, "status says that the target is away");
+        await Eventually.TrueAsync(async () => (bool?)(await node.Lab.ControlAsync("status"))["canAttach"] == false, "the status says that the target is unavailable");
         var refused = await node.Lab.PluginAsync("ADD", new Pod("c", await node.Lab.AddNamespaceAsync("c"), "container-c"));
         Assert.Equal(11, (int?)JsonNode.Parse(refused.Output)!["code"]);
 
@@ -123,7 +123,7 @@ internal static class Scenarios
         Assert.Equal(1, await node.RowsAsync("frontends"));
     }
 
-    /// <summary>The target dies while InfraManager is down.</summary>
+    /// <summary>The target dies and restarts while InfraManager is down.</summary>
     public static async Task TargetRestartWhileDownAsync(NodeTarget target)
     {
         await using var node = await Infrap4dNode.StartAsync(target);
@@ -136,10 +136,12 @@ internal static class Scenarios
         Assert.Equal(1, await node.RowsAsync("frontends"));
     }
 
-    /// <summary>Others make the TAPs, some seconds apart: the pipeline is pushed when all are there, at the start and after the target died.</summary>
+    /// <summary>
+    /// Others create the TAPs, some seconds apart: the pipeline is pushed when all exist, at the start and after the target died.
+    /// </summary>
     public static async Task TapsOfOthersAsync(NodeTarget target)
     {
-        // On the real one as its scripts were seen to.
+        // On the real target at the interval of its own scripts.
         var interval = TimeSpan.FromSeconds(target.PassesPackets ? 3 : 0.3);
         await using var node = await Infrap4dNode.StartAsync(target, tapInterval: interval);
         var (a, b) = await TwoPodsWithServiceAsync(node);
@@ -167,7 +169,7 @@ internal static class Scenarios
         }
         catch (InvalidOperationException)
         {
-            // InfraManager was killed before it answered.
+            // InfraManager was killed before it responded.
         }
     }
 
@@ -178,12 +180,12 @@ internal static class Scenarios
         return result!;
     }
 
-    /// <summary>Waits for nothing: each of some connections is answered by one of these, and each of them answers; without a name none is.</summary>
+    /// <summary>Checks without waiting that connections are answered by exactly these servers; without names, by none.</summary>
     private static async Task AnsweredByAsync(Infrap4dNode node, Pod client, params string[] names)
     {
         if (!node.Target.PassesPackets)
         {
-            // Those that drain are left for flows that have them.
+            // Draining backends remain for their existing flows.
             Assert.Equal(names.Length, await node.RowsAsync("backends", "to_backend"));
             return;
         }

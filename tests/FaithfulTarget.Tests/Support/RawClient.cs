@@ -7,12 +7,12 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>A controller that speaks plain gRPC, without the product's code.</summary>
+/// <summary>A controller on plain gRPC, without the product's code.</summary>
 internal sealed class RawClient : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>The errors of a large Write are in the trailers.</summary>
+    /// <summary>Header limit: the trailers hold the errors of a large Write.</summary>
     private static readonly int MaxHeaderKilobytes = 4 << 10;
     private readonly GrpcChannel _channel;
     private AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse>? _stream;
@@ -45,10 +45,10 @@ internal sealed class RawClient : IDisposable
 
     public ulong DeviceId { get; init; } = 1;
 
-    /// <summary>The low half of the election id.</summary>
+    /// <summary>The low half of the election ID.</summary>
     public ulong Id { get; set; } = 1;
 
-    /// <summary>Bids, and returns the status of the answer.</summary>
+    /// <summary>Bids for the role and returns the status of the response.</summary>
     public async Task<StatusCode> BidAsync(ulong id = 1)
     {
         Id = id;
@@ -70,7 +70,7 @@ internal sealed class RawClient : IDisposable
         await _stream!.RequestStream.CompleteAsync();
         while (await _stream.ResponseStream.MoveNext(default))
         {
-            // What was still on its way.
+            // Messages still in flight.
         }
 
         _stream.Dispose();
@@ -87,7 +87,7 @@ internal sealed class RawClient : IDisposable
         },
         deadline: DateTime.UtcNow + Limit);
 
-    /// <summary>Sets values of a port, in this order.</summary>
+    /// <summary>Sets attributes of a port in the given order.</summary>
     public async Task SetPortAsync(string name, params (string Leaf, TypedValue Value)[] values)
     {
         var request = new SetRequest();
@@ -136,7 +136,7 @@ internal sealed class RawClient : IDisposable
         Elem = { new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = name } }, new PathElem { Name = "config" }, new PathElem { Name = leaf } },
     };
 
-    /// <summary>Expects a call to fail with this code, and returns its status.</summary>
+    /// <summary>Expects the call to fail with this code and returns the exception.</summary>
     public static async Task<RpcException> FailsAsync(StatusCode code, Func<Task> call)
     {
         var e = await Assert.ThrowsAsync<RpcException>(call);
@@ -144,7 +144,7 @@ internal sealed class RawClient : IDisposable
         return e;
     }
 
-    /// <summary>Expects a Write or Read to fail as a whole with UNKNOWN, and returns the errors of its parts.</summary>
+    /// <summary>Expects a Write or Read to fail with UNKNOWN and returns the errors of its parts.</summary>
     public static async Task<Error[]> PartsAsync(Func<Task> call)
     {
         var e = await FailsAsync(StatusCode.Unknown, call);
@@ -152,7 +152,7 @@ internal sealed class RawClient : IDisposable
         return [.. Google.Rpc.Status.Parser.ParseFrom(details).Details.Select(d => d.Unpack<Error>())];
     }
 
-    /// <summary>Expects a call with one part to fail with this code, and returns the part's message.</summary>
+    /// <summary>Expects a call with a single part to fail with this code and returns the part's message.</summary>
     public static async Task<string> PartFailsAsync(StatusCode code, Func<Task> call)
     {
         var error = Assert.Single(await PartsAsync(call));

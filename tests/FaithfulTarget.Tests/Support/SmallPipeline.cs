@@ -7,7 +7,10 @@ using Action = P4.Config.V1.Action;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>A pipeline with one table of each kind that P4-DPDK treats differently. Every table has one exact field of 16 bits and the action <c>set</c>.</summary>
+/// <summary>
+/// A pipeline with one table of each kind that P4-DPDK treats differently. Every table has one exact 16-bit field and the action
+/// <c>set</c>.
+/// </summary>
 internal static class SmallPipeline
 {
     public const uint First = 0x02000001;

@@ -1,6 +1,6 @@
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>A target on a unix socket of its own with one controller.</summary>
+/// <summary>A target on its own unix socket, with one controller.</summary>
 internal sealed class TargetFixture : IAsyncDisposable
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -23,7 +23,7 @@ internal sealed class TargetFixture : IAsyncDisposable
         return new TargetFixture(await FaithfulTarget.StartAsync(change?.Invoke(options) ?? options));
     }
 
-    /// <summary>With a primary controller, one port and the small pipeline.</summary>
+    /// <summary>Starts a target with a primary controller, one port and the small pipeline.</summary>
     public static async Task<TargetFixture> StartWithPipelineAsync(FaithfulBehaviours? behaviours = null)
     {
         var fixture = await StartAsync(behaviours);
@@ -33,7 +33,7 @@ internal sealed class TargetFixture : IAsyncDisposable
         return fixture;
     }
 
-    /// <summary>The controller connects anew, as after a restart.</summary>
+    /// <summary>Reconnects the controller, as after a restart.</summary>
     public void Reconnect()
     {
         Client.Dispose();

@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>A server's and a client's certificate of one authority, in a directory of their own.</summary>
+/// <summary>A server and a client certificate of one CA, in a temporary directory.</summary>
 internal sealed class TestCertificates : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("faithful-tls").FullName;

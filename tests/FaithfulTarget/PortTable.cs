@@ -4,21 +4,21 @@ using Grpc.Core;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>The ports of one life of the target, as gNMI sets and reads them. Not thread-safe.</summary>
-internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
+/// <summary>The ports of one run of the target, set and read through gNMI. Not thread-safe.</summary>
+internal sealed class PortTable(FaithfulOptions options, TapLinks links)
 {
     private static readonly string[] NeededForVhost = [PortPath.Type, "host-name", "device-type", "queues", "socket-path"];
     private ImmutableDictionary<string, PortState> _ports = ImmutableDictionary<string, PortState>.Empty;
 
     private FaithfulBehaviours Behaviours => options.Behaviours;
 
-    /// <summary>The ports that were made.</summary>
+    /// <summary>The created ports.</summary>
     public IReadOnlyDictionary<string, PortState> Made => _ports.Where(p => p.Value.Number is not null).ToDictionary(p => p.Key, p => p.Value);
 
     public IEnumerable<string> Taps => Made.Where(p => p.Value.Type == "TAP").Select(p => p.Key);
 
-    /// <summary>Does a Set.</summary>
-    /// <param name="request">What to set.</param>
+    /// <summary>Executes a Set.</summary>
+    /// <param name="request">The request.</param>
     /// <param name="isPushed">Whether a pipeline was accepted.</param>
     public SetResponse Set(SetRequest request, bool isPushed)
     {
@@ -47,7 +47,7 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
         }
         finally
         {
-            // Links follow the ports, whatever became of the Set.
+            // Links follow the ports even if the Set failed.
             links.Follow(Taps);
         }
 
@@ -102,7 +102,7 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
     private void SetOne(PortPath path, TypedValue value, bool isPushed)
     {
         var port = _ports.GetValueOrDefault(path.Port) ?? PortState.Empty;
-        if (port.Number is not null || port.Said.ContainsKey(path.Leaf))
+        if (port.Number is not null || port.Attributes.ContainsKey(path.Leaf))
         {
             if (Behaviours.RefusesRepeatedSets)
             {
@@ -125,7 +125,7 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
             throw Outcome.Invalid("wrong value for port-type").ToException();
         }
 
-        port = port with { Said = port.Said.SetItem(path.Leaf, value) };
+        port = port with { Attributes = port.Attributes.SetItem(path.Leaf, value) };
         if (IsComplete(port))
         {
             if (isPushed && Behaviours.RefusesPortsAfterPush)
@@ -142,8 +142,8 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
     private bool IsComplete(PortState port) => port.Type switch
     {
         "TAP" => true,
-        "LINK" => !Behaviours.LinkNeedsPciBdf || port.Said.ContainsKey(PortPath.PciBdf),
-        "VHOST" => NeededForVhost.All(port.Said.ContainsKey),
+        "LINK" => !Behaviours.LinkNeedsPciBdf || port.Attributes.ContainsKey(PortPath.PciBdf),
+        "VHOST" => NeededForVhost.All(port.Attributes.ContainsKey),
         _ => false,
     };
 
@@ -168,7 +168,7 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
         var parsed = Known(prefix, path, wildcard: false);
         if (_ports.GetValueOrDefault(parsed.Port)?.Number is null)
         {
-            throw NotThere(parsed.Port);
+            throw PortNotFound(parsed.Port);
         }
 
         _ports = _ports.Remove(parsed.Port);
@@ -189,9 +189,9 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
     private TypedValue Value(PortPath path)
     {
         var port = _ports.GetValueOrDefault(path.Port);
-        if (port?.Number is null && !Behaviours.NumbersAbsentPortsZero)
+        if (port?.Number is null && !Behaviours.ReportsAbsentPortsAsZero)
         {
-            throw NotThere(path.Port);
+            throw PortNotFound(path.Port);
         }
 
         return path.Leaf switch
@@ -200,9 +200,9 @@ internal sealed class PortBoard(FaithfulOptions options, TapLinks links)
             "name" => new TypedValue { StringVal = path.Port },
             PortPath.Type when port?.Number is null => new TypedValue { UintVal = 0 },
             PortPath.Mtu => new TypedValue { UintVal = (ulong)(port?.Mtu ?? 0) },
-            _ => port?.Said.GetValueOrDefault(path.Leaf) ?? new TypedValue { StringVal = "" },
+            _ => port?.Attributes.GetValueOrDefault(path.Leaf) ?? new TypedValue { StringVal = "" },
         };
     }
 
-    private static RpcException NotThere(string name) => new(new Status(StatusCode.NotFound, $"port {name} was not made"));
+    private static RpcException PortNotFound(string name) => new(new Status(StatusCode.NotFound, $"port {name} does not exist"));
 }

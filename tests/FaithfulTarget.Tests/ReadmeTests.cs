@@ -3,14 +3,14 @@ using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.Faithful.Tests;
 
-/// <summary>The table of what the product does about each behaviour, in the README of the faithful target: none without a test.</summary>
-public sealed partial class AnswerTests
+/// <summary>Checks the table in the README of the faithful target: every behaviour is listed and has existing tests.</summary>
+public sealed partial class ReadmeTests
 {
     private static readonly string TestFolder = Path.Combine(Repository.Root, "tests");
     private static readonly string[] Rows = [.. File.ReadLines(Path.Combine(TestFolder, "FaithfulTarget", "README.md")).Where(l => NumberedRow().IsMatch(l))];
 
     [Fact]
-    public void Each_behaviour_is_in_the_table()
+    public void Every_behaviour_is_in_the_table()
     {
         var behaviours = typeof(FaithfulBehaviours).GetProperties().Where(p => p.PropertyType == typeof(bool)).Select(p => p.Name);
 
@@ -18,7 +18,7 @@ public sealed partial class AnswerTests
     }
 
     [Fact]
-    public void Each_behaviour_has_tests_that_exist()
+    public void Every_behaviour_names_existing_tests()
     {
         string[] sources = [.. Directory.EnumerateFiles(TestFolder, "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Select(File.ReadAllText)];

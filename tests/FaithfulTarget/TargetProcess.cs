@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.Faithful;
 
-/// <summary>One life of the target's process, from its start to its death.</summary>
-internal sealed class Life : IAsyncDisposable
+/// <summary>One run of the target's process.</summary>
+internal sealed class TargetProcess : IAsyncDisposable
 {
     private const int MaxMessageBytes = 256 << 20;
     private readonly Lock _gate = new();
@@ -22,10 +22,10 @@ internal sealed class Life : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly TaskCompletionSource<string> _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly WebApplication _app;
-    private Task _scripts = Task.CompletedTask;
+    private Task _scriptTask = Task.CompletedTask;
     private bool _hasEnded;
 
-    private Life(FaithfulOptions options, TargetLog log, Device device, int port)
+    private TargetProcess(FaithfulOptions options, TargetLog log, Device device, int port)
     {
         Options = options;
         Log = log;
@@ -56,42 +56,42 @@ internal sealed class Life : IAsyncDisposable
     /// <summary>The TCP port; 0 on a unix socket.</summary>
     public int Port { get; private set; }
 
-    /// <summary>Done when the process is dead, with the reason.</summary>
+    /// <summary>Completes with the reason when the process is dead.</summary>
     public Task<string> Died => _died.Task;
 
-    public static async Task<Life> StartAsync(FaithfulOptions options, TargetLog log, Device device, int port)
+    public static async Task<TargetProcess> StartAsync(FaithfulOptions options, TargetLog log, Device device, int port)
     {
-        var life = new Life(options, log, device, port);
+        var process = new TargetProcess(options, log, device, port);
         if (options.SocketPath.Length > 0)
         {
             File.Delete(options.SocketPath);
         }
 
-        await life._app.StartAsync();
+        await process._app.StartAsync();
         if (options.SocketPath.Length == 0)
         {
-            life.Port = new Uri(life._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+            process.Port = new Uri(process._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
         }
 
-        life._scripts = life.MakeOwnTapsAsync();
-        return life;
+        process._scriptTask = process.MakeOwnTapsAsync();
+        return process;
     }
 
-    /// <summary>Runs what may kill the process. Then the connections are gone before the answer is.</summary>
+    /// <summary>Runs code that may crash the process. If it does, all connections are dropped before a response is sent.</summary>
     public T Survive<T>(Func<T> code)
     {
         try
         {
             return code();
         }
-        catch (TargetDeathException e)
+        catch (TargetCrashException e)
         {
             End(e.Message);
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
         }
     }
 
-    /// <summary>Drops all connections and stops listening. Only the first reason counts.</summary>
+    /// <summary>Drops all connections and stops listening. Only the first call's reason is kept.</summary>
     public void End(string reason)
     {
         ConnectionContext[] connections;
@@ -122,11 +122,11 @@ internal sealed class Life : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                // What was under way is aborted.
+                // Pending requests are aborted.
             }
 
             await _app.DisposeAsync();
-            await _scripts;
+            await _scriptTask;
             Device.CloseLinks();
             _died.TrySetResult(reason);
         });
@@ -153,7 +153,7 @@ internal sealed class Life : IAsyncDisposable
         void Configure(ListenOptions listen)
         {
             listen.Protocols = HttpProtocols.Http2;
-            // Before TLS, so that it is the raw connection that is dropped.
+            // Before TLS, so that the raw connection is dropped.
             listen.Use(next => connection => TrackAsync(connection, next));
             if (Options.Certificate is not { } certificate)
             {
@@ -212,11 +212,11 @@ internal sealed class Life : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Dead before the last one.
+            // The process died before the last TAP.
         }
         catch (RpcException)
         {
-            // Too late, or made by somebody else: the scripts end at their first error.
+            // Too late, or created by a controller: the scripts stop at their first error.
         }
     }
 }

@@ -1,0 +1,4 @@
+namespace ACCOffload.Faithful;
+
+/// <summary>The request crashes the process.</summary>
+internal sealed class TargetCrashException(string reason) : Exception(reason);
