@@ -353,7 +353,7 @@ internal sealed partial class AccLink
     // trusted.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
-        var renewed = _credentials.HasOther(connection.CredentialStamp);
+        var renewed = _credentials.HasChanged(connection.CredentialStamp);
         // Incomplete or not valid: logged once.
         if (_credentials.Problem is { Length: > 0 } problem && problem != _badCredentials)
         {

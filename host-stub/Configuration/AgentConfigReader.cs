@@ -164,7 +164,12 @@ internal static class AgentConfigReader
             key,
             "driver",
             OnOffDriver,
-            "give on, off, or driver for the driver's setting") switch { "on" => true, "off" => false, _ => null };
+            "give on, off, or driver for the driver's setting") switch
+        {
+            "on" => true,
+            "off" => false,
+            _ => null,
+        };
 
     private static string? OnOffDriver(string text, out string value)
     {

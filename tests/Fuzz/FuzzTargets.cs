@@ -24,7 +24,7 @@ internal static class FuzzTargets
         new P4.GnmiTarget(),
         new P4.RequestTarget(),
         new Spec.SpecTarget(),
-        // Makes namespaces and links.
+        // Creates namespaces and links.
         .. Environment.IsPrivilegedProcess ? (ReadOnlySpan<FuzzTarget>)[new Verbs.VerbTarget()] : [],
     ];
 }

@@ -23,7 +23,7 @@ internal static class Program
         {
             try
             {
-                var run = new FuzzRun(target, inputs / target.OneInOfMany, seed, threads, TimeSpan.FromSeconds(20));
+                var run = new FuzzRun(target, inputs / target.LongRunDivisor, seed, threads, TimeSpan.FromSeconds(20));
                 if (Environment.GetEnvironmentVariable("FUZZ_EPISODE") is { Length: > 0 } episode)
                 {
                     run.Replay(long.Parse(episode, CultureInfo.InvariantCulture));

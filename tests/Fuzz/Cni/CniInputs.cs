@@ -4,7 +4,7 @@ using ACCOffload.Fuzz.Engine;
 
 namespace ACCOffload.Fuzz.Cni;
 
-/// <summary>Environments and network configurations: right ones, ones with something odd in their tree, and damaged text.</summary>
+/// <summary>Generates environments and network configurations: valid, with unusual values, and as corrupted text.</summary>
 internal static class CniInputs
 {
     public static Dictionary<string, string> Environment(Dice dice)
@@ -39,10 +39,10 @@ internal static class CniInputs
 
     public static byte[] Config(Dice dice, string command)
     {
-        var config = Right(dice, command);
+        var config = Valid(dice, command);
         for (var changes = dice.Pick(0, 0, 1, 1, 2); changes > 0; changes--)
         {
-            Spoil(dice, config, 0);
+            MutateTree(dice, config, 0);
         }
 
         var text = config.ToJsonString();
@@ -55,14 +55,14 @@ internal static class CniInputs
         return dice.Below(10) switch
         {
             0 => ByteMutator.Mutate(dice, bytes),
-            1 when dice.OneIn(3) => ByteMutator.Splice(dice, bytes, Encoding.UTF8.GetBytes(Right(dice, command).ToJsonString())),
-            1 when dice.OneIn(10) => Encoding.UTF8.GetBytes(Deep(dice)),
+            1 when dice.OneIn(3) => ByteMutator.Splice(dice, bytes, Encoding.UTF8.GetBytes(Valid(dice, command).ToJsonString())),
+            1 when dice.OneIn(10) => Encoding.UTF8.GetBytes(DeepJson(dice)),
             1 when dice.OneIn(4) => [.. bytes, .. dice.Pick<byte[]>([0], " \n"u8.ToArray(), "{}"u8.ToArray(), "//"u8.ToArray(), [0xEF, 0xBB, 0xBF], [0xFF])],
             _ => bytes,
         };
     }
 
-    private static JsonObject Right(Dice dice, string command)
+    private static JsonObject Valid(Dice dice, string command)
     {
         var config = new JsonObject
         {
@@ -130,41 +130,41 @@ internal static class CniInputs
         ["dns"] = new JsonObject(),
     };
 
-    /// <summary>Makes one thing in the tree odd.</summary>
-    internal static void Spoil(Dice dice, JsonObject node, int depth)
+    /// <summary>Replaces one value in the tree by an unusual one.</summary>
+    internal static void MutateTree(Dice dice, JsonObject node, int depth)
     {
         var names = node.Select(p => p.Key).ToArray();
         if (names.Length == 0 || dice.OneIn(12))
         {
-            node[dice.Pick("mtu", "name", "ipMasq", "socket", "dns", "ipam", "prevResult", "extra", "runtimeConfig", "cni.dev/valid-attachments", "mac", "type", "interface")] = Odd(dice);
+            node[dice.Pick("mtu", "name", "ipMasq", "socket", "dns", "ipam", "prevResult", "extra", "runtimeConfig", "cni.dev/valid-attachments", "mac", "type", "interface")] = OddValue(dice);
             return;
         }
 
         var name = dice.Pick<string>(names);
         if (dice.OneIn(8) && node[name]?.DeepClone() is { } same)
         {
-            // Another spelling of the key, beside it or in its place.
+            // Another spelling of the key, in addition to it or instead of it.
             if (dice.OneIn(2))
             {
                 node.Remove(name);
             }
 
-            node[dice.OneIn(2) ? name.ToUpperInvariant() : name.Replace('s', '\u017f').Replace('k', '\u212a')] = dice.OneIn(3) ? Odd(dice) : same;
+            node[dice.OneIn(2) ? name.ToUpperInvariant() : name.Replace('s', '\u017f').Replace('k', '\u212a')] = dice.OneIn(3) ? OddValue(dice) : same;
             return;
         }
 
         switch (node[name])
         {
             case JsonObject inner when depth < 5 && !dice.OneIn(4):
-                Spoil(dice, inner, depth + 1);
+                MutateTree(dice, inner, depth + 1);
                 break;
             case JsonArray { Count: > 0 } array when array[0] is JsonObject first && depth < 5 && !dice.OneIn(4):
                 if (dice.OneIn(8))
                 {
-                    array.Add(Odd(dice));
+                    array.Add(OddValue(dice));
                 }
 
-                Spoil(dice, first, depth + 1);
+                MutateTree(dice, first, depth + 1);
                 break;
             default:
                 if (dice.OneIn(5))
@@ -173,14 +173,14 @@ internal static class CniInputs
                 }
                 else
                 {
-                    node[name] = Odd(dice);
+                    node[name] = OddValue(dice);
                 }
 
                 break;
         }
     }
 
-    private static JsonNode? Odd(Dice dice) => dice.Below(14) switch
+    private static JsonNode? OddValue(Dice dice) => dice.Below(14) switch
     {
         0 => null,
         1 => true,
@@ -198,7 +198,7 @@ internal static class CniInputs
         _ => JsonValue.Create(dice.OddText()),
     };
 
-    private static string Deep(Dice dice)
+    private static string DeepJson(Dice dice)
     {
         var levels = dice.Pick(10, 60, 64, 65, 1000);
         return "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\",\"ipam\":{\"type\":\"host-local\"},\"deep\":"

@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 namespace ACCOffload.Fuzz.Cni;
 
 /// <summary>
-/// Everything that is wrong with a call, as the specification and docs/configuration.md have it, on a document that the library read: the error
-/// codes that an answer may have, none where the call is right. With several things wrong any of their codes will do.
+/// A second, plain implementation of the checks on a call by the specification and docs/configuration.md, based on a JSON library.
+/// It returns the error codes that a response may have, none for a valid call. With several errors any of their codes is correct.
 /// </summary>
 internal static partial class PlainCni
 {
@@ -25,7 +25,7 @@ internal static partial class PlainCni
         }
         catch (JsonException)
         {
-            // Version, name and socket may have been judged before the reader came to what is no JSON.
+            // Version, name and socket may have been checked before the reader reached the invalid JSON.
             errors.Add(6);
             return errors;
         }
@@ -42,7 +42,7 @@ internal static partial class PlainCni
             }
         }
 
-        // An error that shows the value at fault finds out that it is no text.
+        // An error message that quotes the invalid value may fail to read it as text.
         if (errors.Count > 0 && !System.Text.Unicode.Utf8.IsValid(input))
         {
             errors.Add(6);
@@ -51,12 +51,12 @@ internal static partial class PlainCni
         return errors;
     }
 
-    /// <summary>The network that a DEL names: what is no text says nothing. Null where there is none.</summary>
+    /// <summary>The network name of a DEL, ignoring values that are not text; null if there is none.</summary>
     public static string? RemovalName(JsonElement root) =>
         All(root, "name").Select(v => v.ValueKind == JsonValueKind.String ? StringOf(v) : null).LastOrDefault(v => v is not null);
 
-    /// <summary>A DEL under names that no ADD accepts, which is answered without asking anybody.</summary>
-    public static bool NamesNothing(IReadOnlyDictionary<string, string> environment, JsonElement root)
+    /// <summary>Whether a DEL uses names that no ADD accepts, so that it is answered without the agent.</summary>
+    public static bool CannotExist(IReadOnlyDictionary<string, string> environment, JsonElement root)
     {
         var errors = new HashSet<int>();
         Environment("CHECK", name => name is "CNI_NETNS" or "CNI_PATH" ? "/" : environment.GetValueOrDefault(name, ""), errors);
@@ -82,7 +82,7 @@ internal static partial class PlainCni
         {
             errors.Add(4);
         }
-        // Under names that ADD refuses there is nothing for DEL to remove.
+        // DEL accepts names that ADD rejects, because there is nothing to remove.
         if (command is not ("ADD" or "CHECK"))
         {
             return;
@@ -113,7 +113,7 @@ internal static partial class PlainCni
 
     private static void Config(string command, JsonElement root, HashSet<int> errors)
     {
-        // The last of several counts, but these three the plugin itself reads, which comes by each.
+        // The last of several values counts, except for these three: the plugin itself checks every occurrence.
         var version = Text(root, "cniVersion", errors, each: true);
         var name = Text(root, "name", errors, each: true);
         var socket = Text(root, "socket", errors, each: true);
@@ -266,10 +266,10 @@ internal static partial class PlainCni
         }
     }
 
-    /// <summary>The value that counts of a key; null where there is none.</summary>
+    /// <summary>The effective value of a key; null if there is none.</summary>
     public static JsonElement? Present(JsonElement parent, string key) => All(parent, key).Select(v => (JsonElement?)v).LastOrDefault();
 
-    // Go's rule: case does not matter, and two characters beyond ASCII are another case of an ASCII letter. Null says nothing.
+    // Go's rule: case is ignored, and two non-ASCII characters fold to an ASCII letter. Null values are ignored.
     private static IEnumerable<JsonElement> All(JsonElement parent, string key) =>
         parent.EnumerateObject()
             .Where(p => p.Value.ValueKind != JsonValueKind.Null
@@ -304,7 +304,7 @@ internal static partial class PlainCni
         return all[^1];
     }
 
-    // Null for a lone surrogate, which is no text.
+    // Null for a lone surrogate, which is not valid text.
     private static string? StringOf(JsonElement value)
     {
         try

@@ -10,8 +10,8 @@ using ACCOffload.HostStub.Wire;
 namespace ACCOffload.Fuzz.Cni;
 
 /// <summary>
-/// Standard input and environment of the CNI plugin: the plugin's own checks, its frame, and the agent's reading of it, up to where an
-/// operation would begin. Which error is right is told by <see cref="PlainCni"/>.
+/// Standard input and environment of the CNI plugin: the plugin's checks, its frame and the agent's parser, up to the start of the
+/// operation. <see cref="PlainCni"/> determines the expected errors.
 /// </summary>
 internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
 {
@@ -42,18 +42,18 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             var allowed = PlainCni.Errors(_environment, _input);
             if (answer.ExitCode == 0)
             {
-                FuzzFailure.Unless(allowed.Count == 0, $"accepted what is wrong: {string.Join(' ', allowed)}");
+                FuzzFailure.Unless(allowed.Count == 0, $"accepted an invalid call with errors {string.Join(' ', allowed)}");
                 using var document = JsonDocument.Parse(_input);
                 var removal = _environment.GetValueOrDefault("CNI_COMMAND") == "DEL";
-                var nothing = removal && PlainCni.NamesNothing(_environment, document.RootElement);
-                FuzzFailure.Unless(_call is null == nothing, nothing ? "the agent was asked for what can't exist" : "accepted, but the agent was not asked");
+                var cannotExist = removal && PlainCni.CannotExist(_environment, document.RootElement);
+                FuzzFailure.Unless(_call is null == cannotExist, cannotExist ? "the agent was asked to remove an attachment that cannot exist" : "accepted, but the agent was not asked");
                 if (!removal)
                 {
-                    Agrees(_call!, document.RootElement);
+                    AssertParsed(_call!, document.RootElement);
                 }
-                else if (!nothing)
+                else if (!cannotExist)
                 {
-                    FuzzFailure.Unless(_call!.Config.Name == PlainCni.RemovalName(document.RootElement), "the name differs");
+                    FuzzFailure.Unless(_call!.Config.Name == PlainCni.RemovalName(document.RootElement), "the network name differs");
                 }
 
                 return true;
@@ -65,12 +65,12 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             return false;
         }
 
-        /// <summary>What the agent does with a frame, without the operation.</summary>
+        /// <summary>Processes a frame like the agent, without the operation.</summary>
         private AgentResponse Ask(string socket, byte[] frame, TimeSpan limit)
         {
             FuzzFailure.Unless(limit > TimeSpan.Zero && socket.StartsWith('/'), $"asks {socket} for {limit}");
             var request = AgentRequest.Decode(frame.AsSpan(AgentRequest.LengthPrefix));
-            FuzzFailure.Unless(request.Stdin.Span.SequenceEqual(_input), "the agent sees another input");
+            FuzzFailure.Unless(request.Stdin.Span.SequenceEqual(_input), "the agent received a different input");
             try
             {
                 _call = CniCall.Read(request);
@@ -88,12 +88,12 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
             }
         }
 
-        private void Agrees(CniCall call, JsonElement root)
+        private void AssertParsed(CniCall call, JsonElement root)
         {
             FuzzFailure.Unless(call.Config.Name == PlainCni.Present(root, "name")?.GetString() && call.Config.Version.Text() == PlainCni.Present(root, "cniVersion")?.GetString(), "name or version differ");
             var mtu = PlainCni.Present(root, "mtu") is { ValueKind: JsonValueKind.Number } value ? value.GetInt32() : 0;
             FuzzFailure.Unless(call.Config.Mtu == mtu, $"mtu {call.Config.Mtu}, not {mtu}");
-            FuzzFailure.Unless(call.Environment.ContainerId == _environment.GetValueOrDefault("CNI_CONTAINERID", ""), "the container differs");
+            FuzzFailure.Unless(call.Environment.ContainerId == _environment.GetValueOrDefault("CNI_CONTAINERID", ""), "the container ID differs");
         }
 
         private static bool Versions(AgentResponse answer)
@@ -106,7 +106,7 @@ internal sealed class StdinTarget() : FuzzTarget("cni-stdin")
         private static int ErrorOf(AgentResponse answer)
         {
             var json = JsonNode.Parse(answer.Output.Span)!.AsObject();
-            FuzzFailure.Unless(answer.ExitCode == 1 && json["msg"]!.GetValue<string>().Length > 0 && json["cniVersion"] is not null, $"no error object: {json}");
+            FuzzFailure.Unless(answer.ExitCode == 1 && json["msg"]!.GetValue<string>().Length > 0 && json["cniVersion"] is not null, $"not an error object: {json}");
             return json["code"]!.GetValue<int>();
         }
     }

@@ -6,7 +6,10 @@ using ACCOffload.Fuzz.Engine;
 
 namespace ACCOffload.Fuzz.Doors;
 
-/// <summary>Connections that are silent, slow, half-closed, or garbage at any stage, from the address of a legitimate client, which must be served.</summary>
+/// <summary>
+/// Connections that are silent, slow, half-closed or send garbage at any stage, from the address of a legitimate client, which must
+/// still be served.
+/// </summary>
 internal sealed class ConnectionTarget() : FuzzTarget("connections")
 {
     public override int EpisodeLength => 50;
@@ -17,7 +20,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
 
     private static readonly Lazy<byte[]> ClientHello = new(RecordHello);
 
-    /// <summary>What a client of ours sends first, taken from one that nobody answers.</summary>
+    /// <summary>The ClientHello of our client, recorded from an unanswered handshake.</summary>
     private static byte[] RecordHello()
     {
         using var sent = new MemoryStream();
@@ -28,14 +31,14 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
         }
         catch (Exception e) when (e is IOException or AuthenticationException)
         {
-            // The stream ends after what was written.
+            // The recording stream ends after the ClientHello.
         }
         return sent.ToArray();
     }
 
     private sealed class Session : FuzzSession
     {
-        private const int MostKept = 150;
+        private const int MaxKept = 150;
 
         private readonly ServedApi _served = new();
         private readonly Queue<IDisposable> _kept = new();
@@ -54,7 +57,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                 return true;
             }
 
-            while (_kept.Count >= MostKept)
+            while (_kept.Count >= MaxKept)
             {
                 _kept.Dequeue().Dispose();
             }
@@ -105,7 +108,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                     break;
                 case 4:
                     _last = "a good ClientHello, slowly";
-                    Slowly(dice, client.GetStream(), ClientHello.Value);
+                    SendSlowly(dice, client.GetStream(), ClientHello.Value);
                     break;
                 default:
                     Authenticated(dice, client);
@@ -113,7 +116,8 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
             }
         }
 
-        /// <summary>With a valid certificate and nothing good to say. What keeps requests open is another node's: the own one has room for its own only.</summary>
+        /// <summary>Misbehaves after a handshake with a valid certificate. Only another node's certificate keeps requests open: requests of this
+        /// node's certificate share a limit with the legitimate client.</summary>
         private void Authenticated(Dice dice, TcpClient client)
         {
             var own = dice.OneIn(2);
@@ -153,29 +157,29 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                     break;
                 case 3:
                     _last += "frames, slowly";
-                    // Settings and a ping; from another node also a request, whose headers and body arrive as slowly.
+                    // Settings and a ping; from another node also a request with slow headers and body.
                     byte[] ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, .. dice.Bytes(8)];
                     byte[] request = [0, 0, 3, 1, 4, 0, 0, 0, 1, 0x83, 0x84, 0x87, 0, 0, 40, 0, 1, 0, 0, 0, 1, .. dice.Bytes(40)];
-                    Slowly(dice, tls, [.. preface, .. ping, .. own ? ping : request]);
+                    SendSlowly(dice, tls, [.. preface, .. ping, .. own ? ping : request]);
                     break;
                 case 4:
-                    _last += "headers that don't end";
+                    _last += "headers without an end";
                     tls.Write([.. preface, 0, 0, 4, 1, 0, 0, 0, 0, 1, 0x82, 0x84, 0x87]);
                     break;
                 default:
                     _last += "a request without a body";
-                    // GET https / as indexed fields, with the end of the headers, not of the stream.
+                    // GET https / as indexed fields, with END_HEADERS but not END_STREAM.
                     tls.Write([.. preface, 0, 0, 3, 1, 4, 0, 0, 0, 1, 0x83, 0x84, 0x87]);
                     break;
             }
         }
 
-        /// <summary>Some at once, so that peers stand at every stage, and the rest a byte at a time while the session goes on.</summary>
-        private void Slowly(Dice dice, Stream stream, byte[] bytes)
+        /// <summary>Sends a part immediately, so that peers are at every stage, and the rest byte by byte during the session.</summary>
+        private void SendSlowly(Dice dice, Stream stream, byte[] bytes)
         {
-            var begun = dice.Below(bytes.Length);
-            stream.Write(bytes.AsSpan(0, begun));
-            _slow.Add(new SlowPeer(stream, bytes.AsMemory(begun)));
+            var sent = dice.Below(bytes.Length);
+            stream.Write(bytes.AsSpan(0, sent));
+            _slow.Add(new SlowPeer(stream, bytes.AsMemory(sent)));
         }
     }
 }

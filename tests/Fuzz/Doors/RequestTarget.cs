@@ -10,8 +10,8 @@ using Grpc.Core;
 namespace ACCOffload.Fuzz.Doors;
 
 /// <summary>
-/// Well-formed requests of both APIs that are as large, as many-sided and as badly ordered as they may be, with numbers at their ends. Each is
-/// answered in bounded time, and so is a legitimate one beside it.
+/// Well-formed requests of both APIs at the limits of size, variety and order, with extreme numbers. Each must be answered in bounded
+/// time, and so must a legitimate request sent at the same time.
 /// </summary>
 internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
 {
@@ -49,22 +49,22 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
                 switch (dice.Below(8))
                 {
                     case 0:
-                        return await offload.AttachAsync(Noted(Attach(dice, dice.Below(5000))), deadline: ServedApi.Deadline) is not null;
+                        return await offload.AttachAsync(Recorded(Attach(dice, dice.Below(5000))), deadline: ServedApi.Deadline) is not null;
                     case 1:
-                        return await offload.DetachAsync(Noted(Detach(dice)), deadline: ServedApi.Deadline) is not null;
+                        return await offload.DetachAsync(Recorded(Detach(dice)), deadline: ServedApi.Deadline) is not null;
                     case 2:
-                        return await offload.SyncAsync(Noted(Sync(dice)), deadline: ServedApi.Deadline) is not null;
+                        return await offload.SyncAsync(Recorded(Sync(dice)), deadline: ServedApi.Deadline) is not null;
                     case 3:
-                        return (await agent.NatTranslationAddAsync(Noted(Service(dice)), deadline: ServedApi.Deadline)).Successful;
+                        return (await agent.NatTranslationAddAsync(Recorded(Service(dice)), deadline: ServedApi.Deadline)).Successful;
                     case 4:
-                        return (await agent.NatTranslationDeleteAsync(Noted(Service(dice)), deadline: ServedApi.Deadline)).Successful;
+                        return (await agent.NatTranslationDeleteAsync(Recorded(Service(dice)), deadline: ServedApi.Deadline)).Successful;
                     case 5:
                         return (await agent.AddDelSnatPrefixAsync(
-                            Noted(new AddDelSnatPrefixRequest { IsAdd = !dice.OneIn(4), Prefix = $"{dice.Below(256)}.{dice.Below(256)}.{dice.Below(256)}.0/{dice.Between(0, 32)}" }), deadline: ServedApi.Deadline)).Successful;
+                            Recorded(new AddDelSnatPrefixRequest { IsAdd = !dice.OneIn(4), Prefix = $"{dice.Below(256)}.{dice.Below(256)}.{dice.Below(256)}.0/{dice.Between(0, 32)}" }), deadline: ServedApi.Deadline)).Successful;
                     case 6:
-                        return (await agent.CreateNetworkAsync(Noted(InfraMessages.Create(dice, odd: dice.OneIn(2))), deadline: ServedApi.Deadline)).Successful;
+                        return (await agent.CreateNetworkAsync(Recorded(InfraMessages.Create(dice, odd: dice.OneIn(2))), deadline: ServedApi.Deadline)).Successful;
                     default:
-                        return (await agent.SetSnatAddressAsync(Noted(new SetSnatAddressRequest { SnatIpv4 = dice.Pick("192.0.2.2", "10.244.1.7", "", "224.0.0.1") }), deadline: ServedApi.Deadline)).Successful;
+                        return (await agent.SetSnatAddressAsync(Recorded(new SetSnatAddressRequest { SnatIpv4 = dice.Pick("192.0.2.2", "10.244.1.7", "", "224.0.0.1") }), deadline: ServedApi.Deadline)).Successful;
                 }
             }
             catch (RpcException e)
@@ -76,7 +76,7 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
             }
         }
 
-        private T Noted<T>(T request)
+        private T Recorded<T>(T request)
             where T : IMessage
         {
             var text = $"{request.Descriptor.Name} of {request.CalculateSize()} bytes: {request}";
@@ -100,7 +100,7 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
 
         private static DetachRequest Detach(Dice dice) => new() { Key = Key(dice, dice.Below(5000)), Epoch = Extreme(dice), Sequence = Extreme(dice) };
 
-        /// <summary>All different, all the same, or in conflict with each other.</summary>
+        /// <summary>Attachments that are all different, all equal, or in conflict with each other.</summary>
         private static SyncRequest Sync(Dice dice)
         {
             var request = new SyncRequest { Epoch = Extreme(dice), Sequence = Extreme(dice) };
@@ -108,7 +108,7 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
             for (var i = 0; i < count; i++)
             {
                 var attachment = Attach(dice, step * i < 0 ? count + (step * i) : step * i);
-                // Names of full length would make it larger than a message may be.
+                // Names of maximum length would exceed the message limit.
                 attachment.PodName = attachment.PodNamespace = attachment.PodUid = "";
                 attachment.Key.Network = "net";
                 request.Attachments.Add(attachment);

@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.Fuzz.Doors;
 
-/// <summary>One request after the other, as the programmer does them: what takes long makes the others wait.</summary>
+/// <summary>Processes one request at a time, like the programmer: a slow request delays the others.</summary>
 internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
 {
     private readonly Lock _lock = new();

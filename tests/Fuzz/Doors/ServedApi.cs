@@ -7,10 +7,12 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.Fuzz.Doors;
 
-/// <summary>The API as it is served: sockets, TLS and all, with the product's judge behind it; and the legitimate client, which must always be served.</summary>
+/// <summary>
+/// The served API with sockets and TLS, backed by the product's admission rules, and a legitimate client, which must always be served.
+/// </summary>
 internal sealed class ServedApi : IDisposable
 {
-    /// <summary>Much more than any request takes on a busy machine, and less than a runtime's patience.</summary>
+    /// <summary>Far above the duration of any request on a busy machine and below the timeout of a container runtime.</summary>
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(15);
 
     private readonly GrpcChannel _channel;
@@ -25,19 +27,19 @@ internal sealed class ServedApi : IDisposable
 
     public ApiFixture Api { get; }
 
-    /// <summary>This node's certificate.</summary>
+    /// <summary>The certificate of this node.</summary>
     public System.Security.Cryptography.X509Certificates.X509Certificate2 Own { get; }
 
-    /// <summary>Another node's.</summary>
+    /// <summary>The certificate of another node.</summary>
     public System.Security.Cryptography.X509Certificates.X509Certificate2 Foreign { get; }
 
-    /// <summary>A connection with this node's certificate.</summary>
+    /// <summary>A channel with this node's certificate.</summary>
     public GrpcChannel Channel => _channel;
 
     public static DateTime Deadline => DateTime.UtcNow + Bound;
 
-    /// <summary>A legitimate pod of the host's comes and goes; on a connection of its own, or on one that is there.</summary>
-    /// <exception cref="FuzzFailure">It is not served.</exception>
+    /// <summary>Adds and removes a legitimate pod, over a new connection or the existing one.</summary>
+    /// <exception cref="FuzzFailure">The request was not served.</exception>
     public async Task ServeAsync(bool anew)
     {
         using var handler = anew ? Api.Handler(Own) : null;
@@ -47,7 +49,7 @@ internal sealed class ServedApi : IDisposable
         {
             var reply = await client.DeleteNetworkAsync(
                 new DeleteNetworkRequest { DelRequest = new DelRequest { InterfaceName = "eth0", Netns = "/var/run/netns/legitimate" } }, deadline: Deadline);
-            FuzzFailure.Unless(reply.Successful, $"a legitimate request was refused: {reply.ErrorMessage}");
+            FuzzFailure.Unless(reply.Successful, $"a legitimate request was rejected: {reply.ErrorMessage}");
         }
         catch (RpcException e)
         {

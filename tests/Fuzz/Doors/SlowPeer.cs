@@ -2,14 +2,14 @@ using System.Net.Sockets;
 
 namespace ACCOffload.Fuzz.Doors;
 
-/// <summary>A peer that has more to say than it sends at a time.</summary>
-/// <param name="stream">Where it says it; somebody else's to close.</param>
-/// <param name="rest">What it has not sent yet.</param>
+/// <summary>A peer that sends its data a few bytes at a time.</summary>
+/// <param name="stream">The stream; not closed by this class.</param>
+/// <param name="rest">The bytes to send.</param>
 internal sealed class SlowPeer(Stream stream, ReadOnlyMemory<byte> rest)
 {
     private ReadOnlyMemory<byte> _rest = rest;
 
-    /// <summary>Sends so many bytes one at a time; false when there is nothing left to send or nobody to send it to.</summary>
+    /// <summary>Sends this many bytes one at a time; false if nothing is left or the connection is closed.</summary>
     public bool Send(int count)
     {
         try

@@ -1,6 +1,6 @@
 namespace ACCOffload.Fuzz.Engine;
 
-/// <summary>Damages bytes of which it knows nothing.</summary>
+/// <summary>Mutates bytes without knowledge of their format.</summary>
 internal static class ByteMutator
 {
     public const int MaxLength = 16 * 1024;
@@ -15,7 +15,7 @@ internal static class ByteMutator
         return bytes.Length <= MaxLength ? bytes : bytes[..MaxLength];
     }
 
-    /// <summary>The head of one and the tail of the other.</summary>
+    /// <summary>Joins the head of one input and the tail of the other.</summary>
     public static byte[] Splice(Dice dice, byte[] a, byte[] b) => [.. a[..dice.Below(a.Length + 1)], .. b[dice.Below(b.Length + 1)..]];
 
     private static byte[] Once(Dice dice, byte[] bytes)
@@ -44,7 +44,7 @@ internal static class ByteMutator
             case 6:
                 return bytes[..at];
             case 7:
-                // A number of two or four bytes, in either order.
+                // A number of two or four bytes in either byte order.
                 var number = dice.OddNumber();
                 var changed = (byte[])bytes.Clone();
                 var big = dice.OneIn(2);

@@ -1,8 +1,8 @@
 namespace ACCOffload.Fuzz.Engine;
 
 /// <summary>
-/// Whether protobuf, when it writes what it read, writes what it was given, fields in another order perhaps. Where it does not, something came
-/// twice, was unknown, or longer than it need be: what parsers make of that may differ.
+/// Tells whether protobuf reproduces the bytes it read, apart from field order. If not, a field was repeated, unknown or encoded
+/// longer than necessary, which parsers may treat differently.
 /// </summary>
 internal static class Canonical
 {

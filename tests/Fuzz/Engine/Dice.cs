@@ -5,7 +5,7 @@ internal sealed class Dice(ulong seed)
 {
     private ulong _state = seed;
 
-    /// <summary>One seed of several numbers.</summary>
+    /// <summary>Combines several numbers into one seed.</summary>
     public static ulong Mix(params ReadOnlySpan<ulong> parts)
     {
         var mixed = new Dice(0);
@@ -26,7 +26,7 @@ internal sealed class Dice(ulong seed)
         return z ^ (z >> 31);
     }
 
-    /// <summary>0 to <paramref name="bound"/> - 1.</summary>
+    /// <summary>A number from 0 to <paramref name="bound"/> - 1.</summary>
     public int Below(int bound) => (int)(Next() % (uint)bound);
 
     public int Between(int least, int greatest) => least + Below(greatest - least + 1);
@@ -46,7 +46,7 @@ internal sealed class Dice(ulong seed)
         return bytes;
     }
 
-    /// <summary>Small ones mostly, and those at which something ends.</summary>
+    /// <summary>A number, mostly small or at a boundary.</summary>
     public ulong OddNumber() => Below(6) switch
     {
         0 => Next(),
@@ -57,7 +57,7 @@ internal sealed class Dice(ulong seed)
         _ => (ulong)Below(20),
     };
 
-    /// <summary>Text as nobody wants it.</summary>
+    /// <summary>Unusual or invalid text.</summary>
     public string OddText() => Below(10) switch
     {
         0 => "",

@@ -2,14 +2,14 @@ using System.Diagnostics;
 
 namespace ACCOffload.Fuzz.Engine;
 
-/// <summary>What a run of one target came to.</summary>
-internal sealed record FuzzResult(string Target, ulong Seed, long Inputs, long Accepted, long Refused, TimeSpan Elapsed, long ManagedGrowth, long ResidentGrowth)
+/// <summary>The result of a run of one target.</summary>
+internal sealed record FuzzResult(string Target, ulong Seed, long Inputs, long Accepted, long Rejected, TimeSpan Elapsed, long ManagedGrowth, long ResidentGrowth)
 {
     public override string ToString() =>
-        $"{Target,-16} seed {Seed}: {Inputs} inputs, {Inputs / Elapsed.TotalSeconds:0} inputs/s, {Accepted} accepted, {Refused} refused, memory {ManagedGrowth / 1024.0:+0;-0;0} KB managed, {ResidentGrowth / 1048576.0:+0;-0;0} MB resident";
+        $"{Target,-16} seed {Seed}: {Inputs} inputs, {Inputs / Elapsed.TotalSeconds:0} inputs/s, {Accepted} accepted, {Rejected} rejected, memory {ManagedGrowth / 1024.0:+0;-0;0} KB managed, {ResidentGrowth / 1048576.0:+0;-0;0} MB resident";
 }
 
-/// <summary>Feeds one target from several threads, watches that no input takes too long, and that memory does not grow.</summary>
+/// <summary>Feeds one target from several threads and checks that no input hangs and memory does not grow.</summary>
 internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int threads, TimeSpan inputLimit)
 {
     private const long ManagedLimit = 8 << 20;
@@ -21,7 +21,7 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
 
     public FuzzResult Run()
     {
-        // A quarter to warm up: caches, pools and compiled code are no growth.
+        // A quarter of the run is warm-up: caches, pools and compiled code do not count as growth.
         var started = Stopwatch.GetTimestamp();
         var episodes = Math.Max(threads * 4, (inputs + target.EpisodeLength - 1) / target.EpisodeLength);
         var warm = episodes / 4;
@@ -39,7 +39,7 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
         return result;
     }
 
-    /// <summary>Repeats one episode.</summary>
+    /// <summary>Replays one episode.</summary>
     public void Replay(long episode) => Episode(episode, new Progress());
 
     private void Phase(long first, long end)

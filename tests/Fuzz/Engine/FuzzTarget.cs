@@ -1,39 +1,39 @@
 namespace ACCOffload.Fuzz.Engine;
 
-/// <summary>A door that bytes come in by.</summary>
+/// <summary>An entry point for untrusted input.</summary>
 internal abstract class FuzzTarget(string name)
 {
     public string Name { get; } = name;
 
-    /// <summary>How many inputs come one after the other before everything begins anew; a failure is repeated by its episode.</summary>
+    /// <summary>The number of inputs per episode, which starts from a fresh state; a failure is replayed by its episode.</summary>
     public virtual int EpisodeLength => 400;
 
-    /// <summary>Part of the inputs that it gets in the short run of the tests, where each costs a connection.</summary>
+    /// <summary>Divisor of the number of inputs in the short test run, for inputs that each need a connection.</summary>
     public virtual int OneIn => 1;
 
-    /// <summary>Part of the inputs that it gets in the long run, where each costs the kernel tens of milliseconds.</summary>
-    public virtual int OneInOfMany => 1;
+    /// <summary>Divisor of the number of inputs in the long run, for inputs that each cost the kernel tens of milliseconds.</summary>
+    public virtual int LongRunDivisor => 1;
 
     public abstract FuzzSession Start(Dice dice);
 }
 
-/// <summary>One episode, on one thread.</summary>
+/// <summary>One episode on one thread.</summary>
 internal abstract class FuzzSession
 {
-    /// <summary>Makes an input, feeds it, and judges what became of it: true if it was accepted.</summary>
-    /// <exception cref="Exception">Anything that comes out of here is a failure.</exception>
+    /// <summary>Generates an input, feeds it and checks the result. Returns whether it was accepted.</summary>
+    /// <exception cref="Exception">Any exception is a failure.</exception>
     public abstract bool Step(Dice dice);
 
-    /// <summary>The input at hand, for the report of a failure.</summary>
+    /// <summary>The current input, for a failure report.</summary>
     public virtual string Describe() => "";
 
-    /// <summary>Gives back what the episode held; also after a failure.</summary>
+    /// <summary>Releases the episode's resources, also after a failure.</summary>
     public virtual void End()
     {
     }
 }
 
-/// <summary>A property that does not hold.</summary>
+/// <summary>A violated property.</summary>
 internal sealed class FuzzFailure(string message, Exception? cause = null) : Exception(message, cause)
 {
     public static void Unless(bool holds, string message)

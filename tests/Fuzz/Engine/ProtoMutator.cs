@@ -1,8 +1,8 @@
 namespace ACCOffload.Fuzz.Engine;
 
 /// <summary>
-/// Damages a protobuf message and keeps most of its form: fields are left out, doubled, moved, exchanged with those of another message, get
-/// numbers at which something ends, other wire types and lengths, and messages inside messages. One in three is damaged bytewise as well.
+/// Mutates a protobuf message but keeps most of its structure: fields are dropped, duplicated, moved or replaced by those of another
+/// message, and get boundary values, other wire types, wrong lengths and nested messages. One in three is also mutated bytewise.
 /// </summary>
 internal static class ProtoMutator
 {
@@ -16,9 +16,9 @@ internal static class ProtoMutator
         public int WireType => (int)(Tag & 7);
     }
 
-    /// <param name="dice">Chance.</param>
-    /// <param name="message">A message, whole mostly.</param>
-    /// <param name="other">Another one to take parts of.</param>
+    /// <param name="dice">Random choices.</param>
+    /// <param name="message">A message, mostly well-formed.</param>
+    /// <param name="other">A message to take parts from.</param>
     public static byte[] Mutate(Dice dice, byte[] message, byte[] other)
     {
         var changed = message;
@@ -45,7 +45,7 @@ internal static class ProtoMutator
         var at = dice.Below(fields.Count);
         var field = fields[at];
 
-        // The deeper the field, the rarer it would be hit, so the way down is the likely one.
+        // Descend with high probability, because deep fields would otherwise rarely be hit.
         if (field.WireType == Delimited && depth < 8 && !dice.OneIn(3) && Parse(field.Payload) is { Count: > 0 })
         {
             var inner = Parse(other) is { Count: > 0 } others ? others[dice.Below(others.Count)].Payload : other;
@@ -76,7 +76,7 @@ internal static class ProtoMutator
                 fields[at] = field with { Tag = (dice.OneIn(2) ? (ulong)dice.Between(1, 12) << 3 : field.Tag & ~7ul) | (uint)dice.Pick(Varint, Fixed64, Delimited, Fixed32) };
                 break;
             case 5:
-                // Messages in messages.
+                // Nested messages.
                 var nested = field.Payload;
                 for (var levels = dice.Pick(1, 2, 50, 120); levels > 0; levels--)
                 {
@@ -86,7 +86,7 @@ internal static class ProtoMutator
                 fields[at] = new Field((field.Tag & ~7ul) | Delimited, 0, nested);
                 break;
             case 6 when field.WireType == Delimited:
-                // A length that is not true.
+                // A wrong length.
                 var bytes = new List<byte>(Write(fields[..at]));
                 WriteVarint(bytes, field.Tag);
                 WriteVarint(bytes, dice.OneIn(2) ? (ulong)Math.Max(0, field.Payload.Length + dice.Between(-2, 2)) : dice.OddNumber());

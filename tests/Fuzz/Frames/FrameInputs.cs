@@ -5,7 +5,7 @@ using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.Fuzz.Frames;
 
-/// <summary>Streams of frames: right ones and damaged ones.</summary>
+/// <summary>Generates streams of valid and corrupted frames.</summary>
 internal static class FrameInputs
 {
     public static byte[] Stream(Dice dice)
@@ -34,7 +34,7 @@ internal static class FrameInputs
                 BinaryPrimitives.WriteInt32BigEndian(frame, dice.OneIn(2) ? frame.Length - 4 + dice.Between(-3, 3) : (int)dice.OddNumber());
                 break;
             case 2:
-                // A damaged body of the right length.
+                // A corrupted body with a correct length.
                 var body = ByteMutator.Mutate(dice, frame[4..]);
                 frame = [0, 0, 0, 0, .. body];
                 BinaryPrimitives.WriteInt32BigEndian(frame, body.Length);

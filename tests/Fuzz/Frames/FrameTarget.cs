@@ -5,7 +5,9 @@ using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.Fuzz.Frames;
 
-/// <summary>The framing of the agent's socket: a stream of damaged frames, cut anywhere on its way, against a plain reading of the same bytes.</summary>
+/// <summary>
+/// The framing of the agent's socket: streams of corrupted frames, split at any position, compared with a plain parser.
+/// </summary>
 internal sealed class FrameTarget() : FuzzTarget("frames")
 {
     public override FuzzSession Start(Dice dice) => new Session();
@@ -23,7 +25,7 @@ internal sealed class FrameTarget() : FuzzTarget("frames")
             var (bodies, fault) = Read(dice);
             var (expected, expectedFault) = PlainFrames.Split(_stream, MaxBody);
             FuzzFailure.Unless(fault == expectedFault, $"fault: {fault}, expected: {expectedFault}");
-            FuzzFailure.Unless(bodies.Count == expected.Count && bodies.Zip(expected).All(p => p.First.AsSpan().SequenceEqual(p.Second)), "other bodies");
+            FuzzFailure.Unless(bodies.Count == expected.Count && bodies.Zip(expected).All(p => p.First.AsSpan().SequenceEqual(p.Second)), "frame bodies differ");
             var accepted = false;
             foreach (var body in bodies)
             {
@@ -74,22 +76,22 @@ internal sealed class FrameTarget() : FuzzTarget("frames")
 
         private static bool Request(byte[] body)
         {
-            var right = PlainFrames.Environment(body) is not null;
+            var valid = PlainFrames.Environment(body) is not null;
             try
             {
                 var request = AgentRequest.Decode(body);
-                FuzzFailure.Unless(right, "accepted what is wrong");
+                FuzzFailure.Unless(valid, "accepted an invalid frame");
                 var (environment, stdin) = PlainFrames.Environment(body)!.Value;
-                FuzzFailure.Unless(request.Stdin.Span.SequenceEqual(stdin), "another input");
-                FuzzFailure.Unless(request.Environment.Count == environment.Count && environment.All(e => request.Environment[e.Key] == e.Value), "another environment");
-                // Once more through our own writer.
+                FuzzFailure.Unless(request.Stdin.Span.SequenceEqual(stdin), "the input differs");
+                FuzzFailure.Unless(request.Environment.Count == environment.Count && environment.All(e => request.Environment[e.Key] == e.Value), "the environment differs");
+                // Round trip through our own encoder.
                 var again = AgentRequest.Decode(AgentRequest.Encode(request.Kind, request.Environment, request.Stdin.Span).AsSpan(AgentRequest.LengthPrefix));
-                FuzzFailure.Unless(again.Kind == request.Kind && again.Environment.Count == environment.Count, "does not survive being written");
+                FuzzFailure.Unless(again.Kind == request.Kind && again.Environment.Count == environment.Count, "the round trip changes the frame");
                 return true;
             }
             catch (FrameException e)
             {
-                FuzzFailure.Unless(!right, $"refused what is right: {e.Message}");
+                FuzzFailure.Unless(!valid, $"rejected a valid frame: {e.Message}");
                 return false;
             }
         }
@@ -97,16 +99,16 @@ internal sealed class FrameTarget() : FuzzTarget("frames")
         private static void Response(byte[] body)
         {
             var length = body.Length < 6 ? -1 : BinaryPrimitives.ReadInt32BigEndian(body.AsSpan(2));
-            var right = body.Length >= 6 && body[0] == 1 && length >= 0 && length <= body.Length - 6;
+            var valid = body.Length >= 6 && body[0] == 1 && length >= 0 && length <= body.Length - 6;
             try
             {
                 var response = AgentResponse.Decode(body);
-                FuzzFailure.Unless(right && response.ExitCode == body[1] && response.Output.Length == length && response.Error.Length == body.Length - 6 - length, "accepted what is wrong");
-                FuzzFailure.Unless(response.Encode().AsSpan(4).SequenceEqual(body), "does not survive being written");
+                FuzzFailure.Unless(valid && response.ExitCode == body[1] && response.Output.Length == length && response.Error.Length == body.Length - 6 - length, "accepted an invalid frame");
+                FuzzFailure.Unless(response.Encode().AsSpan(4).SequenceEqual(body), "the round trip changes the frame");
             }
             catch (FrameException e)
             {
-                FuzzFailure.Unless(!right, $"refused what is right: {e.Message}");
+                FuzzFailure.Unless(!valid, $"rejected a valid frame: {e.Message}");
             }
         }
     }

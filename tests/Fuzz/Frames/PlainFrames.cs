@@ -2,10 +2,10 @@ using System.Text;
 
 namespace ACCOffload.Fuzz.Frames;
 
-/// <summary>The frames of a stream, read from an array with nothing but indices.</summary>
+/// <summary>A plain parser of frames, by array indices only.</summary>
 internal static class PlainFrames
 {
-    /// <summary>All bodies up to the end, or to what is no frame.</summary>
+    /// <summary>All bodies up to the end or the first invalid frame.</summary>
     public static (List<byte[]> Bodies, bool Fault) Split(byte[] stream, int maxBody)
     {
         var bodies = new List<byte[]>();
@@ -30,7 +30,7 @@ internal static class PlainFrames
         return (bodies, false);
     }
 
-    /// <summary>What a request's body says; null if it is none.</summary>
+    /// <summary>The contents of a request body; null if it is invalid.</summary>
     public static (Dictionary<string, string> Environment, byte[] Stdin)? Environment(byte[] body)
     {
         if (body.Length < 6 || body[0] != 1 || body[1] is not (1 or 2 or 3))

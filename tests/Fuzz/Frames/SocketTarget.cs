@@ -7,7 +7,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Fuzz.Frames;
 
-/// <summary>The agent's real server on a real socket, a connection an input: bytes in pieces, ends in the middle, and always an answer or an end.</summary>
+/// <summary>
+/// The agent's server on a real socket, one connection per input: data arrives in pieces or ends early, and every connection must get
+/// a response or be closed.
+/// </summary>
 internal sealed class SocketTarget() : FuzzTarget("frames-socket")
 {
     public override int OneIn => 20;
@@ -54,11 +57,11 @@ internal sealed class SocketTarget() : FuzzTarget("frames-socket")
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
             {
-                // It had answered before it was all said.
+                // The server responded before everything was sent.
             }
 
             var accepted = Answered(socket, handled);
-            FuzzFailure.Unless(accepted == expected, accepted ? "accepted what is wrong" : "refused what is right");
+            FuzzFailure.Unless(accepted == expected, accepted ? "accepted an invalid request" : "rejected a valid request");
             return accepted;
         }
 
@@ -82,17 +85,17 @@ internal sealed class SocketTarget() : FuzzTarget("frames-socket")
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
             {
-                // What it had not read when it closed resets the connection, after its answer.
+                // Unread data resets the connection when the server closes it after its response.
             }
 
             var accepted = Volatile.Read(ref _handled) > handled;
             if (answer.Count == 0)
             {
-                // Nothing was said, or the answer went with the reset connection.
+                // Nothing was sent, or the reset discarded the response.
                 return accepted;
             }
 
-            FuzzFailure.Unless(answer.Count >= 10 && BinaryPrimitives.ReadInt32BigEndian(answer.ToArray()) == answer.Count - 4, "half an answer");
+            FuzzFailure.Unless(answer.Count >= 10 && BinaryPrimitives.ReadInt32BigEndian(answer.ToArray()) == answer.Count - 4, "incomplete response");
             var response = AgentResponse.Decode(answer.ToArray().AsMemory(4));
             FuzzFailure.Unless(response.ExitCode == (accepted ? 0 : 1), $"exit code {response.ExitCode}, handled: {accepted}");
             return accepted;

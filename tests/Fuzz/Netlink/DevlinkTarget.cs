@@ -7,8 +7,8 @@ using ACCOffload.NativeInterop.Tests;
 namespace ACCOffload.Fuzz.Netlink;
 
 /// <summary>
-/// What devlink says, damaged: lists of devices and ports, information, switch modes, rates, a new subfunction. A list of ports that is taken must be the one
-/// that a plain reading of the same bytes gives.
+/// Corrupted devlink replies: device and port lists, information, switch modes, rates, a new subfunction. An accepted port list must
+/// equal the result of a plain parser.
 /// </summary>
 internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
 {
@@ -71,7 +71,7 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
                         _ = devlink.GetRate(Device, 1);
                         break;
                     default:
-                        FuzzFailure.Unless(devlink.CreateSubfunction(new SubfunctionSpec { Device = Device, PfNumber = 0 }).Device.Bus.Length > 0, "a port of no device");
+                        FuzzFailure.Unless(devlink.CreateSubfunction(new SubfunctionSpec { Device = Device, PfNumber = 0 }).Device.Bus.Length > 0, "a port without a device");
                         break;
                 }
                 return true;

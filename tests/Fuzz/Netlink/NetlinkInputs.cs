@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;
 
-/// <summary>Datagrams of a few messages, as the kernel sends them, and with types, lengths and contents that it would not.</summary>
+/// <summary>Generates datagrams of a few messages, as the kernel sends them or with invalid types, lengths and contents.</summary>
 internal static class NetlinkInputs
 {
     public static byte[] Datagram(Dice dice, int kind, uint sequence)
@@ -26,7 +26,7 @@ internal static class NetlinkInputs
         }
 
         byte[] datagram = [.. messages];
-        // The sequence number of the first message stays: the kernel answers what was asked.
+        // The sequence number of the first message stays valid, as in any reply of the kernel.
         return dice.OneIn(8) ? [.. datagram[..16], .. ByteMutator.Mutate(dice, datagram[16..])] : datagram;
     }
 
@@ -61,7 +61,7 @@ internal static class NetlinkInputs
 
     private static byte[] Number(Dice dice, int usual) => Bytes.Int(dice.OneIn(25) ? (int)dice.OddNumber() : usual);
 
-    /// <summary>The first type always, and some of the others; the usual value mostly.</summary>
+    /// <summary>Mostly the first type and some of the others, with mostly typical values.</summary>
     private static byte[] Attributes(Dice dice, ReadOnlySpan<int> types, Func<Dice, int, byte[]> usual)
     {
         var attributes = new List<byte>();

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;
 
-/// <summary>Reads a list's datagram that is known to be whole, with indices only, up to the message that ends the list.</summary>
+/// <summary>A plain parser, by indices only, for a list datagram known to be complete. It stops at the end-of-list message.</summary>
 internal static class PlainNetlink
 {
     public static IEnumerable<string> Links(byte[] datagram, uint sequence)
@@ -18,7 +18,7 @@ internal static class PlainNetlink
 
             var attributes = Attributes(body, 16);
             var mac = Last(attributes, 1) is { Length: 6 } six ? string.Join(':', six.Select(b => b.ToString("x2", null))) : "00:00:00:00:00:00";
-            // An unusual address after an Ethernet one takes it away again: what is last counts.
+            // The last address counts: one of another length after an Ethernet address discards it.
             var mtu = Last(attributes, 4) is { } m ? Math.Min(BitConverter.ToUInt32(m), int.MaxValue) : 0;
             var kind = attributes.Where(a => a.Type == 18).SelectMany(a => Attributes(a.Value, 0)).LastOrDefault(a => a.Type == 1).Value;
             yield return $"{BitConverter.ToInt32(body, 4)} {Text(Last(attributes, 3))} {mac} {mtu} {(body[8] & 1) != 0} {Text(kind)} {(Last(attributes, 5) is { } p ? BitConverter.ToInt32(p) : 0)} {Text(Last(attributes, 20))}";
@@ -49,14 +49,14 @@ internal static class PlainNetlink
             }
 
             var attributes = Attributes(body, 4);
-            // Linux up to 6.1 answers a list of ports with the number of a new device, which has no port's index.
+            // Linux up to 6.1 uses a port-list message for a new device too, without a port index.
             if (body[0] == 3 && !attributes.Any(a => a.Type == 3))
             {
                 continue;
             }
 
             var (mac, active, attached) = ("", "", "");
-            // What several descriptions of the function say adds up.
+            // Several function attributes are merged.
             foreach (var (which, value) in attributes.Where(a => a.Type == 145).SelectMany(a => Attributes(a.Value, 0)))
             {
                 if (which == 1)

@@ -8,8 +8,8 @@ using ACCOffload.NativeInterop.Tests;
 namespace ACCOffload.Fuzz.Netlink;
 
 /// <summary>
-/// What the kernel says, damaged: lists of links, addresses, routes and neighbours, acknowledgements, and the stream of link changes. A list
-/// that is taken must be the one that a plain reading of the same bytes gives.
+/// Corrupted replies of the kernel: lists of links, addresses, routes and neighbours, acknowledgements and link events. An accepted
+/// list must equal the result of a plain parser.
 /// </summary>
 internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
 {
@@ -35,7 +35,7 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             var kind = dice.Pick(16, 16, 20, 24, 28);
             kernel.OnRequest = (_, sequence) =>
             {
-                // A list that changed while it was read is asked for again: the same is answered.
+                // A list that changed during the dump is requested again and gets the same reply.
                 _asked = sequence;
                 _datagram = NetlinkInputs.Datagram(dice, kind, sequence);
                 kernel.Answer(_datagram);
@@ -115,7 +115,7 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             while (monitor.TryRead(out var change))
             {
                 FuzzFailure.Unless(++events <= (_datagram.Length / 16) + 1, "more events than messages");
-                FuzzFailure.Unless((change.Kind == LinkEventKind.Lost) == (change.Link is null), "an event without a link");
+                FuzzFailure.Unless((change.Kind == LinkEventKind.Lost) == (change.Link is null), "only a loss event may lack a link");
                 lost |= change.Kind == LinkEventKind.Lost;
             }
 

@@ -9,7 +9,7 @@ using P4.V1;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>P4Info files, and what a target answers when it is asked for its pipeline and its version.</summary>
+/// <summary>P4Info files, and a target's responses to queries for its pipeline and version.</summary>
 internal sealed class ConfigTarget() : FuzzTarget("p4-config")
 {
     public override FuzzSession Start(Dice dice) => new Configs();
@@ -49,27 +49,27 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
             try
             {
                 var pipeline = Pipeline.FromP4Info(info);
-                FuzzFailure.Unless(pipeline.Tables.Count == info.Tables.Count, "a table is lost");
-                FuzzFailure.Unless(pipeline.Tables.Select(t => t.Id).Distinct().Count() == info.Tables.Count && pipeline.Tables.All(t => t.Id != 0), "ids");
+                FuzzFailure.Unless(pipeline.Tables.Count == info.Tables.Count, "the number of tables differs");
+                FuzzFailure.Unless(pipeline.Tables.Select(t => t.Id).Distinct().Count() == info.Tables.Count && pipeline.Tables.All(t => t.Id != 0), "duplicate or zero table IDs");
                 foreach (var table in pipeline.Tables)
                 {
                     FuzzFailure.Unless(ReferenceEquals(pipeline.Table(table.Name), table) && ReferenceEquals(pipeline.TryTable(table.Id), table), $"{table.Name} is not found");
-                    FuzzFailure.Unless(table.Fields.All(f => f.BitWidth > 0 && f.Id != 0) && table.Fields.Select(f => f.Name).Distinct().Count() == table.Fields.Count, $"fields of {table.Name}");
-                    FuzzFailure.Unless(table.Actions.All(a => info.Actions.Any(x => x.Preamble.Id == a.Id && x.Params.Count == a.Params.Count)), $"actions of {table.Name}");
+                    FuzzFailure.Unless(table.Fields.All(f => f.BitWidth > 0 && f.Id != 0) && table.Fields.Select(f => f.Name).Distinct().Count() == table.Fields.Count, $"invalid fields in {table.Name}");
+                    FuzzFailure.Unless(table.Actions.All(a => info.Actions.Any(x => x.Preamble.Id == a.Id && x.Params.Count == a.Params.Count)), $"invalid actions in {table.Name}");
                 }
 
                 return true;
             }
             catch (P4InfoException e)
             {
-                FuzzFailure.Unless(e.Message.Length > 0, "without a word");
+                FuzzFailure.Unless(e.Message.Length > 0, "rejected without a message");
                 return false;
             }
         }
 
         private bool Ensure(Dice dice)
         {
-            BePrimary();
+            BecomePrimary();
             var config = new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = dice.OneIn(3) ? dice.OddNumber() : Cookie } } };
             if (dice.OneIn(10))
             {
@@ -78,9 +78,9 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
 
             var bytes = dice.OneIn(2) ? config.ToByteArray() : ProtoMutator.Mutate(dice, config.ToByteArray(), Info);
             var status = dice.OneIn(6) ? new Status((StatusCode)dice.Below(17), dice.OddText()) : Status.DefaultSuccess;
-            var refused = dice.OneIn(6);
+            var rejectsPush = dice.OneIn(6);
             var pushes = 0;
-            Input = $"{status.StatusCode} {Convert.ToHexString(bytes)} refused {refused}";
+            Input = $"{status.StatusCode} {Convert.ToHexString(bytes)} rejectsPush {rejectsPush}";
             Invoker.Answer = method =>
             {
                 if (method.EndsWith("/GetForwardingPipelineConfig", StringComparison.Ordinal))
@@ -89,10 +89,10 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
                 }
 
                 pushes++;
-                return refused ? new WireAnswer([], new Status(StatusCode.FailedPrecondition, "no")) : WireAnswer.Nothing;
+                return rejectsPush ? new WireAnswer([], new Status(StatusCode.FailedPrecondition, "no")) : WireAnswer.Nothing;
             };
             ulong? found = null;
-            var right = true;
+            var valid = true;
             if (status.StatusCode == StatusCode.OK)
             {
                 try
@@ -101,32 +101,32 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
                 }
                 catch (InvalidProtocolBufferException)
                 {
-                    right = false;
+                    valid = false;
                 }
             }
             else
             {
-                right = status.StatusCode is StatusCode.FailedPrecondition or StatusCode.NotFound;
+                valid = status.StatusCode is StatusCode.FailedPrecondition or StatusCode.NotFound;
             }
 
             try
             {
                 var check = Session.EnsurePipelineAsync(TestPipeline.Instance, new byte[1], Cookie, canReplace: true, beforePush: null, CancellationToken.None).GetAwaiter().GetResult();
-                FuzzFailure.Unless(right && check.Pushed == (found != Cookie) && pushes == (check.Pushed ? 1 : 0) && !(refused && check.Pushed), $"{check}, found {found}");
+                FuzzFailure.Unless(valid && check.Pushed == (found != Cookie) && pushes == (check.Pushed ? 1 : 0) && !(rejectsPush && check.Pushed), $"{check}, found {found}");
                 return true;
             }
             catch (P4RuntimeException e)
             {
                 OneLine(e.Message);
-                FuzzFailure.Unless(!right || (refused && found != Cookie), $"refused what is right: {e.Message}");
-                FuzzFailure.Unless(right || pushes == 0, "pushed without knowing what is there");
+                FuzzFailure.Unless(!valid || (rejectsPush && found != Cookie), $"rejected a valid response: {e.Message}");
+                FuzzFailure.Unless(valid || pushes == 0, "pushed without knowing the current pipeline");
                 return false;
             }
         }
 
         private bool Version(Dice dice)
         {
-            BePrimary();
+            BecomePrimary();
             var bytes = new CapabilitiesResponse { P4RuntimeApiVersion = dice.OneIn(2) ? "1.5.0" : dice.OddText().ToWellFormed() }.ToByteArray();
             if (dice.OneIn(2))
             {

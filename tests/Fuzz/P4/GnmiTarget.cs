@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>Answers to gNMI Get and Set.</summary>
+/// <summary>Responses to gNMI Get and Set.</summary>
 internal sealed class GnmiTarget() : FuzzTarget("p4-gnmi")
 {
     public override FuzzSession Start(Dice dice) => new Ports();

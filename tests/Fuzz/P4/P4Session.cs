@@ -10,7 +10,7 @@ using P4.V1;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>The product's session with a target that a fuzz target plays.</summary>
+/// <summary>The product's session with a simulated target.</summary>
 internal abstract class P4Session : FuzzSession
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -42,8 +42,8 @@ internal abstract class P4Session : FuzzSession
 
     public override void End() => Session.DisposeAsync().AsTask().GetAwaiter().GetResult();
 
-    /// <summary>Connects anew where the last input ended the connection, and wins the election.</summary>
-    protected void BePrimary()
+    /// <summary>Reconnects if the last input ended the connection, and wins the election.</summary>
+    protected void BecomePrimary()
     {
         if (Session.State == SessionState.Primary)
         {
@@ -60,27 +60,27 @@ internal abstract class P4Session : FuzzSession
 
                 return Invoker.Stream is { IsWaiting: true };
             },
-            "the session opens a stream");
+            "the session did not open a stream");
         for (var tries = 0; Session.State != SessionState.Primary && tries < 20; tries++)
         {
             Send(Arbitration(StatusCode.OK, Session.ElectionId).ToByteArray());
         }
 
-        FuzzFailure.Unless(Session.State == SessionState.Primary, $"a won election leaves the session {Session.State}: {Session.StateReason}");
+        FuzzFailure.Unless(Session.State == SessionState.Primary, $"after a won election the session is {Session.State}: {Session.StateReason}");
     }
 
-    /// <summary>Sends one message on the stream and waits until it was taken in.</summary>
+    /// <summary>Sends one message on the stream and waits until the session has processed it.</summary>
     protected void Send(byte[] message)
     {
-        Until(() => Invoker.Stream is { IsWaiting: true } || Session.State == SessionState.Disconnected, "the session reads on");
+        Until(() => Invoker.Stream is { IsWaiting: true } || Session.State == SessionState.Disconnected, "the session reads the stream");
         if (Invoker.Stream is not { IsWaiting: true } stream)
         {
             return;
         }
 
         stream.Send(message);
-        Until(() => stream.IsWaiting || stream.IsClosed, "the message was taken in");
-        Until(() => !stream.IsClosed || Session.State == SessionState.Disconnected, "the session knows that the stream ended");
+        Until(() => stream.IsWaiting || stream.IsClosed, "the message is processed");
+        Until(() => !stream.IsClosed || Session.State == SessionState.Disconnected, "the session notices the end of the stream");
     }
 
     protected static StreamMessageResponse Arbitration(StatusCode code, ElectionId id) => new()
@@ -96,7 +96,7 @@ internal abstract class P4Session : FuzzSession
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
         for (var wait = new SpinWait(); !condition(); wait.SpinOnce())
         {
-            FuzzFailure.Unless(System.Diagnostics.Stopwatch.GetElapsedTime(started) < Limit, $"not in time: {what}");
+            FuzzFailure.Unless(System.Diagnostics.Stopwatch.GetElapsedTime(started) < Limit, $"timed out waiting until {what}");
         }
     }
 }

@@ -7,16 +7,16 @@ using MatchCase = P4.V1.FieldMatch.FieldMatchTypeOneofCase;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>What a Read's message says, by the generated classes and with big numbers; entries become text to compare.</summary>
+/// <summary>Decodes a Read response with the generated classes and big integers into text for comparison.</summary>
 internal static class PlainEntries
 {
-    /// <summary>Null where the message does not fit the pipeline.</summary>
+    /// <summary>Null if the message does not match the pipeline.</summary>
     public static List<string>? Of(ReadResponse response, Pipeline pipeline)
     {
         var entries = new List<string>();
         foreach (var entity in response.Entities)
         {
-            // Of a kind that this release's protos don't know, or empty.
+            // A kind unknown to this release's protos, or empty.
             if (entity.EntityCase == Entity.EntityOneofCase.None && entity.CalculateSize() == 0)
             {
                 continue;
@@ -28,7 +28,7 @@ internal static class PlainEntries
             }
 
             var entry = entity.TableEntry;
-            // Default, learned and constant entries are not ours to look at, whatever else they say.
+            // Default, learned and constant entries are ignored.
             if (entry.IsDefaultAction || entry.IdleTimeoutNs != 0 || entry.IsConst || entry.TimeSinceLastHit is not null)
             {
                 continue;

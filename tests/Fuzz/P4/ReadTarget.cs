@@ -10,7 +10,9 @@ using Index = P4.V1.Index;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>Answers to a Read: table entries, counters and registers; what is taken must be what the generated classes read from the same bytes.</summary>
+/// <summary>
+/// Responses to a Read: table entries, counters and registers. The result must equal what the generated classes read from the same bytes.
+/// </summary>
 internal sealed class ReadTarget() : FuzzTarget("p4-read")
 {
     public override FuzzSession Start(Dice dice) => new Reads();
@@ -24,7 +26,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
 
         public override bool Step(Dice dice)
         {
-            BePrimary();
+            BecomePrimary();
             if (Session.Pipeline is null)
             {
                 Invoker.Answer = _ => WireAnswer.Of(new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 1 } } }.ToByteArray());
@@ -64,13 +66,13 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
                 read = null;
             }
 
-            // Fields that come twice are merged by protobuf, and here the last counts; fields of a wrong wire type are unknown ones to protobuf, and
-            // refused here. No target sends such, so what they come to is not compared.
+            // Protobuf merges repeated fields where our decoder takes the last; it treats a wrong wire type as unknown where ours rejects it.
+            // No target sends such messages, so they are not compared.
             var plain = messages.Select(Parse).ToArray();
             if (table is null && messages.Zip(plain).All(p => p.Second is not null && Canonical.IsSame(p.First, Written(p.First))))
             {
                 var expected = plain.Select(p => PlainEntries.Of(p!, Pipeline)).ToArray();
-                FuzzFailure.Unless((read is null) == expected.Any(e => e is null), read is null ? $"refused what is right: {fault}" : "accepted what is wrong");
+                FuzzFailure.Unless((read is null) == expected.Any(e => e is null), read is null ? $"rejected a valid response: {fault}" : "accepted an invalid response");
                 if (read is not null)
                 {
                     var (a, b) = (string.Join('\n', read), string.Join('\n', expected.SelectMany(e => e!)));

@@ -7,7 +7,7 @@ using UpdateType = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>WriteRequests for a pipeline, from its P4Info: few keys, so that they meet.</summary>
+/// <summary>Generates WriteRequests from a pipeline's P4Info, with few keys so that they collide.</summary>
 internal static class RequestMessages
 {
     public static WriteRequest Write(Dice dice, P4Info info)

@@ -13,8 +13,8 @@ using P4.V1;
 namespace ACCOffload.Fuzz.P4;
 
 /// <summary>
-/// WriteRequests into the soft target. The hand-written decoder against protobuf's own: what both accept does the same on two targets as when
-/// protobuf has written it anew; what is refused as malformed changes nothing.
+/// WriteRequests to the soft target: compares the hand-written decoder with protobuf's. A request that both accept must have the same
+/// effect as its re-serialization by protobuf; a request rejected as malformed must change nothing.
 /// </summary>
 internal sealed class RequestTarget() : FuzzTarget("p4-requests")
 {
@@ -62,21 +62,21 @@ internal sealed class RequestTarget() : FuzzTarget("p4-requests")
             }
             catch (InvalidProtocolBufferException)
             {
-                // Then ours may be content only where it did not look.
+                // Protobuf rejects it: our decoder may only accept it if the error is in a part that it skips.
             }
 
             var version = _raw.Engine.Version;
             var outcome = Run(_raw, _bytes);
             if (outcome is null)
             {
-                FuzzFailure.Unless(_raw.Engine.Version == version, "malformed, but the tables changed");
-                // A number of more bytes than it needs, or a tag of more than 32 bits, may be read by the one and refused by the other.
-                FuzzFailure.Unless(normal is null || !Canonical.IsSame(_bytes, normal) || Run(new PipelineState(Bound, new SwxPipeline(Bound.Program)), normal) is null, "refused what protobuf takes");
+                FuzzFailure.Unless(_raw.Engine.Version == version, "a malformed request changed the tables");
+                // Decoders may differ for overlong varints and tags of more than 32 bits.
+                FuzzFailure.Unless(normal is null || !Canonical.IsSame(_bytes, normal) || Run(new PipelineState(Bound, new SwxPipeline(Bound.Program)), normal) is null, "rejected a request that protobuf accepts");
                 return false;
             }
 
-            // What protobuf refuses, or writes shorter (of a field that comes twice it takes the last, we the first), is not compared with it; the
-            // other target has to get the same all the same, or the two drift apart.
+            // Requests that protobuf rejects or shortens (it takes the last of repeated fields, we the first) are not compared. The other
+            // target gets the raw bytes then, so that both stay in step.
             var again = Run(_normal, normal is not null && Canonical.IsSame(_bytes, normal) ? normal : _bytes);
             FuzzFailure.Unless(again == outcome, $"outcomes differ:\n{outcome}\n{again}");
             if (++_steps % 50 == 0)
@@ -87,7 +87,7 @@ internal sealed class RequestTarget() : FuzzTarget("p4-requests")
             return outcome.Length == 0;
         }
 
-        /// <summary>The outcomes, nothing when all is well; null if the request was refused as malformed.</summary>
+        /// <summary>The outcomes, empty on success; null if the request was rejected as malformed.</summary>
         private static string? Run(PipelineState state, byte[] bytes)
         {
             using var frame = new WriteFrame(new ReadOnlySequence<byte>(bytes));

@@ -8,7 +8,7 @@ using P4Error = P4.V1.StreamError;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>What a target says on the stream: arbitration, packets, errors. The session's state must be the one that the message asks for.</summary>
+/// <summary>Messages of a target on the stream: arbitration, packets, errors. The session's state must follow from the message.</summary>
 internal sealed class StreamTarget() : FuzzTarget("p4-stream")
 {
     public override FuzzSession Start(Dice dice) => new Stream(dice.OneIn(2));
@@ -28,7 +28,7 @@ internal sealed class StreamTarget() : FuzzTarget("p4-stream")
         {
             if (Session.State == SessionState.Disconnected)
             {
-                BePrimary();
+                BecomePrimary();
             }
             else if (dice.OneIn(8))
             {
@@ -55,7 +55,7 @@ internal sealed class StreamTarget() : FuzzTarget("p4-stream")
             }
             catch (InvalidProtocolBufferException)
             {
-                // gRPC ends the call.
+                // gRPC ends the call if it can't parse a message.
             }
 
             var expected = read is null ? SessionState.Disconnected : Expected(read, before, bid);

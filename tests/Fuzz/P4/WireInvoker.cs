@@ -2,24 +2,24 @@ using Grpc.Core;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>What a target answers to one RPC: messages as bytes, then a status.</summary>
+/// <summary>A target's response to one RPC: serialized messages and a status.</summary>
 internal sealed record WireAnswer(IReadOnlyList<byte[]> Messages, Status Status, Metadata? Trailers = null)
 {
-    /// <summary>A message without content.</summary>
+    /// <summary>One empty message.</summary>
     public static WireAnswer Nothing { get; } = Of([[]]);
 
     public static WireAnswer Of(params byte[][] messages) => new(messages, Status.DefaultSuccess);
 }
 
 /// <summary>
-/// The client's side of gRPC without a wire: answers are bytes that the method's own marshaller reads, and an answer that it can't read is
-/// the INTERNAL that gRPC makes of it.
+/// A gRPC client without a connection: responses are bytes that the method's own marshaller reads. A response that it can't read
+/// fails with INTERNAL, as in gRPC.
 /// </summary>
 internal sealed class WireInvoker : CallInvoker
 {
     public Func<string, WireAnswer> Answer { get; set; } = _ => WireAnswer.Nothing;
 
-    /// <summary>The stream that the session opened last.</summary>
+    /// <summary>The stream opened last by the session.</summary>
     public WireStream? Stream { get; private set; }
 
     public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>

@@ -2,12 +2,12 @@ using Grpc.Core;
 
 namespace ACCOffload.Fuzz.P4;
 
-/// <summary>A stream's target side: messages are handed over one at a time.</summary>
+/// <summary>The target's side of a stream, which delivers one message at a time.</summary>
 internal abstract class WireStream
 {
     private volatile bool _isWaiting;
 
-    /// <summary>The session has taken in what it got and waits for more.</summary>
+    /// <summary>Whether the session has processed all messages and waits for more.</summary>
     public bool IsWaiting
     {
         get => _isWaiting;
@@ -16,7 +16,7 @@ internal abstract class WireStream
 
     public abstract bool IsClosed { get; }
 
-    /// <summary>Hands a message over; the session reads it on this thread.</summary>
+    /// <summary>Delivers a message, which the session reads on this thread.</summary>
     public abstract void Send(byte[] message);
 
     /// <summary>Ends the stream with a status.</summary>

@@ -10,8 +10,8 @@ using P4Error = P4.V1.Error;
 namespace ACCOffload.Fuzz.P4;
 
 /// <summary>
-/// Answers to a Write: codes, and error details in the trailers. A Write that failed must never look applied, and nothing that makes no sense
-/// may pass for a definite answer.
+/// Responses to a Write: status codes and error details in the trailers. A failed Write must never count as applied, and an invalid
+/// response must never count as a definite result.
 /// </summary>
 internal sealed class WriteTarget() : FuzzTarget("p4-write")
 {
@@ -29,7 +29,7 @@ internal sealed class WriteTarget() : FuzzTarget("p4-write")
 
         public override bool Step(Dice dice)
         {
-            BePrimary();
+            BecomePrimary();
             var updates = Updates.AsMemory(0, dice.Between(1, Updates.Length));
             var code = dice.OneIn(6) ? StatusCode.OK : dice.OneIn(3) ? (StatusCode)dice.Below(17) : StatusCode.Unknown;
             var details = dice.OneIn(8) ? null : Details(dice, updates.Length);

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>A call by the host of node-1, as the server's pipeline hands it to a service.</summary>
+/// <summary>A call from the host of node-1, as the server passes it to a service.</summary>
 internal sealed class FakeCall : ServerCallContext
 {
     private readonly Dictionary<object, object> _state;

@@ -3,7 +3,7 @@ using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>Requests of a 24.01 agent, from few names and addresses.</summary>
+/// <summary>Generates requests of a 24.01 agent, with few names and addresses.</summary>
 internal static class InfraMessages
 {
     public static CreateNetworkRequest Create(Dice dice, bool odd)
@@ -24,7 +24,7 @@ internal static class InfraMessages
         };
         if (odd && dice.OneIn(2))
         {
-            Spoil(dice, request);
+            MakeOdd(dice, request);
         }
 
         return request;
@@ -79,7 +79,7 @@ internal static class InfraMessages
 
     private static int Near(Dice dice, int n) => dice.OneIn(5) ? dice.Below(14) : n;
 
-    private static void Spoil(Dice dice, CreateNetworkRequest request)
+    private static void MakeOdd(Dice dice, CreateNetworkRequest request)
     {
         var add = request.AddRequest;
         switch (dice.Below(9))

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>infra.InfraAgent: what a 24.01 agent sends, damaged or odd.</summary>
+/// <summary>infra.InfraAgent: requests of a 24.01 agent, corrupted or with unusual contents.</summary>
 internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire" : "rpc-infra-odd")
 {
     public override FuzzSession Start(Dice dice) => new Session(wire);
@@ -51,35 +51,35 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
                 };
             }
 
-            // A device that another pod had: that pod's attachment is over, if this one is taken.
+            // A device of another pod: accepting this attachment ends the other one.
             var superseded = spec is null ? null : World.Endpoints
                 .Where(e => e.Value.PortName == spec.PortName && e.Value.Kind == EndpointKind.Pod && e.Key.Key != spec.Key)
                 .Select(e => (EndpointAddress?)e.Key).FirstOrDefault();
-            var right = spec is not null && World.IsRight(spec) && World.WouldTake(spec, superseded);
+            var valid = spec is not null && World.IsValid(spec) && World.WouldAccept(spec, superseded);
             var reply = Ask(_service.CreateNetwork, request);
-            Judge(right, reply is { Successful: true });
-            if (right)
+            Judge(valid, reply is { Successful: true });
+            if (valid)
             {
                 World.Attached(spec!, superseded);
             }
 
-            return right;
+            return valid;
         }
 
         private bool Delete(DeleteNetworkRequest request)
         {
             var del = request.DelRequest;
             EndpointAddress? address = null;
-            bool right;
+            bool valid;
             if (del is { Netns.Length: > 0, InterfaceName.Length: > 0 })
             {
-                right = PlainRules.IsKey("infra", del.Netns, del.InterfaceName);
+                valid = PlainRules.IsKey("infra", del.Netns, del.InterfaceName);
                 address = new EndpointAddress(ApiOrigin.InfraAgent, new AttachmentKey("infra", del.Netns, del.InterfaceName));
             }
             else
             {
                 var ip = Address(request.Ipv4Addr);
-                right = ip is not null;
+                valid = ip is not null;
                 if (World.Endpoints.Any(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)))
                 {
                     address = World.Endpoints.First(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)).Key;
@@ -87,13 +87,13 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             }
 
             var reply = Ask(_service.DeleteNetwork, request);
-            Judge(right, reply is { Successful: true });
-            if (right && address is { } known)
+            Judge(valid, reply is { Successful: true });
+            if (valid && address is { } known)
             {
                 World.Detached(known, default);
             }
 
-            return right;
+            return valid;
         }
 
         private bool Host(SetupHostInterfaceRequest request)
@@ -104,19 +104,19 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
                 spec = Spec("host", "host", request.IfName, mac, [ip], EndpointKind.Host);
             }
 
-            var right = spec is not null && World.IsRight(spec) && World.WouldTake(spec);
+            var valid = spec is not null && World.IsValid(spec) && World.WouldAccept(spec);
             var reply = Ask(_service.SetupHostInterface, request);
-            Judge(right, reply is { Successful: true });
-            if (right)
+            Judge(valid, reply is { Successful: true });
+            if (valid)
             {
                 World.Attached(spec!);
             }
 
-            return right;
+            return valid;
         }
 
-        private static void Judge(bool right, bool successful) =>
-            FuzzFailure.Unless(successful == right, right ? "refused what is right" : "accepted what is wrong");
+        private static void Judge(bool valid, bool successful) =>
+            FuzzFailure.Unless(successful == valid, valid ? "rejected a valid request" : "accepted an invalid request");
 
         private static EndpointSpec Spec(string netns, string interfaceName, string port, MacAddress mac, IPAddress[] addresses, EndpointKind kind) => new()
         {
@@ -130,7 +130,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             Addresses = addresses,
         };
 
-        /// <summary>a.b.c.d as it is usually written, or an IPv6 address, each with or without a prefix length that fits.</summary>
+        /// <summary>An IPv4 address in canonical form or an IPv6 address, with or without a valid prefix length.</summary>
         private static IPAddress? Address(string text)
         {
             var parts = text.Split('/');
@@ -153,7 +153,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             }
             else
             {
-                // The library's word is taken for IPv6, which this pipeline refuses anyway; but not for an IPv4 address at its end.
+                // IPv6, which this pipeline rejects anyway, is left to the library, except for an embedded IPv4 address.
                 var end = parts[0][(parts[0].LastIndexOf(':') + 1)..].Split('.');
                 if (!parts[0].Contains(':', StringComparison.Ordinal) || !parts[0].All(c => char.IsAsciiHexDigit(c) || c is ':' or '.')
                     || (end.Length > 1 && !end.All(IsOctet)) || !IPAddress.TryParse(parts[0], out address!))

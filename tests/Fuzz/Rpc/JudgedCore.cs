@@ -20,7 +20,7 @@ internal sealed class JudgedCore : IProgrammer
         _admission.Forget();
     }
 
-    /// <summary>Ranges that overlap with all that no pod may have.</summary>
+    /// <summary>Pod ranges that overlap with every address reserved from pods.</summary>
     public static NodeSettings Node { get; } = new()
     {
         Name = "node-1",
@@ -62,7 +62,7 @@ internal sealed class JudgedCore : IProgrammer
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
-        FuzzFailure.Unless(intent.EstimatedBytes > 0, "an intent that costs nothing");
+        FuzzFailure.Unless(intent.EstimatedBytes > 0, "an intent without an estimated size");
         try
         {
             var valid = intent.Validate(Node);
@@ -73,7 +73,7 @@ internal sealed class JudgedCore : IProgrammer
         }
         catch (IntentException)
         {
-            FuzzFailure.Unless(Model.Mark == 0, "a refused intent left changes in the model");
+            FuzzFailure.Unless(Model.Mark == 0, "a rejected intent left changes in the model");
             throw;
         }
     }

@@ -4,7 +4,9 @@ using Google.Protobuf;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>Requests from few names, numbers and addresses, so that they meet each other; half of the odd ones have something odd in them.</summary>
+/// <summary>
+/// Generates requests with few names, numbers and addresses, so that they collide; on request, half of them have unusual contents.
+/// </summary>
 internal static class OffloadMessages
 {
     public static AttachRequest Attach(Dice dice, bool odd)
@@ -15,7 +17,7 @@ internal static class OffloadMessages
         {
             Key = Key(dice, n),
             Kind = host ? EndpointKind.Host : EndpointKind.Pod,
-            // Its own mostly, sometimes a neighbour's.
+            // Mostly its own port and MAC, sometimes a neighbour's.
             Device = new Device { Kind = dice.OneIn(8) ? "tap" : "veth", PortName = $"acc{Near(dice, n)}", Mac = ByteString.CopyFrom(2, 0, 0, 0, 0, (byte)(Near(dice, n) + 1)) },
             PodName = $"web-{n}",
             PodNamespace = dice.OneIn(4) ? "" : "default",
@@ -30,7 +32,7 @@ internal static class OffloadMessages
 
         if (odd && dice.OneIn(2))
         {
-            Spoil(dice, request);
+            MakeOdd(dice, request);
         }
 
         return request;
@@ -42,7 +44,7 @@ internal static class OffloadMessages
         (request.Epoch, request.Sequence) = Stamp(dice);
         if (odd && dice.OneIn(3))
         {
-            SpoilKey(dice, request.Key);
+            MakeKeyOdd(dice, request.Key);
         }
 
         if (odd && dice.OneIn(20))
@@ -81,7 +83,7 @@ internal static class OffloadMessages
         _ => (dice.Pick(1ul, 1ul, 1ul, 2ul), (ulong)dice.Below(60)),
     };
 
-    private static void Spoil(Dice dice, AttachRequest request)
+    private static void MakeOdd(Dice dice, AttachRequest request)
     {
         switch (dice.Below(14))
         {
@@ -89,7 +91,7 @@ internal static class OffloadMessages
                 request.Key = null;
                 break;
             case 1:
-                SpoilKey(dice, request.Key);
+                MakeKeyOdd(dice, request.Key);
                 break;
             case 2:
                 request.Kind = (EndpointKind)(int)dice.OddNumber();
@@ -137,7 +139,7 @@ internal static class OffloadMessages
         }
     }
 
-    private static void SpoilKey(Dice dice, AttachmentKey key)
+    private static void MakeKeyOdd(Dice dice, AttachmentKey key)
     {
         switch (dice.Below(3))
         {

@@ -13,7 +13,9 @@ using Kind = ACCOffload.Protos.V1.EndpointKind;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>accoffload.v1: messages as damaged bytes, or whole messages with odd contents, against the service, the judge and the model.</summary>
+/// <summary>
+/// accoffload.v1: corrupted bytes, or well-formed messages with unusual contents, against the service, admission rules and model.
+/// </summary>
 internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-wire" : "rpc-offload-odd")
 {
     public override FuzzSession Start(Dice dice) => new Session(wire);
@@ -44,9 +46,9 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         private bool Attach(AttachRequest request)
         {
             request.Epoch = World.Shift(request.Epoch);
-            var expected = ToSpec(request) is { } spec && World.IsRight(spec) && World.WouldTake(spec) ? spec : null;
+            var expected = ToSpec(request) is { } spec && World.IsValid(spec) && World.WouldAccept(spec) ? spec : null;
             var reply = Ask(_service.Attach, request);
-            FuzzFailure.Unless((reply is not null) == (expected is not null), reply is null ? "refused what is right" : "accepted what is wrong");
+            FuzzFailure.Unless((reply is not null) == (expected is not null), reply is null ? "rejected a valid request" : "accepted an invalid request");
             if (expected is null)
             {
                 return false;
@@ -60,9 +62,9 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         private bool Begin(Dice dice)
         {
             var request = new BeginRequest { Agent = Wire || dice.OneIn(2) ? "agent-2" : dice.OddText() };
-            var right = request.Agent.Length is > 0 and <= 64 && request.Agent.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+            var valid = request.Agent.Length is > 0 and <= 64 && request.Agent.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
             var reply = Ask(_service.Begin, request);
-            FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
+            FuzzFailure.Unless((reply is not null) == valid, reply is null ? "rejected a valid request" : "accepted an invalid request");
             if (reply is null)
             {
                 return false;
@@ -76,9 +78,9 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         {
             request.Epoch = World.Shift(request.Epoch);
             var stamp = new RequestStamp(request.Epoch, request.Sequence);
-            var right = request.Key is { } key && PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName) && World.IsOfEpoch(stamp);
+            var valid = request.Key is { } key && PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName) && World.IsCurrentEpoch(stamp);
             var reply = Ask(_service.Detach, request);
-            FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
+            FuzzFailure.Unless((reply is not null) == valid, reply is null ? "rejected a valid request" : "accepted an invalid request");
             if (reply is null)
             {
                 return false;
@@ -99,9 +101,9 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
 
             var stamp = new RequestStamp(request.Epoch, request.Sequence);
             var specs = request.Attachments.Select(ToSpec).ToArray();
-            var right = request.Attachments.Count <= 4096 && World.WouldSync(stamp);
+            var valid = request.Attachments.Count <= 4096 && World.WouldSync(stamp);
             var reply = Ask(_service.Sync, request);
-            FuzzFailure.Unless((reply is not null) == right, reply is null ? "refused what is right" : "accepted what is wrong");
+            FuzzFailure.Unless((reply is not null) == valid, reply is null ? "rejected a valid request" : "accepted an invalid request");
             if (reply is null)
             {
                 return false;
@@ -111,16 +113,16 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             {
                 OneLine(failure.Message);
             }
-            // What the model has no form for is a failure, whatever the key says.
+            // An item that the model cannot represent is a failure, whatever its key.
             var unreadable = Core.LastSync!.Failures.Where(f => specs[f.Index] is null).ToList();
-            FuzzFailure.Unless(unreadable.Count == specs.Count(s => s is null), "an item that can't be read did not fail");
+            FuzzFailure.Unless(unreadable.Count == specs.Count(s => s is null), "an unreadable item did not fail");
             World.Synced(new SyncIntent("node-1", request.Epoch, request.Sequence, [.. specs.OfType<EndpointSpec>()]) { Unreadable = unreadable }, Core.LastSync!);
             return true;
         }
 
         private static Key ToKey(ApiKey key) => new(key.Network, key.ContainerId, key.InterfaceName);
 
-        /// <summary>Null where the model has no form for what was sent.</summary>
+        /// <summary>Null if the model cannot represent the request.</summary>
         private static EndpointSpec? ToSpec(AttachRequest request)
         {
             if (request.Key is not { } key || !PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName) || request.Device is not { Kind: "veth" or "tap" } device || request.Kind is not (Kind.Pod or Kind.Host) || request.Mtu > 65535

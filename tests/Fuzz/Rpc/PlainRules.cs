@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>The rules of docs and protos, written down a second time in the plainest way.</summary>
+/// <summary>A second, plain implementation of the rules in the docs and protos.</summary>
 internal static class PlainRules
 {
     public static bool IsText(string? text, int limit, bool mayBeEmpty)

@@ -6,13 +6,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>What the sessions of both APIs share: the real service's parts, and how a request is called and judged.</summary>
+/// <summary>Base of the sessions of both APIs: the service's parts, and how a request is sent and checked.</summary>
 internal abstract class RpcSession : FuzzSession
 {
     private IMessage? _request;
     private string _bytes = "";
 
-    /// <param name="wire">Whether messages come as damaged bytes; else whole, with odd contents.</param>
+    /// <param name="wire">Whether messages are corrupted bytes; otherwise well-formed with unusual contents.</param>
     protected RpcSession(bool wire)
     {
         Wire = wire;
@@ -31,7 +31,7 @@ internal abstract class RpcSession : FuzzSession
 
     public override string Describe() => $"{_request?.Descriptor.Name}: {_request} {_bytes}";
 
-    /// <summary>One message as the server gets it; null if it gets none.</summary>
+    /// <summary>A message as received by the server; null if it cannot be parsed.</summary>
     protected T? Make<T>(Dice dice, MessageParser<T> parser, Func<T> message)
         where T : class, IMessage<T>
     {
@@ -44,7 +44,7 @@ internal abstract class RpcSession : FuzzSession
         return Received(parser, dice.OneIn(4) ? bytes : ProtoMutator.Mutate(dice, bytes, message().ToByteArray()));
     }
 
-    /// <summary>The message that the wire's bytes are, null if they are none: what the server answers INTERNAL for before any service sees it.</summary>
+    /// <summary>Parses the bytes; null if they are invalid, which the server answers with INTERNAL before any service is called.</summary>
     private T? Received<T>(MessageParser<T> parser, byte[] bytes)
         where T : class, IMessage<T>
     {
@@ -60,7 +60,7 @@ internal abstract class RpcSession : FuzzSession
         }
     }
 
-    /// <summary>Null if the service refused.</summary>
+    /// <summary>Calls the service; null if it rejected the request.</summary>
     protected TReply? Ask<TRequest, TReply>(Func<TRequest, ServerCallContext, Task<TReply>> method, TRequest request)
         where TRequest : IMessage
         where TReply : class
@@ -69,15 +69,15 @@ internal abstract class RpcSession : FuzzSession
         try
         {
             var reply = method(request, Call);
-            FuzzFailure.Unless(reply.IsCompleted, "the service waits for something");
+            FuzzFailure.Unless(reply.IsCompleted, "the service did not complete synchronously");
             return reply.GetAwaiter().GetResult();
         }
         catch (RpcException e)
         {
             FuzzFailure.Unless(
-                e.StatusCode is StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.FailedPrecondition, $"refused with {e.StatusCode}: {e.Status.Detail}");
+                e.StatusCode is StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.FailedPrecondition, $"rejected with {e.StatusCode}: {e.Status.Detail}");
             OneLine(e.Status.Detail);
-            FuzzFailure.Unless(e.StatusCode != StatusCode.InvalidArgument || e.Status.Detail.Contains(':', StringComparison.Ordinal), $"names no field: {e.Status.Detail}");
+            FuzzFailure.Unless(e.StatusCode != StatusCode.InvalidArgument || e.Status.Detail.Contains(':', StringComparison.Ordinal), $"the error names no field: {e.Status.Detail}");
             return null;
         }
     }

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>What the model must hold: told of each accepted request, and compared after every one.</summary>
+/// <summary>The expected contents of the model, updated with each accepted request and compared after every request.</summary>
 internal sealed class World(NetworkModel model)
 {
     private readonly Dictionary<EndpointAddress, EndpointSpec> _endpoints = [];
@@ -15,24 +15,24 @@ internal sealed class World(NetworkModel model)
 
     public IReadOnlyDictionary<EndpointAddress, EndpointSpec> Endpoints => _endpoints;
 
-    /// <summary>Whether a request of this stamp is of the epoch that was handed out last; requests without a stamp are of none, and taken.</summary>
-    public bool IsOfEpoch(RequestStamp stamp) => stamp == default || stamp.Epoch == _epoch;
+    /// <summary>Whether the stamp belongs to the current epoch; requests without a stamp are always accepted.</summary>
+    public bool IsCurrentEpoch(RequestStamp stamp) => stamp == default || stamp.Epoch == _epoch;
 
-    /// <summary>The number as if the first epoch were the one that was handed out last: else most requests would be of one that is over.</summary>
+    /// <summary>Moves an epoch relative to the current one, because most requests would otherwise belong to a past epoch.</summary>
     public ulong Shift(ulong epoch) => epoch == 0 ? 0 : unchecked(epoch + _epoch - 1);
 
-    /// <summary>Whether a Sync of this stamp is taken.</summary>
+    /// <summary>Whether a Sync with this stamp would be accepted.</summary>
     public bool WouldSync(RequestStamp stamp) => stamp.Epoch == _epoch && stamp.Sequence >= _lastSync;
 
-    /// <summary>Whether an Attach whose fields are right would be taken.</summary>
+    /// <summary>Whether an Attach with valid fields would be accepted.</summary>
     /// <param name="spec">The request.</param>
-    /// <param name="superseded">Another attachment that this one ends.</param>
-    public bool WouldTake(EndpointSpec spec, EndpointAddress? superseded = null)
+    /// <param name="superseded">The attachment that this one replaces.</param>
+    public bool WouldAccept(EndpointSpec spec, EndpointAddress? superseded = null)
     {
         var address = new EndpointAddress(spec.Origin, spec.Key);
         var existing = _endpoints.GetValueOrDefault(address);
         var same = existing is not null && existing.SameContent(spec);
-        if (spec.Origin == ApiOrigin.Offload && !IsOfEpoch(spec.Stamp))
+        if (spec.Origin == ApiOrigin.Offload && !IsCurrentEpoch(spec.Stamp))
         {
             return false;
         }
@@ -100,7 +100,7 @@ internal sealed class World(NetworkModel model)
         _tombstones.Remove(address);
     }
 
-    /// <returns>Whether there was something to remove.</returns>
+    /// <returns>Whether an endpoint was removed.</returns>
     public bool Detached(EndpointAddress address, RequestStamp stamp)
     {
         var existing = _endpoints.GetValueOrDefault(address);
@@ -120,21 +120,21 @@ internal sealed class World(NetworkModel model)
         return existing is not null;
     }
 
-    /// <summary>A Sync's order matters too much to be foretold plainly; what must hold after it is checked, and taken from the model.</summary>
+    /// <summary>The result of a Sync depends too much on order to predict it simply, so its invariants are checked and the state is taken from the model.</summary>
     public void Synced(SyncIntent sync, SyncOutcome outcome)
     {
         var failed = outcome.Failures.Where(f => f.Key is not null).Select(f => f.Key!.Value).ToHashSet();
         var listed = sync.Attachments.GroupBy(a => a.Key).ToDictionary(g => g.Key, g => g.First());
         var count = sync.Attachments.Count + sync.Unreadable.Count;
         FuzzFailure.Unless(outcome.Kept + outcome.Added + outcome.Failures.Count == count, $"{count} listed: {outcome}");
-        FuzzFailure.Unless(outcome.Failures.Select(f => f.Index).Distinct().Count() == outcome.Failures.Count, "two failures of one item");
+        FuzzFailure.Unless(outcome.Failures.Select(f => f.Index).Distinct().Count() == outcome.Failures.Count, "an item failed twice");
         foreach (var (address, spec) in _endpoints)
         {
             var concerned = address.Origin == ApiOrigin.Offload && spec.Stamp <= sync.Stamp;
             var now = model.Endpoints.Find(address)?.Spec;
             if (!concerned)
             {
-                FuzzFailure.Unless(ReferenceEquals(now, spec), $"{address} is not the Sync's, but {spec} became {now}");
+                FuzzFailure.Unless(ReferenceEquals(now, spec), $"the Sync does not concern {address}, but it changed from {spec} to {now}");
             }
             else if (failed.Contains(address.Key))
             {
@@ -142,7 +142,7 @@ internal sealed class World(NetworkModel model)
             }
             else if (!listed.ContainsKey(address.Key))
             {
-                FuzzFailure.Unless(now is null, $"{address} was not listed, but is still there");
+                FuzzFailure.Unless(now is null, $"{address} was not listed but still exists");
             }
         }
 
@@ -152,7 +152,7 @@ internal sealed class World(NetworkModel model)
             FuzzFailure.Unless(now is not null && (now.SameContent(spec) || now.Stamp > sync.Stamp), $"{key} was listed, but the model holds {now}");
         }
 
-        FuzzFailure.Unless(model.Endpoints.Values.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)), "an endpoint came from nowhere");
+        FuzzFailure.Unless(model.Endpoints.Values.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)), "an endpoint appeared that nobody attached");
         _endpoints.Clear();
         foreach (var endpoint in model.Endpoints.Values)
         {
@@ -166,26 +166,26 @@ internal sealed class World(NetworkModel model)
     public void Began(ulong epoch, int held)
     {
         FuzzFailure.Unless(epoch == _epoch + 1, $"{epoch} follows {_epoch}");
-        FuzzFailure.Unless(held == _endpoints.Count(e => e.Key.Origin == ApiOrigin.Offload), "not all that is held was told");
+        FuzzFailure.Unless(held == _endpoints.Count(e => e.Key.Origin == ApiOrigin.Offload), "Begin did not report all attachments");
         (_epoch, _lastSync) = (epoch, 0);
         _tombstones.Clear();
     }
 
-    /// <summary>The model holds this and nothing else, and nobody's MAC, port or address twice.</summary>
-    /// <param name="changed">Whether something may have changed; else only that nothing did is looked at.</param>
+    /// <summary>Checks that the model holds exactly this, with every MAC, port and address used once.</summary>
+    /// <param name="changed">Whether something may have changed; otherwise only checks that nothing did.</param>
     public void Compare(bool changed)
     {
         FuzzFailure.Unless(model.Endpoints.Count == _endpoints.Count, $"{model.Endpoints.Count} endpoints, not {_endpoints.Count}");
         FuzzFailure.Unless(model.Tombstones.Count == _tombstones.Count, "tombstones differ");
-        FuzzFailure.Unless(model.Agents.Of("node-1") is var agent && agent.Epoch == _epoch && agent.Sequence == _lastSync, $"{agent}, not {_epoch}.{_lastSync}");
-        FuzzFailure.Unless(model.Endpoints.Values.All(e => e.Spec.Epoch <= _epoch), "a stamp of an epoch that was never handed out");
+        FuzzFailure.Unless(model.Agents.Of("node-1") is var agent && agent.Epoch == _epoch && agent.Sequence == _lastSync, $"the model's agent is {agent}, expected {_epoch}.{_lastSync}");
+        FuzzFailure.Unless(model.Endpoints.Values.All(e => e.Spec.Epoch <= _epoch), "a stamp of an epoch that was never issued");
         if (!changed)
         {
             foreach (var endpoint in model.Endpoints.Values)
             {
                 if (!ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), endpoint.Spec))
                 {
-                    throw new FuzzFailure($"a refused request changed {endpoint.Address}");
+                    throw new FuzzFailure($"a rejected request changed {endpoint.Address}");
                 }
             }
 
@@ -197,14 +197,14 @@ internal sealed class World(NetworkModel model)
         {
             var spec = endpoint.Spec;
             FuzzFailure.Unless(ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Address), spec), $"{endpoint.Address} is {spec}, not {_endpoints.GetValueOrDefault(endpoint.Address)}");
-            FuzzFailure.Unless(seen.Add(spec.Mac) && seen.Add(spec.PortName) && spec.Addresses.All(a => seen.Add(a)), $"{endpoint.Address} shares what it holds");
-            FuzzFailure.Unless(IsRight(spec), $"{endpoint.Address} breaks the rules: {spec}");
+            FuzzFailure.Unless(seen.Add(spec.Mac) && seen.Add(spec.PortName) && spec.Addresses.All(a => seen.Add(a)), $"{endpoint.Address} shares a MAC, port or address with another endpoint");
+            FuzzFailure.Unless(IsValid(spec), $"{endpoint.Address} breaks the rules: {spec}");
         }
 
         FuzzFailure.Unless(model.Tombstones.All(t => _tombstones.GetValueOrDefault(t.Key) == t.Value), "tombstones differ");
     }
 
-    public static bool IsRight(EndpointSpec spec) =>
+    public static bool IsValid(EndpointSpec spec) =>
         PlainRules.IsKey(spec.Key.Network, spec.Key.ContainerId, spec.Key.InterfaceName) && PlainRules.IsPort(spec.PortName) && PlainRules.IsMac(spec.Mac.ToArray())
         && PlainRules.IsMtu((uint)spec.Mtu) && PlainRules.AreAddresses([.. spec.Addresses.Select((IPAddress a) => a.GetAddressBytes())], spec.Kind == EndpointKind.Host)
         && PlainRules.IsText(spec.PodNamespace, 256, true) && PlainRules.IsText(spec.PodName, 256, true) && PlainRules.IsText(spec.PodUid, 256, true);

@@ -1,6 +1,6 @@
 namespace ACCOffload.Fuzz.Spec;
 
-/// <summary>What a text declares outside of any block.</summary>
+/// <summary>A plain parser for the top-level declarations of a specification.</summary>
 internal static class PlainSpec
 {
     private static readonly string[] Blocks = ["struct", "action", "table", "learner", "selector", "apply", "key", "actions", "timeout"];
@@ -23,7 +23,7 @@ internal static class PlainSpec
             {
                 names.Add(words[1]);
             }
-            // A field or an argument may be called {, too.
+            // A field or argument may also be named "{".
             if (words[^1] == "{" && Array.IndexOf(Blocks, words[0]) >= 0)
             {
                 depth++;

@@ -2,7 +2,7 @@ using ACCOffload.Fuzz.Engine;
 
 namespace ACCOffload.Fuzz.Spec;
 
-/// <summary>Programs: small ones with each kind of statement, sometimes those that p4c compiled, mostly changed.</summary>
+/// <summary>Generates programs: small ones with each kind of statement, sometimes ones compiled by p4c, mostly mutated.</summary>
 internal static class SpecInputs
 {
     private const string Types = """
@@ -153,7 +153,7 @@ internal static class SpecInputs
     ];
 
     private static readonly string[] Large = [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Pipelines"), "*.spec").Order(StringComparer.Ordinal).Select(File.ReadAllText)];
-    /// <summary>All of them as they are.</summary>
+    /// <summary>All programs, unchanged.</summary>
     public static IEnumerable<string> Programs => Small.Concat(Large);
 
     private static readonly string[][] Words = [.. Small.Concat(Large).SelectMany(t => t.Split('\n')).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(w => w.Length > 0)];

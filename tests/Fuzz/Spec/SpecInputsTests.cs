@@ -5,7 +5,7 @@ namespace ACCOffload.Fuzz.Spec;
 public sealed class SpecInputsTests
 {
     [Fact]
-    public void The_programs_are_right_before_they_are_changed()
+    public void The_unchanged_programs_are_valid()
     {
         Assert.All(SpecInputs.Programs, text => SwxProgram.Parse(text));
     }

@@ -4,8 +4,8 @@ using ACCOffload.SoftTarget.Engine;
 namespace ACCOffload.Fuzz.Spec;
 
 /// <summary>
-/// The .spec loader: programs with lines and words left out, doubled, moved, exchanged, and damaged text. What is taken has what its text
-/// declares, and runs packets.
+/// The .spec loader: programs with lines and words dropped, duplicated, moved or replaced, and corrupted text. An accepted program must
+/// have what its text declares and must process packets.
 /// </summary>
 internal sealed class SpecTarget() : FuzzTarget("spec")
 {
@@ -61,7 +61,7 @@ internal sealed class SpecTarget() : FuzzTarget("spec")
             }
             catch (SpecException)
             {
-                // More state than was allowed.
+                // Exceeds the state limit.
                 return;
             }
 

@@ -10,8 +10,8 @@ using Grpc.Core;
 namespace ACCOffload.Fuzz.Verbs;
 
 /// <summary>
-/// Sequences of CNI commands with odd configurations and environments, through the plugin, the agent, the kernel and an ACC. Whatever came before: DEL
-/// ends with 0 and leaves nothing, a failed ADD leaves nothing, and the other attachments are as they were.
+/// Sequences of CNI commands with unusual configurations and environments, through plugin, agent, kernel and an ACC. In any order, DEL
+/// succeeds and leaves nothing behind, a failed ADD leaves nothing behind, and other attachments stay unchanged.
 /// </summary>
 internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
 {
@@ -19,7 +19,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
 
     public override int OneIn => 40;
 
-    public override int OneInOfMany => 40;
+    public override int LongRunDivisor => 40;
 
     public override FuzzSession Start(Dice dice) => new Session();
 
@@ -27,7 +27,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
     {
         private static readonly string[] Networks = ["podnet", "othernet"];
 
-        private readonly LeaseBook _leases = new();
+        private readonly FakeIpam _leases = new();
         private readonly AgentLab _lab;
         private readonly Pod[] _pods;
         private readonly Dictionary<AttachmentKey, JsonNode> _attached = [];
@@ -38,7 +38,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
         {
             _lab = AgentLab.CreateAsync(prepare: lab => lab.Ipam = _leases.RunAsync).GetAwaiter().GetResult();
             _pods = [.. Enumerable.Range(0, 4).Select(_ => _lab.NewPod())];
-            // It is looked for, and not run.
+            // The binary must exist but is not run.
             Directory.CreateDirectory(_lab.At("bin"));
             File.WriteAllText(_lab.At("bin/fuzz-ipam"), "");
         }
@@ -51,7 +51,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             {
                 var command = dice.Pick("ADD", "ADD", "ADD", "DEL", "DEL", "CHECK", "GC", "STATUS");
                 var accepted = Run(dice, command, dice.Pick<Pod>(_pods), dice.Pick("eth0", "eth1"), dice.Pick<string>(Networks));
-                OthersStand();
+                AssertOthersUnchanged();
                 return accepted;
             }
             catch
@@ -76,10 +76,10 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
                     Run(dice, "DEL", _pods[0] with { ContainerId = key.ContainerId }, key.InterfaceName, key.Network, always: true);
                 }
 
-                FuzzFailure.Unless(_attached.Count == 0 && _leases.Count == 0, $"{_attached.Count} attachments and {_leases.Count} addresses are left");
-                Eventually.TrueAsync(() => _lab.Acc.Model.Pods.Count == 0 && _lab.Agent!.Services.Claims.All().Count == 0, "the ACC and the agent have nothing left").GetAwaiter().GetResult();
-                FuzzFailure.Unless(_lab.DataPlaneLinks().Count == 0, "devices are left");
-                FuzzFailure.Unless(Directory.GetFileSystemEntries(_lab.Socket + ".pending").Length == 0, "removals are left");
+                FuzzFailure.Unless(_attached.Count == 0 && _leases.Count == 0, $"{_attached.Count} attachments and {_leases.Count} addresses are left over");
+                Eventually.TrueAsync(() => _lab.Acc.Model.Pods.Count == 0 && _lab.Agent!.Services.Claims.All().Count == 0, "the ACC and the agent hold no attachments").GetAwaiter().GetResult();
+                FuzzFailure.Unless(_lab.DataPlaneLinks().Count == 0, "devices are left over");
+                FuzzFailure.Unless(Directory.GetFileSystemEntries(_lab.Socket + ".pending").Length == 0, "pending removals are left over");
             }
             finally
             {
@@ -87,16 +87,16 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             }
         }
 
-        // Always: the names stay right, whatever else does not.
+        // With always, the names stay valid whatever else is unusual.
         private bool Run(Dice dice, string command, Pod pod, string interfaceName, string network, bool always = false)
         {
             JsonObject config = [];
             Dictionary<string, string> environment = [];
             var odd = always || dice.OneIn(2);
             var known = new AttachmentKey(network, pod.ContainerId, interfaceName);
-            _leases.Manner = dice.OneIn(4) ? dice.Pick(Enum.GetValues<IpamManner>()) : IpamManner.Gives;
+            _leases.Behaviour = dice.OneIn(4) ? dice.Pick(Enum.GetValues<IpamBehaviour>()) : IpamBehaviour.Assigns;
             var blocked = dice.OneIn(12);
-            _lab.Acc.Model.AttachFailure = blocked ? new RpcException(new Status(dice.Pick(StatusCode.AlreadyExists, StatusCode.Unavailable, StatusCode.InvalidArgument), "as the dice will")) : null;
+            _lab.Acc.Model.AttachFailure = blocked ? new RpcException(new Status(dice.Pick(StatusCode.AlreadyExists, StatusCode.Unavailable, StatusCode.InvalidArgument), "random failure")) : null;
             var answer = _lab.Run(
                 command,
                 pod,
@@ -114,13 +114,13 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
                     FuzzFailure.Unless(_attached.TryAdd(key, answer.Output!), $"{key} was added twice");
                     break;
                 case "ADD" when !_attached.ContainsKey(key):
-                    NothingIsLeftOf(key);
+                    AssertRemoved(key);
                     break;
                 case "DEL":
-                    // What is not there at all can't be guessed.
+                    // Missing names can't be guessed.
                     FuzzFailure.Unless(answer.ExitCode == 0 || key.ContainerId.Length == 0 || key.InterfaceName.Length == 0, $"DEL failed: {answer.Text}");
                     _attached.Remove(key);
-                    NothingIsLeftOf(key);
+                    AssertRemoved(key);
                     break;
                 case "GC":
                     Collected(config, name, answer.ExitCode == 0);
@@ -145,7 +145,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
 
             for (var changes = odd ? dice.Between(1, 3) : 0; changes > 0; changes--)
             {
-                CniInputs.Spoil(dice, config, 0);
+                CniInputs.MutateTree(dice, config, 0);
             }
 
             if (odd && dice.OneIn(6))
@@ -162,7 +162,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             {
                 config["name"] = network;
             }
-            // Not the machine's own agent.
+            // Never use the agent of the host.
             config["socket"] = _lab.Socket;
             config.Remove("pendingDir");
             return config;
@@ -179,15 +179,15 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
             return environment;
         }
 
-        private void NothingIsLeftOf(AttachmentKey key)
+        private void AssertRemoved(AttachmentKey key)
         {
             var claim = _lab.Agent!.Services.Claims.Get(key);
-            FuzzFailure.Unless(claim is null or { State: ClaimState.Released }, $"{key} is left as {claim?.State}");
-            FuzzFailure.Unless(!_leases.Has(key.Network, key.ContainerId, key.InterfaceName), $"the address of {key} is left");
-            FuzzFailure.Unless(DataPlaneEnd(key) is null, $"the device of {key} is left");
+            FuzzFailure.Unless(claim is null or { State: ClaimState.Released }, $"the claim of {key} is left over as {claim?.State}");
+            FuzzFailure.Unless(!_leases.Has(key.Network, key.ContainerId, key.InterfaceName), $"the address of {key} is left over");
+            FuzzFailure.Unless(DataPlaneEnd(key) is null, $"the device of {key} is left over");
         }
 
-        // A GC that reports failures has done the rest.
+        // A GC that reports failures still collects everything else.
         private void Collected(JsonObject config, string network, bool succeeded)
         {
             var valid = new HashSet<AttachmentKey>();
@@ -207,7 +207,7 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
                 }
 
                 _attached.Remove(key);
-                NothingIsLeftOf(key);
+                AssertRemoved(key);
             }
 
             static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : "";
@@ -215,14 +215,14 @@ internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
 
         private PortInfo? DataPlaneEnd(AttachmentKey key) => _lab.Agent!.Services.Pools.DataPlaneEnds().FirstOrDefault(p => p.Name == PortName.For(key));
 
-        private void OthersStand()
+        private void AssertOthersUnchanged()
         {
-            var told = _lab.Acc.Model.Pods.Select(e => new AttachmentKey(e.Key.Network, e.Key.ContainerId, e.Key.InterfaceName)).ToHashSet();
+            var known = _lab.Acc.Model.Pods.Select(e => new AttachmentKey(e.Key.Network, e.Key.ContainerId, e.Key.InterfaceName)).ToHashSet();
             foreach (var key in _attached.Keys)
             {
                 FuzzFailure.Unless(_lab.Agent!.Services.Claims.Get(key) is { State: ClaimState.Attached, Vanished: false }, $"the claim of {key} is gone");
                 FuzzFailure.Unless(_leases.Has(key.Network, key.ContainerId, key.InterfaceName), $"the address of {key} is gone");
-                FuzzFailure.Unless(told.Contains(key), $"the ACC has lost {key}");
+                FuzzFailure.Unless(known.Contains(key), $"the ACC has lost {key}");
                 FuzzFailure.Unless(DataPlaneEnd(key) is { IsUp: true }, $"the device of {key} is gone");
             }
 

@@ -5,23 +5,23 @@ using ACCOffload.HostStub.Ipam;
 
 namespace ACCOffload.Fuzz.Verbs;
 
-/// <summary>How the IPAM plugin answers an ADD.</summary>
-internal enum IpamManner
+/// <summary>The behaviour of the IPAM plugin on an ADD.</summary>
+internal enum IpamBehaviour
 {
-    Gives,
-    Refuses,
-    GivesAndPrintsNonsense,
-    GivesAndPrintsNothing,
-    GivesAndFails,
+    Assigns,
+    Rejects,
+    AssignsAndPrintsGarbage,
+    AssignsAndPrintsNothing,
+    AssignsAndFails,
 }
 
-/// <summary>An IPAM plugin without a process, that gives one address after the other and keeps a book of them. What it gave is taken back by DEL only.</summary>
-internal sealed class LeaseBook
+/// <summary>An in-process IPAM plugin that assigns consecutive addresses and records the leases. Only DEL releases a lease.</summary>
+internal sealed class FakeIpam
 {
     private readonly ConcurrentDictionary<(string Network, string Container, string Interface), string> _leases = new();
     private int _next;
 
-    public IpamManner Manner { get; set; }
+    public IpamBehaviour Behaviour { get; set; }
 
     public int Count => _leases.Count;
 
@@ -38,18 +38,18 @@ internal sealed class LeaseBook
 
     private IpamProcess.Exit Add((string, string, string) key)
     {
-        if (Manner == IpamManner.Refuses)
+        if (Behaviour == IpamBehaviour.Rejects)
         {
             return Printed(1, "{\"cniVersion\":\"1.0.0\",\"code\":999,\"msg\":\"no\"}");
         }
 
         var number = Interlocked.Increment(ref _next);
         var address = _leases.GetOrAdd(key, $"10.{(number >> 16) & 255}.{(number >> 8) & 255}.{number & 255}");
-        return Manner switch
+        return Behaviour switch
         {
-            IpamManner.GivesAndPrintsNonsense => Printed(0, "nonsense"),
-            IpamManner.GivesAndPrintsNothing => Printed(0, "{}"),
-            IpamManner.GivesAndFails => Printed(3, ""),
+            IpamBehaviour.AssignsAndPrintsGarbage => Printed(0, "nonsense"),
+            IpamBehaviour.AssignsAndPrintsNothing => Printed(0, "{}"),
+            IpamBehaviour.AssignsAndFails => Printed(3, ""),
             _ => Printed(0, $"{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"{address}/8\"}}]}}"),
         };
     }
