@@ -36,7 +36,8 @@ internal sealed partial class InfraAgentService
 
     /// <summary>Adds or removes a destination prefix without source NAT.</summary>
     public override Task<Reply> AddDelSnatPrefix(AddDelSnatPrefixRequest request, ServerCallContext context) => AnswerAsync(
-        context, _ => core.SubmitAsync(new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd), context.CancellationToken));
+        context, _ => core.SubmitAsync(
+            new SnatPrefixIntent(InfraAgentRequests.ToPrefix("prefix", request.Prefix), request.IsAdd), context.CancellationToken));
 
     private Task<Reply> ChangeServicesAsync(ServerCallContext context, Func<Task> change) => AnswerAsync(context, _ =>
         takesServices
