@@ -160,11 +160,7 @@ internal static class AgentConfigReader
         (int)reader.Number(key, -1, -1, max) is >= 0 and var number ? number : null;
 
     private static bool? OptionalFlag(ConfigurationReader reader, string key) =>
-        reader.Value<string>(
-            key,
-            "driver",
-            OnOffDriver,
-            "give on, off, or driver for the driver's setting") switch
+        reader.Value<string>(key, "driver", OnOffDriver, "give on, off, or driver for the driver's setting") switch
         {
             "on" => true,
             "off" => false,

@@ -25,8 +25,10 @@ public sealed class AccLinkTests
         var before = lab.Agent!.Services.Acc.State.Reason;
         await lab.Acc.StartAsync();
 
-        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Reason is var now && now != before && !now.Contains(
-            "refused", StringComparison.Ordinal) && now.Contains(reason, StringComparison.Ordinal),
+        bool IsReported() => lab.Agent.Services.Acc.State.Reason is var now && now != before
+            && !now.Contains("refused", StringComparison.Ordinal) && now.Contains(reason, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            IsReported,
             () => $"the reason \"{reason}\" instead of \"{lab.Agent.Services.Acc.State.Reason}\"");
 
         Assert.False(lab.Agent.Services.Acc.State.Synced);
@@ -47,8 +49,9 @@ public sealed class AccLinkTests
             case "missing": File.Delete(lab.At("pki/tls.crt")); break;
             case "corrupt": File.WriteAllText(lab.At("pki/tls.crt"), "garbage"); break;
             case "other key": File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.Issue("").GetECDsaPrivateKeyPem()); break;
-            case "expired": lab.Pki.WriteClient(
-                lab.At("pki"), lab.Pki.Issue(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1))); break;
+            case "expired":
+                lab.Pki.WriteClient(lab.At("pki"), lab.Pki.Issue(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1)));
+                break;
             default: File.WriteAllText(lab.At("pki/ca.crt"), ""); break;
         }
         await lab.StartAgentAsync(waitSynced: false);
@@ -150,7 +153,7 @@ public sealed class AccLinkTests
         File.WriteAllText(file, "half a certifi");
 
         await lab.Acc.StopAsync();
-        await Eventually.TrueAsync(() => !link.State.Synced, "the agent sees that the ACC is away");
+        await Eventually.TrueAsync(() => !link.State.Synced, "the agent detects that the ACC is unreachable");
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => link.State.Synced, "the agent connects with the credentials that it had");
         Assert.Contains(
@@ -159,7 +162,7 @@ public sealed class AccLinkTests
 
         File.WriteAllText(file, good);
         link.RequestResync();
-        await Eventually.TrueAsync(() => lab.Agent.Conditions.Take().All(c => c.Ok), "all is well again");
+        await Eventually.TrueAsync(() => lab.Agent.Conditions.Take().All(c => c.Ok), "all conditions hold again");
     }
 
     [CniFact]

@@ -24,11 +24,11 @@ public sealed class AddTests
         using var ns = pod.Open();
         using var links = RouteNetlink.Open(ns);
         var eth0 = links.GetLink("eth0")!;
-        var told = Assert.Single(answer["interfaces"]!.AsArray())!;
-        Assert.Equal("eth0", told["name"]!.GetValue<string>());
-        Assert.Equal(eth0.Mac.ToString(), told["mac"]!.GetValue<string>());
-        Assert.Equal(pod.Path, told["sandbox"]!.GetValue<string>());
-        Assert.Equal(version == "1.1.0" ? 1500 : null, told["mtu"]?.GetValue<int>());
+        var reported = Assert.Single(answer["interfaces"]!.AsArray())!;
+        Assert.Equal("eth0", reported["name"]!.GetValue<string>());
+        Assert.Equal(eth0.Mac.ToString(), reported["mac"]!.GetValue<string>());
+        Assert.Equal(pod.Path, reported["sandbox"]!.GetValue<string>());
+        Assert.Equal(version == "1.1.0" ? 1500 : null, reported["mtu"]?.GetValue<int>());
         var ip = Assert.Single(answer["ips"]!.AsArray())!;
         Assert.Equal("10.244.1.2/32", ip["address"]!.GetValue<string>());
         Assert.Equal("169.254.1.1", ip["gateway"]!.GetValue<string>());

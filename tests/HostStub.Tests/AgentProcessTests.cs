@@ -73,7 +73,7 @@ public sealed class AgentProcessTests
         lab.Config["Mtu"] = 1;
         lab.WriteConfig();
         await Programs.RunAsync("kill", ["-HUP", id], "", new Dictionary<string, string>());
-        await Eventually.TrueAsync(() => Said("the previous one stays in force"), "the error is logged, and the agent goes on");
+        await Eventually.TrueAsync(() => Said("the previous one stays in force"), "the error is logged, and the agent continues");
         (await lab.RunAsync("DEL", pod)).Succeeded();
         await Programs.RunAsync("kill", ["-TERM", id], "", new Dictionary<string, string>());
         await ReceiveAsync(notify, "STOPPING=1");

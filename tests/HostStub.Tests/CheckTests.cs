@@ -142,9 +142,12 @@ public sealed class CheckTests
     public async Task The_IPAM_plugin_gets_its_own_result_in_its_own_version()
     {
         await using var lab = await AgentLab.CreateAsync();
-        FakeIpam.Write(lab, "fake", "[\"1.0.0\"]",
-            $"[ $CNI_COMMAND != CHECK ] || echo \"$input\" > {lab.At("input")}; [ $CNI_COMMAND != ADD ] || echo "
-                + "'{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}}],\"dns\":{{\"domain\":\"x\"}}}}'");
+        const string Result = """{"cniVersion":"1.0.0","ips":[{"address":"10.244.1.77/24","gateway":"10.244.1.1"}],"dns":{"domain":"x"}}""";
+        FakeIpam.Write(
+            lab,
+            "fake",
+            "[\"1.0.0\"]",
+            $"[ $CNI_COMMAND != CHECK ] || echo \"$input\" > {lab.At("input")}; [ $CNI_COMMAND != ADD ] || echo '{Result}'");
         void Fake(JsonObject c) => c["ipam"] = new JsonObject { ["type"] = "fake" };
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod, change: Fake)).Succeeded().Output!;
@@ -153,7 +156,7 @@ public sealed class CheckTests
 
         var given = JsonNode.Parse(File.ReadAllText(lab.At("input")))!;
         Assert.Equal("1.0.0", given["cniVersion"]!.GetValue<string>());
-        Assert.Equal("""{"cniVersion":"1.0.0","ips":[{"address":"10.244.1.77/24","gateway":"10.244.1.1"}],"dns":{"domain":"x"}}""", given["prevResult"]!.ToJsonString());
+        Assert.Equal(Result, given["prevResult"]!.ToJsonString());
     }
 
     [CniFact]
@@ -216,11 +219,11 @@ public sealed class CheckTests
         if (how == "stopped")
         {
             await lab.Acc.StopAsync();
-            await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+            await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent detects that the ACC is unreachable");
         }
         else if (how == "no target")
         {
-            lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is away"));
+            lab.Acc.Model.AttachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is unavailable"));
         }
         else
         {

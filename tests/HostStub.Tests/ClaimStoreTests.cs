@@ -65,8 +65,10 @@ public sealed class ClaimStoreTests : IDisposable
             Environment = "CNI_PATH=/a\nCNI_ARGS=",
             Config = new byte[] { 1, 2, 3 },
             SourceTable = 0x0acc0003,
-            IpamResult = new CniResult { Addresses = { new CniAddress(
-                IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) } },
+            IpamResult = new CniResult
+            {
+                Addresses = { new CniAddress(IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) },
+            },
         };
         using (var store = Open())
         {

@@ -35,9 +35,14 @@ public sealed class CniResultTests
 
             for (var i = 0; i < routes; i++)
             {
-                result.Routes.Add(new CniRoute(
-                    CniJson.NetworkOf(new IPAddress(bytes), 8 * i),
-                    IPAddress.Loopback) { Mtu = number, AdvMss = i, Priority = i, Table = i, Scope = 253 });
+                result.Routes.Add(new CniRoute(CniJson.NetworkOf(new IPAddress(bytes), 8 * i), IPAddress.Loopback)
+                {
+                    Mtu = number,
+                    AdvMss = i,
+                    Priority = i,
+                    Table = i,
+                    Scope = 253,
+                });
             }
 
             return result;

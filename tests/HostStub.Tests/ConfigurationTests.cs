@@ -124,13 +124,8 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void Log_levels_depend_on_the_feature_and_can_be_changed()
     {
-        var levels = new FeatureLevels(
-            new LoggingSettings(
-                LogFormat.Text,
-                LogLevel.Information,
-                new Dictionary<string,
-                LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None }),
-            LogFeature.All);
+        var features = new Dictionary<string, LogLevel> { ["Acc"] = LogLevel.Debug, ["Ipam"] = LogLevel.None };
+        var levels = new FeatureLevels(new LoggingSettings(LogFormat.Text, LogLevel.Information, features), LogFeature.All);
         Assert.True(levels.IsEnabled("Acc", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Cni", LogLevel.Debug));
         Assert.False(levels.IsEnabled("Ipam", LogLevel.Critical));

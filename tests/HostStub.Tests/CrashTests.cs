@@ -17,7 +17,9 @@ public sealed class CrashTests
         await lab.StartAgentAsync();
 
         await Eventually.TrueAsync(
-            () => lab.Agent!.Services.Claims.All().Count == 0, () => $"the half is undone; log:\n{string.Join('\n', lab.Log.Lines)}");
+            () =>
+                lab.Agent!.Services.Claims.All().Count == 0, () => "the incomplete attachment is removed; "
+                    + $"log:\n{string.Join('\n', lab.Log.Lines)}");
         lab.AssertNothingLeft();
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }

@@ -77,7 +77,7 @@ public sealed class DelTests
         Assert.Equal(2, lab.Acc.Model.Pods.Count);
         Assert.Single(lab.DataPlaneLinks());
         await lab.Acc.StartAsync();
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the ACC forgets the pod that was deleted while it was away");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the ACC forgets the pod that was deleted while it was down");
         await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 1, "the claim is forgotten after Sync");
         Assert.Equal(second.ContainerId, lab.Acc.Model.Pods[0].Key.ContainerId);
     }
@@ -105,7 +105,7 @@ public sealed class DelTests
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Subnet = "10.244.1.0/30");
         var (first, second) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", first)).Succeeded();
-        lab.Acc.Model.DetachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is away"));
+        lab.Acc.Model.DetachFailure = new RpcException(new Status(StatusCode.Unavailable, "the target is unavailable"));
         lab.Acc.Model.Calls.Clear();
 
         (await lab.RunAsync("DEL", first)).Succeeded();

@@ -33,17 +33,17 @@ public sealed class DevicePoolTests : IDisposable
     {
         var random = new Random(20240612);
         var model = new Dictionary<AttachmentKey, string>();
-        var aside = new Dictionary<string, DateTimeOffset>();
+        var quarantined = new Dictionary<string, DateTimeOffset>();
         _kind.Names = [.. Enumerable.Range(0, Devices).Select(i => $"d{i}")];
         var next = 0;
         for (var step = 0; step < Steps; step++)
         {
-            foreach (var over in aside.Where(a => a.Value <= _time.GetUtcNow()).Select(a => a.Key).ToArray())
+            foreach (var over in quarantined.Where(a => a.Value <= _time.GetUtcNow()).Select(a => a.Key).ToArray())
             {
-                aside.Remove(over);
+                quarantined.Remove(over);
             }
 
-            var free = _kind.Names.Except(model.Values).Except(aside.Keys).ToHashSet();
+            var free = _kind.Names.Except(model.Values).Except(quarantined.Keys).ToHashSet();
             switch (random.Next(100))
             {
                 case < 45:
@@ -61,12 +61,12 @@ public sealed class DevicePoolTests : IDisposable
                     break;
                 case < 75 when _kind.Dead.Count > 0:
                     var late = _claims.Get(_kind.Dead.First())!;
-                    Assert.True(_pools.IsDeviceReleased(late), "a late DEL takes nothing away from who has the device now");
+                    Assert.True(_pools.IsDeviceReleased(late), "a late DEL does not take the device from its new holder");
                     _kind.Dead.Remove(late.Key);
                     await _claims.RemoveAsync(late.Key);
                     break;
                 case < 85:
-                    await FailAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free, aside);
+                    await FailAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free, quarantined);
                     break;
                 case < 90:
                     _time.Advance(TimeSpan.FromSeconds(random.Next(60)));
@@ -74,14 +74,14 @@ public sealed class DevicePoolTests : IDisposable
                 case < 91:
                     await CrashAsync(new AttachmentKey("net", $"c{next++}", "eth0"), free);
                     // Failures are in memory only: these devices are tried again.
-                    aside.Clear();
+                    quarantined.Clear();
                     break;
                 case < 93:
                     // Removed from the machine, or added again: devices in use stay in use.
                     _kind.Names = random.Next(2) == 0 ? [.. _kind.Names.Skip(1)] : [.. Enumerable.Range(0, Devices).Select(i => $"d{i}")];
                     break;
             }
-            Check(model, aside);
+            Check(model, quarantined);
         }
     }
 
@@ -157,7 +157,7 @@ public sealed class DevicePoolTests : IDisposable
         model.Remove(key);
     }
 
-    private async Task FailAsync(AttachmentKey key, HashSet<string> free, Dictionary<string, DateTimeOffset> aside)
+    private async Task FailAsync(AttachmentKey key, HashSet<string> free, Dictionary<string, DateTimeOffset> quarantined)
     {
         if (free.Count == 0)
         {
@@ -166,7 +166,7 @@ public sealed class DevicePoolTests : IDisposable
 
         var claim = Reserve(key);
         _pools.Quarantine.Add("fake", claim.Device, "failed by the test");
-        aside[claim.Device] = _time.GetUtcNow() + TimeSpan.FromSeconds(60);
+        quarantined[claim.Device] = _time.GetUtcNow() + TimeSpan.FromSeconds(60);
         await _claims.RemoveAsync(key);
     }
 
@@ -198,13 +198,13 @@ public sealed class DevicePoolTests : IDisposable
         }
     }
 
-    private void Check(Dictionary<AttachmentKey, string> model, Dictionary<string, DateTimeOffset>? aside)
+    private void Check(Dictionary<AttachmentKey, string> model, Dictionary<string, DateTimeOffset>? quarantined)
     {
         var held = _claims.All().Where(c => c.State != ClaimState.Released && !_kind.Dead.Contains(c.Key))
             .ToDictionary(c => c.Key, c => c.Device);
         Assert.Equal(model.OrderBy(m => m.Value), held.OrderBy(h => h.Value));
         Assert.Equal(held.Count, held.Values.Distinct().Count());
-        if (aside is null)
+        if (quarantined is null)
         {
             return;
         }
@@ -212,7 +212,7 @@ public sealed class DevicePoolTests : IDisposable
         var state = Assert.Single(_pools.States());
         Assert.Equal(model.Count, state.InUse);
         Assert.Equal(
-            aside.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.Quarantined.Select(s => s.Device).Order());
+            quarantined.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.Quarantined.Select(s => s.Device).Order());
         Assert.Equal(_kind.Names.Except(model.Values).Except(state.Quarantined.Select(s => s.Device)).Order(), state.Free.Order());
     }
 

@@ -80,10 +80,10 @@ public sealed class DeviceTests
         using (PacketPort.OpenTap(home, port))
         {
             var result = (await lab.RunAsync("ADD", pod, change: c => c["deviceKind"] = "tap")).Succeeded().Output!;
-            mac = AssertWhole(inside);
+            mac = AssertComplete(inside);
             Assert.Equal(mac.ToString(), result["interfaces"]![0]!["mac"]!.GetValue<string>());
-            var told = Assert.Single(lab.Acc.Model.Pods);
-            Assert.Equal(("tap", port), (told.Device.Kind, told.Device.PortName));
+            var stated = Assert.Single(lab.Acc.Model.Pods);
+            Assert.Equal(("tap", port), (stated.Device.Kind, stated.Device.PortName));
             (await lab.RunAsync("CHECK", pod, prevResult: result, change: c => c["deviceKind"] = "tap")).Succeeded();
         }
         Assert.Null(inside.GetLink("eth0"));
@@ -92,7 +92,7 @@ public sealed class DeviceTests
         {
             await Eventually.TrueAsync(
                 () => inside.GetLink("eth0") is { IsUp: true } && inside.GetRoutes().Count >= 2, () => string.Join('\n', lab.Log.Lines));
-            Assert.Equal(mac, AssertWhole(inside));
+            Assert.Equal(mac, AssertComplete(inside));
             (await lab.RunAsync("DEL", pod, change: c => c["deviceKind"] = "tap")).Succeeded();
             Assert.Null(inside.GetLink("eth0"));
         }
@@ -146,7 +146,7 @@ public sealed class DeviceTests
         lab.AssertNothingLeft();
     }
 
-    private static MacAddress AssertWhole(RouteNetlink inside)
+    private static MacAddress AssertComplete(RouteNetlink inside)
     {
         var eth0 = inside.GetLink("eth0")!;
         Assert.Equal(("tun", true, 1500), (eth0.Kind, eth0.IsUp, eth0.Mtu));

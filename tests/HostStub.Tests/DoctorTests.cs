@@ -48,7 +48,7 @@ public sealed class DoctorTests
         lab.Host.AddPci("0000:05:00.0");
         With("Vf", "PhysicalFunctions", new JsonArray("0000:05:00.0"), "supports no virtual functions");
         lab.Host.AddPci("0000:06:00.0", driver: "vfio-pci");
-        Wrong(lab.Agent, "device", "0000:06:00.0 (8086:1452) has the driver vfio-pci, the host needs idpf");
+        Wrong(lab.Agent, "device", "0000:06:00.0 (8086:1452) has the driver vfio-pci, but needs idpf");
         lab.Host.HasDevlink = false;
         Wrong(lab.Agent, "device", "devlink failed");
     }
@@ -60,7 +60,7 @@ public sealed class DoctorTests
         Prepare(lab);
 
         await lab.Acc.StopAsync();
-        await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+        await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent detects that the ACC is unreachable");
         Wrong(lab, "ACC", "can't be reached");
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects again");
@@ -72,7 +72,7 @@ public sealed class DoctorTests
         var network = File.ReadAllText(lab.At("net.d/10-accoffload.conflist"));
         File.WriteAllText(
             lab.At("net.d/10-accoffload.conflist"), network.Replace(lab.Socket, "/run/elsewhere.sock", StringComparison.Ordinal));
-        Wrong(lab, "CNI", "leads to /run/elsewhere.sock");
+        Wrong(lab, "CNI", "uses /run/elsewhere.sock");
         File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), network);
 
         File.Delete(lab.At("plugins/host-local"));

@@ -5,7 +5,7 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class EpochTests
 {
-    private const ulong Most = ulong.MaxValue;
+    private const ulong MaxSequence = ulong.MaxValue;
 
     [CniFact]
     public async Task An_agent_requests_one_epoch_per_start()
@@ -73,7 +73,7 @@ public sealed class EpochTests
         await using var lab = await AgentLab.CreateAsync();
         var planted = Planted("othernet", lab.Acc.Model.Epoch);
         await lab.Acc.Model.AttachAsync(planted);
-        lab.Acc.Model.Sync(new Protos.V1.SyncRequest { Epoch = lab.Acc.Model.Epoch, Sequence = Most, Attachments = { planted } });
+        lab.Acc.Model.Sync(new Protos.V1.SyncRequest { Epoch = lab.Acc.Model.Epoch, Sequence = MaxSequence, Attachments = { planted } });
 
         await lab.StopAgentAsync();
         await lab.StartAgentAsync();
@@ -138,7 +138,7 @@ public sealed class EpochTests
             () => lab.Agent!.Services.Acc.State.Reason);
         Assert.DoesNotContain("Sync", lab.Acc.Model.Calls);
         lab.Acc.Model.BeginFailure = null;
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent goes on with the updated ACC");
+        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent continues with the updated ACC");
     }
 
     [Fact]
@@ -174,7 +174,7 @@ public sealed class EpochTests
         await lab.StopAgentAsync();
         LoseDatabase(lab);
         lab.DeletePod(gone);
-        await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 1, "the device goes with its namespace");
+        await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 1, "the device is deleted with its namespace");
 
         await lab.StartAgentAsync();
 
@@ -249,7 +249,7 @@ public sealed class EpochTests
         Assert.Contains("can't see which", lab.Agent.Services.Acc.State.Reason, StringComparison.Ordinal);
         Assert.Single(lab.Acc.Model.Pods);
         blind = false;
-        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Synced, "the agent goes on");
+        await Eventually.TrueAsync(() => lab.Agent.Services.Acc.State.Synced, "the agent continues");
         Assert.Single(lab.Acc.Model.Pods);
     }
 
@@ -266,11 +266,15 @@ public sealed class EpochTests
     {
         Key = new Protos.V1.AttachmentKey { Network = network, ContainerId = "planted", InterfaceName = "eth0" },
         Kind = Protos.V1.EndpointKind.Pod,
-        Device = new Protos.V1.Device { Kind = "veth", PortName = "accffffffffffe", Mac = Google.Protobuf.ByteString.CopyFrom(
-            2, 0, 0, 0, 0, 9) },
+        Device = new Protos.V1.Device
+        {
+            Kind = "veth",
+            PortName = "accffffffffffe",
+            Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 9),
+        },
         Addresses = { Google.Protobuf.ByteString.CopyFrom(10, 244, 1, 2) },
         Epoch = epoch,
-        Sequence = Most,
+        Sequence = MaxSequence,
     };
 
     private static void LoseDatabase(AgentLab lab)

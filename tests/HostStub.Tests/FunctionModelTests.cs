@@ -111,8 +111,8 @@ public sealed class FunctionModelTests
         var macs = attached.Select(
             p => FunctionLab.PodLink(p)?.Mac ?? throw new InvalidOperationException($"{p.Namespace} has lost its {kind}")).ToArray();
         Assert.Equal(macs.Length, macs.Distinct().Count());
-        var told = lab.Agent.Acc.Model.Pods.Select(p => new MacAddress(p.Device.Mac.Span)).ToHashSet();
-        Assert.Superset(macs.ToHashSet(), told);
+        var stated = lab.Agent.Acc.Model.Pods.Select(p => new MacAddress(p.Device.Mac.Span)).ToHashSet();
+        Assert.Superset(macs.ToHashSet(), stated);
         lab.Agent.Request("STATUS", "", "").Succeeded();
     }
 

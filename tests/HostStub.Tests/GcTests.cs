@@ -56,7 +56,7 @@ public sealed class GcTests
 
         (await Task.Run(() => lab.Request("GC", "", "", change: Valid()))).Succeeded();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "what no claim knows is removed");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the unknown device is removed");
     }
 
     [CniFact]
@@ -93,7 +93,7 @@ public sealed class GcTests
         Assert.Empty(lab.DataPlaneLinks());
         Assert.Empty(lab.ReservedAddresses());
         await lab.Acc.StartAsync();
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC learns of it");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC is told");
     }
 
     [CniFact]

@@ -11,7 +11,7 @@ public sealed class HostInterfaceTests
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         using var links = RouteNetlink.Open();
-        var link = AssertWhole(lab, links);
+        var link = AssertComplete(lab, links);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         var endpoint = lab.Acc.Model.Endpoints[0];
         Assert.Equal(EndpointKind.Host, endpoint.Kind);
@@ -33,11 +33,15 @@ public sealed class HostInterfaceTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         var own = lab.Acc.Model.Endpoints[0];
         var other = own.Clone();
-        other.Device = new Device { Kind = "veth", PortName = "acc00000000099", Mac = Google.Protobuf.ByteString.CopyFrom(
-            2, 0, 0, 0, 0, 0x99) };
+        other.Device = new Device
+        {
+            Kind = "veth",
+            PortName = "acc00000000099",
+            Mac = Google.Protobuf.ByteString.CopyFrom(2, 0, 0, 0, 0, 0x99),
+        };
         lab.Acc.Model.Add(other);
 
-        await Eventually.TrueAsync(() => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is noticed");
+        await Eventually.TrueAsync(() => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is detected");
         var condition = lab.Agent!.Conditions.Take().Single(c => c.Name == "HostInterface");
         Assert.Contains("acc00000000099", condition.Reason, StringComparison.Ordinal);
         Assert.False(condition.PreventsAdds);
@@ -60,7 +64,7 @@ public sealed class HostInterfaceTests
         await Task.Delay(200);
         claims.PutInMemory(host);
         probes = lab.Acc.Model.Probes;
-        await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "and once more");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "it looks again");
 
         Assert.False(lab.Log.Contains("nother client"));
     }
@@ -100,7 +104,7 @@ public sealed class HostInterfaceTests
     {
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         using var links = RouteNetlink.Open();
-        var link = AssertWhole(lab, links);
+        var link = AssertComplete(lab, links);
         switch (what)
         {
             case "device": links.DeleteLink(link.Index); break;
@@ -109,7 +113,7 @@ public sealed class HostInterfaceTests
             default: links.SetDown(link.Index); break;
         }
 
-        await Eventually.TrueAsync(() => IsWhole(lab, links), "the host interface is whole again");
+        await Eventually.TrueAsync(() => IsComplete(lab, links), "the host interface is complete again");
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         Assert.Equal(links.GetLink(lab.HostInterfaceName)!.Mac.ToArray(), lab.Acc.Model.Endpoints[0].Device.Mac.ToByteArray());
     }
@@ -119,11 +123,11 @@ public sealed class HostInterfaceTests
     {
         await using var lab = await AgentLab.CreateAsync(startAcc: false, hostInterface: true);
         using var links = RouteNetlink.Open();
-        AssertWhole(lab, links);
+        AssertComplete(lab, links);
 
         await lab.Acc.StartAsync();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC learns of it by Sync");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC is told by Sync");
     }
 
     [RootFact]
@@ -162,13 +166,13 @@ public sealed class HostInterfaceTests
         Assert.Empty(lab.DataPlaneLinks());
     }
 
-    private static LinkInfo AssertWhole(AgentLab lab, RouteNetlink links)
+    private static LinkInfo AssertComplete(AgentLab lab, RouteNetlink links)
     {
-        Assert.True(IsWhole(lab, links), string.Join('\n', lab.Log.Lines));
+        Assert.True(IsComplete(lab, links), string.Join('\n', lab.Log.Lines));
         return links.GetLink(lab.HostInterfaceName)!;
     }
 
-    private static bool IsWhole(AgentLab lab, RouteNetlink links) =>
+    private static bool IsComplete(AgentLab lab, RouteNetlink links) =>
         links.GetLink(lab.HostInterfaceName) is { HasCarrier: true } link
         && links.GetAddresses(link.Index).Any(a => a.Address.Equals(IPAddress.Parse("198.19.0.1")) && a.PrefixLength == 32)
         && links.GetRoutes(link.Index)

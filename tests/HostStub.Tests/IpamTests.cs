@@ -53,8 +53,8 @@ public sealed class IpamTests
         {
             Fake(c);
             c["keyA"] = new JsonArray("kept", 1);
-            c["prevResult"] = new JsonObject { ["cniVersion"] = "1.1.0", ["interfaces"] = new JsonArray(
-                new JsonObject { ["name"] = "br0", ["mtu"] = 1400 }) };
+            var bridge = new JsonObject { ["name"] = "br0", ["mtu"] = 1400 };
+            c["prevResult"] = new JsonObject { ["cniVersion"] = "1.1.0", ["interfaces"] = new JsonArray(bridge) };
         }, environment: e => e["SOME_VARIABLE"] = "seen"))).Succeeded();
 
         var input = JsonNode.Parse(File.ReadAllText(lab.At("input")))!;
@@ -178,7 +178,7 @@ public sealed class IpamTests
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", Address);
         var pods = Enumerable.Range(0, 20).Select(_ => lab.NewPod()).ToArray();
         var slow = pods.Select(p => lab.RunAsync("ADD", p, change: c => (c["name"], c["ipam"]!["type"]) = ("slow", "hangs"))).ToArray();
-        await Eventually.TrueAsync(() => Directory.GetFiles(lab.At("running")).Length == 8, "the slow network has its share");
+        await Eventually.TrueAsync(() => Directory.GetFiles(lab.At("running")).Length == 8, "the slow network uses its share");
 
         (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Succeeded();
 

@@ -44,7 +44,7 @@ public sealed class KeyedLockTests
         var pod = lab.NewPod();
         lab.Acc.Model.HangAttach = true;
         var adding = lab.RunAsync("ADD", pod);
-        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Contains("Attach"), "the ADD is under way");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Contains("Attach"), "the ADD is running");
         var deleting = lab.RunAsync("DEL", pod);
         // A request for another pod does not wait.
         (await Task.Run(() => lab.Request("DEL", "other", ""))).Succeeded();

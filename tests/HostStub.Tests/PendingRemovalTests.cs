@@ -89,7 +89,7 @@ public sealed class PendingRemovalTests
             "[\"1.0.0\"]",
             $"if [ $CNI_COMMAND = DEL ] && [ ! -e {lab.At("works")} ]; then echo '{{\"code\":100,\"msg\":\"locked\"}}'; exit 1; fi; if "
                 + "[ $CNI_COMMAND = DEL ]; then exit 0; fi; echo "
-                + "'{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\"}}]}}'");
+                + $"'{{\"cniVersion\":\"1.0.0\",\"ips\":[{{\"address\":\"10.244.1.77/24\"}}]}}'");
         void Stuck(JsonObject config) => config["ipam"]!["type"] = "stuck";
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, change: Stuck)).Succeeded();
@@ -202,7 +202,7 @@ public sealed class PendingRemovalTests
             File.WriteAllBytes(Path.Combine(pending, $"x{i}"), []);
         }
 
-        var answer = Run("DEL", folder, Away).Failed(11);
+        var answer = Run("DEL", folder, Unavailable).Failed(11);
 
         Assert.Contains("is full: 4096 removals wait there", answer.Message, StringComparison.Ordinal);
         Assert.Equal(PendingFiles.MaxFiles, Directory.GetFiles(pending).Length);
@@ -230,7 +230,7 @@ public sealed class PendingRemovalTests
             File.SetUnixFileMode(Directory.CreateDirectory(pending).FullName, (UnixFileMode)0b111_111_111);
         }
 
-        Assert.Contains("the DEL could not be stored for it either", Run("DEL", folder, Away).Failed(11).Message, StringComparison.Ordinal);
+        Assert.Contains("the DEL could not be stored for it either", Run("DEL", folder, Unavailable).Failed(11).Message, StringComparison.Ordinal);
 
         Assert.Empty(Directory.GetFiles(folder.At("elsewhere")));
     }
@@ -240,7 +240,7 @@ public sealed class PendingRemovalTests
     {
         using var folder = new TemporaryFolder();
 
-        Assert.Equal(0, Run("DEL", folder, Away, folder.At("a/b")).ExitCode);
+        Assert.Equal(0, Run("DEL", folder, Unavailable, folder.At("a/b")).ExitCode);
 
         Assert.Single(Directory.GetFiles(folder.At("a/b")));
     }
@@ -280,8 +280,8 @@ public sealed class PendingRemovalTests
         Assert.All(names, n => Assert.True(n.Length <= 128));
     }
 
-    private static AgentResponse Away(string socket, byte[] frame, TimeSpan limit) =>
-        throw new AgentUnavailableException("the host-stub agent is away");
+    private static AgentResponse Unavailable(string socket, byte[] frame, TimeSpan limit) =>
+        throw new AgentUnavailableException("the host-stub agent is not running");
 
     private static PluginAnswer Run(
         string command, TemporaryFolder folder, Func<string, byte[], TimeSpan, AgentResponse> ask, string pendingDir = "")

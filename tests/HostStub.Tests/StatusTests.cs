@@ -27,7 +27,7 @@ public sealed class StatusTests
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
         await lab.Acc.StopAsync();
-        await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent sees that the ACC is away");
+        await Eventually.TrueAsync(() => !lab.Agent!.Services.Acc.State.Synced, "the agent detects that the ACC is unreachable");
 
         (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
         time.Skip(TimeSpan.FromSeconds(179));
@@ -52,7 +52,7 @@ public sealed class StatusTests
 
         var answer = (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
 
-        Assert.Contains("the target is away", answer.Message, StringComparison.Ordinal);
+        Assert.Contains("the target is unavailable", answer.Message, StringComparison.Ordinal);
     }
 
     [RootFact]

@@ -24,9 +24,9 @@ public sealed class VfPoolTests
         var inside = FunctionLab.PodLink(pod)!;
         Assert.Equal((before.Mac, 1400, true), (inside.Mac, inside.Mtu, inside.IsUp));
         Assert.Equal(before.Mac.ToString(), (string?)result["interfaces"]![0]!["mac"]);
-        var told = Assert.Single(lab.Agent.Acc.Model.Pods);
-        Assert.Equal("vf", told.Device.Kind);
-        Assert.Equal(before.Mac.ToArray(), told.Device.Mac.ToByteArray());
+        var reported = Assert.Single(lab.Agent.Acc.Model.Pods);
+        Assert.Equal("vf", reported.Device.Kind);
+        Assert.Equal(before.Mac.ToArray(), reported.Device.Mac.ToByteArray());
         Assert.Equal(3, lab.Free("vf").Length);
         (await lab.Agent.RunAsync("CHECK", pod, prevResult: result, change: c => c["mtu"] = 1400)).Succeeded();
         // While the physical function is down, there is no traffic.
@@ -82,11 +82,11 @@ public sealed class VfPoolTests
         (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
 
         using var host = lab.Host.OpenRoute();
-        var told = host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single(v => v.Number == 0);
-        Assert.Equal((7, true, false, 1000), (told.Vlan, told.Trust, told.SpoofCheck, told.MaxRate));
+        var reported = host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single(v => v.Number == 0);
+        Assert.Equal((7, true, false, 1000), (reported.Vlan, reported.Trust, reported.SpoofCheck, reported.MaxRate));
         var mac = FunctionLab.PodLink(pod)!.Mac;
         Assert.NotEqual(own, mac);
-        Assert.Equal(mac, told.Mac);
+        Assert.Equal(mac, reported.Mac);
         Assert.Equal("wire0", Assert.Single(lab.Agent.Acc.Model.Pods).Device.PortName);
 
         (await lab.Agent.RunAsync("DEL", pod)).Succeeded();

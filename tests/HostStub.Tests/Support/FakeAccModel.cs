@@ -158,8 +158,13 @@ internal sealed class FakeAccModel
             await _hanging.Task;
         }
 
-        return new AttachReply { Port = port, GatewayMac = ByteString.CopyFrom(
-            2, 0xac, 0xc0, 0, 0, 1), Gateways = { ByteString.CopyFrom(Gateway) }, Mtu = request.Mtu };
+        return new AttachReply
+        {
+            Port = port,
+            GatewayMac = ByteString.CopyFrom(2, 0xac, 0xc0, 0, 0, 1),
+            Gateways = { ByteString.CopyFrom(Gateway) },
+            Mtu = request.Mtu,
+        };
     }
 
     public DetachReply Detach(DetachRequest request)
@@ -251,7 +256,7 @@ internal sealed class FakeAccModel
         var reply = new StatusReply
         {
             Ready = Ready,
-            Reason = Ready ? "" : "the target is away",
+            Reason = Ready ? "" : "the target is unavailable",
             Version = "test",
             Endpoints = (uint)Endpoints.Count,
             Epoch = Epoch,
@@ -291,8 +296,8 @@ internal sealed class FakeAccModel
           ?? LengthProblem("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes)
           ?? LengthProblem("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
 
-    private static string? LengthProblem(string field, string text, int most) =>
-        Encoding.UTF8.GetByteCount(text) is var bytes && bytes > most ? $"{field}: {bytes} bytes, at most {most}" : null;
+    private static string? LengthProblem(string field, string text, int max) =>
+        Encoding.UTF8.GetByteCount(text) is var bytes && bytes > max ? $"{field}: {bytes} bytes, at most {max}" : null;
 }
 
 /// <summary>The RPCs.</summary>
