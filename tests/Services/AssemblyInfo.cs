@@ -1,2 +1,2 @@
-// Each node has its processes and its traffic: one at a time, so that a failure is the test's own.
+// Each test runs a whole node with traffic, so they run one at a time to avoid influencing each other.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -8,7 +8,9 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Faults;
 
-/// <summary>The API server is away, slow, or has forgotten: services go on as last known, and nothing is taken away on a guess.</summary>
+/// <summary>
+/// The API server is down, slow or has compacted its history: services keep their last known state and nothing is removed prematurely.
+/// </summary>
 public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixture>, IAsyncLifetime
 {
     private const string Web = "10.96.0.10:80";
@@ -25,7 +27,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         }
 
         _node = await fixture.NodeAsync();
-        await _node.BecomeAsync(Before());
+        await _node.SetClusterAsync(Before());
         foreach (var to in new[] { Web, Other })
         {
             _held.Add(await _node.From(3).HoldAsync(to));
@@ -47,29 +49,29 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     }
 
     [RootFact]
-    public async Task Away_it_takes_nothing_with_it_and_back_again_tells_what_went_meanwhile()
+    public async Task An_outage_changes_nothing_and_removals_are_applied_afterwards()
     {
         await _node.Api.GoAwayAsync();
         _node.Api.Become(After());
         await ErrorsAsync(4);
-        await AsBeforeAsync();
+        await AssertBeforeAsync();
 
         await _node.Api.ComeBackAsync();
         await _node.SyncedAsync();
-        await AsAfterAsync();
+        await AssertAfterAsync();
     }
 
     [RootTheory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_vanished_is_pruned_after_the_new_list_and_not_before(bool goneAsEvent)
+    public async Task Removed_objects_are_pruned_only_after_the_new_list(bool goneAsEvent)
     {
         var release = new TaskCompletionSource();
         var asked = new TaskCompletionSource();
         _node.Api.GoneAsEvent = goneAsEvent;
         _node.Api.Intercept = async context =>
         {
-            // The services' list comes, the slices' is long in coming.
+            // The list of services arrives, the list of slices is delayed.
             if (context.Request.Query["watch"] == "true" || context.Request.Path != Kube.Slices)
             {
                 return false;
@@ -80,28 +82,28 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
             return false;
         };
         var lists = _node.Api.Lists(Kube.Services);
-        // Watches break, and then the versions that they had are too old.
+        // Watches break, and their resource versions are too old afterwards.
         await _node.Api.GoAwayAsync();
         _node.Api.Become(After());
         _node.Api.Compact();
         await _node.Api.ComeBackAsync();
         await asked.Task.WaitAsync(TimeSpan.FromSeconds(60));
-        await AsBeforeAsync(other: false);
+        await AssertBeforeAsync(other: false);
 
         release.SetResult();
         await _node.SyncedAsync();
-        await AsAfterAsync();
+        await AssertAfterAsync();
         Assert.True(_node.Api.Lists(Kube.Services) > lists);
     }
 
     [RootFact]
-    public async Task A_list_in_chunks_that_expires_half_way_is_asked_for_again()
+    public async Task A_chunked_list_that_expires_is_requested_again()
     {
         var compactions = 0;
         _node.Api.MaxPageSize = 2;
         _node.Api.Intercept = context =>
         {
-            // A chunk of a version that was forgotten since the first.
+            // The chunk's version was compacted after the first chunk.
             if (context.Request.Query.ContainsKey("continue") && compactions++ == 0)
             {
                 _node.Api.Put(Objects.Service("later", "10.96.7.7"));
@@ -116,16 +118,16 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         _node.Api.Compact();
         await _node.Api.ComeBackAsync();
         await _node.SyncedAsync();
-        await AsAfterAsync();
+        await AssertAfterAsync();
         await _node.AnswersAsync(_node.From(3), "10.96.7.106:80", Answer.Refused);
         await _node.AnswersAsync(_node.From(3), "10.96.7.7:80", Answer.Refused);
-        Assert.True(compactions > 1, $"{compactions} further chunks");
-        await _node.BecomeAsync(After());
+        Assert.True(compactions > 1, $"only {compactions} continued chunks");
+        await _node.SetClusterAsync(After());
         await _node.AnswersAsync(_node.From(3), "10.96.7.106:80");
     }
 
     [RootFact]
-    public async Task Slow_answers_and_connections_that_break_all_the_time_end_in_the_clusters_state()
+    public async Task Slow_responses_and_broken_connections_end_in_the_cluster_state()
     {
         var random = new Random(7);
         _node.Api.Intercept = async context =>
@@ -153,7 +155,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
 
         _node.Api.Become(After());
         await _node.SyncedAsync(120);
-        await AsAfterAsync();
+        await AssertAfterAsync();
     }
 
     private JsonObject[] Before() =>
@@ -162,10 +164,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         Objects.Service("other", "10.96.0.20"), Objects.Slice("o", "other", [_node.Endpoint(4)]),
     ];
 
-    /// <summary>A backend went and a service.</summary>
+    /// <summary>The cluster after a backend and a service were removed.</summary>
     private JsonObject[] After() => [Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [_node.Endpoint(1)])];
 
-    private async Task AsBeforeAsync(bool other = true)
+    private async Task AssertBeforeAsync(bool other = true)
     {
         await _node.AnswersAsync(_node.From(3), Web, "1:8080", "2:8080");
         await _node.AnswersAsync(_node.Host, ProtocolType.Tcp, Web, "1:8080", "2:8080");
@@ -174,18 +176,18 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
             await _node.AnswersAsync(_node.From(3), Other, "4:8080");
         }
 
-        await FlowsGoOnAsync();
+        await AssertFlowsContinueAsync();
     }
 
-    private async Task AsAfterAsync()
+    private async Task AssertAfterAsync()
     {
         await _node.AnswersAsync(_node.From(3), Web, "1:8080");
         await _node.AnswersAsync(_node.Host, ProtocolType.Tcp, Web, "1:8080");
         await _node.AnswersAsync(_node.From(3), Other);
-        await FlowsGoOnAsync();
+        await AssertFlowsContinueAsync();
     }
 
-    private async Task FlowsGoOnAsync()
+    private async Task AssertFlowsContinueAsync()
     {
         foreach (var held in _held)
         {
@@ -204,6 +206,6 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
                 first ??= errors;
                 return errors >= first + more;
             },
-            "inframanager notices that the API server is away", 60);
+            "InfraManager reports that the API server is unavailable", 60);
     }
 }

@@ -6,7 +6,7 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Faults;
 
-/// <summary>kill -9 of inframanager, with the soft target in a process of its own.</summary>
+/// <summary>InfraManager is killed with SIGKILL; the soft target runs in a separate process.</summary>
 public sealed class CrashTests(ITestOutputHelper output)
 {
     private const string Address = "10.96.0.10:80";
@@ -15,11 +15,11 @@ public sealed class CrashTests(ITestOutputHelper output)
     private static readonly int Rounds = CrashSettings.Number("ACCOFFLOAD_TEST_SERVICE_ROUNDS", 5);
 
     [RootFact]
-    public async Task A_pinned_flow_survives_kill_9_and_new_flows_are_balanced_meanwhile_and_afterwards()
+    public async Task Pinned_flows_survive_a_kill_and_new_flows_are_balanced_throughout()
     {
         await using var node = await ServiceNode.StartAsync(pods: 3, separateTarget: true);
         var web = Objects.Service("web", "10.96.0.10", nodePort: 30080);
-        await node.BecomeAsync(web, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
+        await node.SetClusterAsync(web, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
         HeldConnection[] held = [await node.From(3).HoldAsync(Address), await node.From(1).HoldAsync(Address), await node.Host.HoldAsync(Address), await node.Friend.HoldAsync(NodePort)];
         using var datagrams = node.From(3).OpenUdp(Address);
         var pinned = (await datagrams.AskAsync()).Who;
@@ -29,10 +29,10 @@ public sealed class CrashTests(ITestOutputHelper output)
         await node.Lab.StartManagerAsync();
         await node.SyncedAsync();
         await AllWorkAsync();
-        // It found everything as it should be.
+        // After the restart nothing had to be changed.
         Assert.Equal(0, (await node.Lab.ControlAsync("status"))["updatesSent"]!.GetValue<long>());
 
-        // What changes while it is away holds soon after it is back; the flows of the endpoint that went go on.
+        // Changes during the outage are applied after the restart; flows of the removed endpoint continue.
         await node.Lab.KillManagerAsync();
         node.Api.Become([web, Objects.Slice("s", "web", [node.Endpoint(2), node.Endpoint(3)])]);
         await node.Lab.StartManagerAsync();
@@ -63,13 +63,13 @@ public sealed class CrashTests(ITestOutputHelper output)
     }
 
     [RootFact]
-    public async Task Without_an_API_server_a_restart_serves_what_was_last_known()
+    public async Task A_restart_without_an_API_server_serves_the_last_known_state()
     {
         await using var node = await ServiceNode.StartAsync(pods: 3);
-        await node.BecomeAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
+        await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
         await node.Api.GoAwayAsync();
         node.Api.Become([]);
-        // The soft target goes with it: its tables are empty at first.
+        // The soft target is killed too, so its tables are empty at first.
         await node.Lab.KillManagerAsync();
         await node.Lab.StartManagerAsync();
         await node.AnswersAsync(node.From(3), Address, "1:8080", "2:8080");
@@ -80,7 +80,7 @@ public sealed class CrashTests(ITestOutputHelper output)
     }
 
     [RootFact]
-    public async Task Killed_at_random_while_services_change_the_tables_end_as_the_cluster_is()
+    public async Task After_random_kills_during_changes_the_tables_match_the_cluster()
     {
         await using var node = await ServiceNode.StartAsync(pods: 5, separateTarget: true);
         using var target = new TargetReader(node.Lab);
@@ -149,14 +149,14 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"crash services, seed {CrashSettings.Seed}: {Rounds} rounds, {kills} kills");
-        // What a new life computes is what is there.
+        // A restarted process computes the tables that are there.
         await node.Lab.StopManagerAsync();
         await node.Lab.StartManagerAsync();
         await node.SyncedAsync();
         Assert.Equal(0, (await node.Lab.ControlAsync("status"))["updatesSent"]!.GetValue<long>());
         await TablesAreAsync();
 
-        // Null: no service; none: a service without endpoints.
+        // Null means no service, an empty list a service without endpoints.
         int[]? RandomPods() => random.Next(8) == 0 ? null : [.. Enumerable.Range(1, 4).Where(_ => random.Next(2) == 0)];
 
         string[] Expected(int service) => wanted[service] switch
@@ -194,7 +194,7 @@ public sealed class CrashTests(ITestOutputHelper output)
                     }
                     else
                     {
-                        Assert.True(!there || servers == "refused", $"a service that is gone has new flows: {servers}");
+                        Assert.True(!there || servers == "refused", $"a removed service accepts new flows: {servers}");
                     }
                 }
             }

@@ -3,19 +3,19 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Services.Tests.Floods;
 
-/// <summary>Frames sent from a namespace's eth0 as fast as the link takes them, in the background.</summary>
+/// <summary>Sends frames in the background from a namespace's eth0 as fast as the link allows.</summary>
 internal sealed class Flood : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly Task<int> _sending;
 
-    private Flood(string netns, IEnumerable<byte[]> frames, bool again) => _sending = Task.Run(() => Send(netns, frames, again));
+    private Flood(string netns, IEnumerable<byte[]> frames, bool repeat) => _sending = Task.Run(() => Send(netns, frames, repeat));
 
-    /// <summary>Sends all frames once, or again until it is stopped.</summary>
-    public static Flood Start(string netns, IEnumerable<byte[]> frames, bool again) => new(netns, frames, again);
+    /// <summary>Sends all frames once, or repeatedly until it is stopped.</summary>
+    public static Flood Start(string netns, IEnumerable<byte[]> frames, bool repeat) => new(netns, frames, repeat);
 
-    /// <summary>Ends it behind the last of the frames, if they were all sent once, else there.</summary>
-    /// <returns>How many were sent.</returns>
+    /// <summary>Stops: after the last frame if they are sent once, otherwise immediately.</summary>
+    /// <returns>The number of frames sent.</returns>
     public async Task<int> StopAsync()
     {
         await _stop.CancelAsync();
@@ -28,12 +28,12 @@ internal sealed class Flood : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private int Send(string netns, IEnumerable<byte[]> frames, bool again)
+    private int Send(string netns, IEnumerable<byte[]> frames, bool repeat)
     {
         using var place = NetNamespace.OpenNamed(netns);
         using var port = PacketPort.Open(place, "eth0");
         var sent = 0;
-        for (var round = 0; round == 0 || (again && !_stop.IsCancellationRequested); round++)
+        for (var round = 0; round == 0 || (repeat && !_stop.IsCancellationRequested); round++)
         {
             foreach (var frame in frames)
             {

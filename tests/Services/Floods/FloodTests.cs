@@ -10,8 +10,8 @@ using ACCOffload.Services.Tests.Support;
 namespace ACCOffload.Services.Tests.Floods;
 
 /// <summary>
-/// A flood of flows that nobody wants is its sender's loss alone: others' new connections succeed meanwhile and afterwards. Connections of one client
-/// follow one another, so each has a port of its own and a new entry.
+/// A flood of flows only harms its sender: new connections of others succeed during and after it. Each client connects
+/// sequentially, so every connection has its own port and a new entry.
 /// </summary>
 public sealed class FloodTests(ITestOutputHelper output)
 {
@@ -22,43 +22,43 @@ public sealed class FloodTests(ITestOutputHelper output)
     private const int Elsewhere = 7070;
 
     [RootFact]
-    public Task Connections_of_a_pod_that_nobody_answers() => RunAsync(
+    public Task Unanswered_connections_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 300,000 SYNs", (node, mac) => (node.Pods[1].Namespace, Frames(mac, Number(node.Pods[1].Address), [Frame.Syn], 300_000)), pods: true);
 
     [RootFact]
-    public Task Connections_of_a_pod_that_send_data_unasked() => RunAsync(
+    public Task Forged_data_packets_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 150,000 SYNs, each with data behind it",
         (node, mac) => (node.Pods[1].Namespace, Frames(mac, Number(node.Pods[1].Address), [Frame.Syn, Frame.Ack | Frame.Psh], 150_000)), pods: true);
 
     [RootFact]
-    public Task Datagrams_of_a_pod() => RunAsync(
+    public Task Datagram_flows_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 300,000 flows of datagrams",
         (node, mac) => (node.Pods[1].Namespace, Each(300_000, i => Frame.Build(Frame.Udp, Number(node.Pods[1].Address), Port(i), Number(Address), (ushort)(80 + (i / 60_000)))
             .From(mac, Gateway).Bytes)), pods: true);
 
     [RootFact]
-    public Task Connections_from_outside_with_forged_addresses() => RunAsync(
+    public Task Forged_external_connections_do_not_affect_others() => RunAsync(
         "outside: 15,000 SYNs with forged addresses to a node port",
         (node, _) => (node.OutsideNamespace, Forged(15_000)), outside: true, full: false);
 
     [RootFact]
-    public Task Many_connections_from_outside_with_forged_addresses() => RunAsync(
+    public Task Many_forged_external_connections_do_not_affect_others() => RunAsync(
         "outside: 300,000 SYNs with forged addresses to a node port",
         (node, _) => (node.OutsideNamespace, Forged(300_000)), pods: true);
 
     [RootFact]
-    public Task Masqueraded_flows_of_a_pod_to_one_destination() => RunAsync(
+    public Task Masqueraded_flows_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 60,000 masqueraded flows to one destination",
         (node, mac) => (node.Pods[1].Namespace, Each(60_000, i => Frame.Build(
             Frame.Tcp, Number(node.Pods[1].Address), Port(i), Number(Outside.Friend), Elsewhere).From(mac, Gateway).Bytes)), pods: true, masqueraded: true);
 
-    // `full`: whether it takes the sender's whole share.
+    // `full`: whether the flood uses up its sender's share.
     private async Task RunAsync(
         string flood, Func<ServiceNode, ulong, (string Netns, IEnumerable<byte[]> Frames)> frames, bool pods = false, bool outside = false, bool masqueraded = false,
         bool full = true)
     {
         await using var node = await ServiceNode.StartAsync(pods: 3);
-        await node.BecomeAsync(
+        await node.SetClusterAsync(
             Kube.Service("web", Address, ("tcp", "TCP", 80, NodePort), ("u80", "UDP", 80, 0), ("u81", "UDP", 81, 0), ("u82", "UDP", 82, 0), ("u83", "UDP", 83, 0), ("u84", "UDP", 84, 0))
                 .With("spec.type", "NodePort"),
             Kube.Slice("s", "web", [("tcp", "TCP", ServiceNode.Port), .. Enumerable.Range(80, 5).Select(p => ((string?)$"u{p}", "UDP", 8000 + p))], node.Endpoint(3)));
@@ -77,8 +77,8 @@ public sealed class FloodTests(ITestOutputHelper output)
 
         var (netns, sent) = frames(node, PodEnd.Of(node.Pods[1].Namespace, node.Pods[1].Address).Mac.Value);
         List<(string Who, int During, int After)> results = [];
-        // Clients that share the flood's link would lose frames to its queue: what counts here is what the flood leaves behind.
-        await using (var running = Flood.Start(netns, sent, again: !outside))
+        // Clients on the flooded link would lose frames in its queue, so they only connect after the flood.
+        await using (var running = Flood.Start(netns, sent, repeat: !outside))
         {
             foreach (var (who, client, to) in others)
             {
@@ -87,7 +87,7 @@ public sealed class FloodTests(ITestOutputHelper output)
 
             if (full)
             {
-                await IsFullestAsync(node, netns == node.OutsideNamespace ? $"node-1/{Outside.PortName}" : $"default/{node.Pods[1].Name}");
+                await AssertFullestAsync(node, netns == node.OutsideNamespace ? $"node-1/{Outside.PortName}" : $"default/{node.Pods[1].Name}");
             }
 
             output.WriteLine($"{flood}: {await running.StopAsync()} frames sent");
@@ -107,18 +107,18 @@ public sealed class FloodTests(ITestOutputHelper output)
         Assert.Equal(full, drops.Contains("share ", StringComparison.Ordinal));
     }
 
-    /// <summary>Whoever floods is seen at once: its port comes first, with a kind that is full.</summary>
-    private async Task IsFullestAsync(ServiceNode node, string owner)
+    /// <summary>The flooding port is listed first, with a full share.</summary>
+    private async Task AssertFullestAsync(ServiceNode node, string owner)
     {
         JsonNode? fullest = null;
         await Eventually.TrueAsync(
             async () =>
             {
                 fullest = (await node.Lab.ControlAsync("shares"))["ports"]![0]!;
-                // Answers come in all the time and take flows from one kind to another.
+                // Replies keep moving flows from one kind to another.
                 return fullest["endpoints"]!.AsArray().Any(e => (string?)e == owner) && fullest["shares"]!.AsArray().Any(s => (uint)s!["count"]! >= (uint)s["limit"]!);
             },
-            () => $"{owner} has a full share; the fullest port: {fullest?.ToJsonString()}");
+            () => $"{owner} has a full share; the port listed first is {fullest?.ToJsonString()}");
         output.WriteLine($"{owner}: {string.Join(", ", fullest!["shares"]!.AsArray().Select(s => $"{s!["kind"]} {s["count"]}/{s["limit"]}"))}");
     }
 
@@ -133,7 +133,7 @@ public sealed class FloodTests(ITestOutputHelper output)
         return succeeded;
     }
 
-    // From every port, to node ports that differ only for the sake of more flows than one address has ports.
+    // Uses every source port, and several destination ports to get more flows than one address has ports.
     private static IEnumerable<byte[]> Frames(ulong mac, uint from, byte[] flags, int flows)
     {
         for (var i = 0; i < flows; i++)

@@ -5,8 +5,8 @@ using ACCOffload.Services.Tests.Support;
 namespace ACCOffload.Services.Tests.Kernel;
 
 /// <summary>
-/// The reference: a node whose kernel routes, tracks and translates, told by <see cref="KubeProxy"/>. Pods hang on it as plain CNI plugins do it: an
-/// address and no network, everything goes to the router at the other end of the link.
+/// The reference: a node whose kernel routes, tracks and translates, configured by <see cref="KubeProxy"/>. Pods are attached as plain
+/// CNI plugins do it: a /32 address, with all traffic routed to the other end of the link.
 /// </summary>
 internal sealed class KernelNode : IServiceNode
 {
@@ -22,8 +22,8 @@ internal sealed class KernelNode : IServiceNode
     {
     }
 
-    /// <summary>What lacks for it; null if nothing does.</summary>
-    public static string? Lack { get; } = Environment.IsPrivilegedProcess ? KubeProxy.Lack : "needs root";
+    /// <summary>The missing prerequisite; null if there is none.</summary>
+    public static string? MissingPrerequisite { get; } = Environment.IsPrivilegedProcess ? KubeProxy.MissingPrerequisite : "needs root";
 
     public Dictionary<int, Pod> Pods { get; } = [];
 
@@ -33,8 +33,8 @@ internal sealed class KernelNode : IServiceNode
 
     public Client Friend => new(_outside, Outside.Friend);
 
-    /// <param name="pods">How many.</param>
-    /// <param name="speed">How much faster the timers of what is tracked run.</param>
+    /// <param name="pods">The number of pods.</param>
+    /// <param name="speed">The factor by which the conntrack timers run faster.</param>
     public static async Task<KernelNode> StartAsync(int pods, int speed = 1)
     {
         var node = new KernelNode();
@@ -55,16 +55,16 @@ internal sealed class KernelNode : IServiceNode
         }
     }
 
-    public Task BecomeAsync(params JsonObject[] cluster) => _proxy.BecomeAsync(cluster);
+    public Task SetClusterAsync(params JsonObject[] cluster) => _proxy.SetClusterAsync(cluster);
 
-    public async Task<string> AddFarAsync(string address, int mtu)
+    public async Task<string> AddRemoteHostAsync(string address, int mtu)
     {
         var netns = await _namespaces.AddAsync($"far{mtu}");
-        await Outside.AddFarAsync(_outside, netns, address, mtu);
+        await Outside.AddRemoteHostAsync(_outside, netns, address, mtu);
         return netns;
     }
 
-    // What a CNI plugin's ipMasq, or an ip-masq-agent, does.
+    // Like a CNI plugin's ipMasq or ip-masq-agent.
     public async Task MasqueradeOutgoingAsync() => await Shell.RunAsync(_router, "nft", ["-f", "-"], $$"""
         table ip outgoing
         delete table ip outgoing
@@ -76,7 +76,7 @@ internal sealed class KernelNode : IServiceNode
         }
         """).Succeeded();
 
-    public async Task<string> TellAsync()
+    public async Task<string> DescribeAsync()
     {
         var entries = (await Shell.RunAsync(_router, "conntrack", ["-L"])).Output.Split('\n');
         return $"conntrack has {entries.Length - 1} entries:\n{string.Join('\n', entries.Take(50))}";

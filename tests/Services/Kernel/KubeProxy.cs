@@ -5,10 +5,11 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Services.Tests.Kernel;
 
 /// <summary>
-/// As much of kube-proxy in its mode nftables as the scenarios need: ClusterIP and NodePort over TCP and UDP, ClientIP affinity, ready endpoints, policy
-/// Cluster. Written after what Kubernetes v1.31 documents of it: a map leads to a service's chain, that to an endpoint's, by lot or by affinity; what has to
-/// come back through the node is marked and masqueraded; connections to a service without endpoints are rejected; and the tracked flows of UDP endpoints
-/// that went are deleted, because the kernel would follow them for as long as packets come.
+/// The part of kube-proxy's nftables mode that the scenarios need: ClusterIP and NodePort over TCP and UDP, ClientIP affinity, ready
+/// endpoints, policy Cluster. It follows the documentation of Kubernetes v1.31: a map leads to a service's chain, which selects an
+/// endpoint's chain at random or by affinity; traffic that must return through the node is marked and masqueraded; connections to a
+/// service without endpoints are rejected; conntrack entries of removed UDP endpoints are deleted, because the kernel would keep
+/// them while packets arrive.
 /// </summary>
 internal sealed class KubeProxy
 {
@@ -19,27 +20,28 @@ internal sealed class KubeProxy
 
     private KubeProxy(string netns) => _netns = netns;
 
-    /// <summary>The program that it lacks; null if none.</summary>
-    public static string? Lack { get; } = new[] { "nft", "conntrack" }.Where(p => !IsThere(p)).Select(p => $"needs {p}: run 'make deps'").FirstOrDefault();
+    /// <summary>The missing program; null if there is none.</summary>
+    public static string? MissingPrerequisite { get; } = new[] { "nft", "conntrack" }.Where(p => !IsThere(p)).Select(p => $"needs {p}: run 'make deps'").FirstOrDefault();
 
     public static async Task<KubeProxy> StartAsync(string netns, int speed)
     {
-        // The two of conntrack are kube-proxy's (conntrack.tcpCloseWaitTimeout, tcpEstablishedTimeout). A redirect would tell a pod of a way past the node.
+        // The conntrack timeouts are kube-proxy's (conntrack.tcpCloseWaitTimeout, tcpEstablishedTimeout). An ICMP redirect would show a
+        // pod a route that bypasses the node.
         await SetAsync(
             netns,
             ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0",
              "net.netfilter.nf_conntrack_tcp_timeout_close_wait=3600", "net.netfilter.nf_conntrack_tcp_timeout_established=86400"]);
         if (speed > 1)
         {
-            await HastenAsync(netns, speed);
+            await ShortenTimersAsync(netns, speed);
         }
 
         var proxy = new KubeProxy(netns);
-        await proxy.BecomeAsync([]);
+        await proxy.SetClusterAsync([]);
         return proxy;
     }
 
-    public async Task BecomeAsync(IReadOnlyCollection<JsonObject> cluster)
+    public async Task SetClusterAsync(IReadOnlyCollection<JsonObject> cluster)
     {
         var (before, next) = (_ports, ServicePort.Of(cluster).ToDictionary(p => p.Name));
         await Shell.RunAsync(_netns, "nft", ["-f", "-"], Ruleset.Between(before.Values, next.Values, PodRange)).Succeeded();
@@ -48,20 +50,20 @@ internal sealed class KubeProxy
         {
             foreach (var gone in port.Endpoints.Except(next.GetValueOrDefault(port.Name)?.Endpoints ?? []))
             {
-                await ForgetAsync(port, $"--dst-nat {ServicePort.AddressOf(gone)}");
+                await DeleteEntriesAsync(port, $"--dst-nat {ServicePort.AddressOf(gone)}");
             }
         }
 
-        // What went to nobody is tracked as well, and would go on to.
+        // Flows sent while there was no endpoint are tracked too and would stay untranslated.
         foreach (var port in next.Values.Where(p => p.IsUdp && p.Endpoints.Length > 0 && before.GetValueOrDefault(p.Name) is null or { Endpoints.Length: 0 }))
         {
-            await ForgetAsync(port, "");
+            await DeleteEntriesAsync(port, "");
         }
     }
 
     private static bool IsThere(string program) => new[] { "/usr/sbin", "/sbin", "/usr/bin", "/bin" }.Any(folder => File.Exists(Path.Combine(folder, program)));
 
-    private static async Task HastenAsync(string netns, int speed)
+    private static async Task ShortenTimersAsync(string netns, int speed)
     {
         var lines = (await Shell.RunAsync(netns, "sysctl", ["-ar", "nf_conntrack_.*_timeout"]).Succeeded()).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var timers = lines.Select(l => l.Split(" = ")).Select(words => (Name: words[0], Seconds: int.Parse(words[1], CultureInfo.InvariantCulture)));
@@ -70,7 +72,7 @@ internal sealed class KubeProxy
 
     private static async Task SetAsync(string netns, string[] settings) => await Shell.RunAsync(netns, "sysctl", ["-qw", .. settings]).Succeeded();
 
-    private async Task ForgetAsync(ServicePort port, string which)
+    private async Task DeleteEntriesAsync(ServicePort port, string which)
     {
         await DeleteAsync($"--orig-dst {port.Address}");
         if (port.NodePort != 0)
@@ -78,7 +80,7 @@ internal sealed class KubeProxy
             await DeleteAsync($"--dport {port.NodePort}");
         }
 
-        // It fails where there is nothing to delete.
+        // The command fails if there is nothing to delete.
         async Task DeleteAsync(string frontend) => await Shell.RunLineAsync(_netns, $"conntrack -D -p udp {frontend} {which}");
     }
 }

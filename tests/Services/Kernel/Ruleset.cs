@@ -3,8 +3,8 @@ using System.Text;
 namespace ACCOffload.Services.Tests.Kernel;
 
 /// <summary>
-/// The transaction that makes nftables serve some service ports and no others: all is declared, which does no harm where it is there, emptied, and filled.
-/// Whom affinity binds stays, as long as the endpoint does.
+/// The nftables transaction that replaces the served ports: everything is declared, which has no effect on existing objects, then
+/// flushed and filled. Affinity entries stay as long as their endpoint.
 /// </summary>
 internal sealed class Ruleset
 {
@@ -25,10 +25,10 @@ internal sealed class Ruleset
     {
     }
 
-    /// <summary>As <c>nft -f</c> reads it.</summary>
-    /// <param name="before">What is there.</param>
-    /// <param name="next">What is to be there.</param>
-    /// <param name="podRange">Who is masqueraded at a node port only.</param>
+    /// <summary>Builds the input of <c>nft -f</c>.</summary>
+    /// <param name="before">The current service ports.</param>
+    /// <param name="next">The desired service ports.</param>
+    /// <param name="podRange">Clients in this range are only masqueraded at node ports.</param>
     public static string Between(IReadOnlyCollection<ServicePort> before, IReadOnlyCollection<ServicePort> next, string podRange)
     {
         var rules = new Ruleset();
@@ -54,27 +54,27 @@ internal sealed class Ruleset
 
     private void Declare(IEnumerable<ServicePort> ports)
     {
-        Say($"add table {Table}");
+        Line($"add table {Table}");
         foreach (var map in Maps)
         {
-            Say($"add map {Table} {map} {{ type {(map == "node_ports" ? "" : "ipv4_addr . ")}inet_proto . inet_service : verdict; }}");
+            Line($"add map {Table} {map} {{ type {(map == "node_ports" ? "" : "ipv4_addr . ")}inet_proto . inet_service : verdict; }}");
         }
 
         foreach (var chain in BaseChains)
         {
-            Say($"add chain {Table} {chain}");
+            Line($"add chain {Table} {chain}");
         }
 
         foreach (var port in ports)
         {
-            Say($"add chain {Table} {port.Name}");
-            Say($"add chain {Table} {OutsideChainOf(port)}");
+            Line($"add chain {Table} {port.Name}");
+            Line($"add chain {Table} {OutsideChainOf(port)}");
             foreach (var chain in ChainsOf(port))
             {
-                Say($"add chain {Table} {chain}");
+                Line($"add chain {Table} {chain}");
                 if (port.AffinitySeconds > 0)
                 {
-                    Say($"add set {Table} {ClientsOf(chain)} {{ type ipv4_addr; flags dynamic,timeout; timeout {port.AffinitySeconds}s; }}");
+                    Line($"add set {Table} {ClientsOf(chain)} {{ type ipv4_addr; flags dynamic,timeout; timeout {port.AffinitySeconds}s; }}");
                 }
             }
         }
@@ -82,10 +82,10 @@ internal sealed class Ruleset
 
     private void Empty()
     {
-        Say($"flush table {Table}");
+        Line($"flush table {Table}");
         foreach (var map in Maps)
         {
-            Say($"flush map {Table} {map}");
+            Line($"flush map {Table} {map}");
         }
     }
 
@@ -99,19 +99,19 @@ internal sealed class Ruleset
             {
                 if (!chains.Contains(chain))
                 {
-                    Say($"delete chain {Table} {chain}");
+                    Line($"delete chain {Table} {chain}");
                 }
 
                 if (port.AffinitySeconds > 0 && !clients.Contains(chain))
                 {
-                    Say($"delete set {Table} {ClientsOf(chain)}");
+                    Line($"delete set {Table} {ClientsOf(chain)}");
                 }
             }
 
             if (next.All(n => n.Name != port.Name))
             {
-                Say($"delete chain {Table} {port.Name}");
-                Say($"delete chain {Table} {OutsideChainOf(port)}");
+                Line($"delete chain {Table} {port.Name}");
+                Line($"delete chain {Table} {OutsideChainOf(port)}");
             }
         }
     }
@@ -135,14 +135,14 @@ internal sealed class Ruleset
         var where = $"{port.Address} . {port.Protocol} . {port.Port}";
         if (port.Endpoints.Length == 0)
         {
-            Say($"add element {Table} without_endpoints {{ {where} : goto refuse }}");
+            Line($"add element {Table} without_endpoints {{ {where} : goto refuse }}");
             return;
         }
 
-        Say($"add element {Table} addresses {{ {where} : goto {port.Name} }}");
+        Line($"add element {Table} addresses {{ {where} : goto {port.Name} }}");
         if (port.NodePort != 0)
         {
-            Say($"add element {Table} node_ports {{ {port.Protocol} . {port.NodePort} : goto {OutsideChainOf(port)} }}");
+            Line($"add element {Table} node_ports {{ {port.Protocol} . {port.NodePort} : goto {OutsideChainOf(port)} }}");
         }
 
         Rule(OutsideChainOf(port), $"meta mark set meta mark or {Mark} goto {port.Name}");
@@ -159,7 +159,7 @@ internal sealed class Ruleset
         foreach (var endpoint in port.Endpoints)
         {
             var chain = ChainOf(port, endpoint);
-            // Who reaches himself would else be answered by himself, past the node.
+            // A pod that reaches itself would otherwise reply directly, bypassing the node.
             Rule(chain, $"ip saddr {ServicePort.AddressOf(endpoint)} meta mark set meta mark or {Mark}");
             if (port.AffinitySeconds > 0)
             {
@@ -170,7 +170,7 @@ internal sealed class Ruleset
         }
     }
 
-    private void Rule(string chain, string rule) => Say($"add rule {Table} {chain} {rule}");
+    private void Rule(string chain, string rule) => Line($"add rule {Table} {chain} {rule}");
 
-    private void Say(string line) => _text.Append(line).Append('\n');
+    private void Line(string line) => _text.Append(line).Append('\n');
 }

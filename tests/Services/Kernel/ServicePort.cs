@@ -3,12 +3,12 @@ using ACCOffload.InfraManager.Tests.Kubernetes;
 
 namespace ACCOffload.Services.Tests.Kernel;
 
-/// <summary>One port of a service, and the ready endpoints behind it.</summary>
+/// <summary>One port of a service and its ready endpoints.</summary>
 internal sealed record ServicePort(string Name, string Address, string Protocol, int Port, int NodePort, int AffinitySeconds, string[] Endpoints)
 {
     public bool IsUdp => Protocol == "udp";
 
-    /// <summary>All that a cluster has.</summary>
+    /// <summary>All service ports of a cluster.</summary>
     public static IEnumerable<ServicePort> Of(IReadOnlyCollection<JsonObject> cluster)
     {
         foreach (var service in cluster.Where(o => Kube.PathOf(o) == Kube.Services))

@@ -7,11 +7,11 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Paths;
 
-/// <summary>What a pod makes the pipeline lose is told by <c>ctl</c>: no loss goes unseen.</summary>
+/// <summary><c>ctl</c> reports every frame of a pod that the pipeline drops.</summary>
 public sealed class LossTests
 {
     [RootFact]
-    public async Task Frames_cut_short_are_counted_by_port()
+    public async Task Truncated_frames_are_counted_by_port()
     {
         await using var node = await ServiceNode.StartAsync(pods: 2);
         using var wire = new Wire(node.Pods[1]);

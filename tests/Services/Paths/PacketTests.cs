@@ -9,10 +9,10 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Paths;
 
-/// <summary>Packets that need a look at the wire.</summary>
+/// <summary>Properties of packets that are only visible on the wire.</summary>
 public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture>
 {
-    // SOL_SOCKET, SO_NO_CHECK of Linux.
+    // SOL_SOCKET and SO_NO_CHECK on Linux.
     private const int SolSocket = 1;
     private const int SoNoCheck = 11;
 
@@ -20,7 +20,7 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
     public async Task A_datagram_without_a_checksum_stays_without_one()
     {
         var node = await fixture.NodeAsync();
-        await node.BecomeAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
+        await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
         using var wire = new Wire(node.Pods[1]);
         using var client = node.From(3).Open(ProtocolType.Udp);
         client.SetRawSocketOption(SolSocket, SoNoCheck, BitConverter.GetBytes(1));
@@ -37,45 +37,45 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
     }
 
     [RootFact]
-    public async Task Sctp_is_balanced_by_address_and_its_checksum_is_left_alone()
+    public async Task Sctp_is_balanced_and_its_checksum_is_unchanged()
     {
         var node = await fixture.NodeAsync();
-        await node.BecomeAsync(
+        await node.SetClusterAsync(
             Kube.Service("assoc", "10.96.0.40", ("sctp", "SCTP", 5000, 0)), Kube.Slice("s", "assoc", [("sctp", "SCTP", 5000)], node.Endpoint(1)));
         var (client, server) = (node.Pods[3], node.Pods[1]);
-        using var there = new Wire(server);
-        using var here = new Wire(client);
+        using var atServer = new Wire(server);
+        using var atClient = new Wire(client);
         var (clientEnd, serverEnd) = (PodEnd.Of(client.Namespace, client.Address), PodEnd.Of(server.Namespace, server.Address));
 
         // An INIT has no verification tag (RFC 9260, 8.5.1).
-        here.Send(Build(clientEnd, 40001, "10.96.0.40", 5000, tag: 0));
-        var init = Find(there, Frame.Sctp, f => f.DestinationPort == 5000);
+        atClient.Send(Build(clientEnd, 40001, "10.96.0.40", 5000, tag: 0));
+        var init = Find(atServer, Frame.Sctp, f => f.DestinationPort == 5000);
         Assert.Equal((client.Address, 40001, server.Address), (Frame.Text(init.Source), init.SourcePort, Frame.Text(init.Destination)));
         Assert.Equal(0xC0FFEE01, init.SctpChecksum);
 
-        there.Send(Build(serverEnd, 5000, client.Address, 40001, tag: 7));
-        var reply = Find(here, Frame.Sctp, f => f.SourcePort == 5000);
+        atServer.Send(Build(serverEnd, 5000, client.Address, 40001, tag: 7));
+        var reply = Find(atClient, Frame.Sctp, f => f.SourcePort == 5000);
         Assert.Equal("10.96.0.40", Frame.Text(reply.Source));
-        here.Send(Build(clientEnd, 40001, "10.96.0.40", 5000, tag: 9));
-        Assert.Equal(9u, Find(there, Frame.Sctp, f => f.DestinationPort == 5000 && f.Sequence != 0).Sequence);
+        atClient.Send(Build(clientEnd, 40001, "10.96.0.40", 5000, tag: 9));
+        Assert.Equal(9u, Find(atServer, Frame.Sctp, f => f.DestinationPort == 5000 && f.Sequence != 0).Sequence);
     }
 
     [RootFact]
-    public async Task Sctp_to_a_changed_port_is_refused_with_an_error()
+    public async Task Sctp_to_a_changed_port_is_rejected_with_an_error()
     {
         var node = await fixture.NodeAsync();
-        await node.BecomeAsync(
+        await node.SetClusterAsync(
             Kube.Service("assoc", "10.96.0.40", ("sctp", "SCTP", 5000, 0)), Kube.Slice("s", "assoc", [("sctp", "SCTP", 5001)], node.Endpoint(1)));
         var services = await node.Lab.ControlAsync("services");
         Assert.Contains("SCTP port translation", services.ToJsonString());
     }
 
     [RootFact]
-    public async Task Names_are_resolved_by_cluster_dns_over_Udp_and_Tcp()
+    public async Task Cluster_dns_answers_over_UDP_and_TCP()
     {
         var node = await fixture.NodeAsync();
-        // As CoreDNS has it: both protocols at port 53, its own port elsewhere.
-        await node.BecomeAsync(
+        // Like CoreDNS: both protocols on service port 53, with another container port.
+        await node.SetClusterAsync(
             Kube.Service("kube-dns", "10.96.0.2", ("dns", "UDP", 53, 0), ("dns-tcp", "TCP", 53, 0)),
             Kube.Slice("s", "kube-dns", [("dns", "UDP", 5353), ("dns-tcp", "TCP", 5353)], node.Endpoint(1), node.Endpoint(2)));
         await using var first = new NameServer(node.Pods[1].Namespace, IPAddress.Parse("10.96.0.10"));
@@ -98,6 +98,6 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
 
     private static uint Number(string address) => BinaryPrimitives.ReadUInt32BigEndian(IPAddress.Parse(address).GetAddressBytes());
 
-    private static Frame Find(Wire wire, byte protocol, Func<Frame, bool> isIt) => new(wire.ReceiveUntil(
-        bytes => bytes.Length >= 46 && bytes[12] == 8 && bytes[13] == 0 && bytes[23] == protocol && isIt(new Frame(bytes)))[^1]);
+    private static Frame Find(Wire wire, byte protocol, Func<Frame, bool> matches) => new(wire.ReceiveUntil(
+        bytes => bytes.Length >= 46 && bytes[12] == 8 && bytes[13] == 0 && bytes[23] == protocol && matches(new Frame(bytes)))[^1]);
 }

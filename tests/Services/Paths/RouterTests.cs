@@ -6,7 +6,7 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Paths;
 
-/// <summary>What the virtual router says itself, and what it doesn't forward.</summary>
+/// <summary>ICMP messages of the virtual router and packets that it does not forward.</summary>
 public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture>
 {
     private const string Gateway = "169.254.1.1";
@@ -16,11 +16,11 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
     {
         var node = await fixture.NodeAsync();
         var ping = await Shell.RunLineAsync(node.Pods[1].Namespace, $"ping -n -i 0.2 -c 20 -w 20 {Gateway}");
-        Assert.True(ping.Output.Contains(" 20 received", StringComparison.Ordinal), $"{ping.Output}{await node.TellAsync()}");
+        Assert.True(ping.Output.Contains(" 20 received", StringComparison.Ordinal), $"{ping.Output}{await node.DescribeAsync()}");
     }
 
     [RootFact]
-    public async Task Traceroute_shows_the_router_from_either_side()
+    public async Task Traceroute_shows_the_router_in_both_directions()
     {
         var node = await fixture.NodeAsync();
         await ShowsAsync(node.Pods[1].Namespace, Outside.Friend, Gateway);
@@ -31,26 +31,26 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
         async Task ShowsAsync(string from, string to, string router)
         {
             var ping = await Shell.RunLineAsync(from, $"ping -n -t 1 -c 1 -w 20 {to}");
-            Assert.True(ping.Output.Contains($"From {router}", StringComparison.Ordinal) && ping.Output.Contains("Time to live exceeded", StringComparison.Ordinal), $"{ping.Output}{await node.TellAsync()}");
+            Assert.True(ping.Output.Contains($"From {router}", StringComparison.Ordinal) && ping.Output.Contains("Time to live exceeded", StringComparison.Ordinal), $"{ping.Output}{await node.DescribeAsync()}");
         }
     }
 
     [RootFact]
-    public async Task A_pods_address_that_nobody_has_is_unreachable_at_once_and_goes_nowhere()
+    public async Task An_unassigned_pod_address_is_unreachable_and_not_forwarded()
     {
         var node = await fixture.NodeAsync();
-        var nobody = IPEndPoint.Parse($"{node.Pods[1].Address[..node.Pods[1].Address.LastIndexOf('.')]}.250:8080");
+        var unassignedPod = IPEndPoint.Parse($"{node.Pods[1].Address[..node.Pods[1].Address.LastIndexOf('.')]}.250:8080");
         using (var client = node.From(1).Open(ProtocolType.Tcp))
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-            var e = await Assert.ThrowsAsync<SocketException>(async () => await client.ConnectAsync(nobody, limit.Token));
+            var e = await Assert.ThrowsAsync<SocketException>(async () => await client.ConnectAsync(unassignedPod, limit.Token));
             Assert.Equal(SocketError.HostUnreachable, e.SocketErrorCode);
         }
 
-        // One packet, which would go round between node and uplink until its time is over.
+        // One packet, which could otherwise loop between node and uplink until its TTL expires.
         var before = await PacketsOutAsync();
         var unassigned = await UnassignedAsync();
-        await Shell.RunLineAsync(node.OutsideNamespace, $"ping -n -t 255 -c 1 -W 1 {nobody.Address}");
+        await Shell.RunLineAsync(node.OutsideNamespace, $"ping -n -t 255 -c 1 -W 1 {unassignedPod.Address}");
         Assert.Equal(unassigned + 1, await UnassignedAsync());
         Assert.InRange(await PacketsOutAsync() - before, 0, 20);
 
@@ -61,12 +61,12 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
     }
 
     [RootFact]
-    public async Task Frames_that_end_within_a_header_are_counted_under_a_reason()
+    public async Task Frames_truncated_in_a_header_are_counted_as_such()
     {
         var node = await fixture.NodeAsync();
         var before = (await node.Lab.DropsAsync()).GetValueOrDefault("truncated");
         using var wire = new Wire(node.Pods[1]);
-        // An IPv4 packet of 10 bytes, and TCP of 4.
+        // 10 bytes of an IPv4 header, and 4 bytes of a TCP header.
         wire.Send(Convert.FromHexString("02ACC0000001" + "020000000001" + "0800" + "45000014000000004006"));
         wire.Send(Convert.FromHexString("02ACC0000001" + "020000000001" + "0800" + "4500002800004000400600000A0000010A000002" + "00500050"));
         await Eventually.TrueAsync(

@@ -3,14 +3,14 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Paths;
 
-/// <summary>An uplink that takes less than the pods send: the virtual router tells them.</summary>
+/// <summary>An uplink with a smaller MTU than the pods: the virtual router reports it to them.</summary>
 public sealed class SmallUplinkTests
 {
     [RootFact]
-    public async Task Both_a_pod_and_a_services_backend_learn_of_the_uplinks_MTU()
+    public async Task Pods_and_service_backends_learn_the_uplink_MTU()
     {
         await using var node = await ServiceNode.StartAsync(pods: 2, uplinkMtu: 1300);
-        await node.BecomeAsync(Objects.Service("web", "10.96.7.10", nodePort: 30710), Objects.Slice("s", "web", [node.Endpoint(1)]));
+        await node.SetClusterAsync(Objects.Service("web", "10.96.7.10", nodePort: 30710), Objects.Slice("s", "web", [node.Endpoint(1)]));
         node.Serve(node.OutsideNamespace, "friend", 7070, Outside.Friend);
         await node.MasqueradeOutgoingAsync();
 

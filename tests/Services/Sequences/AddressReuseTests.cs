@@ -5,7 +5,7 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Sequences;
 
-/// <summary>A pod goes, and the next one gets its address: of another service, and then of the first again.</summary>
+/// <summary>A pod is removed and another one gets its address: first for another service, then for the first one again.</summary>
 public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeFixture>
 {
     private const string Web = "10.96.0.10:80";
@@ -13,41 +13,41 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
 
     private ServiceNode _node = null!;
 
-    /// <summary>When the slices tell, seen from the pods' coming and going.</summary>
-    public enum Told
+    /// <summary>When the slices change, relative to the pods.</summary>
+    public enum SliceUpdate
     {
-        /// <summary>And that is in force before the pods change.</summary>
+        /// <summary>The change is applied before the pods change.</summary>
         Before,
 
-        /// <summary>All changes in one go, and the pods' at once.</summary>
+        /// <summary>Slices and pods change at the same time.</summary>
         AtOnce,
 
         After,
     }
 
     [RootTheory]
-    [InlineData(Told.Before)]
-    [InlineData(Told.AtOnce)]
-    [InlineData(Told.After)]
-    public async Task Nothing_of_a_pod_that_is_gone_reaches_who_has_its_address_now(Told told)
+    [InlineData(SliceUpdate.Before)]
+    [InlineData(SliceUpdate.AtOnce)]
+    [InlineData(SliceUpdate.After)]
+    public async Task No_traffic_of_a_removed_pod_reaches_the_next_owner_of_its_address(SliceUpdate update)
     {
         _node = await fixture.NodeAsync();
         var address = _node.Pods[1].Address;
-        await _node.BecomeAsync(Cluster(web: [address], other: []));
+        await _node.SetClusterAsync(Cluster(web: [address], other: []));
         using var datagrams = _node.From(3).OpenUdp(Web);
         Assert.Equal("1:8080", (await datagrams.AskAsync()).Who);
-        await HoldWhileAsync(Web, () => ReplaceAsync(told, 1, 6, address, [], [address]));
+        await HoldWhileAsync(Web, () => ReplaceAsync(update, 1, 6, address, [], [address]));
         await _node.AnswersAsync(_node.From(3), Web, Answer.Refused);
         await _node.AnswersAsync(_node.From(3), Other, "6:8080");
         Assert.Equal(Answer.Refused, (await datagrams.AskAsync()).Who);
 
-        await HoldWhileAsync(Other, () => ReplaceAsync(told, 6, 1, address, [address], []));
+        await HoldWhileAsync(Other, () => ReplaceAsync(update, 6, 1, address, [address], []));
         await _node.AnswersAsync(_node.From(3), Web, "1:8080");
         await _node.AnswersAsync(_node.From(3), Other, Answer.Refused);
         Assert.Equal("1:8080", (await datagrams.AskAsync()).Who);
     }
 
-    /// <summary>Connections of a pod and of the host end with the pod that they go to.</summary>
+    /// <summary>Holds connections of a pod and of the host, which must end with the pod they go to.</summary>
     private async Task HoldWhileAsync(string to, Func<Task> change)
     {
         await using var pods = await _node.From(3).HoldAsync(to);
@@ -57,14 +57,14 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
         await hosts.BreaksAsync();
     }
 
-    private async Task ReplaceAsync(Told told, int gone, int next, string address, string[] web, string[] other)
+    private async Task ReplaceAsync(SliceUpdate update, int gone, int next, string address, string[] web, string[] other)
     {
-        if (told != Told.After)
+        if (update != SliceUpdate.After)
         {
             _node.Api.Become(Cluster(web, other));
         }
 
-        if (told == Told.Before)
+        if (update == SliceUpdate.Before)
         {
             await _node.SyncedAsync();
         }
@@ -72,7 +72,7 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
         await _node.DeletePodAsync(gone);
         await _node.AddPodAsync(next, address);
         Assert.Equal(address, _node.Pods[next].Address);
-        if (told == Told.After)
+        if (update == SliceUpdate.After)
         {
             _node.Api.Become(Cluster(web, other));
         }

@@ -5,13 +5,14 @@ using ACCOffload.Services.Tests.Support;
 namespace ACCOffload.Services.Tests.Sequences;
 
 /// <summary>
-/// What happens in a cluster, step by step, and beside each step who gets new flows then. Written down from what the documentation of Kubernetes v1.31 says
-/// of kube-proxy ("Virtual IPs and Service Proxies", "EndpointSlices", "Pod termination and its endpoints", KEP-1669): ready endpoints; if there is none, those that are
-/// terminating and still serve; without any, a refusal. A port of a Service is matched with those of its slices by name.
+/// Sequences of cluster changes, with the servers that get new flows after each step. The expected servers follow the documentation
+/// of kube-proxy in Kubernetes v1.31 ("Virtual IPs and Service Proxies", "EndpointSlices", "Pod termination and its endpoints",
+/// KEP-1669): ready endpoints; if there are none, terminating ones that still serve; otherwise connections are refused. Ports of a
+/// Service and its slices are matched by name.
 /// </summary>
 internal static class ChangeSequences
 {
-    // Its cluster address, and its node port as seen from outside.
+    // The cluster IP, and the node port as seen by external clients.
     private const string Web = "10.96.0.10:80 192.0.2.2:30080";
     private const string Other = "10.96.0.20:80";
 
@@ -27,7 +28,7 @@ internal static class ChangeSequences
         ["scale down"] =
         [
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("s", ip, 1, 2, 4)]),
-            // One is told to end: no new flows, whether it still serves or not.
+            // A terminating endpoint gets no new flows, whether it still serves or not.
             new($"{Web} = 1:8080 4:8080", ip => [Service(), Objects.Slice("s", "web", [Ready(ip, 1), Ending(ip, 2), Ready(ip, 4)])]),
             new($"{Web} = 1:8080 4:8080", ip => [Service(), Slice("s", ip, 1, 4)]),
             new($"{Web} = 4:8080", ip => [Service(), Slice("s", ip, 4)]),
@@ -35,7 +36,7 @@ internal static class ChangeSequences
         ["to zero and back"] =
         [
             new($"{Web} = 1:8080 2:8080", ip => [Service(), Slice("s", ip, 1, 2)]),
-            // Nothing is ready: what ends, but serves, is better than nothing.
+            // No endpoint is ready: terminating ones that still serve are used.
             new($"{Web} = 1:8080 2:8080", ip => [Service(), Objects.Slice("s", "web", [Ending(ip, 1), Ending(ip, 2)])]),
             new($"{Web} = refused", ip => [Service(), Slice("s", ip)]),
             new($"{Web} = refused", ip => [Service(), Objects.Slice("s", "web", [Kube.Endpoint(ip(4), ready: false)])]),
@@ -52,11 +53,11 @@ internal static class ChangeSequences
         ["port rename"] =
         [
             new($"{Web} = 1:8080", ip => [Service(), Slice("s", ip, 1)]),
-            // The Service is first: until its slices follow, none of their ports has its ports' names.
+            // The Service changes first: until its slices follow, no port names match.
             new($"{Web} = refused", ip => [Service(tcp: "http", udp: "data"), Slice("s", ip, 1)]),
             new($"{Web} = 1:8080", ip => [Service(tcp: "http", udp: "data"), Objects.Slice("s", "web", [Ready(ip, 1)], tcp: "http", udp: "data")]),
         ],
-        ["an endpoint that becomes another service's"] =
+        ["endpoint moves to another service"] =
         [
             new($"{Web} = 1:8080\n{Other} = refused", ip => [Service(), OtherService(), Slice("s", ip, 1)]),
             new($"{Web} = refused\n{Other} = refused", ip => [Service(), OtherService(), Slice("s", ip)]),
@@ -66,7 +67,7 @@ internal static class ChangeSequences
         ["slice split and merge"] =
         [
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1, 2, 4)]),
-            // On their way from one slice to the other, endpoints are in both.
+            // While endpoints move between slices, they are in both.
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1, 2, 4), Slice("b", ip, 2, 4)]),
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1), Slice("b", ip, 2, 4)]),
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("a", ip, 1), Slice("b", ip, 1, 2, 4)]),
@@ -80,7 +81,7 @@ internal static class ChangeSequences
             new($"{Web} = \n10.96.0.99:80 = refused", ip => [Objects.Service("web", "10.96.0.99")]),
             new($"{Web} = \n10.96.0.99:80 = 2:8080", ip => [Objects.Service("web", "10.96.0.99"), Slice("s", ip, 2)]),
         ],
-        ["an address that one service has after the other"] =
+        ["address used by successive services"] =
         [
             new($"{Web} = 1:8080", ip => [Service(), Slice("s", ip, 1)]),
             new($"{Web} = ", ip => []),

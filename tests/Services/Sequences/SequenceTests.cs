@@ -4,8 +4,8 @@ using ACCOffload.Services.Tests.Support;
 namespace ACCOffload.Services.Tests.Sequences;
 
 /// <summary>
-/// The cluster changes while flows run. Connections go on as long as their pod is attached, whatever becomes of its endpoint, of the slice and of the
-/// service: kube-proxy ends none, either. Datagrams of a removed backend go to another one.
+/// The cluster changes while flows run. Connections continue as long as their pod is attached, even if its endpoint, slice or service
+/// is removed: kube-proxy does not end them either. Datagrams to a removed backend move to another one.
 /// </summary>
 public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixture>, IAsyncLifetime
 {
@@ -39,22 +39,22 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
 
     [RootTheory]
     [MemberData(nameof(Names))]
-    public async Task Forwards_and_backwards(string name)
+    public async Task Flows_follow_the_steps_forwards_and_backwards(string name)
     {
         var steps = ChangeSequences.All[name];
         foreach (var step in steps.Concat(steps.Reverse().Skip(1)))
         {
-            await _node.BecomeAsync(step.Cluster(AddressOf));
+            await _node.SetClusterAsync(step.Cluster(AddressOf));
             await HoldsAsync(step, seesEachStep: true);
         }
     }
 
     [RootTheory]
     [MemberData(nameof(Names))]
-    public async Task At_once_forwards_and_backwards(string name)
+    public async Task Flows_follow_all_steps_applied_at_once(string name)
     {
         var steps = ChangeSequences.All[name];
-        await _node.BecomeAsync(steps[0].Cluster(AddressOf));
+        await _node.SetClusterAsync(steps[0].Cluster(AddressOf));
         await HoldsAsync(steps[0], seesEachStep: false);
         foreach (var direction in new[] { steps, [.. steps.Reverse()], steps })
         {
@@ -71,7 +71,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     private string AddressOf(int pod) => _node.Pods[pod].Address;
 
     /// <summary>
-    /// New flows are answered as expected, a pod's, the host's, a backend's own and those from outside through the uplink; flows of before go on.
+    /// New flows of a pod, the host, a backend itself and external clients are answered as expected; existing flows continue.
     /// </summary>
     private async Task HoldsAsync(Step step, bool seesEachStep)
     {
@@ -93,12 +93,12 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
                 await _node.AnswersAsync(client, to, servers);
             }
 
-            await DatagramsGoOnAsync(clients[0], to, servers, seesEachStep);
+            await AssertDatagramsContinueAsync(clients[0], to, servers, seesEachStep);
             if (servers is not [not Answer.Refused, ..])
             {
                 continue;
             }
-            // Of two backends, who asks may be his own server.
+            // With two backends the client may be its own server.
             if (clients.Length > 1)
             {
                 clients = [.. clients, _node.From(servers[0][0] - '0')];
@@ -113,16 +113,16 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     }
 
     /// <summary>
-    /// One flow for the whole sequence. It stays with its backend as long as that takes flows, and with the one after it, and so on.
+    /// One flow for the whole sequence. It stays with its backend as long as that accepts flows, then with the next one.
     /// </summary>
-    private async Task DatagramsGoOnAsync(Client client, string to, string[] servers, bool seesEachStep)
+    private async Task AssertDatagramsContinueAsync(Client client, string to, string[] servers, bool seesEachStep)
     {
         if (!_datagrams.TryGetValue(to, out var flow))
         {
             _datagrams.Add(to, flow = client.OpenUdp(to));
         }
 
-        var answer = await flow.AskAsync(impatient: servers.Length == 0);
+        var answer = await flow.AskAsync(shortTimeout: servers.Length == 0);
         if (servers.Length == 0)
         {
             Assert.Null(answer.Seen);

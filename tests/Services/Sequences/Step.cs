@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace ACCOffload.Services.Tests.Sequences;
 
 /// <summary>
-/// A state of the cluster and what is to be seen in it: lines such as <c>10.96.0.10:80 = 1:8080 2:8080</c>, where new flows are answered; <c>refused</c>;
-/// or nothing behind the sign: nobody answers. Before it, addresses that are alike.
+/// A state of the cluster and the expected servers of new flows: lines such as <c>10.96.0.10:80 = 1:8080 2:8080</c>. The left side
+/// lists equivalent addresses; the right side lists servers, or is <c>refused</c>, or empty if nothing answers.
 /// </summary>
 internal sealed record Step(string Expected, Func<Func<int, string>, JsonObject[]> Cluster)
 {

@@ -2,10 +2,12 @@ using System.Net;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>What a client got.</summary>
-/// <param name="Who">The server's name, or <see cref="Refused"/>, <see cref="Reset"/>, <see cref="Unreachable"/>, <see cref="Silent"/>.</param>
-/// <param name="Seen">Whom the server saw; null where nobody answered.</param>
-/// <param name="Own">Whom the client is.</param>
+/// <summary>The result of a client's request.</summary>
+/// <param name="Who">
+/// The server's name, or <see cref="Refused"/>, <see cref="Reset"/>, <see cref="Unreachable"/>, <see cref="Silent"/>.
+/// </param>
+/// <param name="Seen">The client's endpoint as seen by the server; null if nothing answered.</param>
+/// <param name="Own">The client's own endpoint.</param>
 internal sealed record Answer(string Who, IPEndPoint? Seen, IPEndPoint Own)
 {
     /// <summary>ECONNREFUSED.</summary>
@@ -14,10 +16,10 @@ internal sealed record Answer(string Who, IPEndPoint? Seen, IPEndPoint Own)
     /// <summary>ECONNRESET.</summary>
     public const string Reset = "reset";
 
-    /// <summary>EHOSTUNREACH: nobody has the address.</summary>
+    /// <summary>EHOSTUNREACH: the address is unassigned.</summary>
     public const string Unreachable = "unreachable";
 
-    /// <summary>Nothing came.</summary>
+    /// <summary>There was no response.</summary>
     public const string Silent = "silent";
 
     /// <summary>Whether the server saw the client's own address.</summary>

@@ -4,29 +4,29 @@ using System.Text;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>Somebody in a network namespace who begins flows.</summary>
+/// <summary>A client in a network namespace.</summary>
 /// <param name="netns">The namespace.</param>
-/// <param name="address">The source address; null for the namespace's choice.</param>
-/// <param name="port">The source port of all its flows, as NFS or <c>nc -p</c> have it; 0 for the kernel's choice.</param>
+/// <param name="address">The source address; null to let the kernel choose.</param>
+/// <param name="port">The source port of all flows, as with NFS or <c>nc -p</c>; 0 to let the kernel choose.</param>
 internal sealed class Client(string netns, string? address = null, int port = 0)
 {
-    // A lost datagram, or a machine that is busy elsewhere, is no answer either.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan DatagramPatience = TimeSpan.FromSeconds(2);
+    // Generous, because a datagram may be lost and the machine may be busy.
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan DatagramTimeout = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan Impatience = TimeSpan.FromMilliseconds(800);
+    private static readonly TimeSpan ShortTimeout = TimeSpan.FromMilliseconds(800);
 
-    /// <summary>The same with one source port.</summary>
+    /// <summary>The same client with a fixed source port.</summary>
     public Client Fixed(int sourcePort) => new(netns, address, sourcePort);
 
-    public Task<Answer> AskAsync(ProtocolType protocol, string to, bool impatient = false) =>
-        protocol == ProtocolType.Tcp ? AskTcpAsync(to, impatient) : AskUdpAsync(to, impatient);
+    public Task<Answer> AskAsync(ProtocolType protocol, string to, bool shortTimeout = false) =>
+        protocol == ProtocolType.Tcp ? AskTcpAsync(to, shortTimeout) : AskUdpAsync(to, shortTimeout);
 
-    /// <summary>A new connection, ended when it was answered.</summary>
-    public async Task<Answer> AskTcpAsync(string to, bool impatient = false)
+    /// <summary>Opens a connection and closes it after the response.</summary>
+    public async Task<Answer> AskTcpAsync(string to, bool shortTimeout = false)
     {
         using var socket = Open(ProtocolType.Tcp);
-        using var limit = new CancellationTokenSource(impatient ? Impatience : Patience);
+        using var limit = new CancellationTokenSource(shortTimeout ? ShortTimeout : Timeout);
         try
         {
             await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
@@ -40,13 +40,13 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>A new connection, tried ten times a second until a server answers.</summary>
+    /// <summary>Opens a connection, ten times a second until a server responds.</summary>
     public async Task<Answer> RetryTcpAsync(string to)
     {
-        var deadline = DateTime.UtcNow + Patience;
+        var deadline = DateTime.UtcNow + Timeout;
         while (true)
         {
-            var answer = await AskTcpAsync(to, impatient: true);
+            var answer = await AskTcpAsync(to, shortTimeout: true);
             if (answer.Seen is not null || DateTime.UtcNow > deadline)
             {
                 return answer;
@@ -56,10 +56,10 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>Sends more than goes before the first acknowledgment, so full segments for sure, and gets it back.</summary>
+    /// <summary>Sends more data than the initial window, so that full segments are used, and receives it back.</summary>
     public async Task EchoAsync(string to, int length = 200_000)
     {
-        using var limit = new CancellationTokenSource(Patience + Patience);
+        using var limit = new CancellationTokenSource(Timeout + Timeout);
         using var socket = Open(ProtocolType.Tcp);
         await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
         var stream = new NetworkStream(socket);
@@ -73,15 +73,15 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"{to}: nothing of {length} bytes came back in time: packets are lost at the small link");
+            Assert.Fail($"{to}: none of {length} bytes came back in time: packets are lost at the link with the small MTU");
         }
     }
 
-    /// <summary>A new flow of datagrams, one until it is answered.</summary>
-    public async Task<Answer> AskUdpAsync(string to, bool impatient = false)
+    /// <summary>Opens a datagram flow and repeats the datagram until it is answered.</summary>
+    public async Task<Answer> AskUdpAsync(string to, bool shortTimeout = false)
     {
         using var flow = OpenUdp(to);
-        return await flow.AskAsync(impatient);
+        return await flow.AskAsync(shortTimeout);
     }
 
     public UdpFlow OpenUdp(string to)
@@ -90,7 +90,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         try
         {
             socket.Connect(IPEndPoint.Parse(to));
-            return new UdpFlow(socket, DatagramPatience, Impatience);
+            return new UdpFlow(socket, DatagramTimeout, ShortTimeout);
         }
         catch
         {
@@ -99,13 +99,13 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>A connection that stays, and on which something is said all the time.</summary>
+    /// <summary>Opens a connection that stays open and constantly exchanges data.</summary>
     public async Task<HeldConnection> HoldAsync(string to)
     {
         var socket = Open(ProtocolType.Tcp);
         try
         {
-            using var limit = new CancellationTokenSource(Patience);
+            using var limit = new CancellationTokenSource(Timeout);
             await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
             return await HeldConnection.StartAsync(socket, to, limit.Token);
         }
@@ -116,7 +116,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>Sends one datagram and reads one, whatever they are.</summary>
+    /// <summary>Sends one datagram and returns the response.</summary>
     public async Task<byte[]> ExchangeAsync(string to, byte[] request)
     {
         using var socket = Open(ProtocolType.Udp);
@@ -125,7 +125,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         for (var attempt = 0; ; attempt++)
         {
             await socket.SendAsync(request);
-            using var limit = new CancellationTokenSource(DatagramPatience);
+            using var limit = new CancellationTokenSource(DatagramTimeout);
             try
             {
                 return buffer[..await socket.ReceiveAsync(buffer, limit.Token)];
@@ -136,11 +136,11 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>What a web server says to GET /, all of it; empty where nobody listens.</summary>
+    /// <summary>The whole response of a web server to GET /; empty if nothing listens.</summary>
     public async Task<string> GetAsync(string to)
     {
         using var socket = Open(ProtocolType.Tcp);
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(Timeout);
         try
         {
             await socket.ConnectAsync(IPEndPoint.Parse(to), limit.Token);
@@ -158,7 +158,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
     {
         var bound = address is null && port == 0 ? null : new IPEndPoint(address is null ? IPAddress.Any : IPAddress.Parse(address), port);
         var socket = Sockets.Make(netns, protocol, bound, shared: port != 0);
-        // Ends with a reset, as it does for a program that is killed: after an orderly end the port would be in TIME_WAIT, and no connection begins there.
+        // Close with a reset, as if the program were killed: after an orderly close the port would be in TIME_WAIT and could not be reused.
         if (port != 0 && protocol == ProtocolType.Tcp)
         {
             socket.LingerState = new LingerOption(true, 0);
@@ -182,28 +182,28 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
     };
 }
 
-/// <summary>Datagrams of one source port to one destination.</summary>
-internal sealed class UdpFlow(Socket socket, TimeSpan patience, TimeSpan impatience) : IDisposable
+/// <summary>A datagram flow from one source port to one destination.</summary>
+internal sealed class UdpFlow(Socket socket, TimeSpan timeout, TimeSpan reducedTimeout) : IDisposable
 {
     private const int Attempts = 6;
     private int _number;
 
-    /// <summary>Sends until an answer to what was sent comes.</summary>
-    public async Task<Answer> AskAsync(bool impatient = false)
+    /// <summary>Sends until a response to one of the datagrams arrives.</summary>
+    public async Task<Answer> AskAsync(bool shortTimeout = false)
     {
         var own = (IPEndPoint)socket.LocalEndPoint!;
         var buffer = new byte[2048];
-        for (var attempt = 0; attempt < (impatient ? 2 : Attempts); attempt++)
+        for (var attempt = 0; attempt < (shortTimeout ? 2 : Attempts); attempt++)
         {
             var text = $"{++_number}";
-            using var limit = new CancellationTokenSource(impatient ? impatience : patience);
+            using var limit = new CancellationTokenSource(shortTimeout ? reducedTimeout : timeout);
             try
             {
                 await socket.SendAsync(Encoding.ASCII.GetBytes(text), limit.Token);
                 while (true)
                 {
                     var words = Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer, limit.Token)).Split(' ');
-                    // Late answers to what was sent before say nothing of now.
+                    // Ignore late responses to earlier requests.
                     if (words[2] == text)
                     {
                         return new Answer(words[0], IPEndPoint.Parse(words[1]), own);

@@ -4,7 +4,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>The compiled pipeline with clocks that run faster: what takes minutes is over in seconds.</summary>
+/// <summary>Writes a copy of the compiled pipeline with shorter timeouts: minutes become seconds.</summary>
 internal static partial class FastPipeline
 {
     public static void Write(string folder, int speed)
@@ -21,7 +21,7 @@ internal static partial class FastPipeline
         File.WriteAllText(spec, Timeouts().Replace(text, all => Number().Replace(all.Value, one => Shorten(one.ValueSpan, speed))));
     }
 
-    // Whole seconds, and none is no timeout.
+    // Timeouts are whole seconds, and at least one.
     private static string Shorten(ReadOnlySpan<char> seconds, int speed) =>
         ((int.Parse(seconds, CultureInfo.InvariantCulture) + speed - 1) / speed).ToString(CultureInfo.InvariantCulture);
 

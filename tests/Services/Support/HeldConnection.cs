@@ -5,7 +5,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>An established connection on which lines go back and forth all the time; keeps what broke it.</summary>
+/// <summary>An established connection that constantly exchanges lines and records why it broke.</summary>
 internal sealed class HeldConnection : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(40);
@@ -28,18 +28,18 @@ internal sealed class HeldConnection : IAsyncDisposable
 
     public IPEndPoint Own => (IPEndPoint)_socket.LocalEndPoint!;
 
-    /// <summary>What broke it: <see cref="Answer.Reset"/> or another end.</summary>
+    /// <summary>Why the connection ended, such as <see cref="Answer.Reset"/>; null while it works.</summary>
     public string? Problem => _problem;
 
     public static async Task<HeldConnection> StartAsync(Socket socket, string to, CancellationToken cancellationToken)
     {
         var held = new HeldConnection(socket, to);
         held.Server = (await held._reader.ReadLineAsync(cancellationToken) ?? throw new IOException("closed without an answer")).Split(' ')[0];
-        held._running = Task.Run(held.TalkAsync, CancellationToken.None);
+        held._running = Task.Run(held.ExchangeLinesAsync, CancellationToken.None);
         return held;
     }
 
-    /// <summary>Waits until two more lines went there and back, begun after now.</summary>
+    /// <summary>Waits until a complete exchange that began after the call succeeds.</summary>
     public async Task StillWorksAsync()
     {
         var before = Volatile.Read(ref _exchanges);
@@ -48,7 +48,7 @@ internal sealed class HeldConnection : IAsyncDisposable
             () => $"an answer on the connection from {Own} to {_to} ({Server})", 120);
     }
 
-    /// <summary>Waits for its end.</summary>
+    /// <summary>Waits until the connection breaks.</summary>
     public Task BreaksAsync() => Eventually.TrueAsync(() => Task.FromResult(_problem is not null), () => $"the connection from {Own} to {_to} ({Server}) breaks");
 
     public async ValueTask DisposeAsync()
@@ -59,7 +59,7 @@ internal sealed class HeldConnection : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task TalkAsync()
+    private async Task ExchangeLinesAsync()
     {
         try
         {
@@ -69,7 +69,7 @@ internal sealed class HeldConnection : IAsyncDisposable
                 var line = await _reader.ReadLineAsync(_stop.Token);
                 if (line != $"{Server} {i}")
                 {
-                    _problem = line is null ? "closed" : $"\"{line}\" came instead of \"{Server} {i}\"";
+                    _problem = line is null ? "closed" : $"received \"{line}\" instead of \"{Server} {i}\"";
                     return;
                 }
 

@@ -4,35 +4,35 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>
-/// A node that serves a cluster's services, with pods on it and somebody beyond its uplink: the product's, or one whose kernel does it as kube-proxy
-/// would have it. A scenario that drives this says the same of both.
+/// A node that serves a cluster's services, with pods and an external client beyond its uplink: either the product or a node whose kernel
+/// is configured like kube-proxy does. Scenarios run the same against both.
 /// </summary>
 internal interface IServiceNode : IAsyncDisposable
 {
-    /// <summary>By number; their programs answer as "1:8080" and "1:9090".</summary>
+    /// <summary>Pods by number; the servers of pod 1 respond with "1:8080" and "1:9090".</summary>
     Dictionary<int, Pod> Pods { get; }
 
-    /// <summary>The node's own programs.</summary>
+    /// <summary>A client on the node itself.</summary>
     Client Host { get; }
 
-    /// <summary>Where they run.</summary>
+    /// <summary>The node's namespace.</summary>
     string HostNamespace { get; }
 
-    /// <summary>Beyond the uplink.</summary>
+    /// <summary>An external client beyond the uplink.</summary>
     Client Friend { get; }
 
     /// <summary>
-    /// A namespace of somebody with an address of his own, behind a router beyond the uplink, over a link that takes smaller packets than he and the node
-    /// agree on.
+    /// Adds a remote host behind a router beyond the uplink. The link between them has a smaller MTU than the host and the node agree on.
+    /// Returns its namespace.
     /// </summary>
-    Task<string> AddFarAsync(string address, int mtu);
+    Task<string> AddRemoteHostAsync(string address, int mtu);
 
-    /// <summary>Makes the cluster hold these services and slices, and waits until the node does.</summary>
-    Task BecomeAsync(params JsonObject[] cluster);
+    /// <summary>Replaces the cluster's services and slices and waits until the node has applied them.</summary>
+    Task SetClusterAsync(params JsonObject[] cluster);
 
-    /// <summary>From now on pods leave the cluster with the node's address.</summary>
+    /// <summary>Masquerades traffic from pods that leaves the cluster.</summary>
     Task MasqueradeOutgoingAsync();
 
-    /// <summary>What a failed test's reader wants to know of it.</summary>
-    Task<string> TellAsync();
+    /// <summary>Describes the node's state for a failure message.</summary>
+    Task<string> DescribeAsync();
 }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>As much of a name server as it takes: answers each question with one address (RFC 1035).</summary>
+/// <summary>A minimal name server that answers each query with one address (RFC 1035).</summary>
 internal sealed class NameServer : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -22,7 +22,7 @@ internal sealed class NameServer : IAsyncDisposable
 
     public int Asked => _asked;
 
-    /// <summary>The question for a name's address.</summary>
+    /// <summary>Builds a query for the address of a name.</summary>
     public static byte[] Query(ushort id, string name)
     {
         var query = new List<byte> { (byte)(id >> 8), (byte)id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0 };
@@ -52,7 +52,7 @@ internal sealed class NameServer : IAsyncDisposable
             {
                 var got = await _socket.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0), _stop.Token);
                 Interlocked.Increment(ref _asked);
-                // The question's name is pointed at; type A, class IN, 30 seconds, four bytes.
+                // A compressed name, type A, class IN, TTL 30 seconds, four bytes.
                 byte[] answer = [.. buffer[..got.ReceivedBytes], 0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, .. _address];
                 (answer[2], answer[3], answer[7]) = (0x81, 0x80, 1);
                 await _socket.SendToAsync(answer, got.RemoteEndPoint, _stop.Token);

@@ -1,6 +1,6 @@
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>One node for the tests of a class, made when the first asks for it.</summary>
+/// <summary>One node for the tests of a class, created on first use.</summary>
 public sealed class NodeFixture : IAsyncDisposable
 {
     private Task<ServiceNode>? _node;

@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.Tests.Kubernetes;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>A cluster's objects as these tests use them: each service has one port over TCP and the same over UDP.</summary>
+/// <summary>Builds cluster objects for these tests: each service has the same port over TCP and UDP.</summary>
 internal static class Objects
 {
     public static JsonObject Service(string name, string clusterIp, int port = 80, int nodePort = 0, string tcp = "tcp", string udp = "udp")
@@ -15,8 +15,8 @@ internal static class Objects
     public static JsonObject Slice(string name, string service, IEnumerable<JsonObject> endpoints, int port = ServiceNode.Port, string tcp = "tcp", string udp = "udp") =>
         Kube.Slice(name, service, [(tcp, "TCP", port), (udp, "UDP", port)], [.. endpoints]);
 
-    /// <summary>Reached from outside at an address that the load balancer has.</summary>
-    public static JsonObject Balanced(this JsonObject service, string ingress, params string[] sourceRanges) => service
+    /// <summary>Adds a load balancer address for external clients.</summary>
+    public static JsonObject WithLoadBalancer(this JsonObject service, string ingress, params string[] sourceRanges) => service
         .With("spec.type", "LoadBalancer")
         .With("spec.loadBalancerSourceRanges", new JsonArray([.. sourceRanges.Select(r => JsonValue.Create(r))]))
         .With("status.loadBalancer.ingress", new JsonArray(new JsonObject { ["ip"] = ingress, ["ipMode"] = "VIP" }));

@@ -6,30 +6,30 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>
-/// The network beyond the uplink: one neighbour that is everybody there, clients, load balancers and other nodes' pods. Nobody answers ARP for the node
-/// there, so its MAC is entered by hand, as a fabric that routes to the node would know it.
+/// The network beyond the uplink: one neighbour acts as external clients, load balancers and pods of other nodes. The node does not
+/// answer ARP there, so a static neighbour entry is added, as in a fabric that routes to the node.
 /// </summary>
 internal static class Outside
 {
     public const string PortName = "uplink0";
 
-    /// <summary>Addresses of its own.</summary>
+    /// <summary>Address of the first external client.</summary>
     public const string Friend = "198.51.100.10";
 
     public const string Stranger = "203.0.113.20";
 
-    /// <summary>Of another node's pod.</summary>
+    /// <summary>Address of a pod on another node.</summary>
     public const string RemotePod = "10.244.2.7";
 
-    /// <summary>The node's, at the uplink.</summary>
+    /// <summary>The node's MAC address at the uplink.</summary>
     public const string NodeMac = "02:00:5e:00:53:99";
 
     private const string Mac = "02:00:5e:00:53:01";
 
     public static JsonObject Configuration => new() { ["Port"] = PortName, ["Mac"] = NodeMac, ["Routes"] = new JsonArray($"0.0.0.0/0 via {Mac}") };
 
-    /// <param name="netns">Its namespace.</param>
-    /// <param name="portNamespace">Where the node's end of the link, <see cref="PortName"/>, is made.</param>
+    /// <param name="netns">The namespace of the neighbour.</param>
+    /// <param name="portNamespace">The namespace of the node's end of the link, <see cref="PortName"/>.</param>
     public static async Task BuildAsync(string netns, string portNamespace)
     {
         await Shell.RunLineAsync(null, $"ip link add {PortName} netns {portNamespace} type veth peer name eth0 address {Mac} netns {netns}").Succeeded();
@@ -55,12 +55,14 @@ internal static class Outside
         await Shell.RunLineAsync(netns, $"ip route add default via {ServiceNode.NodeAddress} dev eth0 onlink").Succeeded();
     }
 
-    /// <summary>Makes the neighbour a router as well, with somebody behind it.</summary>
+    /// <summary>Makes the neighbour a router with a remote host behind it.</summary>
     /// <param name="router">The neighbour's namespace.</param>
-    /// <param name="far">The namespace behind.</param>
-    /// <param name="address">His address.</param>
-    /// <param name="mtu">What the link between them takes. He tells peers that he takes more, as one does who doesn't know the way.</param>
-    public static async Task AddFarAsync(string router, string far, string address, int mtu)
+    /// <param name="far">The namespace of the remote host.</param>
+    /// <param name="address">The address of the remote host.</param>
+    /// <param name="mtu">
+    /// The MTU of the link between them. The remote host announces a larger MSS, as if it did not know about the link.
+    /// </param>
+    public static async Task AddRemoteHostAsync(string router, string far, string address, int mtu)
     {
         var port = $"far{mtu}";
         await Shell.RunAsync(router, "sysctl", ["-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"]).Succeeded();

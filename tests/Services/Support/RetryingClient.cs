@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>Connects to a service again and again, whatever comes of it, and keeps what came.</summary>
+/// <summary>Connects to a service repeatedly and records the results.</summary>
 internal sealed class RetryingClient : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -13,10 +13,10 @@ internal sealed class RetryingClient : IAsyncDisposable
 
     public RetryingClient(Client client, string to) => _running = Task.Run(() => TryAsync(client, to));
 
-    /// <summary>Waits until this server, and no other, answered some connections that began after now.</summary>
+    /// <summary>Waits until several connections in a row, all begun after the call, were answered by this server.</summary>
     public async Task ReachesAsync(string server)
     {
-        // One more: an attempt may be under way.
+        // Skip one more result: an attempt may be in progress.
         const int Wanted = 3;
         int before;
         lock (_answers)
@@ -26,7 +26,7 @@ internal sealed class RetryingClient : IAsyncDisposable
 
         await Eventually.TrueAsync(
             () => _running.IsFaulted ? throw _running.Exception : Task.FromResult(Since(before) is { Count: >= Wanted } since && since[^Wanted..].TrueForAll(a => a == server)),
-            () => $"{server} is reached; since it should be: {string.Join(' ', Since(before))}", 30);
+            () => $"{server} is reached; results since the change: {string.Join(' ', Since(before))}", 30);
     }
 
     public async ValueTask DisposeAsync()
@@ -48,7 +48,7 @@ internal sealed class RetryingClient : IAsyncDisposable
     {
         while (!_stop.IsCancellationRequested)
         {
-            var answer = await client.AskTcpAsync(to, impatient: true);
+            var answer = await client.AskTcpAsync(to, shortTimeout: true);
             lock (_answers)
             {
                 _answers.Add(answer.Who);

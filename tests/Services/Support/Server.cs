@@ -6,8 +6,8 @@ using System.Text;
 namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>
-/// A pod's program, on a TCP and a UDP port of the same number: tells who it is and whom it sees, and answers each line, or datagram, with its name
-/// before it.
+/// A server on a TCP and a UDP port of the same number. It sends its name and the client's endpoint, and echoes each line or datagram
+/// with its name as prefix.
 /// </summary>
 internal sealed class Server : IAsyncDisposable
 {
@@ -51,16 +51,16 @@ internal sealed class Server : IAsyncDisposable
             {
                 var connection = await _listener.AcceptAsync(_stop.Token);
                 _connections.TryAdd(connection, 0);
-                _ = Task.Run(() => TalkAsync(connection));
+                _ = Task.Run(() => ServeAsync(connection));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
-                // Somebody who gave up before he was accepted, or the end.
+                // The client gave up before the accept, or the server was disposed.
             }
         }
     }
 
-    private async Task TalkAsync(Socket connection)
+    private async Task ServeAsync(Socket connection)
     {
         try
         {

@@ -9,16 +9,16 @@ using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>A node with its ACC and an uplink, in a cluster whose API server is the test's, without kube-proxy.</summary>
+/// <summary>A node with its ACC and an uplink, in a cluster with a fake API server and without kube-proxy.</summary>
 internal sealed class ServiceNode : IServiceNode
 {
     public const string NodeAddress = "192.0.2.2";
     public const string HostAddress = "200.1.1.2";
 
-    /// <summary>The ACC's, on its link with the host.</summary>
+    /// <summary>The ACC's address on its link with the host.</summary>
     public const string AccAddress = "192.0.2.1";
 
-    /// <summary>Every pod's program listens at these.</summary>
+    /// <summary>The servers of every pod listen on these ports.</summary>
     public const int Port = 8080;
     public const int OtherPort = 9090;
 
@@ -33,7 +33,7 @@ internal sealed class ServiceNode : IServiceNode
 
     public string OutsideNamespace { get; private set; } = "";
 
-    /// <summary>The node's own programs.</summary>
+    /// <summary>A client on the node itself.</summary>
     public Client Host => new(HostNamespace);
 
     public string HostNamespace => Lab.HostNamespace;
@@ -42,11 +42,11 @@ internal sealed class ServiceNode : IServiceNode
 
     public Client Stranger => new(OutsideNamespace, Outside.Stranger);
 
-    /// <summary>With as many pods as asked for, named from 1 up, whose programs answer as "1:8080" and "1:9090".</summary>
-    /// <param name="pods">How many.</param>
-    /// <param name="separateTarget">The soft target in a process of its own.</param>
-    /// <param name="speed">How much faster the timers of what is learned run.</param>
-    /// <param name="uplinkMtu">What the uplink is said to take; 0 for all.</param>
+    /// <summary>Starts a node with pods numbered from 1; the servers of pod 1 respond with "1:8080" and "1:9090".</summary>
+    /// <param name="pods">The number of pods.</param>
+    /// <param name="separateTarget">Whether the soft target runs in a separate process.</param>
+    /// <param name="speed">The factor by which the timeouts of learned entries are shortened.</param>
+    /// <param name="uplinkMtu">The configured MTU of the uplink; 0 for none.</param>
     public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false, int speed = 1, int uplinkMtu = 0)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = separateTarget });
@@ -81,8 +81,8 @@ internal sealed class ServiceNode : IServiceNode
 
     public Dictionary<int, Pod> Pods { get; } = [];
 
-    /// <param name="number">Its name.</param>
-    /// <param name="address">Which it has to get; null for any.</param>
+    /// <param name="number">The pod's number.</param>
+    /// <param name="address">The address that it must get; null for any.</param>
     public async Task<Pod> AddPodAsync(int number, string? address = null)
     {
         var name = $"pod{number}";
@@ -105,7 +105,7 @@ internal sealed class ServiceNode : IServiceNode
         Pods.Remove(number, out var pod);
         foreach (var server in _servers.Where(s => s.Name.StartsWith($"{number}:", StringComparison.Ordinal)).ToList())
         {
-            // The socket lives on in the namespace until it is closed, as a program does until it is killed.
+            // A socket keeps working in the namespace until it is closed, like a program until it is killed.
             _servers.Remove(server);
             await server.DisposeAsync();
         }
@@ -113,10 +113,10 @@ internal sealed class ServiceNode : IServiceNode
         await Lab.DeletePodAsync(pod!);
     }
 
-    /// <summary>A program elsewhere.</summary>
+    /// <summary>Starts a server in any namespace.</summary>
     public void Serve(string netns, string name, int port, string? address = null) => _servers.Add(new Server(netns, name, port, address));
 
-    /// <summary>Waits until all that the API server has said up to now is in the tables.</summary>
+    /// <summary>Waits until the current state of the API server is in the tables.</summary>
     public async Task SyncedAsync(int seconds = 120)
     {
         JsonNode? status = null;
@@ -124,7 +124,7 @@ internal sealed class ServiceNode : IServiceNode
         await Eventually.TrueAsync(
             async () =>
             {
-                // Kinds without a change hear of the version by a bookmark only.
+                // Kinds without a change only learn the version from a bookmark.
                 foreach (var path in new[] { Kube.Services, Kube.Slices })
                 {
                     Api.Bookmark(path);
@@ -133,28 +133,29 @@ internal sealed class ServiceNode : IServiceNode
                 status = await Lab.TryControlAsync("status");
                 return status is not null && IsSettled(status, version);
             },
-            () => $"inframanager has the cluster's version {version}; {status?.ToJsonString()}\n{Lab.Manager!.Log}", seconds);
+            () => $"InfraManager has the cluster's version {version}; {status?.ToJsonString()}\n{Lab.Manager!.Log}", seconds);
     }
 
-    /// <summary>Makes the cluster hold these services and slices, and waits until the node does.</summary>
-    public async Task BecomeAsync(params JsonObject[] cluster)
+    /// <summary>Replaces the cluster's services and slices and waits until the node has applied them.</summary>
+    public async Task SetClusterAsync(params JsonObject[] cluster)
     {
         Api.Become(cluster);
         await SyncedAsync();
     }
 
     /// <summary>
-    /// New flows of a client are answered by these servers, by all and no other, or by <see cref="Answer.Refused"/>; none: by no server.
+    /// Checks that new flows of a client are answered by exactly these servers, or by <see cref="Answer.Refused"/>; without servers, by
+    /// none.
     /// </summary>
     public async Task AnswersAsync(Client client, ProtocolType protocol, string to, params string[] servers)
     {
         var clock = DateTime.UtcNow + TimeSpan.FromSeconds(90);
-        while (await WrongAsync(client, protocol, to, servers) is { } wrong)
+        while (await FindMismatchAsync(client, protocol, to, servers) is { } mismatch)
         {
-            // What was settled is settled: this is for a machine on which a reply came too late.
+            // The state is already applied: retries are only for late replies on a busy machine.
             if (DateTime.UtcNow > clock)
             {
-                Assert.Fail($"{protocol} to {to}: {wrong} instead of {(servers.Length == 0 ? "nobody" : string.Join(' ', servers))}; drops: {await DropsAsync()}\n{(await Lab.ControlAsync("services")).ToJsonString()}");
+                Assert.Fail($"{protocol} to {to}: {mismatch} instead of {(servers.Length == 0 ? "no server" : string.Join(' ', servers))}; drops: {await DropsAsync()}\n{(await Lab.ControlAsync("services")).ToJsonString()}");
             }
 
             await Task.Delay(100);
@@ -167,10 +168,10 @@ internal sealed class ServiceNode : IServiceNode
         await AnswersAsync(client, ProtocolType.Udp, to, servers);
     }
 
-    public async Task<string> AddFarAsync(string address, int mtu)
+    public async Task<string> AddRemoteHostAsync(string address, int mtu)
     {
         var netns = await Lab.AddNamespaceAsync($"far{mtu}");
-        await Outside.AddFarAsync(OutsideNamespace, netns, address, mtu);
+        await Outside.AddRemoteHostAsync(OutsideNamespace, netns, address, mtu);
         return netns;
     }
 
@@ -178,12 +179,12 @@ internal sealed class ServiceNode : IServiceNode
     {
         using var channel = Channels.Offload(Lab);
         var agent = new InfraAgent.InfraAgentClient(channel);
-        // Set before by another test is as good.
+        // It may have been set by an earlier test.
         await agent.AddDelSnatPrefixAsync(new AddDelSnatPrefixRequest { Prefix = "10.244.0.0/16", IsAdd = true });
         await agent.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = NodeAddress });
     }
 
-    public async Task<string> TellAsync() => $"drops: {await DropsAsync()}";
+    public async Task<string> DescribeAsync() => $"drops: {await DropsAsync()}";
 
     public async Task<string> DropsAsync() => string.Join(' ', (await Lab.DropsAsync()).Where(d => d.Value > 0).Select(d => $"{d.Key} {d.Value}"));
 
@@ -203,14 +204,14 @@ internal sealed class ServiceNode : IServiceNode
         _pki.Dispose();
     }
 
-    private static async Task<string?> WrongAsync(Client client, ProtocolType protocol, string to, string[] servers)
+    private static async Task<string?> FindMismatchAsync(Client client, ProtocolType protocol, string to, string[] servers)
     {
-        // With four backends the chance that one is missed by 60 flows is one in ten million.
+        // With four backends the probability that 60 flows miss one is about one in ten million.
         const int Most = 60, Least = 8;
         var seen = new HashSet<string>();
         for (var i = 0; i < Most; i++)
         {
-            var answer = await client.AskAsync(protocol, to, impatient: servers.Length == 0);
+            var answer = await client.AskAsync(protocol, to, shortTimeout: servers.Length == 0);
             seen.Add(answer.Who);
             if (servers.Length == 0 ? answer.Seen is not null : !servers.Contains(answer.Who))
             {
@@ -260,7 +261,7 @@ internal sealed class ServiceNode : IServiceNode
         {
             FastPipeline.Write(Lab.At("pipeline"), speed);
         }
-        // The host reaches services and what is beyond the node through the pipeline, too.
+        // The host also reaches services and external addresses through the pipeline.
         Change(Lab.AgentConfig, c => c["HostInterface"]!["Routes"] = new JsonArray("10.244.0.0/16", "10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24"));
     }
 

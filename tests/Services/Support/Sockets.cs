@@ -4,17 +4,17 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Services.Tests.Support;
 
-/// <summary>Sockets of other network namespaces: a socket belongs to the namespace that it was made in, whoever uses it.</summary>
+/// <summary>Creates sockets in other network namespaces: a socket belongs to the namespace in which it was created.</summary>
 internal static class Sockets
 {
-    // SOL_SOCKET, SO_REUSEADDR of Linux.
+    // SOL_SOCKET and SO_REUSEADDR on Linux.
     private const int SolSocket = 1;
     private const int SoReuseAddress = 2;
 
     /// <param name="netns">The namespace.</param>
     /// <param name="protocol">TCP or UDP.</param>
-    /// <param name="bound">The socket's own end; null for the kernel's choice.</param>
-    /// <param name="shared">Whether others may have that end, too, as long as they talk to somebody else.</param>
+    /// <param name="bound">The local endpoint; null to let the kernel choose.</param>
+    /// <param name="shared">Whether other sockets may share the local endpoint for other destinations.</param>
     public static Socket Make(string netns, ProtocolType protocol, IPEndPoint? bound = null, bool shared = false)
     {
         using var handle = NetNamespace.OpenNamed(netns);
@@ -27,7 +27,7 @@ internal static class Sockets
                 {
                     socket.NoDelay = true;
                 }
-                // .NET's own option of that name is another one as well: SO_REUSEPORT.
+                // .NET's option of that name also sets SO_REUSEPORT.
                 if (shared)
                 {
                     socket.SetRawSocketOption(SolSocket, SoReuseAddress, BitConverter.GetBytes(1));

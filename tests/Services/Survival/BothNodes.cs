@@ -4,8 +4,8 @@ using ACCOffload.Services.Tests.Support;
 namespace ACCOffload.Services.Tests.Survival;
 
 /// <summary>
-/// One node of each side for all scenarios, made when the first asks for it. What is tracked stays from one to the next, so each has addresses and ports
-/// of its own.
+/// One node of each kind for all scenarios, created on first use. Tracked flows remain between scenarios, so each uses its own
+/// addresses and ports.
 /// </summary>
 public sealed class BothNodes : IAsyncDisposable
 {
@@ -21,7 +21,7 @@ public sealed class BothNodes : IAsyncDisposable
         return node;
     }
 
-    /// <summary>One for a scenario alone.</summary>
+    /// <summary>Starts a node for a single scenario.</summary>
     internal static async Task<IServiceNode> StartAsync(Side side, int pods, int speed = 1) =>
         side == Side.Kernel ? await KernelNode.StartAsync(pods, speed) : await ServiceNode.StartAsync(pods, speed: speed);
 

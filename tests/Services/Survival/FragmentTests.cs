@@ -6,7 +6,7 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>Datagrams that are larger than a packet.</summary>
+/// <summary>Datagrams larger than the MTU.</summary>
 [Collection(nameof(BothNodes))]
 public sealed class FragmentTests(BothNodes nodes)
 {
@@ -16,11 +16,11 @@ public sealed class FragmentTests(BothNodes nodes)
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task Large_datagrams_to_services_and_their_answers_arrive(Side side)
+    public async Task Large_datagrams_to_services_and_their_replies_arrive(Side side)
     {
         var node = await nodes.OfAsync(side);
-        await node.BecomeAsync(Objects.Service("web", "10.96.6.10", nodePort: 30610), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
-        // Two pods, of which one may reach itself; the node; and somebody whose source is rewritten.
+        await node.SetClusterAsync(Objects.Service("web", "10.96.6.10", nodePort: 30610), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
+        // Two pods, one of which may reach itself, the node, and a masqueraded external client.
         (Client From, string To)[] clients =
         [
             (node.From(Client), "10.96.6.10:80"), (node.From(1), "10.96.6.10:80"), (node.Host, "10.96.6.10:80"), (node.Friend, $"{ServiceNode.NodeAddress}:30610"),
@@ -46,15 +46,15 @@ public sealed class FragmentTests(BothNodes nodes)
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task Large_pings_that_leave_the_cluster_are_answered(Side side)
+    public async Task Large_pings_to_external_hosts_are_answered(Side side)
     {
         var node = await nodes.OfAsync(side);
         await node.MasqueradeOutgoingAsync();
         var ping = await Shell.RunLineAsync(node.Pods[3].Namespace, $"ping -n -s {Size} -i 0.2 -c 3 -w 20 {Outside.Friend}");
-        Assert.True(ping.Output.Contains("3 received", StringComparison.Ordinal), $"{ping.Output}{ping.Error}{await node.TellAsync()}");
+        Assert.True(ping.Output.Contains("3 received", StringComparison.Ordinal), $"{ping.Output}{ping.Error}{await node.DescribeAsync()}");
     }
 
-    // The server's answer holds the datagram, and so is in fragments as well.
+    // The server echoes the datagram, so the reply is fragmented as well.
     private static async Task EchoAsync(IServiceNode node, Client client, string to)
     {
         using var socket = client.Open(ProtocolType.Udp);
@@ -72,11 +72,11 @@ public sealed class FragmentTests(BothNodes nodes)
             }
             catch (OperationCanceledException) when (attempt < 4)
             {
-                // A datagram may be lost on a machine that is busy.
+                // A datagram may be lost on a busy machine.
             }
             catch (OperationCanceledException)
             {
-                Assert.Fail($"{to}: no answer to a datagram of {Size} bytes; {await node.TellAsync()}");
+                Assert.Fail($"{to}: no answer to a datagram of {Size} bytes; {await node.DescribeAsync()}");
             }
         }
     }

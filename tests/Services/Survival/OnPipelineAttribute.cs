@@ -7,20 +7,20 @@ namespace ACCOffload.Services.Tests.Survival;
 
 /// <summary>
 /// Runs a scenario against the product. A scenario that the product is known to fail names the issue and the reason in <see cref="KnownFailure"/>; until it
-/// is fixed, <c>ACCOFFLOAD_TEST_KNOWN_FAILURES=1</c> shows what goes wrong.
+/// is fixed, <c>ACCOFFLOAD_TEST_KNOWN_FAILURES=1</c> shows what goes mismatch.
 /// </summary>
-/// <param name="arguments">The scenario's, after the side.</param>
+/// <param name="arguments">The scenario's arguments after the side.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class OnPipelineAttribute(params object[] arguments) : DataAttribute
 {
-    private static readonly string? Lack = new RootFactAttribute().Skip;
+    private static readonly string? MissingPrerequisite = new RootFactAttribute().Skip;
     private static readonly bool RunsAll = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_KNOWN_FAILURES") == "1";
 
-    /// <summary>Why the scenario is skipped: the issue, and what goes wrong.</summary>
+    /// <summary>Why the scenario is skipped: the issue, and what goes mismatch.</summary>
     public string? KnownFailure { get; set; }
 
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([new TheoryDataRow([Side.Pipeline, .. arguments]) { Skip = Lack ?? (RunsAll ? null : KnownFailure) }]);
+        new([new TheoryDataRow([Side.Pipeline, .. arguments]) { Skip = MissingPrerequisite ?? (RunsAll ? null : KnownFailure) }]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }

@@ -1,11 +1,11 @@
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>Whose connection tracking a scenario is run against.</summary>
+/// <summary>The implementation that a scenario runs against.</summary>
 public enum Side
 {
-    /// <summary>Linux's, which is the reference.</summary>
+    /// <summary>Linux conntrack, the reference.</summary>
     Kernel,
 
-    /// <summary>The product's.</summary>
+    /// <summary>The product.</summary>
     Pipeline,
 }

@@ -2,7 +2,9 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>One source port to a service and straight to its pod: two flows that look the same to the pod.</summary>
+/// <summary>
+/// A client uses one source port both for a service and for its pod directly: the pod could not tell the two flows apart.
+/// </summary>
 [Collection(nameof(BothNodes))]
 public sealed class SourcePortTests(BothNodes nodes)
 {
@@ -12,7 +14,7 @@ public sealed class SourcePortTests(BothNodes nodes)
     [OnKernel(false)]
     [OnPipeline(true)]
     [OnPipeline(false)]
-    public async Task Connections_of_one_source_port_to_a_service_and_to_its_pod_both_work(Side side, bool serviceFirst)
+    public async Task Connections_from_one_port_to_a_service_and_to_its_pod_both_work(Side side, bool serviceFirst)
     {
         var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43001 : 43002);
         await using var first = await client.HoldAsync(to[0]);
@@ -27,10 +29,10 @@ public sealed class SourcePortTests(BothNodes nodes)
     [OnKernel(false)]
     [OnPipeline(true)]
     [OnPipeline(false)]
-    public async Task Datagrams_of_one_source_port_to_a_service_and_to_its_pod_are_both_answered(Side side, bool serviceFirst)
+    public async Task Datagrams_from_one_port_to_a_service_and_to_its_pod_are_answered(Side side, bool serviceFirst)
     {
         var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43003 : 43004);
-        // Connected: an answer from another address than the one asked is none.
+        // Connected sockets ignore replies from other addresses.
         using var first = client.OpenUdp(to[0]);
         Assert.Equal("1:8080", (await first.AskAsync()).Who);
         using var second = client.OpenUdp(to[1]);
@@ -44,7 +46,7 @@ public sealed class SourcePortTests(BothNodes nodes)
     private async Task<(Client Client, string[] To)> PrepareAsync(Side side, bool serviceFirst, int port)
     {
         var node = await nodes.OfAsync(side);
-        await node.BecomeAsync(Objects.Service("web", "10.96.3.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
+        await node.SetClusterAsync(Objects.Service("web", "10.96.3.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
         string[] to = ["10.96.3.10:80", $"{node.Pods[1].Address}:{ServiceNode.Port}"];
         return (node.From(Client).Fixed(port), serviceFirst ? to : [.. to.Reverse()]);
     }

@@ -5,7 +5,7 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>Connections that are silent for minutes, on nodes whose clocks run faster.</summary>
+/// <summary>Connections that are idle for minutes, on nodes with faster clocks.</summary>
 public sealed class TimerTests
 {
     private const int Speed = 60;
@@ -14,7 +14,7 @@ public sealed class TimerTests
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task The_other_half_of_a_connection_lives_when_one_is_closed(Side side)
+    public async Task A_half_closed_connection_survives_idle_time(Side side)
     {
         await using var node = await BothNodes.StartAsync(side, pods: 2, Speed);
         var (client, server) = await ConnectAsync(node);
@@ -32,7 +32,7 @@ public sealed class TimerTests
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task A_connections_first_byte_may_come_late(Side side)
+    public async Task A_connection_survives_idle_time_before_its_first_byte(Side side)
     {
         await using var node = await BothNodes.StartAsync(side, pods: 2, Speed);
         var (client, server) = await ConnectAsync(node);
@@ -49,10 +49,10 @@ public sealed class TimerTests
 
     private static Task PassAsync(TimeSpan time) => Task.Delay(time / Speed);
 
-    // The pods' own program greets, and what was answered with data is another matter.
+    // Not the pods' own servers, because they send data immediately.
     private static async Task<(Socket Client, Socket Server)> ConnectAsync(IServiceNode node)
     {
-        await node.BecomeAsync(Kube.Service("web", "10.96.4.10", ("tcp", "TCP", 80, 0)), Kube.Slice("s", "web", [("tcp", "TCP", Port)], node.Endpoint(1)));
+        await node.SetClusterAsync(Kube.Service("web", "10.96.4.10", ("tcp", "TCP", 80, 0)), Kube.Slice("s", "web", [("tcp", "TCP", Port)], node.Endpoint(1)));
         using var listener = Sockets.Make(node.Pods[1].Namespace, ProtocolType.Tcp, new IPEndPoint(IPAddress.Any, Port));
         listener.Listen();
         using var limit = Limit();

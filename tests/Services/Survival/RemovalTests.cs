@@ -4,28 +4,28 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>What leaves a service lets its connections end by themselves, and is what it was before for everybody else.</summary>
+/// <summary>After a backend or address leaves a service, existing connections continue and new ones see no service.</summary>
 [Collection(nameof(BothNodes))]
-public sealed class LeavingTests(BothNodes nodes)
+public sealed class RemovalTests(BothNodes nodes)
 {
     private const int Client = 7;
 
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task A_pod_elsewhere_that_leaves_the_slices_keeps_its_connections(Side side)
+    public async Task A_remote_pod_removed_from_the_slices_keeps_its_connections(Side side)
     {
         const string Address = "198.51.100.73";
         var node = await nodes.OfAsync(side);
-        await using var server = new Server(await node.AddFarAsync(Address, 1400), "far", ServiceNode.Port);
+        await using var server = new Server(await node.AddRemoteHostAsync(Address, 1400), "far", ServiceNode.Port);
         var service = Objects.Service("web", "10.96.6.10");
         var far = Kube.Endpoint(Address, "node-2");
         far["targetRef"] = new JsonObject { ["kind"] = "Pod", ["namespace"] = "default", ["name"] = "far", ["uid"] = "far-1" };
-        await node.BecomeAsync(service, Objects.Slice("s", "web", [far]));
+        await node.SetClusterAsync(service, Objects.Slice("s", "web", [far]));
         await using var held = await node.From(Client).HoldAsync("10.96.6.10:80");
         Assert.Equal("far", held.Server);
 
-        await node.BecomeAsync(service, Objects.Slice("s", "web", [node.Endpoint(1)]));
+        await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1)]));
         Assert.Equal("1:8080", (await node.From(Client).RetryTcpAsync("10.96.6.10:80")).Who);
         await held.StillWorksAsync();
     }
@@ -33,16 +33,16 @@ public sealed class LeavingTests(BothNodes nodes)
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task A_node_port_that_was_given_up_is_the_nodes_own_again(Side side)
+    public async Task A_released_node_port_reaches_the_node_again(Side side)
     {
         var node = await nodes.OfAsync(side);
         await using var program = new Server(node.HostNamespace, "program", 30610);
-        await node.BecomeAsync(Objects.Service("web", "10.96.6.20", nodePort: 30610), Objects.Slice("s", "web", [node.Endpoint(1)]));
+        await node.SetClusterAsync(Objects.Service("web", "10.96.6.20", nodePort: 30610), Objects.Slice("s", "web", [node.Endpoint(1)]));
         var to = $"{ServiceNode.NodeAddress}:30610";
         await using var held = await node.Friend.HoldAsync(to);
         Assert.Equal("1:8080", held.Server);
 
-        await node.BecomeAsync();
+        await node.SetClusterAsync();
         Assert.Equal("program", (await node.Friend.RetryTcpAsync(to)).Who);
         await held.StillWorksAsync();
     }

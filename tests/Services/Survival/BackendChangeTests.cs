@@ -4,9 +4,9 @@ using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>Flows follow a service's backends however often those change.</summary>
+/// <summary>Flows follow a service's backends through any number of changes.</summary>
 [Collection(nameof(BothNodes))]
-public sealed class FollowTests(BothNodes nodes)
+public sealed class BackendChangeTests(BothNodes nodes)
 {
     private const int Client = 7;
 
@@ -15,32 +15,32 @@ public sealed class FollowTests(BothNodes nodes)
     [OnKernel(5)]
     [OnPipeline(3)]
     [OnPipeline(5)]
-    public async Task A_client_with_a_fixed_port_reaches_one_backend_after_the_other(Side side, int backends)
+    public async Task A_client_with_a_fixed_port_reaches_successive_backends(Side side, int backends)
     {
         var node = await nodes.OfAsync(side);
         var address = $"10.96.1.{backends}";
-        await BecomeAsync(1);
+        await SetClusterAsync(1);
         await using var client = new RetryingClient(node.From(Client).Fixed(41000 + backends), $"{address}:80");
         for (var pod = 1; pod <= backends; pod++)
         {
-            await BecomeAsync(pod);
+            await SetClusterAsync(pod);
             await client.ReachesAsync($"{pod}:8080");
         }
 
-        Task BecomeAsync(int pod) => node.BecomeAsync(Objects.Service("web", address), SliceOf(node, pod));
+        Task SetClusterAsync(int pod) => node.SetClusterAsync(Objects.Service("web", address), SliceOf(node, pod));
     }
 
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task Clients_with_fixed_ports_connect_each_time_that_backends_leave_and_return(Side side)
+    public async Task Clients_with_fixed_ports_connect_after_every_backend_change(Side side)
     {
         var node = await nodes.OfAsync(side);
         var clients = Enumerable.Range(41100, 12).Select(node.From(Client).Fixed).ToArray();
         int[][] sequence = [[1, 2], [2], [1, 2], [1], [1, 2], [2], [1, 2], [1], [1, 2]];
         foreach (var pods in sequence)
         {
-            await node.BecomeAsync(Objects.Service("web", "10.96.1.20"), SliceOf(node, pods));
+            await node.SetClusterAsync(Objects.Service("web", "10.96.1.20"), SliceOf(node, pods));
             var answers = await Task.WhenAll(clients.Select(c => c.RetryTcpAsync("10.96.1.20:80")));
             Assert.All(answers, a => Assert.Contains(a.Who, pods.Select(p => $"{p}:8080")));
         }
@@ -49,20 +49,20 @@ public sealed class FollowTests(BothNodes nodes)
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task A_client_with_affinity_sticks_to_one_of_the_new_pods_after_rolling_updates(Side side)
+    public async Task A_client_with_affinity_stays_with_one_new_pod_after_rolling_updates(Side side)
     {
         var node = await nodes.OfAsync(side);
         var service = Objects.Service("web", "10.96.1.30", nodePort: 30130)
             .With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
         (Client From, string To)[] clients = [(node.From(Client), "10.96.1.30:80"), (node.Host, "10.96.1.30:80"), (node.Friend, $"{ServiceNode.NodeAddress}:30130")];
-        // Two of them: each client loses the pod that it sticks to at least twice.
+        // Two updates: each client loses its pod at least twice.
         int[][] updates = [[1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 6], [5, 6, 1], [6, 1, 2], [1, 2, 3]];
         foreach (var pods in updates)
         {
-            await node.BecomeAsync(service, SliceOf(node, pods));
+            await node.SetClusterAsync(service, SliceOf(node, pods));
             foreach (var client in clients)
             {
-                await SticksAsync(client.From, client.To, pods);
+                await KeepsOneBackendAsync(client.From, client.To, pods);
             }
         }
     }
@@ -70,7 +70,7 @@ public sealed class FollowTests(BothNodes nodes)
     [Theory]
     [OnKernel]
     [OnPipeline]
-    public async Task Datagrams_that_lost_two_backends_stay_where_they_are_when_others_come(Side side)
+    public async Task Datagram_flows_that_lost_two_backends_stay_when_others_are_added(Side side)
     {
         var node = await nodes.OfAsync(side);
         var flows = Enumerable.Range(41200, 12).Select(port => node.From(Client).Fixed(port).OpenUdp("10.96.1.40:80")).ToArray();
@@ -79,7 +79,7 @@ public sealed class FollowTests(BothNodes nodes)
             int[][] sequence = [[1], [2], [3], [3, 4], [3, 4, 5, 6]];
             foreach (var pods in sequence)
             {
-                await node.BecomeAsync(Objects.Service("web", "10.96.1.40"), SliceOf(node, pods));
+                await node.SetClusterAsync(Objects.Service("web", "10.96.1.40"), SliceOf(node, pods));
                 for (var i = 0; i < 3; i++)
                 {
                     foreach (var flow in flows)
@@ -98,7 +98,7 @@ public sealed class FollowTests(BothNodes nodes)
         }
     }
 
-    private static async Task SticksAsync(Client client, string to, int[] pods)
+    private static async Task KeepsOneBackendAsync(Client client, string to, int[] pods)
     {
         var answers = new List<string>();
         for (var i = 0; i < 20; i++)
