@@ -1,2 +1,2 @@
-// Each test is a node with its processes, which it kills: one at a time, so that a failure is the test's own.
+// Each test runs a whole node and kills its processes, so they run one at a time to avoid influencing each other.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -8,11 +8,14 @@ using Grpc.Core;
 
 namespace ACCOffload.Crash.Faults;
 
-/// <summary>No space for the store: what can't be promised is refused in one line, what was promised holds, and space is all that is needed to go on.</summary>
+/// <summary>
+/// The store's disk is full: requests that can't be stored are rejected with a one-line error, acknowledged ones hold, and freeing space is
+/// enough to continue.
+/// </summary>
 public sealed class DiskFullTests
 {
     [RootFact]
-    public async Task InfraManagers_store_is_full()
+    public async Task InfraManager_rejects_requests_while_its_disk_is_full()
     {
         SmallDisk? disk = null;
         await using var node = await RpcNode.StartAsync((lab, config) =>
@@ -31,8 +34,8 @@ public sealed class DiskFullTests
         RpcException? refused = null;
         for (var i = 20; refused is null; i++)
         {
-            // What still fits into the log is taken, and then holds.
-            Assert.True(i < 2000, "the disk is full at last");
+            // Requests that still fit into the log are accepted and must hold.
+            Assert.True(i < 2000, "the disk did not fill up");
             try
             {
                 held.Add(await AttachAsync(node, i, 0));
@@ -47,28 +50,28 @@ public sealed class DiskFullTests
         Assert.Contains("disk is full", refused.Status.Detail);
         Assert.Contains(disk.Path, refused.Status.Detail);
         Assert.DoesNotContain('\n', refused.Status.Detail);
-        // Until something is committed again, and taking back what failed may need no space.
+        // The problem is reported until the next commit; undoing the failed request may need no space.
         await Eventually.TrueAsync(
             async () =>
             {
                 await Assert.ThrowsAsync<RpcException>(() => AttachAsync(node, 5001, 0));
                 return ((string)(await node.Lab.ControlAsync("status"))["storeProblem"]!).Contains("disk is full", StringComparison.Ordinal);
             },
-            "ctl status tells of it");
+            "ctl status reports the problem");
 
-        // Many at once, of all kinds: each is refused, none leaves a trace on the target.
+        // Many concurrent requests of all kinds: each is rejected and leaves nothing on the target.
         var operations = Enumerable.Range(0, 60).Select(i => i % 3 == 0
             ? new Operation(PodSpec.IdOf(i % 20), null, node.NextSequence())
             : new Operation(PodSpec.IdOf(i * 50), PodSpec.Of(i * 50, 1), node.NextSequence())).ToList();
         await Task.WhenAll(operations.Select((o, i) => node.SendAsync(o, i)));
         Assert.All(operations, o => Assert.Equal(Answer.Refused, o.Answer));
-        await HoldsAsync(node, held);
+        await AssertEndpointsAsync(node, held);
 
-        // A restart in the middle of it: it may come up or say why it can't, but it forgets nothing.
+        // After a restart it may either serve or exit with the reason, but it must not lose anything.
         await node.Lab.KillManagerAsync();
         await node.Lab.StartManagerAsync(waitReady: false);
         await Eventually.TrueAsync(
-            async () => node.Lab.Manager!.HasExited || await node.Lab.TryControlAsync("status") is not null, () => $"it serves or has ended:\n{node.Lab.Manager!.Log}");
+            async () => node.Lab.Manager!.HasExited || await node.Lab.TryControlAsync("status") is not null, () => $"it serves or has exited:\n{node.Lab.Manager!.Log}");
         if (node.Lab.Manager!.HasExited)
         {
             Assert.Contains("disk is full", node.Lab.Manager.Log);
@@ -79,7 +82,7 @@ public sealed class DiskFullTests
         else
         {
             await node.SettledAsync();
-            await HoldsAsync(node, held);
+            await AssertEndpointsAsync(node, held);
             disk.Free();
         }
 
@@ -87,17 +90,17 @@ public sealed class DiskFullTests
         held.Add(await AttachAsync(node, 5000, 2));
         Assert.True((await node.Client(0).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(PodSpec.IdOf(0)), Epoch = node.Epoch, Sequence = node.NextSequence() })).Removed);
         held.Remove(PodSpec.Of(0, 0));
-        await HoldsAsync(node, held);
+        await AssertEndpointsAsync(node, held);
         Assert.Equal(running, node.Lab.Manager!.Id);
-        await Eventually.TrueAsync(async () => (string?)(await node.Lab.ControlAsync("status"))["storeProblem"] == "", "the problem is over");
+        await Eventually.TrueAsync(async () => (string?)(await node.Lab.ControlAsync("status"))["storeProblem"] == "", "the problem is cleared");
         await node.Lab.KillManagerAsync();
         await node.Lab.StartManagerAsync(waitReady: false);
         await node.SettledAsync();
-        await HoldsAsync(node, held);
+        await AssertEndpointsAsync(node, held);
     }
 
     [RootFact]
-    public async Task Space_is_all_that_InfraManager_needs_to_go_on()
+    public async Task InfraManager_continues_when_space_is_freed()
     {
         SmallDisk? disk = null;
         await using var node = await RpcNode.StartAsync((lab, config) =>
@@ -110,8 +113,8 @@ public sealed class DiskFullTests
         var process = node.Lab.Manager!.Id;
         for (var i = 0; i < 3; i++)
         {
-            // The disk fills under a burst of requests, and has space again for the Sync that follows.
-            await rounds.RunAsync(i, Victims.None, disturb: disk!.Fill, mend: disk!.Free);
+            // The disk fills up during a burst of requests and has space again for the following Sync.
+            await rounds.RunAsync(i, Victims.None, injectFault: disk!.Fill, removeFault: disk!.Free);
         }
 
         Assert.Equal(process, node.Lab.Manager!.Id);
@@ -119,7 +122,7 @@ public sealed class DiskFullTests
     }
 
     [RootFact]
-    public async Task The_agents_store_is_full()
+    public async Task The_agent_rejects_pods_while_its_disk_is_full()
     {
         SmallDisk? disk = null;
         await using var node = await PodNode.StartAsync(3, lab =>
@@ -134,17 +137,17 @@ public sealed class DiskFullTests
         await using var mounted = disk!;
         var lab = node.Lab;
         var process = lab.Agent!.Id;
-        var runtime = new RuntimeImitation(lab);
+        var runtime = new FakeRuntime(lab);
         var kept = await runtime.AddAsync(node.Namespaces[0]);
         var leaving = await runtime.AddAsync(node.Namespaces[1]);
 
         disk!.Fill();
-        // What still fits is taken; it is deleted at once, as its namespace is needed again.
+        // ADDs that still fit are accepted and deleted again, because the namespace is reused.
         var refused = new Pod("refused", node.Namespaces[2], "refused-0");
         ShellResult add;
         for (var i = 0; (add = await lab.PluginAsync("ADD", refused)).ExitCode == 0; i++)
         {
-            Assert.True(i < 500, "the disk is full at last");
+            Assert.True(i < 500, "the disk did not fill up");
             await lab.PluginAsync("DEL", refused);
             refused = new Pod("refused", node.Namespaces[2], $"refused-{i + 1}");
         }
@@ -155,9 +158,9 @@ public sealed class DiskFullTests
         Assert.DoesNotContain('\n', (string)error["msg"]!);
         Assert.Equal(["lo"], await Traces.LinksAsync(node.Namespaces[2]));
         Assert.DoesNotContain(Traces.Leases(lab), lease => File.ReadAllText(lab.At($"ipam/{lease}")).Contains(refused.ContainerId, StringComparison.Ordinal));
-        Assert.True(await Lab.PingAsync(kept.Namespace, leaving.Address), "what was there works");
+        Assert.True(await Lab.PingAsync(kept.Namespace, leaving.Address), "existing pods do not reach each other");
 
-        // A DEL frees what it names although nothing can be recorded, and a restart before there is room ends in the same state.
+        // A DEL works although nothing can be recorded, and a restart before space is freed ends in the same state.
         await runtime.DeleteAsync(leaving);
         await lab.RemoveNamespaceAsync(leaving.Namespace);
         Assert.DoesNotContain(Traces.Leases(lab), lease => File.ReadAllText(lab.At($"ipam/{lease}")).Contains(leaving.ContainerId, StringComparison.Ordinal));
@@ -167,9 +170,9 @@ public sealed class DiskFullTests
         await lab.StartAgentAsync();
         await runtime.DeleteAsync(refused);
         await node.SettledAsync();
-        await node.HoldsExactlyAsync([kept]);
+        await node.AssertExactlyAsync([kept]);
 
-        // And once more without a restart.
+        // The same without a restart.
         process = lab.Agent!.Id;
         disk.Fill();
         while ((add = await lab.PluginAsync("ADD", refused)).ExitCode == 0)
@@ -180,13 +183,13 @@ public sealed class DiskFullTests
         disk.Free();
         await runtime.DeleteAsync(refused);
         var added = await runtime.AddAsync(node.Namespaces[2]);
-        Assert.True(await Lab.PingAsync(added.Namespace, kept.Address), "pods are attached again");
+        Assert.True(await Lab.PingAsync(added.Namespace, kept.Address), "a new pod does not reach the others");
         await node.SettledAsync();
-        await node.HoldsExactlyAsync([kept, added]);
+        await node.AssertExactlyAsync([kept, added]);
         await runtime.DeleteAsync(kept);
         await runtime.DeleteAsync(added);
         await node.SettledAsync();
-        await node.HoldsExactlyAsync([]);
+        await node.AssertExactlyAsync([]);
         Assert.Equal(process, lab.Agent!.Id);
         Assert.False(lab.Agent.HasExited);
     }
@@ -198,9 +201,9 @@ public sealed class DiskFullTests
         return spec;
     }
 
-    private static async Task HoldsAsync(RpcNode node, HashSet<PodSpec> held)
+    private static async Task AssertEndpointsAsync(RpcNode node, HashSet<PodSpec> held)
     {
-        Assert.True(held.SetEquals(await node.EndpointsAsync()), "what was acknowledged is there, and nothing else");
+        Assert.True(held.SetEquals(await node.EndpointsAsync()), "endpoints differ from the acknowledged ones");
         await node.SettledAsync();
         await node.TablesEqualAsync(held);
     }

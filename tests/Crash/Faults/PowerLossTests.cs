@@ -5,13 +5,13 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.Crash.Faults;
 
-/// <summary>The power goes right after an answer: what was promised is on the disk.</summary>
+/// <summary>Power fails right after a response: acknowledged state is on the disk.</summary>
 public sealed class PowerLossTests
 {
     private const int Rounds = 5;
 
     [PowerFact]
-    public async Task What_InfraManager_acknowledged_is_on_the_disk()
+    public async Task Requests_acknowledged_by_InfraManager_survive_power_loss()
     {
         VolatileDisk? disk = null;
         await using var node = await RpcNode.StartAsync((lab, config) =>
@@ -39,13 +39,13 @@ public sealed class PowerLossTests
             await disk.RestoreAsync();
             await node.Lab.StartManagerAsync(waitReady: false);
             await node.SettledAsync();
-            Assert.True(held.SetEquals(await node.EndpointsAsync()), $"round {round}: what was acknowledged is there, and nothing else");
+            Assert.True(held.SetEquals(await node.EndpointsAsync()), $"round {round}: endpoints differ from the acknowledged ones");
             await node.TablesEqualAsync(held);
         }
     }
 
     [PowerFact]
-    public async Task What_the_agent_acknowledged_is_on_the_disk()
+    public async Task Pods_acknowledged_by_the_agent_survive_power_loss()
     {
         VolatileDisk? disk = null;
         await using var node = await PodNode.StartAsync(1, lab =>
@@ -54,18 +54,18 @@ public sealed class PowerLossTests
             lab.ChangeAgentConfig(config => config["Agent"]!["Store"] = lab.At("store/host-stub.db"));
         });
         await using var mounted = disk!;
-        var runtime = new RuntimeImitation(node.Lab);
+        var runtime = new FakeRuntime(node.Lab);
         for (var round = 0; round < Rounds; round++)
         {
             var pod = await runtime.AddAsync(node.Namespaces[0]);
             await RestartAsync(node, disk!);
-            await node.HoldsExactlyAsync([pod]);
-            Assert.True(await Lab.PingAsync(pod.Namespace, node.Stayers[0].Address), "the pod works");
+            await node.AssertExactlyAsync([pod]);
+            Assert.True(await Lab.PingAsync(pod.Namespace, node.PermanentPods[0].Address), "the pod has no connectivity");
 
-            // The answer of a DEL is a promise too.
+            // A successful DEL must survive as well.
             await runtime.DeleteAsync(pod);
             await RestartAsync(node, disk!);
-            await node.HoldsExactlyAsync([]);
+            await node.AssertExactlyAsync([]);
         }
     }
 

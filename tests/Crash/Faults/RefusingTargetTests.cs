@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace ACCOffload.Crash.Faults;
 
-/// <summary>A target that has no room for some entries: their requests fail, wholly, and no others.</summary>
+/// <summary>A target with a full table: only requests that do not fit fail, and they leave nothing behind.</summary>
 public sealed class RefusingTargetTests
 {
     private const int Room = 40;
@@ -25,32 +25,32 @@ public sealed class RefusingTargetTests
             Shrink(Path.Combine(folder.FullName, "k8s_dp.spec"), "pods");
             await using var node = await RpcNode.StartAsync(pipelineDirectory: folder.FullName);
 
-            // All at once: whichever are refused, they are the ones beyond the room.
+            // All at once: any may be rejected, but as many as fit must succeed.
             var operations = Enumerable.Range(0, 3 * Room).Select(i => new Operation(PodSpec.IdOf(i), PodSpec.Of(i, 0), node.NextSequence())).ToList();
             await Task.WhenAll(operations.Select((o, i) => node.SendAsync(o, i)));
             var held = operations.Where(o => o.Answer == Answer.Acknowledged).Select(o => o.Spec!).ToHashSet();
             Assert.Equal(Room, held.Count);
             Assert.All(operations.Where(o => o.Answer != Answer.Acknowledged), o => Assert.Equal(Answer.Refused, o.Answer));
-            await HoldsAsync(node, held);
+            await AssertEndpointsAsync(node, held);
 
             var refused = await Assert.ThrowsAsync<RpcException>(() => AttachAsync(node, PodSpec.Of(5000, 0)));
             Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
             Assert.Contains("pods", refused.Status.Detail);
             Assert.DoesNotContain('\n', refused.Status.Detail);
 
-            // Room for one more, once somebody leaves; in one burst the leaver's room is the comer's, or the comer is refused.
-            var leaver = held.First();
-            Assert.True((await node.Client(0).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(leaver.ContainerId), Epoch = node.Epoch, Sequence = node.NextSequence() })).Removed);
-            held.Remove(leaver);
+            // A detach makes room for one more. In one burst the new endpoint gets that room or is rejected.
+            var detached = held.First();
+            Assert.True((await node.Client(0).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(detached.ContainerId), Epoch = node.Epoch, Sequence = node.NextSequence() })).Removed);
+            held.Remove(detached);
             await AttachAsync(node, PodSpec.Of(5000, 0));
             held.Add(PodSpec.Of(5000, 0));
-            await HoldsAsync(node, held);
+            await AssertEndpointsAsync(node, held);
 
-            // What was refused does not come back with a restart.
+            // Rejected requests do not reappear after a restart.
             await node.Lab.KillManagerAsync();
             await node.Lab.StartManagerAsync(waitReady: false);
             await node.SettledAsync();
-            await HoldsAsync(node, held);
+            await AssertEndpointsAsync(node, held);
         }
         finally
         {
@@ -69,9 +69,9 @@ public sealed class RefusingTargetTests
     private static async Task AttachAsync(RpcNode node, PodSpec spec) =>
         await node.Client(0).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
 
-    private static async Task HoldsAsync(RpcNode node, HashSet<PodSpec> held)
+    private static async Task AssertEndpointsAsync(RpcNode node, HashSet<PodSpec> held)
     {
-        Assert.True(held.SetEquals(await node.EndpointsAsync()), "the acknowledged are there, and nobody else");
+        Assert.True(held.SetEquals(await node.EndpointsAsync()), "endpoints differ from the acknowledged ones");
         await node.TablesEqualAsync(held);
     }
 }

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Faults;
 
-/// <summary>A file system of a few MiB that can be filled to the last byte and emptied again.</summary>
+/// <summary>A file system of a few MiB that can be filled completely and freed again.</summary>
 internal sealed class SmallDisk : IAsyncDisposable
 {
     private SmallDisk(string path) => Path = path;
@@ -37,6 +37,6 @@ internal sealed class SmallDisk : IAsyncDisposable
 
     public void Free() => File.Delete(Filler);
 
-    // Lazily: whoever has files open there may go later.
+    // Lazy unmount: processes may still have files open.
     public async ValueTask DisposeAsync() => await Shell.RunAsync(null, "umount", ["-l", Path]);
 }

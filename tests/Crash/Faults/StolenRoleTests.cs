@@ -6,19 +6,19 @@ using Grpc.Core;
 
 namespace ACCOffload.Crash.Faults;
 
-/// <summary>Another controller takes the primary role, changes the tables, and leaves.</summary>
+/// <summary>Another controller becomes primary, changes the tables and disconnects.</summary>
 public sealed class StolenRoleTests
 {
     [RootFact]
-    public async Task While_another_controller_is_primary_nothing_is_promised_and_afterwards_all_is_repaired()
+    public async Task A_backup_acknowledges_nothing_and_repairs_the_tables_as_primary()
     {
         await using var node = await RpcNode.StartAsync();
         var held = Enumerable.Range(0, 30).Select(i => PodSpec.Of(i, 0)).ToHashSet();
         await Task.WhenAll(held.Select((spec, i) => AttachAsync(node, spec, i)));
 
-        await using (var thief = await RawP4Runtime.ConnectAsync(node.Lab.TargetSocket))
+        await using (var intruder = await RawP4Runtime.ConnectAsync(node.Lab.TargetSocket))
         {
-            await Eventually.TrueAsync(async () => (await node.StatusAsync()).TargetState == "backup", "inframanager reports the thief");
+            await Eventually.TrueAsync(async () => (await node.StatusAsync()).TargetState == "backup", "InfraManager reports that it is backup");
             var status = await node.Lab.ControlAsync("status");
             Assert.False((bool)status["ready"]!);
             Assert.Contains("another controller is primary", (string?)status["targetReason"]);
@@ -30,11 +30,11 @@ public sealed class StolenRoleTests
             Assert.DoesNotContain('\n', refused.Status.Detail);
             Assert.Equal(commits, (long)(await node.Lab.ControlAsync("status"))["commits"]!);
 
-            // A host that removes a pod can't wait for it.
+            // Removing a pod must not depend on the primary role.
             Assert.True((await node.Client(0).DetachAsync(new DetachRequest { Key = PodSpec.KeyOf(PodSpec.IdOf(0)), Epoch = node.Epoch, Sequence = node.NextSequence() })).Removed);
             held.Remove(PodSpec.Of(0, 0));
-            await thief.DropFirstAndAddForeignRowAsync("pods", [10, 9, 9, 9]);
-            await thief.DropFirstAndAddForeignRowAsync("local_sources", [10, 9, 9, 9]);
+            await intruder.DropFirstAndAddForeignRowAsync("pods", [10, 9, 9, 9]);
+            await intruder.DropFirstAndAddForeignRowAsync("local_sources", [10, 9, 9, 9]);
         }
 
         await node.SettledAsync();
@@ -46,18 +46,18 @@ public sealed class StolenRoleTests
     }
 
     [RootFact]
-    public async Task Stolen_under_concurrent_requests_the_promise_holds()
+    public async Task Acknowledged_requests_hold_when_the_primary_role_changes()
     {
         await using var node = await RpcNode.StartAsync(services: true);
         var rounds = new RpcRounds(node, CrashSettings.Seed);
         for (var i = 0; i < 4; i++)
         {
-            RawP4Runtime? thief = null;
+            RawP4Runtime? intruder = null;
             await rounds.RunAsync(
                 i,
                 Victims.None,
-                disturb: () => thief = RawP4Runtime.ConnectAsync(node.Lab.TargetSocket).GetAwaiter().GetResult(),
-                mend: () => thief!.DisposeAsync().AsTask().GetAwaiter().GetResult());
+                injectFault: () => intruder = RawP4Runtime.ConnectAsync(node.Lab.TargetSocket).GetAwaiter().GetResult(),
+                removeFault: () => intruder!.DisposeAsync().AsTask().GetAwaiter().GetResult());
         }
     }
 

@@ -5,10 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ACCOffload.Crash.Faults;
 
-/// <summary>A file system on a loop device whose power can be cut: what was not synced is lost, as on a disk.</summary>
+/// <summary>A file system on a loop device with simulated power loss: unsynced data is lost, as on a disk.</summary>
 internal sealed partial class VolatileDisk : IAsyncDisposable
 {
-    // linux/fs/ext4/ext4.h: EXT4_IOC_SHUTDOWN, and to drop the journal that is still in memory.
+    // linux/fs/ext4/ext4.h: EXT4_IOC_SHUTDOWN, with the flag to discard the journal in memory.
     private const nuint Shutdown = 0x8004587D;
     private const uint NoLogFlush = 2;
     private readonly string _image;
@@ -32,7 +32,7 @@ internal sealed partial class VolatileDisk : IAsyncDisposable
         return disk;
     }
 
-    /// <summary>From now on nothing reaches the disk any more, and everything fails that needs it.</summary>
+    /// <summary>Nothing reaches the disk any more, and all access to it fails.</summary>
     public void CutPower()
     {
         using var root = Open(Path, 0);
@@ -43,7 +43,7 @@ internal sealed partial class VolatileDisk : IAsyncDisposable
         }
     }
 
-    /// <summary>Power is back: what is on the disk is what was synced. Nobody may have a file open there.</summary>
+    /// <summary>Restores power with only the synced data. No file may be open on the disk.</summary>
     public async Task RestoreAsync()
     {
         await Shell.RunAsync(null, "umount", [Path]).Succeeded();

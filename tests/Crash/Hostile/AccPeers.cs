@@ -14,30 +14,30 @@ using Grpc.Net.Client;
 namespace ACCOffload.Crash.Hostile;
 
 /// <summary>
-/// Hostile peers at the ACC's API: without a certificate, with a stranger's, and with the host's own. They have addresses of their own on the host's side of the
-/// management link, so that what they leave can be told from the agent's connections.
+/// Hostile peers of the ACC's API: without a certificate, with one of another CA and with the host's own. They use separate addresses
+/// on the host's side of the management link, so that their connections can be told from the agent's.
 /// </summary>
 internal sealed class AccPeers : IDisposable
 {
-    // More than all handshakes that the ACC allows at once.
-    private const int MostSilent = 300;
+    // More than the ACC's limit of concurrent handshakes.
+    private const int MaxSilent = 300;
 
-    // The host's certificate is the agent's too: what it holds open it takes from the node's own share.
-    private const int MostIdle = 8;
+    // The agent uses the same certificate: these connections count against the node's own limit.
+    private const int MaxIdle = 8;
     private const int Addresses = 4;
     private const string Prefix = "198.51.100.";
     private static readonly IPEndPoint Api = new(IPAddress.Parse("192.0.2.1"), 50002);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
     private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-    // What no pod may have: the host's, the node's, the gateway's, and what is outside of the node's ranges or no host's address at all.
+    // Not allowed for pods: addresses of host, node and gateway, outside the node's ranges, or not host addresses at all.
     private static readonly string[] Forbidden = ["200.1.1.2", "192.0.2.2", "192.0.2.1", "169.254.1.1", "8.8.8.8", "127.0.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1"];
 
     private readonly Lab _lab;
     private readonly Func<ulong> _epoch;
     private readonly IReadOnlyList<(string Address, string Mac)> _others;
-    private readonly HeldConnections _silent = new(MostSilent);
-    private readonly HeldConnections _idle = new(MostIdle);
+    private readonly HeldConnections _silent = new(MaxSilent);
+    private readonly HeldConnections _idle = new(MaxIdle);
     private readonly TestPki _strangers = new(DateTimeOffset.UtcNow, "CN=Stranger CA");
     private readonly X509Certificate2 _stranger;
     private readonly X509Certificate2 _host;
@@ -56,7 +56,7 @@ internal sealed class AccPeers : IDisposable
 
     /// <param name="lab">The node.</param>
     /// <param name="epoch">The epoch that the legitimate client uses.</param>
-    /// <param name="others">Addresses and MACs of pods that are there all the time.</param>
+    /// <param name="others">Addresses and MACs of permanent pods.</param>
     public static async Task<AccPeers> StartAsync(Lab lab, Func<ulong> epoch, IReadOnlyList<(string Address, string Mac)>? others = null)
     {
         await Shell.RunLineAsync(lab.AccNamespace, $"ip addr add {Prefix}1/24 dev mgmt").Succeeded();
@@ -96,7 +96,7 @@ internal sealed class AccPeers : IDisposable
         _idle.CloseAll();
     }
 
-    /// <summary>Whether the ACC has no connection of theirs any more.</summary>
+    /// <summary>Whether the ACC has closed all their connections.</summary>
     public bool IsGone()
     {
         if (_lab.Manager is not { HasExited: false } manager)
@@ -106,7 +106,7 @@ internal sealed class AccPeers : IDisposable
 
         try
         {
-            // "sl local remote st …", the address as its four bytes read as one number of this machine's; 06 is TIME_WAIT, which no process holds.
+            // "sl local remote st …", with the address in host byte order; 06 is TIME_WAIT, which no process holds.
             return !File.ReadLines($"/proc/{manager.Id}/net/tcp").Concat(File.ReadLines($"/proc/{manager.Id}/net/tcp6")).Skip(1)
                 .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 .Any(words => words.Length > 3 && words[2].Contains("6433C6", StringComparison.Ordinal) && words[3] != "06");
@@ -128,7 +128,7 @@ internal sealed class AccPeers : IDisposable
     private async Task<Socket> ConnectAsync(CancellationToken end)
     {
         using var ns = NetNamespace.OpenNamed(_lab.HostNamespace);
-        // A socket belongs to the namespace of the thread that makes it.
+        // A socket belongs to the namespace of the thread that creates it.
         var socket = ns.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
         try
         {
@@ -145,7 +145,7 @@ internal sealed class AccPeers : IDisposable
         }
     }
 
-    /// <summary>Not hostile: a new connection of the agent's, from the node's address, which the others must not keep out.</summary>
+    /// <summary>Not hostile: a new connection of the agent from the node's address, which must succeed.</summary>
     private async Task<string?> LegitimateAsync(Random random, CancellationToken end)
     {
         var manager = _lab.Manager;
@@ -160,7 +160,7 @@ internal sealed class AccPeers : IDisposable
             }
             catch (RpcException e)
             {
-                // An answer of the server's, or it does not listen yet.
+                // The server responded, or it does not listen yet.
                 if (e.Status.DebugException is not { } cause || Causes(cause).OfType<SocketException>().Any(s => s.SocketErrorCode == SocketError.ConnectionRefused))
                 {
                     return null;
@@ -169,7 +169,7 @@ internal sealed class AccPeers : IDisposable
                 last = e;
             }
 
-            // A server that was just killed shows as gone a moment later.
+            // A server that was just killed is reported as exited a moment later.
             await Task.Delay(200, end);
             if (_lab.Manager != manager || manager is not { HasExited: false })
             {
@@ -190,7 +190,7 @@ internal sealed class AccPeers : IDisposable
 
     private async Task<string?> SilentAsync(Random random, CancellationToken end)
     {
-        // A few at once, so that there are many at any time.
+        // Several at once, so that there are always many.
         for (var i = 0; i < 16; i++)
         {
             _silent.Hold(await ConnectAsync(end));
@@ -245,7 +245,8 @@ internal sealed class AccPeers : IDisposable
         await using var stream = await HandshakeAsync(certificate, end);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(end);
         limit.CancelAfter(Limit);
-        // In TLS 1.3 the client's side is done before the server has looked at the certificate: an answer to HTTP/2's preface tells.
+        // In TLS 1.3 the client finishes before the server has checked the certificate: only a reply to the HTTP/2 preface proves
+        // acceptance.
         await stream.WriteAsync(Preface, limit.Token);
         return await stream.ReadAsync(new byte[64], limit.Token) > 0 ? "the ACC speaks HTTP/2 to a peer without a certificate of its CA" : null;
     }
@@ -274,7 +275,7 @@ internal sealed class AccPeers : IDisposable
             request.Device.Mac = ByteString.CopyFrom(Convert.FromHexString(mac.Replace(":", "", StringComparison.Ordinal)));
         }
 
-        return RefusedAsync(c => c.AttachAsync(request, Options(end)).ResponseAsync, $"an Attach of {address}, which another pod has, succeeded");
+        return RefusedAsync(c => c.AttachAsync(request, Options(end)).ResponseAsync, $"an Attach of {address}, which belongs to another pod, succeeded");
     }
 
     private Task<string?> FarEpochAsync(Random random, CancellationToken end)
@@ -282,7 +283,7 @@ internal sealed class AccPeers : IDisposable
         ulong epoch = random.Next(3) switch { 0 => ulong.MaxValue, 1 => 1UL << 63, _ => 0 };
         return RefusedAsync(
             c => c.AttachAsync(Attach(random, $"10.244.1.{random.Next(250, 254)}", epoch, ulong.MaxValue), Options(end)).ResponseAsync,
-            $"an Attach of epoch {epoch}, which was never handed out, succeeded");
+            $"an Attach of epoch {epoch}, which was never issued, succeeded");
     }
 
     private Task<string?> BogusSyncAsync(Random random, CancellationToken end)
@@ -293,13 +294,13 @@ internal sealed class AccPeers : IDisposable
             request.Attachments.Add(Attach(random, $"10.244.{random.Next(256)}.{random.Next(256)}", ulong.MaxValue, ulong.MaxValue));
         }
 
-        return RefusedAsync(c => c.SyncAsync(request, Options(end)).ResponseAsync, "a Sync of an epoch that was never handed out succeeded");
+        return RefusedAsync(c => c.SyncAsync(request, Options(end)).ResponseAsync, "a Sync of an epoch that was never issued succeeded");
     }
 
     private async Task<string?> MalformedAsync(Random random, CancellationToken end)
     {
         var bytes = RandomNumberGenerator.GetBytes(random.Next(1, 512));
-        bytes[0] = 0xff; // No tag begins so and goes on with random bytes that make a valid message.
+        bytes[0] = 0xff; // Makes it unlikely that the random bytes form a valid message.
         var raw = Marshallers.Create(static (byte[] b) => b, static b => b);
         var name = random.Next(5) switch { 0 => "Attach", 1 => "Sync", 2 => "Detach", 3 => "Status", _ => "NoSuchMethod" };
         var method = new Method<byte[], byte[]>(MethodType.Unary, "accoffload.v1.Offload", name, raw, raw);
@@ -308,7 +309,7 @@ internal sealed class AccPeers : IDisposable
         {
             using var call = channel.CreateCallInvoker().AsyncUnaryCall(method, null, Options(end), bytes);
             var reply = await call.ResponseAsync;
-            // A random message can be a valid one for Status, which has no fields; the others need a key.
+            // Random bytes can be a valid message for Status, which has no fields; the others need a key.
             return method.Name == "Status" ? null : $"{method.Name} of {Convert.ToHexString(bytes)} succeeded with {reply.Length} bytes";
         }
         catch (RpcException)
@@ -324,7 +325,7 @@ internal sealed class AccPeers : IDisposable
         return RefusedAsync(c => c.AttachAsync(request, Options(end)).ResponseAsync, "an Attach of 8 MiB succeeded");
     }
 
-    // Succeeds or not, as there is nothing to detach; it must not matter to anybody.
+    // May succeed or fail, as there is nothing to detach, but must not affect others.
     private async Task<string?> UnknownDetachAsync(Random random, CancellationToken end)
     {
         using var channel = Channel();

@@ -6,18 +6,21 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Hostile;
 
-/// <summary>Hostile peers at the agent's unix socket: no frames, half frames, silence, and CNI verbs of networks of their own with odd configurations.</summary>
+/// <summary>
+/// Hostile peers of the agent's unix socket: garbage, incomplete frames, silence, and CNI verbs with unusual configurations of their own
+/// networks.
+/// </summary>
 internal sealed class AgentPeers : IDisposable
 {
-    private const int MostSilent = 16;
+    private const int MaxSilent = 16;
 
-    // Longer than the plugin itself would wait.
+    // Longer than the plugin's own timeout.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     private readonly Lab _lab;
     private readonly string _namespace;
     private readonly string _socket;
-    private readonly HeldConnections _silent = new(MostSilent);
+    private readonly HeldConnections _silent = new(MaxSilent);
     private int _number;
 
     private AgentPeers(Lab lab, string netns)
@@ -34,7 +37,7 @@ internal sealed class AgentPeers : IDisposable
         yield return new("agent-silent", 2, SilentAsync);
         yield return new("agent-garbage", 2, (random, end) => SendAsync(RandomNumberGenerator.GetBytes(random.Next(1, 4096)), end));
         yield return new("agent-half-frame", 2, (_, end) => SendAsync(Frame("DEL", Config("hostile"), "eth0")[..^10], end));
-        // Hundreds of names: each DEL is of another network, which nobody ever used.
+        // Each DEL names another network, none of which was ever used.
         yield return new("del-network", 4, (_, end) => AskAsync("DEL", Config($"hostile-{Next()}"), "eth0", 0, end));
         yield return new("del-long-network", 2, (random, end) => AskAsync("DEL", Config(new string('n', random.Next(200, 300))), "eth0", null, end));
         yield return new("add-all", 2, (_, end) => AskAsync("ADD", Config("hostile"), "all", 1, end));
@@ -46,7 +49,7 @@ internal sealed class AgentPeers : IDisposable
 
     public void CloseAll() => _silent.CloseAll();
 
-    /// <summary>Whether the agent has no connection open any more.</summary>
+    /// <summary>Whether the agent has closed all connections.</summary>
     public bool IsGone()
     {
         if (_lab.Agent is not { HasExited: false } agent)
@@ -56,7 +59,7 @@ internal sealed class AgentPeers : IDisposable
 
         try
         {
-            // "Num RefCount Protocol Flags Type St Inode Path": accepted ones have their listener's path, and 03 when connected.
+            // "Num RefCount Protocol Flags Type St Inode Path": accepted sockets have the listener's path and state 03 when connected.
             return !File.ReadLines($"/proc/{agent.Id}/net/unix").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 .Any(words => words.Length > 7 && words[7].StartsWith(_socket, StringComparison.Ordinal) && words[5] == "03");
         }
@@ -100,8 +103,9 @@ internal sealed class AgentPeers : IDisposable
     /// <param name="verb">ADD, DEL, ….</param>
     /// <param name="config">The plugin's standard input.</param>
     /// <param name="ifname">CNI_IFNAME.</param>
-    /// <param name="expected">0: it must succeed; 1: it must fail; null: it must be answered. Succeeding is asked of nothing that needs the ACC, which may be away.</param>
-    /// <param name="end">Gives up.</param>
+    /// <param name="expected">0 if it must succeed, 1 if it must fail, null if it only must be answered. Verbs that need the ACC are never
+    /// required to succeed, because it may be down.</param>
+    /// <param name="end">Cancels the request.</param>
     private async Task<string?> AskAsync(string verb, string config, string ifname, int? expected, CancellationToken end)
     {
         using var socket = await ConnectAsync(end);
@@ -112,7 +116,7 @@ internal sealed class AgentPeers : IDisposable
         {
             await socket.SendAsync(Frame(verb, config, ifname), limit.Token);
             await using var stream = new NetworkStream(socket);
-            // Length (4), format (1), exit code (1); the rest is text.
+            // Length (4), format (1), exit code (1), then text.
             await stream.ReadExactlyAsync(answer, limit.Token);
         }
         catch (OperationCanceledException) when (!end.IsCancellationRequested)
@@ -144,7 +148,7 @@ internal sealed class AgentPeers : IDisposable
 
     private static string Config(string network, string more = "") => $$"""{"cniVersion":"1.1.0","name":"{{network}}",{{more}}"type":"accoffload"}""";
 
-    // What no ADD takes, and a DEL has to do with.
+    // Configurations that ADD rejects and DEL must accept.
     private static string Odd(Random random) => Config("hostile", random.Next(6) switch
     {
         0 => "\"mtu\":\"9000\",",

@@ -1,6 +1,6 @@
 namespace ACCOffload.Crash.Hostile;
 
-/// <summary>Connections that a hostile peer opens and keeps, a bounded number: the oldest goes when there is no room for another.</summary>
+/// <summary>A bounded number of connections that a hostile peer keeps open; the oldest is closed when the limit is reached.</summary>
 internal sealed class HeldConnections(int limit) : IDisposable
 {
     private readonly Queue<IDisposable> _held = [];

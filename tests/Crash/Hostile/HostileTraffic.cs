@@ -4,12 +4,12 @@ using Grpc.Core;
 
 namespace ACCOffload.Crash.Hostile;
 
-/// <summary>Hostile peers beside the legitimate work: a few workers that choose among acts, at a bounded rate, until they are disposed of.</summary>
+/// <summary>Runs hostile actions in the background: a few workers choose among them at a bounded rate until disposal.</summary>
 internal sealed class HostileTraffic : IAsyncDisposable
 {
     private const int Workers = 4;
 
-    // Eight acts a second at most leave the cores to the legitimate work.
+    // At most eight actions per second, to leave the CPU to the legitimate work.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly IReadOnlyList<HostileAct> _acts;
@@ -20,9 +20,9 @@ internal sealed class HostileTraffic : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly Task[] _workers;
 
-    /// <param name="acts">What is done; those that SOAK_HOSTILE does not name are left out where it names some.</param>
-    /// <param name="closeAll">Closes the connections that acts left open.</param>
-    /// <param name="isGone">Whether the daemons have closed their ends too.</param>
+    /// <param name="acts">The actions; if SOAK_HOSTILE names some, only those are used.</param>
+    /// <param name="closeAll">Closes the connections that the actions left open.</param>
+    /// <param name="isGone">Whether the daemons have closed their ends as well.</param>
     /// <param name="seed">Determines the choices.</param>
     public HostileTraffic(IEnumerable<HostileAct> acts, Action closeAll, Func<bool> isGone, int seed)
     {
@@ -33,7 +33,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         _workers = [.. Enumerable.Range(0, _acts.Count == 0 ? 0 : Workers).Select(i => Task.Run(() => WorkAsync(new Random(HashCode.Combine(seed, i)))))];
     }
 
-    /// <summary>What a daemon granted that it must refuse; null: nothing.</summary>
+    /// <summary>What a daemon accepted but must reject; null if nothing.</summary>
     public string? Problem { get; private set; }
 
     public long Sent
@@ -47,7 +47,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
     }
 
-    /// <summary>Acts that were never done.</summary>
+    /// <summary>Actions that were never performed.</summary>
     public IReadOnlyList<string> Missing
     {
         get
@@ -60,16 +60,17 @@ internal sealed class HostileTraffic : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until every act is over, closes what was left open and waits until the daemons have done the same. The acts go on when the answer is disposed of.
+    /// Waits until every running action has ended, closes all connections and waits until the daemons have done the same. Actions
+    /// resume when the result is disposed.
     /// </summary>
-    public async Task<IDisposable> RestAsync()
+    public async Task<IDisposable> PauseAsync()
     {
         for (var i = 0; i < Workers; i++)
         {
             await _turns.WaitAsync();
         }
 
-        var rest = new Rest(_turns);
+        var rest = new PauseScope(_turns);
         try
         {
             _closeAll();
@@ -83,7 +84,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
     }
 
-    /// <summary>How often each act was done.</summary>
+    /// <summary>The number of times each action was performed.</summary>
     public override string ToString()
     {
         lock (_counts)
@@ -139,7 +140,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         catch (Exception e) when (e is IOException or SocketException or AuthenticationException or RpcException
             || (e is OperationCanceledException && !_end.IsCancellationRequested))
         {
-            // Refused, closed, or the daemon is away.
+            // Rejected, closed, or the daemon is down.
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -152,7 +153,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
     }
 
-    private sealed class Rest(SemaphoreSlim turns) : IDisposable
+    private sealed class PauseScope(SemaphoreSlim turns) : IDisposable
     {
         public void Dispose() => turns.Release(Workers);
     }

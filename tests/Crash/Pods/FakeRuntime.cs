@@ -5,10 +5,10 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Crash.Pods;
 
 /// <summary>
-/// Does what a kubelet and its runtime do about failures: a sandbox whose ADD failed is removed, DEL is repeated until it succeeds, and another sandbox
-/// is tried under another container id.
+/// Handles failures like a kubelet and its runtime: a sandbox whose ADD failed is removed, DEL is retried until it succeeds, and a new
+/// sandbox is tried with another container ID.
 /// </summary>
-internal sealed class RuntimeImitation(Lab lab)
+internal sealed class FakeRuntime(Lab lab)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(150);
@@ -20,10 +20,10 @@ internal sealed class RuntimeImitation(Lab lab)
 
     public int FailedDels => _failedDels;
 
-    /// <summary>Errors that were told, as "code message".</summary>
+    /// <summary>The reported errors, as "code message".</summary>
     public HashSet<string> Errors { get; } = [];
 
-    /// <summary>A pod in this namespace, in as many sandboxes as it takes.</summary>
+    /// <summary>Adds a pod in this namespace, in as many sandboxes as necessary.</summary>
     public async Task<Pod> AddAsync(string netns)
     {
         var clock = Stopwatch.StartNew();
@@ -72,7 +72,7 @@ internal sealed class RuntimeImitation(Lab lab)
         }
     }
 
-    // A failure is an error object of the specification, whatever was killed.
+    // Whatever was killed, a failure must be a CNI error object.
     private string Note(string command, ShellResult result)
     {
         var error = JsonNode.Parse(result.Output) ?? throw new InvalidOperationException($"{command} failed without an error object: {result}");

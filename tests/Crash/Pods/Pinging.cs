@@ -3,12 +3,13 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Pods;
 
-/// <summary>A pod that pings another one all the time.</summary>
+/// <summary>Pings from one pod to another continuously.</summary>
 internal sealed partial class Pinging(Pod from, Pod to) : IAsyncDisposable
 {
     private readonly BackgroundProcess _ping = new(from.Namespace, "ping", ["-n", "-i", "0.02", "-W", "2", to.Address]);
 
-    /// <summary>Stops; how many packets were sent up to the last that was answered, and how many of these were not. What is under way now does not count.</summary>
+    /// <summary>Stops and returns how many packets were sent up to the last answered one, and how many of these were lost. Packets in
+    /// flight do not count.</summary>
     public async Task<(int Sent, int Lost)> StopAsync()
     {
         await Shell.RunAsync(null, "kill", ["-INT", $"{_ping.Id}"]).Succeeded();
@@ -16,7 +17,7 @@ internal sealed partial class Pinging(Pod from, Pod to) : IAsyncDisposable
         var answered = Answers().Matches(_ping.Log).Select(m => int.Parse(m.Groups[1].Value)).ToHashSet();
         if (answered.Count == 0)
         {
-            throw new InvalidOperationException($"not one answer:\n{_ping.Log}");
+            throw new InvalidOperationException($"no reply was received:\n{_ping.Log}");
         }
 
         return (answered.Max(), answered.Max() - answered.Count);

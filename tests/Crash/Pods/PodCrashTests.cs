@@ -3,13 +3,13 @@ using ACCOffload.Integration;
 
 namespace ACCOffload.Crash.Pods;
 
-/// <summary>kill -9 of the daemons while a runtime adds and deletes pods.</summary>
+/// <summary>Kills the daemons while a runtime adds and deletes pods.</summary>
 public sealed class PodCrashTests(ITestOutputHelper output)
 {
     private const int Pods = 50;
 
     [RootFact]
-    public async Task Killed_while_pods_come_and_go_nothing_is_lost_or_left()
+    public async Task Kills_while_pods_are_added_and_deleted_lose_and_leak_nothing()
     {
         await using var node = await PodNode.StartAsync(Pods);
         var rounds = new PodRounds(node, CrashSettings.Seed);
@@ -20,13 +20,13 @@ public sealed class PodCrashTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"crash pods, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {Pods} pods in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
-            + $"{rounds.Runtime.FailedAdds} failed ADDs and {rounds.Runtime.FailedDels} failed DELs, {rounds.PacketsSent} packets between the pods that stay");
+            + $"{rounds.Runtime.FailedAdds} failed ADDs and {rounds.Runtime.FailedDels} failed DELs, {rounds.PacketsSent} packets between the permanent pods");
         foreach (var error in rounds.Runtime.Errors.Order())
         {
             output.WriteLine(error);
         }
 
         Assert.Null(node.Leaks.Problem);
-        Assert.True(rounds.Runtime.FailedAdds > 0, "kills came while pods were added");
+        Assert.True(rounds.Runtime.FailedAdds > 0, "no ADD failed: the kills missed the ADDs");
     }
 }

@@ -6,7 +6,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Pods;
 
-/// <summary>A whole node, its three daemons in processes of their own, with namespaces for pods and two pods that stay.</summary>
+/// <summary>A whole node with its three daemons in separate processes, namespaces for pods and two permanent pods.</summary>
 internal sealed class PodNode : IAsyncDisposable
 {
     private AccPeers? _accPeers;
@@ -24,17 +24,17 @@ internal sealed class PodNode : IAsyncDisposable
 
     public LeakWatch Leaks { get; } = new();
 
-    /// <summary>Null where there are no hostile peers.</summary>
+    /// <summary>Null if there are no hostile peers.</summary>
     public HostileTraffic? Hostile { get; private set; }
 
-    /// <summary>Where pods can be made: namespaces without an interface.</summary>
+    /// <summary>Namespaces without an interface, in which pods can be added.</summary>
     public IReadOnlyList<string> Namespaces { get; private set; } = [];
 
-    /// <summary>Pods that nothing is done to: what they lose is lost by mistake.</summary>
-    public IReadOnlyList<Pod> Stayers { get; private set; } = [];
+    /// <summary>Permanent pods: they must not lose packets while the target runs.</summary>
+    public IReadOnlyList<Pod> PermanentPods { get; private set; } = [];
 
-    /// <param name="namespaces">How many pods there can be beside the two that stay.</param>
-    /// <param name="prepare">Changes the lab's files before anything is started.</param>
+    /// <param name="namespaces">The number of pods in addition to the two permanent ones.</param>
+    /// <param name="prepare">Changes the lab's files before the daemons are started.</param>
     public static async Task<PodNode> StartAsync(int namespaces, Action<Lab>? prepare = null)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
@@ -45,7 +45,7 @@ internal sealed class PodNode : IAsyncDisposable
             await lab.StartTargetAsync();
             await lab.StartManagerAsync();
             await lab.StartAgentAsync();
-            node.Stayers = [await lab.AddPodAsync("stay-a"), await lab.AddPodAsync("stay-b")];
+            node.PermanentPods = [await lab.AddPodAsync("stay-a"), await lab.AddPodAsync("stay-b")];
             var names = new List<string>();
             for (var i = 0; i < namespaces; i++)
             {
@@ -62,11 +62,11 @@ internal sealed class PodNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets hostile peers loose on the ACC's API and on the agent's socket, until the node is disposed of.</summary>
+    /// <summary>Starts hostile peers of the ACC's API and the agent's socket, until the node is disposed.</summary>
     public async Task StartHostileAsync(int seed)
     {
-        // The peers don't know the agent's epoch: one is as good as another that is not the current one.
-        _accPeers = await AccPeers.StartAsync(Lab, () => 1, [.. Stayers.Select(s => (s.Address, (string)s.Result!["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mac"]!))]);
+        // The peers don't know the agent's epoch: any epoch that is not the current one will do.
+        _accPeers = await AccPeers.StartAsync(Lab, () => 1, [.. PermanentPods.Select(s => (s.Address, (string)s.Result!["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mac"]!))]);
         _agentPeers = await AgentPeers.StartAsync(Lab);
         Hostile = new HostileTraffic(
             _accPeers.Acts().Concat(_agentPeers.Acts()),
@@ -79,7 +79,9 @@ internal sealed class PodNode : IAsyncDisposable
             seed);
     }
 
-    /// <summary>Kills and starts again what these are, the target first and the agent last; returns when they run, not when they are ready.</summary>
+    /// <summary>
+    /// Kills and restarts the victims, the target first and the agent last. Returns when they run, not when they are ready.
+    /// </summary>
     public async Task RestartAsync(Victims victims, TimeSpan pause)
     {
         Kill(victims);
@@ -127,7 +129,7 @@ internal sealed class PodNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until all three are ready and have told each other everything.</summary>
+    /// <summary>Waits until all three are ready and fully synchronized.</summary>
     public async Task SettledAsync()
     {
         await Lab.WaitReadyAsync();
@@ -137,27 +139,27 @@ internal sealed class PodNode : IAsyncDisposable
             {
                 if (Lab.Agent!.HasExited)
                 {
-                    throw new InvalidOperationException($"the agent ended:\n{Lab.Agent.Log}");
+                    throw new InvalidOperationException($"the agent exited:\n{Lab.Agent.Log}");
                 }
 
                 last = await TryAgentStatusAsync();
                 return last is not null && last["acc"]!["ready"]!.GetValue<bool>()
-                    // Hostile peers have some under way all the time; the runtime's were all answered.
+                    // With hostile peers there are always pending requests; those of the runtime have been answered.
                     && (Hostile is not null || last["requests"]!.GetValue<int>() == 0)
-                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached") && !HasKeptDels();
+                    && last["attachments"]!.AsArray().All(a => (string?)a!["state"] == "attached") && !HasPendingDels();
             },
-            () => $"the agent is ready and has nothing half done; {last?.ToJsonString()}\n{Lab.Agent!.Log}", 60);
+            () => $"the agent is ready and has no pending work; {last?.ToJsonString()}\n{Lab.Agent!.Log}", 60);
         await Eventually.TrueAsync(
-            async () => await Lab.ControlAsync("status") is { } s && (bool)s["ready"]! && (bool)s["reconciled"]! && (long)s["pendingEntries"]! == 0, "inframanager has nothing left to write");
+            async () => await Lab.ControlAsync("status") is { } s && (bool)s["ready"]! && (bool)s["reconciled"]! && (long)s["pendingEntries"]! == 0, "InfraManager has no pending writes");
     }
 
-    // DELs that came while the agent was away, and that it has yet to do.
-    private bool HasKeptDels() => Directory.Exists(Lab.At("host-stub.sock.pending")) && Directory.GetFiles(Lab.At("host-stub.sock.pending")).Any(f => Path.GetFileName(f)[0] != '.');
+    // DELs that were queued while the agent was down.
+    private bool HasPendingDels() => Directory.Exists(Lab.At("host-stub.sock.pending")) && Directory.GetFiles(Lab.At("host-stub.sock.pending")).Any(f => Path.GetFileName(f)[0] != '.');
 
-    /// <summary>Exactly these pods, besides those that stay, are attached: on the host, on the ACC and in the tables.</summary>
-    public async Task HoldsExactlyAsync(IReadOnlyCollection<Pod> pods)
+    /// <summary>Checks that exactly these and the permanent pods are attached: on the host, on the ACC and in the tables.</summary>
+    public async Task AssertExactlyAsync(IReadOnlyCollection<Pod> pods)
     {
-        var all = pods.Concat(Stayers).ToList();
+        var all = pods.Concat(PermanentPods).ToList();
         var names = all.Select(p => p.ContainerId).Order().ToList();
         var endpoints = await Traces.EndpointsAsync(Lab);
         var specs = endpoints.Where(e => (string?)e["kind"] == "pod").Select(PodSpec.FromJson).ToList();
@@ -181,10 +183,10 @@ internal sealed class PodNode : IAsyncDisposable
         Assert.Empty((await Traces.AgentStatusAsync(Lab))["unknownDevices"]!.AsArray());
     }
 
-    public async Task LookForLeaksAsync()
+    public async Task CheckForLeaksAsync()
     {
-        // What hostile peers hold open comes and goes; what is left of it after they closed it is a leak.
-        using var rest = Hostile is null ? null : await Hostile.RestAsync();
+        // Connections of hostile peers vary; whatever remains after they are closed is a leak.
+        using var rest = Hostile is null ? null : await Hostile.PauseAsync();
         Leaks.Look("inframanager", Lab.Manager);
         Leaks.Look("soft target", Lab.Target);
         Leaks.Look("agent", Lab.Agent);

@@ -3,18 +3,18 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Crash.Pods;
 
 /// <summary>
-/// Rounds of pods that come and go through the CNI plugin while daemons are killed at random instants. At the end of each: what the runtime was told
-/// works, and after the last DEL nothing is left anywhere.
+/// Rounds in which pods are added and deleted through the CNI plugin while daemons are killed at random times. After each round every
+/// pod that was acknowledged works, and after the last DEL nothing is left anywhere.
 /// </summary>
 internal sealed class PodRounds(PodNode node, int seed)
 {
-    // As many plugins at once as a busy kubelet starts.
-    private const int AtOnce = 12;
+    // Concurrency of a busy kubelet.
+    private const int Concurrency = 12;
 
-    private readonly RuntimeImitation _runtime = new(node.Lab);
+    private readonly FakeRuntime _runtime = new(node.Lab);
     private string[]? _files;
 
-    public RuntimeImitation Runtime => _runtime;
+    public FakeRuntime Runtime => _runtime;
 
     public int Rounds { get; private set; }
 
@@ -22,21 +22,21 @@ internal sealed class PodRounds(PodNode node, int seed)
 
     public int PacketsSent { get; private set; }
 
-    /// <param name="round">Which one; with the seed it determines the choices.</param>
-    /// <param name="among">What may be killed.</param>
+    /// <param name="round">The round number; with the seed it determines the choices.</param>
+    /// <param name="among">The daemons that may be killed.</param>
     public async Task RunAsync(int round, Victims among)
     {
         var random = new Random(HashCode.Combine(seed, round));
         try
         {
-            await using var pinging = new Pinging(node.Stayers[0], node.Stayers[1]);
+            await using var pinging = new Pinging(node.PermanentPods[0], node.PermanentPods[1]);
             var pods = await WhileKillingAsync(random, among, 3, () => AddAsync(random.Next()));
             await node.SettledAsync();
-            await node.HoldsExactlyAsync(pods);
-            await WorkAsync(pods, random);
+            await node.AssertExactlyAsync(pods);
+            await AssertConnectivityAsync(pods, random);
             await WhileKillingAsync(random, among, 2, () => EachAsync(pods, _runtime.DeleteAsync));
             await node.SettledAsync();
-            await node.HoldsExactlyAsync([]);
+            await node.AssertExactlyAsync([]);
             foreach (var netns in node.Namespaces)
             {
                 Assert.Equal(["lo"], await Traces.LinksAsync(netns));
@@ -46,11 +46,11 @@ internal sealed class PodRounds(PodNode node, int seed)
             PacketsSent += sent;
             if (!among.HasFlag(Victims.Target))
             {
-                Assert.True(lost == 0, $"{lost} of {sent} packets between pods that stay were lost, though the target was not touched");
+                Assert.True(lost == 0, $"{lost} of {sent} packets between the permanent pods were lost although the target kept running");
             }
 
-            Assert.True(await Lab.PingAsync(node.Stayers[1].Namespace, node.Stayers[0].Address), "the pods that stay reach each other");
-            await node.LookForLeaksAsync();
+            Assert.True(await Lab.PingAsync(node.PermanentPods[1].Namespace, node.PermanentPods[0].Address), "the permanent pods do not reach each other");
+            await node.CheckForLeaksAsync();
             _files ??= Files();
             Assert.Equal(_files, Files());
             Rounds++;
@@ -62,7 +62,7 @@ internal sealed class PodRounds(PodNode node, int seed)
         }
     }
 
-    // A third of the pods are gone again at once: their DEL comes while others are added.
+    // A third of the pods are deleted immediately, while others are added.
     private async Task<IReadOnlyList<Pod>> AddAsync(int seedOfChoices)
     {
         var choices = new Random(seedOfChoices);
@@ -85,15 +85,15 @@ internal sealed class PodRounds(PodNode node, int seed)
         return pods;
     }
 
-    /// <summary>Every pod reaches and is reached through the router.</summary>
-    private async Task WorkAsync(IReadOnlyList<Pod> pods, Random random)
+    /// <summary>Checks that every pod reaches another pod or the host through the router.</summary>
+    private async Task AssertConnectivityAsync(IReadOnlyList<Pod> pods, Random random)
     {
         var silent = new List<string>();
         var partners = pods.ToDictionary(p => p, _ => pods[random.Next(pods.Count)]);
         await EachAsync(pods, async pod =>
         {
             var partner = partners[pod] == pod ? "200.1.1.2" : partners[pod].Address;
-            // Only a ping that has had no answer at all waits for long.
+            // The long timeout only applies if there is no reply at all.
             var ping = await Shell.RunAsync(pod.Namespace, "ping", ["-n", "-c", "1", "-W", "10", partner]);
             if (ping.ExitCode == 0)
             {
@@ -104,7 +104,7 @@ internal sealed class PodRounds(PodNode node, int seed)
             var neighbours = await Shell.RunLineAsync(pod.Namespace, "ip neigh");
             lock (silent)
             {
-                silent.Add($"{pod.Address} does not reach {partner} ({(later ? "a moment later it does" : "nor a moment later")}): {ping.Output}{neighbours.Output}");
+                silent.Add($"{pod.Address} does not reach {partner} ({(later ? "it does a moment later" : "and not a moment later either")}): {ping.Output}{neighbours.Output}");
             }
         });
         if (silent.Count > 0)
@@ -113,7 +113,7 @@ internal sealed class PodRounds(PodNode node, int seed)
         }
     }
 
-    /// <summary>Everything that the daemons and the IPAM plugin have written.</summary>
+    /// <summary>All files written by the daemons and the IPAM plugin.</summary>
     private string[] Files() => [.. Directory.GetFileSystemEntries(node.Lab.Folder, "*", SearchOption.AllDirectories).Order()];
 
     private async Task<T> WhileKillingAsync<T>(Random random, Victims among, int times, Func<Task<T>> work)
@@ -150,7 +150,7 @@ internal sealed class PodRounds(PodNode node, int seed)
     }
 
     private static Task EachAsync<T>(IEnumerable<T> items, Func<T, Task> action) =>
-        Parallel.ForEachAsync(items, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (item, _) => await action(item));
+        Parallel.ForEachAsync(items, new ParallelOptions { MaxDegreeOfParallelism = Concurrency }, async (item, _) => await action(item));
 
     private static string Tail(string? log) => log is null ? "" : string.Join('\n', log.Split('\n').TakeLast(25));
 }

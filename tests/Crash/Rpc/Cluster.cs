@@ -10,12 +10,12 @@ using ACCOffload.Protos.V1;
 namespace ACCOffload.Crash.Rpc;
 
 /// <summary>
-/// The cluster of the node: services whose backends come and go, pods of this node among them, told by an API server of the test's own. Whatever happens to
-/// inframanager meanwhile, in the end the tables say what the cluster does.
+/// The node's cluster with a fake API server: services whose backends change, including pods of this node. Whatever happens to
+/// InfraManager, the tables must match the cluster in the end.
 /// </summary>
 internal sealed class Cluster : IAsyncDisposable
 {
-    private const int MostServices = 40;
+    private const int MaxServices = 40;
     private const int ChangesEach = 40;
     private readonly TestPki _pki = new(DateTimeOffset.UtcNow);
     private readonly Dictionary<int, string[]> _backends = [];
@@ -25,10 +25,10 @@ internal sealed class Cluster : IAsyncDisposable
     {
     }
 
-    /// <summary>Services made, changed and removed so far.</summary>
+    /// <summary>The number of services created, changed and removed so far.</summary>
     public int Changes { get; private set; }
 
-    /// <summary>Starts the API server on the ACC and names it in inframanager's configuration.</summary>
+    /// <summary>Starts the API server on the ACC and adds it to InfraManager's configuration.</summary>
     public static async Task<Cluster> StartAsync(Lab lab, JsonObject config)
     {
         var cluster = new Cluster();
@@ -39,8 +39,8 @@ internal sealed class Cluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>Changes services one after the other, within about this time.</summary>
-    public async Task ShakeAsync(Random random, TimeSpan length)
+    /// <summary>Changes services one by one within about this time.</summary>
+    public async Task ChangeServicesAsync(Random random, TimeSpan length)
     {
         for (var i = 0; i < ChangesEach; i++)
         {
@@ -52,10 +52,10 @@ internal sealed class Cluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether inframanager has taken in all that the API server has said up to now.</summary>
-    public bool IsTakenIn(GetStatusReply status)
+    /// <summary>Whether InfraManager has processed the current state of the API server.</summary>
+    public bool IsUpToDate(GetStatusReply status)
     {
-        // Kinds without a change hear of the version by a bookmark only.
+        // Kinds without a change only learn the version from a bookmark.
         foreach (var path in new[] { Kube.Services, Kube.Slices })
         {
             _api.Bookmark(path);
@@ -65,7 +65,9 @@ internal sealed class Cluster : IAsyncDisposable
             && watch.Kinds.Where(k => k.Kind != "Node").All(k => long.TryParse(k.ResourceVersion, CultureInfo.InvariantCulture, out var seen) && seen >= _api.Version);
     }
 
-    /// <summary>What the tables say otherwise than the cluster, or null. Services that are gone may refuse for as long as a pod has flows of theirs.</summary>
+    /// <summary>
+    /// The first difference between tables and cluster, or null. Removed services may keep a refusing row while a pod has their flows.
+    /// </summary>
     public async Task<string?> DifferenceAsync(TargetReader target, IReadOnlyCollection<PodSpec> pods)
     {
         var rows = await ServiceRows.ReadAsync(target);
@@ -76,17 +78,17 @@ internal sealed class Cluster : IAsyncDisposable
             var wanted = backends.Length == 0 ? "refused" : string.Join(' ', backends.Select(b => $"{b}:8080").Order());
             if (!left.Remove(frontend, out var actual) || actual != wanted)
             {
-                return $"service {frontend} goes to {actual ?? "nobody"} and not to {wanted}";
+                return $"service {frontend} goes to {actual ?? "no backend"}, expected {wanted}";
             }
         }
 
         if (left.FirstOrDefault(f => f.Value != "refused") is { Key: { } gone } beyond)
         {
-            return $"service {gone}, which is gone, goes to {beyond.Value}";
+            return $"removed service {gone} still goes to {beyond.Value}";
         }
 
         var addresses = pods.Select(p => p.AddressText).ToHashSet();
-        return rows.Draining.FirstOrDefault(d => !addresses.Contains(d)) is { } ghost ? $"{ghost} keeps flows, and no pod has the address" : null;
+        return rows.Draining.FirstOrDefault(d => !addresses.Contains(d)) is { } stale ? $"{stale} keeps flows, but no pod has the address" : null;
     }
 
     public async ValueTask DisposeAsync()
@@ -97,7 +99,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     private void Change(Random random)
     {
-        var service = random.Next(MostServices);
+        var service = random.Next(MaxServices);
         var isThere = _backends.ContainsKey(service);
         Changes++;
         if (isThere && random.Next(6) == 0)
@@ -108,7 +110,7 @@ internal sealed class Cluster : IAsyncDisposable
             return;
         }
 
-        // Mostly pods of this node, attached or not, and some elsewhere; now and then nobody.
+        // Mostly pods of this node, attached or not, some on other nodes; sometimes none.
         string[] backends = [.. Enumerable.Range(0, random.Next(6)).Select(_ => random.Next(4) == 0
             ? $"10.9.0.{random.Next(1, 200)}"
             : PodSpec.Of(random.Next(RpcRounds.Slots), random.Next(4)).AddressText).Distinct()];

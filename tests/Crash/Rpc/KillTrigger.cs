@@ -1,11 +1,13 @@
 namespace ACCOffload.Crash.Rpc;
 
-/// <summary>Does one thing, once, at an instant that is chosen beforehand: with the n-th answer, right in the thread that takes it, or after a while.</summary>
-/// <param name="random">Makes the choice.</param>
-/// <param name="usualLength">How long all the answers take.</param>
-/// <param name="answers">How many there will be.</param>
-/// <param name="action">What is done; null: nothing.</param>
-internal sealed class Strike(Random random, TimeSpan usualLength, int answers, Action? action) : IDisposable
+/// <summary>
+/// Runs an action once at a time chosen in advance: at the n-th response, on the thread that receives it, or after a delay.
+/// </summary>
+/// <param name="random">Random choices.</param>
+/// <param name="usualLength">The usual time until all responses have arrived.</param>
+/// <param name="answers">The number of expected responses.</param>
+/// <param name="action">The action; null for none.</param>
+internal sealed class KillTrigger(Random random, TimeSpan usualLength, int answers, Action? action) : IDisposable
 {
     private readonly int? _atAnswer = random.Next(2) == 0 ? random.Next(answers) : null;
     private readonly TimeSpan _after = usualLength * (random.NextDouble() * 1.2);
@@ -14,7 +16,7 @@ internal sealed class Strike(Random random, TimeSpan usualLength, int answers, A
     private int _answers;
     private int _done;
 
-    public override string ToString() => action is null ? "no strike" : _atAnswer is { } n ? $"strike at answer {n}" : $"strike after {_after.TotalMilliseconds:0} ms";
+    public override string ToString() => action is null ? "no kill" : _atAnswer is { } n ? $"kill at response {n}" : $"kill after {_after.TotalMilliseconds:0} ms";
 
     public void Start()
     {
@@ -22,7 +24,7 @@ internal sealed class Strike(Random random, TimeSpan usualLength, int answers, A
         {
             return;
         }
-        // A thread of its own: the pool is busy with the requests.
+        // A dedicated thread: the pool is busy with the requests.
         _timer = new Thread(() =>
         {
             if (!_over.Wait(_after))
@@ -42,7 +44,7 @@ internal sealed class Strike(Random random, TimeSpan usualLength, int answers, A
         }
     }
 
-    /// <summary>When this returns, it is done.</summary>
+    /// <summary>Waits until the action has run.</summary>
     public void Complete()
     {
         _over.Set();

@@ -1,20 +1,20 @@
 namespace ACCOffload.Crash.Rpc;
 
 /// <summary>
-/// The callers' side of the promise: for each attachment the states that it may be in. One, where the newest answer leaves no doubt; more, where a
-/// request was never answered.
+/// The callers' view: the states in which each attachment may be. One if the newest response is conclusive, several if a request was
+/// never answered.
 /// </summary>
 internal sealed class Ledger
 {
     private readonly Dictionary<string, List<PodSpec?>> _allowed = [];
 
-    /// <summary>Attachments that are there for certain.</summary>
+    /// <summary>Attachments that certainly exist.</summary>
     public IEnumerable<PodSpec> Present => _allowed.Values.Where(a => a.Count == 1 && a[0] is not null).Select(a => a[0]!);
 
     public bool IsPresent(string containerId) => _allowed.TryGetValue(containerId, out var allowed) && allowed is [not null];
 
-    /// <summary>Takes in how concurrent requests ended.</summary>
-    public void TakeIn(IEnumerable<Operation> operations)
+    /// <summary>Records the results of concurrent requests.</summary>
+    public void Record(IEnumerable<Operation> operations)
     {
         foreach (var group in operations.GroupBy(o => o.ContainerId))
         {
@@ -30,8 +30,8 @@ internal sealed class Ledger
         }
     }
 
-    /// <summary>The host's whole list was taken: nothing else is there.</summary>
-    public void TakeInSync(IEnumerable<PodSpec> list)
+    /// <summary>Records a successful Sync: only the listed attachments exist.</summary>
+    public void RecordSync(IEnumerable<PodSpec> list)
     {
         foreach (var allowed in _allowed.Values)
         {
@@ -46,7 +46,7 @@ internal sealed class Ledger
         }
     }
 
-    /// <summary>What breaks the promise, or null. What is there counts as certain from now on.</summary>
+    /// <summary>The violations of the guarantees, or null. The actual endpoints count as certain afterwards.</summary>
     public string? Settle(IEnumerable<PodSpec> endpoints)
     {
         var actual = endpoints.ToDictionary(e => e.ContainerId);
@@ -56,15 +56,15 @@ internal sealed class Ledger
             actual.Remove(id, out var spec);
             if (!allowed.Contains(spec))
             {
-                broken.Add($"{id} is {Text(spec)}; what was answered allows {string.Join(" or ", allowed.Distinct().Select(Text))}");
+                broken.Add($"{id} is {Text(spec)}; the responses allow {string.Join(" or ", allowed.Distinct().Select(Text))}");
             }
 
             allowed.Clear();
             allowed.Add(spec);
         }
 
-        broken.AddRange(actual.Keys.Select(id => $"nobody asked for {id}"));
-        return broken.Count == 0 ? null : $"{broken.Count} endpoints are not as promised: {string.Join("; ", broken.Take(5))}";
+        broken.AddRange(actual.Keys.Select(id => $"{id} was never requested"));
+        return broken.Count == 0 ? null : $"{broken.Count} endpoints violate the guarantees: {string.Join("; ", broken.Take(5))}";
     }
 
     private static string Text(PodSpec? spec) => spec is null ? "absent" : $"{spec.AddressText} at {spec.PortName}";

@@ -1,22 +1,22 @@
 namespace ACCOffload.Crash.Rpc;
 
-/// <summary>What became of a request, as far as its caller can tell.</summary>
+/// <summary>The result of a request as seen by its caller.</summary>
 internal enum Answer
 {
-    /// <summary>Success: it holds.</summary>
+    /// <summary>Success: the change holds.</summary>
     Acknowledged,
 
-    /// <summary>The server said no: nothing of it holds.</summary>
+    /// <summary>The server rejected it: nothing has changed.</summary>
     Refused,
 
-    /// <summary>No answer of the server: it holds wholly or not at all.</summary>
+    /// <summary>No response: the change holds completely or not at all.</summary>
     Unknown,
 }
 
-/// <summary>One request. The larger sequence number is the newer one, in whichever order they arrive.</summary>
-/// <param name="ContainerId">Names the attachment.</param>
-/// <param name="Spec">What an Attach asks for; null: a Detach.</param>
-/// <param name="Sequence">Its place among the requests of the host.</param>
+/// <summary>One request. The higher sequence number is newer, regardless of the order of arrival.</summary>
+/// <param name="ContainerId">Identifies the attachment.</param>
+/// <param name="Spec">The requested endpoint; null for a Detach.</param>
+/// <param name="Sequence">The sequence number among the host's requests.</param>
 internal sealed record Operation(string ContainerId, PodSpec? Spec, ulong Sequence)
 {
     public Answer Answer { get; set; } = Answer.Unknown;

@@ -7,17 +7,17 @@ using Google.Protobuf;
 
 namespace ACCOffload.Crash.Rpc;
 
-/// <summary>An endpoint as the test knows it. Equal ones are the same endpoint with the same content.</summary>
+/// <summary>The test's view of an endpoint. Equal values are the same endpoint with the same content.</summary>
 internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, uint Address)
 {
     public const string Network = "podnet";
 
-    /// <summary>The port name that was asked for with this content; its MAC says which one it is.</summary>
-    public string AskedPortName => PortNameOf((int)(uint)Mac, (int)(Mac >> 32) & 0xff);
+    /// <summary>The port name requested with this content, derived from the MAC.</summary>
+    public string RequestedPortName => PortNameOf((int)(uint)Mac, (int)(Mac >> 32) & 0xff);
 
     public string AddressText => new IPAddress(BinaryPrimitives.ReverseEndianness(Address)).ToString();
 
-    /// <summary>One of several contents of the attachment with this number: other addresses, another MAC, and for the last another port.</summary>
+    /// <summary>A variant of the attachment with this number: other address and MAC, and for the last variant another port.</summary>
     public static PodSpec Of(int slot, int variant) => new(
         IdOf(slot),
         PortNameOf(slot, variant),
@@ -28,7 +28,7 @@ internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, u
 
     public static AttachmentKey KeyOf(string containerId) => new() { Network = Network, ContainerId = containerId, InterfaceName = "eth0" };
 
-    /// <summary>From `ctl endpoints --json`.</summary>
+    /// <summary>Parses an endpoint of `ctl endpoints --json`.</summary>
     public static PodSpec FromJson(JsonNode endpoint) => new(
         (string)endpoint["containerId"]!,
         (string)endpoint["portName"]!,

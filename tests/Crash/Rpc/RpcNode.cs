@@ -9,10 +9,10 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.Crash.Rpc;
 
-/// <summary>inframanager in a process of its own, its target apart from it, and a host that speaks accoffload.v1 to them over several connections.</summary>
+/// <summary>InfraManager and its target in separate processes, and a host that uses accoffload.v1 over several connections.</summary>
 internal sealed class RpcNode : IAsyncDisposable
 {
-    // A hundred requests fit into one connection at a time.
+    // One connection carries up to a hundred concurrent requests.
     private const int Connections = 6;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
     private readonly GrpcChannel[] _channels;
@@ -35,21 +35,21 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public TargetReader Target { get; }
 
-    /// <summary>Null where there are no hostile peers.</summary>
+    /// <summary>Null if there are no hostile peers.</summary>
     public HostileTraffic? Hostile { get; private set; }
 
     public LeakWatch Leaks { get; } = new();
 
-    /// <summary>Null where there are no services.</summary>
+    /// <summary>Null if there are no services.</summary>
     public Cluster? Cluster { get; private set; }
 
-    /// <summary>As the ACC gave it.</summary>
+    /// <summary>The epoch issued by the ACC.</summary>
     public ulong Epoch { get; private set; }
 
-    /// <param name="prepare">Changes the lab's configuration before anything is started.</param>
-    /// <param name="pipelineDirectory">Another pipeline than the product's.</param>
-    /// <param name="services">In a cluster with services.</param>
-    /// <param name="device">What its pipeline runs on; null: the soft target.</param>
+    /// <param name="prepare">Changes the lab's configuration before the daemons are started.</param>
+    /// <param name="pipelineDirectory">The directory of another pipeline than the product's.</param>
+    /// <param name="services">Whether there is a cluster with services.</param>
+    /// <param name="device">Creates the target; null for the soft target.</param>
     public static async Task<RpcNode> StartAsync(
         Action<Lab, JsonObject>? prepare = null, string? pipelineDirectory = null, bool services = false, Func<Lab, CrashTarget>? device = null)
     {
@@ -80,7 +80,7 @@ internal sealed class RpcNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets hostile peers loose on the ACC's API, until the node is disposed of.</summary>
+    /// <summary>Starts hostile peers of the ACC's API, until the node is disposed.</summary>
     public async Task StartHostileAsync(int seed)
     {
         _peers = await AccPeers.StartAsync(Lab, () => Epoch);
@@ -91,7 +91,7 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public Offload.OffloadClient Client(int request) => new(_channels[request % Connections]);
 
-    /// <summary>Sends one request and notes how it ended.</summary>
+    /// <summary>Sends one request and records its result.</summary>
     public async Task SendAsync(Operation operation, int connection = 0)
     {
         try
@@ -121,13 +121,13 @@ internal sealed class RpcNode : IAsyncDisposable
         return Client(0).SyncAsync(request, deadline: Deadline()).ResponseAsync;
     }
 
-    /// <summary>Whether the server said no, or nothing.</summary>
+    /// <summary>Classifies a failed request as rejected or unanswered.</summary>
     public static Answer AnswerOf(RpcException e) => e switch
     {
-        // The client made the status of a connection that broke.
+        // The client created the status because the connection broke.
         { Status.DebugException: not null } => Answer.Unknown,
         { StatusCode: StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.AlreadyExists } => Answer.Refused,
-        _ => throw new InvalidOperationException($"an answer that nobody may get: {e.Status}"),
+        _ => throw new InvalidOperationException($"unexpected response: {e.Status}"),
     };
 
     public async Task<GetStatusReply> StatusAsync() => await new Control.ControlClient(_control).GetStatusAsync(new GetStatusRequest(), deadline: Deadline());
@@ -139,7 +139,7 @@ internal sealed class RpcNode : IAsyncDisposable
         return [.. endpoints.Select(e => PodSpec.FromJson(e!))];
     }
 
-    /// <summary>Waits until inframanager is primary, has compared the tables, and has nothing left to write.</summary>
+    /// <summary>Waits until InfraManager is primary, has compared the tables and has no pending writes.</summary>
     public Task SettledAsync(int seconds = 180)
     {
         var last = "no status";
@@ -148,14 +148,14 @@ internal sealed class RpcNode : IAsyncDisposable
             {
                 if (Lab.Manager!.HasExited)
                 {
-                    throw new InvalidOperationException($"inframanager ended:\n{Lab.Manager.Log}");
+                    throw new InvalidOperationException($"InfraManager exited:\n{Lab.Manager.Log}");
                 }
 
                 try
                 {
                     var status = await StatusAsync();
                     last = status.ToString();
-                    return status is { TargetState: "primary", Reconciled: true, PendingEntries: 0, QueueLength: 0 } && Cluster?.IsTakenIn(status) != false;
+                    return status is { TargetState: "primary", Reconciled: true, PendingEntries: 0, QueueLength: 0 } && Cluster?.IsUpToDate(status) != false;
                 }
                 catch (RpcException e)
                 {
@@ -166,7 +166,7 @@ internal sealed class RpcNode : IAsyncDisposable
             () => $"settled; {last}; inframanager's log:\n{Lab.Manager!.Log}", seconds);
     }
 
-    /// <summary>The tables hold what these endpoints need and nothing else.</summary>
+    /// <summary>Checks that the tables hold exactly the rows for these endpoints.</summary>
     public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
     {
         if (await TableOracle.DifferenceAsync(Target, pods, services: Cluster is not null, pool: Device.Pool) is { } difference)
@@ -185,10 +185,10 @@ internal sealed class RpcNode : IAsyncDisposable
         }
     }
 
-    public async Task LookForLeaksAsync()
+    public async Task CheckForLeaksAsync()
     {
-        // What hostile peers hold open comes and goes; what is left of it after they closed it is a leak.
-        using var rest = Hostile is null ? null : await Hostile.RestAsync();
+        // Connections of hostile peers vary; whatever remains after they are closed is a leak.
+        using var rest = Hostile is null ? null : await Hostile.PauseAsync();
         Leaks.Look("inframanager", Lab.Manager);
         Leaks.Look("soft target", Device.Process);
         Leaks.LookAtWal(Lab.At("inframanager.db"));

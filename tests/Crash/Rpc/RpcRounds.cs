@@ -5,15 +5,16 @@ using Grpc.Core;
 namespace ACCOffload.Crash.Rpc;
 
 /// <summary>
-/// Rounds of concurrent Attach and Detach requests. In each, something is killed at a random instant and started again, and then the promise is checked:
-/// what was acknowledged holds, what was not holds wholly or not at all, the tables equal the endpoints, and a Sync removes what the host does not have.
+/// Rounds of concurrent Attach and Detach requests. In each, a process is killed at a random time and restarted, and then the guarantees
+/// are checked: acknowledged changes hold, others hold completely or not at all, the tables match the endpoints, and a Sync removes
+/// endpoints that the host does not have.
 /// </summary>
 internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds.Requests)
 {
-    /// <summary>Of a round, unless told.</summary>
+    /// <summary>The default number of requests per round.</summary>
     public const int Requests = 500;
 
-    /// <summary>Attachments that there can be.</summary>
+    /// <summary>The number of different attachments.</summary>
     public const int Slots = 600;
 
     private readonly Ledger _ledger = new();
@@ -27,59 +28,59 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
 
     public long Unanswered { get; private set; }
 
-    /// <param name="round">Which one; with the seed it determines the choices.</param>
-    /// <param name="victims">What is killed.</param>
-    /// <param name="disturb">Something else that is done at a random instant.</param>
-    /// <param name="mend">Ends the disturbance, when all requests are answered.</param>
-    public async Task RunAsync(int round, Victims victims, Action? disturb = null, Action? mend = null)
+    /// <param name="round">The round number; with the seed it determines the choices.</param>
+    /// <param name="victims">The processes to kill.</param>
+    /// <param name="injectFault">Another disturbance at a random time.</param>
+    /// <param name="removeFault">Ends the disturbance after all requests are answered.</param>
+    public async Task RunAsync(int round, Victims victims, Action? injectFault = null, Action? removeFault = null)
     {
         var random = new Random(HashCode.Combine(seed, round));
         var what = $"round {round}, seed {seed}, {victims}";
         try
         {
-            what += $", {await BurstAsync(random, victims, disturb)}";
-            mend?.Invoke();
+            what += $", {await BurstAsync(random, victims, injectFault)}";
+            removeFault?.Invoke();
             await RecoverAsync(random, victims);
             await CheckAsync();
             what += ", then Sync";
             await SyncAsync(random, victims);
-            await node.LookForLeaksAsync();
+            await node.CheckForLeaksAsync();
             Rounds++;
         }
         catch (Exception e)
         {
-            throw new InvalidOperationException($"{what}: {e.Message}\ninframanager's log ends with:\n{Tail(node.Lab.Manager?.Log)}\nthe target's with:\n{Tail(node.Device.Log)}", e);
+            throw new InvalidOperationException($"{what}: {e.Message}\nInfraManager's log ends with:\n{Tail(node.Lab.Manager?.Log)}\nthe target's with:\n{Tail(node.Device.Log)}", e);
         }
     }
 
-    private async Task<string> BurstAsync(Random random, Victims victims, Action? disturb)
+    private async Task<string> BurstAsync(Random random, Victims victims, Action? injectFault)
     {
         var operations = Choose(random);
-        using var strike = new Strike(random, _usualLength, operations.Count, disturb ?? KillerOf(victims));
+        using var trigger = new KillTrigger(random, _usualLength, operations.Count, injectFault ?? KillerOf(victims));
         var started = Stopwatch.GetTimestamp();
-        strike.Start();
-        var shaking = node.Cluster?.ShakeAsync(new Random(random.Next()), _usualLength) ?? Task.CompletedTask;
+        trigger.Start();
+        var changing = node.Cluster?.ChangeServicesAsync(new Random(random.Next()), _usualLength) ?? Task.CompletedTask;
         await Task.WhenAll(operations.Select((operation, i) => Task.Run(async () =>
         {
             await node.SendAsync(operation, i);
-            strike.Answered();
+            trigger.Answered();
         })));
-        if (victims == Victims.None && disturb is null)
+        if (victims == Victims.None && injectFault is null)
         {
             _usualLength = Stopwatch.GetElapsedTime(started);
         }
 
-        strike.Complete();
-        await shaking;
-        _ledger.TakeIn(operations);
+        trigger.Complete();
+        await changing;
+        _ledger.Record(operations);
         Acknowledged += operations.Count(o => o.Answer == Answer.Acknowledged);
         Unanswered += operations.Count(o => o.Answer == Answer.Unknown);
         if (victims == Victims.None && operations.FirstOrDefault(o => o.Answer == Answer.Unknown) is { } lost)
         {
-            throw new InvalidOperationException($"nothing was killed, and {lost} has no answer");
+            throw new InvalidOperationException($"nothing was killed, but {lost} was not answered");
         }
 
-        return strike.ToString();
+        return trigger.ToString();
     }
 
     private List<Operation> Choose(Random random)
@@ -87,7 +88,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         int[] slots = [.. Enumerable.Range(0, Slots)];
         random.Shuffle(slots);
         var operations = new List<Operation>(requests);
-        // A few attachments are asked for with another request under way for the same one.
+        // A few attachments get concurrent requests.
         var contested = requests * 3 / 50;
         for (var i = 0; operations.Count < requests; i++)
         {
@@ -113,7 +114,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     private async Task RecoverAsync(Random random, Victims victims)
     {
         await RestartAsync(victims);
-        // Now and then it does not survive its own recovery.
+        // Sometimes it is killed again during recovery.
         if (victims.HasFlag(Victims.Manager) && random.Next(4) == 0)
         {
             await Task.Delay(random.Next(250));
@@ -127,7 +128,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     private async Task CheckAsync()
     {
         var endpoints = await node.EndpointsAsync();
-        if (_ledger.Settle(endpoints.Select(node.Device.AsAsked)) is { } broken)
+        if (_ledger.Settle(endpoints.Select(node.Device.AsRequested)) is { } broken)
         {
             throw new InvalidOperationException(broken);
         }
@@ -139,37 +140,37 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     {
         var before = _ledger.Present.ToList();
         var list = before.Where(_ => random.Next(8) != 0).ToList();
-        var strikes = victims.HasFlag(Victims.Manager) && random.Next(5) == 0;
-        using var strike = new Strike(random, _usualLength / 5, 1, strikes ? KillerOf(Victims.Manager) : null);
-        strike.Start();
+        var kills = victims.HasFlag(Victims.Manager) && random.Next(5) == 0;
+        using var trigger = new KillTrigger(random, _usualLength / 5, 1, kills ? KillerOf(Victims.Manager) : null);
+        trigger.Start();
         SyncReply? reply = null;
         try
         {
             reply = await node.SyncAsync(list);
         }
-        catch (RpcException e) when (strikes && RpcNode.AnswerOf(e) == Answer.Unknown)
+        catch (RpcException e) when (kills && RpcNode.AnswerOf(e) == Answer.Unknown)
         {
-            // Killed under it.
+            // Killed during the Sync.
         }
 
-        strike.Answered();
-        strike.Complete();
-        if (strikes)
+        trigger.Answered();
+        trigger.Complete();
+        if (kills)
         {
             await RecoverAsync(random, Victims.Manager);
         }
 
         var held = await node.EndpointsAsync();
-        var endpoints = held.Select(node.Device.AsAsked).ToHashSet();
+        var endpoints = held.Select(node.Device.AsRequested).ToHashSet();
         if (reply is null)
         {
-            Assert.True(endpoints.SetEquals(list) || endpoints.SetEquals(before), "an unanswered Sync holds wholly or not at all");
-            _ledger.TakeInSync(endpoints);
+            Assert.True(endpoints.SetEquals(list) || endpoints.SetEquals(before), "an unanswered Sync was applied partially");
+            _ledger.RecordSync(endpoints);
         }
         else
         {
             Assert.Equal((list.Count, 0, before.Count - list.Count, 0), ((int)reply.Kept, (int)reply.Added, (int)reply.Removed, reply.Failures.Count));
-            _ledger.TakeInSync(list);
+            _ledger.RecordSync(list);
         }
 
         if (_ledger.Settle(endpoints) is { } broken)
@@ -195,7 +196,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
             Kills++;
         }
 
-        // A new process may start while the old one's target is still missing, as after a reboot.
+        // The new process may start while its target is still down, as after a reboot.
         if (victims.HasFlag(Victims.Manager))
         {
             File.Delete(node.Lab.ControlSocket);
@@ -208,7 +209,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         }
     }
 
-    // Found beforehand, so that nothing but the system calls is left to do.
+    // Prepared in advance, so that only the system calls remain.
     private Action? KillerOf(Victims victims)
     {
         Action[] kills =

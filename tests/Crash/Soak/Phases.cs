@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace ACCOffload.Crash.Soak;
 
-/// <summary>Equal parts of a run, one after the other.</summary>
+/// <summary>Divides a run into consecutive phases of equal length.</summary>
 internal sealed class Phases(TimeSpan length, int count)
 {
     private readonly Stopwatch _clock = Stopwatch.StartNew();

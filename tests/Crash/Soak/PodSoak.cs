@@ -4,7 +4,9 @@ using ACCOffload.Crash.Watch;
 
 namespace ACCOffload.Crash.Soak;
 
-/// <summary>A node whose pods come and go. In turns inframanager, the agent and the target are spared, then nothing is.</summary>
+/// <summary>
+/// A node whose pods are added and deleted. In turn InfraManager, the agent and the target are not killed; in the last phase all are.
+/// </summary>
 internal sealed class PodSoak(TimeSpan length)
 {
     private const int Pods = 30;

@@ -4,7 +4,9 @@ using ACCOffload.Crash.Watch;
 
 namespace ACCOffload.Crash.Soak;
 
-/// <summary>A node under concurrent requests. A third of the time inframanager is spared, a third the target, so that each grows as old as it can.</summary>
+/// <summary>
+/// A node under concurrent requests. InfraManager and the target each run a third of the time without being killed, to reach a high age.
+/// </summary>
 internal sealed class RequestSoak(TimeSpan length)
 {
     private RpcRounds? _rounds;
@@ -30,7 +32,7 @@ internal sealed class RequestSoak(TimeSpan length)
         {
             await _rounds.RunAsync(i, phases.Current switch
             {
-                // A target that dies all the time is asked for less and less often.
+                // InfraManager backs off from a target that keeps dying.
                 0 => i % 6 == 1 ? Victims.Target : Victims.None,
                 1 => Victims.Manager,
                 _ => (Victims)(1 + (i % 3)),

@@ -44,7 +44,7 @@ internal static class SoakProgram
 
     private static async Task<int> RunAsync(TimeSpan length, CancellationToken interrupted)
     {
-        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {CrashSettings.Seed}; one node under requests, one with pods; whatever is not spared is killed; {(CrashSettings.Hostile ? "hostile peers beside both" : "no hostile peers")}");
+        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {CrashSettings.Seed}; one node under requests, one with pods; processes are killed in phases; {(CrashSettings.Hostile ? "hostile peers on both" : "no hostile peers")}");
         var clock = Stopwatch.StartNew();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         end.CancelAfter(length);
@@ -54,7 +54,7 @@ internal static class SoakProgram
         while (!end.IsCancellationRequested)
         {
             await Task.WhenAny([.. running, Task.Delay(ReportEvery, end.Token)]);
-            // Before the time is over only a failure ends one of them.
+            // Only a failure ends one of them early.
             if (running.Any(r => r.IsCompleted))
             {
                 await end.CancelAsync();
@@ -73,8 +73,8 @@ internal static class SoakProgram
             Console.WriteLine($"soak: {problem}");
         }
 
-        var whole = !interrupted.IsCancellationRequested;
-        Console.WriteLine(problems.Length > 0 ? $"soak: FAILED, seed {CrashSettings.Seed}" : whole ? "soak: passed" : "soak: interrupted; nothing was wrong so far");
-        return problems.Length > 0 ? 1 : whole ? 0 : 130;
+        var completed = !interrupted.IsCancellationRequested;
+        Console.WriteLine(problems.Length > 0 ? $"soak: FAILED, seed {CrashSettings.Seed}" : completed ? "soak: passed" : "soak: interrupted without a failure");
+        return problems.Length > 0 ? 1 : completed ? 0 : 130;
     }
 }

@@ -4,38 +4,38 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Targets;
 
-/// <summary>What a node's pipeline runs on, apart from inframanager, so that each can be killed by itself.</summary>
+/// <summary>The target of a node, separate from InfraManager, so that each can be killed on its own.</summary>
 internal abstract class CrashTarget : IAsyncDisposable
 {
-    /// <summary>The kind of device that an attachment has on it.</summary>
+    /// <summary>The device kind of attachments.</summary>
     public virtual string DeviceKind => "veth";
 
-    /// <summary>The ports that are there whoever needs them; null where each is made for an attachment.</summary>
+    /// <summary>The permanent ports of the pool; null if ports are created per attachment.</summary>
     public virtual IReadOnlyDictionary<string, uint>? Pool => null;
 
-    /// <summary>What inframanager did that it must not do on this target, or null.</summary>
+    /// <summary>What InfraManager did that this target forbids, or null.</summary>
     public virtual string? Problem => null;
 
-    /// <summary>Null where it is no process.</summary>
+    /// <summary>Null if the target is not a process.</summary>
     public virtual BackgroundProcess? Process => null;
 
     public virtual string? Log => Process?.Log;
 
-    /// <summary>Adds what inframanager has to know to its configuration.</summary>
+    /// <summary>Adds the target's settings to InfraManager's configuration.</summary>
     public virtual void Prepare(JsonObject config)
     {
     }
 
-    /// <summary>The endpoint with the port that was asked for, where another one was lent.</summary>
-    public virtual PodSpec AsAsked(PodSpec endpoint) => endpoint;
+    /// <summary>The endpoint with the requested port name instead of the leased one.</summary>
+    public virtual PodSpec AsRequested(PodSpec endpoint) => endpoint;
 
-    /// <summary>Starts it, the first time or after a kill; it listens when this returns.</summary>
+    /// <summary>Starts the target, initially or after a kill. It listens when this returns.</summary>
     public abstract Task StartAsync();
 
-    /// <summary>SIGKILL, without waiting for the end.</summary>
+    /// <summary>Sends SIGKILL without waiting for the exit.</summary>
     public abstract void Kill();
 
-    /// <summary>Waits for the end.</summary>
+    /// <summary>Waits for the exit.</summary>
     public abstract Task WaitAsync();
 
     public abstract ValueTask DisposeAsync();

@@ -5,7 +5,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Targets;
 
-/// <summary>The server that behaves as infrap4d for P4-DPDK was seen to. Its death takes pipeline, ports and rows with it.</summary>
+/// <summary>The server that behaves like infrap4d for P4-DPDK. When it dies, pipeline, ports and rows are lost.</summary>
 internal sealed class FaithfulCrashTarget(Lab lab) : CrashTarget
 {
     private const int Ports = 256;
@@ -19,16 +19,16 @@ internal sealed class FaithfulCrashTarget(Lab lab) : CrashTarget
     public override string? Problem => _server switch
     {
         { IsAlive: false } => $"the target died: {_server.Died.Result}",
-        { Pushes: not 1 } => $"{_server.Pushes} pipelines were pushed in one life of the target",
-        { PortDeletes: > 0 } => $"{_server.PortDeletes} ports were to be deleted",
-        _ when !_server!.Ports.Keys.ToHashSet().SetEquals(Names) => $"the target has {_server.Ports.Count} ports, not those of its pool",
+        { Pushes: not 1 } => $"{_server.Pushes} pipelines were pushed during one run of the target",
+        { PortDeletes: > 0 } => $"{_server.PortDeletes} port deletions were requested",
+        _ when !_server!.Ports.Keys.ToHashSet().SetEquals(Names) => $"the target has {_server.Ports.Count} ports, which are not those of its pool",
         _ => _server.Updates.FirstOrDefault(u => u.Kind == P4.V1.Update.Types.Type.Modify) is { } modify ? $"sent: {modify}" : null,
     };
 
     public override void Prepare(JsonObject config) => config["Target"]!["Ports"] = new JsonArray([.. Names.Select(n => JsonValue.Create(n))]);
 
-    // The agent makes a name up, as it does for a port of its own; which one is lent for it is not the agent's to say.
-    public override PodSpec AsAsked(PodSpec endpoint) => endpoint with { PortName = endpoint.AskedPortName };
+    // The agent requests a name as for its own port; InfraManager chooses the leased port.
+    public override PodSpec AsRequested(PodSpec endpoint) => endpoint with { PortName = endpoint.RequestedPortName };
 
     public override async Task StartAsync()
     {
@@ -38,7 +38,7 @@ internal sealed class FaithfulCrashTarget(Lab lab) : CrashTarget
             return;
         }
 
-        // What was asked for is counted in each life by itself.
+        // Requests are counted per run.
         _server.ClearLog();
         await _server.RestartAsync();
     }

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Targets;
 
-/// <summary>The soft target in a process of its own, which ends with its lab.</summary>
+/// <summary>The soft target in a separate process, which ends with its lab.</summary>
 internal sealed class SoftCrashTarget(Lab lab) : CrashTarget
 {
     public override BackgroundProcess? Process => lab.Target;

@@ -2,30 +2,30 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Crash.Watch;
 
-/// <summary>Looks at processes whenever they are at rest. What leaks a little at each disturbance shows as growth over a process's life.</summary>
+/// <summary>Samples processes whenever they are idle. Small leaks show as growth over the lifetime of a process.</summary>
 internal sealed class LeakWatch
 {
-    /// <summary>The window beside hostile peers: some of their largest requests fall into it.</summary>
+    /// <summary>The window with hostile peers, long enough to include some of their largest requests.</summary>
     public const int HostileMemoryWindow = 12;
 
     private const int WarmUp = 3;
     private const int HandleSlack = 8;
 
-    // The runtime's pool comes and goes by a few.
+    // The size of the thread pool varies.
     private const int ThreadSlack = 16;
     private const long ResidentSlackKb = 64 << 10;
     private const long ResidentLimitKb = 256 << 10;
 
-    // Both stores keep their logs within a few MiB; one burst may go beyond until the next checkpoint.
+    // Both stores keep their logs within a few MiB; a burst may exceed that until the next checkpoint.
     private const long WalLimit = 8 << 20;
 
-    private readonly Dictionary<int, (string Name, List<Vitals> Seen)> _processes = [];
+    private readonly Dictionary<int, (string Name, List<Vitals> Samples)> _processes = [];
     private readonly Lock _lock = new();
     private long _largestWal;
 
     /// <summary>
-    /// How many looks make a window for memory: the least of the last window is compared with the most of the first. A large request makes the heap
-    /// swell for a few looks, so one look says little; a leak raises the least as well. With hostile peers there have to be more looks in a window.
+    /// The number of samples in a memory window: the minimum of the last window is compared with the maximum of the first. A large request
+    /// grows the heap for a few samples, but a leak raises the minimum as well. With hostile peers the window must be longer.
     /// </summary>
     public int MemoryWindow { get; set; } = 1;
 
@@ -33,21 +33,21 @@ internal sealed class LeakWatch
 
     public long LargestWal => _largestWal;
 
-    /// <summary>The longest series of looks at one process of this name.</summary>
-    public int LongestLife(string name)
+    /// <summary>The largest number of samples of one process with this name.</summary>
+    public int LongestRun(string name)
     {
         lock (_lock)
         {
-            return _processes.Values.Where(p => p.Name == name).Select(p => p.Seen.Count).DefaultIfEmpty().Max();
+            return _processes.Values.Where(p => p.Name == name).Select(p => p.Samples.Count).DefaultIfEmpty().Max();
         }
     }
 
-    /// <summary>The processes as last looked at: memory, handles, threads.</summary>
+    /// <summary>The last samples: memory, handles, threads.</summary>
     public override string ToString()
     {
         lock (_lock)
         {
-            var last = _processes.Values.GroupBy(p => p.Name).Select(g => $"{g.Key} {Text(g.Last().Seen[^1])}");
+            var last = _processes.Values.GroupBy(p => p.Name).Select(g => $"{g.Key} {Text(g.Last().Samples[^1])}");
             return $"{string.Join(", ", last)}, WAL at most {_largestWal >> 10} KiB";
         }
     }
@@ -62,20 +62,20 @@ internal sealed class LeakWatch
         var now = Vitals.Of(process.Id);
         lock (_lock)
         {
-            if (!_processes.TryGetValue(process.Id, out var life))
+            if (!_processes.TryGetValue(process.Id, out var history))
             {
-                _processes.Add(process.Id, life = (name, []));
+                _processes.Add(process.Id, history = (name, []));
             }
 
-            life.Seen.Add(now);
+            history.Samples.Add(now);
             if (now.ResidentKb > ResidentLimitKb)
             {
-                Problem ??= $"{name} has {now.ResidentKb} KiB of memory, beyond {ResidentLimitKb}";
+                Problem ??= $"{name} has {now.ResidentKb} KiB of memory, more than {ResidentLimitKb}";
             }
 
-            Check(life, WarmUp, 1, "handles", v => v.Handles, HandleSlack);
-            Check(life, WarmUp, 1, "threads", v => v.Threads, ThreadSlack);
-            Check(life, Math.Max(WarmUp, MemoryWindow), MemoryWindow, "KiB of memory", v => v.ResidentKb, ResidentSlackKb);
+            Check(history, WarmUp, 1, "handles", v => v.Handles, HandleSlack);
+            Check(history, WarmUp, 1, "threads", v => v.Threads, ThreadSlack);
+            Check(history, Math.Max(WarmUp, MemoryWindow), MemoryWindow, "KiB of memory", v => v.ResidentKb, ResidentSlackKb);
         }
     }
 
@@ -96,18 +96,18 @@ internal sealed class LeakWatch
 
     private static string Text(Vitals v) => $"{v.ResidentKb >> 10} MiB/{v.Handles}/{v.Threads}";
 
-    private void Check((string Name, List<Vitals> Seen) life, int warmUp, int window, string what, Func<Vitals, long> amount, long slack)
+    private void Check((string Name, List<Vitals> Samples) history, int warmUp, int window, string what, Func<Vitals, long> amount, long slack)
     {
-        if (life.Seen.Count < warmUp + window)
+        if (history.Samples.Count < warmUp + window)
         {
             return;
         }
 
-        var before = life.Seen.Take(warmUp).Max(amount);
-        var now = life.Seen.TakeLast(window).Min(amount);
+        var before = history.Samples.Take(warmUp).Max(amount);
+        var now = history.Samples.TakeLast(window).Min(amount);
         if (now > before + slack)
         {
-            Problem ??= $"{life.Name} has {now} {what}; it had at most {before} in its first {warmUp} of {life.Seen.Count} rounds";
+            Problem ??= $"{history.Name} has {now} {what}; at most {before} in the first {warmUp} of {history.Samples.Count} rounds";
         }
     }
 }

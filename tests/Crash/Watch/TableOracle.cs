@@ -3,23 +3,23 @@ using ACCOffload.Crash.Rpc;
 
 namespace ACCOffload.Crash.Watch;
 
-/// <summary>Which rows the tables must have, written down from the pipeline's description and not with the product's compiler.</summary>
+/// <summary>The expected rows of the tables, based on the pipeline's description and not on the product's compiler.</summary>
 internal static class TableOracle
 {
     private const ulong GatewayMac = 0x02acc0000001;
 
-    private static readonly TimeSpan PortPatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan PortTimeout = TimeSpan.FromSeconds(20);
 
     /// <summary>
-    /// What differs between the target and what these endpoints need, or null. Where there are services, their rows are beside the point. A port that nobody
-    /// needs any more may go a little later; those of a pool are there whoever needs them.
+    /// The difference between the target and the rows for these endpoints, or null. Rows of services are ignored. An unneeded port may be
+    /// removed a little later; ports of a pool are permanent.
     /// </summary>
     public static async Task<string?> DifferenceAsync(
         TargetReader target, IReadOnlyCollection<PodSpec> pods, PodSpec? host = null, bool services = false, IReadOnlyDictionary<string, uint>? pool = null)
     {
         if (pods.GroupBy(p => p.PortName).FirstOrDefault(g => g.Count() > 1) is { } shared)
         {
-            return $"port {shared.Key} is that of {Few(shared.Select(p => p.ContainerId))}";
+            return $"port {shared.Key} is shared by {Few(shared.Select(p => p.ContainerId))}";
         }
 
         var ports = pool ?? await target.PortsAsync();
@@ -40,23 +40,23 @@ internal static class TableOracle
         {
             actual.RemoveWhere(ServiceRows.IsOne);
         }
-        // The range that pods are attached from: of the lab's usual configuration, or of one for more pods.
+        // The pod range, in the lab's usual configuration or in one for more pods.
         if (actual.RemoveWhere(r => r is "routes dst_ip=af40100/24 unassigned()" or "routes dst_ip=af40000/16 unassigned()") != 1)
         {
-            return "the pod range has no row, or several";
+            return "the pod range does not have exactly one row";
         }
 
         if (!wanted.SetEquals(actual))
         {
-            return $"rows missing: {Few(wanted.Except(actual))}; beyond: {Few(actual.Except(wanted))}";
+            return $"rows missing: {Few(wanted.Except(actual))}; unexpected: {Few(actual.Except(wanted))}";
         }
 
         var clock = Stopwatch.StartNew();
         while (pool is null && (ports = await target.PortsAsync()).Count > names.Count)
         {
-            if (clock.Elapsed > PortPatience)
+            if (clock.Elapsed > PortTimeout)
             {
-                return $"ports beyond: {Few(ports.Keys.Except(names))}";
+                return $"unexpected ports: {Few(ports.Keys.Except(names))}";
             }
 
             await Task.Delay(20);
@@ -65,8 +65,8 @@ internal static class TableOracle
         return null;
     }
 
-    // Where masqueraded flows come from: the node's address, 192.0.2.2, or the gateway's, 169.254.1.1, and 18,000 ports from 12,000 up. The gateway itself,
-    // and what is never routed.
+    // Sources of masqueraded flows: the node's address 192.0.2.2 or the gateway's 169.254.1.1, with 18,000 ports from 12,000. Also the
+    // gateway itself and the ranges that are never routed.
     private static IEnumerable<string> RowsOfNode()
     {
         yield return "pools pool=1 pool_ports(ip=c0000202 first_port=2ee0 ports=4650 port_mask=7fff)";
@@ -89,7 +89,7 @@ internal static class TableOracle
         yield return $"pods dst_ip={pod.Address:x} to_pod(port={port:x} src_mac={GatewayMac:x} dst_mac={pod.Mac:x})";
     }
 
-    // The host's own address and the node's, 192.0.2.2, which the lab's configuration names.
+    // The host's own address and the node's, 192.0.2.2, from the lab's configuration.
     private static IEnumerable<string> RowsOfHost(PodSpec host, uint port)
     {
         yield return $"port_class port={port:x} host_port(port={port:x} gateway_mac={GatewayMac:x})";

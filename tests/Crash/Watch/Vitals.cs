@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ACCOffload.Crash.Watch;
 
-/// <summary>What a process holds of the kernel.</summary>
+/// <summary>A sample of a process's kernel resources.</summary>
 /// <param name="Handles">Open file descriptors.</param>
 /// <param name="Threads">Threads.</param>
 /// <param name="ResidentKb">Resident memory, in KiB.</param>
