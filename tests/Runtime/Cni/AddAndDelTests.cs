@@ -4,11 +4,11 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>ADD and DEL where the runtime, or somebody else, does the unusual.</summary>
+/// <summary>ADD and DEL in unusual situations.</summary>
 public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     [RootFact]
-    public async Task ADD_on_an_interface_that_exists_fails_and_touches_nothing()
+    public async Task ADD_with_an_existing_interface_fails_and_changes_nothing()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -21,14 +21,14 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
         Assert.Contains("192.168.7.7", (await Shell.RunLineAsync(attachment.Namespace, "ip addr show dev eth0").Succeeded()).Output, StringComparison.Ordinal);
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
-        // The runtime's clean-up after the failed ADD must not take what is not ours.
+        // The runtime's clean-up after the failed ADD must not remove interfaces of others.
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
         Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
     [RootFact]
-    public async Task A_second_ADD_of_the_same_attachment_fails_and_leaves_the_first_working()
+    public async Task A_second_ADD_of_an_attachment_fails_and_the_first_keeps_working()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -42,9 +42,12 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
     }
 
-    /// <summary>"A given container ID may be added to a specific network more than once only if each addition is done with a different interface name."</summary>
+    /// <summary>
+    /// "A given container ID may be added to a specific network more than once only if each addition is done with a different interface
+    /// name."
+    /// </summary>
     [RootFact]
-    public async Task A_container_may_have_a_second_interface_of_the_same_network()
+    public async Task A_container_can_have_a_second_interface_in_the_same_network()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -53,24 +56,24 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.AddAsync(second);
 
         Assert.NotEqual(first.Address, second.Address);
-        // The first one's default route is the pod's; the second has its own way to the gateway, for who names the interface.
+        // The pod uses the first interface's default route; the second has its own route to the gateway, for programs that bind to it.
         Assert.DoesNotContain(second.Result!["routes"]!.AsArray(), route => (string?)route!["dst"] == "0.0.0.0/0");
         Assert.Contains("169.254.1.1", (await Shell.RunLineAsync(first.Namespace, "ip route show dev net1").Succeeded()).Output, StringComparison.Ordinal);
         Assert.Equal(["eth0", "lo", "net1"], await Traces.LinksAsync(first.Namespace));
-        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface answers");
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface does not answer");
         (await runtime.RunAsync("CHECK", first)).IsSilent();
         (await runtime.RunAsync("CHECK", second)).IsSilent();
 
         (await runtime.RunAsync("DEL", second)).IsSilent();
         Assert.Equal(["eth0", "lo"], await Traces.LinksAsync(first.Namespace));
         (await runtime.RunAsync("CHECK", first)).IsSilent();
-        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface still answers");
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface does not answer any more");
         await runtime.RemoveAsync(first);
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
     [RootFact]
-    public async Task DEL_twice_and_DEL_of_what_never_was_succeed()
+    public async Task DEL_succeeds_twice_and_for_unknown_attachments()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -83,13 +86,13 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         }
 
         (await runtime.RunAsync("DEL", await runtime.NewAsync())).IsSilent();
-        // A network that this host never had.
+        // A network unknown to this host.
         (await runtime.RunAsync("DEL", await runtime.NewAsync(runtime.Configuration(network: "unheard-of")))).IsSilent();
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
     [RootFact]
-    public async Task DEL_with_the_namespace_gone_frees_everything()
+    public async Task DEL_frees_everything_after_the_namespace_is_gone()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -113,7 +116,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("the interface gone")]
     [InlineData("the interface renamed")]
     [InlineData("the lease gone")]
-    public async Task DEL_succeeds_however_little_it_is_told_or_finds(string what)
+    public async Task DEL_succeeds_with_missing_input_or_resources(string what)
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -176,7 +179,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task The_same_attachment_comes_back_after_DEL()
+    public async Task An_attachment_can_be_added_again_after_DEL()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
@@ -189,7 +192,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Thirty_attachments_at_once_are_added_and_deleted_at_once()
+    public async Task Thirty_attachments_are_added_and_deleted_concurrently()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -203,7 +206,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(30, attachments.Select(a => a.Address).Distinct().Count());
         for (var i = 0; i < attachments.Count; i++)
         {
-            Assert.True(await Lab.PingAsync(attachments[i].Namespace, attachments[(i + 1) % attachments.Count].Address, count: 1), $"{i} reaches its neighbour");
+            Assert.True(await Lab.PingAsync(attachments[i].Namespace, attachments[(i + 1) % attachments.Count].Address, count: 1), $"{i} does not reach its neighbour");
         }
 
         await Task.WhenAll(attachments.Select(async a => (await runtime.RunAsync("DEL", a)).IsSilent()));

@@ -2,12 +2,12 @@ using System.Text.Json.Nodes;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>A container's namespace and what the runtime keeps of its attachment: the parameters, the configuration and the result.</summary>
+/// <summary>A container's namespace and the runtime's record of its attachment: parameters, configuration and result.</summary>
 internal sealed class Attachment(string containerId, string netns, string interfaceName, JsonObject configuration)
 {
     public string ContainerId => containerId;
 
-    /// <summary>The namespace's name below /run/netns.</summary>
+    /// <summary>The name of the namespace in /run/netns.</summary>
     public string Namespace => netns;
 
     public string NetNsPath => $"/run/netns/{netns}";
@@ -18,7 +18,7 @@ internal sealed class Attachment(string containerId, string netns, string interf
 
     public string Network => (string)Configuration["name"]!;
 
-    /// <summary>The last ADD's result.</summary>
+    /// <summary>The result of the last ADD.</summary>
     public JsonObject? Result { get; set; }
 
     public string Address => ((string)Result!["ips"]![0]!["address"]!).Split('/')[0];

@@ -4,7 +4,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>Our plugin in a list with others, executed as the specification's section 3 says.</summary>
+/// <summary>Our plugin in a list with others, executed according to section 3 of the specification.</summary>
 public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     private const string Earlier = """
@@ -23,7 +23,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("0.4.0")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
-    public async Task After_a_plugin_that_makes_another_interface_its_result_is_kept_and_ours_added(string version)
+    public async Task The_result_of_an_earlier_plugin_is_kept_and_extended(string version)
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -45,7 +45,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var own = ((string)addresses[1]!["address"]!).Split('/')[0];
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, own));
 
-        // An error is for "a resource [that] was created by the plugin": the other plugin's address and route are in no namespace of ours.
+        // CHECK must fail for "a resource [that] was created by the plugin": the other plugin's resources are not in our namespaces.
         if (version is not ("0.3.0" or "0.3.1"))
         {
             await chain.CheckAsync();
@@ -56,7 +56,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task After_a_plugin_that_made_our_interface_ADD_fails()
+    public async Task ADD_fails_if_an_earlier_plugin_created_the_interface()
     {
         var runtime = await shared.RuntimeAsync();
         WriteEarlier(runtime, "1.0.0", "eth0");
@@ -69,9 +69,9 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
     }
 
-    /// <summary>The plugin after ours gets our result as it is, and on DEL everyone gets the final one, in the reverse order.</summary>
+    /// <summary>A later plugin gets our result unchanged; on DEL all plugins get the final result, in reverse order.</summary>
     [RootFact]
-    public async Task Before_a_plugin_that_writes_down_what_it_gets()
+    public async Task A_later_plugin_gets_our_result()
     {
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("later.log");
@@ -93,7 +93,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(attachment.NetNsPath, (string?)Assert.Single(given["interfaces"]!.AsArray(), i => (string?)i!["name"] == "eth0")!["sandbox"]);
         Assert.Equal("172.30.0.0/16", (string?)result["routes"]!.AsArray()[^1]!["dst"]);
 
-        // This one only claims to have made it.
+        // The plugin only reports this route, so add it here.
         await Shell.RunLineAsync(attachment.Namespace, "ip route add 172.30.0.0/16 via 169.254.1.1 dev eth0").Succeeded();
         await chain.CheckAsync();
         await chain.DelAsync();
@@ -103,7 +103,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Before_Debians_tuning_plugin()
+    public async Task Works_with_Debians_tuning_plugin()
     {
         if (!File.Exists("/usr/lib/cni/tuning"))
         {
@@ -132,9 +132,9 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    /// <summary>tuning changes the MAC, which nobody tells the ACC but CHECK, as CRI-O calls it after each ADD.</summary>
+    /// <summary>tuning changes the MAC; the ACC only learns it from CHECK, which CRI-O calls after each ADD.</summary>
     [PluginFact("tuning")]
-    public async Task Before_tuning_with_a_MAC_the_pod_is_reached_after_CHECK()
+    public async Task A_pod_whose_MAC_is_changed_by_tuning_is_reached_after_CHECK()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -146,13 +146,13 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 
         var address = ((string)result["ips"]![0]!["address"]!).Split('/')[0];
         Assert.Contains("02:00:00:00:77:01", (await Traces.EndpointsAsync(runtime.Lab)).Select(e => e.ToJsonString()).Single(e => e.Contains($"\"{address}\"", StringComparison.Ordinal)), StringComparison.Ordinal);
-        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, address), "the pod answers under its new MAC");
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, address), "the pod does not answer with its new MAC");
         await chain.DelAsync();
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
     [RootFact]
-    public async Task With_a_MAC_of_the_runtime_the_pod_is_reached_at_once()
+    public async Task A_pod_with_a_MAC_from_the_runtime_is_reached_immediately()
     {
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration("1.0.0");
@@ -160,9 +160,9 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var attachment = await runtime.AddAsync(configuration);
 
         Assert.Equal("02:00:00:00:77:02", (string?)attachment.Result!["interfaces"]![0]!["mac"]);
-        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the pod answers");
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the pod does not answer");
 
-        // The same MAC for another pod, and the gateway's.
+        // The same MAC and the gateway's MAC are rejected for another pod.
         foreach (var mac in new[] { "02:00:00:00:77:02", await runtime.GatewayMacAsync(attachment) })
         {
             var other = await runtime.NewAsync(configuration.DeepClone().AsObject());
@@ -176,7 +176,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [PluginFact("portmap")]
-    public async Task Before_Debians_portmap_a_port_of_the_host_leads_to_the_pod()
+    public async Task Works_with_Debians_portmap_plugin()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -190,7 +190,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 
         var result = await chain.AddAsync();
 
-        // portmap 1.1.1 looks for its chains in ip6tables even where the pod has no IPv6 address, so its own CHECK fails.
+        // portmap 1.1.1 checks its ip6tables chains even if the pod has no IPv6 address, so its own CHECK fails.
         await chain.CheckOursAsync();
         await TcpTransfer.SendAsync(chain.Attachment.Namespace, ((string)result["ips"]![0]!["address"]!).Split('/')[0], runtime.Lab.HostNamespace, 10_000, 8080, "200.1.1.2:18080");
         await chain.DelAsync();
@@ -198,7 +198,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [PluginFact("firewall", "sbr")]
-    public async Task Before_Debians_firewall_and_sbr_plugins()
+    public async Task Works_with_Debians_firewall_and_sbr_plugins()
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -217,12 +217,12 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    /// <summary>Two networks in one namespace: each address is reached, and answers by its own interface.</summary>
+    /// <summary>Two networks in one namespace: each address is reachable and answers through its own interface.</summary>
     [RootFact]
     public Task A_second_interface_is_reached_at_its_own_address() => ReachSecondAsync(Ours);
 
     [PluginFact("sbr")]
-    public Task A_second_interface_is_reached_at_its_own_address_with_sbr_too() => ReachSecondAsync(Ours, new JsonObject { ["type"] = "sbr" });
+    public Task A_second_interface_is_reached_with_sbr() => ReachSecondAsync(Ours, new JsonObject { ["type"] = "sbr" });
 
     private async Task ReachSecondAsync(params JsonObject[] plugins)
     {
@@ -240,22 +240,23 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var address = ((string)result["ips"]![0]!["address"]!).Split('/')[0];
         foreach (var to in new[] { first.Address, address })
         {
-            Assert.True(await Lab.PingAsync(client.Namespace, to), $"{to} answers another pod");
-            Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, to), $"{to} answers the host");
+            Assert.True(await Lab.PingAsync(client.Namespace, to), $"{to} does not answer another pod");
+            Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, to), $"{to} does not answer the host");
             await TcpTransfer.SendAsync(first.Namespace, to, client.Namespace, 100_000);
         }
 
         await chain.DelAsync();
         Assert.DoesNotContain(address, (await Shell.RunLineAsync(first.Namespace, "ip rule show").Succeeded()).Output, StringComparison.Ordinal);
-        Assert.True(await Lab.PingAsync(client.Namespace, first.Address), "the first interface is as it was");
+        Assert.True(await Lab.PingAsync(client.Namespace, first.Address), "the first interface does not answer any more");
         await runtime.RemoveAsync(first);
         await runtime.RemoveAsync(client);
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    /// <summary>Debian's bandwidth plugin looks for the veth's other end in the host's namespace; ours is the ports'. The capability takes its place.</summary>
+    /// <summary>Debian's bandwidth plugin expects the other end of the veth in the host's namespace, but ours is in the port namespace. The
+    /// bandwidth capability replaces the plugin.</summary>
     [PluginFact("bandwidth")]
-    public async Task Bandwidth_is_ours_and_the_plugin_of_that_name_fails_ADD()
+    public async Task The_bandwidth_capability_works_and_the_bandwidth_plugin_fails()
     {
         var runtime = await shared.RuntimeAsync();
         var limits = new JsonObject { ["ingressRate"] = 80_000_000, ["ingressBurst"] = 800_000, ["egressRate"] = 80_000_000, ["egressBurst"] = 800_000 };
@@ -294,7 +295,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         return JsonNode.Parse(text)!.AsObject();
     }
 
-    /// <summary>A network configuration list: ADD in order, each with the result before it; CHECK in order and DEL in reverse, with the final one.</summary>
+    /// <summary>
+    /// A network configuration list: ADD runs in order, each with the previous result; CHECK in order and DEL in reverse, with the final
+    /// result.
+    /// </summary>
     private sealed class Chain(CniRuntime runtime, Attachment attachment, params JsonObject[] plugins)
     {
         private JsonNode? _final;

@@ -4,10 +4,10 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>CHECK notices what is missing or different, and nothing else.</summary>
+/// <summary>CHECK detects missing and changed resources of ours, and nothing else.</summary>
 public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
 {
-    /// <summary>Each row: what somebody does in the pod, a word that the error must hold, and what repairs it.</summary>
+    /// <summary>Each row: a change in the pod, a word that the error must contain, and the repair.</summary>
     [RootTheory]
     [InlineData("ip route del default", "0.0.0.0/0", "ip route add default via 169.254.1.1 dev eth0")]
     [InlineData("ip route del 169.254.1.1", "169.254.1.1", "ip route add 169.254.1.1 dev eth0 scope link")]
@@ -16,7 +16,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ip link set eth0 mtu 1600", "1600", "ip link set eth0 mtu 1500")]
     [InlineData("ip link set eth0 address 02:00:00:12:34:56", "02:00:00:12:34:56", "ip link set eth0 address {mac}")]
     [InlineData("ip link set eth0 down", "down", "ip link set eth0 up;ip route replace 169.254.1.1 dev eth0 scope link;ip route replace default via 169.254.1.1 dev eth0")]
-    public async Task Notices_a_change_in_the_pod_and_its_repair(string change, string word, string repair)
+    public async Task CHECK_detects_a_change_in_the_pod_and_its_repair(string change, string word, string repair)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -33,19 +33,19 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         {
             await Shell.RunLineAsync(attachment.Namespace, line).Succeeded();
         }
-        // Removing the address took the routes with it, or the other way round: the kernel's own doing.
+        // The kernel may have removed the routes together with the address.
         foreach (var line in new[] { "ip route replace 169.254.1.1 dev eth0 scope link", "ip route replace default via 169.254.1.1 dev eth0" })
         {
             await Shell.RunLineAsync(attachment.Namespace, line).Succeeded();
         }
 
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
-        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the repaired pod answers");
+        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the repaired pod does not answer");
         await runtime.RemoveAsync(attachment);
     }
 
     [RootFact]
-    public async Task Notices_that_the_interface_is_gone()
+    public async Task CHECK_detects_a_missing_interface()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -55,7 +55,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Notices_that_the_data_plane_end_is_down()
+    public async Task CHECK_detects_that_the_data_plane_end_is_down()
     {
         var runtime = await shared.RuntimeAsync();
         var lab = runtime.Lab;
@@ -67,13 +67,13 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
 
         await Shell.RunLineAsync(lab.PortNamespace, $"ip link set {port} up").Succeeded();
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
-        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the pod answers again");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the pod does not answer after the repair");
         await runtime.RemoveAsync(attachment);
     }
 
     /// <summary>"The plugin should call CHECK on any delegated plugins and pass any errors on to its caller."</summary>
     [RootFact]
-    public async Task Passes_on_what_the_IPAM_plugin_notices()
+    public async Task CHECK_passes_on_errors_of_the_IPAM_plugin()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -88,7 +88,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
 
     /// <summary>"The plugin must allow for a later chained plugin to have modified networking resources."</summary>
     [RootFact]
-    public async Task Goes_by_the_result_that_later_plugins_left()
+    public async Task CHECK_uses_the_final_result_of_the_chain()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -112,7 +112,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Tells_that_the_namespace_is_gone()
+    public async Task CHECK_detects_a_missing_namespace()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();

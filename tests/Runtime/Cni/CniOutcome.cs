@@ -4,7 +4,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>What a plugin's run gave, judged by the CNI specification's section 5.</summary>
+/// <summary>The outcome of a plugin's run, checked against section 5 of the CNI specification.</summary>
 internal sealed class CniOutcome(string what, ShellResult run)
 {
     public int ExitCode => run.ExitCode;
@@ -13,14 +13,14 @@ internal sealed class CniOutcome(string what, ShellResult run)
 
     public string ErrorText => run.Error;
 
-    /// <summary>A success; null where the command has no output.</summary>
+    /// <summary>Expects success; null if there is no output.</summary>
     public JsonObject? Succeeded()
     {
         Assert.True(run.ExitCode == 0, $"{what}: exit code {run.ExitCode}\n{run.Output}\n{run.Error}");
         return run.Output.Length == 0 ? null : JsonNode.Parse(run.Output)!.AsObject();
     }
 
-    /// <summary>A success with a result, as ADD and VERSION have it.</summary>
+    /// <summary>Expects success with a result, as for ADD and VERSION.</summary>
     public JsonObject Result()
     {
         var result = Succeeded();
@@ -28,7 +28,7 @@ internal sealed class CniOutcome(string what, ShellResult run)
         return result!;
     }
 
-    /// <summary>A success that prints nothing, as DEL, CHECK, GC and STATUS have it.</summary>
+    /// <summary>Expects success without output, as for DEL, CHECK, GC and STATUS.</summary>
     public void IsSilent()
     {
         Succeeded();
@@ -36,12 +36,12 @@ internal sealed class CniOutcome(string what, ShellResult run)
     }
 
     /// <summary>
-    /// A failure with the specification's error object: exit code not 0, the object alone on standard output, the keys that there are and no others,
-    /// the configuration's version, a reserved code or one of the plugin's own, and a message.
+    /// Expects failure with the specification's error object: a nonzero exit code, only the object on standard output, no unknown keys, the
+    /// configuration's version, the given code and a message.
     /// </summary>
     public CniError Failed(int code, string version = "1.1.0")
     {
-        Assert.True(run.ExitCode != 0, $"{what}: succeeds with {run.Output}");
+        Assert.True(run.ExitCode != 0, $"{what}: succeeded with {run.Output}");
         JsonObject error;
         try
         {
@@ -49,14 +49,14 @@ internal sealed class CniOutcome(string what, ShellResult run)
         }
         catch (JsonException)
         {
-            throw new Xunit.Sdk.XunitException($"{what}: standard output is no error object: {run.Output}\n{run.Error}");
+            throw new Xunit.Sdk.XunitException($"{what}: standard output is not an error object: {run.Output}\n{run.Error}");
         }
 
         Assert.Empty(error.Select(pair => pair.Key).Except(["cniVersion", "code", "msg", "details"]));
         var parsed = new CniError((int?)error["code"] ?? -1, (string?)error["msg"] ?? "", (string?)error["details"] ?? "");
-        Assert.True(parsed.Code == code, $"{what}: code {code} is expected, not {run.Output}");
+        Assert.True(parsed.Code == code, $"{what}: expected code {code}, got {run.Output}");
         Assert.True(parsed.Message.Length > 0, $"{what}: no message");
-        Assert.True((string?)error["cniVersion"] == version, $"{what}: cniVersion {version} is expected, not {run.Output}");
+        Assert.True((string?)error["cniVersion"] == version, $"{what}: expected cniVersion {version}, got {run.Output}");
         return parsed;
     }
 }

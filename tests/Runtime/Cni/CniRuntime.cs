@@ -4,8 +4,8 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Runtime.Tests.Cni;
 
 /// <summary>
-/// Does what the specification's section 3 has a container runtime do, for one plugin: derives the request configuration, sets the environment, runs
-/// the executable in the host's namespace, keeps the result. And what no runtime should do, where a test asks for it.
+/// A container runtime for one plugin, according to section 3 of the specification: derives the request configuration, sets the
+/// environment, runs the executable in the host's namespace and keeps the result. Tests may also make it violate the specification.
 /// </summary>
 internal sealed class CniRuntime(Lab lab)
 {
@@ -13,7 +13,9 @@ internal sealed class CniRuntime(Lab lab)
 
     public Lab Lab => lab;
 
-    /// <summary>The lab's configuration under a network name, in a version, with addresses that no other network of the lab gives.</summary>
+    /// <summary>
+    /// The lab's configuration with a network name, a version and an address range that no other network of the lab uses.
+    /// </summary>
     public JsonObject Configuration(string version = "1.1.0", string network = "podnet", int firstAddress = 10, int lastAddress = 99)
     {
         var configuration = lab.PluginConfiguration();
@@ -25,7 +27,7 @@ internal sealed class CniRuntime(Lab lab)
         return configuration;
     }
 
-    /// <summary>Makes a namespace; nothing is attached yet.</summary>
+    /// <summary>Creates a namespace without an attachment.</summary>
     public async Task<Attachment> NewAsync(JsonObject? configuration = null, string interfaceName = "eth0")
     {
         var name = $"c{Interlocked.Increment(ref _count)}";
@@ -46,7 +48,7 @@ internal sealed class CniRuntime(Lab lab)
         return attachment.Result = outcome.Result();
     }
 
-    /// <summary>The MAC that a pod finds behind its gateway's address.</summary>
+    /// <summary>The MAC of the gateway as seen by the pod.</summary>
     public async Task<string> GatewayMacAsync(Attachment attachment)
     {
         Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address));
@@ -54,7 +56,7 @@ internal sealed class CniRuntime(Lab lab)
         return (string)JsonNode.Parse(neighbours.Output)![0]!["lladdr"]!;
     }
 
-    /// <summary>DEL and the end of the namespace, as at a pod's end.</summary>
+    /// <summary>Runs DEL and removes the namespace, as at the end of a pod.</summary>
     public async Task RemoveAsync(Attachment attachment)
     {
         (await RunAsync("DEL", attachment)).IsSilent();
@@ -79,7 +81,7 @@ internal sealed class CniRuntime(Lab lab)
         return environment;
     }
 
-    /// <summary>The configuration that a request gets: for CHECK and DEL with the result of ADD.</summary>
+    /// <summary>The request configuration, for CHECK and DEL with the result of ADD.</summary>
     public static JsonObject Request(string command, Attachment attachment)
     {
         var configuration = attachment.Configuration.DeepClone().AsObject();
@@ -91,7 +93,7 @@ internal sealed class CniRuntime(Lab lab)
         return configuration;
     }
 
-    /// <summary>ADD, DEL or CHECK; the test may change the request and the environment.</summary>
+    /// <summary>Runs ADD, DEL or CHECK; the test may change the request and the environment.</summary>
     public Task<CniOutcome> RunAsync(string command, Attachment attachment, Action<JsonObject>? change = null, Action<Dictionary<string, string>>? variables = null)
     {
         var request = Request(command, attachment);
@@ -101,7 +103,7 @@ internal sealed class CniRuntime(Lab lab)
         return ExecuteAsync((string?)request["type"] ?? "accoffload", request.ToJsonString(), environment);
     }
 
-    /// <summary>STATUS, GC, VERSION, or anything without an attachment.</summary>
+    /// <summary>Runs STATUS, GC, VERSION or another command without an attachment.</summary>
     public Task<CniOutcome> RunAsync(string command, JsonObject configuration) =>
         ExecuteAsync("accoffload", configuration.ToJsonString(), Environment(command, null));
 
@@ -122,7 +124,7 @@ internal sealed class CniRuntime(Lab lab)
     public string Find(string plugin) =>
         File.Exists(lab.At($"cni-bin/{plugin}")) ? lab.At($"cni-bin/{plugin}") : $"/usr/lib/cni/{plugin}";
 
-    /// <summary>A plugin in shell, found where ours is.</summary>
+    /// <summary>Writes a plugin as shell script next to ours.</summary>
     public void WritePlugin(string name, string script)
     {
         var path = lab.At($"cni-bin/{name}");

@@ -4,18 +4,18 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>The error codes of the specification's section 5: each where it says, with what it says that the message must hold.</summary>
+/// <summary>The error codes of section 5 of the specification, with the required contents of their messages.</summary>
 public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     [RootTheory]
     [InlineData("ADD", "9.9.9")]
     [InlineData("ADD", "0.2.0")]
     [InlineData("ADD", "1.0")]
-    [InlineData("CHECK", "0.3.1")] // CHECK came with 0.4.0.
-    [InlineData("GC", "1.0.0")] // GC and STATUS came with 1.1.0.
+    [InlineData("CHECK", "0.3.1")] // CHECK requires 0.4.0.
+    [InlineData("GC", "1.0.0")] // GC and STATUS require 1.1.0.
     [InlineData("STATUS", "1.0.0")]
     [InlineData("STATUS", "0.3.1")]
-    public async Task Code_1_a_version_that_is_unknown_or_older_than_the_command(string command, string version)
+    public async Task Code_1_if_the_version_is_unknown_or_too_old_for_the_command(string command, string version)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync(runtime.Configuration(version));
@@ -26,7 +26,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Code_1_no_version_at_all_is_0_1_0()
+    public async Task Code_1_without_a_version_which_means_0_1_0()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
@@ -39,7 +39,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ipMasq", "true")]
     [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]")]
     [InlineData("runtimeConfig.infinibandGUID", "\"c2:11:22:33:44:55:66:77\"")]
-    public async Task Code_2_names_the_key_and_the_value_of_what_is_not_supported(string key, string value)
+    public async Task Code_2_names_the_unsupported_key_and_value(string key, string value)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
@@ -47,11 +47,11 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var error = outcome.Failed(2);
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
         Assert.Contains(value, error.Message, StringComparison.Ordinal);
-        await IsNowhereAsync(runtime, attachment);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
     [RootFact]
-    public async Task Code_3_CHECK_of_a_container_that_is_not_attached()
+    public async Task Code_3_for_CHECK_of_a_container_that_is_not_attached()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -73,7 +73,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("CHECK", "CNI_NETNS")]
     [InlineData("CHECK", "CNI_IFNAME")]
     [InlineData("GC", "CNI_PATH")]
-    public async Task Code_4_names_a_variable_that_is_missing_or_empty(string command, string variable)
+    public async Task Code_4_names_a_missing_or_empty_variable(string command, string variable)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
@@ -92,24 +92,24 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("CNI_CONTAINERID", "a b")]
     [InlineData("CNI_CONTAINERID", "a/b")]
     [InlineData("CNI_CONTAINERID", "a\nb")]
-    [InlineData("CNI_IFNAME", "0123456789abcdef")] // 16: the kernel's names have at most 15.
+    [InlineData("CNI_IFNAME", "0123456789abcdef")] // 16 characters; the kernel allows 15.
     [InlineData("CNI_IFNAME", "a/b")]
     [InlineData("CNI_IFNAME", "a b")]
     [InlineData("CNI_IFNAME", "a:b")]
     [InlineData("CNI_IFNAME", "..")]
     [InlineData("CNI_IFNAME", ".")]
-    public async Task Code_4_names_a_variable_whose_value_is_not_valid(string variable, string value)
+    public async Task Code_4_names_a_variable_with_an_invalid_value(string variable, string value)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, null, v => v[variable] = value);
         Assert.Contains(variable, FailedBeforeTheConfiguration(outcome), StringComparison.Ordinal);
-        await IsNowhereAsync(runtime, attachment);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    /// <summary>The reference library's plugins then say what they are, to the person who tries them out.</summary>
+    /// <summary>Like the plugins of the reference library, for a user who runs the plugin by hand.</summary>
     [RootFact]
-    public async Task Without_a_command_it_says_what_it_is_and_fails()
+    public async Task Without_a_command_the_plugin_describes_itself_and_fails()
     {
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.RunAsync("", await runtime.NewAsync());
@@ -118,7 +118,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Code_4_names_all_missing_variables_at_once()
+    public async Task Code_4_names_all_missing_variables()
     {
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.ExecuteAsync("accoffload", runtime.Configuration().ToJsonString(), new Dictionary<string, string> { ["CNI_COMMAND"] = "ADD" });
@@ -127,11 +127,11 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Code_5_standard_input_that_cannot_be_read()
+    public async Task Code_5_if_standard_input_cannot_be_read()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
-        // A folder opens, and fails when it is read.
+        // A directory can be opened but not read.
         runtime.WritePlugin("unreadable", $"exec {runtime.Find("accoffload")} < /");
         var outcome = await runtime.ExecuteAsync("unreadable", "", runtime.Environment("ADD", attachment));
         Assert.Equal(5, (int?)JsonNode.Parse(outcome.Output)!["code"]);
@@ -154,16 +154,16 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"prevResult\":[]}")]
     [InlineData("{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"prevResult\":{\"ips\":[{\"address\":\"10.1.2.3\"}]}}")]
     [InlineData("{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"prevResult\":{\"ips\":{}}}")]
-    public async Task Code_6_content_that_cannot_be_decoded(string input)
+    public async Task Code_6_if_the_content_cannot_be_decoded(string input)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
-        // Some of it only the agent reads.
+        // Some of it is only read by the agent.
         input = input.Replace("\"podnet\"", $"\"podnet\",\"socket\":\"{runtime.Lab.At("host-stub.sock")}\"", StringComparison.Ordinal);
         var outcome = await runtime.ExecuteAsync("accoffload", input, runtime.Environment("ADD", attachment));
         Assert.NotEqual(0, outcome.ExitCode);
         Assert.Equal(6, (int?)JsonNode.Parse(outcome.Output)!["code"]);
-        await IsNowhereAsync(runtime, attachment);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
     [RootTheory]
@@ -179,17 +179,17 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("mtu", "-1")]
     [InlineData("mtu", "70000")]
     [InlineData("socket", "\"relative.sock\"")]
-    public async Task Code_7_a_configuration_that_is_not_valid(string key, string? value)
+    public async Task Code_7_for_an_invalid_configuration(string key, string? value)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, c => Set(c, key, value is null ? null : JsonNode.Parse(value)));
         Assert.Contains(key == "ipam" ? "IPAM" : key, outcome.Failed(7).Text, StringComparison.OrdinalIgnoreCase);
-        await IsNowhereAsync(runtime, attachment);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
     [RootFact]
-    public async Task Code_7_CHECK_without_prevResult_and_GC_without_attachments()
+    public async Task Code_7_for_CHECK_without_prevResult_and_GC_without_attachments()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
@@ -200,19 +200,19 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Code_7_an_address_that_the_ACC_does_not_give_to_this_node()
+    public async Task Code_7_for_an_address_outside_the_node_ranges()
     {
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration(network: "elsewhere");
         configuration["ipam"]!["ranges"] = new JsonArray(new JsonArray(new JsonObject { ["subnet"] = "10.99.0.0/24" }));
         var attachment = await runtime.NewAsync(configuration);
         Assert.Contains("10.99.0.", (await runtime.RunAsync("ADD", attachment)).Failed(7).Text, StringComparison.Ordinal);
-        await IsNowhereAsync(runtime, attachment);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    /// <summary>8 is what the reference library answers for these; the specification's table has no number for them.</summary>
+    /// <summary>The reference library uses 8 for these; the specification does not define a code.</summary>
     [RootFact]
-    public async Task Code_8_a_namespace_that_is_none_or_the_hosts_own()
+    public async Task Code_8_for_an_invalid_namespace_or_the_host_namespace()
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
@@ -220,12 +220,12 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         {
             var outcome = await runtime.RunAsync("ADD", attachment, null, v => v["CNI_NETNS"] = path);
             Assert.Contains("CNI_NETNS", outcome.Failed(8).Text, StringComparison.Ordinal);
-            await IsNowhereAsync(runtime, attachment);
+            await AssertNothingLeftAsync(runtime, attachment);
         }
     }
 
     [RootFact]
-    public async Task Code_11_no_address_is_left_and_then_one_is()
+    public async Task Code_11_until_an_address_is_free()
     {
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration(network: "one", firstAddress: 200, lastAddress: 200);
@@ -233,8 +233,8 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var second = await runtime.NewAsync(configuration);
 
         (await runtime.RunAsync("ADD", second)).Failed(11);
-        await IsNowhereAsync(runtime, second);
-        // Exhausted addresses are the ADD's matter: a runtime that hears of it in STATUS evicts healthy pods.
+        await AssertNothingLeftAsync(runtime, second);
+        // STATUS must not report exhausted addresses: the runtime would evict healthy pods.
         (await runtime.RunAsync("STATUS", configuration)).IsSilent();
 
         await runtime.RemoveAsync(first);
@@ -244,7 +244,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Code_999_an_IPAM_plugin_that_fails_without_a_word()
+    public async Task Code_999_if_the_IPAM_plugin_fails_without_an_error_object()
     {
         var runtime = await shared.RuntimeAsync();
         runtime.WritePlugin("ipam-silent", "cat > /dev/null\necho 'the disk is on fire' >&2\nexit 3\n");
@@ -253,13 +253,13 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var attachment = await runtime.NewAsync(configuration);
         var outcome = await runtime.RunAsync("ADD", attachment);
         Assert.Contains("ipam-silent", outcome.Failed(999).Text, StringComparison.Ordinal);
-        // What a delegated plugin writes to standard error is passed on.
+        // Standard error of a delegated plugin is passed on.
         Assert.Contains("the disk is on fire", outcome.ErrorText + outcome.Output, StringComparison.Ordinal);
-        await IsNowhereAsync(runtime, attachment, claimToo: false);
+        await AssertNothingLeftAsync(runtime, attachment, claimToo: false);
     }
 
     [RootFact]
-    public async Task A_delegated_plugins_error_keeps_its_code_and_its_DEL_is_run()
+    public async Task An_error_of_a_delegated_plugin_keeps_its_code_and_its_DEL_runs()
     {
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("ipam-123.log");
@@ -273,10 +273,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var attachment = await runtime.NewAsync(configuration);
         Assert.Contains("out of luck", (await runtime.RunAsync("ADD", attachment)).Failed(123).Text, StringComparison.Ordinal);
         Assert.Equal([$"ADD {attachment.ContainerId}", $"DEL {attachment.ContainerId}"], await File.ReadAllLinesAsync(log));
-        await IsNowhereAsync(runtime, attachment);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    // The configuration was not read yet, so the error is in the newest version or in the configuration's.
+    // The configuration was not read yet, so the error has the newest version or the configuration's.
     private static string FailedBeforeTheConfiguration(CniOutcome outcome) => outcome.Failed(4).Text;
 
     private static JsonObject WithAttachments(JsonObject configuration)
@@ -303,11 +303,11 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         }
     }
 
-    /// <summary>A refused ADD made nothing.</summary>
-    private static async Task IsNowhereAsync(CniRuntime runtime, Attachment attachment, bool claimToo = true)
+    /// <summary>Checks that a rejected ADD left nothing behind.</summary>
+    private static async Task AssertNothingLeftAsync(CniRuntime runtime, Attachment attachment, bool claimToo = true)
     {
         Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
-        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName), "the ACC has an endpoint");
+        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName), "the ACC still has an endpoint");
         if (claimToo)
         {
             Assert.DoesNotContain(await Traces.ClaimsAsync(runtime.Lab), claim => claim.Contains(attachment.ContainerId, StringComparison.Ordinal));

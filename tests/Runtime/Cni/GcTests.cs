@@ -4,11 +4,11 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>GC removes what the runtime no longer knows, in its own network only.</summary>
+/// <summary>GC removes attachments unknown to the runtime, in its own network only.</summary>
 public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     [RootFact]
-    public async Task Removes_stale_attachments_of_its_own_network_only()
+    public async Task GC_removes_stale_attachments_of_its_own_network_only()
     {
         var runtime = await shared.RuntimeAsync();
         var (red, blue) = (runtime.Configuration(network: "red"), runtime.Configuration(network: "blue", firstAddress: 100, lastAddress: 149));
@@ -17,7 +17,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
         var before = await Traces.TakeAsync(runtime.Lab);
         var alive = await runtime.AddAsync(red);
         var gone = await runtime.AddAsync(red);
-        // What a host's crash leaves: the namespace went, nobody said DEL.
+        // As after a host crash: the namespace is gone without a DEL.
         await runtime.Lab.RemoveNamespaceAsync(gone.Namespace);
 
         (await runtime.GcAsync(red, kept)).IsSilent();
@@ -27,10 +27,10 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
         foreach (var attachment in new[] { kept, other })
         {
             (await runtime.RunAsync("CHECK", attachment)).IsSilent();
-            Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), $"{attachment.Network} still answers");
+            Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), $"{attachment.Network} does not answer any more");
         }
 
-        // DEL may still come for what GC took.
+        // A DEL may still follow for an attachment removed by GC.
         (await runtime.RunAsync("DEL", gone)).IsSilent();
         (await runtime.RunAsync("DEL", alive)).IsSilent();
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
@@ -39,7 +39,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     [RootFact]
-    public async Task Changes_nothing_while_all_are_valid_and_removes_all_when_none_is()
+    public async Task GC_keeps_all_valid_attachments_and_removes_all_others()
     {
         var runtime = await shared.RuntimeAsync();
         var empty = await Traces.TakeAsync(runtime.Lab);
@@ -49,7 +49,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 
         (await runtime.GcAsync(configuration, a, b)).IsSilent();
         Assert.Equal(full, await Traces.TakeAsync(runtime.Lab));
-        // Whom the runtime has and we have not, is not ours to judge.
+        // Valid attachments that we do not know are ignored.
         (await runtime.GcAsync(configuration, a, b, new Attachment("somebody-else", "x", "eth0", configuration))).IsSilent();
         Assert.Equal(full, await Traces.TakeAsync(runtime.Lab));
 
@@ -60,7 +60,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 
     /// <summary>An attachment is the container and the interface, not the container alone.</summary>
     [RootFact]
-    public async Task Tells_interfaces_of_one_container_apart()
+    public async Task GC_distinguishes_the_interfaces_of_a_container()
     {
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration(network: "pair");
@@ -77,7 +77,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 
     /// <summary>"Plugins MUST, additionally, forward any GC calls to delegated plugins they are configured to use."</summary>
     [RootFact]
-    public async Task Is_forwarded_to_a_delegated_plugin_that_knows_it()
+    public async Task GC_is_forwarded_to_a_delegated_plugin_that_supports_it()
     {
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("ipam-gc.log");

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>One lab for the tests of a class, which run one after the other; made when the first of them needs it.</summary>
+/// <summary>One lab for the tests of a class, which run sequentially; created on first use.</summary>
 public sealed class SharedLab : IAsyncDisposable
 {
     private Lab? _lab;

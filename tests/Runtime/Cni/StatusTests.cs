@@ -5,13 +5,13 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Runtime.Tests.Cni;
 
 /// <summary>
-/// STATUS and ADD while something is away. A runtime that polls STATUS marks the node as not ready when it fails, and healthy pods are evicted: 50 means
-/// that no ADD can work at all, and not only for a moment.
+/// STATUS and ADD while a component is unavailable. A runtime that polls STATUS marks the node as not ready when it fails, and healthy
+/// pods are evicted: code 50 must mean that no ADD can succeed, and not just briefly.
 /// </summary>
 public sealed class StatusTests
 {
     [RootFact]
-    public async Task Code_50_when_the_ACC_stays_away_and_success_when_it_is_back()
+    public async Task Code_50_while_the_ACC_stays_unavailable_and_success_afterwards()
     {
         await using var lab = await StartAsync(statusGraceSeconds: 1);
         var runtime = new CniRuntime(lab);
@@ -24,14 +24,15 @@ public sealed class StatusTests
         await Eventually.TrueAsync(
             async () => (status = await runtime.RunAsync("STATUS", attachment.Configuration)).ExitCode != 0, () => $"STATUS fails\n{lab.Agent!.Log}");
         Assert.Contains("ACC", status!.Failed(50).Text, StringComparison.Ordinal);
-        // "Plugins should always expect other CNI operations even if STATUS returns an error": ADD fails with a reason and is undone, DEL works.
+        // "Plugins should always expect other CNI operations even if STATUS returns an error": ADD fails with a reason and is undone, DEL
+        // works.
         var second = await runtime.NewAsync();
         Assert.Contains("ACC", (await runtime.RunAsync("ADD", second)).Failed(11).Text, StringComparison.Ordinal);
         Assert.Equal(["lo"], await Traces.LinksAsync(second.Namespace));
         (await runtime.RunAsync("DEL", second)).IsSilent();
-        // CHECK judges the host's side: CRI-O forgets a pod whose CHECK fails, and kubelet starts it anew, though its traffic never stopped.
+        // CHECK only covers the host's side: if it failed, CRI-O would drop a working pod and kubelet would restart it.
         Assert.Equal(0, (await runtime.RunAsync("CHECK", attachment)).ExitCode);
-        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "traffic goes on");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the pod does not answer any more");
 
         await lab.StartManagerAsync();
         await Eventually.TrueAsync(
@@ -44,7 +45,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task Success_while_the_ACC_may_only_be_rebooting()
+    public async Task STATUS_succeeds_while_the_ACC_may_be_rebooting()
     {
         await using var lab = await StartAsync(statusGraceSeconds: 3600);
         var runtime = new CniRuntime(lab);
@@ -52,10 +53,10 @@ public sealed class StatusTests
 
         await lab.KillManagerAsync();
         await Eventually.TrueAsync(
-            async () => (await Traces.AgentStatusAsync(lab))["acc"]!["unusableSince"] is not null, () => $"the agent notices that the ACC is away\n{lab.Agent!.Log}");
+            async () => (await Traces.AgentStatusAsync(lab))["acc"]!["unusableSince"] is not null, () => $"the agent notices that the ACC is unavailable\n{lab.Agent!.Log}");
         (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
 
-        // Not after the agent's own restart either, while there are pods that would be evicted.
+        // The same after a restart of the agent, while there are pods that would be evicted.
         await lab.Agent!.KillAsync();
         await lab.StartAgentAsync();
         (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
@@ -64,7 +65,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task Code_50_on_a_new_node_that_never_reached_its_ACC()
+    public async Task Code_50_on_a_new_node_that_has_never_reached_its_ACC()
     {
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         await lab.StartAgentAsync(waitReady: false);
@@ -76,7 +77,7 @@ public sealed class StatusTests
     }
 
     [RootFact]
-    public async Task Code_50_and_11_without_the_agent()
+    public async Task Code_50_for_STATUS_and_11_for_ADD_without_the_agent()
     {
         await using var lab = await StartAsync(statusGraceSeconds: 180);
         var runtime = new CniRuntime(lab);
@@ -85,17 +86,17 @@ public sealed class StatusTests
 
         Assert.Contains("agent", (await runtime.RunAsync("STATUS", attachment.Configuration)).Failed(50).Text, StringComparison.Ordinal);
         Assert.Contains("agent", (await runtime.RunAsync("ADD", await runtime.NewAsync())).Failed(11).Text, StringComparison.Ordinal);
-        // Nothing can be freed now, and the runtime may not come again: the DEL is kept.
+        // Nothing can be freed now, and the runtime may not retry: the DEL is queued.
         Assert.Equal(0, (await runtime.RunAsync("DEL", attachment)).ExitCode);
-        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "traffic goes on");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the pod does not answer any more");
 
         await lab.StartAgentAsync();
-        await Eventually.TrueAsync(async () => !await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the agent does the DEL that was kept");
+        await Eventually.TrueAsync(async () => !await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the agent executes the queued DEL");
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
     }
 
     [RootFact]
-    public async Task Success_while_no_address_is_left()
+    public async Task STATUS_succeeds_while_no_address_is_left()
     {
         await using var lab = await StartAsync(statusGraceSeconds: 0);
         var runtime = new CniRuntime(lab);
@@ -111,9 +112,12 @@ public sealed class StatusTests
         Assert.True(await Lab.PingAsync(third.Namespace, first.Address));
     }
 
-    /// <summary>"If a plugin relies on a delegated plugin, it must also execute a STATUS request to that plugin … if it returns an error result, the executing plugin should."</summary>
+    /// <summary>
+    /// "If a plugin relies on a delegated plugin, it must also execute a STATUS request to that plugin … if it returns an error result, the
+    /// executing plugin should."
+    /// </summary>
     [RootFact]
-    public async Task A_delegated_plugins_STATUS_is_asked_and_passed_on()
+    public async Task STATUS_of_a_delegated_plugin_is_passed_on()
     {
         await using var lab = await StartAsync(statusGraceSeconds: 180);
         var runtime = new CniRuntime(lab);

@@ -4,10 +4,10 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
-/// <summary>Every version's requests and results, as that version's own specification has them.</summary>
+/// <summary>Requests and results of every version match that version's specification.</summary>
 public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
 {
-    /// <summary>The keys that a version's specification knows; a strict reader of that version knows no others.</summary>
+    /// <summary>The keys defined by a version's specification; a strict parser of that version accepts no others.</summary>
     private static readonly Dictionary<string, (string[] Interface, string[] Address, string[] Route)> Keys = new()
     {
         ["0.3.0"] = (["name", "mac", "sandbox"], ["version", "interface", "address", "gateway"], ["dst", "gw"]),
@@ -23,12 +23,12 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("0.4.0")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
-    public async Task A_life_in_one_version(string version)
+    public async Task All_commands_work_in_each_version(string version)
     {
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync(runtime.Configuration(version));
-        HasTheShapeOf(version, attachment);
+        AssertResult(version, attachment);
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address));
 
         if (version is not ("0.3.0" or "0.3.1"))
@@ -51,7 +51,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("0.3.1")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
-    public async Task An_error_is_in_the_requests_version(string version)
+    public async Task An_error_has_the_version_of_the_request(string version)
     {
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync(runtime.Configuration(version));
@@ -61,8 +61,8 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     [RootTheory]
     [InlineData("{\"cniVersion\":\"1.0.0\"}", "1.0.0")]
     [InlineData("{\"cniVersion\":\"0.4.0\"}", "0.4.0")]
-    [InlineData("", null)] // The reference library's callers may send nothing.
-    public async Task VERSION_lists_them_and_repeats_the_one_asked_in(string input, string? version)
+    [InlineData("", null)] // Callers of the reference library may send nothing.
+    public async Task VERSION_lists_all_versions_and_repeats_the_requested_one(string input, string? version)
     {
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.ExecuteAsync("accoffload", input, new Dictionary<string, string> { ["CNI_COMMAND"] = "VERSION" });
@@ -80,9 +80,11 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         }
     }
 
-    /// <summary>A delegated plugin that is older than the request is spoken to in a version that it knows, and its old result is understood.</summary>
+    /// <summary>
+    /// A delegated plugin older than the request is called in a version that it supports, and its old result is converted.
+    /// </summary>
     [RootFact]
-    public async Task An_old_delegated_plugin_serves_a_new_runtime()
+    public async Task An_old_delegated_plugin_works_with_a_new_runtime()
     {
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("ipam-old.log");
@@ -102,13 +104,13 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
 
         Assert.Equal("10.244.1.222", attachment.Address);
         Assert.Equal("10.96.0.10", (string?)attachment.Result!["dns"]!["nameservers"]![0]);
-        HasTheShapeOf("1.1.0", attachment);
+        AssertResult("1.1.0", attachment);
         await runtime.RemoveAsync(attachment);
-        // It was asked to give the address back, in its own words.
+        // It got the DEL in its own version.
         Assert.Contains(await File.ReadAllLinesAsync(log), line => line.StartsWith("DEL ", StringComparison.Ordinal) && line.Contains("\"0.3.1\"", StringComparison.Ordinal));
     }
 
-    private static void HasTheShapeOf(string version, Attachment attachment)
+    private static void AssertResult(string version, Attachment attachment)
     {
         var result = attachment.Result!;
         var keys = Keys[version];
@@ -130,7 +132,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Matches(@"^10\.244\.1\.\d+/32$", (string?)address["address"]);
         Assert.Equal("169.254.1.1", (string?)address["gateway"]);
         Assert.Same(inside, interfaces[(int)address["interface"]!]);
-        // Required up to 0.4.0, unknown from 1.0.0 on.
+        // Required up to 0.4.0, removed in 1.0.0.
         Assert.Equal(version is "0.3.0" or "0.3.1" or "0.4.0" ? "4" : null, (string?)address["version"]);
 
         var routes = result["routes"]!.AsArray();

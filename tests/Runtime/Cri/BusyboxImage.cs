@@ -7,7 +7,7 @@ using System.Text.Json.Nodes;
 
 namespace ACCOffload.Runtime.Tests.Cri;
 
-/// <summary>A container image of one static program, in the form that `docker save` writes: no registry is asked for anything.</summary>
+/// <summary>A container image with one static program, in the format of `docker save`, so that no registry is needed.</summary>
 internal static class BusyboxImage
 {
     public const string Busybox = "/bin/busybox";
@@ -16,7 +16,7 @@ internal static class BusyboxImage
     private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
     private static readonly string[] Applets = ["cat", "hostname", "httpd", "ip", "ping", "sh", "sleep", "wget"];
 
-    /// <summary>A program that asks for a loader (ELF's PT_INTERP, 3) can't run in an image that has none.</summary>
+    /// <summary>Whether busybox is static: a program with a loader (ELF PT_INTERP, 3) can't run in an image without one.</summary>
     public static bool IsStatic()
     {
         if (!File.Exists(Busybox))

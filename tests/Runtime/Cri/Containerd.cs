@@ -5,8 +5,8 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Runtime.Tests.Cri;
 
 /// <summary>
-/// Debian's containerd in the lab's host namespace, with everything that it writes below the lab's folder, and the
-/// plugin in its CNI directory as an installation has it.
+/// Debian's containerd in the lab's host namespace, with all its files below the lab's folder and the plugin in its
+/// CNI directory as in an installation.
 /// </summary>
 internal sealed class Containerd : IAsyncDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class Containerd : IAsyncDisposable
 
     public string Log => _process.Log;
 
-    /// <summary>Where the runtime keeps the namespaces of its pods.</summary>
+    /// <summary>The directory of the pods' network namespaces.</summary>
     public string NamespaceFolder => Path.Combine(Folder(_lab), "state", "io.containerd.grpc.v1.cri", "netns");
 
     public static async Task<Containerd> StartAsync(Lab lab)
@@ -40,7 +40,7 @@ internal sealed class Containerd : IAsyncDisposable
         }
 
         Directory.CreateDirectory(lab.At("cni-conf"));
-        // This containerd knows no newer version of CNI.
+        // The newest CNI version that this containerd supports.
         var list = JsonNode.Parse(await File.ReadAllTextAsync(lab.At("10-accoffload.conflist")))!;
         list["cniVersion"] = "1.0.0";
         await File.WriteAllTextAsync(lab.At("cni-conf/10-accoffload.conflist"), list.ToJsonString());
@@ -63,7 +63,7 @@ internal sealed class Containerd : IAsyncDisposable
         }
     }
 
-    /// <summary>Processes that serve containers of this containerd, by the socket that they were given.</summary>
+    /// <summary>The shim processes of this containerd, identified by its socket on their command line.</summary>
     public IReadOnlyList<int> Shims()
     {
         var shims = new List<int>();
@@ -84,7 +84,7 @@ internal sealed class Containerd : IAsyncDisposable
             }
             catch (IOException)
             {
-                // It ended meanwhile.
+                // The process has exited.
             }
         }
 
@@ -106,7 +106,7 @@ internal sealed class Containerd : IAsyncDisposable
             await Shell.RunAsync(null, "kill", ["-KILL", $"{shim}"]);
         }
 
-        await Eventually.TrueAsync(() => Task.FromResult(Shims().Count == 0), "the containers' shims end");
+        await Eventually.TrueAsync(() => Task.FromResult(Shims().Count == 0), "the containers' shims exit");
         await UnmountAsync();
         RemoveCgroups();
     }
@@ -147,7 +147,7 @@ internal sealed class Containerd : IAsyncDisposable
                 SystemdCgroup = false
         """;
 
-    // Overlays need an upper folder on a file system that carries them, which the temporary folder's may not.
+    // Overlayfs needs an upper directory on a suitable file system, which the temporary folder's may not be.
     private static async Task<string> SnapshotterAsync(Lab lab)
     {
         var probe = lab.At("containerd/probe");
@@ -170,7 +170,7 @@ internal sealed class Containerd : IAsyncDisposable
     private async Task PrepareAsync(string snapshotter)
     {
         await Eventually.TrueAsync(
-            async () => !_process.HasExited ? await Cri.IsReadyAsync() : throw new InvalidOperationException($"containerd ended:\n{Log}"),
+            async () => !_process.HasExited ? await Cri.IsReadyAsync() : throw new InvalidOperationException($"containerd exited:\n{Log}"),
             () => $"containerd is ready; its log:\n{Log}",
             seconds: 60);
         var image = _lab.At("containerd/busybox.tar");
@@ -191,7 +191,7 @@ internal sealed class Containerd : IAsyncDisposable
         }
         catch (Grpc.Core.RpcException)
         {
-            // What is left is killed and unmounted below.
+            // Whatever is left is killed and unmounted below.
         }
     }
 
@@ -207,7 +207,7 @@ internal sealed class Containerd : IAsyncDisposable
         }
     }
 
-    // A directory of a cgroup file system goes by itself, children first.
+    // Cgroup directories are removed one by one, children first.
     private void RemoveCgroups()
     {
         foreach (var root in Directory.GetDirectories(CgroupRoot).Append(CgroupRoot))
@@ -226,7 +226,7 @@ internal sealed class Containerd : IAsyncDisposable
                 }
                 catch (IOException)
                 {
-                    // A process that is just ending holds it: an empty cgroup costs nothing.
+                    // A process is just exiting; leaving an empty cgroup behind is harmless.
                 }
             }
         }

@@ -4,10 +4,10 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.Runtime.Tests.Cri;
 
-/// <summary>Kubelet's side of the Container Runtime Interface, over the runtime's unix socket.</summary>
+/// <summary>A client of the Container Runtime Interface, like kubelet, over the runtime's unix socket.</summary>
 internal sealed class CriClient : IDisposable
 {
-    // Twenty sandboxes at once on a machine that is busy already.
+    // Enough for twenty concurrent sandboxes on a busy machine.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
     private readonly GrpcChannel _channel;
@@ -46,7 +46,7 @@ internal sealed class CriClient : IDisposable
 
     public async Task<VersionResponse> VersionAsync() => await _runtime.VersionAsync(new VersionRequest(), Options);
 
-    /// <summary>The runtime has a network configuration and can run pods.</summary>
+    /// <summary>Whether the runtime has a network configuration and can run pods.</summary>
     public async Task<bool> IsReadyAsync()
     {
         try
@@ -102,7 +102,7 @@ internal sealed class CriClient : IDisposable
         return container;
     }
 
-    /// <summary>Runs a shell line in a container; its output, or what went wrong.</summary>
+    /// <summary>Runs a shell command in a container and returns its exit code and output.</summary>
     public async Task<(int ExitCode, string Output)> ShellAsync(string container, string line)
     {
         var request = new ExecSyncRequest { ContainerId = container, Timeout = 120 };

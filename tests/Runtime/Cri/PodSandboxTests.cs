@@ -4,13 +4,13 @@ using Grpc.Core;
 
 namespace ACCOffload.Runtime.Tests.Cri;
 
-/// <summary>A container runtime that we did not write runs pods with the plugin, as kubelet has it do.</summary>
+/// <summary>containerd runs pods with the plugin, driven through the CRI like by kubelet.</summary>
 public sealed class PodSandboxTests
 {
     private const int Pods = 20;
 
     [ContainerdFact]
-    public async Task Twenty_pods_at_once_reach_each_other_and_leave_nothing()
+    public async Task Twenty_concurrent_pods_reach_each_other_and_leave_nothing()
     {
         await using var lab = await Lab.StartAsync();
         await using var containerd = await Containerd.StartAsync(lab);
@@ -24,12 +24,12 @@ public sealed class PodSandboxTests
         await EndpointsMatchAsync(lab, pods);
         Assert.Equal(Pods, Directory.GetFiles(containerd.NamespaceFolder).Length);
 
-        // Everyone asks everyone, and each answer must come from the pod whose address was asked.
+        // Every pod asks every pod, and each response must come from the pod with that address.
         var failures = await Task.WhenAll(pods.Select(pod => AskAllAsync(containerd.Cri, pod, pods)));
         Assert.True(failures.All(text => text.Length == 0), string.Join('\n', failures.Where(text => text.Length > 0)));
         foreach (var pod in pods)
         {
-            Assert.True(await Lab.PingAsync(lab.HostNamespace, pod.Address), $"the host reaches {pod.Name}");
+            Assert.True(await Lab.PingAsync(lab.HostNamespace, pod.Address), $"the host does not reach {pod.Name}");
         }
 
         await Task.WhenAll(pods.Select(pod => containerd.Cri.RemoveSandboxAsync(pod.Sandbox)));
@@ -37,8 +37,8 @@ public sealed class PodSandboxTests
         Assert.Equal(before, await Traces.TakeAsync(lab));
         Assert.Empty(await containerd.Cri.SandboxesAsync());
         Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
-        await Eventually.TrueAsync(() => Task.FromResult(containerd.Shims().Count == 0), "no process of a pod is left");
-        // Again: what was released is there for the next.
+        await Eventually.TrueAsync(() => Task.FromResult(containerd.Shims().Count == 0), "all processes of the pods exit");
+        // Released resources can be used again.
         var next = await RunPodAsync(containerd, "next");
         Assert.Equal(string.Empty, await AskAllAsync(containerd.Cri, next, [next]));
         await containerd.Cri.RemoveSandboxAsync(next.Sandbox);
@@ -46,7 +46,7 @@ public sealed class PodSandboxTests
     }
 
     [ContainerdFact]
-    public async Task Pods_come_and_go_while_others_talk()
+    public async Task Traffic_is_not_interrupted_while_other_pods_come_and_go()
     {
         await using var lab = await Lab.StartAsync();
         await using var containerd = await Containerd.StartAsync(lab);
@@ -66,7 +66,7 @@ public sealed class PodSandboxTests
     }
 
     [ContainerdFact]
-    public async Task While_the_ACC_is_away_pods_fail_to_start_with_a_reason_and_stop_without_one()
+    public async Task Without_the_ACC_pods_fail_to_start_with_a_reason_but_can_be_stopped()
     {
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         await using var containerd = await Containerd.StartAsync(lab);
@@ -79,12 +79,12 @@ public sealed class PodSandboxTests
         var refused = await Assert.ThrowsAsync<RpcException>(() => containerd.Cri.RunSandboxAsync("early"));
         Assert.Contains("ACC", refused.Status.Detail, StringComparison.Ordinal);
         await containerd.Cri.RemoveSandboxAsync(goes.Sandbox);
-        Assert.True(await Lab.PingAsync(lab.HostNamespace, stays.Address), "traffic goes on");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, stays.Address), "the pod does not answer any more");
 
         await lab.StartManagerAsync();
         await Eventually.TrueAsync(
             async () => await Traces.TakeAsync(lab) == with,
-            () => $"the ACC learns what went meanwhile; the agent's log:\n{lab.Agent!.Log}");
+            () => $"the ACC learns of the removed pods; the agent's log:\n{lab.Agent!.Log}");
         var late = await RunPodAsync(containerd, "late");
         Assert.Equal(string.Empty, await AskAllAsync(containerd.Cri, late, [stays, late]));
         await containerd.Cri.RemoveSandboxAsync(late.Sandbox);
@@ -105,7 +105,6 @@ public sealed class PodSandboxTests
             var sandbox = await containerd.Cri.RunSandboxAsync(name);
             var status = await containerd.Cri.SandboxStatusAsync(sandbox);
             Assert.Equal(PodSandboxState.SandboxReady, status.State);
-            // Each pod serves its own name.
             var container = await containerd.Cri.RunContainerAsync(
                 sandbox, name, "/bin/sh", "-c", $"echo {name} > /www/index.html && exec httpd -f -p 8080 -h /www");
             return new RunningPod(name, sandbox, container, status.Network.Ip);
@@ -116,7 +115,7 @@ public sealed class PodSandboxTests
         }
     }
 
-    /// <summary>Pings every pod and gets its page over TCP; says what did not work.</summary>
+    /// <summary>Pings every pod and fetches its page over TCP. Returns the failures.</summary>
     private static async Task<string> AskAllAsync(CriClient cri, RunningPod from, IReadOnlyList<RunningPod> pods)
     {
         var script = new StringBuilder("""

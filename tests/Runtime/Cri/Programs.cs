@@ -1,6 +1,6 @@
 namespace ACCOffload.Runtime.Tests.Cri;
 
-/// <summary>The programs of other people that a container runtime is made of.</summary>
+/// <summary>The external programs that the container runtime needs.</summary>
 internal static class Programs
 {
     private static readonly string[] Folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -11,7 +11,7 @@ internal static class Programs
 
     public static string? Runc { get; } = Find("runc");
 
-    /// <summary>The first thing that is not there, in words; null when all is.</summary>
+    /// <summary>The first missing package; null if all are installed.</summary>
     public static string? Missing()
     {
         if (Containerd is null || Ctr is null || Find("containerd-shim-runc-v2") is null)
